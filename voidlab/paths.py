@@ -1,0 +1,131 @@
+"""Where the files of a dataset's run lie, all computed from the dataset's name, and writing a file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+STAGES = ("segment", "drift", "track", "export")
+
+# Letters and digits of any language, space, dot, dash, underscore: a name that is one folder everywhere.
+_NAME = re.compile(r"\w(?:[\w .-]*[\w-])?")
+
+
+class ProjectError(ValueError):
+    """A project folder or dataset name that voidlab cannot work with."""
+
+
+def find_root(start: Path | None = None) -> Path:
+    """Nearest folder, from ``start`` (default: the working folder) upwards, that holds ``parameters/``.
+
+    Raises
+    ------
+    ProjectError
+        If there is none.
+    """
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "parameters").is_dir():
+            return folder
+    raise ProjectError(
+        f"no folder 'parameters' in {start} or above it. Start voidlab inside a project, "
+        "or make one here with: voidlab init SOURCE --name NAME"
+    )
+
+
+def check_name(dataset: str) -> str:
+    """Give ``dataset`` back if it can name a folder.
+
+    Raises
+    ------
+    ProjectError
+        If it cannot.
+    """
+    if not _NAME.fullmatch(dataset) or len(dataset) > 100:
+        raise ProjectError(
+            f"'{dataset}' cannot name a dataset: use letters, digits, spaces, '.', '-' and '_', "
+            "start with a letter or digit, at most 100 characters."
+        )
+    return dataset
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Every file of the run of ``dataset`` in the project at ``root``."""
+
+    root: Path
+    dataset: str
+
+    def __post_init__(self) -> None:
+        check_name(self.dataset)
+
+    @classmethod
+    def find(cls, dataset: str, start: Path | None = None) -> RunPaths:
+        """Paths of ``dataset`` in the project around ``start`` (default: the working folder)."""
+        return cls(find_root(start), dataset)
+
+    @property
+    def parameters(self) -> Path:
+        return self.root / "parameters" / f"{self.dataset}.yaml"
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
+    def folder(self) -> Path:
+        return self.reports / self.dataset
+
+    @property
+    def index(self) -> Path:
+        return self.folder / "index.html"
+
+    @property
+    def thumbnail(self) -> Path:
+        return self.folder / "thumbnail.jpg"
+
+    @property
+    def labels(self) -> Path:
+        return self.folder / "labels.tif"
+
+    @property
+    def exports(self) -> Path:
+        return self.folder / "exports"
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "run.json"
+
+    def table(self, name: str) -> Path:
+        return self.folder / "tables" / f"{name}.parquet"
+
+    def source(self, stage: str) -> Path:
+        """The stage's notebook as the project has it, else as the package brings it."""
+        own = self.root / "notebooks" / f"{stage}.ipynb"
+        return own if own.exists() else Path(__file__).parent / "notebooks" / f"{stage}.ipynb"
+
+    def notebook(self, stage: str) -> Path:
+        """The executed notebook."""
+        return self.folder / f"{stage}.ipynb"
+
+    def html(self, stage: str) -> Path:
+        return self.folder / f"{stage}.html"
+
+    def log(self, stage: str) -> Path:
+        return self.folder / "logs" / f"{stage}.log"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; on success it becomes ``path`` in one step, on failure it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

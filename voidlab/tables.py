@@ -1,0 +1,241 @@
+"""The contract of every table: columns, dtypes, units and meaning, and how a table is read, checked and written.
+
+Other modules take column names from the tables they are given; nobody else decides what a column is called or means.
+Tables are tidy (a row per image, void, pair or track), hold pixels, and may be empty.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from voidlab.paths import RunPaths, replacing
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, pandas dtype, unit and meaning."""
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: which stage writes it, what a row is, its key (the columns that name a row) and its columns."""
+
+    name: str
+    stage: str
+    row: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in their usual order."""
+        return [column.name for column in self.columns]
+
+
+def _table(name: str, stage: str, row: str, key: str, *columns: tuple[str, str, str, str]) -> Table:
+    return Table(name, stage, row, tuple(key.split()), tuple(Column(*column) for column in columns))
+
+
+_FRAME = ("frame", "int64", "", "number of the image: the one in its file name, or its index in a stack")
+_LABEL = ("label", "int64", "", "number of the void in its frame, from 1: its pixel value in labels.tif")
+_PARTICLE = ("particle", "int64", "", "number of the void through all frames")
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        _table(
+            "frames", "segment", "an image", "frame",
+            _FRAME,
+            ("path", "str", "", "file of the image, as the series was given it"),
+            ("tilt_deg", "float64", "deg", "tilt angle; empty when unknown"),
+            ("time_s", "float64", "s", "time of the image; empty when unknown"),
+            ("status", "str", "", "ok, unreadable, blank or excluded"),
+            ("void_count", "Int64", "", "voids found; empty when the image was not looked at"),
+            ("void_fraction", "float64", "", "area of the voids / area of the image"),
+        ),
+        _table(
+            "voids", "segment", "a void in a frame", "frame label",
+            _FRAME,
+            _LABEL,
+            ("x_px", "float64", "px", "centre, to the right of the centre of the top-left pixel"),
+            ("y_px", "float64", "px", "centre, down from the centre of the top-left pixel"),
+            ("radius_px", "float64", "px", "radius of the full circle, also where the void is overlapped or cut"),
+            ("area_px", "float64", "px²", "labelled pixels"),
+            ("kind", "str", "", "void, unless a segmenter was asked for other classes"),
+            ("confidence", "float64", "", "how sure the segmenter is, 0 to 1"),
+            ("touches_edge", "bool", "", "lies within the edge buffer of the image's border"),
+        ),
+        _table(
+            "drift", "drift", "an image", "frame",
+            _FRAME,
+            ("drift_x_px", "float64", "px", "how far the content lies to the right of where the reference frame has it"),
+            ("drift_y_px", "float64", "px", "how far the content lies below where the reference frame has it"),
+            ("drift_sigma_px", "float64", "px", "standard error of the drift, per axis"),
+            ("pairs_kept", "int64", "", "frame pairs that the drift of this frame rests on"),
+            ("flag", "str", "", "empty when good, else what to mind (reference, few pairs, interpolated)"),
+        ),
+        _table(
+            "pairs", "drift", "a pair of images", "frame_a frame_b",
+            ("frame_a", "int64", "", "number of the first image"),
+            ("frame_b", "int64", "", "number of the second image"),
+            ("dx_px", "float64", "px", "measured drift of b minus drift of a, to the right"),
+            ("dy_px", "float64", "px", "measured drift of b minus drift of a, down"),
+            ("sigma_px", "float64", "px", "standard error of the measured shift, per axis"),
+            ("peak", "float64", "", "height of the correlation peak, 0 to 1"),
+            ("weight", "float64", "", "weight in the solution, 0 (rejected) to 1"),
+            ("residual_px", "float64", "px", "distance between the measured shift and the solution"),
+        ),
+        _table(
+            "links", "track", "a linked void in a frame", "frame label",
+            _FRAME,
+            _LABEL,
+            _PARTICLE,
+            ("x_corrected_px", "float64", "px", "centre less the drift of its frame, to the right"),
+            ("y_corrected_px", "float64", "px", "centre less the drift of its frame, down"),
+        ),
+        _table(
+            "tracks", "track", "a void through all frames", "particle",
+            _PARTICLE,
+            ("start_frame", "int64", "", "first frame in which the void was seen"),
+            ("end_frame", "int64", "", "last frame in which the void was seen"),
+            ("total_frames", "int64", "", "frames from the first to the last, both counted"),
+            ("inferred_frames", "int64", "", "frames between them in which the void was not seen"),
+            ("mean_radius_px", "float64", "px", "mean radius where the void was seen"),
+            ("min_radius_px", "float64", "px", "smallest radius"),
+            ("max_radius_px", "float64", "px", "largest radius"),
+            ("net_displacement_px", "float64", "px", "distance between the first and the last position"),
+            ("max_displacement_px", "float64", "px", "largest distance from the first position"),
+            ("path_length_px", "float64", "px", "sum of the steps; for a still void it is localisation noise"),
+            ("growth_px_per_frame", "float64", "px/frame", "robust slope of the measured radii; empty below 4 frames"),
+            ("growth_sigma_px_per_frame", "float64", "px/frame", "standard error of the growth"),
+            ("touches_edge", "bool", "", "touched the border in at least one frame"),
+        ),
+    )
+}
+
+
+class HasPixelSize(Protocol):
+    """Anything that knows how wide a pixel is (None when unknown)."""
+
+    @property
+    def pixel_size_nm(self) -> float | None: ...
+
+
+class TableError(ValueError):
+    """A table that breaks its contract."""
+
+
+def empty(name: str) -> pd.DataFrame:
+    """Empty table ``name`` with all its columns, typed."""
+    return pd.DataFrame({c.name: pd.Series(dtype=c.dtype) for c in TABLES[name].columns})
+
+
+def check(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Copy of ``table`` cast to the dtypes of table ``name``; order and extra columns are kept as they are.
+
+    Raises
+    ------
+    TableError
+        If a column is missing or cannot be cast, or a key stands twice.
+    """
+    contract = TABLES[name]
+    missing = [c for c in contract.names if c not in table]
+    if missing:
+        raise TableError(
+            f"table '{name}' lacks the column(s) {', '.join(missing)}; it has {', '.join(map(str, table.columns))}."
+        )
+    table = cast(table, name)
+    twice = table.duplicated(list(contract.key))
+    if twice.any():
+        row = table.loc[twice, list(contract.key)].iloc[0].to_dict()
+        raise TableError(f"table '{name}' has {int(twice.sum())} row(s) whose key stands twice, the first: {row}.")
+    return table
+
+
+def cast(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Copy of ``table`` with those of its columns that table ``name`` knows cast to their dtypes.
+
+    Raises
+    ------
+    TableError
+        If a column cannot be cast.
+    """
+    table = table.copy()
+    for column in TABLES[name].columns:
+        if column.name in table:
+            try:
+                table[column.name] = table[column.name].astype(column.dtype)  # type: ignore[call-overload]
+            except (TypeError, ValueError) as error:
+                raise TableError(
+                    f"column '{column.name}' of table '{name}' should hold {column.dtype}, "
+                    f"but holds {table[column.name].dtype}: {error}."
+                ) from None
+    return table
+
+
+def write(table: pd.DataFrame, name: str, path: Path) -> None:
+    """Check ``table``, sort it by its key and write it to ``path`` (Parquet), all of it or nothing."""
+    table = check(table, name).sort_values(list(TABLES[name].key), ignore_index=True)
+    with replacing(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def read(path: Path, name: str) -> pd.DataFrame:
+    """Read table ``name`` from ``path`` and check it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file; the message names the stage that writes it.
+    """
+    if not path.exists():
+        raise FileNotFoundError(
+            f"no table '{name}' at {path}. The stage '{TABLES[name].stage}' writes it: run that stage first."
+        )
+    return check(pd.read_parquet(path), name)
+
+
+def load(paths: RunPaths, name: str) -> pd.DataFrame:
+    """Read table ``name`` of the run at ``paths``."""
+    return read(paths.table(name), name)
+
+
+def to_nm(table: pd.DataFrame, calibration: HasPixelSize) -> pd.DataFrame:
+    """Copy of ``table`` with a column in nm behind the last column for each column in px.
+
+    ``x_px`` gives ``x_nm``, ``area_px`` gives ``area_nm2``, ``growth_px_per_frame`` gives ``growth_nm_per_frame``.
+    Without a calibration nothing is added: a pixel size is never guessed.
+    """
+    size = calibration.pixel_size_nm
+    if size is None:
+        return table.copy()
+    lengths = [c for c in table.columns if re.search(r"_px(_|$)", str(c))]
+    added = {
+        nm_name(name): table[name] * (size**2 if name.startswith("area_px") else size) for name in lengths
+    }
+    return table.assign(**added)
+
+
+def nm_name(name: str) -> str:
+    """Name of the column in nm that goes with the column in px called ``name``."""
+    return "area_nm2" if name == "area_px" else re.sub(r"_px(_|$)", r"_nm\1", name)
+
+
+def data_dictionary() -> pd.DataFrame:
+    """Every column of every table: table, column, dtype, unit, meaning."""
+    rows = [
+        (table.name, column.name, column.dtype, column.unit, column.meaning)
+        for table in TABLES.values()
+        for column in table.columns
+    ]
+    return pd.DataFrame(rows, columns=["table", "column", "dtype", "unit", "meaning"])
