@@ -1,4 +1,4 @@
-"""Where the files of a dataset's run lie, all computed from the dataset's name, and writing a file whole or not at all."""
+"""Where the files of a dataset's run lie, computed from its name, and writing a file whole or not at all."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class RunPaths:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; on success it becomes ``path`` in one step, on failure it is removed."""
+    """Give a temporary path to write to: on success it becomes ``path`` in one step, else it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

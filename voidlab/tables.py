@@ -1,7 +1,7 @@
-"""The contract of every table: columns, dtypes, units and meaning, and how a table is read, checked and written.
+"""The contract of every table: columns, dtypes, units, meaning; and how a table is read, checked, written.
 
-Other modules take column names from the tables they are given; nobody else decides what a column is called or means.
-Tables are tidy (a row per image, void, pair or track), hold pixels, and may be empty.
+Nobody else decides what a column is called or means; other modules take the names from here. Tables are tidy
+(a row per image, void, pair or track), hold pixels, and may be empty.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: which stage writes it, what a row is, its key (the columns that name a row) and its columns."""
+    """A table: which stage writes it, what a row is, its key (the columns naming a row) and its columns."""
 
     name: str
     stage: str
@@ -54,7 +54,10 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         _table(
-            "frames", "segment", "an image", "frame",
+            "frames",
+            "segment",
+            "an image",
+            "frame",
             _FRAME,
             ("path", "str", "", "file of the image, as the series was given it"),
             ("tilt_deg", "float64", "deg", "tilt angle; empty when unknown"),
@@ -64,28 +67,52 @@ TABLES: dict[str, Table] = {
             ("void_fraction", "float64", "", "area of the voids / area of the image"),
         ),
         _table(
-            "voids", "segment", "a void in a frame", "frame label",
+            "voids",
+            "segment",
+            "a void in a frame",
+            "frame label",
             _FRAME,
             _LABEL,
             ("x_px", "float64", "px", "centre, to the right of the centre of the top-left pixel"),
             ("y_px", "float64", "px", "centre, down from the centre of the top-left pixel"),
-            ("radius_px", "float64", "px", "radius of the full circle, also where the void is overlapped or cut"),
+            (
+                "radius_px",
+                "float64",
+                "px",
+                "radius of the full circle, also where the void is overlapped or cut",
+            ),
             ("area_px", "float64", "px²", "labelled pixels"),
             ("kind", "str", "", "void, unless a segmenter was asked for other classes"),
             ("confidence", "float64", "", "how sure the segmenter is, 0 to 1"),
             ("touches_edge", "bool", "", "lies within the edge buffer of the image's border"),
         ),
         _table(
-            "drift", "drift", "an image", "frame",
+            "drift",
+            "drift",
+            "an image",
+            "frame",
             _FRAME,
-            ("drift_x_px", "float64", "px", "how far the content lies to the right of where the reference frame has it"),
-            ("drift_y_px", "float64", "px", "how far the content lies below where the reference frame has it"),
+            (
+                "drift_x_px",
+                "float64",
+                "px",
+                "how far the content lies to the right of where the reference frame has it",
+            ),
+            (
+                "drift_y_px",
+                "float64",
+                "px",
+                "how far the content lies below where the reference frame has it",
+            ),
             ("drift_sigma_px", "float64", "px", "standard error of the drift, per axis"),
             ("pairs_kept", "int64", "", "frame pairs that the drift of this frame rests on"),
             ("flag", "str", "", "empty when good, else what to mind (reference, few pairs, interpolated)"),
         ),
         _table(
-            "pairs", "drift", "a pair of images", "frame_a frame_b",
+            "pairs",
+            "drift",
+            "a pair of images",
+            "frame_a frame_b",
             ("frame_a", "int64", "", "number of the first image"),
             ("frame_b", "int64", "", "number of the second image"),
             ("dx_px", "float64", "px", "measured drift of b minus drift of a, to the right"),
@@ -96,7 +123,10 @@ TABLES: dict[str, Table] = {
             ("residual_px", "float64", "px", "distance between the measured shift and the solution"),
         ),
         _table(
-            "links", "track", "a linked void in a frame", "frame label",
+            "links",
+            "track",
+            "a linked void in a frame",
+            "frame label",
             _FRAME,
             _LABEL,
             _PARTICLE,
@@ -104,7 +134,10 @@ TABLES: dict[str, Table] = {
             ("y_corrected_px", "float64", "px", "centre less the drift of its frame, down"),
         ),
         _table(
-            "tracks", "track", "a void through all frames", "particle",
+            "tracks",
+            "track",
+            "a void through all frames",
+            "particle",
             _PARTICLE,
             ("start_frame", "int64", "", "first frame in which the void was seen"),
             ("end_frame", "int64", "", "last frame in which the void was seen"),
@@ -115,8 +148,18 @@ TABLES: dict[str, Table] = {
             ("max_radius_px", "float64", "px", "largest radius"),
             ("net_displacement_px", "float64", "px", "distance between the first and the last position"),
             ("max_displacement_px", "float64", "px", "largest distance from the first position"),
-            ("path_length_px", "float64", "px", "sum of the steps; for a still void it is localisation noise"),
-            ("growth_px_per_frame", "float64", "px/frame", "robust slope of the measured radii; empty below 4 frames"),
+            (
+                "path_length_px",
+                "float64",
+                "px",
+                "sum of the steps; for a still void it is localisation noise",
+            ),
+            (
+                "growth_px_per_frame",
+                "float64",
+                "px/frame",
+                "robust slope of the measured radii; empty below 4 frames",
+            ),
             ("growth_sigma_px_per_frame", "float64", "px/frame", "standard error of the growth"),
             ("touches_edge", "bool", "", "touched the border in at least one frame"),
         ),
@@ -152,13 +195,16 @@ def check(table: pd.DataFrame, name: str) -> pd.DataFrame:
     missing = [c for c in contract.names if c not in table]
     if missing:
         raise TableError(
-            f"table '{name}' lacks the column(s) {', '.join(missing)}; it has {', '.join(map(str, table.columns))}."
+            f"table '{name}' lacks the column(s) {', '.join(missing)}; "
+            f"it has {', '.join(map(str, table.columns))}."
         )
     table = cast(table, name)
     twice = table.duplicated(list(contract.key))
     if twice.any():
         row = table.loc[twice, list(contract.key)].iloc[0].to_dict()
-        raise TableError(f"table '{name}' has {int(twice.sum())} row(s) whose key stands twice, the first: {row}.")
+        raise TableError(
+            f"table '{name}' has {int(twice.sum())} row(s) whose key stands twice, the first: {row}."
+        )
     return table
 
 
@@ -181,6 +227,11 @@ def cast(table: pd.DataFrame, name: str) -> pd.DataFrame:
                     f"but holds {table[column.name].dtype}: {error}."
                 ) from None
     return table
+
+
+def select(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The columns of table ``name`` out of a wider ``table``, such as one that earlier steps added columns to."""
+    return check(table, name)[TABLES[name].names]
 
 
 def write(table: pd.DataFrame, name: str, path: Path) -> None:
@@ -213,7 +264,7 @@ def load(paths: RunPaths, name: str) -> pd.DataFrame:
 def to_nm(table: pd.DataFrame, calibration: HasPixelSize) -> pd.DataFrame:
     """Copy of ``table`` with a column in nm behind the last column for each column in px.
 
-    ``x_px`` gives ``x_nm``, ``area_px`` gives ``area_nm2``, ``growth_px_per_frame`` gives ``growth_nm_per_frame``.
+    ``x_px`` gives ``x_nm``, ``area_px`` ``area_nm2``, ``growth_px_per_frame`` ``growth_nm_per_frame``.
     Without a calibration nothing is added: a pixel size is never guessed.
     """
     size = calibration.pixel_size_nm

@@ -1,0 +1,132 @@
+"""Parameters: YAML in, every mistake out at once, with its line."""
+
+import pytest
+
+from voidlab import parameters
+from voidlab.parameters import ParameterErrors
+
+
+@pytest.fixture
+def yaml(tmp_path):
+    def write(text, name="x"):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def problems(path, given=None):
+    with pytest.raises(ParameterErrors) as caught:
+        parameters.load(path, given)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_what_is_left_out_has_its_default(yaml):
+    typed = parameters.load(yaml("images: a\n"))
+    assert typed.dataset == "x"
+    assert typed.track.search_range_px == 20
+    assert typed.track.memory == 2
+    assert typed.track.link_edge_voids is False
+    assert typed.segment.edge_buffer_px == 8
+
+
+def test_numbers_are_read_as_yaml_1_2_does(yaml):
+    typed = parameters.load(yaml("images: a\npixel_size_nm: 5e-1\ntilt_angles_deg: [-1, 2.5]\n"))
+    assert typed.pixel_size_nm == 0.5
+    assert typed.tilt_angles_deg == [-1.0, 2.5]
+
+
+def test_all_mistakes_at_once_with_file_and_line(yaml):
+    text = """\
+images: a
+pixel_size_nm: -1
+serach: 3
+segment:
+  treshold: 0.5
+  threshold: 1.5
+  memory: 3
+  contrast: no
+track: {memory: 2.5, link_edge_voids: 1}
+"""
+    found = problems(yaml(text))
+    assert "x.yaml:2: pixel_size_nm = -1: must be ≥ 0.005" in found
+    assert "x.yaml:5: segment.treshold: unknown key; did you mean 'threshold'?" in found
+    assert "x.yaml:6: segment.threshold = 1.5: must be < 1.0" in found
+    assert "x.yaml:7: segment.memory: unknown key here; it belongs under 'track:'" in found
+    assert "x.yaml:8: segment.contrast = 'no': must be one of 'auto', 'bright' or 'dark'" in found
+    assert "x.yaml:9: track.memory = 2.5: must be a whole number" in found
+    assert "x.yaml:9: track.link_edge_voids = 1: must be true or false" in found
+    assert any(p.startswith("x.yaml:3: serach: unknown key") for p in found)
+    assert len(found) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "x.yaml:1: must be lines 'key: value'"),
+        ("- a\n", "x.yaml:1: must be lines 'key: value'"),
+        ("images: a\nimages: b\n", "x.yaml:2: is not valid YAML: found duplicate key"),
+        ("images: a\nsegment:\n\tthreshold: 1\n", "x.yaml:3: a tab stands where YAML allows only spaces"),
+        ("images: a\ndrift: &d {}\ntrack: *d\n", "x.yaml:3: anchors and aliases"),
+        ("images: a\nsegment: 3\n", "x.yaml:2: segment = 3: must be a list of 'key: value'"),
+        ("segment: {}\n", "x.yaml: images: is required"),
+        ("images: a\ndataset: y\n", "x.yaml:2: dataset = 'y': must be 'x'"),
+        ("images: a\ntilt_angles_deg: [a]\n", "x.yaml:2: tilt_angles_deg = ['a']: must be a list of numbers"),
+        ("images: a\nsegment: {min_radius_px: 90}\n", "must be > min_radius_px = 90.0"),
+        ("images: a\ntimes_s: [1]\nframe_interval_s: 2\n", "x.yaml:2: give times_s or frame_interval_s, not both"),
+    ],
+)
+def test_each_mistake_says_where_and_what(yaml, text, said):
+    (found,) = problems(yaml(text))
+    assert said in found
+
+
+def test_a_missing_file_names_its_neighbour(yaml, tmp_path):
+    yaml("images: a\n", "gold")
+    assert "did you mean gold.yaml?" in problems(tmp_path / "glod.yaml")[0]
+
+
+def test_a_file_that_is_no_text_is_no_traceback(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_bytes(b"\xff\xfe\x00\x81")
+    assert "cannot be read as text" in problems(path)[0]
+
+
+def test_what_is_given_outweighs_the_file_and_is_checked(yaml):
+    path = yaml("images: a\ntrack: {memory: 1}\n")
+    assert parameters.load(path, {"track": {"memory": 5}}).track.memory == 5
+    assert problems(path, {"track": {"memory": -5}}) == ["track.memory: must be ≥ 0"]
+
+
+def test_describe_says_where_each_value_comes_from(yaml):
+    typed = parameters.load(yaml("images: a\ntrack: {memory: 1}\n"), {"track": {"search_range_px": 9.0}})
+    table = parameters.describe(typed.track, ["search_range_px"]).set_index("name")
+    assert table.loc["memory", "source"] == "YAML"
+    assert table.loc["search_range_px", "source"] == "this run"
+    assert table.loc["search_range_px", "unit"] == "px"
+    assert table.loc["link_edge_voids", "source"] == "default"
+    assert (table["meaning"] != "").all()
+
+
+def test_write_values_keeps_comments_and_order(yaml):
+    path = yaml("# my gold\nimages: a  # where\nsegment:\n  threshold: 0.5  # tuned\ntrack: {memory: 2}\n")
+    changes = parameters.write_values(path, "segment", {"threshold": 0.6, "contrast": "dark"})
+    assert changes == ["segment.threshold: 0.5 → 0.6", "segment.contrast: default → dark"]
+    text = path.read_text()
+    assert text.startswith("# my gold\nimages: a  # where\nsegment:\n  threshold: 0.6  # tuned\n  contrast: dark")
+    assert "track: {memory: 2}" in text
+
+
+def test_write_values_refuses_what_could_not_be_read_again(yaml):
+    path = yaml("images: a\n")
+    with pytest.raises(ParameterErrors):
+        parameters.write_values(path, "segment", {"threshold": 7})
+    assert path.read_text() == "images: a\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("3", 3), ("0.5", 0.5), ("true", True), ("dark", "dark"), ("[1, 2]", [1, 2]), ("a: [", "a: [")]
+)
+def test_read_value(text, value):
+    assert parameters.read_value(text) == value

@@ -1,0 +1,183 @@
+"""The command ``voidlab``: what a person types, turned into calls of the package; nothing is computed here."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from voidlab import __version__
+from voidlab.paths import STAGES, ProjectError
+
+_OK, _FAILED, _WRONG_INPUT, _INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; give its exit code: 0 good, 1 a stage failed, 2 the input is wrong."""
+    options = _parser().parse_args(arguments)
+    from voidlab.images import ImagesError
+    from voidlab.parameters import ParameterErrors
+
+    try:
+        code: int = options.command(options)
+        return code
+    except (ParameterErrors, ProjectError, ImagesError) as error:
+        print(error, file=sys.stderr)
+        return _WRONG_INPUT
+    except OSError as error:
+        print(f"voidlab: {error}", file=sys.stderr)
+        return _FAILED
+    except KeyboardInterrupt:
+        print(
+            "\nvoidlab: interrupted; finished stages are kept, the next run goes on from there.",
+            file=sys.stderr,
+        )
+        return _INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="voidlab", description="Label, measure, align and track voids in electron micrographs."
+    )
+    parser.add_argument("--version", action="version", version=f"voidlab {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="simulate the demo tilt series and run all stages on it")
+    demo.set_defaults(command=_demo)
+
+    init = commands.add_parser("init", help="make parameters/NAME.yaml for a folder, glob or stack of images")
+    init.add_argument("source", help="folder, glob (in quotes) or TIFF stack")
+    init.add_argument("--name", required=True, help="name of the dataset: of its parameter file and report")
+    init.set_defaults(command=_init)
+
+    check = commands.add_parser("check", help="check parameter files and their images, run nothing")
+    check.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml")
+    check.set_defaults(command=_check)
+
+    run = commands.add_parser("run", help="run the stages of datasets and make their reports")
+    run.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml")
+    run.add_argument(
+        "--from",
+        dest="start",
+        choices=STAGES,
+        default=STAGES[0],
+        help="run this stage and those after it again",
+    )
+    run.add_argument("--force", action="store_true", help="run stages again even if nothing changed")
+    run.add_argument("--set", dest="settings", action="append", default=[], metavar="STAGE.KEY=VALUE",
+                     help="a parameter for this run only, such as segment.threshold=0.6")  # fmt: skip
+    run.set_defaults(command=_run)
+
+    lab = commands.add_parser("lab", help="open JupyterLab on the project's notebooks")
+    lab.add_argument("name", nargs="?", help="dataset to explore")
+    lab.set_defaults(command=_lab)
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from voidlab import project
+
+    paths = project.make_demo()
+    return _run_all([paths.parameters], [], STAGES[0], False)
+
+
+def _init(options: argparse.Namespace) -> int:
+    from voidlab import project
+
+    paths, found = project.start(options.source, options.name)
+    shown = paths.parameters
+    print(found)
+    print(f"wrote {shown}\nnext: look through it, then\n  voidlab run {shown}\n  voidlab lab {options.name}")
+    return _OK
+
+
+def _check(options: argparse.Namespace) -> int:
+    from voidlab import run
+
+    plans, problems = _plans(options.yaml, [])
+    for plan in plans:
+        series = run.stage.open_images(plan.paths, plan.parameters)
+        print(f"{plan.paths.dataset}: good; {series.describe()}")
+        for note in plan.notes:
+            print(f"  note: {note}")
+    return _WRONG_INPUT if problems else _OK
+
+
+def _run(options: argparse.Namespace) -> int:
+    return _run_all(options.yaml, options.settings, options.start, options.force)
+
+
+def _run_all(yamls: Sequence[Path], settings: Sequence[str], start: str, force: bool) -> int:
+    from voidlab import run
+
+    overrides = run.read_overrides(settings)
+    plans, problems = _plans(yamls, settings)
+    if problems:
+        return _WRONG_INPUT
+    finished = []
+    for plan in plans:
+        print(plan.paths.dataset)
+        for note in plan.notes:
+            print(f"  note: {note}")
+        line = _Line()
+        finished.append(
+            run.run_dataset(
+                plan, overrides=overrides, start=start, force=force, tell=line.tell, progress=line.progress
+            )
+        )
+        print(f"  report: {plan.paths.index}")
+    return _OK if all(finished) else _FAILED
+
+
+def _plans(yamls: Sequence[Path], settings: Sequence[str]) -> tuple[list, int]:  # type: ignore[type-arg]
+    """Check every parameter file before anything runs; print what is wrong with any of them."""
+    from voidlab import run
+    from voidlab.parameters import ParameterErrors
+
+    overrides = run.read_overrides(settings)
+    plans, problems = [], 0
+    for yaml in yamls:
+        try:
+            plans.append(run.check(yaml, overrides))
+        except ParameterErrors as errors:
+            problems += len(errors.problems)
+            print(errors, file=sys.stderr)
+    if problems:
+        print(f"{problems} problem(s) found, nothing was run.", file=sys.stderr)
+    return plans, problems
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from voidlab import project
+
+    return project.open_lab(options.name)
+
+
+class _Line:
+    """Lines of a run: what is finished stays, how far it is overwrites itself in a terminal."""
+
+    _EVERY_S = 5.0
+
+    def __init__(self) -> None:
+        self._live = sys.stdout.isatty()
+        self._width = shutil.get_terminal_size().columns - 1
+        self._last = time.monotonic()
+
+    def tell(self, text: str) -> None:
+        self._clear()
+        print(f"  {text}", flush=True)
+
+    def progress(self, text: str) -> None:
+        """Show how far the run is: in place in a terminal, every few seconds in a log file."""
+        if self._live:
+            print(f"\r{('    ' + text)[: self._width]:{self._width}}", end="", flush=True)
+        elif time.monotonic() - self._last > self._EVERY_S:
+            self._last = time.monotonic()
+            print(f"    {text}", flush=True)
+
+    def _clear(self) -> None:
+        if self._live:
+            print(f"\r{'':{self._width}}\r", end="")

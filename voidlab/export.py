@@ -1,0 +1,289 @@
+"""The files that other programs and notebooks read, and reading them back.
+
+``frame-data.json`` and ``track-data.json`` are JSON lines with the columns that users' notebooks know;
+``void-2d-coordinates.csv`` holds the positions of long tracks; every table goes out as CSV too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import siegelslopes
+
+from voidlab import tables
+from voidlab.paths import replacing
+from voidlab.track import interpolate_tracks
+
+FRAME_DATA = "frame-data.json"
+TRACK_DATA = "track-data.json"
+COORDINATES = "void-2d-coordinates.csv"
+DICTIONARY = "data-dictionary.csv"
+
+
+def frame_data(frames: pd.DataFrame, voids: pd.DataFrame, drift: pd.DataFrame) -> pd.DataFrame:
+    """Row per image with its voids as lists, as users' notebooks know it.
+
+    Parameters
+    ----------
+    frames, voids, drift
+        The tables of these names. Positions are (x, y) in px; ``positions-no-drift`` are less the drift.
+    """
+    voids = voids.sort_values(["frame", "label"])
+    of_frame = dict(iter(voids.groupby("frame")))
+    drift_of = drift.set_index("frame")[["drift_x_px", "drift_y_px"]]
+    rows = []
+    for image in frames.sort_values("frame").itertuples():
+        here = of_frame.get(image.frame, voids.iloc[:0])
+        positions = here[["x_px", "y_px"]].to_numpy()
+        shift = drift_of.loc[image.frame].to_numpy() if image.frame in drift_of.index else np.full(2, np.nan)
+        rows.append(
+            {
+                "path": image.path,
+                "frame": image.frame,
+                "void_frac": image.void_fraction,
+                "void_count": None if pd.isna(image.void_count) else int(image.void_count),
+                "type": here["kind"].tolist(),
+                "radii": here["radius_px"].tolist(),
+                "radii_average": here["radius_px"].mean(),
+                "positions": positions.tolist(),
+                "touches_side": here["touches_edge"].tolist(),
+                "drifts": shift.tolist(),
+                "positions-no-drift": (positions - shift).tolist(),
+            }
+        )
+    return pd.DataFrame(rows, columns=_FRAME_COLUMNS)
+
+
+def track_data(linked: pd.DataFrame, voids: pd.DataFrame) -> pd.DataFrame:
+    """Row per void track with its life as lists, as users' notebooks know it.
+
+    Parameters
+    ----------
+    linked
+        Linked voids: the table ``voids`` joined with ``links``. Positions are the drift-corrected ones,
+        in px, interpolated over the frames in which the void was not seen.
+    voids
+        All voids: ``local_id`` counts through those of a frame, from 0.
+    """
+    dense = interpolate_tracks(linked)
+    local = voids.sort_values(["frame", "label"])[["frame", "label"]]
+    local["local_id"] = local.groupby("frame").cumcount()
+    dense = dense.merge(local, on=["frame", "label"], how="left").sort_values(["particle", "frame"])
+    starts = np.flatnonzero(np.diff(dense["particle"].to_numpy(), prepend=-1))
+    rows = [_life(dense.iloc[a:b]) for a, b in zip(starts, [*starts[1:], len(dense)], strict=True)]
+    return pd.DataFrame(rows, columns=_TRACK_COLUMNS)
+
+
+def _life(track: pd.DataFrame) -> dict[str, Any]:
+    """A row of track-data.json, from the rows of one track."""
+    positions = track[["x_px", "y_px"]].to_numpy()
+    radii = track["radius_px"].to_numpy()
+    frames = track["frame"].to_numpy()
+    from_start = np.hypot(*(positions - positions[0]).T)
+    travelled = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(positions, axis=0).T))])
+    moved = len(track) > 1
+    return {
+        "particle": int(track["particle"].iloc[0]),
+        "start_frame": int(frames[0]),
+        "end_frame": int(frames[-1]),
+        "total_frames": len(track),
+        "inferred_frames": int(track["inferred"].sum()),
+        "positions": positions.tolist(),
+        "touches_side": track["touches_edge"].tolist(),
+        "local_id": [None if pd.isna(i) else int(i) for i in track["local_id"]],
+        "disp_from_start": from_start.tolist() if moved else None,
+        "max_disp": from_start.max() if moved else None,
+        "drift_rate": from_start.max() / len(track) if moved else None,
+        "dist_traveled": travelled.tolist() if moved else None,
+        "total_traveled": travelled[-1] if moved else None,
+        "movement_rate": travelled[-1] / len(track) if moved else None,
+        "radii": radii.tolist(),
+        "max_radius": radii.max(),
+        "min_radius": radii.min(),
+        "growth_rate": siegelslopes(radii)[0] if len(track) > 3 else None,
+    }
+
+
+def coordinates(linked: pd.DataFrame, *, min_frames: int, calibration: tables.HasPixelSize) -> pd.DataFrame:
+    """Positions of the voids that live for ``min_frames`` frames or more: id, frame, x, y, r in px, then nm."""
+    dense = interpolate_tracks(linked)
+    long_enough = dense.groupby("particle")["frame"].transform("size") >= min_frames
+    named = {"particle": "id", "frame": "frame", "x_px": "x", "y_px": "y", "radius_px": "r"}
+    rows = dense.loc[long_enough, list(named)].rename(columns=named).reset_index(drop=True)
+    size = calibration.pixel_size_nm
+    return rows if size is None else rows.assign(x_nm=rows.x * size, y_nm=rows.y * size, r_nm=rows.r * size)
+
+
+def write_all(
+    folder: Path, made: Mapping[str, pd.DataFrame], *, min_frames: int, calibration: tables.HasPixelSize
+) -> pd.DataFrame:
+    """Write every export into ``folder``, read each back, and list them.
+
+    Parameters
+    ----------
+    made
+        The tables of the run: frames, voids, drift, pairs, links, tracks.
+
+    Returns
+    -------
+    DataFrame
+        A row per file: file, rows, bytes, what it holds.
+
+    Raises
+    ------
+    OSError
+        If what is read back is not what was written.
+    """
+    linked = made["voids"].merge(made["links"], on=["frame", "label"])
+    frame_lines = frame_data(made["frames"], made["voids"], made["drift"])
+    track_lines = track_data(linked, made["voids"])
+    written = [
+        (
+            write_lines(frame_lines, folder / FRAME_DATA),
+            len(frame_lines),
+            "a row per image, its voids as lists",
+        ),
+        (
+            write_lines(track_lines, folder / TRACK_DATA),
+            len(track_lines),
+            "a row per void, its life as lists",
+        ),
+    ]
+    spots = coordinates(linked, min_frames=min_frames, calibration=calibration)
+    what = f"positions of voids that live for {min_frames} frames or more"
+    written.append((write_csv(spots, folder / COORDINATES), len(spots), what))
+    for name, table in made.items():
+        rows = tables.to_nm(table, calibration)
+        what = f"a row per {tables.TABLES[name].row.removeprefix('an ').removeprefix('a ')}"
+        written.append((write_csv(rows, folder / f"{name}.csv"), len(rows), what))
+    meanings = _dictionary(calibration)
+    written.append((write_csv(meanings, folder / DICTIONARY), len(meanings), "what every column means"))
+    return pd.DataFrame(
+        [(path.name, rows, path.stat().st_size, what) for path, rows, what in written],
+        columns=["file", "rows", "bytes", "what"],
+    )
+
+
+def write_lines(rows: pd.DataFrame, path: Path) -> Path:
+    """Write ``rows`` as JSON lines and read them back; numbers keep every digit, unknown ones are null."""
+    with replacing(path) as temporary:
+        with temporary.open("w", encoding="utf-8") as stream:
+            for row in rows.to_dict("records"):
+                stream.write(json.dumps(_jsonable(row), ensure_ascii=False, allow_nan=False) + "\n")
+        wanted = [_jsonable(row) for row in rows.to_dict("records")]
+        if list(_lines(temporary)) != wanted:
+            raise OSError(f"{path.name} cannot be read back as it was written; nothing was kept of it.")
+    return path
+
+
+def read_lines(path: Path) -> pd.DataFrame:
+    """Read a file of JSON lines, such as frame-data.json or track-data.json."""
+    return pd.DataFrame(list(_lines(path)))
+
+
+def write_csv(rows: pd.DataFrame, path: Path) -> Path:
+    """Write ``rows`` as CSV and read them back."""
+    with replacing(path) as temporary:
+        rows.to_csv(temporary, index=False)
+        back = pd.read_csv(temporary)
+        if list(back.columns) != list(rows.columns) or len(back) != len(rows):
+            raise OSError(f"{path.name} cannot be read back as it was written; nothing was kept of it.")
+    return path
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read an exported CSV file."""
+    return pd.read_csv(path)
+
+
+def _lines(path: Path) -> Iterable[dict[str, Any]]:
+    with path.open(encoding="utf-8") as stream:
+        for line in stream:
+            yield json.loads(line)
+
+
+def _jsonable(value: Any) -> Any:
+    """``value`` with builtin numbers, and None for what is not a finite number."""
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA:
+        return None
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _dictionary(calibration: tables.HasPixelSize) -> pd.DataFrame:
+    """Meaning of every column that is written, those in nm included."""
+    known = tables.data_dictionary()
+    if calibration.pixel_size_nm is None:
+        return pd.concat([known, _OTHERS], ignore_index=True)
+    lengths = known[known["column"].str.contains(r"_px(?:_|$)")]
+    nm = lengths.assign(
+        column=lengths["column"].map(tables.nm_name),
+        unit=lengths["unit"].str.replace("px", "nm"),
+        meaning=lengths["meaning"] + f" (1 px = {calibration.pixel_size_nm:g} nm)",
+    )
+    return pd.concat([known, nm, _OTHERS], ignore_index=True)
+
+
+_OTHERS = pd.DataFrame(
+    [
+        (FRAME_DATA, "path", "str", "", "file of the image"),
+        (FRAME_DATA, "frame", "int", "", "number of the image"),
+        (FRAME_DATA, "void_frac", "float", "", "area of the voids / area of the image"),
+        (FRAME_DATA, "void_count", "int", "", "voids in the image; null when it was not looked at"),
+        (FRAME_DATA, "type", "list of str", "", "kind of each void"),
+        (FRAME_DATA, "radii", "list of float", "px", "radius of each void"),
+        (FRAME_DATA, "radii_average", "float", "px", "mean radius; null without voids"),
+        (FRAME_DATA, "positions", "list of (x, y)", "px", "centre of each void as seen"),
+        (FRAME_DATA, "touches_side", "list of bool", "", "whether each void touches the image's border"),
+        (FRAME_DATA, "drifts", "(x, y)", "px", "drift of the image; position as seen less drift = corrected"),
+        (FRAME_DATA, "positions-no-drift", "list of (x, y)", "px", "centre of each void less the drift"),
+        (TRACK_DATA, "particle", "int", "", "number of the void through all frames"),
+        (TRACK_DATA, "start_frame", "int", "", "first frame in which it was seen"),
+        (TRACK_DATA, "end_frame", "int", "", "last frame in which it was seen"),
+        (TRACK_DATA, "total_frames", "int", "frames", "frames from first to last, both counted"),
+        (TRACK_DATA, "inferred_frames", "int", "frames", "frames between them in which it was not seen"),
+        (TRACK_DATA, "positions", "list of (x, y)", "px", "drift-corrected, interpolated where not seen"),
+        (
+            TRACK_DATA,
+            "touches_side",
+            "list of bool",
+            "",
+            "touches the border; where inferred: a neighbour does",
+        ),
+        (
+            TRACK_DATA,
+            "local_id",
+            "list of int",
+            "",
+            "index in that frame's lists, from 0; null where inferred",
+        ),
+        (TRACK_DATA, "disp_from_start", "list of float", "px", "distance from the first position"),
+        (TRACK_DATA, "max_disp", "float", "px", "largest distance from the first position"),
+        (TRACK_DATA, "drift_rate", "float", "px/frame", "max_disp / total_frames; mostly localisation noise"),
+        (TRACK_DATA, "dist_traveled", "list of float", "px", "length of the path so far"),
+        (TRACK_DATA, "total_traveled", "float", "px", "length of the whole path"),
+        (TRACK_DATA, "movement_rate", "float", "px/frame", "total_traveled / total_frames; mostly noise"),
+        (TRACK_DATA, "radii", "list of float", "px", "radius, interpolated where not seen"),
+        (TRACK_DATA, "max_radius", "float", "px", "largest radius"),
+        (TRACK_DATA, "min_radius", "float", "px", "smallest radius"),
+        (TRACK_DATA, "growth_rate", "float", "px/frame", "Siegel's slope of radii; null below 4 frames"),
+        (COORDINATES, "id", "int", "", "number of the void: particle"),
+        (COORDINATES, "frame", "int", "", "number of the image"),
+        (COORDINATES, "x", "float", "px", "drift-corrected, to the right"),
+        (COORDINATES, "y", "float", "px", "drift-corrected, down"),
+        (COORDINATES, "r", "float", "px", "radius"),
+    ],
+    columns=["table", "column", "dtype", "unit", "meaning"],
+)
+_FRAME_COLUMNS = _OTHERS.loc[_OTHERS["table"] == FRAME_DATA, "column"].tolist()
+_TRACK_COLUMNS = _OTHERS.loc[_OTHERS["table"] == TRACK_DATA, "column"].tolist()

@@ -1,0 +1,353 @@
+"""One function per figure: tables or arrays and an ``Axes`` in, the ``Axes`` out.
+
+Lengths are drawn in nm where the calibration is known, else in px. Colours come from maps that colour-blind
+people can read; voids are drawn as circles of the measured radius.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from voidlab.tables import HasPixelSize
+
+# Colours that stay apart for colour-blind eyes, after Okabe and Ito (2008).
+ORANGE, BLUE, GREEN, RED, GREY = "#E69F00", "#0072B2", "#009E73", "#D55E00", "#7F7F7F"
+_OVER_FRAMES = "viridis"
+
+
+def show(figure: Figure, alt: str, *, photo: bool = False) -> None:
+    """Show ``figure`` below a notebook cell with the alternative text ``alt``, and close it.
+
+    ``photo`` is for micrographs: a JPEG is a fifth of the PNG's size and looks the same.
+    """
+    from IPython.display import Image, display
+
+    kind = "jpeg" if photo else "png"
+    stream = io.BytesIO()
+    quality = {"quality": 85} if photo else None
+    figure.savefig(stream, format=kind, dpi=110, bbox_inches="tight", facecolor="white", pil_kwargs=quality)
+    plt.close(figure)
+    display(Image(data=stream.getvalue(), format=kind, metadata={"alt": alt}))
+
+
+def micrograph(image: np.ndarray, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Draw ``image`` (H, W; 0 to 1) in grey, without ticks, with a scale bar."""
+    ax.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="antialiased")
+    ax.set(xticks=[], yticks=[])
+    return scale_bar(ax, image.shape[1], calibration)
+
+
+def scale_bar(ax: Axes, width_px: float, calibration: HasPixelSize) -> Axes:
+    """Draw a bar of a round length, about a fifth of the width, into the lower left corner."""
+    size = calibration.pixel_size_nm or 1.0
+    unit = "px" if calibration.pixel_size_nm is None else "nm"
+    length = _round_down(width_px * size / 5)
+    bar, height = length / size, ax.get_ylim()[0] + 0.5
+    x, y, thick = 0.03 * width_px, height - 0.045 * width_px, 0.008 * width_px
+    pad = 0.012 * width_px
+    ax.add_patch(
+        Rectangle((x - pad, y - 3.6 * pad), bar + 2 * pad, 5.4 * pad + thick, color="black", alpha=0.55, lw=0)
+    )
+    ax.add_patch(Rectangle((x, y), bar, thick, color="white", lw=0))
+    ax.text(
+        x + bar / 2, y - 0.4 * pad, f"{length:g} {unit}", color="white", ha="center", va="bottom", fontsize=7
+    )
+    return ax
+
+
+def _round_down(value: float) -> float:
+    """Largest of 1, 2, 5 times a power of ten that is not above ``value``."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= value))
+
+
+def overlay(image: np.ndarray, voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Draw the ``voids`` of a frame as circles on its ``image``; those that touch the edge are dashed."""
+    micrograph(image, ax, calibration)
+    for touches, style in ((False, "solid"), (True, (0, (2, 2)))):
+        circles(voids[voids["touches_edge"] == touches], ax, colour=ORANGE, style=style)
+    return ax
+
+
+def circles(voids: pd.DataFrame, ax: Axes, *, colour: str = ORANGE, style: object = "solid") -> Axes:
+    """Draw the outline of each void at its measured radius."""
+    widths = 2 * voids["radius_px"].to_numpy()
+    outlines = EllipseCollection(
+        widths,
+        widths,
+        np.zeros(len(voids)),
+        units="xy",
+        offsets=voids[["x_px", "y_px"]].to_numpy(),
+        offset_transform=ax.transData,
+        facecolors="none",
+        edgecolors=colour,
+        linewidths=0.8,
+        linestyles=[style],
+    )
+    ax.add_collection(outlines)
+    return ax
+
+
+def overlay_sheet(
+    series: Sequence[np.ndarray],
+    frames: pd.DataFrame,
+    voids: pd.DataFrame,
+    calibration: HasPixelSize,
+    *,
+    most: int = 6,
+) -> Figure:
+    """Sheet of at most ``most`` frames, spread over the series, with the outlines of their voids."""
+    good = np.flatnonzero(frames["status"].isin(["ok", "blank"]).to_numpy())
+    rows = (
+        good[np.unique(np.linspace(0, len(good) - 1, min(most, len(good))).round().astype(int))]
+        if len(good)
+        else good
+    )
+    figure, axes = _sheet(max(len(rows), 1), columns=min(3, max(len(rows), 1)))
+    for ax in axes[len(rows) :]:
+        ax.axis("off")
+    for row, ax in zip(rows, axes, strict=False):
+        image = frames.iloc[row]
+        here = voids[voids["frame"] == image["frame"]]
+        overlay(series[int(row)], here, ax, calibration)
+        tilt = "" if pd.isna(image["tilt_deg"]) else f", {image['tilt_deg']:g}°"
+        ax.set_title(f"frame {image['frame']}{tilt}: {len(here)} voids", fontsize=9)
+    return figure
+
+
+def _sheet(count: int, columns: int) -> tuple[Figure, list[Axes]]:
+    rows = -(-count // columns)
+    width = 10.5 if columns > 1 else 8.0
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width, width / columns * rows), squeeze=False, layout="constrained"
+    )
+    return figure, list(axes.flat)
+
+
+def size_histogram(voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Histogram of the radii of voids away from the edge; bins after Freedman and Diaconis, at least 0.5 px."""
+    size, unit = _unit(calibration)
+    inside = voids.loc[~voids["touches_edge"], "radius_px"].to_numpy() * size
+    if len(inside) == 0:
+        return _nothing(ax, "no voids away from the edge")
+    spread = np.subtract(*np.percentile(inside, [75, 25]))
+    width = max(2 * spread / np.cbrt(len(inside)), 0.5 * size)
+    ax.hist(
+        inside,
+        bins=list(np.arange(inside.min(), inside.max() + 2 * width, width)),
+        color=BLUE,
+        edgecolor="white",
+        lw=0.5,
+    )
+    ax.axvline(np.median(inside), color=RED, ls="--", lw=1.2, label=f"median {np.median(inside):.2f} {unit}")
+    ax.set(xlabel=f"void radius ({unit})", ylabel="voids in all frames")
+    ax.legend(frameon=False)
+    return ax
+
+
+def count_and_fraction(frames: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
+    """Void count and area fraction over the frames; frames that were not looked at are left blank."""
+    label, x = _frame_axis(frames)
+    for ax, column, name in zip(
+        axes, ("void_count", "void_fraction"), ("voids", "area fraction (%)"), strict=True
+    ):
+        factor = 100 if column == "void_fraction" else 1
+        y = frames[column].astype("float64").to_numpy() * factor
+        ax.plot(x, y, color=BLUE, marker="o", ms=3 if len(x) < 80 else 0, lw=1)
+        ax.set(xlabel=label, ylabel=name, ylim=(0, None))
+    return axes
+
+
+def _frame_axis(frames: pd.DataFrame) -> tuple[str, np.ndarray]:
+    """What runs along the frames: tilt, time or the frame number; label and values."""
+    for column, label in (("tilt_deg", "tilt (°)"), ("time_s", "time (s)")):
+        if frames[column].notna().all() and len(frames):
+            return label, frames[column].to_numpy()
+    return "frame", frames["frame"].to_numpy()
+
+
+def drift_curve(drift: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Drift along x and y over the frames with a band of ± 2 standard errors; flagged frames are marked."""
+    size, unit = _unit(calibration)
+    frame, sigma = drift["frame"].to_numpy(), drift["drift_sigma_px"].to_numpy() * size
+    for column, colour, name in (("drift_x_px", BLUE, "x, right"), ("drift_y_px", ORANGE, "y, down")):
+        along = drift[column].to_numpy() * size
+        ax.fill_between(frame, along - 2 * sigma, along + 2 * sigma, color=colour, alpha=0.25, lw=0)
+        ax.plot(frame, along, color=colour, marker="o", ms=3 if len(drift) < 80 else 0, lw=1.2, label=name)
+    doubtful = drift[~drift["flag"].isin(["", "reference"])]
+    if len(doubtful):
+        ax.plot(doubtful["frame"], doubtful["drift_x_px"] * size, "x", color=RED, label="not to be trusted")
+        ax.plot(doubtful["frame"], doubtful["drift_y_px"] * size, "x", color=RED)
+    ax.set(xlabel="frame", ylabel=f"drift ({unit})")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(frameon=False)
+    return ax
+
+
+def residual_matrix(pairs: pd.DataFrame, ax: Axes) -> Axes:
+    """Distance between each measured pair shift and the solution; rejected pairs are crossed, others white."""
+    if pairs.empty:
+        return _nothing(ax, "no pairs of frames")
+    frames = np.union1d(pairs["frame_a"], pairs["frame_b"])
+    a, b = np.searchsorted(frames, pairs["frame_a"]), np.searchsorted(frames, pairs["frame_b"])
+    matrix = np.full((len(frames), len(frames)), np.nan)
+    matrix[a, b] = matrix[b, a] = pairs["residual_px"]
+    kept = pairs.loc[pairs["weight"] > 0, "residual_px"]
+    top = max(float(kept.quantile(0.98)) if len(kept) else 0.0, 0.1)
+    edges = np.concatenate([frames - 0.5, [frames[-1] + 0.5]])
+    mesh = ax.pcolormesh(edges, edges, matrix, cmap="cividis", vmin=0, vmax=top)
+    rejected = (pairs["weight"] == 0).to_numpy()
+    for first, second in ((a, b), (b, a)):
+        ax.plot(frames[first[rejected]], frames[second[rejected]], "x", color=RED, ms=4)
+    figure = ax.get_figure()
+    assert figure is not None
+    figure.colorbar(mesh, ax=ax, label="residual (px)", extend="max")
+    ax.set(xlabel="frame", ylabel="frame", aspect="equal")
+    ax.set_title(f"{rejected.sum()} of {len(pairs)} pairs rejected (×)", fontsize=9)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
+    return ax
+
+
+def masks_by_frame(
+    voids: pd.DataFrame,
+    ax: Axes,
+    calibration: HasPixelSize,
+    *,
+    x: str = "x_px",
+    y: str = "y_px",
+    most: int = 12,
+) -> Axes:
+    """Voids of at most ``most`` frames, spread over the series, as rings coloured by frame."""
+    frames = np.sort(voids["frame"].unique())
+    shown = voids[voids["frame"].isin(_spread(frames, most))].dropna(subset=[x, y])
+    if shown.empty:
+        return _nothing(ax, "no voids")
+    size, unit = _unit(calibration)
+    widths = 2 * shown["radius_px"].to_numpy() * size
+    rings = EllipseCollection(
+        widths, widths, np.zeros(len(shown)), units="xy", offsets=shown[[x, y]].to_numpy() * size,
+        offset_transform=ax.transData, facecolors="none", linewidths=0.6, alpha=0.8,
+        edgecolors=plt.get_cmap(_OVER_FRAMES)(Normalize(frames[0], frames[-1])(shown["frame"].to_numpy())),
+    )  # fmt: skip
+    ax.add_collection(rings)
+    return _map_axes(ax, shown[x].to_numpy() * size, shown[y].to_numpy() * size, unit)
+
+
+def frame_colours(frames: pd.Series, ax: Axes, axes: Sequence[Axes]) -> None:
+    """Colour bar, beside ``axes``, of figures coloured by frame."""
+    if frames.empty:
+        return
+    scale = ScalarMappable(Normalize(frames.min(), frames.max()), _OVER_FRAMES)
+    figure = ax.get_figure()
+    assert figure is not None
+    figure.colorbar(scale, ax=list(axes), label="frame", shrink=0.8)
+
+
+def positions_by_frame(
+    voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, x: str = "x_px", y: str = "y_px"
+) -> Axes:
+    """Centres of all voids of all frames, coloured by frame."""
+    shown = voids.dropna(subset=[x, y])
+    if shown.empty:
+        return _nothing(ax, "no voids")
+    size, unit = _unit(calibration)
+    ax.scatter(shown[x] * size, shown[y] * size, c=shown["frame"], cmap=_OVER_FRAMES, s=3, lw=0)
+    return _map_axes(ax, shown[x].to_numpy() * size, shown[y].to_numpy() * size, unit)
+
+
+def _map_axes(ax: Axes, x: np.ndarray, y: np.ndarray, unit: str) -> Axes:
+    """Equal scales, y down as in the images."""
+    pad = 0.02 * max(np.ptp(x), np.ptp(y), 1.0)
+    ax.set(
+        xlim=(x.min() - pad, x.max() + pad), ylim=(y.max() + pad, y.min() - pad), aspect="equal",
+        xlabel=f"x ({unit})", ylabel=f"y ({unit})",
+    )  # fmt: skip
+    return ax
+
+
+def tracks_over_image(
+    linked: pd.DataFrame, image: np.ndarray, ax: Axes, calibration: HasPixelSize, *, min_frames: int
+) -> Axes:
+    """Tracks seen in at least ``min_frames`` frames, drawn over the mean aligned ``image``, a colour per void."""
+    micrograph(image, ax, calibration)
+    seen = linked.groupby("particle")["frame"].transform("size") >= min_frames
+    long_enough = linked[seen].sort_values(["particle", "frame"])
+    lines = [
+        track[["x_corrected_px", "y_corrected_px"]].to_numpy() for _, track in long_enough.groupby("particle")
+    ]
+    colours = plt.get_cmap("Set2")(np.arange(len(lines)) % 8)
+    ax.add_collection(LineCollection(lines, colors=colours, linewidths=1.1))
+    ax.plot([line[0, 0] for line in lines], [line[0, 1] for line in lines], ".", color="white", ms=2)
+    ax.set_title(f"{len(lines)} voids seen in {min_frames} frames or more (dot: first position)", fontsize=9)
+    return ax
+
+
+def track_lengths(tracks: pd.DataFrame, ax: Axes) -> Axes:
+    """Histogram of how many frames each void lives for."""
+    if tracks.empty:
+        return _nothing(ax, "no tracks")
+    longest = int(tracks["total_frames"].max())
+    bins = np.arange(0.5, longest + 1.5) if longest <= 100 else np.linspace(0.5, longest + 0.5, 51)
+    ax.hist(tracks["total_frames"], bins=list(bins), color=BLUE, edgecolor="white", lw=0.5)
+    ax.set(xlabel="track length (frames)", ylabel="voids")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return ax
+
+
+def radius_over_frame(
+    linked: pd.DataFrame, tracks: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, most: int = 8
+) -> Axes:
+    """Measured radius over the frames for the ``most`` longest tracks."""
+    if tracks.empty:
+        return _nothing(ax, "no tracks")
+    size, unit = _unit(calibration)
+    longest = tracks.sort_values(["total_frames", "particle"], ascending=[False, True]).head(most)
+    colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(longest)))
+    for particle, colour in zip(longest["particle"], colours, strict=True):
+        track = linked[linked["particle"] == particle].sort_values("frame")
+        ax.plot(
+            track["frame"],
+            track["radius_px"] * size,
+            color=colour,
+            lw=1,
+            marker=".",
+            ms=3,
+            label=f"{particle}",
+        )
+    ax.set(xlabel="frame", ylabel=f"radius ({unit})")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(
+        title="particle", frameon=False, fontsize=7, ncols=2, loc="upper left", bbox_to_anchor=(1.0, 1.0)
+    )
+    return ax
+
+
+def _spread(items: np.ndarray, most: int) -> np.ndarray:
+    """At most ``most`` of the ``items``, evenly spread, the first and the last among them."""
+    chosen = np.linspace(0, len(items) - 1, min(len(items), most)).round().astype(int)
+    return items[np.unique(chosen)]
+
+
+def _unit(calibration: HasPixelSize) -> tuple[float, str]:
+    """Factor from px and name of the unit lengths are drawn in."""
+    return (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+
+
+def _nothing(ax: Axes, text: str) -> Axes:
+    """Say in place of a figure that there is nothing to draw."""
+    ax.text(0.5, 0.5, text, ha="center", va="center", color=GREY, transform=ax.transAxes)
+    ax.set(xticks=[], yticks=[])
+    return ax

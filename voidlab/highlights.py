@@ -1,0 +1,80 @@
+"""The few numbers of each stage that people look at first, worded for the index page of a report."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from voidlab.tables import HasPixelSize
+
+Figure = dict[str, str]
+
+
+def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize) -> list[Figure]:
+    """How many voids, how big, how much of the image."""
+    counts = frames["void_count"].dropna().astype("float64")
+    inside = voids.loc[~voids["touches_edge"], "radius_px"]
+    seen = f"median over {len(counts)} of {len(frames)} images"
+    fraction = frames["void_fraction"].median() * 100
+    return [
+        _figure("Voids per image", _range(counts), f"{seen}; smallest to largest in brackets"),
+        _figure(
+            "Void radius", _length(inside, calibration), "median and the middle half, edge voids left out"
+        ),
+        _figure("Area fraction", f"{fraction:.2f} %", "area of the voids / area of the image, median"),
+    ]
+
+
+def of_drift(drift: pd.DataFrame, pairs: pd.DataFrame, calibration: HasPixelSize) -> list[Figure]:
+    """How far the images drift, how well that is known, how many pairs agree."""
+    size, unit = (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+    far = (drift["drift_x_px"] ** 2 + drift["drift_y_px"] ** 2).max() ** 0.5 * size
+    sigma = drift.loc[drift["flag"] != "reference", "drift_sigma_px"].median()
+    kept = int((pairs["weight"] > 0).sum())
+    doubtful = int((~drift["flag"].isin(["", "reference"])).sum())
+    return [
+        _figure("Largest drift", f"{far:.1f} {unit}", "distance from the reference frame"),
+        _figure("Drift error", _number(sigma, "px"), "median standard error of a frame, per axis"),
+        _figure("Pairs kept", f"{kept} of {len(pairs)}", "frame pairs that agree with the solution"),
+        _figure(
+            "Doubtful frames", f"{doubtful} of {len(drift)}", "frames whose drift was interpolated or is thin"
+        ),
+    ]
+
+
+def of_tracks(
+    tracks: pd.DataFrame, linked: pd.DataFrame, frames: pd.DataFrame, *, shown: int
+) -> list[Figure]:
+    """How many voids were followed, and for how long."""
+    long_enough = int((tracks["total_frames"] >= shown).sum())
+    median = tracks["total_frames"].median()
+    return [
+        _figure("Particles", f"{len(tracks):,}", f"from {len(linked):,} voids in {len(frames)} frames"),
+        _figure("Long tracks", f"{long_enough:,}", f"voids followed for {shown} frames or more"),
+        _figure("Track length", _number(median, "frames", 0), "median, from first to last frame"),
+    ]
+
+
+def of_files(written: pd.DataFrame) -> list[Figure]:
+    """How much was exported."""
+    megabytes = written["bytes"].sum() / 1e6
+    return [_figure("Exported files", f"{len(written)}", f"{megabytes:.1f} MB in the folder exports")]
+
+
+def _figure(label: str, value: str, meaning: str) -> Figure:
+    return {"label": label, "value": value, "meaning": meaning}
+
+
+def _number(value: float, unit: str, digits: int = 2) -> str:
+    return "–" if pd.isna(value) else f"{value:.{digits}f} {unit}"
+
+
+def _range(counts: pd.Series) -> str:
+    return "–" if counts.empty else f"{counts.median():.0f} ({counts.min():.0f}–{counts.max():.0f})"
+
+
+def _length(radii: pd.Series, calibration: HasPixelSize) -> str:
+    if radii.empty:
+        return "–"
+    size, unit = (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+    low, middle, high = radii.quantile([0.25, 0.5, 0.75]) * size
+    return f"{middle:.2f} ({low:.2f}–{high:.2f}) {unit}"

@@ -1,0 +1,130 @@
+"""Start a project: lay out its folders, write a dataset's first parameter file, make the demo, open JupyterLab."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from voidlab import images
+from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root
+
+_NOTEBOOKS = (*STAGES, "explore")
+
+_DEMO = """\
+# A simulated tilt series: known truth, so that every number in its report can be checked.
+dataset: demo
+images: ../data/demo/tilt*.tif          # relative to this file
+pixel_size_nm: 0.47
+tilt_angles_deg: ../data/demo/tilt.rawtlt
+export: {min_frames: 8}
+"""
+
+_NEW = """\
+# What differs from the defaults; `voidlab check` finds mistakes. Lengths are in px or nm as their names say.
+dataset: {name}
+images: {source}
+{pixel_size}
+{angles}
+# frame_interval_s: 0.5               # a video: time between frames
+# excluded_frames: [17]               # frames to leave out
+
+segment: {{contrast: auto}}              # bright, dark or auto; threshold, min_radius_px, ...
+drift: {{source: masks}}                 # masks or images
+track: {{search_range_px: 20, memory: 2}}
+export: {{min_frames: 8}}
+"""
+
+
+def start(source: str, name: str) -> tuple[RunPaths, str]:
+    """Write ``parameters/NAME.yaml`` for the images at ``source``; make the project's folders if there is none.
+
+    Returns
+    -------
+    tuple
+        The paths of the dataset, and a sentence about the images found.
+
+    Raises
+    ------
+    ProjectError
+        If the name cannot be used or its file is there already.
+    ImagesError
+        If ``source`` holds no images that can be opened as a series.
+    """
+    check_name(name)
+    series = images.open_series(source)
+    try:
+        root = find_root()
+    except ProjectError:
+        root = Path.cwd()
+    paths = RunPaths(root, name)
+    if paths.parameters.exists():
+        raise ProjectError(f"{paths.parameters} is there already; choose another --name, or edit that file.")
+    lay_out(root)
+    paths.parameters.write_text(_first_parameters(paths, source, series), encoding="utf-8")
+    return paths, series.describe()
+
+
+def _first_parameters(paths: RunPaths, source: str, series: images.ImageSeries) -> str:
+    relative = Path(os.path.relpath(Path(source).absolute(), paths.parameters.parent)).as_posix()
+    size = series.calibration.pixel_size_nm
+    known = (
+        f"# pixel_size_nm: {size:g}  is what the images say" if size is not None else "# pixel_size_nm: 0.47"
+    )
+    pixel_size = f"{known:38}# width of a pixel; without it all lengths are in px"
+    tilts = "# tilt_angles_deg: tilt.rawtlt        # a tilt series: a file of angles, or a list"
+    if series.frames["tilt_deg"].notna().all():
+        tilts = "# tilt angles were found in the file names; tilt_angles_deg: [...] outweighs them"
+    return _NEW.format(
+        name=_quoted(paths.dataset), source=_quoted(relative), pixel_size=pixel_size, angles=tilts
+    )
+
+
+def _quoted(text: str) -> str:
+    """``text`` as a YAML string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def lay_out(root: Path) -> None:
+    """Make the folders of a project at ``root``; notebooks that are there already are left as they are."""
+    for folder in ("parameters", "data", "notebooks", "reports"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    paths = RunPaths(root, "demo")
+    for name in _NOTEBOOKS:
+        own = root / "notebooks" / f"{name}.ipynb"
+        if not own.exists():
+            shutil.copyfile(paths.source(name), own)
+
+
+def make_demo() -> RunPaths:
+    """Simulate the demo tilt series into the project around the working folder, or into a new one there."""
+    from voidlab import simulate
+
+    try:
+        root = find_root()
+    except ProjectError:
+        root = Path.cwd()
+    lay_out(root)
+    paths = RunPaths(root, "demo")
+    if not paths.parameters.exists():
+        paths.parameters.write_text(_DEMO, encoding="utf-8")
+    simulate.write_demo(root / "data" / "demo", simulate.tilt_series(seed=0))
+    return paths
+
+
+def open_lab(name: str | None) -> int:
+    """Open JupyterLab in the project, on the explorer when a dataset is named; give its exit code."""
+    root = find_root()
+    lay_out(root)
+    target = root / "notebooks"
+    environment = dict(os.environ)
+    if name is not None:
+        paths = RunPaths(root, name)
+        if not paths.parameters.exists():
+            known = ", ".join(sorted(p.stem for p in paths.parameters.parent.glob("*.yaml"))) or "none"
+            raise ProjectError(f"no dataset '{name}': {paths.parameters} is missing; there are {known}.")
+        target = target / "explore.ipynb"
+        environment["VOIDLAB_DATASET"] = name
+    return subprocess.call([sys.executable, "-m", "jupyterlab", str(target)], env=environment, cwd=root)

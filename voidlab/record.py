@@ -1,0 +1,149 @@
+"""The record of a run, run.json: what each stage made, from what, with which parameters and version.
+
+From it the next run knows which stages may be skipped, and a notebook knows that the tables it reads belong
+together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from voidlab import __version__
+from voidlab.parameters import DatasetParameters
+from voidlab.paths import STAGES, RunPaths, replacing
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What run.json says of one stage."""
+
+    status: str  # finished or failed
+    fingerprint: str
+    parameters: dict[str, Any]
+    given: list[str]  # names of the parameters that were set for this run only
+    inputs: dict[str, str]  # digest of the images and of what each earlier stage made
+    outputs: dict[str, str] = field(default_factory=dict)  # file in the run's folder: digest
+    key_figures: list[dict[str, str]] = field(default_factory=list)
+    started: str = ""
+    seconds: float = 0.0
+    error: str = ""
+    voidlab: str = __version__
+    python: str = field(default_factory=platform.python_version)
+
+
+def read(paths: RunPaths) -> dict[str, Entry]:
+    """Entries of the stages in run.json; none when there is no such file or it cannot be read."""
+    try:
+        stages = json.loads(paths.record.read_text(encoding="utf-8"))["stages"]
+        return {name: Entry(**stages[name]) for name in STAGES if name in stages}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def write(paths: RunPaths, stage: str, entry: Entry) -> None:
+    """Put the entry of ``stage`` into run.json, and keep the others."""
+    entries = {**read(paths), stage: entry}
+    stages = {name: asdict(entries[name]) for name in STAGES if name in entries}
+    with replacing(paths.record) as temporary:
+        text = json.dumps({"dataset": paths.dataset, "stages": stages}, indent=1, ensure_ascii=False)
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_failure(paths: RunPaths, stage: str, attempt: Entry) -> None:
+    """Note in run.json that ``attempt`` at ``stage`` failed; what is said of earlier results is kept with them."""
+    before = read(paths).get(stage)
+    write(paths, stage, replace(before, status="failed", error=attempt.error) if before else attempt)
+
+
+def inputs_of(paths: RunPaths, stage: str, images: str) -> dict[str, str]:
+    """Digests of what ``stage`` reads: the images, and what each earlier stage made."""
+    entries = read(paths)
+    earlier = [name for name in STAGES[: STAGES.index(stage)] if name in entries]
+    return {"images": images, **{name: digest_of(entries[name].outputs) for name in earlier}}
+
+
+def fingerprint(paths: RunPaths, parameters: DatasetParameters, stage: str, inputs: Mapping[str, str]) -> str:
+    """Digest of all that decides what ``stage`` makes: parameters, inputs, notebook and version."""
+    return digest_of(
+        {
+            "parameters": parameters.stage(stage).model_dump(mode="json"),
+            "images": parameters.of_images(),
+            "inputs": dict(inputs),
+            "notebook": _notebook_digest(paths.source(stage)),
+            "voidlab": f"{__version__} {_code_digest()}",
+        }
+    )
+
+
+def is_current(paths: RunPaths, stage: str, wanted: str) -> bool:
+    """Whether ``stage`` finished with the fingerprint ``wanted`` and what it made is there, unchanged."""
+    entry = read(paths).get(stage)
+    return (
+        entry is not None
+        and entry.status == "finished"
+        and entry.fingerprint == wanted
+        and all(digest(paths.folder / name) == value for name, value in entry.outputs.items())
+    )
+
+
+def why_not_usable(paths: RunPaths, stage: str, file: Path) -> str:
+    """Why ``file`` made by ``stage`` must not be used; empty when it may."""
+    entries = read(paths)
+    entry = entries.get(stage)
+    name = file.relative_to(paths.folder).as_posix()
+    if entry is None or name not in entry.outputs:
+        return f"stage '{stage}' has not finished"
+    if entry.outputs[name] != digest(file):
+        return (
+            f"{name} is not the one that stage '{stage}' recorded: it was changed, or a run was interrupted"
+        )
+    for earlier, value in entry.inputs.items():
+        if earlier in entries and digest_of(entries[earlier].outputs) != value:
+            return f"stage '{stage}' was run on an older result of stage '{earlier}'"
+    return ""
+
+
+def digest(file: Path) -> str:
+    """Digest of a file's content; empty when it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def digest_of_files(files: Iterable[Path]) -> str:
+    """Digest of the names and contents of ``files``."""
+    return digest_of([(file.name, digest(file)) for file in files])
+
+
+def digest_of(content: object) -> str:
+    """Digest of anything JSON can hold."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _notebook_digest(notebook: Path) -> str:
+    """Digest of a notebook's cells; outputs and the parameters cell, which people type in, do not count."""
+    cells = nbformat.read(os.fspath(notebook), as_version=4).cells
+    return digest_of(
+        [
+            (cell.cell_type, cell.source)
+            for cell in cells
+            if "parameters" not in cell.get("metadata", {}).get("tags", [])
+        ]
+    )
+
+
+@cache
+def _code_digest() -> str:
+    return digest_of_files(sorted(Path(__file__).parent.rglob("*.py")))

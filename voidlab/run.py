@@ -1,0 +1,244 @@
+"""Run a dataset's notebooks through papermill: validated before a kernel starts, resumable, stamped, reported.
+
+A stage that would do the same again is skipped; one that fails leaves its notebook and report with the error, and
+every earlier result as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from voidlab import images, parameters, record, report, stage
+from voidlab.parameters import DatasetParameters, ParameterErrors, Problem
+from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root
+
+Overrides = Mapping[str, Mapping[str, object]]
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A dataset whose parameters and images were found good."""
+
+    paths: RunPaths
+    parameters: DatasetParameters
+    images_digest: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StageFailed(Exception):
+    """A stage that stopped with an error."""
+
+    stage: str
+    reason: str
+
+
+def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
+    """Validate a parameter file and open its images, without starting a kernel.
+
+    Raises
+    ------
+    ParameterErrors
+        With every mistake found.
+    """
+    try:
+        paths = RunPaths(find_root(yaml.parent), check_name(yaml.stem))
+    except ProjectError as error:
+        raise ParameterErrors([Problem(str(yaml), None, str(error))]) from None
+    typed = parameters.load(yaml, overrides)
+    problems = [
+        Problem(yaml.name, None, f"the file must lie in {paths.parameters.parent} to be run")
+        for _ in range(paths.parameters.resolve() != yaml.resolve())
+    ]
+    try:
+        series = stage.open_images(paths, typed)
+    except (images.ImagesError, OSError) as error:
+        problems.append(Problem(yaml.name, parameters.line_of(yaml, "images"), str(error)))
+    if problems:
+        raise ParameterErrors(problems)
+    return Plan(paths, typed, stage.digest_of_images(paths, typed, series), tuple(series.notes))
+
+
+def run_dataset(
+    plan: Plan,
+    *,
+    overrides: Overrides | None = None,
+    start: str = STAGES[0],
+    force: bool = False,
+    tell: Tell,
+    progress: Tell,
+) -> bool:
+    """Run the stages of a dataset from ``start`` on; True when all of them are finished.
+
+    Parameters
+    ----------
+    start
+        First stage to look at; it and those after it run even if nothing changed, unless it is the first of all.
+    force
+        Run every stage even if nothing changed.
+    tell, progress
+        Called with a line for the user: what a stage came to; how far it is.
+    """
+    again = force or start != STAGES[0]
+    try:
+        for name in STAGES[STAGES.index(start) :]:
+            _run_or_skip(plan, name, (overrides or {}).get(name, {}), again, tell, progress)
+    except StageFailed as failure:
+        tell(f"{failure.stage:8} FAILED: {failure.reason}")
+        tell(
+            f"{'':8} see {_shown(plan.paths.html(failure.stage))} and {_shown(plan.paths.log(failure.stage))}"
+        )
+        return False
+    finally:
+        report.write_dataset_index(plan.paths)
+        report.write_root_index(plan.paths.root)
+    return True
+
+
+def _run_or_skip(
+    plan: Plan, name: str, given: Mapping[str, object], again: bool, tell: Tell, progress: Tell
+) -> None:
+    paths = plan.paths
+    inputs = record.inputs_of(paths, name, plan.images_digest)
+    wanted = record.fingerprint(paths, plan.parameters, name, inputs)
+    reported = paths.html(name).exists() and paths.notebook(name).exists()
+    if not again and reported and record.is_current(paths, name, wanted):
+        tell(f"{name:8} unchanged, skipped")
+        return
+    started = datetime.now(UTC)
+    run_notebook(paths, name, given, progress=progress)
+    figures = ", ".join(
+        f"{f['label'].lower()} {f['value']}" for f in record.read(paths)[name].key_figures[:3]
+    )
+    tell(f"{name:8} done in {(datetime.now(UTC) - started).total_seconds():.1f} s: {figures}")
+
+
+def run_notebook(paths: RunPaths, name: str, given: Mapping[str, object], *, progress: Tell) -> None:
+    """Execute the notebook of stage ``name`` into the run's folder and make its HTML.
+
+    Raises
+    ------
+    StageFailed
+        If a cell raised or the kernel died; notebook and HTML say so.
+    """
+    paths.log(name).parent.mkdir(parents=True, exist_ok=True)
+    working = paths.folder / ".running" / f"{name}.ipynb"
+    working.parent.mkdir(exist_ok=True)
+    with paths.log(name).open("w", encoding="utf-8") as log:
+        reason = _execute(paths, name, given, working, _Feed(log, progress))
+    os.replace(working, paths.notebook(name))
+    if reason:
+        _record_failure(paths, name, given, reason)
+    report.write_stage(paths, name, failure=reason)
+    if reason:
+        raise StageFailed(name, reason)
+
+
+def _execute(paths: RunPaths, name: str, given: Mapping[str, object], working: Path, feed: _Feed) -> str:
+    """Execute into ``working``; give the reason when it failed, else nothing."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+    from voidlab.engine import ENGINE
+
+    # Without it the kernel warns that its local connection is not encrypted.
+    config = Config({"KernelManager": {"transport_encryption": "auto"}})
+    try:
+        with warnings.catch_warnings():
+            # papermill still calls what nbformat and asyncio deprecate.
+            warnings.simplefilter("ignore")
+            papermill.execute_notebook(
+                _no_braces(paths.source(name)),
+                _no_braces(working),
+                parameters={"dataset": paths.dataset, **given},
+                engine_name=ENGINE,
+                kernel_name="python3",
+                cwd=paths.root,
+                progress_bar=False,
+                stdout_file=feed,
+                stderr_file=feed,
+                coalesce_streams=True,
+                config=config,
+            )
+    except PapermillExecutionError as error:
+        feed.write("\n".join(error.traceback) + "\n")
+        return error.evalue if error.ename in _OURS else f"{error.ename}: {error.evalue}"
+    return ""
+
+
+# Errors whose message is written for the user; of others the type is said too.
+_OURS = {
+    "StageError",
+    "ParameterErrors",
+    "ImagesError",
+    "TableError",
+    "LinkError",
+    "ProjectError",
+    "KernelDied",
+}
+
+
+class _Feed:
+    """What a running notebook prints: all of it to the log, the latest line to the user."""
+
+    def __init__(self, log: TextIO, progress: Tell) -> None:
+        self._log = log
+        self._progress = progress
+
+    def write(self, text: str) -> None:
+        lines = [line.rstrip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
+        if lines:
+            self._log.write("\n".join(lines) + "\n")
+            self._progress(lines[-1])
+
+    def flush(self) -> None:
+        self._log.flush()
+
+
+def _no_braces(path: Path) -> str:
+    """``path`` as papermill wants it: it takes braces for the names of parameters."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _record_failure(paths: RunPaths, name: str, given: Mapping[str, object], reason: str) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    record.write_failure(
+        paths, name, record.Entry("failed", "", dict(given), list(given), {}, started=now, error=reason)
+    )
+
+
+def _shown(path: Path) -> str:
+    """``path`` relative to the working folder when that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)
+
+
+def read_overrides(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Turn ``STAGE.KEY=VALUE`` settings into ``{stage: {key: value}}``; values are read as YAML.
+
+    Raises
+    ------
+    ParameterErrors
+        If a setting has another form.
+    """
+    given: dict[str, dict[str, Any]] = {}
+    problems = []
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        name, dot, parameter = key.strip().partition(".")
+        if not (equals and dot) or name not in STAGES:
+            wanted = f"STAGE.KEY=VALUE with a stage of {', '.join(STAGES)}, such as segment.threshold=0.6"
+            problems.append(Problem("--set", None, f"'{setting}' should be {wanted}"))
+            continue
+        given.setdefault(name, {})[parameter.strip()] = parameters.read_value(value)
+    if problems:
+        raise ParameterErrors(problems)
+    return given

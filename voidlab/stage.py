@@ -1,0 +1,199 @@
+"""What every stage notebook does: open (parameters, images, earlier tables), show progress, save."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+from tqdm import tqdm
+
+from voidlab import images, parameters, record, tables
+from voidlab.parameters import DatasetParameters
+from voidlab.paths import RunPaths
+
+Item = TypeVar("Item")
+
+
+class StageError(ValueError):
+    """A stage that cannot start, with the reason and what to do."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """An opened stage: its files, its parameters, the images, and the way to save what it makes."""
+
+    name: str
+    paths: RunPaths
+    dataset: DatasetParameters
+    given: tuple[str, ...]
+    series: images.ImageSeries
+    inputs: dict[str, str]
+    fingerprint: str
+    started: datetime
+
+    @property
+    def parameters(self) -> BaseModel:
+        """Parameters of this stage."""
+        return self.dataset.stage(self.name)
+
+    @property
+    def calibration(self) -> images.Calibration:
+        return self.series.calibration
+
+    def load(self, name: str) -> pd.DataFrame:
+        """Table ``name`` of an earlier stage.
+
+        Raises
+        ------
+        StageError
+            If it is not there, was changed, or rests on older results of the stages before it.
+        """
+        self._check(tables.TABLES[name].stage, self.paths.table(name))
+        return tables.load(self.paths, name)
+
+    def load_all(self) -> dict[str, pd.DataFrame]:
+        """Every table of the run, by name."""
+        return {name: self.load(name) for name in tables.TABLES}
+
+    def images(self, source: str) -> Sequence[np.ndarray]:
+        """The images, or (``source`` "masks") their void masks; a frame that cannot be looked at is blank."""
+        if source == "images":
+            return _Each(self.series, self._look)
+        self._check("segment", self.paths.labels)
+        return _Each(images.open_labels(self.paths.labels), lambda labels, row: labels[row] > 0)
+
+    def _look(self, series: Sequence[np.ndarray], row: int) -> np.ndarray:
+        blank = np.zeros(self.series.shape, np.float32)
+        if self.series.frames["status"].iloc[row] == "excluded":
+            return blank
+        try:
+            return series[row]
+        except images.ImageReadError:
+            return blank
+
+    def label_writer(self) -> images.LabelWriter:
+        """Writer of labels.tif, one label image per frame."""
+        return images.LabelWriter(self.paths.labels, pixel_size_nm=self.calibration.pixel_size_nm)
+
+    def progress(self, items: Iterable[Item], total: int | None = None) -> Iterable[Item]:
+        """``items``, with a line of progress in the terminal or below the cell."""
+        return tqdm(
+            items,
+            total=total,
+            desc=self.name,
+            file=sys.stderr,
+            ascii=True,
+            ncols=80,
+            leave=False,
+            mininterval=0.3,
+        )
+
+    def save(
+        self,
+        made: Mapping[str, pd.DataFrame] | None = None,
+        *,
+        files: Sequence[Path] = (),
+        key_figures: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        """Write the tables ``made`` and the record of this stage, ``files`` that it wrote itself included."""
+        written = list(files)
+        for name, table in (made or {}).items():
+            if "path" in table:
+                table = relative_paths(table, self.paths.root)
+            tables.write(table, name, self.paths.table(name))
+            written.append(self.paths.table(name))
+        entry = record.Entry(
+            status="finished",
+            fingerprint=self.fingerprint,
+            parameters=self.parameters.model_dump(mode="json"),
+            given=list(self.given),
+            inputs=self.inputs,
+            outputs={f.relative_to(self.paths.folder).as_posix(): record.digest(f) for f in written},
+            key_figures=[dict(figure) for figure in key_figures],
+            started=self.started.isoformat(timespec="seconds"),
+            seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),
+        )
+        record.write(self.paths, self.name, entry)
+
+    def _check(self, stage: str, file: Path) -> None:
+        reason = record.why_not_usable(self.paths, stage, file)
+        if reason:
+            raise StageError(f"{reason}. Run stage '{stage}' of dataset '{self.paths.dataset}' first.")
+
+
+class _Each(Sequence[np.ndarray]):
+    """A sequence of images made one at a time from another."""
+
+    def __init__(
+        self, images_: Sequence[np.ndarray], make: Callable[[Sequence[np.ndarray], int], np.ndarray]
+    ) -> None:
+        self._images = images_
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, row):  # type: ignore[no-untyped-def, override]
+        return self._make(self._images, row)
+
+
+def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = None) -> Stage:
+    """Open stage ``name`` of ``dataset`` in the project around the working folder.
+
+    Parameters
+    ----------
+    given
+        Parameters that outweigh the YAML file; those that are None do not count.
+
+    Raises
+    ------
+    ParameterErrors
+        If the parameters are wrong.
+    ImagesError
+        If the images cannot be opened.
+    """
+    started = datetime.now(UTC)
+    paths = RunPaths.find(dataset)
+    set_here = {key: value for key, value in (given or {}).items() if value is not None}
+    typed = parameters.load(paths.parameters, {name: set_here})
+    series = open_images(paths, typed)
+    inputs = record.inputs_of(paths, name, digest_of_images(paths, typed, series))
+    print_ = record.fingerprint(paths, typed, name, inputs)
+    return Stage(name, paths, typed, tuple(set_here), series, inputs, print_, started)
+
+
+def open_images(paths: RunPaths, dataset: DatasetParameters) -> images.ImageSeries:
+    """Open the images that the parameters name; paths in them are relative to the parameter file."""
+    folder = paths.parameters.parent
+    angles = dataset.tilt_angles_deg
+    return images.open_series(
+        os.path.normpath(folder / dataset.images),
+        pixel_size_nm=dataset.pixel_size_nm,
+        tilt_angles_deg=folder / angles if isinstance(angles, str) else angles,
+        frame_pattern=dataset.frame_pattern,
+        frame_step=dataset.frame_step,
+        times_s=dataset.times_s,
+        frame_interval_s=dataset.frame_interval_s,
+        excluded_frames=dataset.excluded_frames,
+    )
+
+
+def digest_of_images(paths: RunPaths, dataset: DatasetParameters, series: images.ImageSeries) -> str:
+    """Digest of the image files and of the file of tilt angles."""
+    files = [Path(path) for path in series.frames["path"].unique()]
+    if isinstance(dataset.tilt_angles_deg, str):
+        files.append(paths.parameters.parent / dataset.tilt_angles_deg)
+    return record.digest_of_files(files)
+
+
+def relative_paths(frames: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """``frames`` with the paths of the images relative to the project, so that a report can be sent on."""
+    return frames.assign(path=[Path(os.path.relpath(path, root)).as_posix() for path in frames["path"]])
