@@ -74,7 +74,10 @@ track: {memory: 2.5, link_edge_voids: 1}
         ("images: a\ndataset: y\n", "x.yaml:2: dataset = 'y': must be 'x'"),
         ("images: a\ntilt_angles_deg: [a]\n", "x.yaml:2: tilt_angles_deg = ['a']: must be a list of numbers"),
         ("images: a\nsegment: {min_radius_px: 90}\n", "must be > min_radius_px = 90.0"),
-        ("images: a\ntimes_s: [1]\nframe_interval_s: 2\n", "x.yaml:2: give times_s or frame_interval_s, not both"),
+        (
+            "images: a\ntimes_s: [1]\nframe_interval_s: 2\n",
+            "x.yaml:2: give times_s or frame_interval_s, not both",
+        ),
     ],
 )
 def test_each_mistake_says_where_and_what(yaml, text, said):
@@ -114,7 +117,9 @@ def test_write_values_keeps_comments_and_order(yaml):
     changes = parameters.write_values(path, "segment", {"threshold": 0.6, "contrast": "dark"})
     assert changes == ["segment.threshold: 0.5 → 0.6", "segment.contrast: default → dark"]
     text = path.read_text()
-    assert text.startswith("# my gold\nimages: a  # where\nsegment:\n  threshold: 0.6  # tuned\n  contrast: dark")
+    assert text.startswith(
+        "# my gold\nimages: a  # where\nsegment:\n  threshold: 0.6  # tuned\n  contrast: dark"
+    )
     assert "track: {memory: 2}" in text
 
 
@@ -126,7 +131,8 @@ def test_write_values_refuses_what_could_not_be_read_again(yaml):
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("3", 3), ("0.5", 0.5), ("true", True), ("dark", "dark"), ("[1, 2]", [1, 2]), ("a: [", "a: [")]
+    ("text", "value"),
+    [("3", 3), ("0.5", 0.5), ("true", True), ("dark", "dark"), ("[1, 2]", [1, 2]), ("a: [", "a: [")],
 )
 def test_read_value(text, value):
     assert parameters.read_value(text) == value

@@ -47,7 +47,7 @@ def test_check_names_the_missing_column_and_what_is_there():
 
 
 def test_check_refuses_a_key_that_stands_twice():
-    with pytest.raises(TableError, match=r"'frames' has 1 row\(s\) whose key stands twice, the first: \{'frame': 3\}"):
+    with pytest.raises(TableError, match=r"'frames' has 1 row\(s\) whose key stands twice.*\{'frame': 3\}"):
         tables.check(pd.concat([_frames(), _frames()]), "frames")
 
 

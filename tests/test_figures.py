@@ -1,0 +1,123 @@
+"""Every figure draws what it is given, nothing, and one thing; with units on its axes."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from voidlab import figures, tables
+from voidlab.images import Calibration
+
+PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")
+
+
+@pytest.fixture(params=["run", "empty", "one"])
+def made(request, finished):
+    """Tables of a run, of nothing at all, and of a single void in a single frame."""
+    paths, _, _ = finished
+    full = {name: tables.load(paths, name) for name in tables.TABLES}
+    if request.param == "run":
+        return full
+    if request.param == "empty":
+        return {name: tables.empty(name) for name in full}
+    one = {name: table.iloc[:1] for name, table in full.items()}
+    return one | {"pairs": tables.empty("pairs")}
+
+
+@pytest.fixture
+def ax():
+    figure, ax = plt.subplots()
+    yield ax
+    figure.canvas.draw()
+    plt.close(figure)
+
+
+@pytest.fixture
+def linked(made):
+    return made["voids"].merge(made["links"], on=["frame", "label"])
+
+
+@pytest.mark.parametrize(("calibration", "unit"), [(PX, "px"), (NM, "nm")])
+def test_sizes(made, ax, calibration, unit):
+    figures.size_histogram(made["voids"], ax, calibration)
+    assert made["voids"].empty or ax.get_xlabel() == f"void radius ({unit})" or ax.texts
+
+
+@pytest.mark.parametrize(("calibration", "unit"), [(PX, "px"), (NM, "nm")])
+def test_drift(made, ax, calibration, unit):
+    figures.drift_curve(made["drift"], ax, calibration)
+    assert ax.get_ylabel() == f"drift ({unit})"
+
+
+def test_residuals(made, ax):
+    figures.residual_matrix(made["pairs"], ax)
+
+
+def test_count_and_fraction(made):
+    figure, axes = plt.subplots(1, 2)
+    figures.count_and_fraction(made["frames"], axes)
+    assert axes[1].get_ylabel() == "area fraction (%)"
+    figure.canvas.draw()
+    plt.close(figure)
+
+
+def test_maps_have_y_down_as_images_have(made, linked, ax):
+    figures.masks_by_frame(made["voids"], ax, NM)
+    figures.positions_by_frame(linked, ax, NM, x="x_corrected_px", y="y_corrected_px")
+    figures.frame_colours(made["frames"]["frame"], ax, [ax])
+    if len(linked):
+        low, high = ax.get_ylim()
+        assert low > high
+
+
+def test_tracks(made, linked, ax):
+    figures.tracks_over_image(linked, np.zeros((150, 210)), ax, NM, min_frames=1)
+    assert ax.get_title().startswith(f"{linked['particle'].nunique()} voids")
+
+
+def test_track_lengths_and_radii(made, linked):
+    figure, axes = plt.subplots(1, 2)
+    figures.track_lengths(made["tracks"], axes[0])
+    figures.radius_over_frame(linked, made["tracks"], axes[1], NM)
+    figure.canvas.draw()
+    plt.close(figure)
+
+
+def test_overlay_sheet(made):
+    series = [np.full((150, 210), 0.5, np.float32)] * 4
+    sheet = figures.overlay_sheet(series, made["frames"], made["voids"], NM)
+    sheet.canvas.draw()
+    plt.close(sheet)
+
+
+@pytest.mark.parametrize(
+    ("width_px", "calibration", "text"),
+    [(1000, NM, "100 nm"), (1024, PX, "200 px"), (130, Calibration(0.38, "x"), "5 nm")],
+)
+def test_the_scale_bar_is_round_and_true(ax, width_px, calibration, text):
+    figures.micrograph(np.zeros((200, width_px)), ax, calibration)
+    assert [t.get_text() for t in ax.texts] == [text]
+    bar = ax.patches[-1]
+    size = calibration.pixel_size_nm or 1
+    assert bar.get_width() * size == pytest.approx(float(text.split()[0]))
+
+
+def test_show_gives_an_image_with_alternative_text(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    figure, _ = plt.subplots()
+    figures.show(figure, "what it shows", photo=True)
+    data, metadata = shown[0]._repr_jpeg_()
+    assert metadata["alt"] == "what it shows"
+    assert data
+    assert not plt.get_fignums()
+
+
+def test_edge_voids_are_drawn_apart(ax):
+    voids = pd.DataFrame(
+        {"x_px": [10.0, 50], "y_px": [9.0, 9], "radius_px": [3.0, 4], "touches_edge": [True, False]}
+    )
+    figures.overlay(np.zeros((60, 90)), voids, ax, PX)
+    solid, dashed = ax.collections
+    assert len(solid.get_offsets()) == len(dashed.get_offsets()) == 1
+    assert solid.get_linestyle() != dashed.get_linestyle()

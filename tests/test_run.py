@@ -1,0 +1,132 @@
+"""Running a dataset: validated first, skipped when nothing changed, honest when a stage fails."""
+
+import json
+
+import pytest
+
+from conftest import make_project, run_project
+from voidlab import record, run, tables
+from voidlab.parameters import ParameterErrors
+from voidlab.paths import STAGES, RunPaths
+
+
+def test_a_run_leaves_every_file_of_the_design(finished):
+    paths, _, lines = finished
+    for stage in STAGES:
+        assert paths.notebook(stage).exists()
+        assert paths.html(stage).exists()
+        assert paths.log(stage).exists()
+    for name in tables.TABLES:
+        assert len(tables.load(paths, name)) > 0
+    for file in (paths.labels, paths.index, paths.reports / "index.html", paths.record):
+        assert file.exists()
+    assert len(lines) == len(STAGES)
+
+
+def test_the_record_says_how_each_table_was_made(finished):
+    paths, _, _ = finished
+    stages = json.loads(paths.record.read_text())["stages"]
+    assert list(stages) == list(STAGES)
+    entry = stages["track"]
+    assert entry["parameters"]["search_range_px"] == 20
+    assert set(entry["inputs"]) == {"images", "segment", "drift"}
+    assert entry["outputs"]["tables/tracks.parquet"] == record.digest(paths.table("tracks"))
+    assert entry["seconds"] > 0
+    assert entry["key_figures"][0]["label"] == "Particles"
+
+
+def test_nothing_changed_nothing_is_run(copied):
+    done, lines = run_project(copied)
+    assert done
+    # The copy lies elsewhere, but holds the same images, parameters and results.
+    assert [line.split()[1:] for line in lines] == [["unchanged,", "skipped"]] * 4
+
+
+def test_a_changed_parameter_runs_its_stage_and_those_after_it(copied):
+    text = copied.parameters.read_text()
+    copied.parameters.write_text(text + "track: {memory: 0}\n")
+    done, lines = run_project(copied)
+    assert done
+    assert ["skipped" in line for line in lines] == [True, True, False, False]
+
+
+def test_an_interrupted_stage_is_not_taken_for_finished(copied):
+    tables.write(tables.empty("tracks"), "tracks", copied.table("tracks"))
+    _, lines = run_project(copied)
+    assert ["skipped" in line for line in lines] == [True, True, False, True]
+
+
+def test_a_failed_stage_keeps_earlier_results_and_says_so(copied):
+    before = {f: record.digest(f) for f in copied.folder.rglob("*.parquet")}
+    notebook = copied.source("track")
+    notebook.write_text(notebook.read_text().replace("track.link_voids(", "track.no_such_verb("))
+    done, lines = run_project(copied)
+    assert not done
+    assert "FAILED: AttributeError" in lines[2]
+    assert {f: record.digest(f) for f in copied.folder.rglob("*.parquet")} == before
+    html = copied.html("track").read_text(encoding="utf-8")
+    assert "This stage failed" in html
+    assert "no_such_verb" in html
+    assert record.read(copied)["track"].status == "failed"
+    assert "no_such_verb" in copied.log("track").read_text()
+    notebook.write_text(notebook.read_text().replace("track.no_such_verb(", "track.link_voids("))
+    done, lines = run_project(copied)
+    assert done
+    assert ["skipped" in line for line in lines] == [True, True, False, True]
+
+
+def test_a_killed_kernel_is_a_failure_that_says_so(copied):
+    notebook = copied.source("export")
+    killed = "import os, signal\\nos.kill(os.getpid(), signal.SIGKILL)\\nfrom voidlab import export"
+    notebook.write_text(notebook.read_text().replace("from voidlab import export", killed))
+    done, lines = run_project(copied)
+    assert not done
+    assert "the Python process stopped" in lines[3]
+    assert "the Python process stopped" in copied.html("export").read_text(encoding="utf-8")
+
+
+def test_overrides_are_used_for_this_run_and_recorded(copied):
+    overrides = run.read_overrides(["track.memory=1"])
+    done, lines = run_project(copied, overrides=overrides, start="track")
+    assert done
+    assert [line.split()[0] for line in lines] == ["track", "export"]
+    entry = record.read(copied)["track"]
+    assert entry.parameters["memory"] == 1
+    assert entry.given == ["memory"]
+
+
+@pytest.mark.parametrize("setting", ["memory=1", "track.memory", "tracks.memory=1", "pixel_size_nm=2"])
+def test_a_setting_of_another_form_is_explained(setting):
+    with pytest.raises(ParameterErrors, match="STAGE.KEY=VALUE"):
+        run.read_overrides([setting])
+
+
+def test_images_that_are_not_there_are_found_before_a_kernel_starts(tmp_path):
+    (tmp_path / "parameters").mkdir()
+    yaml = tmp_path / "parameters" / "x.yaml"
+    yaml.write_text("# nothing\nimages: ../data/x/*.tif\n")
+    with pytest.raises(ParameterErrors, match=r"x.yaml:2: "):
+        run.check(yaml)
+
+
+def test_a_parameter_file_elsewhere_is_refused(tmp_path):
+    yaml = tmp_path / "x.yaml"
+    yaml.write_text("images: a\n")
+    with pytest.raises(ParameterErrors, match="no folder 'parameters'"):
+        run.check(yaml)
+
+
+def test_a_run_says_the_same_twice(finished, tmp_path):
+    paths, _, _ = finished
+    again, _ = make_project(tmp_path)
+    done, _ = run_project(again)
+    assert done
+    for name in tables.TABLES:
+        assert record.digest(again.table(name)) == record.digest(paths.table(name))
+    assert record.digest(again.labels) == record.digest(paths.labels)
+
+
+def test_names_that_cannot_be_folders_are_refused(tmp_path):
+    for name in ("../evil", "a/b", "", ".hidden", "x" * 200, "a\nb"):
+        with pytest.raises(ValueError, match="cannot name a dataset"):
+            RunPaths(tmp_path, name)

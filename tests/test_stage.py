@@ -1,0 +1,69 @@
+"""Stages: what they read belongs together, paths in tables can be sent on, images that fail are blank."""
+
+import numpy as np
+import pytest
+
+from voidlab import record, stage, tables
+from voidlab.stage import StageError
+
+
+@pytest.fixture
+def opened(copied, monkeypatch):
+    monkeypatch.chdir(copied.root)
+    return lambda name, given=None: stage.open_stage(name, "small", given)
+
+
+def test_none_stands_for_the_yaml_or_the_default(opened):
+    run = opened("track", {"memory": None, "search_range_px": 7.0})
+    assert run.parameters.memory == 2
+    assert run.parameters.search_range_px == 7.0
+    assert run.given == ("search_range_px",)
+
+
+def test_a_table_of_a_stage_that_never_ran_is_refused(opened, copied):
+    copied.record.unlink()
+    with pytest.raises(
+        StageError, match="stage 'segment' has not finished. Run stage 'segment' of dataset 'small'"
+    ):
+        opened("drift").load("voids")
+
+
+def test_a_table_made_from_older_results_is_refused(opened, copied):
+    run = opened("segment")
+    frames, voids = tables.load(copied, "frames"), tables.load(copied, "voids")
+    run.save({"frames": frames, "voids": voids.iloc[:-1]}, files=[copied.labels])
+    with pytest.raises(StageError, match="stage 'drift' was run on an older result of stage 'segment'"):
+        opened("track").load("drift")
+
+
+def test_masks_are_read_one_at_a_time_and_non_square(opened):
+    masks = opened("drift").images("masks")
+    assert len(masks) == 4
+    assert masks[0].shape == (150, 210)
+    assert masks[0].dtype == bool
+    assert masks[0].any()
+
+
+def test_an_image_that_cannot_be_read_is_blank_for_the_drift(opened, copied):
+    run = opened("drift")
+    (copied.root / "data" / "small" / "tilt02.tif").write_bytes(b"")
+    images = run.images("images")
+    assert not images[1].any()
+    assert images[0].any()
+
+
+def test_paths_in_the_tables_are_relative_to_the_project(finished):
+    paths, _, _ = finished
+    assert tables.load(paths, "frames")["path"].tolist() == [
+        f"data/small/tilt{i:02d}.tif" for i in range(1, 5)
+    ]
+
+
+def test_a_record_that_cannot_be_read_counts_as_none(copied):
+    copied.record.write_text("{")
+    assert record.read(copied) == {}
+
+
+def test_progress_passes_the_items_on(opened, capsys):
+    assert list(opened("drift").progress(iter(range(3)), 3)) == [0, 1, 2]
+    assert np.array_equal(capsys.readouterr().out, "")
