@@ -107,10 +107,19 @@ def why_not_usable(paths: RunPaths, stage: str, file: Path) -> str:
         return (
             f"{name} is not the one that stage '{stage}' recorded: it was changed, or a run was interrupted"
         )
-    for earlier, value in entry.inputs.items():
-        if earlier in entries and digest_of(entries[earlier].outputs) != value:
-            return f"stage '{stage}' was run on an older result of stage '{earlier}'"
-    return ""
+    older = _older_inputs(entries, stage)
+    return f"stage '{stage}' was run on an older result of stage '{older[0]}'" if older else ""
+
+
+def out_of_date(paths: RunPaths) -> list[str]:
+    """Stages whose results rest on results of earlier stages that are no longer the present ones."""
+    entries = read(paths)
+    return [stage for stage in entries if _older_inputs(entries, stage)]
+
+
+def _older_inputs(entries: Mapping[str, Entry], stage: str) -> list[str]:
+    inputs = entries[stage].inputs
+    return [e for e in inputs if e in entries and digest_of(entries[e].outputs) != inputs[e]]
 
 
 def digest(file: Path) -> str:

@@ -1,0 +1,225 @@
+"""An executed notebook as blocks to read: its text, tables, figures, warnings and error, cleaned of all else.
+
+Nothing that comes from a file name, a YAML file or an output gets through as markup, except what a short list of
+harmless tags allows.
+"""
+
+from __future__ import annotations
+
+import base64
+import html as markup
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import bleach  # type: ignore[import-untyped]
+import nbformat
+from bs4 import BeautifulSoup, Tag
+from markupsafe import Markup
+from nbconvert.filters import strip_ansi
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+_TAGS = frozenset(
+    re.findall(
+        r"\w+",
+        "a abbr b blockquote br caption code col colgroup dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd "
+        "li ol p pre s small span strong sub summary sup table tbody td tfoot th thead tr u ul",
+    )
+)
+# What these hold is not text to read, so it goes with the tag.
+_NOT_TEXT = re.compile(
+    r"<(script|style|iframe|object|noscript|template|title)\b.*?(</\1\s*>|\Z)", re.S | re.I
+)
+_INSIDE = re.compile(r"[\w#.][^:\\]*")  # an address that stays in the folder of the report
+_PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml);base64,[\w+/=\s]+")
+_IMAGES = ("image/png", "image/jpeg", "image/svg+xml")
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_REPR = re.compile(r"\[?<.*>\]?", re.S)
+_NUMBER = re.compile(r"[-+−]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?%?|nan|<NA>|", re.I)
+
+# A bar of tqdm ends in "[00:01<00:02, …]"; a warning may follow it on the same line.
+_BAR = re.compile(r"^.*\[(\d+:)?\d+:\d\d[<,][^\]]*\]|^.*\d+%\|.*$")
+_WARNS = re.compile(r"(warning|error|critical)\b", re.I)
+_PLACE = re.compile(r"^\S.*?:\d+: (?=\w*Warning)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a report, in reading order."""
+
+    kind: Literal["html", "image", "text", "warning", "error", "parameters"]
+    body: str | Markup = ""
+    alt: str = ""
+    width: int | None = None
+
+
+@dataclass(frozen=True)
+class Error:
+    """The error that ended a notebook, and the code of the cell that raised it."""
+
+    number: int | None
+    code: str
+    message: str
+    traceback: str
+
+
+class _Prose(IPythonRenderer):
+    """Markdown to HTML that keeps one h1 per page, loads nothing, and remembers the last heading."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(escape=False)
+        self.last_heading = title
+        self.titled = False
+
+    def heading(self, text: str, level: int) -> str:  # type: ignore[override]
+        self.last_heading = markup.unescape(re.sub(r"<[^>]*>", "", text))
+        if level == 1 and not self.titled:
+            self.titled = True  # the page has its title already
+            return ""
+        return f"<h{max(level, 2)}>{text}</h{max(level, 2)}>\n"
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        if _INSIDE.fullmatch(url):
+            return f'<a href="{markup.escape(url)}">{text}</a>'
+        address = markup.escape(url)
+        return text if address in text else f"{text} ({address})"
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        bundle = self.attachments.get(url.removeprefix("attachment:"), {})
+        alt = markup.escape(text or self.last_heading)
+        for mime, data in bundle.items():
+            return f'<img src="data:{mime};base64,{data}" alt="{alt}">'
+        return f"[image: {alt}]"
+
+    def render(self, source: str, attachments: dict[str, dict[str, str]] | None = None) -> Markup:
+        """Clean HTML of a markdown text."""
+        self.attachments = attachments or {}
+        return _clean(MarkdownWithMath(renderer=self).render(source), self.last_heading)
+
+
+def read(book: nbformat.NotebookNode, title: str) -> tuple[list[Block], Error | None]:
+    """The blocks of a notebook up to its first error, and that error."""
+    prose, blocks = _Prose(title), []
+    for cell in book.cells:
+        tags = set(cell.metadata.get("tags", []))
+        if tags & {"parameters", "injected-parameters"} and Block("parameters") not in blocks:
+            blocks.append(Block("parameters"))
+        if cell.cell_type == "markdown" and "papermill-error-cell-tag" not in tags:
+            blocks.append(Block("html", prose.render(cell.source, cell.get("attachments"))))
+        elif cell.cell_type == "code":
+            blocks.extend(_outputs(cell, prose))
+            error = _error(cell)
+            if error:
+                return [*blocks, Block("error", error.message)], error
+    return blocks, None
+
+
+def _outputs(cell: nbformat.NotebookNode, prose: _Prose) -> Iterator[Block]:
+    warnings = _warnings("".join(o.text for o in cell.outputs if o.get("name") == "stderr"))
+    if warnings:
+        yield Block("warning", warnings)
+    for output in cell.outputs:
+        if output.output_type == "stream" and output.name == "stdout":
+            text = "\n".join(_overwritten(output.text)).strip("\n")
+            yield from [Block("text", text)] if text else []
+        elif output.output_type in ("display_data", "execute_result"):
+            yield from _display(output, prose)
+
+
+def _display(output: nbformat.NotebookNode, prose: _Prose) -> Iterator[Block]:
+    """The richest form of an output that a page without scripts can show, if any."""
+    data = output.data
+    for mime in _IMAGES:
+        if mime in data:
+            yield _image(mime, data[mime], output.get("metadata", {}), prose.last_heading)
+            return
+    if _WIDGET in data:
+        return  # a widget lives in a running notebook; its text says nothing to a reader
+    if "text/html" in data:
+        body = _clean(data["text/html"], prose.last_heading)
+        yield from [Block("html", body)] if body.strip() else []
+    elif "text/markdown" in data:
+        yield Block("html", prose.render(data["text/markdown"]))
+    elif data.get("text/plain") and not _REPR.fullmatch(data["text/plain"]):
+        yield Block("text", strip_ansi(data["text/plain"]))
+
+
+def _image(mime: str, data: str, metadata: Mapping[str, Any], heading: str) -> Block:
+    own = metadata.get(mime)
+    told = {**metadata, **own} if isinstance(own, Mapping) else metadata
+    if mime == "image/svg+xml":
+        data = base64.b64encode(data.encode()).decode()
+    width = told.get("width")
+    source = f"data:{mime};base64,{''.join(data.split())}"
+    alt = str(told.get("alt") or f"Figure: {heading}")
+    return Block("image", source, alt, width if isinstance(width, int) else None)
+
+
+def _error(cell: nbformat.NotebookNode) -> Error | None:
+    for output in cell.outputs:
+        if output.output_type == "error":
+            message = strip_ansi(f"{output.ename}: {output.evalue}")
+            return Error(cell.execution_count, cell.source, message, strip_ansi("\n".join(output.traceback)))
+    return None
+
+
+def _overwritten(text: str) -> list[str]:
+    """Lines as a terminal would show them, where a carriage return starts the line anew."""
+    return [line.rstrip("\r").rsplit("\r", 1)[-1] for line in strip_ansi(text).split("\n")]
+
+
+def _warnings(stderr: str) -> str:
+    """What stderr warns of, without progress bars, paths of modules and the code that warned."""
+    lines = [_BAR.sub("", line).rstrip() for line in _overwritten(stderr)]
+    if not any(_WARNS.search(line) for line in lines):
+        return ""
+    said = [_PLACE.sub("", line) for line in lines if line and not line.startswith(" ")]
+    return "\n".join(dict.fromkeys(said))
+
+
+def _clean(html: str, heading: str) -> Markup:
+    """HTML with harmless tags only, tables in boxes of their own, an alternative text on each image."""
+    # "http" lets relative addresses pass; `_allowed` has the last word.
+    safe = bleach.clean(
+        _NOT_TEXT.sub("", html), tags=_TAGS, attributes=_allowed, protocols={"data", "http"}, strip=True
+    )
+    if "<" not in safe:
+        return Markup(safe)
+    soup = BeautifulSoup(re.sub(r"<(/?)h1\b", r"<\1h2", safe), "html.parser")
+    for image in soup.find_all("img"):
+        if not image.get("src"):
+            image.decompose()
+        elif not image.get("alt"):
+            image["alt"] = f"Figure: {heading}"
+    for table in soup.find_all("table"):
+        _mark_numbers(table)
+        table.wrap(
+            soup.new_tag(
+                "div", attrs={"class": "scroll", "tabindex": "0", "role": "region", "aria-label": "Table"}
+            )
+        )
+    return Markup(str(soup))
+
+
+def _allowed(tag: str, name: str, value: str) -> bool:
+    if (tag, name) == ("a", "href"):
+        return _INSIDE.fullmatch(markup.unescape(value)) is not None
+    if (tag, name) == ("img", "src"):
+        return _PICTURE.fullmatch(value) is not None
+    if tag == "img":
+        return name in ("alt", "width", "height")
+    return tag in ("td", "th") and name in ("colspan", "rowspan", "scope")
+
+
+def _mark_numbers(table: Tag) -> None:
+    """Mark the columns that hold numbers only: they are aligned right, everything else left."""
+    rows = [row.find_all(["td", "th"]) for row in table.find_all("tr")]
+    body = [cells for cells in rows if any(cell.name == "td" for cell in cells)]
+    if not body or len({len(cells) for cells in body}) > 1:
+        return
+    for column in range(len(body[0])):
+        if all(_NUMBER.fullmatch(cells[column].get_text(strip=True)) for cells in body):
+            for cells in rows:
+                if len(cells) == len(body[0]):
+                    cells[column]["class"] = "number"

@@ -1,0 +1,312 @@
+"""Reports that anyone can read: an executed notebook becomes one HTML file, and index pages lead to it.
+
+A report needs nothing beside itself: no script, no network, no style sheet. The code of a notebook stays in the
+notebook; its text, tables, figures and warnings are shown. Nothing that comes from a file name, a YAML file or an
+output reaches the page as markup, except what a short list of harmless tags allows.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import nbformat
+import pandas as pd
+from jinja2 import Environment, PackageLoader
+
+from voidlab import __version__, blocks
+from voidlab.parameters import ParameterErrors, describe, load
+from voidlab.paths import STAGES, ProjectError, RunPaths, replacing
+from voidlab.record import out_of_date
+from voidlab.tables import TABLES
+
+Link = tuple[str, str]
+
+_WORST_FIRST = ("failed", "unknown", "out of date", "partly run", "not run", "finished")
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A stage of a dataset: what its record tells, and the files there are to read."""
+
+    name: str
+    status: str
+    record: Mapping[str, Any]
+    links: tuple[Link, ...]
+
+    @property
+    def figures(self) -> list[Mapping[str, Any]]:
+        figures = self.record.get("key_figures")
+        return [f for f in figures if isinstance(f, Mapping)] if isinstance(figures, list) else []
+
+
+def write_html(
+    notebook: Path,
+    html: Path,
+    *,
+    title: str,
+    parameters: pd.DataFrame | Sequence[Mapping[str, object]] = (),
+    links: Sequence[Link] = (),
+    failure: str | None = None,
+) -> Path:
+    """Write the executed ``notebook`` as one self-contained HTML file.
+
+    Parameters
+    ----------
+    notebook : Path
+        The executed notebook; the page links to it for the code.
+    html : Path
+        The file to write.
+    title : str
+        The page's only h1; the notebook's own first h1 is left out.
+    parameters : table or sequence of mapping
+        A row per parameter: ``name, value, unit, meaning, source``. Shown where the parameters cell stands.
+    links : sequence of (label, address)
+        Navigation, addresses relative to ``html``; the one that names ``html`` is marked.
+    failure : str, optional
+        Why the stage failed; shown as a banner on top.
+
+    Returns
+    -------
+    Path
+        ``html``.
+
+    Notes
+    -----
+    The alternative text of an image is ``alt`` in the metadata of its output, as
+    ``display(figure, metadata={"alt": "…"})`` sets it, else the nearest heading above.
+    """
+    # A stage can fail before it has a notebook; its page must say so all the same.
+    missing = bool(failure) and not notebook.exists()
+    book = nbformat.v4.new_notebook() if missing else nbformat.read(notebook, as_version=4)
+    shown, error = blocks.read(book, title)
+    return _write(
+        html,
+        "stage.html.j2",
+        {
+            "title": title,
+            "blocks": shown,
+            "error": error,
+            "failure": failure,
+            "parameters": parameters.to_dict("records")
+            if isinstance(parameters, pd.DataFrame)
+            else parameters,
+            "links": links,
+            "notebook": None if missing else Path(os.path.relpath(notebook, html.parent)).as_posix(),
+            "made": _when(book.metadata.get("papermill", {}).get("start_time")),
+        },
+    )
+
+
+def write_stage(paths: RunPaths, stage: str, *, failure: str = "") -> Path:
+    """Write the page of ``stage`` from its executed notebook; ``failure`` says why it failed, if it did."""
+    return write_html(
+        paths.notebook(stage),
+        paths.html(stage),
+        title=f"{paths.dataset}: {stage}",
+        parameters=_parameters_of(paths, stage),
+        links=dataset_links(paths),
+        failure=failure or None,
+    )
+
+
+def _parameters_of(paths: RunPaths, stage: str) -> pd.DataFrame | tuple[()]:
+    """The parameters that the stage's notebook ran with, none when they were no good."""
+    try:
+        # The record tells of the last success; the notebook tells of this run.
+        book = nbformat.read(paths.notebook(stage), as_version=4)
+        passed = book.metadata.get("papermill", {}).get("parameters", {})
+        given = {key: value for key, value in passed.items() if key != "dataset" and value is not None}
+        return describe(load(paths.parameters, {stage: given}).stage(stage), given)
+    except (OSError, ParameterErrors):
+        return ()
+
+
+def dataset_links(paths: RunPaths) -> list[Link]:
+    """Navigation of the pages of a dataset."""
+    stages = [(stage.capitalize(), paths.html(stage).name) for stage in STAGES]
+    return [("All datasets", "../index.html"), ("Overview", paths.index.name), *stages]
+
+
+def write_dataset_index(paths: RunPaths) -> Path:
+    """Write the page that leads to everything of a dataset: key figures, stages, files, parameters."""
+    stages, problem = _read_record(paths)
+    links = dataset_links(paths)
+    fields: dict[str, object] = {
+        "title": paths.dataset,
+        "stages": stages,
+        "state": _overall(stages, problem),
+        "problem": problem,
+        # Before its stage has run, a report is a dead link.
+        "links": [*links[:2], *(link for link in links[2:] if (paths.folder / link[1]).exists())],
+        "files": _files(paths),
+        "record": paths.record.name if paths.record.exists() else None,
+        "thumbnail": _thumbnail(paths),
+        "made": _last_run(stages),
+    }
+    return _write(paths.index, "dataset.html.j2", fields)
+
+
+def write_root_index(root: Path) -> Path:
+    """Write the page over all datasets of the project at ``root`` that have a record."""
+    reports = root / "reports"
+    rows = [_dataset_row(root, record.parent.name) for record in sorted(reports.glob("*/run.json"))]
+    fields: dict[str, object] = {
+        "title": "Datasets",
+        "rows": [row for row in rows if row],
+        "links": (),
+        "made": _when(datetime.now(UTC).isoformat()),
+    }
+    return _write(reports / "index.html", "root.html.j2", fields)
+
+
+def _write(path: Path, template: str, fields: Mapping[str, object]) -> Path:
+    page = _ENVIRONMENT.get_template(template).render(fields, here=path.name, version=__version__)
+    with replacing(path) as temporary:
+        # A file name that is not UTF-8 must not cost the report.
+        temporary.write_bytes(page.encode("utf-8", "replace"))
+    return path
+
+
+# --- a record ---------------------------------------------------------------------------------------------------
+
+
+def _read_record(paths: RunPaths) -> tuple[list[_Stage], str | None]:
+    """Every stage of a dataset, and what is wrong with its record, if anything."""
+    records: Mapping[str, Any] = {}
+    problem = None
+    try:
+        records = json.loads(paths.record.read_text(encoding="utf-8"))["stages"]
+        if not all(isinstance(entry, Mapping) for entry in records.values()):
+            raise TypeError("a stage is not a mapping")
+    except FileNotFoundError:
+        problem = f"There is no {paths.record.name}: no stage of this dataset has been run."
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        records = {}
+        problem = f"{paths.record.name} cannot be read ({error}). Run the dataset again to make it anew."
+    names = [*STAGES, *(name for name in records if name not in STAGES)]
+    outdated = out_of_date(paths)
+    return [_stage(paths, name, records.get(name, {}), name in outdated) for name in names], problem
+
+
+def _stage(paths: RunPaths, name: str, record: Mapping[str, Any], outdated: bool) -> _Stage:
+    files = {"report": paths.html(name), "notebook": paths.notebook(name), "log": paths.log(name)}
+    links = [(k, f.relative_to(paths.folder).as_posix()) for k, f in files.items() if f.exists()]
+    return _Stage(name, _status(record, outdated), record, tuple(links))
+
+
+def _status(record: Mapping[str, Any], outdated: bool) -> str:
+    if not record:
+        return "not run"
+    status = str(record.get("status", "unknown"))
+    return "out of date" if status == "finished" and outdated else status
+
+
+def _overall(stages: Sequence[_Stage], problem: str | None) -> str:
+    """The status that a reader of the list must know: the worst one."""
+    found = {stage.status for stage in stages}
+    if problem:
+        return "unknown"
+    if "not run" in found and len(found) > 1:  # begun: stages ahead are no news beside a failure
+        found = found - {"not run", "finished"} or {"partly run"}
+    return min(found, key=lambda status: _WORST_FIRST.index(status) if status in _WORST_FIRST else 1)
+
+
+def _dataset_row(root: Path, dataset: str) -> dict[str, object] | None:
+    try:
+        paths = RunPaths(root, dataset)
+    except ProjectError:
+        return None  # a folder that no run has made
+    stages, problem = _read_record(paths)
+    return {
+        "name": dataset,
+        "state": _overall(stages, problem),
+        "stages": stages,
+        "problem": problem,
+        "figures": [figure for stage in stages for figure in stage.figures][:4],
+        "made": _last_run(stages),
+        "href": f"{dataset}/{paths.index.name}",
+        "thumbnail": _thumbnail(paths),
+    }
+
+
+def _files(paths: RunPaths) -> list[dict[str, object]]:
+    """The files that a reader may want to have: exports first, then tables and labels."""
+    exports = [path for path in sorted(paths.exports.rglob("*")) if path.is_file()]
+    tables = [paths.table(name) for name in TABLES if paths.table(name).exists()]
+    labels = [paths.labels] if paths.labels.exists() else []
+    meaning = {paths.table(name): f"a row is {table.row}" for name, table in TABLES.items()}
+    meaning[paths.labels] = "label image of each frame; opens in Fiji and napari"
+    return [
+        {
+            "href": path.relative_to(paths.folder).as_posix(),
+            "size": path.stat().st_size,
+            "meaning": meaning.get(path, "for other programs"),
+        }
+        for path in [*exports, *tables, *labels]
+    ]
+
+
+def _thumbnail(paths: RunPaths) -> str | None:
+    if not paths.thumbnail.exists():
+        return None
+    return f"data:image/jpeg;base64,{base64.b64encode(paths.thumbnail.read_bytes()).decode()}"
+
+
+def _last_run(stages: Sequence[_Stage]) -> str:
+    return max((_when(stage.record.get("started")) for stage in stages), default="")
+
+
+# --- how values look ---------------------------------------------------------------------------------------------
+
+
+def _when(moment: object) -> str:
+    """Date and time of an ISO 8601 text, to the minute; empty when it is none."""
+    try:
+        time = datetime.fromisoformat(str(moment))
+    except ValueError:
+        return ""
+    # papermill writes UTC without saying so
+    return f"{time.astimezone(UTC) if time.tzinfo else time:%Y-%m-%d %H:%M} UTC"
+
+
+def _duration(seconds: object) -> str:
+    if not isinstance(seconds, int | float):
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _size(size: int) -> str:
+    if size < 1000:
+        return f"{size} bytes"
+    return f"{size / 1e3:.1f} kB" if size < 1e6 else f"{size / 1e6:.1f} MB"
+
+
+def _value(value: object) -> str:
+    """A parameter's value as its YAML file would show it."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return "–" if value != value else f"{value:.12g}"
+    return ", ".join(map(_value, value)) if isinstance(value, list | tuple) else str(value)
+
+
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("voidlab"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
+# Quoting makes an address with a scheme a relative one, so no link leads out of the project.
+_ENVIRONMENT.filters.update(
+    address=lambda href: quote(href, safe="/"), when=_when, duration=_duration, size=_size, value=_value
+)
