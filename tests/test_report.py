@@ -336,7 +336,8 @@ def test_dataset_index_tells_the_state_of_each_stage(tmp_path: Path) -> None:
         drift=stage_record(inputs={"segment": "digest of an older result"}),
         track=stage_record("failed", error=f"too many voids {HOSTILE}"),
     )
-    paths.thumbnail.write_bytes(base64.b64decode(image_data(extension=".jpg")))
+    photo = shown({"image/jpeg": image_data((600, 900), ".jpg")})
+    nbformat.write(new_notebook(cells=[cell(photo)]), paths.notebook("segment"))
     paths.html("segment").write_text("report")
     page = read_page(report.write_dataset_index(paths))
     assert badges(page) == ["finished", "out of date", "failed", "not run"]

@@ -115,6 +115,15 @@ def read(book: nbformat.NotebookNode, title: str) -> tuple[list[Block], Error | 
     return blocks, None
 
 
+def first_photo(book: nbformat.NotebookNode) -> bytes | None:
+    """The first micrograph shown in a notebook: its first JPEG."""
+    for cell in book.cells:
+        for output in cell.get("outputs", []):
+            if "image/jpeg" in output.get("data", {}):
+                return base64.b64decode(output.data["image/jpeg"])
+    return None
+
+
 def _outputs(cell: nbformat.NotebookNode, prose: _Prose) -> Iterator[Block]:
     warnings = _warnings("".join(o.text for o in cell.outputs if o.get("name") == "stderr"))
     if warnings:

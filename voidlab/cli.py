@@ -132,7 +132,7 @@ def _run_all(yamls: Sequence[Path], settings: Sequence[str], start: str, force: 
     return _OK if all(finished) else _FAILED
 
 
-def _plans(yamls: Sequence[Path], settings: Sequence[str]) -> tuple[list, int]:  # type: ignore[type-arg]
+def _plans(yamls: Sequence[Path], settings: Sequence[str]) -> tuple[list, int]:
     """Check every parameter file before anything runs; print what is wrong with any of them."""
     from voidlab import run
     from voidlab.parameters import ParameterErrors

@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from voidlab import figures, parameters, segment, stage
+from voidlab.images import Calibration, ImageReadError
 from voidlab.parameters import SegmentParameters
 
 
@@ -32,7 +33,7 @@ def look(image: np.ndarray, settings: SegmentParameters) -> pd.DataFrame:
     return segmenter.find(image)
 
 
-def draw(image: np.ndarray, voids: pd.DataFrame, calibration: stage.images.Calibration) -> bytes:
+def draw(image: np.ndarray, voids: pd.DataFrame, calibration: Calibration) -> bytes:
     """PNG of ``image`` with the outlines of its ``voids``."""
     figure = Figure(figsize=(8, 8 * image.shape[0] / image.shape[1]), layout="constrained")
     figures.overlay(image, voids, figure.add_subplot(), calibration)
@@ -90,7 +91,7 @@ class Explorer:
         frames = self._run.series.frames.iloc[self.row.value]
         try:
             image = self._run.series[self.row.value]
-        except stage.images.ImageReadError as error:
+        except ImageReadError as error:
             self.said.value = f"frame {frames['frame']} cannot be read: {escape(str(error))}"
             return
         voids = look(image, self.settings)

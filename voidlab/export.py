@@ -37,16 +37,16 @@ def frame_data(frames: pd.DataFrame, voids: pd.DataFrame, drift: pd.DataFrame) -
     of_frame = dict(iter(voids.groupby("frame")))
     drift_of = drift.set_index("frame")[["drift_x_px", "drift_y_px"]]
     rows = []
-    for image in frames.sort_values("frame").itertuples():
-        here = of_frame.get(image.frame, voids.iloc[:0])
+    for image in frames.sort_values("frame").to_dict("records"):
+        here = of_frame.get(image["frame"], voids.iloc[:0])
         positions = here[["x_px", "y_px"]].to_numpy()
-        shift = drift_of.loc[image.frame].to_numpy() if image.frame in drift_of.index else np.full(2, np.nan)
+        shift = drift_of.reindex([image["frame"]]).to_numpy()[0]
         rows.append(
             {
-                "path": image.path,
-                "frame": image.frame,
-                "void_frac": image.void_fraction,
-                "void_count": None if pd.isna(image.void_count) else int(image.void_count),
+                "path": image["path"],
+                "frame": image["frame"],
+                "void_frac": image["void_fraction"],
+                "void_count": image["void_count"],
                 "type": here["kind"].tolist(),
                 "radii": here["radius_px"].tolist(),
                 "radii_average": here["radius_px"].mean(),

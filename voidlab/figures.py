@@ -336,7 +336,9 @@ def radius_over_frame(
 
 
 def _spread(items: np.ndarray, most: int) -> np.ndarray:
-    """At most ``most`` of the ``items``, evenly spread, the first and the last among them."""
+    """At most ``most`` of the ``items``, evenly spread from the first to the last; one is the middle one."""
+    if most == 1:
+        return items[len(items) // 2 : len(items) // 2 + 1]
     chosen = np.linspace(0, len(items) - 1, min(len(items), most)).round().astype(int)
     return items[np.unique(chosen)]
 

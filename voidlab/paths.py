@@ -85,10 +85,6 @@ class RunPaths:
         return self.folder / "index.html"
 
     @property
-    def thumbnail(self) -> Path:
-        return self.folder / "thumbnail.jpg"
-
-    @property
     def labels(self) -> Path:
         return self.folder / "labels.tif"
 

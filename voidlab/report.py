@@ -8,6 +8,7 @@ output reaches the page as markup, except what a short list of harmless tags all
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from urllib.parse import quote
 
 import nbformat
 import pandas as pd
+import PIL.Image
 from jinja2 import Environment, PackageLoader
 
 from voidlab import __version__, blocks
@@ -29,6 +31,7 @@ from voidlab.tables import TABLES
 
 Link = tuple[str, str]
 
+_THUMBNAIL_PX = 360
 _WORST_FIRST = ("failed", "unknown", "out of date", "partly run", "not run", "finished")
 
 
@@ -255,9 +258,18 @@ def _files(paths: RunPaths) -> list[dict[str, object]]:
 
 
 def _thumbnail(paths: RunPaths) -> str | None:
-    if not paths.thumbnail.exists():
+    """The first photo of the segment notebook, small, as an address; None when there is none."""
+    try:
+        photo = blocks.first_photo(nbformat.read(paths.notebook(STAGES[0]), as_version=4))
+        picture = PIL.Image.open(io.BytesIO(photo)) if photo else None
+    except (OSError, ValueError, AttributeError):
         return None
-    return f"data:image/jpeg;base64,{base64.b64encode(paths.thumbnail.read_bytes()).decode()}"
+    if picture is None:
+        return None
+    picture.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
+    small = io.BytesIO()
+    picture.save(small, "JPEG", quality=80)
+    return f"data:image/jpeg;base64,{base64.b64encode(small.getvalue()).decode()}"
 
 
 def _last_run(stages: Sequence[_Stage]) -> str:

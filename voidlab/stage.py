@@ -16,6 +16,8 @@ from pydantic import BaseModel
 from tqdm import tqdm
 
 from voidlab import images, parameters, record, tables
+from voidlab.images import Calibration, ImageReadError
+from voidlab.labels import LabelWriter, open_labels
 from voidlab.parameters import DatasetParameters
 from voidlab.paths import RunPaths
 
@@ -45,7 +47,7 @@ class Stage:
         return self.dataset.stage(self.name)
 
     @property
-    def calibration(self) -> images.Calibration:
+    def calibration(self) -> Calibration:
         return self.series.calibration
 
     def load(self, name: str) -> pd.DataFrame:
@@ -68,7 +70,7 @@ class Stage:
         if source == "images":
             return _Each(self.series, self._look)
         self._check("segment", self.paths.labels)
-        return _Each(images.open_labels(self.paths.labels), lambda labels, row: labels[row] > 0)
+        return _Each(open_labels(self.paths.labels), lambda labels, row: labels[row] > 0)
 
     def _look(self, series: Sequence[np.ndarray], row: int) -> np.ndarray:
         blank = np.zeros(self.series.shape, np.float32)
@@ -76,12 +78,12 @@ class Stage:
             return blank
         try:
             return series[row]
-        except images.ImageReadError:
+        except ImageReadError:
             return blank
 
-    def label_writer(self) -> images.LabelWriter:
+    def label_writer(self) -> LabelWriter:
         """Writer of labels.tif, one label image per frame."""
-        return images.LabelWriter(self.paths.labels, pixel_size_nm=self.calibration.pixel_size_nm)
+        return LabelWriter(self.paths.labels, pixel_size_nm=self.calibration.pixel_size_nm)
 
     def progress(self, items: Iterable[Item], total: int | None = None) -> Iterable[Item]:
         """``items``, with a line of progress in the terminal or below the cell."""
@@ -141,7 +143,7 @@ class _Each(Sequence[np.ndarray]):
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, row):  # type: ignore[no-untyped-def, override]
+    def __getitem__(self, row):  # type: ignore[no-untyped-def]
         return self._make(self._images, row)
 
 

@@ -1,0 +1,396 @@
+"""Microscope images as a series: any file, stack or folder as frames, each (H, W), with what is known of them.
+
+One frame is in memory at a time, and files stay closed in between. Sizes and aspect ratios are never changed,
+intensities are scaled once for the whole series, so that frames do not flicker. Nothing here corrects an image.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from voidlab import metadata, tables
+from voidlab.metadata import ImageReadError, ImagesError, PathLike, PerFrame
+from voidlab.readers import READERS, ImageFile, open_file, size_text, supported
+
+__all__ = [
+    "Calibration",
+    "ImageReadError",
+    "ImageSeries",
+    "ImagesError",
+    "open_series",
+    "read_image",
+]
+
+Source = PathLike | Sequence[PathLike]
+
+Item = TypeVar("Item")
+
+_SURVEYED = 16  # files looked into on opening, and frames that the scale of intensities rests on
+_SAMPLED_PIXELS = 2**16  # pixels of each of them
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Width of a pixel in nm (None when unknown), and who says so: parameters, TIFF metadata or unknown."""
+
+    pixel_size_nm: float | None
+    source: str
+
+
+class Frames(Sequence[np.ndarray]):
+    """Images of one shape, decoded one at a time: a file each, or all in one stack."""
+
+    def __init__(self, files: Sequence[Path], stack: ImageFile | None, shape: tuple[int, int]) -> None:
+        self.files = files
+        self.stack = stack
+        self.shape = shape
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def raw(self, row: int) -> np.ndarray:
+        """Image of row ``row``, (H, W), values as stored.
+
+        Raises
+        ------
+        ImageReadError
+            If it cannot be read, or is of another size than the series.
+        """
+        row = range(len(self))[row]
+        path = self.files[row]
+        image = read_image(path) if self.stack is None else self.stack.read(row)
+        if image.shape != self.shape:
+            raise ImageReadError(
+                f"{path} is {size_text(image.shape)}, but the series is {size_text(self.shape)} (width × height). "
+                "All images of a series must be of one size: leave this one out, or open it by itself."
+            )
+        return image
+
+
+class ImageSeries(Frames):
+    """Frames of a series, read when asked for: ``series[row]`` is (H, W) float32, 0 to 1, NaN where the file has NaN.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (H, W) of every frame, px.
+    frames : DataFrame
+        A row per frame, ascending: frame, path, tilt_deg, time_s, status ("ok" or "excluded").
+    calibration : Calibration
+    notes : list of str
+        What the user should know of the series, a sentence each.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        stack: ImageFile | None,
+        shape: tuple[int, int],
+        frames: pd.DataFrame,
+        calibration: Calibration,
+        notes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(files, stack, shape)
+        self.frames = frames
+        self.calibration = calibration
+        self.notes = list(notes)
+
+    def __getitem__(self, row: int) -> np.ndarray:  # type: ignore[override]
+        image = self.raw(row)
+        low, high = self.scale
+        if not high > low:
+            return np.zeros(self.shape, np.float32)
+        # 32-bit counts and offsets do not survive float32.
+        scaled: np.ndarray = image.astype(np.float32 if image.dtype.itemsize <= 2 else np.float64)
+        scaled -= low
+        scaled /= high - low
+        return np.clip(scaled, 0, 1, out=scaled).astype(np.float32, copy=False)
+
+    @cached_property
+    def scale(self) -> tuple[float, float]:
+        """Stored values that become 0 and 1: percentiles 0.1 and 99.9 over frames spread over the series.
+
+        Where these coincide (a few bright dots on nothing), the smallest and largest value stand in.
+
+        Raises
+        ------
+        ImageReadError
+            If no frame can be read.
+        """
+        values = np.concatenate(self._sample())
+        if not values.size:
+            return 0.0, 0.0
+        low, high = np.percentile(values, (0.1, 99.9))
+        if not high > low:
+            low, high = values.min(), values.max()
+        return float(low), float(high)
+
+    def _sample(self) -> list[np.ndarray]:
+        """Finite values of pixels on a grid, of as many frames as the scale rests on."""
+        rows = np.flatnonzero(self.frames["status"] == "ok")
+        step = max(1, math.isqrt(self.shape[0] * self.shape[1] // _SAMPLED_PIXELS))
+        samples: list[np.ndarray] = []
+        failed: ImageReadError | None = None
+        for row in _spread_first(rows.tolist()):
+            try:
+                values = self.raw(row)[::step, ::step].astype(np.float64).ravel()
+            except ImageReadError as error:
+                failed = error
+                continue
+            samples.append(values[np.isfinite(values)])
+            if len(samples) == _SURVEYED:
+                break
+        if not samples and failed is not None:
+            raise failed
+        return samples
+
+    def describe(self) -> str:
+        """One sentence: how many images, their size, frames, pixel size and tilt range."""
+        number, tilts = self.frames["frame"], self.frames["tilt_deg"]
+        images = "1 image" if len(self) == 1 else f"{len(self)} images"
+        span = f"frame {number.iloc[0]}" if len(self) == 1 else f"frames {number.iloc[0]}-{number.iloc[-1]}"
+        size = self.calibration.pixel_size_nm
+        scale = "pixel size unknown" if size is None else f"{size:g} nm per px ({self.calibration.source})"
+        said = [f"{images} of {size_text(self.shape)} (width × height)", span, scale]
+        if tilts.notna().any():
+            said.append(f"tilt {tilts.min():g} to {tilts.max():g} deg")
+        excluded = int((self.frames["status"] == "excluded").sum())
+        return ", ".join([*said, f"{excluded} excluded"] if excluded else said)
+
+
+def open_series(
+    source: Source,
+    *,
+    pixel_size_nm: float | None = None,
+    tilt_angles_deg: PerFrame | PathLike | None = None,
+    frame_pattern: str | None = None,
+    frame_step: int = 1,
+    times_s: PerFrame | None = None,
+    frame_interval_s: float | None = None,
+    excluded_frames: Sequence[int] = (),
+) -> ImageSeries:
+    """Open images as a series of frames; of most files nothing is read yet.
+
+    Parameters
+    ----------
+    source
+        A glob, a folder, a file, a TIFF stack, or a list of files. PNG, JPEG and TIFF.
+    pixel_size_nm
+        Width of a pixel, nm. None: what the metadata of a TIFF say, else unknown.
+    tilt_angles_deg
+        Angles in frame order, a mapping from frame to angle, or a .rawtlt, .tlt or .csv file, deg. None: from the
+        file names when each holds an angle, else unknown.
+    frame_pattern
+        Regular expression with one group: the frame number in the file name. None: the last number that differs
+        between all names. Frames of a stack count from 0.
+    frame_step
+        What the numbers in the file names go up by from frame to frame; they are divided by it.
+    times_s
+        Times in frame order, or a mapping from frame to time, s.
+    frame_interval_s
+        Time between frames, s, in place of ``times_s``.
+    excluded_frames
+        Numbers (after division by ``frame_step``) of frames that no stage should use.
+
+    Raises
+    ------
+    ImagesError
+        If nothing is found, files are of several formats or sizes, numbers stand twice, or counts differ.
+    """
+    files = _find_files(source)
+    surveyed = _survey(files)
+    stack = surveyed[0] if surveyed[0].count > 1 else None
+    shape = _common_shape(surveyed)
+    notes = list(surveyed[0].notes)
+    if stack is None:
+        files, numbers, in_names = _by_number(files, frame_pattern, frame_step)
+    else:
+        files, numbers, in_names = files * stack.count, list(range(stack.count)), None
+        if frame_pattern is not None or frame_step != 1:
+            notes.append("frame_pattern and frame_step are not used: the frames of a stack count from 0.")
+    notes += metadata.notes_on_numbers(numbers, step_given=frame_step != 1)
+    status = metadata.status(numbers, excluded_frames, notes)
+    if tilt_angles_deg is None and in_names is not None:
+        tilt_angles_deg = in_names
+        notes.append(f"Tilt angles are those in the file names, {min(in_names):g} to {max(in_names):g} deg.")
+    frames = pd.DataFrame(
+        {
+            "frame": numbers,
+            "path": [str(file) for file in files],
+            "tilt_deg": metadata.tilts(tilt_angles_deg, numbers, notes),
+            "time_s": metadata.times(times_s, frame_interval_s, numbers, notes),
+            "status": status,
+        }
+    )
+    calibration = _calibrate(pixel_size_nm, surveyed, notes)
+    return ImageSeries(files, stack, shape, tables.cast(frames, "frames"), calibration, notes)
+
+
+def read_image(path: PathLike) -> np.ndarray:
+    """Image in the file at ``path``, (H, W), values as stored; colours become luminance (float32), alpha is ignored.
+
+    Raises
+    ------
+    ImageReadError
+        If it cannot be read, or holds several images.
+    """
+    file = open_file(Path(path))
+    if file.count > 1:
+        raise ImageReadError(
+            f"{path} holds {file.count} images; expected one. Open such a stack by itself, with open_series."
+        )
+    return file.read(0)
+
+
+# Finding the files
+
+
+def _find_files(source: Source) -> list[Path]:
+    """Image files that ``source`` means, of one format."""
+    if not isinstance(source, str | os.PathLike):
+        files = [Path(file) for file in source]
+        gone = [file for file in files if not file.is_file()]
+        if gone or not files:
+            what = (
+                f"{len(gone)} of {len(files)} files are missing, the first: {gone[0]}" if gone else "no file"
+            )
+            raise ImagesError(f"{what} in the list of images; expected the names of files that are there.")
+        return _of_one_format(files, "the list")
+    path = Path(os.path.expanduser(source))
+    if path.is_file():
+        return _of_one_format([path], str(path))
+    if path.is_dir():
+        everything = _visible(path.iterdir())
+        files = [file for file in everything if file.suffix.lower() in READERS]
+        if not files:
+            held = f"it holds {_tally(everything)}" if everything else "it holds no files"
+            raise ImagesError(f"no images in folder {path}: {held}; expected {supported()}.")
+        return _of_one_format(files, str(path))
+    # Brackets in the name of a folder that is there are no pattern.
+    matches = path.parent.glob(path.name) if path.parent.is_dir() else glob.iglob(str(path), recursive=True)
+    files = _visible(map(Path, matches))
+    if not files:
+        raise ImagesError(_nothing_found(path))
+    return _of_one_format(files, str(path))
+
+
+def _visible(paths: Iterable[Path]) -> list[Path]:
+    return sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
+
+
+def _of_one_format(files: list[Path], source: str) -> list[Path]:
+    known = [file for file in files if file.suffix.lower() in READERS]
+    if not known:
+        raise ImagesError(f"{files[0]} is of a format that is not read here; expected {supported()}.")
+    formats = {READERS[file.suffix.lower()][0] for file in known}
+    if len(known) < len(files) or len(formats) > 1:
+        suffix = Counter(file.suffix for file in known).most_common(1)[0][0]
+        raise ImagesError(
+            f"{source} holds files of several kinds: {_tally(files)}; expected one kind. "
+            f"Narrow it with a glob, such as {files[0].parent / ('*' + suffix)}"
+        )
+    return files
+
+
+def _tally(files: Sequence[Path]) -> str:
+    return ", ".join(
+        f"{n} {s or 'without suffix'}" for s, n in Counter(f.suffix for f in files).most_common()
+    )
+
+
+def _nothing_found(path: Path) -> str:
+    folder = path.parent
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"no file matches '{path}'; there is no {folder}."
+    below = path.relative_to(folder).parts[0]
+    names = sorted(p.name for p in folder.iterdir() if p.is_dir() or p.suffix.lower() in READERS)
+    near = difflib.get_close_matches(below, names, 3, 0.4) or names[:3]
+    there = f"near names there: {', '.join(near)}" if near else "there are no images there"
+    return f"no file matches '{path.relative_to(folder)}' in folder {folder.resolve()}; {there}."
+
+
+def _by_number(
+    files: list[Path], pattern: str | None, step: int
+) -> tuple[list[Path], list[int], list[float] | None]:
+    """Files in the order of their frame numbers, these numbers, and the tilt angles that the names hold."""
+    angles = metadata.angles_in_names(files)
+    numbers = metadata.divide(metadata.frame_numbers(files, pattern, angles), step)
+    order = sorted(range(len(files)), key=numbers.__getitem__)
+    in_order = [files[i] for i in order], [numbers[i] for i in order]
+    return *in_order, None if angles is None else [angles[i] for i in order]
+
+
+# Looking into the files
+
+
+def _survey(files: Sequence[Path]) -> list[ImageFile]:
+    """Headers of files spread over the series, those that can be read."""
+    opened, failed = [], []
+    for file in list(_spread_first(files))[:_SURVEYED]:
+        try:
+            opened.append(open_file(file))
+        except ImageReadError as error:
+            failed.append(str(error))
+    if not opened:
+        tried = f"none of {len(failed)} images could be read, the first: " if len(files) > 1 else ""
+        raise ImagesError(tried + failed[0])
+    stack = next((file for file in opened if file.count > 1), None)
+    if stack is not None and len(files) > 1:
+        raise ImagesError(
+            f"{stack.path} is a stack of {stack.count} images among {len(files)} files; expected files of "
+            "one image each, or one stack. Open each stack by itself."
+        )
+    return opened
+
+
+def _common_shape(opened: Sequence[ImageFile]) -> tuple[int, int]:
+    """Shape that most of the images have."""
+    shapes = Counter(file.shape for file in opened)
+    shape, count = shapes.most_common(1)[0]
+    if 2 * count <= len(opened) and len(shapes) > 1:
+        examples = {file.shape: file.path.name for file in reversed(opened)}
+        found = ", ".join(f"{size_text(s)} ({examples[s]})" for s in shapes)
+        raise ImagesError(
+            f"the images are of several sizes, width × height: {found}; expected one size. "
+            "Narrow the glob to the images of one series."
+        )
+    return shape
+
+
+def _spread_first(items: Sequence[Item]) -> Iterator[Item]:
+    """``items``, those first that are spread evenly over them, then the others."""
+    rows = np.unique(np.linspace(0, len(items) - 1, min(_SURVEYED, len(items))).round().astype(int))
+    spread = set(rows.tolist())
+    for row in (*sorted(spread), *(r for r in range(len(items)) if r not in spread)):
+        yield items[row]
+
+
+def _calibrate(given: float | None, opened: Sequence[ImageFile], notes: list[str]) -> Calibration:
+    notes += opened[0].pixel_size.notes
+    sizes = [file.pixel_size.nm for file in opened if file.pixel_size.nm is not None]
+    stored = sizes[0] if sizes else None
+    source = next((file.pixel_source for file in opened if file.pixel_size.nm is not None), "unknown")
+    if sizes and max(sizes) > 1.01 * min(sizes):
+        low, high = min(sizes), max(sizes)
+        notes.append(f"The files disagree on the pixel size, {low:.4g} to {high:.4g} nm: theirs is not used.")
+        stored, source = None, "unknown"
+    if given is None:
+        return Calibration(stored, source)
+    metadata.check_pixel_size(given)
+    if stored is not None and abs(stored - given) > 0.01 * given:
+        notes.append(f"pixel_size_nm is {given:g}, but the {source} say {stored:.4g}: {given:g} is used.")
+    return Calibration(float(given), "parameters")

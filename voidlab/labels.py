@@ -1,0 +1,163 @@
+"""Label images in a TIFF: written one by one, whole or not at all, and read back one by one."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import tifffile
+from numpy.typing import DTypeLike
+
+from voidlab import readers
+from voidlab.images import Frames, Source, open_series
+from voidlab.metadata import ImageReadError, ImagesError, PathLike
+from voidlab.paths import replacing
+from voidlab.readers import size_text
+
+_CLASSIC_TIFF_BYTES = 2**32 - 2**25  # what a TIFF with 32-bit offsets holds, with room for its directories
+
+
+class LabelStack(Frames):
+    """Label images, read when asked for: ``stack[row]`` is (H, W) int32, 0 where there is no void."""
+
+    def __getitem__(self, row: int) -> np.ndarray:  # type: ignore[override]
+        image = self.raw(row)
+        with np.errstate(invalid="ignore"):  # NaN, found out below
+            labels = image.astype(np.int32)
+        if not np.array_equal(labels, image):
+            raise ImageReadError(
+                f"{self.files[row]} holds values that are no labels: expected whole numbers up to 2,147,483,647."
+            )
+        return labels
+
+
+def open_labels(source: Source) -> LabelStack:
+    """Open label images, a stack or a file per frame in the order of their numbers, as they are stored.
+
+    Raises
+    ------
+    ImagesError
+        If nothing is found, or it cannot be opened as one series.
+    """
+    series = open_series(source)
+    return LabelStack(series.files, series.stack, series.shape)
+
+
+class LabelWriter:
+    """Writes label images one by one into a compressed TIFF, which appears whole at the end or not at all.
+
+    Use it in a ``with``. Pages are uint16; when a label above 65,535 comes they all become uint32. The same
+    labels give the same bytes. ImageJ, Fiji and napari open the file as a stack.
+
+    Parameters
+    ----------
+    path
+        File to write; one of that name is replaced at the end.
+    dtype
+        Unsigned integers of the pages to begin with.
+    pixel_size_nm
+        Width of a pixel, nm, for the metadata.
+    """
+
+    def __init__(
+        self, path: PathLike, dtype: DTypeLike = np.uint16, *, pixel_size_nm: float | None = None
+    ) -> None:
+        self.path = Path(path)
+        self.pixel_size_nm = pixel_size_nm
+        self._dtype = np.dtype(dtype)
+        self._bigtiff = False
+        self._shape: tuple[int, ...] = ()
+        self._pages = 0
+        self._cleanup = ExitStack()
+
+    def __enter__(self) -> LabelWriter:
+        self._whole = self._cleanup.enter_context(replacing(self.path))
+        self._cleanup.push(self._finish)
+        self._start(self._whole)
+        return self
+
+    def append(self, labels: np.ndarray) -> None:
+        """Write ``labels``, (H, W) of whole numbers from 0, as the next page.
+
+        Raises
+        ------
+        ValueError
+            If it is no label image, or of another shape than those before.
+        """
+        labels = self._checked(np.asarray(labels))
+        if labels.max(initial=0) > np.iinfo(self._dtype).max:
+            self._restart(np.dtype(np.uint32), self._bigtiff)
+        most = self._file.stat().st_size + labels.size * self._dtype.itemsize
+        if most > _CLASSIC_TIFF_BYTES and not self._bigtiff:
+            self._restart(self._dtype, bigtiff=True)
+        self._write(labels)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._cleanup.__exit__(kind, error, trace)
+
+    def _finish(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+        if kind is None and self._pages:
+            os.replace(self._file, self._whole)
+            return
+        self._file.unlink(missing_ok=True)
+        if kind is None:
+            raise ImagesError(f"no label image was given for {self.path}: nothing is written.")
+
+    def _checked(self, labels: np.ndarray) -> np.ndarray:
+        if labels.ndim != 2 or labels.dtype.kind not in "bui" or labels.min(initial=0) < 0:
+            raise ValueError(
+                f"labels are {labels.dtype} of shape {labels.shape}; expected (H, W) of whole numbers from 0."
+            )
+        if labels.max(initial=0) > np.iinfo(np.int32).max:
+            raise ValueError(f"a label is {labels.max()}; expected at most 2,147,483,647.")
+        if self._pages and labels.shape != self._shape:
+            raise ValueError(
+                f"labels are {size_text(labels.shape)}, but those before are {size_text(self._shape)} "
+                "(width × height)."
+            )
+        self._shape = labels.shape
+        return labels
+
+    def _start(self, file: Path) -> None:
+        self._file = file
+        self._pages = 0
+        self._writer = tifffile.TiffWriter(file, bigtiff=self._bigtiff, shaped=False, ome=False)
+
+    def _restart(self, dtype: np.dtype, bigtiff: bool) -> None:
+        """Begin a wider file and move the pages written so far into it."""
+        self._writer.close()
+        old, pages = self._file, self._pages
+        self._dtype, self._bigtiff = dtype, bigtiff
+        self._start(old.with_name(f"{old.name}+"))
+        try:
+            if pages:
+                written = readers.open_tiff(old)
+                for page in range(pages):
+                    self._write(written.read(page))
+        finally:
+            old.unlink()
+
+    def _write(self, labels: np.ndarray) -> None:
+        # ImageJ's own description makes Fiji show nm; that of the first page holds for the stack.
+        described = self.pixel_size_nm is not None and self._pages == 0
+        resolution = None if self.pixel_size_nm is None else (1 / self.pixel_size_nm,) * 2
+        self._writer.write(
+            labels.astype(self._dtype),
+            photometric="minisblack",
+            compression="zlib",
+            description="ImageJ=1.54f\nunit=nm\n" if described else None,
+            resolution=resolution,
+            resolutionunit=None if resolution is None else "NONE",
+            software="voidlab",
+            metadata=None,
+            maxworkers=1,
+        )
+        self._pages += 1

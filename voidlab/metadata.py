@@ -1,0 +1,398 @@
+"""What the names and headers of image files say: frame numbers, tilt angles, pixel size. Decodes no image.
+
+Nothing is guessed in silence: what is doubtful becomes a note for the user, what is contradictory an error.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+from tifffile import TiffFile
+
+PathLike = str | os.PathLike[str]
+PerFrame = Sequence[float] | Mapping[int, float]
+
+
+class ImagesError(ValueError):
+    """Images that cannot be opened as a series, with the reason and what to do."""
+
+
+class ImageReadError(ImagesError, OSError):
+    """An image file that cannot be read, or is of another size than its series."""
+
+
+# nm per px of any transmission electron micrograph, from atomic resolution to a whole grid square.
+PLAUSIBLE_NM = (0.005, 20.0)
+
+_UNITS_NM = {
+    "pm": 1e-3, "picometer": 1e-3,
+    "å": 0.1, "a": 0.1, "angstrom": 0.1, "ångström": 0.1,
+    "nm": 1.0, "nanometer": 1.0, "nanometre": 1.0,
+    "um": 1e3, "µm": 1e3, "micron": 1e3, "microns": 1e3, "micrometer": 1e3,
+    "mm": 1e6, "cm": 1e7, "m": 1e9,
+}  # fmt: skip
+
+_FLAGS = re.IGNORECASE | re.ASCII
+_DEGREES = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*(?:deg|°)(?![a-z])", _FLAGS)
+_TILT = re.compile(r"tilt_?([+-]?\d+\.\d+|[+-]\d+)", _FLAGS)
+_SIZE = re.compile(r"\d+\s*[x×]\s*\d+", _FLAGS)
+_DECIMAL = re.compile(r"[+-]?\d+\.\d+", _FLAGS)
+_LARGEST = 2**62  # a longer run of digits is no frame number, and does not fit the table
+
+
+@dataclass(frozen=True)
+class PixelSize:
+    """Width of a pixel as a file has it (None when it says nothing credible), and what to mind."""
+
+    nm: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def frame_numbers(paths: Sequence[Path], pattern: str | None, angles: Sequence[float] | None) -> list[int]:
+    """Frame number of each file, from its name.
+
+    Parameters
+    ----------
+    pattern
+        Regular expression with one group, the number. None: the last run of digits that differs between all
+        files and is no part of an angle, a decimal number or a size such as 512x512.
+    angles
+        Tilt angles of the files, deg: where the names hold no other number, frames count up with the angle.
+
+    Raises
+    ------
+    ImagesError
+        If two files get the same number, or a file gets none.
+    """
+    if pattern is not None:
+        numbers = _numbers_by_pattern(paths, pattern)
+    elif len(paths) == 1:
+        runs = _digit_runs(paths[0].stem, angles is not None)
+        numbers = runs[-1:] or [0]
+    else:
+        numbers = _numbers_that_differ(paths, angles)
+    _check_unique(paths, numbers)
+    return numbers
+
+
+def divide(numbers: Sequence[int], step: int) -> list[int]:
+    """``numbers`` counted in steps of ``step``: 10, 20, 40 in steps of 10 are 1, 2, 4.
+
+    Raises
+    ------
+    ImagesError
+        If two of them do not lie a whole number of steps apart.
+    """
+    odd = next((n for n in numbers if (n - numbers[0]) % step), None)
+    if odd is not None:
+        raise ImagesError(
+            f"frame_step is {step}, but the frames {numbers[0]} and {odd} do not lie a multiple of {step} "
+            "apart. Give the step that the file names count by, or leave frame_step out."
+        )
+    return [number // step for number in numbers]
+
+
+def notes_on_numbers(numbers: Sequence[int], *, step_given: bool) -> list[str]:
+    """Sentences on frame numbers (ascending) that count in steps, or miss some."""
+    gaps = [b - a for a, b in pairwise(numbers)]
+    step = math.gcd(*gaps)
+    notes = []
+    if step_given or len(gaps) < 2 or step != min(gaps):
+        step = 1
+    if step > 1:
+        notes.append(
+            f"Frame numbers go up in steps of {step}. Linking counts frames by number: "
+            f"add 'frame_step: {step}' so that neighbours are one frame apart."
+        )
+    missing = [(a + step, b - step) for a, b in pairwise(numbers) if b - a > step]
+    if missing:
+        spans = [str(a) if a == b else f"{a}-{b}" for a, b in missing]
+        shown = ", ".join(spans[:8]) + (f" and {len(spans) - 8} more gaps" if len(spans) > 8 else "")
+        one = len(spans) == 1 and "-" not in shown
+        notes.append(f"Frame {shown} is missing." if one else f"Frames {shown} are missing.")
+    return notes
+
+
+def angles_in_names(paths: Sequence[Path]) -> list[float] | None:
+    """Tilt angles in deg, when every file name holds one (``-22.5deg``, ``tilt+10``); else None."""
+    for pattern in (_DEGREES, _TILT):
+        found = [pattern.findall(path.stem) for path in paths]
+        if not all(found):
+            continue
+        texts = [matches[-1] for matches in found]
+        # tilt-01, tilt-02: the dash joins, and the number is a counter.
+        if pattern is _TILT and not any("+" in text or "." in text for text in texts):
+            continue
+        angles = [float(text) for text in texts]
+        if max(map(abs, angles)) <= 180:
+            return angles
+    return None
+
+
+def read_angles(path: Path) -> list[float] | dict[int, float]:
+    """Tilt angles in a file: a list from .rawtlt or .tlt (a number per line), a mapping from .csv (frame, tilt_deg).
+
+    Raises
+    ------
+    ImagesError
+        If the file is missing, of another kind, or holds something else; the message names the line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImagesError(f"the tilt angles in {path} cannot be read: {error}.") from None
+    if path.suffix.lower() == ".csv":
+        return _angles_in_csv(path, lines)
+    if path.suffix.lower() not in (".rawtlt", ".tlt"):
+        raise ImagesError(
+            f"{path} is no file of tilt angles that is known here: use .rawtlt or .tlt (an angle on each line) "
+            "or .csv (columns frame, tilt_deg)."
+        )
+    return [_number(text, path, i) for i, text in enumerate(lines, 1) if text.split("#")[0].strip()]
+
+
+def tiff_pixel_size(tif: TiffFile) -> PixelSize:
+    """Width of a pixel as the metadata of a TIFF give it: ImageJ's, then OME's, then the bare resolution tags."""
+    for widths, always in ((_imagej_nm(tif), True), (_ome_nm(tif), True), (_tags_nm(tif), False)):
+        if widths is None:
+            continue
+        x, y = widths
+        low, high = PLAUSIBLE_NM
+        if low <= x <= high:
+            skewed = abs(x - y) > 0.005 * x
+            note = f"The file says that pixels are not square: {x:.4g} nm wide, {y:.4g} nm high; the width is used."
+            return PixelSize(x, (note,) if skewed else ())
+        if always:
+            note = f"The file says {x:.4g} nm per px, which no micrograph has ({low}-{high:g}): ignored."
+            return PixelSize(None, (note,))
+    return PixelSize()
+
+
+def check_pixel_size(pixel_size_nm: float) -> None:
+    """Raise ImagesError unless ``pixel_size_nm`` can be the width of a pixel of a micrograph."""
+    low, high = PLAUSIBLE_NM
+    if not low <= pixel_size_nm <= high:
+        raise ImagesError(
+            f"pixel_size_nm is {pixel_size_nm:g}; expected {low} to {high:g} nm per px. "
+            "Give nanometres (1 Å = 0.1, 1 µm = 1000), or leave it out."
+        )
+
+
+def status(numbers: Sequence[int], excluded: Sequence[int], notes: list[str]) -> list[str]:
+    """Status of each of the frames ``numbers``.
+
+    Raises
+    ------
+    ImagesError
+        If no frame is left.
+    """
+    strangers = sorted(set(excluded) - set(numbers))
+    if strangers:
+        notes.append(f"excluded_frames names {', '.join(map(str, strangers))}, not in the series.")
+    found = ["excluded" if number in set(excluded) else "ok" for number in numbers]
+    if "ok" not in found:
+        raise ImagesError(f"excluded_frames leaves out all {len(numbers)} frames: leave some in.")
+    return found
+
+
+def tilts(given: PerFrame | PathLike | None, numbers: Sequence[int], notes: list[str]) -> list[float]:
+    """Tilt angle of each of the frames ``numbers``, deg; NaN when none is given.
+
+    Raises
+    ------
+    ImagesError
+        If a frame has none, there are too many, or one is no angle.
+    """
+    if given is None:
+        return [math.nan] * len(numbers)
+    values = read_angles(Path(given)) if isinstance(given, str | os.PathLike) else given
+    angles = _per_frame("tilt_angles_deg", values, numbers, notes)
+    wrong = next((angle for angle in angles if not abs(angle) <= 180), None)
+    if wrong is not None:
+        raise ImagesError(f"tilt_angles_deg holds {wrong:g}; expected degrees, -180 to 180.")
+    return angles
+
+
+def times(
+    given: PerFrame | None, interval: float | None, numbers: Sequence[int], notes: list[str]
+) -> list[float]:
+    """Time of each of the frames ``numbers``, s; NaN when neither times nor an interval are given.
+
+    Raises
+    ------
+    ImagesError
+        If both are given, or a frame has none.
+    """
+    if given is not None and interval is not None:
+        raise ImagesError("times_s and frame_interval_s are both given; expected one of them.")
+    if given is not None:
+        return _per_frame("times_s", given, numbers, notes)
+    return [math.nan if interval is None else interval * (number - numbers[0]) for number in numbers]
+
+
+def _per_frame(name: str, values: PerFrame, numbers: Sequence[int], notes: list[str]) -> list[float]:
+    """``values`` in the order of the frames ``numbers``."""
+    if not isinstance(values, Mapping):
+        if len(values) != len(numbers):
+            raise ImagesError(
+                f"{name} has {len(values)} values for {len(numbers)} frames; expected one for each, "
+                "in frame order, those of excluded frames too."
+            )
+        return [float(value) for value in values]
+    lacking = [number for number in numbers if number not in values]
+    if lacking:
+        raise ImagesError(
+            f"{name} has {len(values)} values, none for {len(lacking)} of the {len(numbers)} frames, "
+            f"the first: frame {lacking[0]}. Give each frame one."
+        )
+    if len(values) > len(numbers):
+        notes.append(f"{name} has {len(values) - len(numbers)} values for frames that are not in the series.")
+    return [float(values[number]) for number in numbers]
+
+
+def _numbers_by_pattern(paths: Sequence[Path], pattern: str) -> list[int]:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ImagesError(f"frame_pattern '{pattern}' is no regular expression: {error}.") from None
+    if compiled.groups != 1:
+        raise ImagesError(
+            f"frame_pattern '{pattern}' has {compiled.groups} groups; expected one, the number, "
+            r"such as frame_(\d+)."
+        )
+    numbers = []
+    for path in paths:
+        match = compiled.search(path.name) or compiled.search(path.stem)
+        text = match.group(1) if match else None
+        if text is None or not re.fullmatch(r"[0-9]{1,18}", text):
+            found = "does not match" if match is None else f"gives '{text}', no whole number,"
+            raise ImagesError(
+                rf"frame_pattern '{pattern}' {found} in '{path.name}'. Put (\d+) where the number stands, "
+                "or leave such files out."
+            )
+        numbers.append(int(text))
+    return numbers
+
+
+def _digit_runs(stem: str, has_angles: bool) -> list[int]:
+    """Whole numbers in ``stem``, those left out that say an angle, a size or a decimal number."""
+    for pattern in (_DEGREES, *([_TILT] if has_angles else []), _SIZE, _DECIMAL):
+        stem = pattern.sub("~", stem)
+    return [int(run) for run in re.findall(r"[0-9]+", stem) if int(run) < _LARGEST]
+
+
+def _numbers_that_differ(paths: Sequence[Path], angles: Sequence[float] | None) -> list[int]:
+    runs = [_digit_runs(path.stem, angles is not None) for path in paths]
+    # Counted from the end, so that frame_2 and frame_10 of run_1 and of run_1b align.
+    columns = [[run[-k] for run in runs] for k in range(1, min(map(len, runs)) + 1)]
+    varying = [column for column in columns if len(set(column)) > 1]
+    unique = [column for column in varying if len(set(column)) == len(paths)]
+    if unique or varying:
+        return (unique or varying)[0]
+    if angles is not None and len(set(angles)) == len(paths):
+        order = sorted(angles)
+        return [order.index(angle) + 1 for angle in angles]
+    raise ImagesError(
+        f"no number that tells the files apart was found in names such as '{paths[0].name}' and "
+        f"'{paths[1].name}'. Say where it stands with frame_pattern, a regular expression "
+        r"with one group, such as frame_(\d+)."
+    )
+
+
+def _check_unique(paths: Sequence[Path], numbers: Sequence[int]) -> None:
+    seen: dict[int, Path] = {}
+    for path, number in zip(paths, numbers, strict=True):
+        if number in seen:
+            raise ImagesError(
+                f"'{seen[number]}' and '{path}' both get frame number {number}. Say where the number stands "
+                r"with frame_pattern, a regular expression with one group, such as frame_(\d+), "
+                "or leave one of them out."
+            )
+        seen[number] = path
+
+
+def _angles_in_csv(path: Path, lines: Sequence[str]) -> dict[int, float]:
+    rows = csv.DictReader(lines, skipinitialspace=True)
+    columns = rows.fieldnames or []
+    if not {"frame", "tilt_deg"} <= set(columns):
+        raise ImagesError(
+            f"{path} has the columns {', '.join(columns) or '(none)'}; expected frame and tilt_deg, "
+            "separated by commas."
+        )
+    angles: dict[int, float] = {}
+    for row in rows:
+        frame = _number(row["frame"], path, rows.line_num)
+        if frame != int(frame) or int(frame) in angles:
+            raise ImagesError(
+                f"{path}, line {rows.line_num}: frame {row['frame']} stands twice or is not whole."
+            )
+        angles[int(frame)] = _number(row["tilt_deg"], path, rows.line_num)
+    return angles
+
+
+def _number(text: str | None, path: Path, line: int) -> float:
+    try:
+        number = float((text or "").split("#")[0])
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ImagesError(f"{path}, line {line}: '{text}' is no number; expected one such as -22.5.")
+    return number
+
+
+def _imagej_nm(tif: TiffFile) -> tuple[float, float] | None:
+    unit = _unit_nm((tif.imagej_metadata or {}).get("unit"))
+    pixels = _resolution(tif)
+    return None if unit is None or pixels is None else (unit / pixels[0], unit / pixels[1])
+
+
+def _ome_nm(tif: TiffFile) -> tuple[float, float] | None:
+    try:
+        root = ElementTree.fromstring(tif.ome_metadata or "<none/>")
+    except ElementTree.ParseError:
+        return None
+    pixels = root.find(".//{*}Pixels")
+    if pixels is None:
+        return None
+    x, y = (_ome_width(pixels, axis) for axis in "XY")
+    return None if x is None else (x, x if y is None else y)
+
+
+def _ome_width(pixels: ElementTree.Element, axis: str) -> float | None:
+    unit = _unit_nm(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+    try:
+        return None if unit is None else float(pixels.get(f"PhysicalSize{axis}", "")) * unit
+    except ValueError:
+        return None
+
+
+def _tags_nm(tif: TiffFile) -> tuple[float, float] | None:
+    # 72 per inch and the like are written by every program and mean nothing.
+    if tif.pages.first.tags.valueof("ResolutionUnit") != 3:
+        return None
+    pixels = _resolution(tif)
+    return None if pixels is None else (1e7 / pixels[0], 1e7 / pixels[1])
+
+
+def _resolution(tif: TiffFile) -> tuple[float, float] | None:
+    """Pixels per unit along x and y."""
+    found = [tif.pages.first.tags.valueof(name) for name in ("XResolution", "YResolution")]
+    if not all(isinstance(value, tuple) and value[0] and value[1] for value in found):
+        return None
+    x, y = (float(np.float64(value[0]) / value[1]) for value in found)
+    return x, y
+
+
+def _unit_nm(unit: object) -> float | None:
+    # ImageJ writes what is not ASCII as an escape; micro and Å have two code points each.
+    text = str(unit or "").strip().lower().replace("\\u00b5", "µ").replace("\\u00c5", "å").replace("μ", "µ")
+    return _UNITS_NM.get(text)
