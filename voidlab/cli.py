@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -88,7 +89,7 @@ def _init(options: argparse.Namespace) -> int:
     from voidlab import project
 
     paths, found = project.start(options.source, options.name)
-    shown = paths.parameters
+    shown = os.path.relpath(paths.parameters)
     print(found)
     print(f"wrote {shown}\nnext: look through it, then\n  voidlab run {shown}\n  voidlab lab {options.name}")
     return _OK
@@ -128,7 +129,7 @@ def _run_all(yamls: Sequence[Path], settings: Sequence[str], start: str, force: 
                 plan, overrides=overrides, start=start, force=force, tell=line.tell, progress=line.progress
             )
         )
-        print(f"  report: {plan.paths.index}")
+        print(f"  report: {os.path.relpath(plan.paths.index)}")
     return _OK if all(finished) else _FAILED
 
 

@@ -53,6 +53,13 @@ def check_name(dataset: str) -> str:
     return dataset
 
 
+def packaged_notebook(stage: str) -> Path:
+    """The notebook of a stage that came with voidlab: inside a wheel, or beside the package in a checkout."""
+    inside = Path(__file__).parent / "notebooks"
+    folder = inside if inside.is_dir() else Path(__file__).parents[1] / "notebooks"
+    return folder / f"{stage}.ipynb"
+
+
 @dataclass(frozen=True)
 class RunPaths:
     """Every file of the run of ``dataset`` in the project at ``root``."""
@@ -100,9 +107,9 @@ class RunPaths:
         return self.folder / "tables" / f"{name}.parquet"
 
     def source(self, stage: str) -> Path:
-        """The stage's notebook as the project has it, else as the package brings it."""
+        """The notebook of a stage as the project has it, else as the package brings it."""
         own = self.root / "notebooks" / f"{stage}.ipynb"
-        return own if own.exists() else Path(__file__).parent / "notebooks" / f"{stage}.ipynb"
+        return own if own.exists() else packaged_notebook(stage)
 
     def notebook(self, stage: str) -> Path:
         """The executed notebook."""

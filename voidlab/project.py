@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from voidlab import images
-from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root
+from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook
 
 _NOTEBOOKS = (*STAGES, "explore")
 
@@ -31,8 +31,8 @@ images: {source}
 # frame_interval_s: 0.5               # a video: time between frames
 # excluded_frames: [17]               # frames to leave out
 
-segment: {{contrast: auto}}              # bright, dark or auto; threshold, min_radius_px, ...
-drift: {{source: masks}}                 # masks or images
+segment: {{contrast: auto}}             # bright, dark or auto; threshold, min_radius_px, ...
+drift: {{source: masks}}                # masks or images
 track: {{search_range_px: 20, memory: 2}}
 export: {{min_frames: 8}}
 """
@@ -91,11 +91,10 @@ def lay_out(root: Path) -> None:
     """Make the folders of a project at ``root``; notebooks that are there already are left as they are."""
     for folder in ("parameters", "data", "notebooks", "reports"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    paths = RunPaths(root, "demo")
     for name in _NOTEBOOKS:
         own = root / "notebooks" / f"{name}.ipynb"
         if not own.exists():
-            shutil.copyfile(paths.source(name), own)
+            shutil.copyfile(packaged_notebook(name), own)
 
 
 def make_demo() -> RunPaths:

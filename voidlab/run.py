@@ -48,11 +48,11 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
     ParameterErrors
         With every mistake found.
     """
+    typed = parameters.load(yaml, overrides)
     try:
         paths = RunPaths(find_root(yaml.parent), check_name(yaml.stem))
     except ProjectError as error:
         raise ParameterErrors([Problem(str(yaml), None, str(error))]) from None
-    typed = parameters.load(yaml, overrides)
     problems = [
         Problem(yaml.name, None, f"the file must lie in {paths.parameters.parent} to be run")
         for _ in range(paths.parameters.resolve() != yaml.resolve())
@@ -93,7 +93,7 @@ def run_dataset(
     except StageFailed as failure:
         tell(f"{failure.stage:8} FAILED: {failure.reason}")
         tell(
-            f"{'':8} see {_shown(plan.paths.html(failure.stage))} and {_shown(plan.paths.log(failure.stage))}"
+            f"{'':8} see {os.path.relpath(plan.paths.html(failure.stage))} and {os.path.relpath(plan.paths.log(failure.stage))}"
         )
         return False
     finally:
@@ -213,12 +213,6 @@ def _record_failure(paths: RunPaths, name: str, given: Mapping[str, object], rea
     record.write_failure(
         paths, name, record.Entry("failed", "", dict(given), list(given), {}, started=now, error=reason)
     )
-
-
-def _shown(path: Path) -> str:
-    """``path`` relative to the working folder when that is shorter."""
-    relative = os.path.relpath(path)
-    return relative if not relative.startswith("..") else str(path)
 
 
 def read_overrides(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
