@@ -92,9 +92,8 @@ def run_dataset(
             _run_or_skip(plan, name, (overrides or {}).get(name, {}), again, tell, progress)
     except StageFailed as failure:
         tell(f"{failure.stage:8} FAILED: {failure.reason}")
-        tell(
-            f"{'':8} see {os.path.relpath(plan.paths.html(failure.stage))} and {os.path.relpath(plan.paths.log(failure.stage))}"
-        )
+        seen = (plan.paths.html(failure.stage), plan.paths.log(failure.stage))
+        tell(f"{'':8} see " + " and ".join(os.path.relpath(path) for path in seen))
         return False
     finally:
         report.write_dataset_index(plan.paths)

@@ -1,0 +1,295 @@
+"""Seeded series with known truth: images as a microscope would give them, and every void, drift and depth in them.
+
+Voids are spheres in a slab. Each lets more electrons through, by the length of foil it takes away, so that voids that
+overlap in projection are brighter still. The background has a wedge, slow unevenness and a dark bend contour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tifffile
+from scipy import ndimage
+
+from voidlab import tables
+from voidlab.paths import replacing
+from voidlab.tilt import project
+
+_EDGE_BUFFER_PX = 8
+_MEAN_FREE_PATH = 5.0  # in median void diameters: a median void is 22 % brighter than the foil
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is known of a simulated series: tables ``voids`` (with ``particle``), ``drift`` and ``points``."""
+
+    voids: pd.DataFrame
+    drift: pd.DataFrame
+    points: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A simulated series: images made when asked for, the truth, and the tilt angle of each image."""
+
+    images: Sequence[np.ndarray]
+    truth: Truth
+    tilt_deg: np.ndarray
+    axis_deg: float
+
+
+def tilt_series(
+    seed: int = 0,
+    *,
+    views: int = 10,
+    shape: tuple[int, int] = (640, 832),
+    voids: int = 150,
+    radius_px: float = 7.0,
+    thickness_px: float = 60.0,
+    most_tilt_deg: float = 22.5,
+    axis_deg: float = 12.0,
+    drift_step_px: float = 15.0,
+    noise: float = 0.06,
+) -> Simulation:
+    """Simulate a tilt series of a foil with voids.
+
+    Parameters
+    ----------
+    seed
+        The same seed gives the same series.
+    views
+        Number of images; their tilts are evenly spread over ± ``most_tilt_deg``.
+    shape
+        (H, W) of the images, px.
+    voids
+        Voids in the field of view, about.
+    radius_px
+        Median radius; radii are log-normal with a spread of 35 %, at least 2.5 px.
+    thickness_px
+        Thickness of the foil in which the void centres lie, px.
+    axis_deg
+        Direction of the tilt axis, see `voidlab.tilt.project`.
+    drift_step_px
+        Standard deviation of the stage's drift from image to image, px per axis.
+    noise
+        Standard deviation of the noise over the brightness of the foil.
+    """
+    random = np.random.default_rng(np.random.SeedSequence([seed, 0]))
+    tilts = np.linspace(-most_tilt_deg, most_tilt_deg, views) if views > 1 else np.zeros(views)
+    reference = int(np.argmin(np.abs(tilts))) if views else 0
+    drift = _walk(random, views, drift_step_px, reference)
+    points = _fill_slab(
+        random, shape, voids, radius_px, thickness_px, margin=np.abs(drift).max(initial=0) + 60
+    )
+    centre = _centre(shape)
+    rows = []
+    for view, tilt in enumerate(tilts):
+        seen = project(
+            points[["x_px", "y_px", "z_px"]].to_numpy(),
+            tilt,
+            axis_deg,
+            origin=centre,
+            drift_px=tuple(drift[view]),
+        )
+        rows.append(
+            points[["particle", "radius_px"]].assign(frame=view + 1, x_px=seen[:, 0], y_px=seen[:, 1])
+        )
+    placed = _concat(rows)
+    truth = Truth(_in_field(placed, shape), _drift_table(drift, reference), points)
+    images = _Images(shape, placed, seed, noise, radius_px, drift)
+    return Simulation(images, truth, tilts, axis_deg)
+
+
+def video(
+    seed: int = 0,
+    *,
+    frames: int = 60,
+    shape: tuple[int, int] = (480, 640),
+    voids: int = 80,
+    radius_px: float = 7.0,
+    growth_px_per_frame: float = 0.02,
+    drift_step_px: float = 0.5,
+    jump_px: tuple[float, float] = (14.0, -37.0),
+    missing: float = 0.02,
+    noise: float = 0.06,
+) -> Simulation:
+    """Simulate an in-situ video of voids that grow, blink and drift; see `tilt_series` for what is not said here.
+
+    Parameters
+    ----------
+    frames
+        Number of images.
+    growth_px_per_frame
+        Mean growth of the radii; that of a void lies between none and twice as much.
+    jump_px
+        Sudden drift (x, y) in mid-video, px.
+    missing
+        Share of images in which a void cannot be seen.
+    """
+    random = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+    drift = _walk(random, frames, drift_step_px, 0)
+    drift[(frames + 1) // 2 :] += jump_px
+    points = _fill_slab(random, shape, voids, radius_px, 0.0, margin=np.abs(drift).max(initial=0) + 60)
+    points["growth_px_per_frame"] = growth_px_per_frame * random.uniform(0, 2, len(points))
+    rows = []
+    for frame in range(frames):
+        there = random.random(len(points)) >= missing
+        now = points[["particle", "radius_px"]].assign(
+            frame=frame + 1,
+            x_px=points["x_px"] + drift[frame, 0],
+            y_px=points["y_px"] + drift[frame, 1],
+            radius_px=points["radius_px"] + points["growth_px_per_frame"] * frame,
+        )
+        rows.append(now[there])
+    placed = _concat(rows)
+    truth = Truth(_in_field(placed, shape), _drift_table(drift, 0), points)
+    return Simulation(_Images(shape, placed, seed, noise, radius_px, drift), truth, np.zeros(frames), 0.0)
+
+
+def write_demo(folder: Path, simulation: Simulation) -> None:
+    """Write a simulated tilt series as 8-bit TIFF files tilt01.tif … and their angles as tilt.rawtlt."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [f"tilt{view + 1:02d}.tif" for view in range(len(simulation.images))]
+    for other in folder.glob("tilt*.tif"):
+        if other.name not in names:
+            other.unlink()  # of an earlier, longer series
+    for name, image in zip(names, simulation.images, strict=True):
+        with replacing(folder / name) as temporary:
+            tifffile.imwrite(
+                temporary, np.round(image * 255).astype(np.uint8), compression="zlib", metadata=None
+            )
+    with replacing(folder / "tilt.rawtlt") as temporary:
+        temporary.write_text("".join(f"{tilt:.2f}\n" for tilt in simulation.tilt_deg))
+
+
+class _Images(Sequence[np.ndarray]):
+    """Images (H, W), float32, 0 to 1; each is made from its own seed, in whatever order they are asked for."""
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        voids: pd.DataFrame,
+        seed: int,
+        noise: float,
+        radius_px: float,
+        drift: np.ndarray,
+    ) -> None:
+        self._shape = shape
+        self._of_frame = dict(iter(voids.groupby("frame")))
+        self._seed = seed
+        self._noise = noise
+        self._path = 2 * radius_px * _MEAN_FREE_PATH
+        self._drift = drift
+
+    def __len__(self) -> int:
+        return len(self._drift)
+
+    def __getitem__(self, row):  # type: ignore[no-untyped-def]
+        row = range(len(self))[row]
+        here = self._of_frame.get(row + 1)
+        missing = np.zeros(self._shape) if here is None else _missing_foil(here, self._shape)
+        transmitted = _background(self._seed, row, self._shape, self._drift[row]) * np.exp(
+            missing / self._path
+        )
+        blurred = ndimage.gaussian_filter(transmitted, 0.8)
+        random = np.random.default_rng(np.random.SeedSequence([self._seed, 2, row]))
+        noisy = blurred + self._noise * 0.5 * np.sqrt(2 * blurred) * random.standard_normal(self._shape)
+        return np.clip(noisy, 0, 1).astype(np.float32)
+
+
+def _background(seed: int, row: int, shape: tuple[int, int], drift: np.ndarray) -> np.ndarray:
+    """Brightness of the foil: a wedge and slow unevenness that drift with it, a bend contour that wanders."""
+    random = np.random.default_rng(np.random.SeedSequence([seed, 3]))
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
+    u, v = (x - drift[0]) / max(shape), (y - drift[1]) / max(shape)
+    brightness = 0.5 + 0.12 * (u - 0.4)
+    for _ in range(4):
+        ku, kv, phase = *random.normal(0, 5, 2), random.uniform(0, 2 * np.pi)
+        brightness += 0.02 * np.sin(ku * u + kv * v + phase)
+    slope, start = random.uniform(-0.5, 0.5), random.uniform(0.3, 0.7)
+    across = u - start - slope * v - 0.012 * row
+    return brightness * (1 - 0.22 * np.exp(-((across / 0.06) ** 2)))
+
+
+def _missing_foil(voids: pd.DataFrame, shape: tuple[int, int]) -> np.ndarray:
+    """Length of foil that the voids take away along the beam at each pixel, px."""
+    total = np.zeros(shape)
+    for x, y, radius in voids[["x_px", "y_px", "radius_px"]].to_numpy():
+        reach = radius + 1
+        top, left = max(int(np.floor(y - reach)), 0), max(int(np.floor(x - reach)), 0)
+        bottom, right = min(int(np.ceil(y + reach)) + 1, shape[0]), min(int(np.ceil(x + reach)) + 1, shape[1])
+        if top >= bottom or left >= right:
+            continue
+        # A pixel is the mean over a grid of points in it: a void's edge is not a staircase.
+        fine = (np.arange(3) - 1) / 3
+        ys = (np.arange(top, bottom)[:, None] + fine).ravel() - y
+        xs = (np.arange(left, right)[:, None] + fine).ravel() - x
+        inside = radius**2 - ys[:, None] ** 2 - xs[None, :] ** 2
+        chord = 2 * np.sqrt(np.clip(inside, 0, None))
+        total[top:bottom, left:right] += chord.reshape(bottom - top, 3, right - left, 3).mean(axis=(1, 3))
+    return total
+
+
+def _fill_slab(
+    random: np.random.Generator,
+    shape: tuple[int, int],
+    voids: int,
+    radius_px: float,
+    thickness_px: float,
+    margin: float,
+) -> pd.DataFrame:
+    """Voids all over a slab that is wider than the field by ``margin``, so that they come and go as it drifts."""
+    height, width = shape[0] + 2 * margin, shape[1] + 2 * margin
+    count = round(voids * height * width / (shape[0] * shape[1]))
+    return pd.DataFrame(
+        {
+            "particle": np.arange(count),
+            "x_px": random.uniform(-margin, shape[1] + margin, count),
+            "y_px": random.uniform(-margin, shape[0] + margin, count),
+            "z_px": thickness_px * random.uniform(-0.5, 0.5, count),
+            "radius_px": np.maximum(radius_px * random.lognormal(0, 0.35, count), 2.5),
+        }
+    )
+
+
+def _walk(random: np.random.Generator, frames: int, step_px: float, reference: int) -> np.ndarray:
+    """Drift (frames, 2) of a stage that wanders, exactly zero at the reference frame."""
+    if not frames:
+        return np.zeros((0, 2))
+    walk = np.cumsum(random.normal(0, step_px, (frames, 2)), axis=0)
+    return walk - walk[reference]
+
+
+def _centre(shape: tuple[int, int]) -> tuple[float, float]:
+    return (shape[1] - 1) / 2, (shape[0] - 1) / 2
+
+
+def _concat(rows: list[pd.DataFrame]) -> pd.DataFrame:
+    columns = ["particle", "radius_px", "frame", "x_px", "y_px"]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns, dtype="float64")
+
+
+def _in_field(placed: pd.DataFrame, shape: tuple[int, int]) -> pd.DataFrame:
+    """Table ``voids`` (with ``particle``) of those whose centre lies in the image."""
+    x, y, radius = placed["x_px"], placed["y_px"], placed["radius_px"]
+    seen = placed[(x >= 0) & (x <= shape[1] - 1) & (y >= 0) & (y <= shape[0] - 1)].copy()
+    reach = seen["radius_px"] + _EDGE_BUFFER_PX
+    x, y, radius = seen["x_px"], seen["y_px"], seen["radius_px"]
+    seen["touches_edge"] = (x < reach) | (y < reach) | (x > shape[1] - 1 - reach) | (y > shape[0] - 1 - reach)
+    seen = seen.sort_values(["frame", "particle"], ignore_index=True)
+    seen["label"] = seen.groupby("frame").cumcount() + 1
+    return tables.check(seen.assign(area_px=np.pi * radius**2, kind="void", confidence=1.0), "voids")
+
+
+def _drift_table(drift: np.ndarray, reference: int) -> pd.DataFrame:
+    frames = np.arange(1, len(drift) + 1)
+    flag = ["reference" if row == reference else "" for row in range(len(drift))]
+    known = pd.DataFrame(
+        {"frame": frames, "drift_x_px": drift[:, 0], "drift_y_px": drift[:, 1], "drift_sigma_px": 0.0,
+         "pairs_kept": 0, "flag": pd.Series(flag, dtype="str")}
+    )  # fmt: skip
+    return tables.check(known, "drift")

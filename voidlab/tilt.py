@@ -1,0 +1,47 @@
+"""Tilt geometry: where a point in the foil is seen when the foil is tilted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def project(
+    points: np.ndarray,
+    tilt_deg: float,
+    axis_deg: float,
+    *,
+    origin: tuple[float, float] = (0.0, 0.0),
+    drift_px: tuple[float, float] = (0.0, 0.0),
+) -> np.ndarray:
+    """Where points are seen at a tilt.
+
+    The axis runs along (−sin a, cos a) in (x right, y down), so that a = 0 is an axis along image y. With
+    p = x cos a + y sin a across the axis and q = −x sin a + y cos a along it, a point at depth z is seen at
+    p' = p cos t + z sin t, q' = q.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, 3)
+        x, y and depth z, px, in the frame of the untilted image; z = 0 is mid-foil.
+    tilt_deg, axis_deg : float
+        Tilt t and direction a of the axis, degrees.
+    origin : tuple of float
+        x, y of the point that the axis passes through, px.
+    drift_px : tuple of float
+        Drift of the frame, x and y, px; added last.
+
+    Returns
+    -------
+    ndarray of shape (n, 2)
+        x and y in the image, px.
+    """
+    tilt, axis = np.deg2rad(tilt_deg), np.deg2rad(axis_deg)
+    x, y = points[:, 0] - origin[0], points[:, 1] - origin[1]
+    across = x * np.cos(axis) + y * np.sin(axis)
+    along = -x * np.sin(axis) + y * np.cos(axis)
+    across = across * np.cos(tilt) + points[:, 2] * np.sin(tilt)
+    seen = [
+        across * np.cos(axis) - along * np.sin(axis) + origin[0] + drift_px[0],
+        across * np.sin(axis) + along * np.cos(axis) + origin[1] + drift_px[1],
+    ]
+    return np.column_stack(seen)
