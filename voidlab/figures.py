@@ -45,7 +45,7 @@ def show(figure: Figure, alt: str, *, photo: bool = False) -> None:
 def micrograph(image: np.ndarray, ax: Axes, calibration: HasPixelSize) -> Axes:
     """Draw ``image`` (H, W; 0 to 1) in grey, without ticks, with a scale bar."""
     ax.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="antialiased")
-    ax.set(xticks=[], yticks=[])
+    ax.set(xticks=[], yticks=[], autoscale_on=False)
     return scale_bar(ax, image.shape[1], calibration)
 
 
@@ -96,7 +96,7 @@ def circles(voids: pd.DataFrame, ax: Axes, *, colour: str = ORANGE, style: objec
         linewidths=0.8,
         linestyles=[style],
     )
-    ax.add_collection(outlines)
+    ax.add_collection(outlines, autolim=False)
     return ax
 
 

@@ -34,12 +34,28 @@ class Truth:
 
 @dataclass(frozen=True)
 class Simulation:
-    """A simulated series: images made when asked for, the truth, and the tilt angle of each image."""
+    """A simulated series: images made when asked for, the truth, tilt angle and time (NaN: none) of each image.
+
+    Frames are numbered from 1: row 0 of ``images`` is frame 1.
+    """
 
     images: Sequence[np.ndarray]
     truth: Truth
     tilt_deg: np.ndarray
     axis_deg: float
+    time_s: np.ndarray
+    shape: tuple[int, int]
+
+    def labels(self, row: int) -> np.ndarray:
+        """Label image (H, W), int32, of an image: the void's ``label``; of voids that overlap the smallest shows."""
+        frame = range(1, len(self.images) + 1)[row]
+        voids = self.truth.voids[self.truth.voids["frame"] == frame].sort_values("radius_px", ascending=False)
+        image = np.zeros(self.shape, np.int32)
+        for label, x, y, radius in voids[["label", "x_px", "y_px", "radius_px"]].to_numpy():
+            part = _around(x, y, radius, self.shape)
+            ys, xs = np.ogrid[part]
+            image[part][(xs - x) ** 2 + (ys - y) ** 2 <= radius**2] = label
+        return image
 
 
 def tilt_series(
@@ -101,7 +117,7 @@ def tilt_series(
     placed = _concat(rows)
     truth = Truth(_in_field(placed, shape), _drift_table(drift, reference), points)
     images = _Images(shape, placed, seed, noise, radius_px, drift)
-    return Simulation(images, truth, tilts, axis_deg)
+    return Simulation(images, truth, tilts, axis_deg, np.full(views, np.nan), shape)
 
 
 def video(
@@ -111,13 +127,19 @@ def video(
     shape: tuple[int, int] = (480, 640),
     voids: int = 80,
     radius_px: float = 7.0,
+    thickness_px: float = 60.0,
     growth_px_per_frame: float = 0.02,
     drift_step_px: float = 0.5,
     jump_px: tuple[float, float] = (14.0, -37.0),
     missing: float = 0.02,
+    late: float = 0.1,
+    frame_interval_s: float = 0.5,
     noise: float = 0.06,
 ) -> Simulation:
     """Simulate an in-situ video of voids that grow, blink and drift; see `tilt_series` for what is not said here.
+
+    ``truth.points`` has two columns more: ``growth_px_per_frame`` and the ``start_frame`` of each void; its
+    ``radius_px`` is that in frame 1, seen or not.
 
     Parameters
     ----------
@@ -129,15 +151,24 @@ def video(
         Sudden drift (x, y) in mid-video, px.
     missing
         Share of images in which a void cannot be seen.
+    late
+        Share of voids that appear after the first frame.
+    frame_interval_s
+        Time between images, s.
     """
     random = np.random.default_rng(np.random.SeedSequence([seed, 1]))
     drift = _walk(random, frames, drift_step_px, 0)
     drift[(frames + 1) // 2 :] += jump_px
-    points = _fill_slab(random, shape, voids, radius_px, 0.0, margin=np.abs(drift).max(initial=0) + 60)
+    points = _fill_slab(
+        random, shape, voids, radius_px, thickness_px, margin=np.abs(drift).max(initial=0) + 60
+    )
     points["growth_px_per_frame"] = growth_px_per_frame * random.uniform(0, 2, len(points))
+    born = np.random.default_rng(np.random.SeedSequence([seed, 4]))
+    is_late = born.random(len(points)) < late
+    points["start_frame"] = np.where(is_late, born.integers(2, max(frames, 2) + 1, len(points)), 1)
     rows = []
     for frame in range(frames):
-        there = random.random(len(points)) >= missing
+        there = (random.random(len(points)) >= missing) & (points["start_frame"] <= frame + 1)
         now = points[["particle", "radius_px"]].assign(
             frame=frame + 1,
             x_px=points["x_px"] + drift[frame, 0],
@@ -147,7 +178,8 @@ def video(
         rows.append(now[there])
     placed = _concat(rows)
     truth = Truth(_in_field(placed, shape), _drift_table(drift, 0), points)
-    return Simulation(_Images(shape, placed, seed, noise, radius_px, drift), truth, np.zeros(frames), 0.0)
+    images = _Images(shape, placed, seed, noise, radius_px, drift)
+    return Simulation(images, truth, np.zeros(frames), 0.0, np.arange(frames) * frame_interval_s, shape)
 
 
 def write_demo(folder: Path, simulation: Simulation) -> None:
@@ -219,19 +251,26 @@ def _missing_foil(voids: pd.DataFrame, shape: tuple[int, int]) -> np.ndarray:
     """Length of foil that the voids take away along the beam at each pixel, px."""
     total = np.zeros(shape)
     for x, y, radius in voids[["x_px", "y_px", "radius_px"]].to_numpy():
-        reach = radius + 1
-        top, left = max(int(np.floor(y - reach)), 0), max(int(np.floor(x - reach)), 0)
-        bottom, right = min(int(np.ceil(y + reach)) + 1, shape[0]), min(int(np.ceil(x + reach)) + 1, shape[1])
-        if top >= bottom or left >= right:
-            continue
+        rows, columns = part = _around(x, y, radius, shape)
         # A pixel is the mean over a grid of points in it: a void's edge is not a staircase.
         fine = (np.arange(3) - 1) / 3
-        ys = (np.arange(top, bottom)[:, None] + fine).ravel() - y
-        xs = (np.arange(left, right)[:, None] + fine).ravel() - x
+        ys = (np.arange(rows.start, rows.stop)[:, None] + fine).ravel() - y
+        xs = (np.arange(columns.start, columns.stop)[:, None] + fine).ravel() - x
         inside = radius**2 - ys[:, None] ** 2 - xs[None, :] ** 2
         chord = 2 * np.sqrt(np.clip(inside, 0, None))
-        total[top:bottom, left:right] += chord.reshape(bottom - top, 3, right - left, 3).mean(axis=(1, 3))
+        total[part] += chord.reshape(len(ys) // 3, 3, len(xs) // 3, 3).mean(axis=(1, 3))
     return total
+
+
+def _around(x: float, y: float, radius: float, shape: tuple[int, int]) -> tuple[slice, slice]:
+    """The part (y, x) of an image that a void may reach; empty where it lies outside."""
+    reach = radius + 1
+
+    def span(centre: float, size: int) -> slice:
+        start = min(max(int(np.floor(centre - reach)), 0), size)
+        return slice(start, max(min(int(np.ceil(centre + reach)) + 1, size), start))
+
+    return span(y, shape[0]), span(x, shape[1])
 
 
 def _fill_slab(
@@ -275,14 +314,15 @@ def _concat(rows: list[pd.DataFrame]) -> pd.DataFrame:
 
 def _in_field(placed: pd.DataFrame, shape: tuple[int, int]) -> pd.DataFrame:
     """Table ``voids`` (with ``particle``) of those whose centre lies in the image."""
-    x, y, radius = placed["x_px"], placed["y_px"], placed["radius_px"]
+    x, y = placed["x_px"], placed["y_px"]
     seen = placed[(x >= 0) & (x <= shape[1] - 1) & (y >= 0) & (y <= shape[0] - 1)].copy()
     reach = seen["radius_px"] + _EDGE_BUFFER_PX
-    x, y, radius = seen["x_px"], seen["y_px"], seen["radius_px"]
+    x, y = seen["x_px"], seen["y_px"]
     seen["touches_edge"] = (x < reach) | (y < reach) | (x > shape[1] - 1 - reach) | (y > shape[0] - 1 - reach)
     seen = seen.sort_values(["frame", "particle"], ignore_index=True)
     seen["label"] = seen.groupby("frame").cumcount() + 1
-    return tables.check(seen.assign(area_px=np.pi * radius**2, kind="void", confidence=1.0), "voids")
+    seen = seen.assign(area_px=np.pi * seen["radius_px"] ** 2, kind="void", confidence=1.0)
+    return tables.check(seen.astype({"particle": "int64"}), "voids")
 
 
 def _drift_table(drift: np.ndarray, reference: int) -> pd.DataFrame:
