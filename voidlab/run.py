@@ -131,7 +131,7 @@ def run_notebook(paths: RunPaths, name: str, given: Mapping[str, object], *, pro
     working = paths.folder / ".running" / f"{name}.ipynb"
     working.parent.mkdir(exist_ok=True)
     with paths.log(name).open("w", encoding="utf-8") as log:
-        reason = _execute(paths, name, given, working, _Feed(log, progress))
+        reason = _execute(paths, name, given, working, log, progress)
     os.replace(working, paths.notebook(name))
     if reason:
         _record_failure(paths, name, given, reason)
@@ -140,7 +140,9 @@ def run_notebook(paths: RunPaths, name: str, given: Mapping[str, object], *, pro
         raise StageFailed(name, reason)
 
 
-def _execute(paths: RunPaths, name: str, given: Mapping[str, object], working: Path, feed: _Feed) -> str:
+def _execute(
+    paths: RunPaths, name: str, given: Mapping[str, object], working: Path, log: TextIO, progress: Tell
+) -> str:
     """Execute into ``working``; give the reason when it failed, else nothing."""
     import papermill
     from papermill.exceptions import PapermillExecutionError
@@ -162,13 +164,13 @@ def _execute(paths: RunPaths, name: str, given: Mapping[str, object], working: P
                 kernel_name="python3",
                 cwd=paths.root,
                 progress_bar=False,
-                stdout_file=feed,
-                stderr_file=feed,
+                stdout_file=_Feed(log, lambda line: None),
+                stderr_file=_Feed(log, progress),
                 coalesce_streams=True,
                 config=config,
             )
     except PapermillExecutionError as error:
-        feed.write("\n".join(error.traceback) + "\n")
+        log.write("\n".join(error.traceback) + "\n")
         return error.evalue if error.ename in _OURS else f"{error.ename}: {error.evalue}"
     return ""
 
