@@ -12,7 +12,7 @@ def explorer(copied, monkeypatch):
 
 
 def test_it_shows_a_frame_and_says_how_many_voids(explorer):
-    assert explorer.picture.value.startswith(b"\x89PNG")
+    assert bytes(explorer.picture.value).startswith(b"\x89PNG")
     assert "frame 1:" in explorer.said.value
     assert "voids" in explorer.said.value
 

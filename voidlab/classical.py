@@ -109,12 +109,16 @@ def draw(discs: Discs, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _filled(image: np.ndarray) -> np.ndarray:
-    """``image`` as float32, its median where it is not finite."""
-    image = np.asarray(image, np.float32)
+    """``image`` as float32 about its median, the mean of what is near where it is not finite."""
+    image = np.asarray(image, np.float64)
     good = np.isfinite(image)
-    if good.all():
-        return image
-    return np.where(good, image, np.median(image[good]) if good.any() else np.float32(0))
+    if not good.any():
+        return np.zeros(image.shape, np.float32)
+    image = np.where(good, image - np.median(image[good]), 0)
+    if not good.all():
+        near, weight = (ndimage.gaussian_filter(part, 16.0) for part in (image, good.astype(np.float64)))
+        image = np.where(good, image, near / np.maximum(weight, 1e-12))
+    return image.astype(np.float32)
 
 
 def _noise(image: np.ndarray) -> float:
@@ -130,7 +134,7 @@ def _blobs(image: np.ndarray, low: float, high: float, noise: float) -> np.ndarr
     scales = low * _SCALE_STEP ** np.arange(np.ceil(np.log(high / low) / np.log(_SCALE_STEP)) + 1)
     small: np.ndarray = image
     factor = 1
-    for radius in scales[scales <= min(image.shape) / 2]:
+    for radius in scales[scales <= min(image.shape) / 3]:
         sigma = radius / np.sqrt(2)
         while sigma / factor >= 5:  # a coarser image gives the same peaks in a quarter of the time
             small, factor = _halved(small), 2 * factor
@@ -205,12 +209,13 @@ def _judge(image: np.ndarray, blobs: np.ndarray, noise: float) -> np.ndarray:
         _mean(rays[:, :, (_RING > 0.5) & (_RING < 0.95)]),
         _mean(rays[:, :, (_RING > 1.05) & (_RING < 1.5)]),
     )
-    # A ray that leaves the image says nothing.
     contrast = core - _quantile(around, 0.5)
     unevenness = _quantile(around, 0.75) - _quantile(around, 0.25)
     step = inside - outside
+    # A ray that leaves the image says nothing; when more than half do, the others cannot say enough.
     known = np.isfinite(step)
-    support = (known & (step > 0.3 * contrast[:, None])).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    down = (known & (step > 0.3 * contrast[:, None])).sum(axis=1)
+    support = down / np.maximum(known.sum(axis=1), len(_ANGLES) / 2)
     positive = np.maximum(contrast, 1e-3 * noise)
     odds = (
         3 * np.log(positive / (1.5 * noise))

@@ -75,7 +75,8 @@ def track_data(linked: pd.DataFrame, voids: pd.DataFrame) -> pd.DataFrame:
     local["local_id"] = local.groupby("frame").cumcount()
     dense = dense.merge(local, on=["frame", "label"], how="left").sort_values(["particle", "frame"])
     starts = np.flatnonzero(np.diff(dense["particle"].to_numpy(), prepend=-1))
-    rows = [_life(dense.iloc[a:b]) for a, b in zip(starts, [*starts[1:], len(dense)], strict=True)]
+    ends = np.append(starts, len(dense))[1:]
+    rows = [_life(dense.iloc[a:b]) for a, b in zip(starts, ends, strict=True)]
     return pd.DataFrame(rows, columns=_TRACK_COLUMNS)
 
 

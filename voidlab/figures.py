@@ -109,12 +109,7 @@ def overlay_sheet(
     most: int = 6,
 ) -> Figure:
     """Sheet of at most ``most`` frames, spread over the series, with the outlines of their voids."""
-    good = np.flatnonzero(frames["status"].isin(["ok", "blank"]).to_numpy())
-    rows = (
-        good[np.unique(np.linspace(0, len(good) - 1, min(most, len(good))).round().astype(int))]
-        if len(good)
-        else good
-    )
+    rows = _spread(np.flatnonzero(frames["status"].isin(["ok", "blank"])), most)
     figure, axes = _sheet(max(len(rows), 1), columns=min(3, max(len(rows), 1)))
     for ax in axes[len(rows) :]:
         ax.axis("off")

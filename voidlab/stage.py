@@ -104,8 +104,8 @@ class Stage:
         *,
         files: Sequence[Path] = (),
         key_figures: Sequence[Mapping[str, str]] = (),
-    ) -> None:
-        """Write the tables ``made`` and the record of this stage, ``files`` that it wrote itself included."""
+    ) -> str:
+        """Write the tables ``made`` and the record of this stage, with ``files`` it wrote itself; say what."""
         written = list(files)
         for name, table in (made or {}).items():
             if "path" in table:
@@ -124,6 +124,7 @@ class Stage:
             seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),
         )
         record.write(self.paths, self.name, entry)
+        return f"wrote {', '.join(entry.outputs)} and the record {self.paths.record.name}"
 
     def _check(self, stage: str, file: Path) -> None:
         reason = record.why_not_usable(self.paths, stage, file)

@@ -1,0 +1,86 @@
+"""Matching and scoring, on cases small enough to score by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voidlab import scores
+
+
+def voids(*rows, **columns):
+    return pd.DataFrame(rows, columns=["x_px", "y_px", "radius_px"], dtype="float64").assign(**columns)
+
+
+def test_nothing_against_nothing():
+    score = scores.score_voids(voids(), voids())
+    assert (score["hits"], score["misses"], score["false_finds"]) == (0, 0, 0)
+    assert np.isnan(score["f1"])
+
+
+def test_by_hand():
+    truth = voids((10, 10, 4), (50, 20, 10), (90, 20, 5))
+    found = voids((12, 10, 4.4), (54, 23, 9), (30, 30, 5))
+    score = scores.score_voids(truth, found)
+    assert (score["hits"], score["misses"], score["false_finds"]) == (2, 1, 1)
+    assert score["precision"] == pytest.approx(2 / 3)
+    assert score["recall"] == pytest.approx(2 / 3)
+    assert score["f1"] == pytest.approx(2 / 3)
+    assert score["radius_error"] == pytest.approx(0.1)
+    assert score["radius_bias"] == pytest.approx(0.0)
+    assert score["count_error"] == pytest.approx(0.0)
+    assert score["volume_error"] == pytest.approx((4.4**3 + 9**3 + 5**3) / (4**3 + 10**3 + 5**3) - 1)
+
+
+def test_the_reach_grows_with_the_void_but_is_three_pixels_at_least():
+    assert len(scores.match_voids(voids((0, 0, 2)), voids((2.9, 0, 2)))) == 1
+    assert len(scores.match_voids(voids((0, 0, 2)), voids((3.1, 0, 2)))) == 0
+    assert len(scores.match_voids(voids((0, 0, 20)), voids((0, 9.9, 2)))) == 1
+    assert len(scores.match_voids(voids((0, 0, 20)), voids((0, 9.9, 2)), share=0.25)) == 0
+
+
+def test_one_find_between_two_voids_is_one_hit():
+    matches = scores.match_voids(voids((0, 0, 8), (6, 0, 8)), voids((2.5, 0, 8)))
+    assert matches["truth"].tolist() == [0]
+
+
+def test_the_most_matches_win_over_the_nearest():
+    # Greedy would take the nearest pair (1, 0) and leave true void 0 without a partner.
+    matches = scores.match_voids(voids((0, 0, 8), (5, 0, 8)), voids((4, 0, 8), (8.5, 0, 8)))
+    assert dict(zip(matches["truth"], matches["found"], strict=True)) == {0: 0, 1: 1}
+
+
+def test_ignored_voids_count_for_nothing():
+    truth = voids((10, 10, 4), (50, 20, 4)).assign(ignored=[False, True])
+    score = scores.score_voids(truth, voids((10, 10, 4), (50, 20, 4)))
+    assert (score["hits"], score["misses"], score["false_finds"]) == (1, 0, 0)
+    score = scores.score_voids(truth, voids((10, 10, 4)))
+    assert (score["hits"], score["misses"], score["false_finds"]) == (1, 0, 0)
+
+
+def test_frames_are_kept_apart():
+    truth = voids((10, 10, 4), (10, 10, 4), frame=[1, 2])
+    found = voids((10, 10, 4), (10, 10, 4), frame=[2, 3])
+    matches = scores.match_voids(truth, found)
+    assert matches[["truth", "found"]].to_numpy().tolist() == [[1, 0]]
+
+
+@given(st.integers(0, 10_000))
+def test_shuffled_voids_score_the_same(seed):
+    random = np.random.default_rng(seed)
+    truth = voids(*random.uniform((0, 0, 2), (60, 40, 9), (20, 3)))
+    found = voids(*random.uniform((0, 0, 2), (60, 40, 9), (25, 3)))
+    one = scores.score_voids(truth, found)
+    other = scores.score_voids(
+        truth.sample(frac=1, random_state=seed), found.sample(frac=1, random_state=seed)
+    )
+    pd.testing.assert_series_equal(one, other)
+
+
+def test_the_truth_against_itself_is_perfect():
+    random = np.random.default_rng(0)
+    truth = voids(*random.uniform((0, 0, 2), (600, 400, 9), (200, 3)))
+    score = scores.score_voids(truth, truth)
+    assert score["f1"] == 1
+    assert score["radius_error"] == 0

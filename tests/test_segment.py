@@ -1,0 +1,253 @@
+"""The classical segmenter on named situations, series with bad frames, and real images when they are at hand."""
+
+import imageio.v3 as iio
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import ndimage
+
+from voidlab import scores, segment, simulate, tables
+from voidlab.images import open_series
+
+SHAPE = (120, 180)
+
+
+def image_with(*discs, contrast=0.3, noise=0.05, seed=0, shape=SHAPE):
+    """Soft discs (x, y, radius) on an uneven background, with noise."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    image = 0.4 + 0.1 * np.sin(x / 60) + 0.05 * y / shape[0]
+    for cx, cy, radius in discs:
+        image = image + contrast / (1 + np.exp(2 * (np.hypot(x - cx, y - cy) - radius)))
+    return (image + np.random.default_rng(seed).normal(0, noise, shape)).astype(np.float32)
+
+
+def find(image, **options):
+    return segment.load_segmenter("classical", **({"contrast": "bright"} | options)).find(image)
+
+
+def test_none():
+    result = segment.load_segmenter("classical").run(image_with())
+    assert len(result.voids) == 0
+    assert list(result.voids.columns) == tables.TABLES["voids"].names
+    assert not result.labels.any()
+
+
+@pytest.mark.parametrize("radius", [3, 6.5, 14, 35])
+def test_one_of_any_size(radius):
+    (void,) = find(image_with((80.3, 60.7, radius))).to_dict("records")
+    assert (void["x_px"], void["y_px"]) == (pytest.approx(80.3, abs=0.6), pytest.approx(60.7, abs=0.6))
+    assert void["radius_px"] == pytest.approx(radius, rel=0.12)
+    assert void["confidence"] > 0.5
+    assert void["frame"] == 0
+    assert not void["touches_edge"]
+
+
+@pytest.mark.parametrize(("x", "y"), [(6, 60), (174, 60), (90, 6), (90, 114)])
+def test_one_at_each_edge(x, y):
+    (void,) = find(image_with((x, y, 8))).to_dict("records")
+    assert void["touches_edge"]
+    assert void["radius_px"] == pytest.approx(8, rel=0.2)
+
+
+def test_two_that_touch_are_two():
+    voids = find(image_with((70, 60, 9), (88, 60, 9))).sort_values("x_px")
+    assert voids["x_px"].tolist() == pytest.approx([70, 88], abs=1.2)
+    assert voids["radius_px"].tolist() == pytest.approx([9, 9], rel=0.15)
+
+
+def test_two_that_overlap_keep_their_full_circles():
+    voids = find(image_with((70, 60, 10), (84, 62, 8))).sort_values("x_px")
+    assert len(voids) == 2
+    assert voids["radius_px"].tolist() == pytest.approx([10, 8], rel=0.15)
+    assert voids["area_px"].sum() < 0.97 * np.pi * (100 + 64)
+
+
+def test_a_faint_one_is_found():
+    voids = find(image_with((80, 60, 9), contrast=0.15, noise=0.05))
+    assert len(voids) == 1
+
+
+def test_dark_is_bright_upside_down():
+    image = image_with((50, 40, 7), (100, 80, 12))
+    bright, dark = find(image), find(1 - image, contrast="dark")
+    pd.testing.assert_frame_equal(bright, dark, rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_auto_sees_which_it_is(sign):
+    discs = [(25 + 30 * i, 30 + 40 * (i % 3), 6) for i in range(5)]
+    image = image_with(*discs)
+    voids = find(image if sign > 0 else 1 - image, contrast="auto")
+    assert len(voids) == 5
+
+
+def test_the_grey_scale_does_not_matter():
+    image = image_with((50, 40, 7), (100, 80, 12))
+    pd.testing.assert_frame_equal(find(image), find(200 * image + 1000), rtol=1e-2, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros(SHAPE), np.full(SHAPE, np.nan), np.ones((16, 40))], ids=["0", "nan", "1"]
+)
+def test_blank_images_hold_nothing(image):
+    assert len(find(image, contrast="auto")) == 0
+
+
+def test_pixels_that_are_not_finite_are_passed_over():
+    image = image_with((80, 60, 9))
+    image[:10, :20] = np.nan
+    assert len(find(image)) == 1
+
+
+def test_labels_and_rows_belong_together():
+    discs = [(20 + 25 * i, 25 + 30 * (i % 3), 5 + i) for i in range(6)]
+    result = segment.load_segmenter("classical", contrast="bright").run(image_with(*discs))
+    assert result.probability.shape == result.labels.shape == SHAPE
+    assert result.probability.dtype == np.float32
+    assert result.labels.dtype == np.int32
+    assert set(np.unique(result.labels)) - {0} == set(result.voids["label"])
+    assert np.bincount(result.labels.ravel())[1:].tolist() == result.voids["area_px"].tolist()
+    assert 0 <= result.probability.min() <= result.probability.max() <= 1
+    middle = result.voids.iloc[0]
+    assert result.labels[round(middle["y_px"]), round(middle["x_px"])] == middle["label"]
+
+
+def test_run_find_and_label_agree():
+    image = image_with((50, 40, 7), (100, 80, 12))
+    segmenter = segment.load_segmenter("classical")
+    result = segmenter.run(image)
+    pd.testing.assert_frame_equal(result.voids, segmenter.find(image))
+    np.testing.assert_array_equal(result.labels, segmenter.label(image))
+
+
+def test_threshold_and_sizes_choose():
+    image = image_with((50, 40, 4), (100, 80, 14), contrast=0.2)
+    assert len(find(image)) == 2
+    assert len(find(image, min_radius_px=8)) == 1
+    assert len(find(image, max_radius_px=8)) == 1
+    assert len(find(image, threshold=0.001)) >= 2
+
+
+def test_a_flipped_image_has_flipped_voids():
+    image = image_with((50, 40, 7), (100, 80, 12), (130, 30, 5))
+    here, there = find(image), find(image[:, ::-1])
+    assert sorted(here["x_px"]) == pytest.approx(sorted(SHAPE[1] - 1 - there["x_px"]), abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"name_or_path": "voids"}, "no trained network; use 'classical'"),
+        ({"name_or_path": "clasical"}, "there is no segmenter 'clasical'"),
+        ({"contrast": "light"}, "expected 'auto', 'bright' or 'dark'"),
+    ],
+)
+def test_what_is_not_there_is_explained(options, said):
+    with pytest.raises(ValueError, match=said):
+        segment.load_segmenter(**options)
+
+
+def test_a_colour_image_is_refused():
+    with pytest.raises(ValueError, match=r"expected \(H, W\)"):
+        find(np.zeros((20, 30, 3)))
+
+
+class Series(list):
+    """Images with a table of frames; an exception in place of an image is raised when it is asked for."""
+
+    def __init__(self, images, status=None):
+        super().__init__(images)
+        count = len(images)
+        self.shape = SHAPE
+        self.frames = pd.DataFrame(
+            {"frame": np.arange(count) + 5, "path": "x.tif", "tilt_deg": np.nan, "time_s": np.nan,
+             "status": status or ["ok"] * count}
+        )  # fmt: skip
+
+    def __getitem__(self, row):
+        image = super().__getitem__(row)
+        if isinstance(image, Exception):
+            raise image
+        return image
+
+
+def test_a_series_with_every_kind_of_frame():
+    good = image_with((50, 40, 7), (100, 80, 12))
+    series = Series(
+        [good, OSError("b.tif is cut short"), np.zeros(SHAPE), good, good], ["ok"] * 4 + ["excluded"]
+    )
+    kept = []
+    frames, voids = segment.segment_series(series, segment.load_segmenter(), keep_labels=kept.append)
+    assert frames["status"].tolist() == ["ok", "unreadable", "blank", "ok", "excluded"]
+    assert frames["void_count"].tolist() == [2, pd.NA, 0, 2, pd.NA]
+    assert voids.groupby("frame").size().to_dict() == {5: 2, 8: 2}
+    assert [labels.any() for labels in kept] == [True, False, False, True, False]
+    assert frames["void_fraction"].iloc[0] == np.count_nonzero(kept[0]) / kept[0].size
+    assert np.isnan(frames["void_fraction"].iloc[1])
+
+
+def test_no_readable_frame_is_an_error():
+    series = Series([OSError("a.tif is cut short")] * 2)
+    with pytest.raises(
+        ValueError, match=r"no image of the series can be read, the first: a.tif is cut short"
+    ):
+        segment.segment_series(series, segment.load_segmenter())
+
+
+def test_contrast_is_decided_once_for_the_series():
+    discs = [(25 + 30 * i, 30 + 40 * (i % 3), 6) for i in range(5)]
+    # One frame alone would be taken for bright.
+    odd = 1 - image_with(*discs, contrast=-0.3)
+    series = Series([1 - image_with(*discs, seed=i) for i in range(4)] + [odd])
+    _, voids = segment.segment_series(series, segment.load_segmenter(contrast="auto"))
+    assert voids.groupby("frame").size().to_dict() == {5: 5, 6: 5, 7: 5, 8: 5}
+
+
+def test_progress_sees_every_frame():
+    seen = []
+
+    def progress(rows, total):
+        for row in rows:
+            seen.append((row, total))
+            yield row
+
+    segment.segment_series(Series([image_with()] * 3), segment.load_segmenter(), progress=progress)
+    assert seen == [(0, 3), (1, 3), (2, 3)]
+
+
+def test_the_simulated_series_scores_well():
+    series = simulate.tilt_series(seed=11, views=2, shape=(400, 560), voids=60, noise=0.04)
+    truth = series.truth.voids
+    visible = truth["radius_px"] >= 4
+    for row in range(2):
+        here = truth[truth["frame"] == row + 1].assign(ignored=~visible | truth["touches_edge"])
+        # A void at the border may have its centre outside, where the truth has none.
+        found = find(series.images[row]).query("not touches_edge")
+        score = scores.score_voids(here.drop(columns="frame"), found.drop(columns="frame"))
+        assert score["precision"] > 0.9
+        assert score["recall"] > 0.8
+        assert score["radius_error"] < 0.08
+        assert abs(score["radius_bias"]) < 0.06
+
+
+def test_a_real_frame_of_voids(shared):
+    folder = shared / "argonne_voids"
+    truth = pd.read_csv(folder / "void_frame_0705_labels.csv").rename(columns={"r_px": "radius_px"})
+    truth["ignored"] = (truth["kind"] == "ambiguous") | (truth["touches_edge"] == 1)
+    found = find(open_series(folder / "void_frame_0705.tif")[0], contrast="auto").drop(columns="frame")
+    score = scores.score_voids(truth, found)
+    assert score["f1"] > 0.92
+    assert score["radius_error"] < 0.07
+
+
+@pytest.mark.parametrize("frame", [1, 20, 39, 58, 77, 96])
+def test_real_frames_of_dark_particles(shared, frame):
+    series = open_series(shared / "gold_video" / "frames")
+    found = find(series[frame - 1], contrast="auto")
+    mask = iio.imread(shared / "gold_video" / "masks" / f"frame_{frame:03d}.png")[..., 0] > 0
+    objects, count = ndimage.label(mask)
+    height, width = mask.shape
+    x, y = (found[c].round().astype(int).clip(0, n - 1) for c, n in (("x_px", width), ("y_px", height)))
+    at = objects[y, x]
+    assert (at > 0).mean() > 0.93  # precision: finds that lie on a particle
+    assert len(np.unique(at[at > 0])) / count > 0.93  # recall: particles in which something was found
