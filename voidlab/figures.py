@@ -13,11 +13,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from voidlab.tables import HasPixelSize
@@ -42,6 +44,17 @@ def show(figure: Figure, alt: str, *, photo: bool = False) -> None:
     display(Image(data=stream.getvalue(), format=kind, metadata={"alt": alt}))
 
 
+def show_table(table: pd.DataFrame) -> None:
+    """Show all rows of ``table`` below a notebook cell, or the word none."""
+    from IPython.display import display
+
+    if table.empty:
+        display({"text/plain": "none"}, raw=True)
+        return
+    with pd.option_context("display.max_rows", None, "display.max_colwidth", None):
+        display(table)
+
+
 def micrograph(image: np.ndarray, ax: Axes, calibration: HasPixelSize) -> Axes:
     """Draw ``image`` (H, W; 0 to 1) in grey, without ticks, with a scale bar."""
     ax.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="antialiased")
@@ -54,16 +67,15 @@ def scale_bar(ax: Axes, width_px: float, calibration: HasPixelSize) -> Axes:
     size = calibration.pixel_size_nm or 1.0
     unit = "px" if calibration.pixel_size_nm is None else "nm"
     length = _round_down(width_px * size / 5)
-    bar, height = length / size, ax.get_ylim()[0] + 0.5
-    x, y, thick = 0.03 * width_px, height - 0.045 * width_px, 0.008 * width_px
-    pad = 0.012 * width_px
-    ax.add_patch(
-        Rectangle((x - pad, y - 3.6 * pad), bar + 2 * pad, 5.4 * pad + thick, color="black", alpha=0.55, lw=0)
-    )
-    ax.add_patch(Rectangle((x, y), bar, thick, color="white", lw=0))
-    ax.text(
-        x + bar / 2, y - 0.4 * pad, f"{length:g} {unit}", color="white", ha="center", va="bottom", fontsize=7
-    )
+    bar, bottom = length / size, ax.get_ylim()[0]
+    x, y, thick = 0.03 * width_px, bottom - 0.03 * width_px, 0.006 * width_px
+    ax.add_patch(Rectangle((x, y), bar, thick, facecolor="white", edgecolor="black", lw=0.6))
+    label = ax.annotate(
+        f"{length:g} {unit}", (x + bar / 2, y), xytext=(0, 1.5), textcoords="offset points",
+        color="white", ha="center", va="bottom", fontsize=8,
+    )  # fmt: skip
+    # White on black is read on any background, and hides less of the image than a box does.
+    label.set_path_effects([withStroke(linewidth=2, foreground="black")])
     return ax
 
 
@@ -132,13 +144,13 @@ def _sheet(count: int, columns: int) -> tuple[Figure, list[Axes]]:
 
 
 def size_histogram(voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
-    """Histogram of the radii of voids away from the edge; bins after Freedman and Diaconis, at least 0.5 px."""
+    """Histogram of the radii of voids away from the edge; bins after Freedman and Diaconis, at most 60."""
     size, unit = _unit(calibration)
     inside = voids.loc[~voids["touches_edge"], "radius_px"].to_numpy() * size
     if len(inside) == 0:
         return _nothing(ax, "no voids away from the edge")
     spread = np.subtract(*np.percentile(inside, [75, 25]))
-    width = max(2 * spread / np.cbrt(len(inside)), 0.5 * size)
+    width = max(2 * spread / np.cbrt(len(inside)), np.ptp(inside) / 60, 0.02 * size)
     ax.hist(
         inside,
         bins=list(np.arange(inside.min(), inside.max() + 2 * width, width)),
@@ -186,7 +198,7 @@ def drift_curve(drift: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axe
         ax.plot(doubtful["frame"], doubtful["drift_x_px"] * size, "x", color=RED, label="not to be trusted")
         ax.plot(doubtful["frame"], doubtful["drift_y_px"] * size, "x", color=RED)
     ax.set(xlabel="frame", ylabel=f"drift ({unit})")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _whole_numbers(ax.xaxis)
     ax.legend(frameon=False)
     return ax
 
@@ -212,7 +224,7 @@ def residual_matrix(pairs: pd.DataFrame, ax: Axes) -> Axes:
     ax.set(xlabel="frame", ylabel="frame", aspect="equal")
     ax.set_title(f"{rejected.sum()} of {len(pairs)} pairs rejected (×)", fontsize=9)
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator(integer=True))
+        _whole_numbers(axis)
     return ax
 
 
@@ -245,10 +257,11 @@ def frame_colours(frames: pd.Series, ax: Axes, axes: Sequence[Axes]) -> None:
     """Colour bar, beside ``axes``, of figures coloured by frame."""
     if frames.empty:
         return
-    scale = ScalarMappable(Normalize(frames.min(), frames.max()), _OVER_FRAMES)
+    only = frames.min() == frames.max()
+    scale = ScalarMappable(Normalize(frames.min() - 0.5 * only, frames.max() + 0.5 * only), _OVER_FRAMES)
     figure = ax.get_figure()
     assert figure is not None
-    figure.colorbar(scale, ax=list(axes), label="frame", shrink=0.8)
+    _whole_numbers(figure.colorbar(scale, ax=list(axes), label="frame", shrink=0.8).ax.yaxis)
 
 
 def positions_by_frame(
@@ -298,7 +311,7 @@ def track_lengths(tracks: pd.DataFrame, ax: Axes) -> Axes:
     bins = np.arange(0.5, longest + 1.5) if longest <= 100 else np.linspace(0.5, longest + 0.5, 51)
     ax.hist(tracks["total_frames"], bins=list(bins), color=BLUE, edgecolor="white", lw=0.5)
     ax.set(xlabel="track length (frames)", ylabel="voids")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _whole_numbers(ax.xaxis)
     return ax
 
 
@@ -323,7 +336,7 @@ def radius_over_frame(
             label=f"{particle}",
         )
     ax.set(xlabel="frame", ylabel=f"radius ({unit})")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _whole_numbers(ax.xaxis)
     ax.legend(
         title="particle", frameon=False, fontsize=7, ncols=2, loc="upper left", bbox_to_anchor=(1.0, 1.0)
     )
@@ -341,6 +354,11 @@ def _spread(items: np.ndarray, most: int) -> np.ndarray:
 def _unit(calibration: HasPixelSize) -> tuple[float, str]:
     """Factor from px and name of the unit lengths are drawn in."""
     return (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+
+
+def _whole_numbers(axis: Axis) -> None:
+    """Ticks at whole numbers only, however short the axis is: there is no frame 3.5."""
+    axis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
 
 
 def _nothing(ax: Axes, text: str) -> Axes:

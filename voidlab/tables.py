@@ -234,11 +234,6 @@ def select(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return check(table, name)[TABLES[name].names]
 
 
-def or_none(table: pd.DataFrame) -> pd.DataFrame | str:
-    """``table`` to be shown, or the word none where it has no rows."""
-    return table if len(table) else "none"
-
-
 def write(table: pd.DataFrame, name: str, path: Path) -> None:
     """Check ``table``, sort it by its key and write it to ``path`` (Parquet), all of it or nothing."""
     table = check(table, name).sort_values(list(TABLES[name].key), ignore_index=True)
