@@ -11,10 +11,11 @@ import pytest
 import tifffile
 from PIL import Image
 
-from voidlab import images, readers
+from voidlab import images
 from voidlab import labels as label_files
 from voidlab.images import ImageReadError, ImagesError, open_series, read_image
 from voidlab.labels import LabelWriter, open_labels
+from voidlab.readers import pictures
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real images in {REAL}")
@@ -109,7 +110,9 @@ def test_several_kinds_of_files(tmp_path: Path) -> None:
 
 def test_a_format_that_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "a.xyz").write_bytes(b"x")
-    with pytest.raises(ImagesError, match=r"a\.xyz is of a format that is not read here; expected \.png"):
+    with pytest.raises(
+        ImagesError, match=r"a\.xyz is of a format that is not read here: expected one of \.png"
+    ):
         open_series(tmp_path / "a.xyz")
     with pytest.raises(ImagesError, match=r"it holds 1 \.xyz"):
         open_series(tmp_path)
@@ -391,13 +394,13 @@ def test_constant_and_nearly_constant_images(tmp_path: Path) -> None:
 def test_only_what_is_asked_for_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_pngs(tmp_path, [f"f{i}.png" for i in range(40)])
     decoded = []
-    decode = readers._decode_with_pillow
+    decode = pictures.decode_with_pillow
 
     def counted(path: Path, index: int) -> np.ndarray:
         decoded.append(path)
         return decode(path, index)
 
-    monkeypatch.setattr(readers, "_decode_with_pillow", counted)
+    monkeypatch.setattr(pictures, "decode_with_pillow", counted)
     series = open_series(tmp_path)
     assert len(decoded) == 0
     series[39]

@@ -20,9 +20,9 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from voidlab import metadata, tables
+from voidlab import metadata, pixel_size, tables
 from voidlab.metadata import ImageReadError, ImagesError, PathLike, PerFrame
-from voidlab.readers import READERS, ImageFile, open_file, size_text, supported
+from voidlab.readers import READERS, ImageFile, open_file, size_text, supported, why_unknown
 
 __all__ = [
     "Calibration",
@@ -38,12 +38,13 @@ Source = PathLike | Sequence[PathLike]
 Item = TypeVar("Item")
 
 _SURVEYED = 16  # files looked into on opening, and frames that the scale of intensities rests on
+_TILTS_DIFFER_DEG = 0.5  # more than stages are off by
 _SAMPLED_PIXELS = 2**16  # pixels of each of them
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Width of a pixel in nm (None when unknown), and who says so: parameters, TIFF metadata or unknown."""
+    """Width of a pixel in nm (None when unknown), and who says so: parameters, the file or unknown."""
 
     pixel_size_nm: float | None
     source: str
@@ -91,7 +92,11 @@ class ImageSeries(Frames):
     calibration : Calibration
     notes : list of str
         What the user should know of the series, a sentence each.
+    angle_file : Path or None
+        File that the tilt angles were read from, when it is not one of the images.
     """
+
+    angle_file: Path | None = None
 
     def __init__(
         self,
@@ -186,12 +191,13 @@ def open_series(
     Parameters
     ----------
     source
-        A glob, a folder, a file, a TIFF stack, or a list of files. PNG, JPEG and TIFF.
+        A glob, a folder, a file, a stack, or a list of files: PNG, JPEG, TIFF, MRC; with the extra ``em`` DM3,
+        DM4, SER, EMD; with the extra ``video`` MP4, AVI, MOV, MKV.
     pixel_size_nm
-        Width of a pixel, nm. None: what the metadata of a TIFF say, else unknown.
+        Width of a pixel, nm. None: what the file says, else unknown.
     tilt_angles_deg
-        Angles in frame order, a mapping from frame to angle, or a .rawtlt, .tlt or .csv file, deg. None: from the
-        file names when each holds an angle, else unknown.
+        Angles in frame order, a mapping from frame to angle, or a .rawtlt, .tlt, .mdoc or .csv file, deg. None: from
+        such a file of the same name beside a stack, from the headers, or from the file names, else unknown.
     frame_pattern
         Regular expression with one group: the frame number in the file name. None: the last number that differs
         between all names. Frames of a stack count from 0.
@@ -222,9 +228,11 @@ def open_series(
             notes.append("frame_pattern and frame_step are not used: the frames of a stack count from 0.")
     notes += metadata.notes_on_numbers(numbers, step_given=frame_step != 1)
     status = metadata.status(numbers, excluded_frames, notes)
-    if tilt_angles_deg is None and in_names is not None:
-        tilt_angles_deg = in_names
-        notes.append(f"Tilt angles are those in the file names, {min(in_names):g} to {max(in_names):g} deg.")
+    angle_file = Path(tilt_angles_deg) if isinstance(tilt_angles_deg, str | os.PathLike) else None
+    if tilt_angles_deg is None:
+        tilt_angles_deg, angle_file = _found_tilts(files, surveyed, in_names, notes)
+    if times_s is None and frame_interval_s is None and stack is not None and stack.times_s:
+        times_s = stack.times_s
     frames = pd.DataFrame(
         {
             "frame": numbers,
@@ -235,7 +243,9 @@ def open_series(
         }
     )
     calibration = _calibrate(pixel_size_nm, surveyed, notes)
-    return ImageSeries(files, stack, shape, tables.cast(frames, "frames"), calibration, notes)
+    series = ImageSeries(files, stack, shape, tables.cast(frames, "frames"), calibration, notes)
+    series.angle_file = angle_file
+    return series
 
 
 def read_image(path: PathLike) -> np.ndarray:
@@ -293,7 +303,7 @@ def _visible(paths: Iterable[Path]) -> list[Path]:
 def _of_one_format(files: list[Path], source: str) -> list[Path]:
     known = [file for file in files if file.suffix.lower() in READERS]
     if not known:
-        raise ImagesError(f"{files[0]} is of a format that is not read here; expected {supported()}.")
+        raise ImagesError(f"{files[0]} is of a format that is not read here: {why_unknown(files[0])}.")
     formats = {READERS[file.suffix.lower()][0] for file in known}
     if len(known) < len(files) or len(formats) > 1:
         suffix = Counter(file.suffix for file in known).most_common(1)[0][0]
@@ -332,6 +342,43 @@ def _by_number(
     order = sorted(range(len(files)), key=numbers.__getitem__)
     in_order = [files[i] for i in order], [numbers[i] for i in order]
     return *in_order, None if angles is None else [angles[i] for i in order]
+
+
+def _found_tilts(
+    files: Sequence[Path], surveyed: Sequence[ImageFile], in_names: list[float] | None, notes: list[str]
+) -> tuple[PerFrame | None, Path | None]:
+    """Tilt angles that no one gave: from a file beside a stack, the headers or the file names; and that file."""
+    in_headers = _tilts_in_headers(files, surveyed)
+    beside, angle_file = None, None
+    if surveyed[0].count > 1:
+        beside, angle_file = metadata.angles_beside(files[0], len(files), notes)
+    known = [
+        (beside, angle_file and angle_file.name),
+        (in_headers, "the file header"),
+        (in_names, "the file names"),
+    ]
+    angles, source = next(((a, s) for a, s in known if a is not None), (None, None))
+    if angles is not None:
+        notes.append(f"Tilt angles are those in {source}, {min(angles):g} to {max(angles):g} deg.")
+    if beside is not None and in_headers is not None:
+        apart = max(abs(a - b) for a, b in zip(beside, in_headers, strict=True))
+        if apart > _TILTS_DIFFER_DEG:
+            notes.append(f"They differ from those in the file header by up to {apart:.1f} deg.")
+    return angles, angle_file
+
+
+def _tilts_in_headers(files: Sequence[Path], surveyed: Sequence[ImageFile]) -> list[float] | None:
+    """Tilt angles in the headers, when all images that were looked into have one; all 0 means none was stored."""
+    if not all(file.tilts_deg for file in surveyed):
+        return None
+    if surveyed[0].count > 1:
+        angles = list(surveyed[0].tilts_deg)
+    else:
+        try:
+            angles = [angle for file in files for angle in open_file(file).tilts_deg]
+        except ImagesError:
+            return None
+    return angles if len(angles) == len(files) and any(angles) else None
 
 
 # Looking into the files
@@ -390,7 +437,7 @@ def _calibrate(given: float | None, opened: Sequence[ImageFile], notes: list[str
         stored, source = None, "unknown"
     if given is None:
         return Calibration(stored, source)
-    metadata.check_pixel_size(given)
+    pixel_size.check_pixel_size(given)
     if stored is not None and abs(stored - given) > 0.01 * given:
         notes.append(f"pixel_size_nm is {given:g}, but the {source} say {stored:.4g}: {given:g} is used.")
     return Calibration(float(given), "parameters")

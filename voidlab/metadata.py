@@ -10,13 +10,8 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from xml.etree import ElementTree
-
-import numpy as np
-from tifffile import TiffFile
 
 PathLike = str | os.PathLike[str]
 PerFrame = Sequence[float] | Mapping[int, float]
@@ -30,31 +25,12 @@ class ImageReadError(ImagesError, OSError):
     """An image file that cannot be read, or is of another size than its series."""
 
 
-# nm per px of any transmission electron micrograph, from atomic resolution to a whole grid square.
-PLAUSIBLE_NM = (0.005, 20.0)
-
-_UNITS_NM = {
-    "pm": 1e-3, "picometer": 1e-3,
-    "å": 0.1, "a": 0.1, "angstrom": 0.1, "ångström": 0.1,
-    "nm": 1.0, "nanometer": 1.0, "nanometre": 1.0,
-    "um": 1e3, "µm": 1e3, "micron": 1e3, "microns": 1e3, "micrometer": 1e3,
-    "mm": 1e6, "cm": 1e7, "m": 1e9,
-}  # fmt: skip
-
 _FLAGS = re.IGNORECASE | re.ASCII
 _DEGREES = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*(?:deg|°)(?![a-z])", _FLAGS)
 _TILT = re.compile(r"tilt_?([+-]?\d+\.\d+|[+-]\d+)", _FLAGS)
 _SIZE = re.compile(r"\d+\s*[x×]\s*\d+", _FLAGS)
 _DECIMAL = re.compile(r"[+-]?\d+\.\d+", _FLAGS)
 _LARGEST = 2**62  # a longer run of digits is no frame number, and does not fit the table
-
-
-@dataclass(frozen=True)
-class PixelSize:
-    """Width of a pixel as a file has it (None when it says nothing credible), and what to mind."""
-
-    nm: float | None = None
-    notes: tuple[str, ...] = ()
 
 
 def frame_numbers(paths: Sequence[Path], pattern: str | None, angles: Sequence[float] | None) -> list[int]:
@@ -139,7 +115,7 @@ def angles_in_names(paths: Sequence[Path]) -> list[float] | None:
 
 
 def read_angles(path: Path) -> list[float] | dict[int, float]:
-    """Tilt angles in a file: a list from .rawtlt or .tlt (a number per line), a mapping from .csv (frame, tilt_deg).
+    """Tilt angles in a file: a list from .rawtlt, .tlt (a number per line) or .mdoc, from .csv frame to angle.
 
     Raises
     ------
@@ -152,39 +128,29 @@ def read_angles(path: Path) -> list[float] | dict[int, float]:
         raise ImagesError(f"the tilt angles in {path} cannot be read: {error}.") from None
     if path.suffix.lower() == ".csv":
         return _angles_in_csv(path, lines)
+    if path.suffix.lower() == ".mdoc":
+        return _angles_in_mdoc(path, lines)
     if path.suffix.lower() not in (".rawtlt", ".tlt"):
         raise ImagesError(
-            f"{path} is no file of tilt angles that is known here: use .rawtlt or .tlt (an angle on each line) "
-            "or .csv (columns frame, tilt_deg)."
+            f"{path} is no file of tilt angles that is known here: use .rawtlt or .tlt (an angle on each line), "
+            ".mdoc of SerialEM, or .csv (columns frame, tilt_deg)."
         )
     return [_number(text, path, i) for i, text in enumerate(lines, 1) if text.split("#")[0].strip()]
 
 
-def tiff_pixel_size(tif: TiffFile) -> PixelSize:
-    """Width of a pixel as the metadata of a TIFF give it: ImageJ's, then OME's, then the bare resolution tags."""
-    for widths, always in ((_imagej_nm(tif), True), (_ome_nm(tif), True), (_tags_nm(tif), False)):
-        if widths is None:
+def angles_beside(stack: Path, count: int, notes: list[str]) -> tuple[list[float] | None, Path | None]:
+    """Tilt angles in a .rawtlt, .mdoc or .tlt file of the same name beside a ``stack`` of ``count`` images."""
+    for name in (f"{stack.stem}.rawtlt", f"{stack.name}.mdoc", f"{stack.stem}.mdoc", f"{stack.stem}.tlt"):
+        path = stack.with_name(name)
+        if not path.is_file():
             continue
-        x, y = widths
-        low, high = PLAUSIBLE_NM
-        if low <= x <= high:
-            skewed = abs(x - y) > 0.005 * x
-            note = f"The file says that pixels are not square: {x:.4g} nm wide, {y:.4g} nm high; the width is used."
-            return PixelSize(x, (note,) if skewed else ())
-        if always:
-            note = f"The file says {x:.4g} nm per px, which no micrograph has ({low}-{high:g}): ignored."
-            return PixelSize(None, (note,))
-    return PixelSize()
-
-
-def check_pixel_size(pixel_size_nm: float) -> None:
-    """Raise ImagesError unless ``pixel_size_nm`` can be the width of a pixel of a micrograph."""
-    low, high = PLAUSIBLE_NM
-    if not low <= pixel_size_nm <= high:
-        raise ImagesError(
-            f"pixel_size_nm is {pixel_size_nm:g}; expected {low} to {high:g} nm per px. "
-            "Give nanometres (1 Å = 0.1, 1 µm = 1000), or leave it out."
+        angles = list(read_angles(path))
+        if len(angles) == count:
+            return angles, path
+        notes.append(
+            f"{name} beside the images holds {len(angles)} tilt angles for {count} images: it is not used."
         )
+    return None, None
 
 
 def status(numbers: Sequence[int], excluded: Sequence[int], notes: list[str]) -> list[str]:
@@ -320,6 +286,23 @@ def _check_unique(paths: Sequence[Path], numbers: Sequence[int]) -> None:
         seen[number] = path
 
 
+def _angles_in_mdoc(path: Path, lines: Sequence[str]) -> list[float]:
+    """Angles that SerialEM wrote, in the order of the images in the stack (ZValue)."""
+    angles: dict[int, float] = {}
+    section = None
+    for i, line in enumerate(lines, 1):
+        key, _, value = (part.strip(" []") for part in line.partition("="))
+        if key in ("ZValue", "FrameSet"):
+            section = int(_number(value, path, i)) + (len(angles) if key == "FrameSet" else 0)
+        elif key == "TiltAngle" and section is not None:
+            angles[section] = _number(value, path, i)
+    if not angles or sorted(angles) != list(range(len(angles))):
+        raise ImagesError(
+            f"{path} gives the tilt angles of {len(angles)} images; expected one for each, from ZValue 0."
+        )
+    return [angles[i] for i in range(len(angles))]
+
+
 def _angles_in_csv(path: Path, lines: Sequence[str]) -> dict[int, float]:
     rows = csv.DictReader(lines, skipinitialspace=True)
     columns = rows.fieldnames or []
@@ -347,52 +330,3 @@ def _number(text: str | None, path: Path, line: int) -> float:
     if not math.isfinite(number):
         raise ImagesError(f"{path}, line {line}: '{text}' is no number; expected one such as -22.5.")
     return number
-
-
-def _imagej_nm(tif: TiffFile) -> tuple[float, float] | None:
-    unit = _unit_nm((tif.imagej_metadata or {}).get("unit"))
-    pixels = _resolution(tif)
-    return None if unit is None or pixels is None else (unit / pixels[0], unit / pixels[1])
-
-
-def _ome_nm(tif: TiffFile) -> tuple[float, float] | None:
-    try:
-        root = ElementTree.fromstring(tif.ome_metadata or "<none/>")
-    except ElementTree.ParseError:
-        return None
-    pixels = root.find(".//{*}Pixels")
-    if pixels is None:
-        return None
-    x, y = (_ome_width(pixels, axis) for axis in "XY")
-    return None if x is None else (x, x if y is None else y)
-
-
-def _ome_width(pixels: ElementTree.Element, axis: str) -> float | None:
-    unit = _unit_nm(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-    try:
-        return None if unit is None else float(pixels.get(f"PhysicalSize{axis}", "")) * unit
-    except ValueError:
-        return None
-
-
-def _tags_nm(tif: TiffFile) -> tuple[float, float] | None:
-    # 72 per inch and the like are written by every program and mean nothing.
-    if tif.pages.first.tags.valueof("ResolutionUnit") != 3:
-        return None
-    pixels = _resolution(tif)
-    return None if pixels is None else (1e7 / pixels[0], 1e7 / pixels[1])
-
-
-def _resolution(tif: TiffFile) -> tuple[float, float] | None:
-    """Pixels per unit along x and y."""
-    found = [tif.pages.first.tags.valueof(name) for name in ("XResolution", "YResolution")]
-    if not all(isinstance(value, tuple) and value[0] and value[1] for value in found):
-        return None
-    x, y = (float(np.float64(value[0]) / value[1]) for value in found)
-    return x, y
-
-
-def _unit_nm(unit: object) -> float | None:
-    # ImageJ writes what is not ASCII as an escape; micro and Å have two code points each.
-    text = str(unit or "").strip().lower().replace("\\u00b5", "µ").replace("\\u00c5", "å").replace("μ", "µ")
-    return _UNITS_NM.get(text)

@@ -63,7 +63,7 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
         problems.append(Problem(yaml.name, parameters.line_of(yaml, "images"), str(error)))
     if problems:
         raise ParameterErrors(problems)
-    return Plan(paths, typed, stage.digest_of_images(paths, typed, series), tuple(series.notes))
+    return Plan(paths, typed, stage.digest_of_images(series), tuple(series.notes))
 
 
 def run_dataset(

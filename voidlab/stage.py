@@ -168,7 +168,7 @@ def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = Non
     set_here = {key: value for key, value in (given or {}).items() if value is not None}
     typed = parameters.load(paths.parameters, {name: set_here})
     series = open_images(paths, typed)
-    inputs = record.inputs_of(paths, name, digest_of_images(paths, typed, series))
+    inputs = record.inputs_of(paths, name, digest_of_images(series))
     print_ = record.fingerprint(paths, typed, name, inputs)
     return Stage(name, paths, typed, tuple(set_here), series, inputs, print_, started)
 
@@ -189,12 +189,10 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> images.ImageSeri
     )
 
 
-def digest_of_images(paths: RunPaths, dataset: DatasetParameters, series: images.ImageSeries) -> str:
+def digest_of_images(series: images.ImageSeries) -> str:
     """Digest of the image files and of the file of tilt angles."""
     files = [Path(path) for path in series.frames["path"].unique()]
-    if isinstance(dataset.tilt_angles_deg, str):
-        files.append(paths.parameters.parent / dataset.tilt_angles_deg)
-    return record.digest_of_files(files)
+    return record.digest_of_files([*files, *([series.angle_file] if series.angle_file else [])])
 
 
 def relative_paths(frames: pd.DataFrame, root: Path) -> pd.DataFrame:

@@ -1,84 +1,24 @@
-"""Readers of image files, one per format: how many images a file holds, of which shape, and how to decode one.
-
-A new format is a function and a row in ``READERS``.
-"""
+"""TIFF: single images and stacks, compressed or not, with the pixel sizes of ImageJ, OME and the bare tags."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree
 
-import imageio.v3 as iio
 import numpy as np
 import tifffile
 
-from voidlab import metadata
-from voidlab.metadata import ImageReadError, ImagesError, PixelSize
+from voidlab.metadata import ImagesError
+from voidlab.pixel_size import PixelSize, plausible, unit_nm
+from voidlab.readers.base import ImageFile, gray, plane
+from voidlab.readers.pictures import decode_with_pillow
 
-_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 # Compressions that tifffile leaves to a package not needed here otherwise: fax, LZW, JPEG.
 _PILLOW_COMPRESSIONS = (2, 3, 4, 5, 6, 7)
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """A file whose header was read: how many images of which shape, and how to decode one."""
-
-    path: Path
-    shape: tuple[int, int]
-    count: int
-    decode: Callable[[int], np.ndarray]
-    pixel_size: PixelSize = field(default_factory=PixelSize)
-    pixel_source: str = "unknown"
-    notes: tuple[str, ...] = ()
-
-    def read(self, index: int) -> np.ndarray:
-        """Image ``index``, (H, W), values as stored."""
-        with _naming(self.path):
-            return self.decode(index)
-
-
-def open_file(path: Path) -> ImageFile:
-    with _naming(path):
-        if path.stat().st_size == 0:
-            raise ImageReadError(f"cannot read {path}: the file is empty (0 bytes). Copy it again.")
-        reader = READERS.get(path.suffix.lower())
-        if reader is None:
-            raise ImageReadError(f"cannot read {path}: expected one of {supported()}.")
-        return reader[1](path)
-
-
-def supported() -> str:
-    """Suffixes of the files that can be read."""
-    return ", ".join(READERS)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Turn what a decoder raises into an error that names the file."""
-    try:
-        yield
-    except ImagesError:
-        raise
-    except Exception as error:  # on damaged files decoders raise anything, SyntaxError and struct.error too
-        raise ImageReadError(
-            f"cannot read {path}: {error}. The file may be damaged or cut short: copy it again, or leave it out."
-        ) from error
-
-
-def _open_picture(path: Path) -> ImageFile:
-    with path.open("rb") as stream:
-        height, width = iio.improps(stream, plugin="pillow").shape[:2]
-    return ImageFile(path, (height, width), 1, lambda _: _decode_with_pillow(path, 0))
-
-
-def _decode_with_pillow(path: Path, index: int) -> np.ndarray:
-    with path.open("rb") as stream:
-        return _gray(iio.imread(stream, plugin="pillow", index=index))
 
 
 @dataclass(frozen=True)
@@ -102,16 +42,16 @@ class _Layout:
     def gray(self, image: np.ndarray) -> np.ndarray:
         """``image`` with its palette applied, white the highest value, and colours made luminance."""
         if self.palette is not None:
-            return _gray(np.moveaxis(self.palette[:, image], 0, -1))
+            return gray(np.moveaxis(self.palette[:, image], 0, -1))
         if self.white_is_zero and image.dtype.kind in "bu":
             image = ~image
-        return _gray(np.moveaxis(image, 0, -1) if self.samples_first else image)
+        return gray(np.moveaxis(image, 0, -1) if self.samples_first else image)
 
 
 def open_tiff(path: Path) -> ImageFile:
     """Read the header of a TIFF, whatever its name ends in."""
     with tifffile.TiffFile(path) as tif:
-        pixel_size = metadata.tiff_pixel_size(tif)
+        pixel_size = _pixel_size(tif)
         # One file of an OME set: its description counts the images of all files, not its own.
         if (tif.ome_metadata or "").count("FileName=") <= len(tif.pages):
             return _tiff_images(path, tif, pixel_size)
@@ -170,13 +110,7 @@ def _count_images(path: Path, series: tifffile.TiffPageSeries) -> tuple[int, lis
 
 def _decode_plane(path: Path, start: int, layout: _Layout, index: int) -> np.ndarray:
     """Image ``index`` of a TIFF whose uncompressed images lie one behind the other from byte ``start``."""
-    pixels = math.prod(layout.shape)
-    offset = start + index * pixels * layout.dtype.itemsize
-    values = np.fromfile(path, layout.dtype, pixels, offset=offset)
-    if values.size != pixels:
-        raise ValueError(f"image {index} has {values.size} of {pixels} values")
-    native = layout.dtype.newbyteorder("=")
-    return layout.gray(values.reshape(layout.shape).astype(native, copy=False))
+    return layout.gray(plane(path, start, layout.dtype, layout.shape, index))
 
 
 def _decode_page(path: Path, pages: Sequence[tuple[int, int]], index: int) -> np.ndarray:
@@ -187,33 +121,66 @@ def _decode_page(path: Path, pages: Sequence[tuple[int, int]], index: int) -> np
         page = tifffile.TiffPage(tif, number)
         if page.compression not in _PILLOW_COMPRESSIONS:
             return _Layout.of(page).gray(page.asarray())
-    return _decode_with_pillow(path, number)
+    return decode_with_pillow(path, number)
 
 
-def _gray(image: np.ndarray) -> np.ndarray:
-    """``image`` as (H, W): luminance of RGB, alpha ignored, black and white as 0 and 1."""
-    if image.dtype == bool:
-        image = image.astype(np.uint8)
-    if image.ndim == 2:
-        return image
-    if image.ndim != 3 or image.shape[2] > 4:
-        raise ValueError(f"it holds an array of shape {image.shape}; expected gray, RGB or RGBA")
-    if image.shape[2] < 3:
-        return image[..., 0]
-    luminance: np.ndarray = image[..., :3].astype(np.float32) @ _LUMINANCE
-    return luminance
+def _pixel_size(tif: tifffile.TiffFile) -> PixelSize:
+    """Width of a pixel as the metadata of a TIFF give it: ImageJ's, OME's, Gatan's, then the bare resolution tags."""
+    for widths in (_imagej_nm(tif), _ome_nm(tif), _gatan_nm(tif)):
+        if widths is not None:
+            return PixelSize.of(*widths)
+    bare = _tags_nm(tif)
+    return PixelSize.of(*bare) if bare is not None and plausible(bare[0]) else PixelSize()
 
 
-def size_text(shape: Sequence[int]) -> str:
-    """Width × height of an image of ``shape`` (H, W)."""
-    return f"{shape[1]} × {shape[0]} px"
+def _imagej_nm(tif: tifffile.TiffFile) -> tuple[float, float] | None:
+    unit = unit_nm((tif.imagej_metadata or {}).get("unit"))
+    pixels = _resolution(tif)
+    return None if unit is None or pixels is None else (unit / pixels[0], unit / pixels[1])
 
 
-# A format is a row: what it is called, and what reads the header of such a file.
-READERS: dict[str, tuple[str, Callable[[Path], ImageFile]]] = {
-    ".png": ("PNG", _open_picture),
-    ".jpg": ("JPEG", _open_picture),
-    ".jpeg": ("JPEG", _open_picture),
-    ".tif": ("TIFF", open_tiff),
-    ".tiff": ("TIFF", open_tiff),
-}
+def _ome_nm(tif: tifffile.TiffFile) -> tuple[float, float] | None:
+    try:
+        root = ElementTree.fromstring(tif.ome_metadata or "<none/>")
+    except ElementTree.ParseError:
+        return None
+    pixels = root.find(".//{*}Pixels")
+    if pixels is None:
+        return None
+    x, y = (_ome_width(pixels, axis) for axis in "XY")
+    return None if x is None else (x, x if y is None else y)
+
+
+def _ome_width(pixels: ElementTree.Element, axis: str) -> float | None:
+    unit = unit_nm(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+    try:
+        return None if unit is None else float(pixels.get(f"PhysicalSize{axis}", "")) * unit
+    except ValueError:
+        return None
+
+
+def _gatan_nm(tif: tifffile.TiffFile) -> tuple[float, float] | None:
+    """What DigitalMicrograph writes into tags of its own."""
+    tags = tif.pages.first.tags
+    units = [unit_nm(tags.valueof(code)) for code in (65003, 65004)]
+    scales = [tags.valueof(code) for code in (65009, 65010)]
+    if not all(units) or not all(isinstance(scale, float) for scale in scales):
+        return None
+    return scales[0] * units[0], scales[1] * units[1]
+
+
+def _tags_nm(tif: tifffile.TiffFile) -> tuple[float, float] | None:
+    # 72 per inch and the like are written by every program and mean nothing.
+    if tif.pages.first.tags.valueof("ResolutionUnit") != 3:
+        return None
+    pixels = _resolution(tif)
+    return None if pixels is None else (1e7 / pixels[0], 1e7 / pixels[1])
+
+
+def _resolution(tif: tifffile.TiffFile) -> tuple[float, float] | None:
+    """Pixels per unit along x and y."""
+    found = [tif.pages.first.tags.valueof(name) for name in ("XResolution", "YResolution")]
+    if not all(isinstance(value, tuple) and value[0] and value[1] for value in found):
+        return None
+    x, y = (float(np.float64(value[0]) / value[1]) for value in found)
+    return x, y

@@ -1,0 +1,65 @@
+"""Readers of image files, one module per family of formats; a new format is a function and a row in ``READERS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from voidlab.metadata import ImageReadError
+from voidlab.readers.base import ImageFile, naming, size_text
+from voidlab.readers.em import open_em
+from voidlab.readers.movie import open_movie
+from voidlab.readers.mrc import open_mrc
+from voidlab.readers.pictures import open_picture
+from voidlab.readers.tiff import open_tiff
+
+__all__ = ["READERS", "ImageFile", "open_file", "open_tiff", "size_text", "supported", "why_unknown"]
+
+# A format is a row: what it is called, and what reads the header of such a file.
+READERS: dict[str, tuple[str, Callable[[Path], ImageFile]]] = {
+    ".png": ("PNG", open_picture),
+    ".jpg": ("JPEG", open_picture),
+    ".jpeg": ("JPEG", open_picture),
+    ".tif": ("TIFF", open_tiff),
+    ".tiff": ("TIFF", open_tiff),
+    **dict.fromkeys((".mrc", ".mrcs", ".map", ".st", ".ali", ".rec"), ("MRC", open_mrc)),
+    **dict.fromkeys((".dm3", ".dm4"), ("DM", open_em)),
+    ".ser": ("SER", open_em),
+    ".emd": ("EMD", open_em),
+    **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".m4v"), ("video", open_movie)),
+}
+
+_ADVICE = {
+    ".emi": "it only describes images; open the .ser files beside it",
+    ".mdoc": "it only describes images; open the .mrc file beside it",
+    **dict.fromkeys((".zip", ".gz", ".bz2", ".xz", ".7z", ".rar"), "unpack it first"),
+}
+
+
+def open_file(path: Path) -> ImageFile:
+    """Read the header of an image file.
+
+    Raises
+    ------
+    ImageReadError
+        If it cannot be read; the message names the file.
+    ImagesError
+        If it can be read, but holds no image, or none that can be a frame.
+    """
+    with naming(path):
+        if path.stat().st_size == 0:
+            raise ImageReadError(f"cannot read {path}: the file is empty (0 bytes). Copy it again.")
+        reader = READERS.get(path.suffix.lower())
+        if reader is None:
+            raise ImageReadError(f"cannot read {path}: {why_unknown(path)}.")
+        return reader[1](path)
+
+
+def supported() -> str:
+    """Suffixes of the files that can be read."""
+    return ", ".join(READERS)
+
+
+def why_unknown(path: Path) -> str:
+    """What to do about a file of a format that is not read here."""
+    return _ADVICE.get(path.suffix.lower(), f"expected one of {supported()}")

@@ -1,0 +1,143 @@
+"""MRC: stacks of IMOD, SerialEM and FEI/Thermo Fisher with what their extended headers say of each image.
+
+Rows are kept in the order of the file. Programs that count them from below, such as IMOD, show the image upside down
+compared to here.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from functools import partial
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+
+from voidlab.metadata import ImagesError
+from voidlab.pixel_size import PixelSize
+from voidlab.readers.base import ImageFile, plane
+
+_HEADER_BYTES = 1024
+_SIGNED_FROM = 20140  # version of the format that says that bytes have a sign
+_IMOD_STAMP = 1146047817
+# FEI's first extended header: 1024 records of 32 numbers, among them the tilt (deg) and the pixel size (m).
+_FEI1_RECORDS, _FEI1_NUMBERS, _FEI1_TILT, _FEI1_PIXEL = 1024, 32, 0, 11
+
+
+def open_mrc(path: Path) -> ImageFile:
+    """Read the header of an MRC file; the images stay where they are."""
+    with warnings.catch_warnings():
+        # Real files break small rules of the format, such as the stamp of the byte order.
+        warnings.simplefilter("ignore")
+        with mrcfile.open(path, mode="r", permissive=True, header_only=True) as mrc:
+            header = mrc.header.copy()
+            extended = mrc.extended_header
+            records = mrc.indexed_extended_header if _has_records(header) else None
+    dtype = _dtype(path, header)
+    shape = (int(header["ny"]), int(header["nx"]))
+    stated = int(header["nz"])
+    if min(*shape, stated) < 1:
+        raise ImagesError(
+            f"{path} says that it has {stated} images of {shape[1]} × {shape[0]} px: no MRC file."
+        )
+    start = _HEADER_BYTES + int(header["nsymbt"])
+    there = (path.stat().st_size - start) // (math.prod(shape) * dtype.itemsize)
+    count = min(stated, there)
+    if count < 1:
+        raise ValueError("not one whole image is in it")
+    notes = []
+    if count < stated:
+        notes.append(f"{path.name} is cut short: only its first images, {count}, are used. Copy it again.")
+    if int(header["ispg"]) != 0 and stated > 1:
+        notes.append(f"The header calls {path.name} a volume: each of its sections is a frame here.")
+    if records is not None:
+        tilts, pixel_size = _of_records(records)
+    else:
+        tilts, pixel_size = _of_bytes(header, extended, stated)
+    return ImageFile(
+        path,
+        shape,
+        count,
+        partial(plane, path, start, dtype, shape),
+        pixel_size or _of_cell(header),
+        "MRC header",
+        tuple(notes),
+        tilts[:count],
+    )
+
+
+def _has_records(header: np.recarray) -> bool:
+    """Whether the extended header is of a kind that mrcfile takes apart."""
+    return bytes(header["exttyp"]) in (b"FEI1", b"FEI2")
+
+
+def _dtype(path: Path, header: np.recarray) -> np.dtype:
+    """How the pixels are stored.
+
+    Raises
+    ------
+    ImagesError
+        If they are no real numbers of whole bytes.
+    """
+    mode = int(header["mode"])
+    kinds = {0: "i1" if _bytes_have_sign(header) else "u1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
+    if mode not in kinds:
+        what = {3: "complex numbers", 4: "complex numbers", 101: "4 bits per pixel"}.get(mode, f"mode {mode}")
+        raise ImagesError(
+            f"{path} holds {what}; expected an image of 8, 16 or 32 bit. Convert it in IMOD or Fiji."
+        )
+    return np.dtype(kinds[mode]).newbyteorder(header["nx"].dtype.byteorder)
+
+
+def _bytes_have_sign(header: np.recarray) -> bool:
+    """IMOD says it in a flag; else the format does since 2014, and before that programs meant 0 to 255."""
+    raw = np.frombuffer(header.tobytes(), np.dtype(np.int32).newbyteorder(header["nx"].dtype.byteorder))
+    stamp, flags = raw[38], raw[39]
+    if stamp == _IMOD_STAMP:
+        return bool(flags & 1)
+    return int(header["nversion"]) >= _SIGNED_FROM
+
+
+def _of_records(records: np.ndarray) -> tuple[tuple[float, ...], PixelSize | None]:
+    """Tilts and pixel size from the records of FEI's newer headers."""
+    names = records.dtype.names or ()
+    tilts = tuple(records["Alpha tilt"].astype(float).tolist()) if "Alpha tilt" in names else ()
+    if "Pixel size X" not in names or not len(records) or not records["Pixel size X"][0] > 0:
+        return tilts, None
+    return tilts, PixelSize.of(
+        float(records["Pixel size X"][0]) * 1e9, float(records["Pixel size Y"][0]) * 1e9
+    )
+
+
+def _of_bytes(
+    header: np.recarray, extended: np.ndarray | None, count: int
+) -> tuple[tuple[float, ...], PixelSize | None]:
+    """Tilts and pixel size from the extended headers that are bare numbers: FEI's first and SerialEM's."""
+    raw = b"" if extended is None else extended.tobytes()
+    order = header["nx"].dtype.byteorder
+    if any("Fei Company" in label.decode("latin-1") for label in header["label"].tolist()):
+        floats = np.frombuffer(raw[: 4 * (len(raw) // 4)], np.dtype("f4").newbyteorder(order))
+        if len(floats) >= _FEI1_RECORDS * _FEI1_NUMBERS and count <= _FEI1_RECORDS:
+            table = floats[: _FEI1_RECORDS * _FEI1_NUMBERS].reshape(_FEI1_RECORDS, _FEI1_NUMBERS)[:count]
+            nm = float(table[0, _FEI1_PIXEL]) * 1e9
+            tilts = tuple(table[:, _FEI1_TILT].astype(float).round(4).tolist())
+            return tilts, PixelSize.of(nm, nm) if nm > 0 else None
+    section, flags = np.frombuffer(header.tobytes()[128:132], np.dtype("i2").newbyteorder(order)).tolist()
+    is_serialem = bytes(header["exttyp"]) == b"SERI" or bytes(header["exttyp"]).strip(b"\0 ") == b""
+    if is_serialem and flags & 1 and section >= 2 and section % 2 == 0 and len(raw) >= section * count:
+        shorts = np.frombuffer(raw[: section * count], np.dtype("i2").newbyteorder(order))
+        return tuple((shorts.reshape(count, section // 2)[:, 0] / 100).tolist()), None
+    return (), None
+
+
+def _of_cell(header: np.recarray) -> PixelSize:
+    """Pixel size from the cell of the header, in Å."""
+    cell, grid = header["cella"], (int(header["mx"]), int(header["my"]))
+    if not (cell["x"] > 0 and cell["y"] > 0 and min(grid) > 0):
+        return PixelSize()
+    x, y = float(cell["x"]) / grid[0], float(cell["y"]) / grid[1]
+    if x == y == 1.0:
+        note = "The MRC header says 1 Å per px exactly, as programs write when they do not know: ignored."
+        return PixelSize(None, (note,))
+    return PixelSize.of(x / 10, y / 10)
