@@ -9,9 +9,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from voidlab import __version__
 from voidlab.paths import STAGES, ProjectError
+
+if TYPE_CHECKING:
+    from voidlab.run import Plan
 
 _OK, _FAILED, _WRONG_INPUT, _INTERRUPTED = 0, 1, 2, 130
 
@@ -32,10 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"voidlab: {error}", file=sys.stderr)
         return _FAILED
     except KeyboardInterrupt:
-        print(
-            "\nvoidlab: interrupted; finished stages are kept, the next run goes on from there.",
-            file=sys.stderr,
-        )
+        print("\nvoidlab: interrupted.", file=sys.stderr)
         return _INTERRUPTED
 
 
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=_demo)
 
     init = commands.add_parser("init", help="make parameters/NAME.yaml for a folder, glob or stack of images")
-    init.add_argument("source", help="folder, glob (in quotes) or TIFF stack")
+    init.add_argument("source", help="folder, glob (in quotes), stack or video")
     init.add_argument("--name", required=True, help="name of the dataset: of its parameter file and report")
     init.set_defaults(command=_init)
 
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--force", action="store_true", help="run stages again even if nothing changed")
     run.add_argument("--set", dest="settings", action="append", default=[], metavar="STAGE.KEY=VALUE",
                      help="a parameter for this run only, such as segment.threshold=0.6")  # fmt: skip
+    run.add_argument("--jobs", type=_positive, default=1, metavar="N", help="datasets to run side by side")
     run.set_defaults(command=_run)
 
     lab = commands.add_parser("lab", help="open JupyterLab on the project's notebooks")
@@ -82,7 +84,7 @@ def _demo(options: argparse.Namespace) -> int:
     from voidlab import project
 
     paths = project.make_demo()
-    return _run_all([paths.parameters], [], STAGES[0], False)
+    return _run_all([paths.parameters], [], STAGES[0], False, 1)
 
 
 def _init(options: argparse.Namespace) -> int:
@@ -108,16 +110,19 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    return _run_all(options.yaml, options.settings, options.start, options.force)
+    return _run_all(options.yaml, options.settings, options.start, options.force, options.jobs)
 
 
-def _run_all(yamls: Sequence[Path], settings: Sequence[str], start: str, force: bool) -> int:
+def _run_all(yamls: Sequence[Path], settings: Sequence[str], start: str, force: bool, jobs: int) -> int:
     from voidlab import run
 
     overrides = run.read_overrides(settings)
     plans, problems = _plans(yamls, settings)
     if problems:
         return _WRONG_INPUT
+    if jobs > 1 and len(plans) > 1:
+        arguments = ["--from", start, *(f"--set={setting}" for setting in settings), *["--force"] * force]
+        return _run_side_by_side(plans, arguments, jobs)
     finished = []
     for plan in plans:
         print(plan.paths.dataset)
@@ -133,13 +138,35 @@ def _run_all(yamls: Sequence[Path], settings: Sequence[str], start: str, force: 
     return _OK if all(finished) else _FAILED
 
 
-def _plans(yamls: Sequence[Path], settings: Sequence[str]) -> tuple[list, int]:
+def _run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int) -> int:
+    from voidlab import jobs as side_by_side
+
+    at_once = side_by_side.how_many(jobs, plans)
+    if at_once < min(jobs, len(plans)):
+        print(f"{at_once} at a time, not {jobs}: the free memory allows no more.")
+    codes = side_by_side.run_all(plans, arguments, at_once, lambda text: print(text, flush=True))
+    failed = [plan.paths.dataset for plan, code in zip(plans, codes, strict=True) if code != _OK]
+    print(f"{len(plans) - len(failed)} of {len(plans)} datasets finished", end="")
+    print(f"; failed: {', '.join(failed)}" if failed else "")
+    print(f"overview: {os.path.relpath(plans[0].paths.reports / 'index.html')}")
+    return _FAILED if failed else _OK
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
+    return number
+
+
+def _plans(yamls: Sequence[Path], settings: Sequence[str]) -> tuple[list[Plan], int]:
     """Check every parameter file before anything runs; print what is wrong with any of them."""
     from voidlab import run
     from voidlab.parameters import ParameterErrors
 
     overrides = run.read_overrides(settings)
-    plans, problems = [], 0
+    plans: list[Plan] = []
+    problems = 0
     for yaml in yamls:
         try:
             plans.append(run.check(yaml, overrides))

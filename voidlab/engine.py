@@ -1,24 +1,53 @@
-"""The papermill engine of voidlab: nbclient's, but a kernel that dies leaves a notebook that says so."""
+"""The papermill engine of voidlab: a kernel that stops at once, and that leaves a notebook saying so when it dies."""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from typing import Any, TextIO
 
 import nbformat
 from nbclient.exceptions import DeadKernelError
-from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
+from traitlets.config import Config
 
 ENGINE = "voidlab"
 _REASON = "the Python process stopped without an error, probably because the memory ran out"
 
 
-class _Engine(NBClientEngine):
+class _Engine(Engine):
     @classmethod
-    def execute_managed_notebook(  # type: ignore[no-untyped-def]
-        cls, nb_man: NotebookExecutionManager, kernel_name: str, **options
+    def execute_managed_notebook(
+        cls,
+        nb_man: NotebookExecutionManager,
+        kernel_name: str,
+        *,
+        stdout_file: object,
+        stderr_file: object,
+        kernel_log: TextIO,
+        config: Config,
+        log_output: bool = False,
+        start_timeout: int = 60,
+        execution_timeout: int | None = None,
+        **unused: object,  # what papermill passes to every engine
     ) -> Any:
+        """Execute ``nb_man.nb``; what the kernel itself says, outside all cells, goes to ``kernel_log``."""
+        client = PapermillNotebookClient(
+            nb_man,
+            kernel_name=kernel_name,
+            log=logging.getLogger("papermill"),
+            log_output=log_output,
+            stdout_file=stdout_file,
+            stderr_file=stderr_file,
+            startup_timeout=start_timeout,
+            timeout=execution_timeout,
+            coalesce_streams=True,
+            # All that a stage makes is on the disk when its last cell ends: nothing to wait for.
+            shutdown_kernel="immediate",
+            config=config,
+        )
         try:
-            return super().execute_managed_notebook(nb_man, kernel_name, **options)
+            return client.execute(stderr=kernel_log)
         except DeadKernelError:
             _mark(nb_man)
             return nb_man.nb

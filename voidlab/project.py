@@ -44,7 +44,7 @@ def start(source: str, name: str) -> tuple[RunPaths, str]:
     Returns
     -------
     tuple
-        The paths of the dataset, and a sentence about the images found.
+        The paths of the dataset, and what to know of the images found.
 
     Raises
     ------
@@ -64,19 +64,18 @@ def start(source: str, name: str) -> tuple[RunPaths, str]:
         raise ProjectError(f"{paths.parameters} is there already; choose another --name, or edit that file.")
     lay_out(root)
     paths.parameters.write_text(_first_parameters(paths, source, series), encoding="utf-8")
-    return paths, series.describe()
+    return paths, "\n".join([series.describe(), *(f"  note: {note}" for note in series.notes)])
 
 
 def _first_parameters(paths: RunPaths, source: str, series: images.ImageSeries) -> str:
     relative = Path(os.path.relpath(Path(source).absolute(), paths.parameters.parent)).as_posix()
     size = series.calibration.pixel_size_nm
-    known = (
-        f"# pixel_size_nm: {size:g}  is what the images say" if size is not None else "# pixel_size_nm: 0.47"
-    )
-    pixel_size = f"{known:38}# width of a pixel; without it all lengths are in px"
+    pixel_size = "# pixel_size_nm: 0.47                 # width of a pixel; without it all lengths are in px"
+    if size is not None:
+        pixel_size = f"# the images say {size:.4g} nm per px; pixel_size_nm: ... outweighs them"
     tilts = "# tilt_angles_deg: tilt.rawtlt        # a tilt series: a file of angles, or a list"
     if series.frames["tilt_deg"].notna().all():
-        tilts = "# tilt angles were found in the file names; tilt_angles_deg: [...] outweighs them"
+        tilts = "# tilt angles were found with the images; tilt_angles_deg: ... outweighs them"
     return _NEW.format(
         name=_quoted(paths.dataset), source=_quoted(relative), pixel_size=pixel_size, angles=tilts
     )

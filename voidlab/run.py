@@ -6,15 +6,17 @@ every earlier result as it was.
 
 from __future__ import annotations
 
+import errno
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from voidlab import images, parameters, record, report, stage
+from voidlab import images, lock, parameters, record, report, stage
 from voidlab.parameters import DatasetParameters, ParameterErrors, Problem
 from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root
 
@@ -30,14 +32,11 @@ class Plan:
     parameters: DatasetParameters
     images_digest: str
     notes: tuple[str, ...]
+    pixels: int  # of an image
 
 
-@dataclass(frozen=True)
 class StageFailed(Exception):
-    """A stage that stopped with an error."""
-
-    stage: str
-    reason: str
+    """A stage that stopped with an error; the message is the reason."""
 
 
 def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
@@ -63,7 +62,9 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
         problems.append(Problem(yaml.name, parameters.line_of(yaml, "images"), str(error)))
     if problems:
         raise ParameterErrors(problems)
-    return Plan(paths, typed, stage.digest_of_images(series), tuple(series.notes))
+    return Plan(
+        paths, typed, stage.digest_of_images(series), tuple(series.notes), series.shape[0] * series.shape[1]
+    )
 
 
 def run_dataset(
@@ -87,18 +88,47 @@ def run_dataset(
         Called with a line for the user: what a stage came to; how far it is.
     """
     again = force or start != STAGES[0]
+    name = start
     try:
-        for name in STAGES[STAGES.index(start) :]:
-            _run_or_skip(plan, name, (overrides or {}).get(name, {}), again, tell, progress)
+        with lock.held(plan.paths), _indexed(plan.paths):
+            for name in STAGES[STAGES.index(start) :]:
+                _run_or_skip(plan, name, (overrides or {}).get(name, {}), again, tell, progress)
+    except lock.DatasetBusy as busy:
+        tell(f"not run: {busy}")
+        return False
     except StageFailed as failure:
-        tell(f"{failure.stage:8} FAILED: {failure.reason}")
-        seen = (plan.paths.html(failure.stage), plan.paths.log(failure.stage))
+        tell(f"{name:8} FAILED: {failure}")
+        seen = (plan.paths.html(name), plan.paths.log(name))
         tell(f"{'':8} see " + " and ".join(os.path.relpath(path) for path in seen))
         return False
-    finally:
-        report.write_dataset_index(plan.paths)
-        report.write_root_index(plan.paths.root)
+    except OSError as error:
+        tell(f"{name:8} FAILED: {_cannot_write(plan.paths, error)}")
+        return False
+    except KeyboardInterrupt:
+        tell(f"{name:8} interrupted; finished stages are kept, the next run goes on from here")
+        raise
     return True
+
+
+@contextmanager
+def _indexed(paths: RunPaths) -> Iterator[None]:
+    """Bring the index pages up to date at the end, however it ends."""
+    try:
+        yield
+    finally:
+        report.write_dataset_index(paths)
+        report.write_root_index(paths.root)
+
+
+def _cannot_write(paths: RunPaths, error: OSError) -> str:
+    """What to do when the report's folder cannot be written to."""
+    folder = os.path.relpath(paths.folder)
+    kept = "Finished stages are kept: the next run goes on from there."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"no space is left on the disk of {folder}. Free some and run it again. {kept}"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{folder} cannot be written to ({error.strerror}). Make it writable and run it again. {kept}"
+    return f"{error}. {kept}"
 
 
 def _run_or_skip(
@@ -130,14 +160,14 @@ def run_notebook(paths: RunPaths, name: str, given: Mapping[str, object], *, pro
     paths.log(name).parent.mkdir(parents=True, exist_ok=True)
     working = paths.folder / ".running" / f"{name}.ipynb"
     working.parent.mkdir(exist_ok=True)
-    with paths.log(name).open("w", encoding="utf-8") as log:
+    with paths.log(name).open("w", encoding="utf-8", buffering=1) as log:
         reason = _execute(paths, name, given, working, log, progress)
     os.replace(working, paths.notebook(name))
     if reason:
         _record_failure(paths, name, given, reason)
     report.write_stage(paths, name, failure=reason)
     if reason:
-        raise StageFailed(name, reason)
+        raise StageFailed(reason)
 
 
 def _execute(
@@ -166,13 +196,26 @@ def _execute(
                 progress_bar=False,
                 stdout_file=_Feed(log, lambda line: None),
                 stderr_file=_Feed(log, progress),
-                coalesce_streams=True,
+                kernel_log=log,
                 config=config,
             )
     except PapermillExecutionError as error:
         log.write("\n".join(error.traceback) + "\n")
-        return error.evalue if error.ename in _OURS else f"{error.ename}: {error.evalue}"
+        return _reason(error.ename, error.evalue)
     return ""
+
+
+def _reason(kind: str, message: str) -> str:
+    """Why a cell failed, as the user should read it."""
+    if kind in _OURS:
+        return message
+    if kind in ("MemoryError", "_ArrayMemoryError"):
+        return f"the memory ran out ({message or 'no details'}). Close other programs, or run fewer jobs at once."
+    if kind == "OSError" and "[Errno 28]" in message:
+        return (
+            f"no space is left on the disk ({message}). Free some and run it again; finished stages are kept."
+        )
+    return f"{kind}: {message}"
 
 
 # Errors whose message is written for the user; of others the type is said too.

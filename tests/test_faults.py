@@ -1,0 +1,263 @@
+"""Days when things go wrong: killed, interrupted, a full or read-only disk, two at once. Nothing finished is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from conftest import make_project, run_project
+from voidlab import jobs, lock, record, run, tables
+from voidlab.paths import STAGES
+
+SAVE = dict.fromkeys(STAGES, "run.save(")
+
+
+def results(paths):
+    """Digests of all that the stages made."""
+    files = [paths.labels, *(paths.table(name) for name in tables.TABLES), *sorted(paths.exports.glob("*"))]
+    return {file.relative_to(paths.folder).as_posix(): record.digest(file) for file in files if file.exists()}
+
+
+def inject(paths, stage, code):
+    """Put ``code`` in front of what stage ``stage`` saves; give what undoes it."""
+    notebook = paths.source(stage)
+    original = notebook.read_text(encoding="utf-8")
+    cell = '"print(\\n",\n    "    run.save('
+    assert cell in original
+    notebook.write_text(original.replace(cell, f'"{code}\\n",\n    {cell}'), encoding="utf-8")
+    return lambda: notebook.write_text(original, encoding="utf-8")
+
+
+def start_run(paths, *options):
+    """``voidlab run`` in a process of its own that takes Ctrl-C as one in a terminal does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "voidlab", "run", str(paths.parameters), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=paths.root,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def wait_until(true, process, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def no_traceback(text):
+    assert "Traceback" not in text, text
+
+
+# Killed
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_kernel_killed_before_it_saves(finished, tmp_path, stage):
+    expected = results(finished[0])
+    paths, _ = make_project(tmp_path)
+    undo = inject(paths, stage, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    done, lines = run_project(paths)
+    assert not done
+    assert f"{stage:8} FAILED: the Python process stopped" in lines[-2]
+    no_traceback("\n".join(lines))
+    before = results(paths)
+    assert before.items() <= expected.items() | {("labels.tif", before.get("labels.tif"))}
+    assert "This stage failed" in paths.html(stage).read_text(encoding="utf-8")
+    undo()
+    done, lines = run_project(paths)
+    assert done
+    assert ["skipped" in line for line in lines].count(True) == STAGES.index(stage)
+    assert results(paths) == expected
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_run_killed_in_a_stage_goes_on_from_there(finished, tmp_path, stage):
+    paths, _ = make_project(tmp_path)
+    undo = inject(paths, stage, "import time; open('there', 'w').close(); time.sleep(60)")
+    process = start_run(paths)
+    wait_until((tmp_path / "there").exists, process)
+    process.kill()
+    process.communicate()
+    undo()
+    done, lines = run_project(paths)
+    assert done
+    assert ["skipped" in line for line in lines].count(True) == STAGES.index(stage)
+    assert results(paths) == results(finished[0])
+    assert not list(paths.folder.rglob("*.part*"))
+
+
+def test_half_written_files_are_cleared_away_and_never_read(copied):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    part = copied.folder / f".labels.tif.{gone.pid}.part"
+    own = copied.folder / f".other.{os.getpid()}.part"
+    for file in (part, own):
+        file.write_bytes(b"half")
+    copied.table("drift").write_bytes(copied.table("drift").read_bytes()[:100])
+    done, lines = run_project(copied)
+    assert done
+    assert ["skipped" in line for line in lines] == [True, False, True, True]
+    assert not part.exists()
+    assert own.exists()  # of a process that may still be writing
+
+
+def test_ctrl_c_says_where_it_stopped(tmp_path):
+    paths, _ = make_project(tmp_path)
+    inject(paths, "drift", "import time; open('there', 'w').close(); time.sleep(60)")
+    process = start_run(paths)
+    wait_until((tmp_path / "there").exists, process)
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=20)
+    assert time.monotonic() - started < 10
+    assert process.returncode == 130
+    assert "drift    interrupted; finished stages are kept" in said
+    no_traceback(said)
+    assert record.read(paths)["segment"].status == "finished"
+    assert "drift" not in record.read(paths)
+
+
+# Two at once
+
+
+def test_two_runs_of_one_dataset(copied):
+    with lock.held(copied):
+        done, lines = run_project(copied)
+    assert not done
+    assert f"small is being run by process {os.getpid()} on " in lines[0]
+    assert "wait until that is done" in lines[0]
+    done, _ = run_project(copied)
+    assert done
+
+
+def test_a_lock_whose_holder_is_gone_does_not_count(copied):
+    held = copied.folder / ".running"
+    held.mkdir(exist_ok=True)
+    (held / "lock").write_text("")
+    (held / "holder.txt").write_text("process 1 on elsewhere since 2020-01-01")
+    done, _ = run_project(copied)
+    assert done
+
+
+# Disks
+
+
+@contextmanager
+def mounted(folder: Path, options: str):
+    """A file system in memory at ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True)
+    if made.returncode:
+        pytest.skip("this user may not mount a file system: " + made.stderr.decode().strip())
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems in memory are Linux's")
+@pytest.mark.parametrize("free_kb", [0, 8, 64, 300, 600, 900])
+def test_full_disk(finished, tmp_path, free_kb):
+    expected = results(finished[0])
+    paths, _ = make_project(tmp_path)
+    with mounted(paths.reports, "size=20m"):
+        filler = paths.reports / "filler"
+        filler.write_bytes(b"0" * (20 * 2**20 - free_kb * 1024 - 8192))
+        done, lines = run_project(paths)
+        said = "\n".join(lines)
+        assert not done, said
+        assert "no space is left" in said
+        no_traceback(said)
+        kept = [name for name, entry in record.read(paths).items() if entry.status == "finished"]
+        filler.unlink()
+        done, lines = run_project(paths)
+        assert done, lines
+        assert ["skipped" in line for line in lines].count(True) >= len(kept) - 1
+        assert results(paths) == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems in memory are Linux's")
+def test_reports_that_cannot_be_written_to(tmp_path):
+    paths, _ = make_project(tmp_path)
+    with mounted(paths.reports, "ro"):
+        done, lines = run_project(paths)
+    assert not done
+    assert "cannot be written to (Read-only file system). Make it writable" in lines[-1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems in memory are Linux's")
+def test_images_on_a_read_only_disk(finished, tmp_path):
+    paths, _ = make_project(tmp_path)
+    images = paths.root / "data" / "small"
+    content = {file.name: file.read_bytes() for file in images.iterdir()}
+    with mounted(images, "size=4m"):
+        for name, data in content.items():
+            (images / name).write_bytes(data)
+        subprocess.run(["mount", "-o", "remount,ro", str(images)], check=True)
+        done, lines = run_project(paths)
+        assert done, lines
+        assert results(paths) == results(finished[0])
+
+
+# Memory
+
+
+def test_a_kernel_that_runs_out_of_memory(copied):
+    undo = inject(copied, "track", "import numpy; numpy.ones(2**50)")
+    done, lines = run_project(copied)
+    assert not done
+    assert "track    FAILED: the memory ran out (Unable to allocate" in lines[2]
+    undo()
+
+
+# Side by side
+
+
+def test_jobs_side_by_side_one_of_them_fails(tmp_path):
+    good, _ = make_project(tmp_path, "good", views=3)
+    bad, _ = make_project(tmp_path, "bad", views=3)
+    bad.folder.mkdir(parents=True)
+    (bad.folder / "tables").write_text("a file where a folder should be")
+    plans = [run.check(paths.parameters) for paths in (bad, good)]
+    lines = []
+    codes = jobs.run_all(plans, [], 2, lines.append)
+    assert codes == [1, 0]
+    assert any(line.startswith("bad: segment  FAILED: ") for line in lines)
+    assert any(line.startswith("good: export   done") for line in lines)
+    no_traceback("\n".join(lines))
+    index = (good.reports / "index.html").read_text(encoding="utf-8")
+    assert "failed" in index
+    assert "finished" in index
+
+
+def test_a_job_whose_process_is_killed_leaves_the_others(tmp_path):
+    good, _ = make_project(tmp_path, "good", views=3)
+    dying, _ = make_project(tmp_path, "dying", views=3)
+    lines = []
+    plans = [run.check(paths.parameters) for paths in (dying, good)]
+
+    def kill(text):
+        lines.append(text)
+        if text.startswith("dying: segment"):
+            next(p for p in jobs._RUNNING if "dying" in p.args[4]).kill()
+
+    assert jobs.run_all(plans, [], 2, kill) == [-9, 0]
+    assert "dying: stopped by signal 9, probably because the memory ran out" in lines
+
+
+def test_free_memory_limits_the_jobs(finished):
+    plan = run.check(finished[0].parameters)
+    need = jobs.needed_bytes(plan)
+    assert jobs.how_many(4, [plan] * 3, free_bytes=100 * need) == 3
+    assert jobs.how_many(4, [plan] * 8, free_bytes=2.5 * need) == 2
+    assert jobs.how_many(4, [plan] * 8, free_bytes=0) == 1

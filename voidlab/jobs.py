@@ -1,0 +1,96 @@
+"""Datasets side by side: each in a process of its own, so that one that fails or dies leaves the others alone.
+
+Work is handed to a ``concurrent.futures.Executor``: threads that each wait for a process here; on a cluster, an
+executor that sends ``run_apart`` to its nodes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+
+from voidlab.run import Plan
+
+# Measured: a kernel with everything imported, and what the stages hold per pixel of an image.
+_KERNEL_BYTES, _BYTES_PER_PIXEL = 500e6, 400
+
+Tell = Callable[[str], None]
+
+
+def how_many(wanted: int, plans: Sequence[Plan], free_bytes: float | None = None) -> int:
+    """How many of ``wanted`` jobs the free memory allows to run at once; at least one."""
+    if free_bytes is None:
+        free_bytes = psutil.virtual_memory().available
+    largest = max((needed_bytes(plan) for plan in plans), default=_KERNEL_BYTES)
+    return max(1, min(wanted, len(plans), int(free_bytes // largest)))
+
+
+def needed_bytes(plan: Plan) -> float:
+    """Memory that running a dataset takes at most, roughly."""
+    return _KERNEL_BYTES + _BYTES_PER_PIXEL * plan.pixels
+
+
+def run_all(plans: Sequence[Plan], arguments: Sequence[str], jobs: int, tell: Tell) -> list[int]:
+    """Run datasets side by side; give their exit codes in the order of ``plans``.
+
+    Parameters
+    ----------
+    arguments
+        Options of ``voidlab run`` that hold for all of them.
+    jobs
+        How many at once.
+    tell
+        Called with each line that a dataset's run prints, its name in front.
+    """
+    with ThreadPoolExecutor(jobs) as executor:
+        return submit_all(executor, plans, arguments, max(1, (os.cpu_count() or 1) // jobs), tell)
+
+
+def submit_all(
+    executor: Executor, plans: Sequence[Plan], arguments: Sequence[str], threads: int, tell: Tell
+) -> list[int]:
+    """Hand every dataset to ``executor``, with ``threads`` threads of arithmetic each; give the exit codes."""
+    futures = [executor.submit(run_apart, plan.paths.parameters, arguments, threads, tell) for plan in plans]
+    try:
+        return [future.result() for future in futures]
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        _stop_all()
+        raise
+
+
+_RUNNING: set[subprocess.Popen[str]] = set()
+
+
+def run_apart(yaml: Path, arguments: Sequence[str], threads: int, tell: Tell) -> int:
+    """Run one dataset in a process of its own; give its exit code."""
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    with subprocess.Popen(
+        [sys.executable, "-m", "voidlab", "run", str(yaml), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, **limits, "PYTHONIOENCODING": "utf-8"},
+    ) as process:
+        _RUNNING.add(process)
+        for line in process.stdout or ():
+            if line.strip():
+                tell(f"{yaml.stem}: {line.strip()}")
+    _RUNNING.discard(process)
+    if process.returncode < 0:
+        tell(f"{yaml.stem}: stopped by signal {-process.returncode}, probably because the memory ran out")
+    return process.returncode
+
+
+def _stop_all() -> None:
+    """Interrupt the processes that are running, as Ctrl-C does."""
+    for process in list(_RUNNING):
+        process.send_signal(signal.SIGINT)

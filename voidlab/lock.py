@@ -1,0 +1,63 @@
+"""One run of a dataset at a time: a lock that goes with the process that holds it, however that ends."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import psutil
+from filelock import FileLock, Timeout
+
+from voidlab.paths import RunPaths
+
+
+class DatasetBusy(RuntimeError):
+    """A dataset that another run is working on."""
+
+
+@contextmanager
+def held(paths: RunPaths) -> Iterator[None]:
+    """Hold the dataset's run; a lock left by a process that is gone does not count, whatever its file says.
+
+    Raises
+    ------
+    DatasetBusy
+        If another process holds it; the message says which.
+    """
+    folder = paths.folder / ".running"
+    folder.mkdir(parents=True, exist_ok=True)
+    holder = folder / "holder.txt"
+    lock = FileLock(folder / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise DatasetBusy(
+            f"{paths.dataset} is being run by {_read(holder)}; wait until that is done, or stop it."
+        ) from None
+    try:
+        now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+        _clear_up(paths)
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}", encoding="utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _clear_up(paths: RunPaths) -> None:
+    """Remove what processes that are gone had not finished writing."""
+    for part in paths.folder.rglob(".*.part*"):
+        process = part.name.rpartition(".part")[0].rpartition(".")[2]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            part.unlink(missing_ok=True)
+
+
+def _read(holder: os.PathLike[str]) -> str:
+    try:
+        with open(holder, encoding="utf-8") as stream:
+            return stream.read() or "another process"
+    except OSError:
+        return "another process"
