@@ -326,19 +326,21 @@ def test_several_stacks(tmp_path: Path) -> None:
 
 
 def test_one_image_of_another_size(tmp_path: Path) -> None:
-    write_pngs(tmp_path, ["f1.png", "f2.png", "f3.png"])
-    iio.imwrite(tmp_path / "f2.png", ramp(shape=(8, 16)))
+    write_pngs(tmp_path, [f"f{i}.png" for i in range(40)])
+    iio.imwrite(tmp_path / "f1.png", ramp(shape=(8, 16)))  # one of those not looked into on opening
     series = open_series(tmp_path)
-    assert series.shape == SHAPE
     assert series[0].shape == SHAPE
-    with pytest.raises(ImageReadError, match=r"f2\.png is 16 × 8 px, but the series is 20 × 12 px"):
+    with pytest.raises(
+        ImagesError, match=r"f1\.png is 16 × 8 px, but .*f0\.png and others are 20 × 12 px"
+    ) as said:
         series[1]
+    assert not isinstance(said.value, ImageReadError)
 
 
 def test_images_of_several_sizes(tmp_path: Path) -> None:
     iio.imwrite(tmp_path / "f1.png", ramp())
     iio.imwrite(tmp_path / "f2.png", ramp(shape=(8, 16)))
-    with pytest.raises(ImagesError, match=r"20 × 12 px \(f1\.png\), 16 × 8 px \(f2\.png\)"):
+    with pytest.raises(ImagesError, match=r"f2\.png is 16 × 8 px, f1\.png is 20 × 12 px"):
         open_series(tmp_path)
 
 

@@ -179,7 +179,7 @@ def test_a_series_with_every_kind_of_frame():
     kept = []
     frames, voids = segment.segment_series(series, segment.load_segmenter(), keep_labels=kept.append)
     assert frames["status"].tolist() == ["ok", "unreadable", "blank", "ok", "excluded"]
-    assert frames["void_count"].tolist() == [2, pd.NA, 0, 2, pd.NA]
+    assert frames["void_count"].fillna(-1).tolist() == [2, -1, -1, 2, -1]
     assert voids.groupby("frame").size().to_dict() == {5: 2, 8: 2}
     assert [labels.any() for labels in kept] == [True, False, False, True, False]
     assert frames["void_fraction"].iloc[0] == np.count_nonzero(kept[0]) / kept[0].size
@@ -251,3 +251,30 @@ def test_real_frames_of_dark_particles(shared, frame):
     at = objects[y, x]
     assert (at > 0).mean() > 0.93  # precision: finds that lie on a particle
     assert len(np.unique(at[at > 0])) / count > 0.93  # recall: particles in which something was found
+
+
+@pytest.mark.parametrize("shape", [(9, 12), (3, 3), (1, 40), (150, 210)])
+@pytest.mark.parametrize("contrast", ["auto", "bright", "dark"])
+def test_nothing_to_find_in_noise(shape, contrast):
+    image = np.random.default_rng(0).normal(0.4, 0.04, shape).astype(np.float32)
+    for smallest, largest in ((2.5, 80), (60, 80)):
+        method = segment.load_segmenter(contrast=contrast, min_radius_px=smallest, max_radius_px=largest)
+        found = method.settled([image]).run(image)
+        assert len(found.voids) == 0
+        assert not found.labels.any()
+        tables.check(found.voids, "voids")
+
+
+def test_images_that_cannot_be_read_are_told_of():
+    said = []
+    series = Series([image_with(), OSError("b.tif is cut short"), image_with()])
+    segment.segment_series(series, segment.load_segmenter(), tell=said.append)
+    assert said == ["frame 6 is left out: b.tif is cut short"]
+
+
+def test_an_image_of_another_size_stops_the_series():
+    series = Series(
+        [image_with()] * 2 + [ValueError("c.tif is 16 × 8 px, but a.tif and others are 20 × 12 px")]
+    )
+    with pytest.raises(ValueError, match=r"c\.tif is 16 × 8 px, but a\.tif"):
+        segment.segment_series(series, segment.load_segmenter())

@@ -61,8 +61,9 @@ def find_discs(image: np.ndarray, *, bright: bool, min_radius_px: float, max_rad
     image = _filled(image)
     noise = _noise(image)
     signed = image if bright else -image
+    nothing = Discs(*np.zeros((4, 0)))
     if noise == 0 and np.ptp(image) == 0:
-        return Discs(*np.zeros((4, 0)))
+        return nothing
     # An image without noise, as a mask, still needs a yardstick of contrast.
     noise = max(noise, 1e-3 * float(np.ptp(image)))
     blobs = _blobs(signed, min_radius_px, max_radius_px, noise)
@@ -70,8 +71,12 @@ def find_discs(image: np.ndarray, *, bright: bool, min_radius_px: float, max_rad
     # Strength is between contrast, which favours specks, and significance, which favours two voids taken as one.
     strength = blobs[:, 3] * np.sqrt(blobs[:, 2])
     blobs = blobs[_strongest(blobs, strength, of_one_size=True)]
+    if not len(blobs):
+        return nothing
     confidence = _judge(ndimage.gaussian_filter(signed, 1.0), blobs, noise)
     blobs, confidence = blobs[confidence > 0.01], confidence[confidence > 0.01]
+    if not len(blobs):
+        return nothing
     best = _strongest(blobs, confidence, of_one_size=False)
     blobs, confidence = blobs[best], confidence[best]
     x, y, radius = _fit_circles(ndimage.gaussian_filter(signed, 0.7), blobs[:, :3]).T

@@ -11,8 +11,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from tempfile import SpooledTemporaryFile
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -25,7 +28,9 @@ from voidlab import tables
 ALL_PAIRS_UP_TO = 64
 MIN_OVERLAP = 0.3
 _BINNED_SIDE = 256
-_KEPT_SPECTRA = 128
+_KEPT_SPECTRA = 96
+_KEPT_BYTES = 2**24  # of binned frames, in memory
+_PAIRS_AT_ONCE = 256
 _TUKEY = 4.685
 _LEAST_SIGMA = 0.004  # binned px: what pixels and borders leave on perfect masks
 _FEW_PAIRS = 3
@@ -126,19 +131,19 @@ def estimate_drift(
         return Drift(np.zeros((0, 2)), np.zeros(0), tables.empty("pairs"), np.zeros(0, np.int64))
     if not 0 <= reference < count:
         raise ValueError(f"reference = {reference}: expected a row from 0 to {count - 1}.")
-    correlator = _Correlator.of(images)
-    anchor = _anchor(correlator.blank, reference)
     planned = _plan(count, pairs)
-    useful = planned[~correlator.blank[planned].any(axis=1)]
-    measured = _measure(correlator, useful, progress)
-    solution = solve_drift(measured, count, anchor)
-    for _ in range(2):
-        again = np.flatnonzero(solution.pairs["weight"].to_numpy() == 0)
-        again = again[solution.connected[useful[again]].all(axis=1)]
-        if again.size == 0:
-            break
-        measured = _measure_again(correlator, measured, again, solution)
+    with closing(_Correlator.of(images)) as correlator:
+        anchor = _anchor(correlator.blank, reference)
+        useful = planned[~correlator.blank[planned].any(axis=1)]
+        measured = _measure(correlator, useful, progress)
         solution = solve_drift(measured, count, anchor)
+        for _ in range(2):
+            again = np.flatnonzero(solution.pairs["weight"].to_numpy() == 0)
+            again = again[solution.connected[useful[again]].all(axis=1)]
+            if again.size == 0:
+                break
+            measured = _measure_again(correlator, measured, again, solution)
+            solution = solve_drift(measured, count, anchor)
     return _with_gaps_filled(solution, reference)
 
 
@@ -150,7 +155,8 @@ def _anchor(blank: np.ndarray, reference: int) -> int:
 
 def pair_shift(a: np.ndarray, b: np.ndarray) -> Shift:
     """Shift of the content from frame ``a`` to frame ``b`` (H, W): drift of b minus drift of a."""
-    return _Correlator.of([a, b]).shift(0, 1)
+    with closing(_Correlator.of([a, b])) as correlator:
+        return correlator.shift(0, 1)
 
 
 def plan_pairs(count: int) -> np.ndarray:
@@ -225,11 +231,33 @@ def mean_image(images: Sequence[np.ndarray], drift_px: np.ndarray, *, most: int 
 # Pairs
 
 
+class _Spool:
+    """Images of one shape, float16; the first are kept in memory, all of them in a temporary file when many."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.shape = shape
+        self._file = SpooledTemporaryFile(max_size=_KEPT_BYTES)  # noqa: SIM115, closed with the correlator
+        self._lock = Lock()
+
+    def append(self, image: np.ndarray) -> None:
+        self._file.write(image.astype(np.float16).tobytes())
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        size = 2 * self.shape[0] * self.shape[1]
+        with self._lock:
+            self._file.seek(row * size)
+            content = self._file.read(size)
+        return np.frombuffer(content, np.float16).reshape(self.shape)
+
+    def close(self) -> None:
+        self._file.close()
+
+
 @dataclass(frozen=True)
 class _Correlator:
     """Spectra of the binned frames, and the shift between any two of them."""
 
-    binned: list[np.ndarray]
+    binned: _Spool
     factor: int
     blank: np.ndarray
     whiten: bool
@@ -238,10 +266,11 @@ class _Correlator:
     def of(cls, images: Sequence[np.ndarray]) -> _Correlator:
         first = np.asarray(images[0])
         factor = max(1, round(max(first.shape) / _BINNED_SIDE))
-        binned, blank = [], []
+        binned, blank = _Spool((first.shape[0] // factor, first.shape[1] // factor)), []
         for row in range(len(images)):
             image = np.asarray(images[row])
             if image.shape != first.shape or image.ndim != 2:
+                binned.close()
                 raise ValueError(
                     f"frames differ in size: row 0 is {first.shape} (H, W), row {row} is {image.shape}; "
                     "expected one size."
@@ -251,10 +280,13 @@ class _Correlator:
             binned.append(small)
         return cls(binned, factor, np.array(blank, bool), first.dtype != bool)
 
+    def close(self) -> None:
+        self.binned.close()
+
     @cached_property
     def _shape(self) -> tuple[int, int]:
         """Size of the padded frames: a shift that leaves the least overlap must not wrap around."""
-        height, width = self.binned[0].shape
+        height, width = self.binned.shape
         stretch = 2 - MIN_OVERLAP
         return tuple(fft.next_fast_len(int(np.ceil(stretch * n)), real=True) for n in (height, width))
 
@@ -271,7 +303,7 @@ class _Correlator:
     def _shared(self) -> list[np.ndarray]:
         """Share of the window along each side that two frames have in common, by lag from 0 up."""
         shares = []
-        for size in self.binned[0].shape:
+        for size in self.binned.shape:
             window = _fall_off(size)
             common = np.correlate(window, window, "full")[size - 1 :]
             shares.append(common / common[0])
@@ -419,10 +451,14 @@ def _plan(count: int, pairs: str | np.ndarray) -> np.ndarray:
 
 def _measure(correlator: _Correlator, rows: np.ndarray, progress: Progress | None) -> pd.DataFrame:
     """Table ``pairs`` of these pairs of rows, not solved yet; both cores measure."""
+    found: list[Shift] = []
+    steps = iter(progress(range(len(rows)), len(rows)) if progress else range(len(rows)))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        shifts = pool.map(lambda pair: correlator.shift(int(pair[0]), int(pair[1])), rows)
-        steps: Iterable[int] = progress(range(len(rows)), len(rows)) if progress else range(len(rows))
-        found = [next(shifts) for _ in steps]
+        for start in range(0, len(rows), _PAIRS_AT_ONCE):
+            block = rows[start : start + _PAIRS_AT_ONCE].tolist()
+            shifts = pool.map(lambda pair: correlator.shift(pair[0], pair[1]), block)
+            found += [shift for shift, _ in zip(shifts, steps, strict=False)]
+    next(steps, None)  # so that the bar knows that it is done
     measured = pd.DataFrame(
         {
             "frame_a": rows[:, 0],

@@ -213,8 +213,19 @@ def residual_matrix(pairs: pd.DataFrame, ax: Axes) -> Axes:
     matrix[a, b] = matrix[b, a] = pairs["residual_px"]
     kept = pairs.loc[pairs["weight"] > 0, "residual_px"]
     top = max(float(kept.quantile(0.98)) if len(kept) else 0.0, 0.1)
-    edges = np.concatenate([frames - 0.5, [frames[-1] + 0.5]])
-    mesh = ax.pcolormesh(edges, edges, matrix, cmap="cividis", vmin=0, vmax=top)
+    # Frame by frame in rows and columns; as an image, since a mesh of a long video's pairs takes much memory.
+    whole = np.full((int(np.ptp(frames)) + 1,) * 2, np.nan)
+    whole[np.ix_(frames - frames[0], frames - frames[0])] = matrix
+    span = (frames[0] - 0.5, frames[-1] + 0.5)
+    mesh = ax.imshow(
+        whole,
+        cmap="cividis",
+        vmin=0,
+        vmax=top,
+        extent=(*span, *span),
+        origin="lower",
+        interpolation="nearest",
+    )
     rejected = (pairs["weight"] == 0).to_numpy()
     for first, second in ((a, b), (b, a)):
         ax.plot(frames[first[rejected]], frames[second[rejected]], "x", color=RED, ms=4)

@@ -15,7 +15,11 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     inside = voids.loc[~voids["touches_edge"], "radius_px"]
     seen = f"median over {len(counts)} of {len(frames)} images"
     fraction = frames["void_fraction"].median() * 100
+    lost = frames.loc[frames["status"] != "ok", "status"].value_counts()
+    said = ", ".join(f"{count} {status}" for status, count in lost.items())
+    left_out = _figure("Images left out", f"{said} of {len(frames)}", "no voids are counted in them")
     return [
+        *([left_out] if said else []),
         _figure("Voids per image", _range(counts), f"{seen}; smallest to largest in brackets"),
         _figure(
             "Void radius", _length(inside, calibration), "median and the middle half, edge voids left out"

@@ -67,15 +67,17 @@ class Frames(Sequence[np.ndarray]):
         Raises
         ------
         ImageReadError
-            If it cannot be read, or is of another size than the series.
+            If it cannot be read.
+        ImagesError
+            If it is of another size than the series.
         """
         row = range(len(self))[row]
         path = self.files[row]
         image = read_image(path) if self.stack is None else self.stack.read(row)
         if image.shape != self.shape:
-            raise ImageReadError(
-                f"{path} is {size_text(image.shape)}, but the series is {size_text(self.shape)} (width × height). "
-                "All images of a series must be of one size: leave this one out, or open it by itself."
+            raise ImagesError(
+                f"{path} is {size_text(image.shape)}, but {self.files[0]} and others are {size_text(self.shape)} "
+                "(width × height). All images of a series must be of one size: leave some out."
             )
         return image
 
@@ -405,17 +407,15 @@ def _survey(files: Sequence[Path]) -> list[ImageFile]:
 
 
 def _common_shape(opened: Sequence[ImageFile]) -> tuple[int, int]:
-    """Shape that most of the images have."""
-    shapes = Counter(file.shape for file in opened)
-    shape, count = shapes.most_common(1)[0]
-    if 2 * count <= len(opened) and len(shapes) > 1:
-        examples = {file.shape: file.path.name for file in reversed(opened)}
-        found = ", ".join(f"{size_text(s)} ({examples[s]})" for s in shapes)
+    """Shape of all images that were looked into."""
+    first = {file.shape: file.path.name for file in reversed(opened)}
+    if len(first) > 1:
+        found = ", ".join(f"{name} is {size_text(shape)}" for shape, name in sorted(first.items()))
         raise ImagesError(
-            f"the images are of several sizes, width × height: {found}; expected one size. "
-            "Narrow the glob to the images of one series."
+            f"the images are of several sizes (width × height): {found}. All images of a series must be of one size: "
+            "leave some out, or narrow the glob to those of one series."
         )
-    return shape
+    return opened[0].shape
 
 
 def _spread_first(items: Sequence[Item]) -> Iterator[Item]:

@@ -22,7 +22,7 @@ class ImagesError(ValueError):
 
 
 class ImageReadError(ImagesError, OSError):
-    """An image file that cannot be read, or is of another size than its series."""
+    """An image file that cannot be read."""
 
 
 _FLAGS = re.IGNORECASE | re.ASCII
@@ -258,6 +258,12 @@ def _digit_runs(stem: str, has_angles: bool) -> list[int]:
 
 def _numbers_that_differ(paths: Sequence[Path], angles: Sequence[float] | None) -> list[int]:
     runs = [_digit_runs(path.stem, angles is not None) for path in paths]
+    odd = [path.name for path, found in zip(paths, runs, strict=True) if not found]
+    if odd and len(odd) < len(paths) and angles is None:
+        raise ImagesError(
+            f"'{odd[0]}' has no frame number, as names such as '{next(p.name for p in paths if p.name not in odd)}' "
+            "have: leave it out by narrowing the glob, or say where the number stands with frame_pattern."
+        )
     # Counted from the end, so that frame_2 and frame_10 of run_1 and of run_1b align.
     columns = [[run[-k] for run in runs] for k in range(1, min(map(len, runs)) + 1)]
     varying = [column for column in columns if len(set(column)) > 1]

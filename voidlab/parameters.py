@@ -280,6 +280,10 @@ def _read_yaml(path: Path) -> CommentedMap:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ParameterErrors([Problem(str(path), None, f"no such file{hint}")]) from None
+    except IsADirectoryError:
+        raise ParameterErrors(
+            [Problem(str(path), None, "is a folder; expected a file such as parameters/NAME.yaml")]
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterErrors([Problem(str(path), None, f"cannot be read as text: {error}")]) from None
     try:
@@ -291,6 +295,10 @@ def _read_yaml(path: Path) -> CommentedMap:
         line = mark.line + 1 if mark is not None else None
         what = str(error.problem or error.context or "it cannot be parsed").split("\n")[0]
         raise ParameterErrors([Problem(path.name, line, _friendly_yaml(what))]) from None
+    except RecursionError:
+        raise ParameterErrors(
+            [Problem(path.name, None, "is nested far deeper than parameters are")]
+        ) from None
     except (YAMLError, ValueError) as error:
         raise ParameterErrors([Problem(path.name, None, f"is not YAML: {error}")]) from None
     if aliases:

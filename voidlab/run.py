@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from voidlab import images, lock, parameters, record, report, stage
+from voidlab import images, lock, parameters, readers, record, report, stage
 from voidlab.parameters import DatasetParameters, ParameterErrors, Problem
 from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root
 
@@ -60,11 +60,33 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
         series = stage.open_images(paths, typed)
     except (images.ImagesError, OSError) as error:
         problems.append(Problem(yaml.name, parameters.line_of(yaml, "images"), str(error)))
+    else:
+        problems += _do_not_fit(yaml, typed, series)
     if problems:
         raise ParameterErrors(problems)
     return Plan(
         paths, typed, stage.digest_of_images(series), tuple(series.notes), series.shape[0] * series.shape[1]
     )
+
+
+def _do_not_fit(yaml: Path, typed: DatasetParameters, series: images.ImageSeries) -> list[Problem]:
+    """Parameters that are good by themselves, but not for these images."""
+    problems = []
+    smallest = typed.segment.min_radius_px
+    if 2 * smallest > min(series.shape):
+        what = f"is larger than the images, {readers.size_text(series.shape)}"
+        problems.append(("segment.min_radius_px", f"= {smallest:g}: a void of that radius {what}"))
+    usable = series.frames.loc[series.frames["status"] == "ok", "frame"]
+    reference = typed.drift.reference_frame
+    if reference is not None and reference not in set(usable):
+        span = f"{usable.min()} to {usable.max()}"
+        problems.append(
+            ("drift.reference_frame", f"= {reference}: no such frame is in use; they go from {span}")
+        )
+    return [
+        Problem(yaml.name, parameters.line_of(yaml, *key.split(".")), f"{key} {what}")
+        for key, what in problems
+    ]
 
 
 def run_dataset(
@@ -175,6 +197,7 @@ def _execute(
 ) -> str:
     """Execute into ``working``; give the reason when it failed, else nothing."""
     import papermill
+    from nbconvert.filters import strip_ansi
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
@@ -200,7 +223,7 @@ def _execute(
                 config=config,
             )
     except PapermillExecutionError as error:
-        log.write("\n".join(error.traceback) + "\n")
+        log.write(strip_ansi("\n".join(error.traceback)) + "\n")
         return _reason(error.ename, error.evalue)
     return ""
 

@@ -182,6 +182,7 @@ def segment_series(
     *,
     keep_labels: Callable[[np.ndarray], None] | None = None,
     progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Find the voids in every image of a series, a few images in memory at a time.
 
@@ -195,6 +196,8 @@ def segment_series(
         Called with the label image of every row, in order; blank for one that was not looked at.
     progress
         Called with the rows and their number, gives the rows back, as a progress bar does.
+    tell
+        Called with the reason for each image that cannot be read.
 
     Returns
     -------
@@ -221,6 +224,8 @@ def segment_series(
             frames.loc[row, "void_fraction"] = np.count_nonzero(labels) / labels.size
             found.append(result.voids.assign(frame=series.frames["frame"].iloc[row]))
         unreadable = unreadable or reason
+        if reason and tell:
+            tell(f"frame {series.frames['frame'].iloc[row]} is left out: {reason}")
         if keep_labels:
             keep_labels(labels)
     if unreadable and not frames["status"].isin(["ok", "blank"]).any():
@@ -237,11 +242,13 @@ def _look(series: SeriesOfImages, segmenter: Segmenter, row: int) -> _Outcome:
         return "excluded", None, ""
     try:
         image = series[row]
-    except (OSError, ValueError) as error:
+    except OSError as error:
         return "unreadable", None, str(error)
     known = image[np.isfinite(image)]
-    blank = known.size == 0 or known.min() == known.max()
-    return "blank" if blank else "ok", segmenter.run(image), ""
+    if known.size == 0 or known.min() == known.max():
+        # It says nothing of the voids: an empty count, not a count of 0.
+        return "blank", None, ""
+    return "ok", segmenter.run(image), ""
 
 
 def _ordered(series: SeriesOfImages, segmenter: Segmenter) -> Iterator[_Outcome]:
@@ -267,7 +274,7 @@ def _sample(series: SeriesOfImages, most: int = 5) -> Iterator[np.ndarray]:
     for row in ok[np.unique(np.linspace(0, len(ok) - 1, min(len(ok), most)).astype(int))] if len(ok) else ok:
         try:
             yield series[int(row)]
-        except (OSError, ValueError):
+        except OSError:
             continue
 
 

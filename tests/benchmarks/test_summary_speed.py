@@ -97,7 +97,7 @@ def test_speed_of_the_summary_of_a_long_video(benchmark):
     assert errors["ours"] < errors["Siegel's"]
     ours_s = benchmark.stats.stats.median
     said = ", ".join(f"{name} {error:.2g}" for name, error in errors.items())
-    print(  # noqa: T201 – the numbers are what a benchmark is run for
+    print(
         f"\n{DETECTIONS:,} detections, {TRACKS} tracks: loop {loop_s:.2f} s, columns {ours_s:.3f} s: "
         f"{loop_s / ours_s:.0f} times faster; rms error of the growth, px/frame: {said}"
     )
