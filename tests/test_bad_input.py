@@ -1,5 +1,6 @@
 """What people really have: each case ends in a clear sentence, or goes on with what is good and says what is not."""
 
+import json
 import shutil
 
 import imageio.v3 as iio
@@ -8,7 +9,7 @@ import pytest
 import tifffile
 
 from conftest import make_project, run_project
-from voidlab import cli, run, simulate, tables
+from voidlab import cli, export, run, simulate, tables
 from voidlab.parameters import ParameterErrors
 
 
@@ -66,6 +67,9 @@ def test_unreadable_images_are_left_out_named_and_nothing_else_changes(project, 
     page = plan.paths.html("segment").read_text(encoding="utf-8")
     for name in ("f02.tif: the file is empty (0 bytes)", "f03.tif", "f04.tif"):
         assert name in page
+    lines = (plan.paths.exports / export.FRAME_DATA).read_text().splitlines()
+    counts = [json.loads(line)["void_count"] for line in lines]
+    assert [type(count) for count in counts[:2]] == [int, type(None)]
     shown = plan.paths.index.read_text(encoding="utf-8")
     assert "3 unreadable of 6" in shown
 

@@ -56,7 +56,8 @@ def frame_data(frames: pd.DataFrame, voids: pd.DataFrame, drift: pd.DataFrame) -
                 "positions-no-drift": (positions - shift).tolist(),
             }
         )
-    return pd.DataFrame(rows, columns=_FRAME_COLUMNS)
+    # Else one image that was not looked at would turn all counts into 39.0.
+    return pd.DataFrame(rows, columns=_FRAME_COLUMNS).astype({"void_count": "Int64"})
 
 
 def track_data(linked: pd.DataFrame, voids: pd.DataFrame) -> pd.DataFrame:
