@@ -121,7 +121,10 @@ def overlay_sheet(
     most: int = 6,
 ) -> Figure:
     """Sheet of at most ``most`` frames, spread over the series, with the outlines of their voids."""
-    rows = _spread(np.flatnonzero(frames["status"].isin(["ok", "blank"])), most)
+    # A blank frame is shown only where there is no other.
+    rows = _spread(np.flatnonzero(frames["status"] == "ok"), most)
+    if not len(rows):
+        rows = _spread(np.flatnonzero(frames["status"] == "blank"), most)
     figure, axes = _sheet(max(len(rows), 1), columns=min(3, max(len(rows), 1)))
     for ax in axes[len(rows) :]:
         ax.axis("off")
