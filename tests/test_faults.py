@@ -166,7 +166,7 @@ def mounted(folder: Path, options: str):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file systems in memory are Linux's")
-@pytest.mark.parametrize("free_kb", [0, 8, 64, 300, 600, 900])
+@pytest.mark.parametrize("free_kb", [0, 64, 600, 1400, 2000, 2400])
 def test_full_disk(finished, tmp_path, free_kb):
     expected = results(finished[0])
     paths, _ = make_project(tmp_path)

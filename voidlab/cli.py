@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import sys
@@ -23,6 +24,8 @@ _OK, _FAILED, _WRONG_INPUT, _INTERRUPTED = 0, 1, 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; give its exit code: 0 good, 1 a stage failed, 2 the input is wrong."""
     options = _parser().parse_args(arguments)
+    for library in ("asyncio", "papermill"):  # what they log of a failure is said here in words for the user
+        logging.getLogger(library).setLevel(logging.CRITICAL + 1)
     from voidlab.images import ImagesError
     from voidlab.parameters import ParameterErrors
 
