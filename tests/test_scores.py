@@ -84,3 +84,61 @@ def test_the_truth_against_itself_is_perfect():
     score = scores.score_voids(truth, truth)
     assert score["f1"] == 1
     assert score["radius_error"] == 0
+
+
+def test_iou_of_circles_by_hand():
+    iou = scores.circle_iou(
+        np.array([0.0, 0.0, 20.0, 1.0]), np.array([5.0, 5.0, 5.0, 4.0]), np.array([5.0, 2.5, 5.0, 8.0])
+    )
+    assert iou.tolist() == pytest.approx([1, 0.25, 0, 0.25])
+    # Two unit circles one radius apart share 2π/3 − √3/2.
+    lens = 2 * np.pi / 3 - np.sqrt(3) / 2
+    one = scores.circle_iou(np.array([1.0]), np.array([1.0]), np.array([1.0]))
+    assert one[0] == pytest.approx(lens / (2 * np.pi - lens))
+
+
+def test_iou_matches_ask_for_size_as_well_as_place():
+    truth, found = voids((10, 10, 8)), voids((10, 10, 5))
+    assert len(scores.match_voids(truth, found)) == 1
+    assert len(scores.match_voids(truth, found, iou=0.3)) == 1
+    assert len(scores.match_voids(truth, found, iou=0.5)) == 0
+
+
+def test_every_void_is_accounted_for():
+    truth = voids((10, 10, 4), (50, 20, 10), (90, 20, 5)).assign(ignored=[False, False, True])
+    found = voids((12, 10, 4.4), (30, 30, 5), (90, 20, 5))
+    every = scores.objects(truth, found)
+    assert every["outcome"].tolist() == ["hit", "miss", "false"]
+    assert every["found_radius_px"].tolist()[0] == 4.4
+    assert len(scores.objects(voids(), voids())) == 0
+
+
+def test_recall_by_diameter():
+    truth, found = (
+        voids((10, 10, 1), (50, 20, 3), (90, 20, 3), (50, 90, 30)),
+        voids((50, 20, 3), (50, 90, 30)),
+    )
+    table = scores.recall_by_size(truth, found)
+    assert table["voids"].tolist() == [1, 2, 0, 0, 1]
+    assert table["hits"].tolist() == [0, 1, 0, 0, 1]
+    assert np.isnan(table["recall"].iloc[2])
+    assert table["from_px"].tolist() == [0, 4, 8, 16, 32]
+
+
+def test_intervals_hold_the_value_and_shrink_with_more_voids():
+    def series(n):
+        rows = [(20 * i, 0, 5) for i in range(n)]
+        return voids(*rows), voids(*[row for i, row in enumerate(rows) if i % 5])
+
+    few, many = (scores.score_intervals(*series(n), resamples=200).loc["recall"] for n in (20, 500))
+    assert few["low"] < few["value"] < few["high"]
+    assert many["value"] == pytest.approx(0.8)
+    # Binomial: 0.8 ± 1.96 × sqrt(0.8 × 0.2 / 500).
+    assert many["high"] - many["low"] == pytest.approx(2 * 0.035, rel=0.25)
+    assert many["high"] - many["low"] < 0.4 * (few["high"] - few["low"])
+
+
+def test_intervals_of_nothing_are_empty_not_an_error():
+    table = scores.score_intervals(voids(), voids())
+    assert table["value"].isna().any()
+    assert table.loc["hits", "value"] == 0

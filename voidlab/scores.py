@@ -12,16 +12,22 @@ from scipy.spatial import cKDTree
 _LEAST_REACH_PX = 3.0
 
 
-def match_voids(truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5) -> pd.DataFrame:
+def match_voids(
+    truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5, iou: float | None = None
+) -> pd.DataFrame:
     """Match found voids one to one with true ones, frame by frame where both tables have ``frame``.
 
-    A match is a found centre within max(3 px, ``share`` × true radius) of a true centre. Of all ways to match, one
-    with the most matches and, among these, the least sum of distances is taken.
+    A match is a found centre within max(3 px, ``share`` × true radius) of a true centre, or, with ``iou``, circles
+    that share at least that part of their union. Of all ways to match, one with the most matches and, among these,
+    the least sum of distances is taken.
 
     Parameters
     ----------
     truth, found : DataFrame
         ``x_px, y_px, radius_px``, and ``frame`` for series.
+    iou
+        Least intersection over union of the full circles; 0.1, 0.3 and 0.5 are usual. Never compare scores of
+        different ones.
 
     Returns
     -------
@@ -29,17 +35,19 @@ def match_voids(truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5)
         A row per match: ``truth`` and ``found`` (positions of the rows in their tables), ``distance_px``.
     """
     if "frame" not in truth or "frame" not in found:
-        return _match_frame(truth, found, np.arange(len(truth)), np.arange(len(found)), share)
+        return _match_frame(truth, found, np.arange(len(truth)), np.arange(len(found)), share, iou)
     rows_of = {frame: np.asarray(rows) for frame, rows in found.groupby("frame").indices.items()}
     parts = [
-        _match_frame(truth, found, np.asarray(rows), rows_of[frame], share)
+        _match_frame(truth, found, np.asarray(rows), rows_of[frame], share, iou)
         for frame, rows in truth.groupby("frame").indices.items()
         if frame in rows_of
     ]
     return pd.concat([_matches([], [], []), *parts], ignore_index=True)
 
 
-def score_voids(truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5) -> pd.Series:
+def score_voids(
+    truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5, iou: float | None = None
+) -> pd.Series:
     """Score found voids against a truth; see `match_voids` for what a match is.
 
     Parameters
@@ -52,47 +60,186 @@ def score_voids(truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5)
     -------
     Series
         ``hits, misses, false_finds, precision, recall, f1``; over the hits ``radius_error`` (median of |relative
-        error|), ``radius_bias`` (median relative error); ``count_error`` and ``volume_error`` (sum of r³), relative.
-        NaN where a ratio has no ground.
+        error|), ``radius_bias`` (median relative error), ``radius_spread`` (1.4826 × median absolute deviation of the
+        relative error); ``count_error`` and ``volume_error`` (sum of r³), relative. NaN where a ratio has no ground.
     """
-    matches = match_voids(truth, found, share=share)
+    return _score(objects(truth, found, share=share, iou=iou))
+
+
+def objects(
+    truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5, iou: float | None = None
+) -> pd.DataFrame:
+    """Every void that counts, true or found: a row per hit, miss and false find.
+
+    Returns
+    -------
+    DataFrame
+        ``frame`` (0 where the tables have none), ``outcome`` (hit, miss, false), ``true_radius_px`` and
+        ``found_radius_px`` (NaN where there is none), ``x_px, y_px`` (of the true void, else of the found one).
+    """
+    matches = match_voids(truth, found, share=share, iou=iou)
     ignored = truth["ignored"].to_numpy(bool) if "ignored" in truth else np.zeros(len(truth), bool)
-    beside = matches[ignored[matches["truth"]]]
-    hits = matches[~ignored[matches["truth"]]]
-    judged = np.setdiff1d(np.arange(len(found)), beside["found"])
-    true_radius = truth["radius_px"].to_numpy()[hits["truth"]]
-    error = found["radius_px"].to_numpy()[hits["found"]] / true_radius - 1
-    wanted = truth.loc[~ignored, "radius_px"].to_numpy()
-    given = found["radius_px"].to_numpy()[judged]
+    partner = np.full(len(truth), -1)
+    partner[matches["truth"]] = matches["found"]
+    wanted = np.flatnonzero(~ignored)
+    false = np.setdiff1d(np.arange(len(found)), matches["found"])
+    hit = partner[wanted] >= 0
+    radius = np.append(found["radius_px"].to_numpy(float), np.nan)  # -1, no partner, takes the NaN
+    framed = "frame" in truth and "frame" in found
+    parts = []
+    for table, rows, outcome, true_radius, found_radius in (
+        (
+            truth,
+            wanted,
+            np.where(hit, "hit", "miss"),
+            truth["radius_px"].to_numpy(float)[wanted],
+            radius[partner[wanted]],
+        ),
+        (found, false, np.full(len(false), "false"), np.full(len(false), np.nan), radius[false]),
+    ):
+        parts.append(
+            pd.DataFrame(
+                {
+                    "frame": table["frame"].to_numpy()[rows] if framed else np.zeros(len(rows), np.int64),
+                    "outcome": outcome.astype(object),
+                    "true_radius_px": true_radius,
+                    "found_radius_px": found_radius,
+                    "x_px": table["x_px"].to_numpy(float)[rows],
+                    "y_px": table["y_px"].to_numpy(float)[rows],
+                }
+            )
+        )
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
+def score_intervals(
+    truth: pd.DataFrame,
+    found: pd.DataFrame,
+    *,
+    share: float = 0.5,
+    iou: float | None = None,
+    resamples: int = 500,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Scores with intervals from a bootstrap: over images where there are eight or more, else over voids.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by score, see `score_voids`: ``value, low, high``.
+
+    References
+    ----------
+    Efron, Ann. Statist. 7, 1 (1979), doi:10.1214/aos/1176344552.
+    """
+    every = objects(truth, found, share=share, iou=iou)
+    random = np.random.default_rng(seed)
+    by_image = every["frame"].nunique() >= 8
+    of = every["frame"].to_numpy() if by_image else np.arange(len(every))
+    groups = [np.asarray(rows) for rows in pd.Series(of).groupby(of).indices.values()]
+    drawn = []
+    for _ in range(resamples if groups else 0):
+        chosen = random.integers(len(groups), size=len(groups))
+        drawn.append(_score(every.iloc[np.concatenate([groups[i] for i in chosen])]))
+    value = _score(every)
+    tails = pd.DataFrame(drawn, columns=value.index).quantile([(1 - level) / 2, (1 + level) / 2])
+    return pd.DataFrame({"value": value, "low": tails.iloc[0], "high": tails.iloc[1]})
+
+
+def recall_by_size(
+    truth: pd.DataFrame,
+    found: pd.DataFrame,
+    *,
+    diameters_px: tuple[float, ...] = (4, 8, 16, 32),
+    share: float = 0.5,
+    iou: float | None = None,
+) -> pd.DataFrame:
+    """Recall of true voids in classes of diameter, px.
+
+    Returns
+    -------
+    DataFrame
+        ``from_px, to_px`` (diameter; 0 and inf at the ends), ``voids, hits, recall``.
+    """
+    every = objects(truth, found, share=share, iou=iou)
+    true = every[every["outcome"] != "false"]
+    bounds = [0.0, *diameters_px, np.inf]
+    size = np.digitize(2 * true["true_radius_px"], diameters_px)
+    hit = (true["outcome"] == "hit").to_numpy()
+    voids = np.bincount(size, minlength=len(bounds) - 1)
+    hits = np.bincount(size, hit, minlength=len(bounds) - 1).astype(int)
+    recall = np.divide(hits, voids, out=np.full(len(voids), np.nan), where=voids > 0)
+    return pd.DataFrame(
+        {"from_px": bounds[:-1], "to_px": bounds[1:], "voids": voids, "hits": hits, "recall": recall}
+    )
+
+
+def _score(every: pd.DataFrame) -> pd.Series:
+    """Scores of the rows `objects` gives."""
+    hit = (every["outcome"] == "hit").to_numpy()
+    wanted = every["true_radius_px"].dropna().to_numpy()
+    given = every["found_radius_px"].dropna().to_numpy()
+    error = (every["found_radius_px"] / every["true_radius_px"]).to_numpy()[hit] - 1
+    hits = int(hit.sum())
+    bias = float(np.median(error)) if hits else np.nan
     return pd.Series(
         {
-            "hits": len(hits),
-            "misses": len(wanted) - len(hits),
-            "false_finds": len(judged) - len(hits),
-            "precision": _ratio(len(hits), len(judged)),
-            "recall": _ratio(len(hits), len(wanted)),
-            "f1": _ratio(2 * len(hits), len(wanted) + len(judged)),
-            "radius_error": float(np.median(np.abs(error))) if len(error) else np.nan,
-            "radius_bias": float(np.median(error)) if len(error) else np.nan,
-            "count_error": _ratio(len(judged), len(wanted)) - 1,
+            "hits": hits,
+            "misses": len(wanted) - hits,
+            "false_finds": len(given) - hits,
+            "precision": _ratio(hits, len(given)),
+            "recall": _ratio(hits, len(wanted)),
+            "f1": _ratio(2 * hits, len(wanted) + len(given)),
+            "radius_error": float(np.median(np.abs(error))) if hits else np.nan,
+            "radius_bias": bias,
+            "radius_spread": 1.4826 * float(np.median(np.abs(error - bias))) if hits else np.nan,
+            "count_error": _ratio(len(given), len(wanted)) - 1,
             "volume_error": _ratio(float((given**3).sum()), float((wanted**3).sum())) - 1,
         }
     )
 
 
 def _match_frame(
-    truth: pd.DataFrame, found: pd.DataFrame, true_rows: np.ndarray, found_rows: np.ndarray, share: float
+    truth: pd.DataFrame,
+    found: pd.DataFrame,
+    true_rows: np.ndarray,
+    found_rows: np.ndarray,
+    share: float,
+    iou: float | None,
 ) -> pd.DataFrame:
     """Matches within a frame, whose rows are given."""
     if not len(true_rows) or not len(found_rows):
         return _matches([], [], [])
     here, there = (t[["x_px", "y_px"]].to_numpy()[r] for t, r in ((truth, true_rows), (found, found_rows)))
-    reach = np.maximum(share * truth["radius_px"].to_numpy()[true_rows], _LEAST_REACH_PX)
+    true_radius = truth["radius_px"].to_numpy()[true_rows]
+    found_radius = found["radius_px"].to_numpy()[found_rows]
+    reach = (
+        np.maximum(share * true_radius, _LEAST_REACH_PX) if iou is None else true_radius + found_radius.max()
+    )
     near = cKDTree(there).query_ball_point(here, reach)
     a = np.repeat(np.arange(len(here)), [len(n) for n in near])
     b = np.concatenate([np.asarray(n, np.int64) for n in near])
-    chosen = _assign(a, b, np.hypot(*(here[a] - there[b]).T), len(here), len(there))
-    return _matches(true_rows[a[chosen]], found_rows[b[chosen]], np.hypot(*(here[a] - there[b]).T)[chosen])
+    distance = np.hypot(*(here[a] - there[b]).T)
+    if iou is not None:
+        enough = circle_iou(distance, true_radius[a], found_radius[b]) >= iou
+        a, b, distance = a[enough], b[enough], distance[enough]
+    chosen = _assign(a, b, distance, len(here), len(there))
+    return _matches(true_rows[a[chosen]], found_rows[b[chosen]], distance[chosen])
+
+
+def circle_iou(distance: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Intersection over union of two circles of radii ``first`` and ``second``, their centres ``distance`` apart."""
+    small, large = np.minimum(first, second), np.maximum(first, second)
+    apart = np.clip(distance, large - small, large + small)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a = np.arccos(np.clip((apart**2 + small**2 - large**2) / (2 * apart * small), -1, 1))
+        b = np.arccos(np.clip((apart**2 + large**2 - small**2) / (2 * apart * large), -1, 1))
+    lens = small**2 * (a - np.sin(2 * a) / 2) + large**2 * (b - np.sin(2 * b) / 2)
+    shared = np.where(
+        distance <= large - small, np.pi * small**2, np.where(distance >= large + small, 0, lens)
+    )
+    return shared / (np.pi * (small**2 + large**2) - shared)
 
 
 def _assign(a: np.ndarray, b: np.ndarray, distance: np.ndarray, left: int, right: int) -> np.ndarray:

@@ -1,66 +1,25 @@
-"""Image → probability, labels and voids: one small class per method, behind one interface."""
+"""Which method finds the voids, and the voids of a whole series of images."""
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from voidlab import classical, tables
-from voidlab.measure import measure_voids
+from voidlab import exported, network, tables
+from voidlab.network import ModelError
+from voidlab.parameters import SegmentParameters
+from voidlab.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmentation, Segmenter
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
-
-
-@dataclass(frozen=True)
-class Segmentation:
-    """What a segmenter found in an image.
-
-    Attributes
-    ----------
-    probability : ndarray of shape (H, W), float32
-        Void probability of each pixel.
-    labels : ndarray of shape (H, W), int32
-        0, or the label of the void a pixel belongs to.
-    voids : DataFrame
-        Table ``voids`` with frame 0; radii are those of full circles, also where voids overlap.
-    """
-
-    probability: np.ndarray
-    labels: np.ndarray
-    voids: pd.DataFrame
-
-
-class Segmenter(Protocol):
-    """A method that finds voids."""
-
-    @property
-    def name(self) -> str:
-        """What the method is called in reports."""
-        ...
-
-    def settled(self, images: Iterable[np.ndarray]) -> Segmenter:
-        """This segmenter with what it reads off the images (as dark or bright) decided once for all of them."""
-        ...
-
-    def run(self, image: np.ndarray) -> Segmentation:
-        """Probability, labels and voids of ``image`` (H, W)."""
-        ...
-
-    def find(self, image: np.ndarray) -> pd.DataFrame:
-        """Voids of ``image``."""
-        ...
-
-    def label(self, image: np.ndarray) -> np.ndarray:
-        """Label image of ``image``."""
-        ...
+SHIPPED = ("voids", "classical")
 
 
 class SeriesOfImages(Protocol):
@@ -77,103 +36,106 @@ class SeriesOfImages(Protocol):
     def __getitem__(self, row: int) -> np.ndarray: ...
 
 
-@dataclass(frozen=True)
-class ClassicalSegmenter:
-    """Blobs at many scales, judged by contrast and edge, fitted as circles; see `voidlab.classical`."""
-
-    contrast: str = "auto"
-    threshold: float = 0.5
-    min_radius_px: float = 2.5
-    max_radius_px: float = 80.0
-    edge_buffer_px: int = 8
-    name: str = "classical"
-
-    def settled(self, images: Iterable[np.ndarray]) -> ClassicalSegmenter:
-        """This segmenter with the contrast that most of the ``images`` speak for."""
-        if self.contrast != "auto":
-            return self
-        evidence = sum(self._evidence(image, True) - self._evidence(image, False) for image in images)
-        return replace(self, contrast="bright" if evidence >= 0 else "dark")
-
-    def run(self, image: np.ndarray) -> Segmentation:
-        """Probability, labels and voids of ``image`` (H, W)."""
-        image = np.asarray(image)
-        if image.ndim != 2:
-            raise ValueError(f"image has shape {image.shape}; expected (H, W), one grey value per pixel.")
-        discs = self._discs(image)
-        labels, probability = classical.draw(discs, image.shape)
-        voids = measure_voids(labels, edge_buffer_px=self.edge_buffer_px)
-        of = voids["label"].to_numpy() - 1
-        circles = {
-            "x_px": discs.x,
-            "y_px": discs.y,
-            "radius_px": discs.radius,
-            "confidence": discs.confidence,
-        }
-        voids = voids.assign(**{name: values[of] for name, values in circles.items()})
-        return Segmentation(probability, labels, tables.check(voids, "voids"))
-
-    def find(self, image: np.ndarray) -> pd.DataFrame:
-        """Voids of ``image``."""
-        return self.run(image).voids
-
-    def label(self, image: np.ndarray) -> np.ndarray:
-        """Label image of ``image``."""
-        return self.run(image).labels
-
-    def _discs(self, image: np.ndarray) -> classical.Discs:
-        decided = self.settled([image])
-        found = decided._all(image, decided.contrast == "bright")
-        return found.at_least(self.threshold, self.min_radius_px, self.max_radius_px)
-
-    def _all(self, image: np.ndarray, bright: bool) -> classical.Discs:
-        return classical.find_discs(
-            image, bright=bright, min_radius_px=self.min_radius_px, max_radius_px=self.max_radius_px
-        )
-
-    def _evidence(self, image: np.ndarray, bright: bool) -> float:
-        """How much speaks for bright (or dark) voids: how many sure ones there would be."""
-        discs = self._all(image, bright)
-        return float(discs.confidence[discs.confidence >= 0.5].sum())
-
-
 def load_segmenter(
-    name_or_path: str | Path = "classical",
+    name_or_path: str | Path = "voids",
     *,
     contrast: str = "auto",
     threshold: float = 0.5,
     min_radius_px: float = 2.5,
     max_radius_px: float = 80.0,
     edge_buffer_px: int = 8,
+    trust: bool = False,
 ) -> Segmenter:
-    """Segmenter by its name.
+    """Segmenter by its name, or from a file.
 
     Parameters
     ----------
     name_or_path
-        "classical". A trained network is not part of this version.
+        "voids", the trained network of this package; "classical", blobs and circle fits without one; or a file: a
+        network that `voidlab train` made (``.safetensors`` with its ``.json`` card), or any network written by
+        ``torch.export`` (``.pt2`` with a ``.json`` that says what goes in and what comes out, see
+        `voidlab.exported`).
     contrast
         "bright" or "dark" voids, or "auto": what the images speak for.
     threshold
-        Confidence from which a disc counts as a void.
+        Confidence from which a disc counts as a void; with a ``.pt2`` file, the probability from which a pixel does.
     min_radius_px, max_radius_px
         Radii looked for, px.
     edge_buffer_px
         Voids this near to the border touch the edge, px.
+    trust
+        A ``.pt2`` file is a program: true says that you trust whoever made it.
 
     Raises
     ------
     ValueError
-        If there is no such segmenter, or a value cannot be.
+        If there is no such segmenter, the file cannot be used, or a value cannot be.
     """
-    if str(name_or_path) != "classical":
-        raise ValueError(
-            f"there is no segmenter '{name_or_path}' in this version, which brings no trained network; "
-            "use 'classical'."
-        )
     if contrast not in ("auto", "bright", "dark"):
         raise ValueError(f"contrast = '{contrast}': expected 'auto', 'bright' or 'dark'.")
-    return ClassicalSegmenter(contrast, threshold, min_radius_px, max_radius_px, edge_buffer_px)
+    check_segmenter(name_or_path, trust=trust)
+    name, path = str(name_or_path), Path(name_or_path)
+    if name == "classical":
+        return ClassicalSegmenter(contrast, threshold, min_radius_px, max_radius_px, edge_buffer_px)
+    if name == "voids" or path.suffix == ".safetensors":
+        model, card = network.load(network.SHIPPED if name == "voids" else path)
+        return NetworkSegmenter(
+            model,
+            contrast,
+            threshold,
+            min_radius_px,
+            max_radius_px,
+            edge_buffer_px,
+            even=card["even"],
+            name="voids" if name == "voids" else path.stem,
+        )
+    return exported.load(path, contrast, threshold, min_radius_px, max_radius_px, edge_buffer_px)
+
+
+def from_parameters(parameters: SegmentParameters, folder: Path) -> Segmenter:
+    """Segmenter that a dataset's parameters ask for; a file's name is relative to ``folder``, that of the YAML."""
+    return load_segmenter(
+        parameters.model_file(folder) or parameters.segmenter,
+        contrast=parameters.contrast,
+        threshold=parameters.threshold,
+        min_radius_px=parameters.min_radius_px,
+        max_radius_px=parameters.max_radius_px,
+        edge_buffer_px=parameters.edge_buffer_px,
+        trust=parameters.trust_model,
+    )
+
+
+def check_segmenter(name_or_path: str | Path, *, trust: bool = False) -> None:
+    """Look whether a segmenter can be used, without loading it; see `load_segmenter`.
+
+    Raises
+    ------
+    ValueError
+        Saying what is wrong and what to do.
+    """
+    name, path = str(name_or_path), Path(name_or_path)
+    if name in SHIPPED:
+        return
+    if path.suffix.lower() in exported.PICKLES:
+        raise ModelError(exported.why_no_pickle(path))
+    if path.suffix not in (".safetensors", ".pt2"):
+        near = difflib.get_close_matches(name, SHIPPED, 1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise ModelError(
+            f"there is no segmenter '{name}'; expected 'voids', 'classical', or a file that ends in .safetensors "
+            f"or .pt2.{hint}"
+        )
+    if not path.is_file():
+        raise ModelError(f"there is no file {path} to take the segmenter from.")
+    if path.suffix == ".safetensors":
+        network.read_card(path)
+    elif not trust:
+        raise ModelError(
+            f"{path.name} is a program that could do anything on this computer. If you trust whoever made it, say "
+            "so: trust=True, or 'trust_model: true' under 'segment:'."
+        )
+    else:
+        exported.describe(path.with_suffix(".json"))
 
 
 def segment_series(
@@ -280,8 +242,11 @@ def _sample(series: SeriesOfImages, most: int = 5) -> Iterator[np.ndarray]:
 
 __all__: Sequence[str] = (
     "ClassicalSegmenter",
+    "NetworkSegmenter",
     "Segmentation",
     "Segmenter",
+    "check_segmenter",
+    "from_parameters",
     "load_segmenter",
     "segment_series",
 )

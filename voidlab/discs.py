@@ -1,0 +1,54 @@
+"""Discs: what every method that finds voids gives, before labels and tables are made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Discs:
+    """Discs found in an image: centre and radius in px, and how sure each is to be a void, 0 to 1."""
+
+    x: np.ndarray
+    y: np.ndarray
+    radius: np.ndarray
+    confidence: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def at_least(self, confidence: float, low: float, high: float) -> Discs:
+        """Those at least this sure, with a radius between ``low`` and ``high``."""
+        keep = (self.confidence >= confidence) & (self.radius >= low) & (self.radius <= high)
+        return Discs(self.x[keep], self.y[keep], self.radius[keep], self.confidence[keep])
+
+
+def draw(discs: Discs, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Label image and probability of discs.
+
+    Where discs overlap a pixel goes to the one whose centre is nearest in terms of its radius.
+
+    Returns
+    -------
+    labels : ndarray of shape (H, W), int32
+        Disc i as i + 1.
+    probability : ndarray of shape (H, W), float32
+        Confidence of the disc, falling to zero over its edge.
+    """
+    labels, probability = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
+    nearest = np.full(shape, np.inf, np.float32)
+    for i, (x, y, radius) in enumerate(zip(discs.x, discs.y, discs.radius, strict=True)):
+        reach = radius + 3
+        rows = slice(max(int(y - reach), 0), max(int(y + reach) + 2, 0))
+        columns = slice(max(int(x - reach), 0), max(int(x + reach) + 2, 0))
+        ys, xs = np.ogrid[rows.start : min(rows.stop, shape[0]), columns.start : min(columns.stop, shape[1])]
+        distance = np.hypot(ys - y, xs - x).astype(np.float32)
+        sure = discs.confidence[i] / (1 + np.exp(4 * np.clip(distance - radius, -20, 20)))
+        np.maximum(probability[rows, columns], sure, out=probability[rows, columns])
+        share = distance / np.float32(radius)
+        mine = (share <= 1) & (share < nearest[rows, columns])
+        labels[rows, columns][mine] = i + 1
+        nearest[rows, columns][mine] = share[mine]
+    return labels, probability
