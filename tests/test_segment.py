@@ -137,8 +137,9 @@ def test_a_flipped_image_has_flipped_voids():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"name_or_path": "voids"}, "no trained network; use 'classical'"),
-        ({"name_or_path": "clasical"}, "there is no segmenter 'clasical'"),
+        ({"name_or_path": "clasical"}, "there is no segmenter 'clasical'.*Did you mean 'classical'"),
+        ({"name_or_path": "mine.safetensors"}, "there is no file mine.safetensors"),
+        ({"name_or_path": "small_voids_031023.pth"}, "is a pickle: opening it runs whatever is in it"),
         ({"contrast": "light"}, "expected 'auto', 'bright' or 'dark'"),
     ],
 )
@@ -177,7 +178,9 @@ def test_a_series_with_every_kind_of_frame():
         [good, OSError("b.tif is cut short"), np.zeros(SHAPE), good, good], ["ok"] * 4 + ["excluded"]
     )
     kept = []
-    frames, voids = segment.segment_series(series, segment.load_segmenter(), keep_labels=kept.append)
+    frames, voids = segment.segment_series(
+        series, segment.load_segmenter("classical"), keep_labels=kept.append
+    )
     assert frames["status"].tolist() == ["ok", "unreadable", "blank", "ok", "excluded"]
     assert frames["void_count"].fillna(-1).tolist() == [2, -1, -1, 2, -1]
     assert voids.groupby("frame").size().to_dict() == {5: 2, 8: 2}
@@ -191,7 +194,7 @@ def test_no_readable_frame_is_an_error():
     with pytest.raises(
         ValueError, match=r"no image of the series can be read, the first: a.tif is cut short"
     ):
-        segment.segment_series(series, segment.load_segmenter())
+        segment.segment_series(series, segment.load_segmenter("classical"))
 
 
 def test_contrast_is_decided_once_for_the_series():
@@ -199,7 +202,7 @@ def test_contrast_is_decided_once_for_the_series():
     # One frame alone would be taken for bright.
     odd = 1 - image_with(*discs, contrast=-0.3)
     series = Series([1 - image_with(*discs, seed=i) for i in range(4)] + [odd])
-    _, voids = segment.segment_series(series, segment.load_segmenter(contrast="auto"))
+    _, voids = segment.segment_series(series, segment.load_segmenter("classical", contrast="auto"))
     assert voids.groupby("frame").size().to_dict() == {5: 5, 6: 5, 7: 5, 8: 5}
 
 
@@ -211,7 +214,7 @@ def test_progress_sees_every_frame():
             seen.append((row, total))
             yield row
 
-    segment.segment_series(Series([image_with()] * 3), segment.load_segmenter(), progress=progress)
+    segment.segment_series(Series([image_with()] * 3), segment.load_segmenter("classical"), progress=progress)
     assert seen == [(0, 3), (1, 3), (2, 3)]
 
 
@@ -258,7 +261,9 @@ def test_real_frames_of_dark_particles(shared, frame):
 def test_nothing_to_find_in_noise(shape, contrast):
     image = np.random.default_rng(0).normal(0.4, 0.04, shape).astype(np.float32)
     for smallest, largest in ((2.5, 80), (60, 80)):
-        method = segment.load_segmenter(contrast=contrast, min_radius_px=smallest, max_radius_px=largest)
+        method = segment.load_segmenter(
+            "classical", contrast=contrast, min_radius_px=smallest, max_radius_px=largest
+        )
         found = method.settled([image]).run(image)
         assert len(found.voids) == 0
         assert not found.labels.any()
@@ -268,7 +273,7 @@ def test_nothing_to_find_in_noise(shape, contrast):
 def test_images_that_cannot_be_read_are_told_of():
     said = []
     series = Series([image_with(), OSError("b.tif is cut short"), image_with()])
-    segment.segment_series(series, segment.load_segmenter(), tell=said.append)
+    segment.segment_series(series, segment.load_segmenter("classical"), tell=said.append)
     assert said == ["frame 6 is left out: b.tif is cut short"]
 
 
@@ -277,4 +282,4 @@ def test_an_image_of_another_size_stops_the_series():
         [image_with()] * 2 + [ValueError("c.tif is 16 × 8 px, but a.tif and others are 20 × 12 px")]
     )
     with pytest.raises(ValueError, match=r"c\.tif is 16 × 8 px, but a\.tif"):
-        segment.segment_series(series, segment.load_segmenter())
+        segment.segment_series(series, segment.load_segmenter("classical"))

@@ -27,12 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for library in ("asyncio", "papermill"):  # what they log of a failure is said here in words for the user
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
     from voidlab.images import ImagesError
+    from voidlab.labelled import LabelledError
+    from voidlab.network import ModelError
     from voidlab.parameters import ParameterErrors
 
     try:
         code: int = options.command(options)
         return code
-    except (ParameterErrors, ProjectError, ImagesError) as error:
+    except (ParameterErrors, ProjectError, ImagesError, LabelledError, ModelError) as error:
         print(error, file=sys.stderr)
         return _WRONG_INPUT
     except OSError as error:
@@ -76,6 +78,34 @@ def _parser() -> argparse.ArgumentParser:
                      help="a parameter for this run only, such as segment.threshold=0.6")  # fmt: skip
     run.add_argument("--jobs", type=_positive, default=1, metavar="N", help="datasets to run side by side")
     run.set_defaults(command=_run)
+
+    score = commands.add_parser("score", help="score a segmenter on a folder of labelled images")
+    score.add_argument(
+        "folder", type=Path, help="images/ and labels/, or NAME.tif beside NAME_labels.tif or .csv"
+    )
+    score.add_argument("--segmenter", default="voids", help="voids, classical, or a file with a network")
+    score.add_argument("--contrast", default="auto", choices=("auto", "bright", "dark"))
+    score.add_argument("--threshold", type=float, default=0.5, help="confidence from which a find counts")
+    score.add_argument("--trust-model", action="store_true", help="run a .pt2 file, which is a program")
+    score.add_argument("--out", type=Path, help="folder for the tables and the picture")
+    score.add_argument("--card", action="store_true",
+                       help="run the tests of the network's card; FOLDER holds sets of real images")  # fmt: skip
+    score.set_defaults(command=_score)
+
+    train = commands.add_parser(
+        "train", help="go on training the network with your labelled images",
+        description="Writes parameters/NAME.safetensors and its card; name it as 'segmenter:' in a YAML file.",
+    )  # fmt: skip
+    train.add_argument("folder", type=Path, nargs="?", help="labelled images, as for 'voidlab score'")
+    train.add_argument("--name", help="name of the new network")
+    train.add_argument(
+        "--contrast", default="bright", choices=("bright", "dark"), help="voids in your images"
+    )
+    train.add_argument("--steps", type=_positive, help="steps of training")
+    train.add_argument("--seed", type=int, default=1)
+    train.add_argument("--from-nothing", action="store_true",
+                       help="make the shipped network anew, from simulation and FOLDER (gold_pairs)")  # fmt: skip
+    train.set_defaults(command=_train)
 
     lab = commands.add_parser("lab", help="open JupyterLab on the project's notebooks")
     lab.add_argument("name", nargs="?", help="dataset to explore")
@@ -179,6 +209,54 @@ def _plans(yamls: Sequence[Path], settings: Sequence[str]) -> tuple[list[Plan], 
     if problems:
         print(f"{problems} problem(s) found, nothing was run.", file=sys.stderr)
     return plans, problems
+
+
+def _score(options: argparse.Namespace) -> int:
+    from voidlab import judge, labelled, segment
+
+    if options.card:
+        return _score_card(options)
+    items = labelled.read(options.folder)
+    method = segment.load_segmenter(
+        options.segmenter,
+        contrast=options.contrast,
+        threshold=options.threshold,
+        trust=options.trust_model,
+    ).settled(item.image for item in items)
+    judgement = judge.judge(items, method, tell=print)
+    print(judge.summary(judgement))
+    out = options.out or Path("reports") / "scores" / options.folder.resolve().name
+    for file in judge.write(out, items, judgement):
+        print(f"wrote {os.path.relpath(file)}")
+    return _OK
+
+
+def _score_card(options: argparse.Namespace) -> int:
+    from voidlab import card, network
+
+    weights = network.SHIPPED if options.segmenter == "voids" else Path(options.segmenter)
+    scores = card.measure(
+        card.method_of(options.segmenter), options.folder, tell=lambda text: print(text, flush=True)
+    )
+    network.write_card(weights, network.read_card(weights) | {"scores": scores})
+    print(f"wrote {os.path.relpath(weights.with_suffix('.json'))}")
+    return _OK
+
+
+def _train(options: argparse.Namespace) -> int:
+    from voidlab import project
+
+    card = project.train(
+        options.folder,
+        name=options.name,
+        dark=options.contrast == "dark",
+        steps=options.steps,
+        seed=options.seed,
+        from_nothing=options.from_nothing,
+        tell=lambda text: print(text, flush=True),
+    )
+    print(card)
+    return _OK
 
 
 def _lab(options: argparse.Namespace) -> int:

@@ -93,6 +93,20 @@ def overlay(image: np.ndarray, voids: pd.DataFrame, ax: Axes, calibration: HasPi
     return ax
 
 
+def hits_and_misses(image: np.ndarray, objects: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Draw an image with its hits, misses and false finds, rows as `voidlab.scores.objects` gives them."""
+    micrograph(image, ax, calibration)
+    kinds = (("hit", BLUE, "solid"), ("miss", ORANGE, (0, (3, 2))), ("false", RED, "solid"))
+    for outcome, colour, style in kinds:
+        rows = objects[objects["outcome"] == outcome]
+        radius = rows["true_radius_px"].fillna(rows["found_radius_px"])
+        circles(rows.assign(radius_px=radius), ax, colour=colour, style=style)
+        name = {"hit": "hits", "miss": "missed", "false": "false finds"}[outcome]
+        ax.plot([], [], color=colour, ls=style, label=f"{len(rows)} {name}")
+    ax.legend(loc="upper right", fontsize=7, framealpha=0.8)
+    return ax
+
+
 def circles(voids: pd.DataFrame, ax: Axes, *, colour: str = ORANGE, style: object = "solid") -> Axes:
     """Draw the outline of each void at its measured radius."""
     widths = 2 * voids["radius_px"].to_numpy()

@@ -38,12 +38,21 @@ class _Model(BaseModel):
 class SegmentParameters(_Model):
     """What the stage segment needs to know."""
 
-    segmenter: Annotated[str, Field(description="method that finds the voids")] = "classical"
+    segmenter: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="voids (trained network), classical, or a file with a network of your own",
+        ),
+    ] = "classical"
+    trust_model: Annotated[
+        bool, Field(description="run a network in a .pt2 file, which is a program, of somebody you trust")
+    ] = False
     contrast: Annotated[
         Literal["auto", "bright", "dark"], Field(description="voids are brighter or darker than the matrix")
     ] = "auto"
     threshold: Annotated[
-        float, Field(gt=0, lt=1, description="void probability from which a pixel belongs to a void")
+        float, Field(gt=0, lt=1, description="confidence from which a find counts as a void")
     ] = 0.5
     min_radius_px: Annotated[
         float, Field(ge=1, le=1000, description="smallest radius kept", json_schema_extra=_PX)
@@ -57,6 +66,10 @@ class SegmentParameters(_Model):
             ge=0, description="voids this near to the image's border touch the edge", json_schema_extra=_PX
         ),
     ] = 8
+
+    def model_file(self, folder: Path) -> Path | None:
+        """File of the segmenter, relative to ``folder``; None for one of this package."""
+        return None if Path(self.segmenter).suffix == "" else folder / self.segmenter
 
 
 class DriftParameters(_Model):

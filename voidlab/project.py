@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from voidlab import images
@@ -110,6 +111,49 @@ def make_demo() -> RunPaths:
         paths.parameters.write_text(_DEMO, encoding="utf-8")
     simulate.write_demo(root / "data" / "demo", simulate.tilt_series(seed=0))
     return paths
+
+
+def train(
+    folder: Path | None,
+    *,
+    name: str | None,
+    dark: bool,
+    steps: int | None,
+    seed: int,
+    from_nothing: bool,
+    tell: Callable[[str], None],
+) -> str:
+    """Train a network into ``parameters/NAME.safetensors``, or the shipped one anew; say what came of it.
+
+    Raises
+    ------
+    ProjectError
+        If the name is missing, cannot be used, or is taken.
+    LabelledError
+        If ``folder`` holds no labelled images.
+    """
+    from voidlab import network
+    from voidlab import train as training
+
+    if from_nothing:
+        training.from_nothing(
+            network.SHIPPED, also=folder, images=3200, steps=steps or 6500, seed=seed, tell=tell
+        )
+        return f"wrote {network.SHIPPED}"
+    if folder is None or name is None:
+        raise ProjectError("say which labelled images to train on, and --name for the new network.")
+    root = find_root()
+    weights = root / "parameters" / f"{check_name(name)}.safetensors"
+    if weights.exists():
+        raise ProjectError(f"{weights} is there already; choose another --name, or remove it and its .json.")
+    card = training.fine_tune(folder, weights, dark=dark, steps=steps or 400, seed=seed, tell=tell)
+    scores = card["scores"]
+    said = (
+        ""
+        if scores["f1"] is None
+        else f"F1 on images kept aside: {scores['f1_before']:.3f} → {scores['f1']:.3f}\n"
+    )
+    return f"{said}wrote {os.path.relpath(weights)}\nuse it with\n  segment: {{segmenter: {weights.name}}}"
 
 
 def open_lab(name: str | None) -> int:

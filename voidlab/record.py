@@ -80,6 +80,7 @@ def fingerprint(paths: RunPaths, parameters: DatasetParameters, stage: str, inpu
             "images": parameters.of_images(),
             "inputs": dict(inputs),
             "notebook": _notebook_digest(paths.source(stage)),
+            "model": _model_digest(paths, parameters) if stage == "segment" else "",
             "voidlab": f"{__version__} {_code_digest()}",
         }
     )
@@ -153,6 +154,13 @@ def _notebook_digest(notebook: Path) -> str:
     )
 
 
+def _model_digest(paths: RunPaths, parameters: DatasetParameters) -> str:
+    """Digest of the user's network and of what describes it."""
+    file = parameters.segment.model_file(paths.parameters.parent)
+    return digest_of_files([file, file.with_suffix(".json")]) if file else ""
+
+
 @cache
 def _code_digest() -> str:
-    return digest_of_files(sorted(Path(__file__).parent.rglob("*.py")))
+    package = Path(__file__).parent
+    return digest_of_files([*sorted(package.rglob("*.py")), *sorted(package.glob("weights/*"))])

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from voidlab import images, lock, parameters, readers, record, report, stage
+from voidlab import images, lock, parameters, readers, record, report, segment, stage
 from voidlab.parameters import DatasetParameters, ParameterErrors, Problem
 from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root
 
@@ -56,6 +56,13 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
         Problem(yaml.name, None, f"the file must lie in {paths.parameters.parent} to be run")
         for _ in range(paths.parameters.resolve() != yaml.resolve())
     ]
+    try:
+        segment.check_segmenter(
+            typed.segment.model_file(yaml.parent) or typed.segment.segmenter, trust=typed.segment.trust_model
+        )
+    except ValueError as error:
+        line = parameters.line_of(yaml, "segment", "segmenter")
+        problems.append(Problem(yaml.name, line, f"segment.segmenter: {error}"))
     try:
         series = stage.open_images(paths, typed)
     except (images.ImagesError, OSError) as error:

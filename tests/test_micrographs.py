@@ -1,0 +1,67 @@
+"""Simulated micrographs: seeded, every kind of look, truth that agrees with the image."""
+
+import numpy as np
+import pytest
+
+from voidlab import optics
+from voidlab.micrographs import micrograph
+
+
+def test_the_same_seed_gives_the_same_micrograph():
+    first, again, other = (micrograph(seed, shape=(96, 128)) for seed in (5, 5, 6))
+    assert first.image.shape == first.mask.shape == (96, 128)
+    assert first.image.dtype == np.uint8
+    np.testing.assert_array_equal(first.image, again.image)
+    assert first.voids.equals(again.voids)
+    assert not np.array_equal(first.image, other.image)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_truth_lies_in_the_image(seed):
+    m = micrograph(seed, shape=(128, 160))
+    assert list(m.voids.columns) == ["x_px", "y_px", "radius_px", "snr", "evidence", "ignored"]
+    sure = m.voids[~m.voids["ignored"]]
+    assert sure["x_px"].between(0, 159).all()
+    assert sure["y_px"].between(0, 127).all()
+    at = m.mask[sure["y_px"].round().astype(int), sure["x_px"].round().astype(int)]
+    assert at.all()
+    assert m.mask.any() == bool((m.voids["evidence"] >= 5).any())
+
+
+def test_voids_that_count_are_brighter_than_what_is_around_them_more_often_than_not():
+    brighter = []
+    for seed in range(20):
+        m = micrograph(seed, shape=(192, 224))
+        if m.mask.any():
+            around = ~m.mask
+            brighter.append(m.image[m.mask].mean() > m.image[around].mean())
+    assert np.mean(brighter) > 0.7
+
+
+def _void(radius, size=128):
+    y, x = np.mgrid[:size, :size] - size / 2
+    return 2 * np.sqrt(np.clip(radius**2 - x**2 - y**2, 0, None)) / (2 * radius)
+
+
+@pytest.mark.parametrize("under", [True, False])
+def test_fresnel_contrast_has_the_sign_the_books_give_it(under):
+    # Under focus bright inside with a dark rim, over focus the reverse: a void advances the phase less.
+    length = _void(10.0)
+    image = optics.intensity(np.ones_like(length), -0.5 * length, optics.Optics(3.0, under))
+    row = image[64, 64:84]
+    inside, rim = row[:9].max() - 1, row[9:13].min() - 1
+    if not under:
+        inside, rim = 1 - row[:9].min(), 1 - row[9:13].max()
+    assert inside > 0.03
+    assert rim < -0.03
+
+
+def test_in_focus_a_phase_is_not_seen():
+    length = _void(10.0)
+    image = optics.intensity(np.ones_like(length), -0.5 * length, optics.Optics(0.0))
+    np.testing.assert_allclose(image, 1, atol=1e-6)
+
+
+def test_defocus_keeps_the_electrons():
+    image = optics.intensity(np.ones((64, 80)), -1.2 * _void(6, 80)[:64], optics.Optics(4.0, coherence=50))
+    assert image.mean() == pytest.approx(1, abs=1e-3)

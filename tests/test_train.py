@@ -1,0 +1,161 @@
+"""Training: examples agree with their truth, a state is gone on from, weights and cards are kept, users' mistakes."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import torch
+
+from voidlab import cli, examples, network, segment, train
+from voidlab.labelled import Labelled, LabelledError
+from voidlab.micrographs import micrograph
+
+TINY = (4, 4, 4, 4, 4, 4)
+
+
+def voids(*rows):
+    return pd.DataFrame(rows, columns=["x_px", "y_px", "radius_px"], dtype=float).assign(ignored=False)
+
+
+def test_targets_of_one_void():
+    mask = np.zeros((80, 100), bool)
+    made = examples.example(np.random.default_rng(0).normal(size=(80, 100)), mask, voids((40, 30, 6)))
+    y, x = np.unravel_index(made.centre.argmax(), made.centre.shape)
+    assert (x, y) == (40, 30)
+    assert made.centre.max() == 255
+    assert float(made.radius[30, 40]) == pytest.approx(np.log(6 / network.USUAL_RADIUS_PX), abs=1e-3)
+    assert made.known.all()
+
+
+def test_ignored_and_too_large_voids_count_neither_way():
+    table = voids((30, 30, 6), (70, 40, 30), (20, 60, 60))
+    table["ignored"] = [True, False, False]
+    made = examples.example(np.zeros((90, 120)), np.zeros((90, 120), bool), table)
+    assert made.centre.max() == 0
+    assert not made.known[30, 30]
+    assert not made.known[40, 70]  # a little larger than the network knows
+    assert made.void[30, 30] == 2
+
+
+def test_crops_turn_all_maps_alike():
+    m = with_voids((160, 160))
+    pool = [examples.example(m.image.astype(float), m.mask, m.voids)]
+    image, centre, void, radius, known = next(examples.batches(pool, np.random.default_rng(0), 4, 160))
+    assert image.shape == centre.shape == void.shape == radius.shape == known.shape == (4, 160, 160)
+    assert (void[centre > 200] == 1).mean() > 0.9
+    assert (radius[centre > 60] != 0).mean() > 0.9
+
+
+def test_labelled_images_are_met_at_several_sizes():
+    y, x = np.mgrid[:200, :300]
+    image = (np.hypot(x - 100, y - 80) < 20).astype(np.float32)
+    item = Labelled("a", image, voids((100, 80, 20)), image > 0)
+    sizes = [e.image.shape for e in examples.of_labelled(item)]
+    assert sizes == [(200, 300), (100, 150)]
+    half = examples.of_labelled(item)[1]
+    y, x = np.unravel_index(half.centre.argmax(), half.centre.shape)
+    assert (x, y) == (50, 40)
+
+
+def with_voids(shape):
+    """A simulated micrograph in which some voids count."""
+    made = (micrograph(seed, shape=shape) for seed in range(100))
+    return next(m for m in made if (~m.voids["ignored"]).sum() >= 4)
+
+
+def stream(seed=0):
+    pool = [examples.simulated(seed, 128) for seed in range(3)]
+    return examples.batches(pool, np.random.default_rng(seed), 2, 64)
+
+
+def test_it_learns_and_goes_on_from_where_it_was_stopped(tmp_path):
+    torch.manual_seed(0)
+    said = []
+    plan = train.Plan(6, 1e-3, tmp_path / "state.pt", every=3)
+    train.fit(network.build(TINY), stream(), plan, tell=said.append)
+    assert [line.split(",")[0] for line in said] == ["step 3 of 6", "step 6 of 6"]
+    said.clear()
+    longer = train.Plan(9, 1e-3, tmp_path / "state.pt", every=3)
+    train.fit(network.build(TINY), stream(), longer, tell=said.append)
+    assert said[0] == "going on from step 6"
+    assert said[1].startswith("step 9 of 9")
+
+
+def test_the_best_state_is_the_one_given(tmp_path):
+    torch.manual_seed(0)
+    scores = iter([0.3, 0.9, 0.1])
+    seen = []
+
+    def score(model):
+        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+        return next(scores)
+
+    plan = train.Plan(6, 1e-2, tmp_path / "state.pt", every=2, memory=0.5)
+    model = train.fit(network.build(TINY), stream(), plan, score=score, tell=lambda text: None)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, seen[1][name]), name
+
+
+def test_loss_falls_when_the_maps_are_right():
+    m = with_voids((96, 96))
+    made = examples.example(m.image.astype(float), m.mask, m.voids)
+    parts = [
+        torch.from_numpy(np.asarray(p, np.float32))[None]
+        for p in (made.centre, made.void, made.radius, made.known)
+    ]
+    targets = (parts[0] / 255, *parts[1:])
+
+    def logit(p):
+        p = p.clamp(1e-4, 1 - 1e-4)
+        return torch.log(p / (1 - p))
+
+    right = torch.stack([logit((targets[1] == 1).float()), logit(targets[0]), targets[2]], dim=1)
+    wrong = torch.stack([logit((targets[1] != 1).float()), logit(1 - targets[0]), targets[2] + 1], dim=1)
+    assert train.loss(right, targets) < 0.1 * train.loss(wrong, targets)
+
+
+def test_weights_and_card_are_read_back(tmp_path):
+    model = network.build(TINY)
+    path = tmp_path / "mine.safetensors"
+    network.save(model, path, {"features": list(TINY), "even": 0.4, "name": "mine"})
+    again, card = network.load(path, device="cpu")
+    assert card["even"] == 0.4
+    for name, value in again.state_dict().items():
+        assert torch.equal(value.contiguous(), model.state_dict()[name].contiguous()), name
+    assert segment.load_segmenter(path, contrast="bright").name == "mine"
+
+
+@pytest.mark.parametrize("card", [None, "{", '{"name": "x"}', "[]"])
+def test_weights_without_a_card_are_refused(tmp_path, card):
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(b"")
+    if card is not None:
+        path.with_suffix(".json").write_text(card)
+    with pytest.raises(network.ModelError, match=r"mine\.json is (missing|not the card)"):
+        segment.load_segmenter(path)
+
+
+def test_damaged_weights_are_refused(tmp_path):
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(b"not weights at all")
+    path.with_suffix(".json").write_text(json.dumps({"features": list(TINY), "even": 0.5}))
+    with pytest.raises(network.ModelError, match=r"mine\.safetensors does not hold weights"):
+        segment.load_segmenter(path)
+
+
+def test_images_too_small_to_train_on_are_explained(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((100, 100), np.uint8) + np.eye(100, dtype=np.uint8))
+    tifffile.imwrite(tmp_path / "a_labels.tif", np.eye(100, dtype=np.uint8))
+    with pytest.raises(LabelledError, match="is larger than 256 px in both directions"):
+        train.fine_tune(tmp_path, tmp_path / "mine.safetensors", dark=False, steps=1, seed=0, tell=print)
+
+
+def test_the_command_says_what_is_missing(tmp_path, monkeypatch, capsys):
+    (tmp_path / "parameters").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["train"]) == 2
+    assert "say which labelled images to train on" in capsys.readouterr().err
+    assert cli.main(["score", str(tmp_path)]) == 2
+    assert "no labelled images" in capsys.readouterr().err

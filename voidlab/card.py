@@ -1,0 +1,191 @@
+"""The scores on the card of the network's weights: the same tests each time, from one command, with one seed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+from skimage.morphology import h_maxima
+from skimage.segmentation import watershed
+
+from voidlab import labelled, scores, segment
+from voidlab.images import open_series
+from voidlab.measure import measure_voids
+from voidlab.micrographs import micrograph
+from voidlab.segmenters import NetworkSegmenter
+
+Tell = Callable[[str], None]
+_FIRST_SEED = 2_000_000  # of simulated images no network was trained on
+
+
+def measure(method: NetworkSegmenter, data: Path | None, *, seed: int = 0, tell: Tell) -> dict[str, Any]:
+    """Scores of a network on simulation and, where ``data`` has them, on real images.
+
+    Parameters
+    ----------
+    method
+        Contrast and threshold are set by each test.
+    data
+        Folder with ``argonne_voids``, ``cavity_micrographs``, ``loops_hard_negatives``, ``gold_pairs`` and
+        ``gold_video``; what is not there is left out.
+    """
+    bright, dark = replace(method, contrast="bright"), replace(method, contrast="dark")
+    tests: dict[str, Callable[[], dict[str, float]]] = {
+        "simulated, SNR ≥ 1, diameter ≥ 8 px": lambda: simulated(bright, seed),
+        "perfect masks, 7 % coverage": lambda: masks(bright, seed, 6.5, 0.07),
+        "perfect masks, 16 % coverage": lambda: masks(bright, seed, 10.0, 0.157),
+        "bfloat16 against float32": lambda: precision(bright, seed),
+        "speed, 1024 × 1024 px": lambda: speed(bright, seed),
+    }
+    if data is not None:
+        tests |= {
+            "argonne_voids": lambda: _on(data / "argonne_voids", bright),
+            "argonne_voids, dark": lambda: {"voids": len(dark.find(_image(data / "argonne_voids")))},
+            "cavity_micrographs": lambda: _on(data / "cavity_micrographs", bright),
+            "loops_hard_negatives": lambda: false_voids(data / "loops_hard_negatives", bright),
+            "gold_pairs, half kept for testing": lambda: _on(data / "gold_pairs", dark, slice(1, None, 2)),
+            "gold_video": lambda: _on(data / "gold_video", dark),
+        }
+    done = {}
+    for name, test in tests.items():
+        try:
+            done[name] = {key: round(float(value), 4) for key, value in test().items()}
+        except labelled.LabelledError as error:
+            tell(f"{name}: left out, {error}")
+            continue
+        tell(f"{name}: " + ", ".join(f"{key} {value:g}" for key, value in done[name].items()))
+    return done
+
+
+def simulated(method: NetworkSegmenter, seed: int, images: int = 40) -> dict[str, float]:
+    """Scores on simulated images whose seeds were not trained on; fainter or smaller voids count neither way."""
+    truths, finds = [], []
+    for number in range(images):
+        made = micrograph(_FIRST_SEED + 1000 * seed + number, shape=(512, 512))
+        small = (made.voids["radius_px"] < 4) | (made.voids["radius_px"] > 80) | (made.voids["snr"] < 1)
+        truths.append(made.voids.assign(frame=number, ignored=made.voids["ignored"] | small))
+        finds.append(replace(method, min_radius_px=1.5).find(made.image).assign(frame=number))
+    truth, found = pd.concat(truths, ignore_index=True), pd.concat(finds, ignore_index=True)
+    # A find that is small and matches nothing that counts is judged by the other tests.
+    found = found[(found["radius_px"] >= 3.5) | _matched(truth, found)].reset_index(drop=True)
+    return _usual(truth, found) | {"f1_iou_0.5": scores.score_voids(truth, found, iou=0.5)["f1"]}
+
+
+def masks(method: NetworkSegmenter, seed: int, radius_px: float, coverage: float) -> dict[str, float]:
+    """Scores on images that are perfect masks, beside those of a watershed of the distance to the border."""
+    parts: dict[str, list[pd.DataFrame]] = {"truth": [], "found": [], "watershed": []}
+    for number in range(4):
+        truth, mask = _discs(np.random.default_rng([seed, number]), radius_px, coverage)
+        parts["truth"].append(truth.assign(frame=number))
+        parts["found"].append(method.find(mask.astype(np.float32)).assign(frame=number))
+        depth = ndimage.distance_transform_edt(mask)
+        cut = watershed(-depth, ndimage.label(h_maxima(depth, 0.75))[0], mask=mask)
+        parts["watershed"].append(measure_voids(cut, frame=number))
+    truth, found, simple = (pd.concat(tables, ignore_index=True) for tables in parts.values())
+    usual = scores.score_voids(truth, simple)
+    return _usual(truth, found) | {
+        "watershed_f1": usual["f1"],
+        "watershed_volume_error": usual["volume_error"],
+    }
+
+
+def false_voids(folder: Path, method: NetworkSegmenter) -> dict[str, float]:
+    """Voids found per megapixel where there are none."""
+    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in (".jpg", ".jpeg", ".png", ".tif"))
+    if not files:
+        raise labelled.LabelledError(f"no images in {folder}")
+    images = [open_series(file)[0] for file in files]
+    found = sum(len(method.find(image)) for image in images)
+    return {"voids_per_megapixel": found / (sum(image.size for image in images) / 1e6)}
+
+
+def precision(method: NetworkSegmenter, seed: int) -> dict[str, float]:
+    """Share of the voids found in float32 that are found in the fast arithmetic too."""
+    same = [0, 0]
+    for number in range(10):
+        image = micrograph(_FIRST_SEED + 1000 * seed + number, shape=(512, 512)).image
+        exact, fast = replace(method, precise=True).find(image), method.find(image)
+        same[0] += len(scores.match_voids(exact, fast, share=0.25))
+        same[1] += len(exact)
+    return {"share_found": same[0] / max(same[1], 1)}
+
+
+def speed(method: NetworkSegmenter, seed: int) -> dict[str, float]:
+    """Seconds for the maps and for the voids out of them, the best of three, on this machine."""
+    image = micrograph(_FIRST_SEED + 1000 * seed, shape=(1024, 1024)).image
+    method.maps(image)
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        maps = method.maps(image)
+        between = time.perf_counter()
+        method.decode(maps)
+        times.append((between - began, time.perf_counter() - between))
+    return {"maps_s": min(t[0] for t in times), "voids_s": min(t[1] for t in times)}
+
+
+def _on(folder: Path, method: NetworkSegmenter, which: slice = slice(None)) -> dict[str, float]:
+    items = labelled.read(folder)[which]
+    truth = pd.concat([item.voids.assign(frame=n) for n, item in enumerate(items)], ignore_index=True)
+    found = pd.concat(
+        [method.find(item.image).assign(frame=n) for n, item in enumerate(items)], ignore_index=True
+    )
+    return _usual(truth, found)
+
+
+def _image(folder: Path) -> np.ndarray:
+    return labelled.read(folder)[0].image
+
+
+def _usual(truth: pd.DataFrame, found: pd.DataFrame) -> dict[str, float]:
+    score = scores.score_voids(truth, found)
+    names: Sequence[str] = (
+        "precision",
+        "recall",
+        "f1",
+        "radius_error",
+        "radius_bias",
+        "count_error",
+        "volume_error",
+    )
+    return {name: float(score[name]) for name in names}
+
+
+def _matched(truth: pd.DataFrame, found: pd.DataFrame) -> np.ndarray:
+    matched = np.zeros(len(found), bool)
+    matched[scores.match_voids(truth, found)["found"]] = True
+    return matched
+
+
+def _discs(random: np.random.Generator, radius_px: float, coverage: float) -> tuple[pd.DataFrame, np.ndarray]:
+    """Discs at random in 512 × 512 px, and their mask; the sum of their areas is ``coverage`` of the image."""
+    size, spread = 512, 0.25
+    count = round(coverage * size**2 / (np.pi * radius_px**2 * np.exp(spread**2)))
+    x, y = random.uniform(0, size - 1, (2, count))
+    radius = radius_px * random.lognormal(0, spread, count)
+    mask = np.zeros((size, size), bool)
+    v, u = np.ogrid[:size, :size]
+    for cx, cy, r in zip(x, y, radius, strict=True):
+        mask |= (u - cx) ** 2 + (v - cy) ** 2 <= r**2
+    cut = (x < radius) | (y < radius) | (x > size - 1 - radius) | (y > size - 1 - radius)
+    return pd.DataFrame({"x_px": x, "y_px": y, "radius_px": radius, "ignored": cut}), mask
+
+
+def method_of(name_or_path: str | Path) -> NetworkSegmenter:
+    """The network to judge.
+
+    Raises
+    ------
+    ModelError
+        If it is no network of voidlab's.
+    """
+    method = segment.load_segmenter(name_or_path, contrast="bright")
+    if not isinstance(method, NetworkSegmenter):
+        raise segment.ModelError(f"'{name_or_path}' has no card; expected 'voids' or a .safetensors file.")
+    return method

@@ -1,0 +1,181 @@
+"""Networks of others: a ``torch.export`` file (.pt2) and a JSON file that says what goes in and what comes out.
+
+A .pt2 file is a program, so it is only run with ``trust=True``. The JSON file beside it, of the same name::
+
+    {"size": [1024, 1024],             pixels (height, width) the network takes; null: the image's own
+     "channels": 3,                    the grey image is repeated
+     "mean": [0.485, 0.456, 0.406],    subtracted from grey values of 0 to 1,
+     "std": [0.229, 0.224, 0.225],     then divided by
+     "output": "logits",               or "probability": (1, 1, height, width)
+     "min_area_px": 50}                smaller pieces are dropped, in pixels of the network
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from voidlab import tables
+from voidlab.measure import measure_voids
+from voidlab.network import ModelError
+from voidlab.segmenters import Segmentation
+
+if TYPE_CHECKING:
+    import torch
+
+PICKLES = (".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a network takes and gives; see the module's text."""
+
+    size: tuple[int, int] | None
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    output: str
+    min_area_px: int
+
+
+@dataclass(frozen=True)
+class ExportedSegmenter:
+    """A network of somebody else's that gives void probabilities; voids are its connected pieces."""
+
+    model: torch.nn.Module
+    description: Description
+    contrast: str
+    threshold: float
+    min_radius_px: float
+    max_radius_px: float
+    edge_buffer_px: int
+    name: str
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def settled(self, images: Iterable[np.ndarray]) -> ExportedSegmenter:
+        """This segmenter; "auto" is taken for bright: it shows the network the image as it is."""
+        return replace(self, contrast="bright") if self.contrast == "auto" else self
+
+    def run(self, image: np.ndarray) -> Segmentation:
+        """Probability, labels and voids of ``image`` (H, W), in its own pixels."""
+        probability, factor = self._probability(np.asarray(image, np.float32))
+        labels, _ = ndimage.label(probability >= self.threshold)
+        least = self.description.min_area_px * factor
+        voids = measure_voids(labels, edge_buffer_px=self.edge_buffer_px, probability=probability)
+        keep = (voids["area_px"] >= least) & voids["radius_px"].between(
+            self.min_radius_px, self.max_radius_px
+        )
+        labels = np.where(np.isin(labels, voids.loc[keep, "label"]), labels, 0).astype(np.int32)
+        return Segmentation(probability, labels, tables.check(voids[keep].reset_index(drop=True), "voids"))
+
+    def find(self, image: np.ndarray) -> pd.DataFrame:
+        """Voids of ``image``."""
+        return self.run(image).voids
+
+    def label(self, image: np.ndarray) -> np.ndarray:
+        """Label image of ``image``."""
+        return self.run(image).labels
+
+    def _probability(self, image: np.ndarray) -> tuple[np.ndarray, float]:
+        """Void probability (H, W), and pixels of the image to a pixel of the network."""
+        import torch
+        from torch.nn.functional import interpolate
+
+        shape = (image.shape[0], image.shape[1])
+        size = self.description.size or shape
+        x = torch.from_numpy(np.nan_to_num(1 - image if self.contrast == "dark" else image))[None, None]
+        x = interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
+        mean, std = (
+            torch.tensor(v).reshape(1, -1, 1, 1) for v in (self.description.mean, self.description.std)
+        )
+        x = (x.repeat(1, self.description.channels, 1, 1) - mean) / std
+        with self._one_at_a_time, torch.inference_mode():
+            y = self.model(x).float()
+        if y.ndim != 4 or y.shape[:2] != (1, 1):
+            raise ValueError(
+                f"the network '{self.name}' gives {tuple(y.shape)}; expected (1, 1, height, width): void or not."
+            )
+        y = torch.sigmoid(y) if self.description.output == "logits" else y
+        # Both sizes count from the centre of the first pixel: centres stay where they are.
+        y = interpolate(y, shape, mode="bilinear", align_corners=False)
+        return y[0, 0].numpy(), image.size / (size[0] * size[1])
+
+
+def load(
+    path: Path,
+    contrast: str,
+    threshold: float,
+    min_radius_px: float,
+    max_radius_px: float,
+    edge_buffer_px: int,
+) -> ExportedSegmenter:
+    """Segmenter of a .pt2 file, which is trusted, and its description.
+
+    Raises
+    ------
+    ValueError
+        If one of the two files is missing or wrong.
+    """
+    description = describe(path.with_suffix(".json"))
+    import torch
+
+    try:
+        model = torch.export.load(path).module()
+    except Exception as error:  # whatever a file that is none may raise
+        raise ModelError(f"{path.name} cannot be loaded as a torch.export file: {error}") from None
+    return ExportedSegmenter(
+        model, description, contrast, threshold, min_radius_px, max_radius_px, edge_buffer_px, path.stem
+    )
+
+
+def describe(path: Path) -> Description:
+    """Description in a JSON file.
+
+    Raises
+    ------
+    ValueError
+        Saying what is missing or wrong.
+    """
+    try:
+        given: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        size = given["size"]
+        channels = int(given["channels"])
+        mean, std = (tuple(map(float, given[key])) for key in ("mean", "std"))
+        description = Description(
+            None if size is None else (int(size[0]), int(size[1])),
+            channels,
+            mean,
+            std,
+            str(given["output"]),
+            int(given["min_area_px"]),
+        )
+    except FileNotFoundError:
+        raise ModelError(f"{path.name} is missing: it says what the network takes and gives.") from None
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ModelError(
+            f"{path.name} does not say what the network takes and gives: {error!r}; expected the keys "
+            "size, channels, mean, std, output, min_area_px."
+        ) from None
+    if len(mean) != channels or len(std) != channels or description.output not in ("logits", "probability"):
+        raise ModelError(
+            f"{path.name}: expected {channels} numbers in mean and in std, and output 'logits' or 'probability'; "
+            f"found {len(mean)}, {len(std)} and '{description.output}'."
+        )
+    return description
+
+
+def why_no_pickle(path: Path) -> str:
+    """Why a pickled model is refused, and what to do."""
+    return (
+        f"{path.name} is a pickle: opening it runs whatever is in it, and needs the very versions it was made with. "
+        "It is not opened here. In the environment it works in, write it once as .pt2 and .json: README, "
+        "'A network of your own'."
+    )

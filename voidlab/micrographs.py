@@ -1,0 +1,425 @@
+"""Simulated micrographs of every look a void has, with the truth from geometry: what the network is trained on.
+
+A micrograph is a foil (wedge, bend contours, mottling), what is in it (voids in 3D; loops, dots, dislocation lines,
+precipitates, which are no voids), an exit wave, a microscope out of focus or not, and a detector. Voids always come
+out brighter than their surroundings: images of dark ones are turned upside down before they are looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from voidlab import optics
+from voidlab.network import reduced
+
+_MARGIN = 48
+_LEAST_EVIDENCE = 5.0  # signal over noise, summed over a void, from which a person would point at it
+
+
+@dataclass(frozen=True)
+class Micrograph:
+    """A simulated micrograph and its truth.
+
+    Attributes
+    ----------
+    image : ndarray of shape (H, W), uint8
+    mask : ndarray of shape (H, W), bool
+        Where there is a void.
+    voids : DataFrame
+        ``x_px, y_px, radius_px`` (of the circle as large as the projection), ``snr`` (signal over the noise of a
+        pixel), ``evidence`` (the same, summed over the void), ``ignored`` (too faint to be sure of, or its centre is
+        outside).
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    voids: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What kind of micrograph it is."""
+
+    contrast: float  # brightness of a usual void over its surroundings, by absorption
+    phase_rad: float  # phase shift of a usual void
+    optics: optics.Optics
+    noise: float
+    upside_down: bool
+    variety: float  # spread of the contrast from one void to the next: crystals have it, voids have not
+
+
+def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
+    """Simulate a micrograph; the same seed gives the same one.
+
+    Parameters
+    ----------
+    shape
+        (H, W), px.
+    """
+    random = np.random.default_rng(np.random.SeedSequence([seed, 7]))
+    whole = (shape[0] + 2 * _MARGIN, shape[1] + 2 * _MARGIN)
+    usual = float(np.exp(random.uniform(np.log(2.2), np.log(20))))
+    look = _look(random, usual)
+    voids = _population(random, whole, usual)
+    missing, masks = _missing_foil(random, voids, whole, usual, look.variety)
+    if random.random() < 0.07:  # as bright as it gets: overlaps are no brighter, as in a mask
+        missing = np.minimum(missing, np.float32(usual * random.uniform(0.2, 1)))
+    foil = _foil(random, whole, usual)
+    without = _seen(foil, np.zeros(whole, np.float32), usual, look)
+    clean = _seen(foil, missing, usual, look)
+    cut = (slice(_MARGIN, -_MARGIN), slice(_MARGIN, -_MARGIN))
+    difference = (clean - without)[cut]
+    noisy = optics.detect(random, clean[cut], look.noise)
+    image, step = optics.write(random, -noisy if look.upside_down else noisy)
+    grain = noisy - clean[cut] + 0.3 * step * random.standard_normal(shape, dtype=np.float32)
+    truth, mask = _truth(masks, difference, without[cut], grain, shape)
+    return Micrograph(image, mask, truth)
+
+
+def _look(random: np.random.Generator, usual: float) -> _Look:
+    kind = random.choice(["mass", "under", "over", "mixed", "particles"], p=[0.33, 0.25, 0.13, 0.15, 0.14])
+    fringe = float(np.exp(random.uniform(np.log(0.8), np.log(6.0))))
+    fringe = min(fringe, 1.6 * usual)
+    phase = float(np.exp(random.uniform(np.log(0.15), np.log(2.5))))
+    contrast = float(np.exp(random.uniform(np.log(0.04), np.log(0.5))))
+    state = optics.Optics(
+        fringe, kind != "over", random.uniform(0.7, 2.0), random.uniform(0, 0.08), random.uniform(0, np.pi)
+    )
+    if kind in ("mass", "particles"):
+        state = optics.Optics(0.0)
+    if kind == "particles":
+        contrast = random.uniform(0.25, 0.9)
+    if kind in ("under", "over"):
+        contrast *= 0.25
+    if kind == "mixed":
+        phase *= 0.5
+    # How far a void of the usual size stands out from the noise, from hardly to plainly.
+    stands_out = float(np.exp(random.uniform(np.log(0.5), np.log(8.0))))
+    signal = contrast + (min(phase, 1.5) * 0.35 if state.fringe_px else 0)
+    noise = np.clip(signal / stands_out * min(1.0, usual / 6), 0.004, 0.45)
+    variety = random.uniform(0.1, 0.6) if kind == "particles" else 0.0
+    return _Look(contrast, phase if state.fringe_px else 0.0, state, float(noise), kind == "over", variety)
+
+
+def _population(random: np.random.Generator, shape: tuple[int, int], usual: float) -> np.ndarray:
+    """Voids (n, 3) as x, y, radius: log-normal or bimodal sizes, at random, in clumps or along lines."""
+    coverage = float(np.exp(random.uniform(np.log(0.004), np.log(0.3))))
+    if random.random() < 0.12:
+        return np.zeros((0, 3))
+    crowded = random.random() < 0.15  # side by side without overlap, as densely as they go
+    if crowded:
+        coverage = random.uniform(0.15, 0.9)
+    spread = random.uniform(0.08, 0.5)
+    mean_area = np.pi * usual**2 * np.exp(2 * spread**2)
+    count = int(np.clip(coverage * shape[0] * shape[1] / mean_area, 1, 1500))
+    radius = usual * random.lognormal(0, spread, count)
+    if random.random() < 0.35:  # bubbles and voids
+        other = usual * np.exp(random.uniform(-1.5, 1.5))
+        some = random.random(count) < random.uniform(0.05, 0.6)
+        radius = np.where(some, other * random.lognormal(0, 0.3, count), radius)
+    if random.random() < 0.15:
+        radius[: random.integers(1, 4)] = random.uniform(20, 90)
+    radius = np.clip(radius, 1.5, 90)
+    large = np.cumsum(np.pi * radius**2) > max(coverage, 0.4) * shape[0] * shape[1]
+    radius = radius[~large]
+    x, y = random.uniform(0, 1, (2, len(radius))) * np.array([[shape[1]], [shape[0]]])
+    if random.random() < 0.25:  # on dislocations or boundaries, or in clumps
+        drawn = random.random(len(radius)) < random.uniform(0.3, 0.8)
+        line = random.integers(0, 4, len(radius))
+        ends = random.uniform(0, max(shape), (4, 2, 2))
+        along = random.random((len(radius), 1)) * random.choice([0.15, 1.0])
+        spot = ends[line, 0] + along * (ends[line, 1] - ends[line, 0])
+        spot = spot + random.normal(0, 2 * usual, (len(radius), 2))
+        x, y = np.where(drawn, spot[:, 0], x), np.where(drawn, spot[:, 1], y)
+    there = (x > 0) & (y > 0) & (x < shape[1]) & (y < shape[0])
+    voids = np.stack([x, y, radius], axis=1)[there]
+    return _apart(voids, random.uniform(1.0, 1.2) if crowded else random.uniform(0.2, 0.6))
+
+
+def _apart(voids: np.ndarray, closest: float) -> np.ndarray:
+    """Voids without those whose centre is nearer to an earlier one than ``closest`` times the sum of their radii.
+
+    Two that lie nearly on top of each other nobody could tell apart.
+    """
+    kept = np.zeros((len(voids), 3))
+    count = 0
+    for void in voids:
+        before = kept[:count]
+        distance = np.hypot(before[:, 0] - void[0], before[:, 1] - void[1])
+        if (distance >= closest * (before[:, 2] + void[2])).all():
+            kept[count] = void
+            count += 1
+    return kept[:count]
+
+
+_CUBE = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], float)
+_OCTAHEDRON = np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]], float) / np.sqrt(3)
+
+
+def _missing_foil(
+    random: np.random.Generator,
+    voids: np.ndarray,
+    shape: tuple[int, int],
+    usual: float,
+    variety: float,
+) -> tuple[np.ndarray, list[tuple[tuple[slice, slice], np.ndarray]]]:
+    """Length of foil the voids take away at each pixel, and where each void lies."""
+    total, masks = np.zeros(shape, np.float32), []
+    share_faceted = random.choice([0.0, 0.2, 1.0], p=[0.55, 0.15, 0.3])
+    blunt = np.float32(random.choice([2.0, random.uniform(2, 4), random.uniform(4, 9)], p=[0.5, 0.25, 0.25]))
+    turn = _rotation(random)
+    truncation = random.uniform(0.75, 1.35)
+    stretch = random.choice([1.0, random.uniform(1, 1.4)], p=[0.75, 0.25])
+    half = usual * random.uniform(1.5, 12)  # half the foil's thickness
+    for x, y, radius in voids:
+        reach = int(np.ceil(radius * 1.5)) + 2
+        rows = slice(max(int(y) - reach, 0), min(int(y) + reach + 1, shape[0]))
+        columns = slice(max(int(x) - reach, 0), min(int(x) + reach + 1, shape[1]))
+        v, u = np.mgrid[rows, columns].astype(np.float32)
+        u, v = (u - np.float32(x)) * np.float32(stretch), v - np.float32(y)
+        if random.random() < share_faceted and radius > 4:
+            wobble = turn if random.random() < 0.8 else _rotation(random)
+            low, high = _polyhedron(u, v, radius, wobble, truncation)
+        else:
+            # A sphere, or one with flat faces towards the beam: its rim is steeper and its top flatter.
+            share = np.clip(1 - (np.hypot(u, v) / np.float32(radius)) ** blunt, 0, None)
+            chord = np.float32(radius) * share ** (1 / blunt)
+            low, high = -chord, chord
+        depth = random.uniform(-half, half)
+        length = np.minimum(high + depth, half) - np.maximum(low + depth, -half)
+        length = np.clip(length, 0, None).astype(np.float32)
+        total[rows, columns] += length * np.float32(random.lognormal(0, variety))
+        masks.append(((rows, columns), length > 0.15 * radius))
+    return total, masks
+
+
+def _polyhedron(
+    u: np.ndarray, v: np.ndarray, radius: float, turn: np.ndarray, truncation: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the beam enters and leaves a truncated octahedron: low and high, (H, W)."""
+    low, high = np.full(u.shape, -np.inf, np.float32), np.full(u.shape, np.inf, np.float32)
+    for normals, reach in ((_CUBE, truncation), (_OCTAHEDRON, 1.0)):
+        for nx, ny, nz in normals @ turn:
+            across = (nx * u + ny * v).astype(np.float32)
+            for sign in (-1, 1):
+                bound = reach * radius - sign * across
+                if abs(nz) < 0.02:
+                    high = np.where(bound < 0, -np.inf, high)
+                elif sign * nz > 0:
+                    high = np.minimum(high, bound / (sign * nz))
+                else:
+                    low = np.maximum(low, bound / (sign * nz))
+    return low, np.maximum(high, low)
+
+
+def _rotation(random: np.random.Generator) -> np.ndarray:
+    """A rotation (3, 3): half of them near a zone axis, as microscopists choose them."""
+    q, r = np.linalg.qr(random.standard_normal((3, 3)))
+    q = q * np.sign(np.diag(r))
+    if random.random() < 0.5:
+        angle = random.uniform(0, 2 * np.pi)
+        c, s = np.cos(angle), np.sin(angle)
+        tilt = np.linalg.qr(np.eye(3) + 0.05 * random.standard_normal((3, 3)))[0]
+        about = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+        edge_on = np.array([[1, 0, 0], [0, np.sqrt(0.5), -np.sqrt(0.5)], [0, np.sqrt(0.5), np.sqrt(0.5)]])
+        q = (edge_on if random.random() < 0.5 else np.eye(3)) @ about @ tilt
+    return q
+
+
+def _seen(foil: np.ndarray, missing: np.ndarray, usual: float, look: _Look) -> np.ndarray:
+    length = missing / (2 * usual)
+    amplitude = np.sqrt(foil) * np.exp(0.5 * np.log1p(look.contrast) * length)
+    return optics.intensity(amplitude, -look.phase_rad * length, look.optics)
+
+
+def _truth(
+    masks: list[tuple[tuple[slice, slice], np.ndarray]],
+    difference: np.ndarray,
+    without: np.ndarray,
+    grain: np.ndarray,
+    shape: tuple[int, int],
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Voids and mask; what a person would not see is ignored.
+
+    ``difference`` is what the voids change in the image before noise, ``without`` the image before there are voids,
+    ``grain`` the noise.
+    """
+    energy = ndimage.gaussian_filter(difference, 0.7) ** 2
+    sizes = 2.0 ** np.arange(8)
+    doubts = [np.hypot(0.6 * _change(without, size), 1.5 * _change(grain, size)) for size in sizes]
+    mask, rows = np.zeros(shape, bool), []
+    for (ys, xs), inside in masks:
+        v, u = np.nonzero(inside)
+        y, x = v + ys.start - _MARGIN, u + xs.start - _MARGIN
+        within = (x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])
+        if not within.any():
+            continue
+        centre, radius = (x.mean(), y.mean()), np.sqrt(len(x) / np.pi)
+        x, y = x[within], y[within]
+        doubt = doubts[int(np.clip(np.round(np.log2(radius)), 0, 7))]
+        signal = np.sqrt(energy[y, x].mean())
+        evidence = signal / doubt
+        outside = not (0 <= centre[0] <= shape[1] - 1 and 0 <= centre[1] <= shape[0] - 1)
+        seen = evidence >= _LEAST_EVIDENCE
+        if seen:
+            mask[y, x] = True
+        rows.append((*centre, radius, signal / grain.std(), evidence, outside or not seen))
+    columns = ["x_px", "y_px", "radius_px", "snr", "evidence", "ignored"]
+    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[:5], float) | {"ignored": bool})
+    return table, mask
+
+
+def _change(image: np.ndarray, size_px: float) -> float:
+    """How much an image changes by itself over ``size_px``: what a void of that radius must stand out from."""
+    step = max(int(size_px / 4), 1)
+    small = ndimage.gaussian_filter(reduced(image, step), size_px / 2 / step)
+    small = small[:: max(int(size_px / 2 / step), 1), :: max(int(size_px / 2 / step), 1)]
+    return 1.4826 * float(np.median(np.abs(small - ndimage.uniform_filter(small, 5))))
+
+
+def _foil(random: np.random.Generator, shape: tuple[int, int], usual: float) -> np.ndarray:
+    """Brightness (H, W) of the foil without voids, about 1."""
+    uneven = (
+        random.choice([0.05, 0.12, 0.25])
+        * random.random()
+        * optics.field(random, shape, random.uniform(20, 150), 2.0)
+    )
+    wedge = random.uniform(-0.3, 0.3, 2)
+    y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
+    brightness = np.exp(uneven + 0.5 * (wedge[0] * x + wedge[1] * y))
+    for _ in range(random.choice([0, 1, 2], p=[0.45, 0.35, 0.2])):
+        brightness = brightness * _bend_contour(random, shape)
+    if random.random() < 0.8:
+        size = np.exp(random.uniform(np.log(1.0), np.log(14)))
+        mottle = optics.field(random, shape, size, random.choice([0, 2.0, 3.0]))
+        brightness = brightness * np.exp(np.exp(random.uniform(np.log(0.003), np.log(0.15))) * mottle)
+    drawn = _defects(random, shape, usual)
+    return np.clip(brightness * np.exp(drawn), 0.05, 4).astype(np.float32)
+
+
+def _bend_contour(random: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Two-beam brightness over a smoothly bent foil.
+
+    References
+    ----------
+    Hirsch et al., Electron Microscopy of Thin Crystals (1965), chapter 8.
+    """
+    deviation = random.uniform(0.5, 3) * optics.field(random, shape, random.uniform(60, 200))
+    y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
+    slope = random.normal(0, 3, 2)
+    deviation = deviation + slope[0] * x + slope[1] * y + random.normal()
+    thickness = random.uniform(0.5, 3) * (1 + 0.2 * random.normal() * x)
+    effective = np.sqrt(1 + deviation**2)
+    depth = random.uniform(0.1, 0.6)
+    return 1 - depth * (np.sin(np.pi * thickness * effective) / effective) ** 2
+
+
+def _defects(random: np.random.Generator, shape: tuple[int, int], usual: float) -> np.ndarray:
+    """Logarithm of the brightness that loops, dots, dislocations, precipitates and dirt add."""
+    drawn = np.zeros(shape, np.float32)
+    strength = np.exp(random.uniform(np.log(0.03), np.log(0.6)))
+    for draw, share, most in (
+        (_dot, 0.35, 60),
+        (_loop, 0.35, 30),
+        (_line, 0.4, 6),
+        (_precipitate, 0.25, 12),
+        (_cloud, 0.35, 20),
+        (_stain, 0.25, 8),
+    ):
+        if random.random() < share:
+            for _ in range(random.integers(1, most + 1)):
+                draw(random, drawn, strength * random.uniform(0.3, 1.2), usual)
+    return drawn
+
+
+def _window(
+    random: np.random.Generator, drawn: np.ndarray, reach: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A part of the image around a random spot, and x, y in it from the spot, px, turned at random."""
+    cy, cx = random.uniform(0, drawn.shape[0]), random.uniform(0, drawn.shape[1])
+    y0, x0 = max(int(cy - reach), 0), max(int(cx - reach), 0)
+    part = drawn[y0 : int(cy + reach) + 1, x0 : int(cx + reach) + 1]
+    v, u = np.mgrid[: part.shape[0], : part.shape[1]]
+    v, u = v + y0 - cy, u + x0 - cx
+    angle = random.uniform(0, np.pi)
+    return part, u * np.cos(angle) + v * np.sin(angle), v * np.cos(angle) - u * np.sin(angle)
+
+
+def _size(random: np.random.Generator, usual: float) -> float:
+    return float(np.clip(usual * np.exp(random.uniform(-1, 1)), 1.5, 45))
+
+
+def _dot(random: np.random.Generator, drawn: np.ndarray, strength: float, usual: float) -> None:
+    """Black dot, at times with the two lobes of a strain field."""
+    size = min(_size(random, usual), 12)
+    part, u, v = _window(random, drawn, 4 * size)
+    bell = np.exp(-((u / size) ** 2 + (v / size / random.uniform(0.5, 1)) ** 2))
+    lobes = u / size * 1.6 if random.random() < 0.3 else -1
+    part += (strength * lobes * bell).astype(np.float32)
+
+
+def _loop(random: np.random.Generator, drawn: np.ndarray, strength: float, usual: float) -> None:
+    """Dislocation loop: a dark ellipse with nothing special inside, stronger on two sides."""
+    size = max(_size(random, usual), 4)
+    part, u, v = _window(random, drawn, 1.6 * size + 8)
+    flat = random.uniform(0.25, 1)
+    around = np.hypot(u, v / flat) + 1e-6
+    width = random.uniform(0.08, 0.25) * size + 0.7
+    ring = np.exp(-(((around - size) / width) ** 2))
+    sides = 1 - random.uniform(0, 0.9) * np.abs(u / around) ** 2
+    part -= (strength * ring * sides).astype(np.float32)
+    if random.random() < 0.2:
+        part += (0.4 * strength * np.exp(-(((around - size - 1.8 * width) / width) ** 2))).astype(np.float32)
+
+
+def _line(random: np.random.Generator, drawn: np.ndarray, strength: float, usual: float) -> None:
+    """Dislocation line: a dark curve of changing strength."""
+    steps = random.integers(30, 300)
+    heading = random.uniform(0, 2 * np.pi) + np.cumsum(random.normal(0, 0.06, steps))
+    xs = random.uniform(0, drawn.shape[1]) + 2 * np.cumsum(np.cos(heading))
+    ys = random.uniform(0, drawn.shape[0]) + 2 * np.cumsum(np.sin(heading))
+    ok = (xs >= 0) & (ys >= 0) & (xs < drawn.shape[1] - 1) & (ys < drawn.shape[0] - 1)
+    wave = 1 + random.uniform(0, 0.9) * np.sin(np.arange(steps) * random.uniform(0.05, 0.6))
+    mark = np.zeros_like(drawn)
+    np.add.at(mark, (ys[ok].astype(int), xs[ok].astype(int)), wave[ok].astype(np.float32))
+    width = random.uniform(0.8, 4)
+    mark = ndimage.gaussian_filter(mark, width, truncate=3)
+    peak = mark.max()
+    if peak > 0:
+        drawn -= np.float32(1.2 * strength) * mark / peak
+
+
+def _precipitate(random: np.random.Generator, drawn: np.ndarray, strength: float, usual: float) -> None:
+    """Dark disc or lath with an edge, at times with Moiré fringes."""
+    size = _size(random, usual)
+    part, u, v = _window(random, drawn, 2 * size + 4)
+    flat = random.uniform(0.2, 1)
+    body = 1 / (1 + np.exp(np.clip((np.hypot(u, v / flat) - size) / random.uniform(0.3, 1.5), -30, 30)))
+    if random.random() < 0.4:
+        body = body * (0.6 + 0.4 * np.sin(u * random.uniform(0.3, 1.5)))
+    part -= (strength * body).astype(np.float32)
+
+
+def _cloud(random: np.random.Generator, drawn: np.ndarray, strength: float, usual: float) -> None:
+    """Bright patch without an edge: no void, however bright."""
+    size = _size(random, usual) * random.uniform(1, 2.5)
+    part, u, v = _window(random, drawn, 3 * size)
+    part += (0.5 * strength * np.exp(-((u / size) ** 2) - (v / size / random.uniform(0.3, 1)) ** 2)).astype(
+        np.float32
+    )
+
+
+def _stain(random: np.random.Generator, drawn: np.ndarray, strength: float, usual: float) -> None:
+    """Dark patch of no shape."""
+    size = random.uniform(15, 60)
+    part, u, v = _window(random, drawn, 2.2 * size)
+    if min(part.shape) < 8:
+        return
+    ragged = optics.field(random, (part.shape[0], part.shape[1]), size / 4)
+    part -= (1.5 * strength * np.exp(-((u / size) ** 2) - (v / size) ** 2) * (0.5 + 0.5 * ragged)).astype(
+        np.float32
+    )

@@ -1,0 +1,275 @@
+"""The torch network: image → maps of void probability, void centres and radii; weights, precision, tiles.
+
+The network looks at an image at its own size and at a quarter of it, so that it only has to know voids of 2 to 26 px
+in radius; `voidlab.decode` makes voids of the maps of both. Nothing here knows of files but the weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    import torch
+
+FEATURES = (32, 48, 64, 96, 128, 32)
+CHANNELS = ("void", "centre", "radius")
+USUAL_RADIUS_PX = 6.0  # the radius channel is the logarithm of the radius over this
+MAX_RADIUS_PX = 26.0  # largest void the network knows, in its own pixels
+SCALES = (1, 4)
+_TILE = 1024
+_OVERLAP = 128
+_BACKGROUND_PX = 40.0
+_STEP = 32  # sizes the network takes are multiples of this
+SHIPPED = Path(__file__).parent / "weights" / "voids.safetensors"
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What the network says of an image at one scale.
+
+    Attributes
+    ----------
+    scale : int
+        Pixels of the image along a pixel of the maps: ``x_image = (x + 0.5) * scale - 0.5``.
+    void, centre : ndarray of shape (h, w), float32
+        Probability that a pixel lies in a void; how near it is to a void's centre, 0 to 1.
+    radius_px : ndarray of shape (h, w), float32
+        Radius of the void whose centre is near, in pixels of the maps.
+    """
+
+    scale: int
+    void: np.ndarray
+    centre: np.ndarray
+    radius_px: np.ndarray
+
+
+class ModelError(ValueError):
+    """A file of weights that cannot be used, and what to do."""
+
+
+def build(features: Sequence[int] = FEATURES) -> torch.nn.Module:
+    """An untrained network: (n, 1, H, W) normalised images → (n, 3, H, W), sides multiples of 32.
+
+    A U-Net on blocks of 2×2 px, so that most of its work is done at half the size.
+
+    References
+    ----------
+    Ronneberger, Fischer and Brox, MICCAI 2015, doi:10.1007/978-3-319-24574-4_28.
+    """
+    from torch import nn
+
+    with _quiet():
+        from monai.networks.nets import BasicUNet
+
+        unet = BasicUNet(
+            spatial_dims=2,
+            in_channels=4,
+            out_channels=4 * len(CHANNELS),
+            features=list(features),
+            act="relu",
+            norm="batch",
+        )
+    # Most pixels are no void and hardly any is a centre: start from there.
+    for channel, start in enumerate((-2.0, -4.0, 0.0)):
+        nn.init.constant_(unet.final_conv.bias[4 * channel : 4 * channel + 4], start)
+    return nn.Sequential(nn.PixelUnshuffle(2), unet, nn.PixelShuffle(2))
+
+
+def normalised(image: np.ndarray) -> np.ndarray:
+    """Image (H, W) as the network wants it, float32: no slow background, noise and detail about 1.
+
+    What is not finite is taken for background; an image of one value gives zeros.
+    """
+    image = np.asarray(image, np.float32)
+    known = np.isfinite(image)
+    if not known.all():
+        image = np.where(known, image, np.median(image[known]) if known.any() else 0).astype(np.float32)
+    detail = image - _background(image)
+    scale = 1.4826 * float(np.median(np.abs(detail)))
+    scale = max(scale, 0.25 * float(detail.std()), 1e-6 * float(np.abs(image).max(initial=0)), 1e-12)
+    return np.clip(detail / scale, -12, 12)
+
+
+def reduced(image: np.ndarray, factor: int) -> np.ndarray:
+    """Image in which every pixel is the mean of ``factor`` × ``factor`` pixels; the last may lie half outside."""
+    if factor == 1:
+        return image
+    height, width = image.shape
+    padded = np.pad(image, ((0, -height % factor), (0, -width % factor)), mode="edge")
+    return padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor).mean((1, 3))
+
+
+def enlarged(small: np.ndarray, factor: int, shape: tuple[int, int]) -> np.ndarray:
+    """Image (H, W) of ``shape`` from one that `reduced` made, linear between its pixels."""
+    if factor == 1:
+        return small[: shape[0], : shape[1]]
+    ys = np.clip((np.arange(shape[0]) + 0.5) / factor - 0.5, 0, small.shape[0] - 1)
+    xs = np.clip((np.arange(shape[1]) + 0.5) / factor - 0.5, 0, small.shape[1] - 1)
+    y0, x0 = ys.astype(int), xs.astype(int)
+    y1, x1 = np.minimum(y0 + 1, small.shape[0] - 1), np.minimum(x0 + 1, small.shape[1] - 1)
+    fy, fx = (ys - y0).astype(np.float32)[:, None], (xs - x0).astype(np.float32)[None, :]
+    across = small[:, x0] * (1 - fx) + small[:, x1] * fx
+    return across[y0] * (1 - fy) + across[y1] * fy
+
+
+def maps(model: torch.nn.Module, image: np.ndarray, scale: int, *, precise: bool = False) -> Maps:
+    """Maps of an image at one scale.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W)
+        Voids brighter than their surroundings.
+    scale
+        Pixels of the image along a pixel of the maps.
+    precise
+        float32 where the processor could do with bfloat16, about twice as fast.
+    """
+    import torch
+
+    small = normalised(reduced(np.asarray(image, np.float32), scale))
+    height, width = small.shape
+    margins = ((0, -height % _STEP), (0, -width % _STEP))
+    padded = np.pad(small, margins, mode="reflect" if min(small.shape) >= _STEP else "edge")
+    device = next(model.parameters()).device
+    x = torch.from_numpy(padded)[None, None].to(device)
+    half = torch.bfloat16 if device.type == "cuda" or _has_bfloat16() else torch.float32
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, half, enabled=not precise and half != torch.float32),
+    ):
+        raw = _tiled(model, x) if max(padded.shape) > _TILE + _OVERLAP else model(x).float()
+    void, centre, radius = raw[0, :, :height, :width].cpu().numpy()
+    size = USUAL_RADIUS_PX * np.exp(np.clip(radius, -2, 2.5))
+    return Maps(scale, _sigmoid(void), _sigmoid(centre), size)
+
+
+def load(path: Path = SHIPPED, *, device: str | None = None) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """Network with the weights of a file, ready to be used, and the card beside it.
+
+    Parameters
+    ----------
+    path
+        A ``.safetensors`` file; its card is the ``.json`` file of the same name.
+    device
+        "cpu" or "cuda"; left out: a GPU where there is one.
+
+    Raises
+    ------
+    ModelError
+        If the files are missing or are not weights of this network.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    card = read_card(path)
+    model = build(card["features"])
+    try:
+        model.load_state_dict(load_file(path))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise ModelError(f"{path.name} does not hold weights of this network: {error}") from None
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    model = model.eval().to(device)
+    return model.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card of weights: how they were made, with what data and licence, how good they are.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or it is not of a voidlab network.
+    """
+    card_path = path.with_suffix(".json")
+    try:
+        card = json.loads(card_path.read_text(encoding="utf-8"))
+        features = [int(n) for n in card["features"]]
+    except FileNotFoundError:
+        raise ModelError(f"{card_path.name} is missing beside {path.name}; a network has both.") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{card_path.name} is not the card of a voidlab network: {error!r}") from None
+    return {**card, "features": features}
+
+
+def save(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> None:
+    """Write weights to ``path`` (.safetensors) and their card beside it (.json)."""
+    from safetensors.torch import save_file
+
+    from voidlab.paths import replacing
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary)
+    write_card(path, card)
+
+
+def write_card(path: Path, card: dict[str, Any]) -> None:
+    """Write the card of the weights in ``path``."""
+    from voidlab.paths import replacing
+
+    with replacing(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what MONAI says when it is imported: warnings of its own imports, and the features of a network."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _tiled(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    with _quiet():
+        from monai.inferers import sliding_window_inference
+
+    def predict(tile: torch.Tensor) -> torch.Tensor:
+        return model(tile).float()
+
+    whole = sliding_window_inference(
+        x,
+        (_TILE, _TILE),
+        1,
+        predict,
+        overlap=_OVERLAP / _TILE,
+        mode="gaussian",
+        sigma_scale=0.2,
+        device="cpu",
+    )
+    assert isinstance(whole, torch.Tensor)
+    return whole
+
+
+@lru_cache
+def _has_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 by itself; else it would be slower than float32."""
+    import torch
+
+    can = torch.cpu.get_capabilities()
+    return bool(can.get("avx512_bf16") or can.get("amx_bf16") or can.get("bf16"))
+
+
+def _background(image: np.ndarray) -> np.ndarray:
+    """What changes over more than some 40 px, computed on an eighth of the size."""
+    step = 8
+    small = ndimage.gaussian_filter(reduced(image, step), _BACKGROUND_PX / step, mode="reflect")
+    return enlarged(small, step, (image.shape[0], image.shape[1]))
+
+
+def _sigmoid(values: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(values, -30, 30)))

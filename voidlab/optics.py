@@ -1,0 +1,152 @@
+"""From what the beam meets to what the detector gives: exit wave, defocus, dose, detector, file.
+
+All lengths are px. Nothing here knows of voids; `voidlab.micrographs` makes the foil.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy import fft, ndimage
+
+
+@dataclass(frozen=True)
+class Optics:
+    """A microscope's state.
+
+    Attributes
+    ----------
+    fringe_px : float
+        Width of the first Fresnel fringe, sqrt(wavelength × |defocus|), px; 0 is in focus.
+    under : bool
+        Under focus: voids are bright with a dark rim; over focus it is the reverse.
+    coherence : float
+        Highest spatial frequency that still interferes, in units of 1 / ``fringe_px``: how many fringes there are.
+    astigmatism : float
+        Relative difference of defocus between two directions.
+    direction_rad : float
+        Direction of the stronger defocus.
+    """
+
+    fringe_px: float = 0.0
+    under: bool = True
+    coherence: float = 1.5
+    astigmatism: float = 0.0
+    direction_rad: float = 0.0
+
+
+def intensity(amplitude: np.ndarray, phase_rad: np.ndarray, optics: Optics) -> np.ndarray:
+    """Image intensity of an exit wave.
+
+    Parameters
+    ----------
+    amplitude, phase_rad : ndarray of shape (H, W)
+        Of the exit wave. The image is taken as periodic: cut off a margin of a few fringes.
+
+    Returns
+    -------
+    ndarray of shape (H, W), float32
+
+    References
+    ----------
+    Williams and Carter, Transmission Electron Microscopy, 2nd ed., chapter 28, doi:10.1007/978-0-387-76501-3.
+    """
+    if optics.fringe_px == 0:
+        return (amplitude**2).astype(np.float32)
+    ky = fft.fftfreq(amplitude.shape[0]).astype(np.float32)[:, None]
+    kx = fft.fftfreq(amplitude.shape[1]).astype(np.float32)[None, :]
+    k2 = (kx**2 + ky**2) * np.float32(optics.fringe_px**2)
+    turned = (kx**2 - ky**2) * np.cos(2 * optics.direction_rad) + 2 * kx * ky * np.sin(
+        2 * optics.direction_rad
+    )
+    chi = np.pi * (k2 + np.float32(optics.astigmatism * optics.fringe_px**2) * turned)
+    sign = -1 if optics.under else 1
+    transfer = np.exp(-1j * sign * chi - k2 / optics.coherence**2).astype(np.complex64)
+    wave = (amplitude * np.exp(1j * phase_rad)).astype(np.complex64)
+    return (np.abs(fft.ifft2(fft.fft2(wave) * transfer)) ** 2).astype(np.float32)
+
+
+def field(
+    random: np.random.Generator, shape: tuple[int, int], length_px: float, power: float = 0.0
+) -> np.ndarray:
+    """Smooth random field (H, W), float32: mean 0, standard deviation 1.
+
+    Parameters
+    ----------
+    length_px
+        How far it takes to change; white noise below about 0.3.
+    power
+        0 for one size of bump, larger for detail at all sizes down from ``length_px``.
+    """
+    ky = fft.fftfreq(shape[0]).astype(np.float32)[:, None]
+    kx = fft.rfftfreq(shape[1]).astype(np.float32)[None, :]
+    k = np.sqrt(kx**2 + ky**2) * np.float32(2 * np.pi * length_px)
+    weight = np.exp(-(k**2) / 2) if power == 0 else (1 + k**2) ** np.float32(-power / 2)
+    weight[0, 0] = 0
+    values = fft.irfft2(fft.rfft2(random.standard_normal(shape, dtype=np.float32)) * weight, shape)
+    return (values / max(float(values.std()), 1e-12)).astype(np.float32)
+
+
+def detect(random: np.random.Generator, image: np.ndarray, noise: float) -> np.ndarray:
+    """What a camera makes of an image of brightness about 1: blur, dose, gain residue, lines, hot pixels.
+
+    ``noise`` is the standard deviation of a pixel's noise over the brightness.
+    """
+    shape = image.shape
+    image = ndimage.gaussian_filter(image, random.uniform(0.3, 1.2))
+    grain = random.standard_normal(shape, dtype=np.float32)
+    if random.random() < 0.5:  # a scintillator, or an image enlarged after it was taken
+        grain = field(random, shape, np.exp(random.uniform(-1, 1)))
+    image = image + noise * np.sqrt(np.clip(image, 0.05, None)) * grain
+    if random.random() < 0.25:
+        image = image * (1 + random.uniform(0.1, 0.5) * noise * random.standard_normal(shape[1]))
+    if random.random() < 0.25:  # a scanning microscope: rows differ
+        image = image + random.uniform(0.1, 0.6) * noise * random.standard_normal((shape[0], 1))
+    if random.random() < 0.2:
+        hot = random.random(shape) < 1e-4
+        image = np.where(hot, image + random.choice([-1, 1]) * random.uniform(3, 10) * noise, image)
+    if random.random() < 0.3:  # regular interference
+        ky, kx = random.uniform(-0.35, 0.35, 2)
+        y, x = np.mgrid[: shape[0], : shape[1]]
+        image = image + random.uniform(0.05, 0.3) * noise * np.sin(2 * np.pi * (kx * x + ky * y))
+    return image.astype(np.float32)
+
+
+def write(random: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, float]:
+    """The file a microscopist gives: stretched, clipped, 8 bit, now and then JPEG or with a scale bar burnt in.
+
+    Returns
+    -------
+    picture : ndarray of shape (H, W), uint8
+    step : float
+        Brightness from one of its grey values to the next.
+    """
+    low, high = np.percentile(image, [random.uniform(0, 1), random.uniform(99, 100)])
+    scaled = np.clip((image - low) / max(float(high - low), 1e-6), 0, 1)
+    floor, span = random.uniform(0, 0.3), np.exp(random.uniform(np.log(0.1), 0))
+    scaled = np.clip(floor + span * scaled ** random.uniform(0.7, 1.4), 0, 1)
+    picture = Image.fromarray(np.round(scaled * 255).astype(np.uint8))
+    if random.random() < 0.12:
+        _burn_in(random, picture)
+    if random.random() < 0.3:
+        stream = io.BytesIO()
+        picture.save(stream, "JPEG", quality=int(random.integers(50, 95)))
+        picture = Image.open(stream)
+    return np.asarray(picture), max(float(high - low), 1e-6) / (255 * span)
+
+
+def _burn_in(random: np.random.Generator, picture: Image.Image) -> None:
+    """A scale bar and its text, somewhere near the border."""
+    draw = ImageDraw.Draw(picture)
+    width, height = picture.size
+    x, y = random.uniform(5, width * 0.6), random.choice([15, height - 40])
+    colour = int(random.choice([0, 255]))
+    length, thick = random.uniform(40, width * 0.35), random.uniform(3, 9)
+    if random.random() < 0.5:
+        draw.rectangle([x - 8, y - 8, x + length + 8, y + 35], fill=255 - colour)
+    draw.rectangle([x, y, x + length, y + thick], fill=colour)
+    text = f"{random.choice([2, 5, 10, 20, 50, 100, 200])} nm"
+    draw.text((x + length / 4, y + thick + 2), text, fill=colour, font_size=float(random.uniform(10, 22)))

@@ -1,0 +1,195 @@
+"""The methods that find voids, a small class each behind one interface: an image → probability, labels and voids."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pandas as pd
+
+from voidlab import classical, decode, network, tables
+from voidlab.discs import Discs, draw
+from voidlab.measure import measure_voids
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What a segmenter found in an image.
+
+    Attributes
+    ----------
+    probability : ndarray of shape (H, W), float32
+        Void probability of each pixel.
+    labels : ndarray of shape (H, W), int32
+        0, or the label of the void a pixel belongs to.
+    voids : DataFrame
+        Table ``voids`` with frame 0; radii are those of full circles, also where voids overlap.
+    """
+
+    probability: np.ndarray
+    labels: np.ndarray
+    voids: pd.DataFrame
+
+
+class Segmenter(Protocol):
+    """A method that finds voids."""
+
+    @property
+    def name(self) -> str:
+        """What the method is called in reports."""
+        ...
+
+    def settled(self, images: Iterable[np.ndarray]) -> Segmenter:
+        """This segmenter with what it reads off the images (as dark or bright) decided once for all of them."""
+        ...
+
+    def run(self, image: np.ndarray) -> Segmentation:
+        """Probability, labels and voids of ``image`` (H, W)."""
+        ...
+
+    def find(self, image: np.ndarray) -> pd.DataFrame:
+        """Voids of ``image``."""
+        ...
+
+    def label(self, image: np.ndarray) -> np.ndarray:
+        """Label image of ``image``."""
+        ...
+
+
+@dataclass(frozen=True)
+class ClassicalSegmenter:
+    """Blobs at many scales, judged by contrast and edge, fitted as circles; see `voidlab.classical`."""
+
+    contrast: str = "auto"
+    threshold: float = 0.5
+    min_radius_px: float = 2.5
+    max_radius_px: float = 80.0
+    edge_buffer_px: int = 8
+    name: str = "classical"
+
+    def settled(self, images: Iterable[np.ndarray]) -> ClassicalSegmenter:
+        """This segmenter with the contrast that most of the ``images`` speak for."""
+        if self.contrast != "auto":
+            return self
+        evidence = sum(self._evidence(image, True) - self._evidence(image, False) for image in images)
+        return replace(self, contrast="bright" if evidence >= 0 else "dark")
+
+    def run(self, image: np.ndarray) -> Segmentation:
+        """Probability, labels and voids of ``image`` (H, W)."""
+        image = _grey(image)
+        discs = self._discs(image)
+        labels, probability = draw(discs, image.shape)
+        return _segmentation(discs, labels, probability, self.edge_buffer_px)
+
+    def find(self, image: np.ndarray) -> pd.DataFrame:
+        """Voids of ``image``."""
+        return self.run(image).voids
+
+    def label(self, image: np.ndarray) -> np.ndarray:
+        """Label image of ``image``."""
+        return self.run(image).labels
+
+    def _discs(self, image: np.ndarray) -> Discs:
+        decided = self.settled([image])
+        found = decided._all(image, decided.contrast == "bright")
+        return found.at_least(self.threshold, self.min_radius_px, self.max_radius_px)
+
+    def _all(self, image: np.ndarray, bright: bool) -> Discs:
+        return classical.find_discs(
+            image, bright=bright, min_radius_px=self.min_radius_px, max_radius_px=self.max_radius_px
+        )
+
+    def _evidence(self, image: np.ndarray, bright: bool) -> float:
+        """How much speaks for bright (or dark) voids: how many sure ones there would be."""
+        discs = self._all(image, bright)
+        return float(discs.confidence[discs.confidence >= 0.5].sum())
+
+
+@dataclass(frozen=True)
+class NetworkSegmenter:
+    """The trained network, see `voidlab.network`; it sees bright voids, so dark ones are shown to it upside down.
+
+    `run` is `maps`, which takes the time, then `decode`, which depends on threshold and sizes: keep the maps to try
+    other ones.
+    """
+
+    model: torch.nn.Module
+    contrast: str = "auto"
+    threshold: float = 0.5
+    min_radius_px: float = 2.5
+    max_radius_px: float = 80.0
+    edge_buffer_px: int = 8
+    even: float = 0.5
+    precise: bool = False
+    name: str = "voids"
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def settled(self, images: Iterable[np.ndarray]) -> NetworkSegmenter:
+        """This segmenter with the contrast that most of the ``images`` speak for."""
+        if self.contrast != "auto":
+            return self
+        evidence = sum(self._evidence(image, "bright") - self._evidence(image, "dark") for image in images)
+        return replace(self, contrast="bright" if evidence >= 0 else "dark")
+
+    def maps(self, image: np.ndarray) -> tuple[network.Maps, ...]:
+        """What the network says of ``image`` (H, W), at every scale."""
+        image = _grey(image)
+        decided = self.settled([image])
+        shown = -image.astype(np.float32) if decided.contrast == "dark" else image
+        with self._one_at_a_time:  # the network by itself keeps all cores busy
+            return tuple(
+                network.maps(self.model, shown, scale, precise=self.precise) for scale in network.SCALES
+            )
+
+    def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:
+        """Probability, labels and voids from the maps of an image."""
+        found = decode.discs(maps, even=self.even)
+        found = found.at_least(self.threshold, self.min_radius_px, self.max_radius_px)
+        labels, probability = decode.draw(found, maps)
+        return _segmentation(found, labels, probability, self.edge_buffer_px)
+
+    def run(self, image: np.ndarray) -> Segmentation:
+        """Probability, labels and voids of ``image`` (H, W)."""
+        return self.decode(self.maps(image))
+
+    def find(self, image: np.ndarray) -> pd.DataFrame:
+        """Voids of ``image``."""
+        return self.run(image).voids
+
+    def label(self, image: np.ndarray) -> np.ndarray:
+        """Label image of ``image``."""
+        return self.run(image).labels
+
+    def _evidence(self, image: np.ndarray, contrast: str) -> float:
+        """How much speaks for bright (or dark) voids: how many sure ones there would be."""
+        found = decode.discs(replace(self, contrast=contrast).maps(image), even=self.even)
+        return float(found.at_least(0.5, self.min_radius_px, self.max_radius_px).confidence.sum())
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    image = np.asarray(image)
+    if image.ndim != 2:
+        raise ValueError(f"image has shape {image.shape}; expected (H, W), one grey value per pixel.")
+    return image
+
+
+def _segmentation(
+    discs: Discs, labels: np.ndarray, probability: np.ndarray, edge_buffer_px: int
+) -> Segmentation:
+    """Segmentation of discs drawn as ``labels`` i + 1; one without a pixel of its own has no row."""
+    voids = measure_voids(labels, edge_buffer_px=edge_buffer_px)
+    of = voids["label"].to_numpy() - 1
+    circles = {
+        "x_px": discs.x,
+        "y_px": discs.y,
+        "radius_px": discs.radius,
+        "confidence": discs.confidence,
+    }
+    voids = voids.assign(**{name: values[of] for name, values in circles.items()})
+    return Segmentation(probability, labels, tables.check(voids, "voids"))
