@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from voidlab import cli, judge, scores
+from voidlab import cli, judge
 from voidlab.labelled import Labelled
 
 
@@ -77,17 +77,6 @@ def test_the_command_scores_a_folder(tmp_path, capsys):
     assert "IoU 0.5 match" in said
     assert (out / "hits-and-misses.png").exists()
     assert pd.read_csv(out / "recall-by-size.csv")["hits"].sum() == 4
-
-
-def test_the_real_frame_against_its_labels(shared):
-    from voidlab import labelled, segment
-
-    items = labelled.read(shared / "argonne_voids")
-    judgement = judge.judge(items, segment.load_segmenter("voids", contrast="bright"))
-    assert judgement.of("f1") >= 0.95
-    assert judgement.of("radius_error") <= 0.05
-    assert len(segment.load_segmenter("voids", contrast="dark").find(items[0].image)) == 0
-    assert scores.objects(judgement.truth, judgement.found)["outcome"].eq("hit").sum() > 90
 
 
 @pytest.mark.parametrize(("argument", "said"), [("none", "there is no folder"), (".", "no labelled images")])

@@ -132,10 +132,7 @@ def speed(method: NetworkSegmenter, seed: int) -> dict[str, float]:
 
 def _on(folder: Path, method: NetworkSegmenter, which: slice = slice(None)) -> dict[str, float]:
     items = labelled.read(folder)[which]
-    truth = pd.concat([item.voids.assign(frame=n) for n, item in enumerate(items)], ignore_index=True)
-    found = pd.concat(
-        [method.find(item.image).assign(frame=n) for n, item in enumerate(items)], ignore_index=True
-    )
+    truth, found = labelled.truth_and_found(items, method)
     return _usual(truth, found)
 
 

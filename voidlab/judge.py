@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 
 from voidlab import figures, scores
 from voidlab.images import Calibration
-from voidlab.labelled import Labelled
+from voidlab.labelled import Finder, Labelled, truth_and_found
 from voidlab.paths import replacing
-from voidlab.segmenters import Segmenter
 
 RULES: dict[str, float | None] = {"centre": None, "IoU 0.1": 0.1, "IoU 0.3": 0.3, "IoU 0.5": 0.5}
 
@@ -46,19 +45,10 @@ class Judgement:
 
 
 def judge(
-    labelled: Sequence[Labelled], segmenter: Segmenter, *, tell: Callable[[str], None] = lambda text: None
+    labelled: Sequence[Labelled], finder: Finder, *, tell: Callable[[str], None] = lambda text: None
 ) -> Judgement:
-    """Find the voids of labelled images and score them.
-
-    Voids smaller or larger than the segmenter looks for count neither way.
-    """
-    truths, finds = [], []
-    for number, item in enumerate(labelled):
-        voids = segmenter.find(item.image)
-        truths.append(item.voids.assign(frame=number))
-        finds.append(voids[["x_px", "y_px", "radius_px", "confidence"]].assign(frame=number))
-        tell(f"{item.name}: {len(voids)} voids found, {int((~item.voids['ignored']).sum())} labelled")
-    truth, found = (pd.concat(tables, ignore_index=True) for tables in (truths, finds))
+    """Find the voids of labelled images and score them."""
+    truth, found = truth_and_found(labelled, finder, tell=tell)
     parts = []
     for rule, iou in RULES.items():
         part = scores.score_intervals(truth, found, iou=iou)

@@ -9,8 +9,10 @@ whose ``kind`` is "ambiguous", or that touch the edge, count neither way.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -58,6 +60,25 @@ def read(folder: Path) -> list[Labelled]:
         If there are none, or a pair does not fit together.
     """
     return [_read_pair(image, labels) for image, labels in pairs(folder)]
+
+
+class Finder(Protocol):
+    """Anything that finds voids in an image, as a `voidlab.segmenters.Segmenter`."""
+
+    def find(self, image: np.ndarray) -> pd.DataFrame: ...
+
+
+def truth_and_found(
+    items: Sequence[Labelled], finder: Finder, *, tell: Callable[[str], None] = lambda text: None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """True and found voids of all images, in one table each; ``frame`` counts the images."""
+    truth, found = [], []
+    for number, item in enumerate(items):
+        voids = finder.find(item.image)
+        truth.append(item.voids.assign(frame=number))
+        found.append(voids[["x_px", "y_px", "radius_px", "confidence"]].assign(frame=number))
+        tell(f"{item.name}: {len(voids)} voids found, {int((~item.voids['ignored']).sum())} labelled")
+    return pd.concat(truth, ignore_index=True), pd.concat(found, ignore_index=True)
 
 
 def pairs(folder: Path) -> list[tuple[Path, Path]]:

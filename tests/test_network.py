@@ -1,0 +1,175 @@
+"""The shipped network on named situations and odd images, its arithmetic, its tiles; real images when at hand."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_segment import SHAPE, image_with
+
+from voidlab import card, decode, labelled, network, scores, segment, tables
+from voidlab.micrographs import micrograph
+
+
+@pytest.fixture(scope="module")
+def bright():
+    return segment.load_segmenter("voids", contrast="bright")
+
+
+@pytest.fixture(scope="module")
+def dark():
+    return segment.load_segmenter("voids", contrast="dark")
+
+
+def test_none(bright):
+    result = bright.run(image_with())
+    assert len(result.voids) == 0
+    assert list(result.voids.columns) == tables.TABLES["voids"].names
+    assert not result.labels.any()
+
+
+@pytest.mark.parametrize("radius", [3, 6.5, 14, 22, 35])
+def test_one_of_any_size(bright, radius):
+    (void,) = bright.find(image_with((80.3, 60.7, radius))).to_dict("records")
+    assert (void["x_px"], void["y_px"]) == (pytest.approx(80.3, abs=0.6), pytest.approx(60.7, abs=0.6))
+    assert void["radius_px"] == pytest.approx(radius, rel=0.12)
+    assert void["kind"] == "void"
+    assert not void["touches_edge"]
+
+
+def test_a_large_one(bright):
+    (void,) = bright.find(image_with((250, 200, 75), shape=(400, 500), noise=0.08)).to_dict("records")
+    assert void["radius_px"] == pytest.approx(75, rel=0.08)
+
+
+def test_two_that_touch_are_two(bright):
+    voids = bright.find(image_with((70, 60, 9), (88, 60, 9))).sort_values("x_px")
+    assert voids["x_px"].tolist() == pytest.approx([70, 88], abs=1)
+    assert voids["radius_px"].tolist() == pytest.approx([9, 9], rel=0.12)
+
+
+def test_two_that_overlap_keep_their_full_circles(bright):
+    voids = bright.find(image_with((70, 60, 10), (84, 62, 8))).sort_values("x_px")
+    assert len(voids) == 2
+    assert voids["radius_px"].tolist() == pytest.approx([10, 8], rel=0.15)
+    assert voids["area_px"].sum() < 0.97 * np.pi * (100 + 64)
+
+
+def test_dark_discs_are_no_bright_voids(bright, dark):
+    image = image_with((50, 40, 7), (100, 80, 12))
+    assert len(bright.find(1 - image)) == 0
+    pd.testing.assert_frame_equal(bright.find(image), dark.find(1 - image), rtol=1e-2, atol=0.05)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_auto_sees_which_it_is(sign):
+    image = image_with(*[(25 + 30 * i, 30 + 40 * (i % 3), 6) for i in range(5)])
+    auto = segment.load_segmenter("voids", contrast="auto")
+    assert len(auto.find(image if sign > 0 else 1 - image)) == 5
+    assert auto.settled([image if sign > 0 else 1 - image]).contrast == ("bright" if sign > 0 else "dark")
+
+
+def test_the_grey_scale_does_not_matter(bright):
+    image = image_with((50, 40, 7), (100, 80, 12))
+    pd.testing.assert_frame_equal(bright.find(image), bright.find(200 * image + 1000), rtol=2e-2, atol=0.1)
+
+
+@pytest.mark.parametrize("shape", [(9, 12), (3, 3), (1, 40), (33, 65), (150, 210)])
+def test_nothing_in_noise_of_any_shape(bright, shape):
+    image = np.random.default_rng(0).normal(0.4, 0.04, shape).astype(np.float32)
+    result = bright.run(image)
+    assert len(result.voids) == 0
+    assert result.labels.shape == result.probability.shape == shape
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros(SHAPE), np.full(SHAPE, np.nan), np.ones((16, 40))], ids=["0", "nan", "1"]
+)
+def test_blank_images_hold_nothing(bright, image):
+    assert len(bright.find(image)) == 0
+
+
+def test_pixels_that_are_not_finite_are_passed_over(bright):
+    image = image_with((80, 60, 9))
+    image[:10, :20] = np.nan
+    assert len(bright.find(image)) == 1
+
+
+def test_labels_and_rows_belong_together(bright):
+    result = bright.run(image_with(*[(20 + 25 * i, 25 + 30 * (i % 3), 5 + i) for i in range(6)]))
+    assert result.probability.dtype == np.float32
+    assert result.labels.dtype == np.int32
+    assert set(np.unique(result.labels)) - {0} == set(result.voids["label"])
+    assert np.bincount(result.labels.ravel())[1:].tolist() == result.voids["area_px"].tolist()
+    assert 0 <= result.probability.min() <= result.probability.max() <= 1
+
+
+def test_maps_can_be_kept_and_decoded_with_other_settings():
+    image = image_with((50, 40, 4), (100, 80, 14), contrast=0.2)
+    small = segment.load_segmenter("voids", contrast="bright", max_radius_px=8)
+    large = segment.load_segmenter("voids", contrast="bright", min_radius_px=8)
+    maps = small.maps(image)
+    assert [len(method.decode(maps).voids) for method in (small, large)] == [1, 1]
+    pd.testing.assert_frame_equal(small.decode(maps).voids, small.find(image))
+
+
+def test_a_flipped_image_has_flipped_voids(bright):
+    image = image_with((50, 40, 7), (100, 80, 12), (130, 30, 5))
+    here, there = bright.find(image), bright.find(image[:, ::-1])
+    assert sorted(here["x_px"]) == pytest.approx(sorted(SHAPE[1] - 1 - there["x_px"]), abs=0.5)
+
+
+def test_the_same_image_gives_the_same_voids(bright):
+    image = micrograph(2_000_003, shape=(200, 260)).image
+    pd.testing.assert_frame_equal(bright.find(image), bright.find(image))
+
+
+def test_tiles_leave_no_seams(monkeypatch):
+    model, _ = network.load()
+    image = np.concatenate(
+        [image_with((60 + 7 * i, 60, 6), shape=(160, 220), seed=i) for i in range(4)], axis=1
+    )
+    whole = network.maps(model, image, 1, precise=True)
+    monkeypatch.setattr(network, "_TILE", 256)
+    tiled = network.maps(model, image, 1, precise=True)
+    found, again = decode.discs((whole,)), decode.discs((tiled,))
+    sure, same = found.confidence > 0.3, again.confidence > 0.3
+    assert sure.sum() == same.sum() >= 4
+    assert sorted(found.x[sure]) == pytest.approx(sorted(again.x[same]), abs=0.2)
+
+
+def test_fast_arithmetic_finds_the_same(bright):
+    assert card.precision(bright, seed=0)["share_found"] >= 0.995
+
+
+def test_the_card_says_how_the_weights_were_made():
+    given = json.loads(network.SHIPPED.with_suffix(".json").read_text(encoding="utf-8"))
+    assert given["made"]["command"].startswith("voidlab train --from-nothing")
+    assert {"seed", "steps", "data", "torch"} <= set(given["made"])
+    assert "10.69761/HDTA8338" in given["made"]["data"]
+    assert given["licence"] == "MIT"
+    assert given["scores"]
+    assert network.SHIPPED.stat().st_size < 16e6
+
+
+def test_simulated_images_never_trained_on(bright):
+    score = card.simulated(bright, seed=0, images=12)
+    assert score["f1_iou_0.5"] > 0.85
+    assert abs(score["radius_bias"]) < 0.04
+
+
+def test_a_real_frame_of_voids(shared, bright, dark):
+    (item,) = labelled.read(shared / "argonne_voids")
+    score = scores.score_voids(item.voids, bright.find(item.image).drop(columns="frame"))
+    assert score["f1"] >= 0.95
+    assert score["radius_error"] <= 0.05
+    assert len(dark.find(item.image)) == 0
+
+
+def test_real_dark_particles(shared, dark):
+    items = labelled.read(shared / "gold_pairs")[1:8:2]
+    truth = pd.concat([item.voids.assign(frame=n) for n, item in enumerate(items)], ignore_index=True)
+    found = pd.concat(
+        [dark.find(item.image).assign(frame=n) for n, item in enumerate(items)], ignore_index=True
+    )
+    assert scores.score_voids(truth, found)["f1"] > 0.85
