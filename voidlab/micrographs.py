@@ -50,6 +50,7 @@ class _Look:
     noise: float
     upside_down: bool
     variety: float  # spread of the contrast from one void to the next: crystals have it, voids have not
+    spheres: float  # how often voids are round: bubbles are, voids in metals have facets
 
 
 def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
@@ -65,10 +66,10 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
     usual = float(np.exp(random.uniform(np.log(2.2), np.log(20))))
     look = _look(random, usual)
     voids = _population(random, whole, usual)
-    missing, masks = _missing_foil(random, voids, whole, usual, look.variety)
+    missing, masks = _missing_foil(random, voids, whole, usual, look)
     if random.random() < 0.07:  # as bright as it gets: overlaps are no brighter, as in a mask
         missing = np.minimum(missing, np.float32(usual * random.uniform(0.2, 1)))
-    foil = _foil(random, whole, usual)
+    foil = _foil(random, whole, usual, busy=len(voids) == 0)
     without = _seen(foil, np.zeros(whole, np.float32), usual, look)
     clean = _seen(foil, missing, usual, look)
     cut = (slice(_MARGIN, -_MARGIN), slice(_MARGIN, -_MARGIN))
@@ -102,7 +103,9 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
     signal = contrast + (min(phase, 1.5) * 0.35 if state.fringe_px else 0)
     noise = np.clip(signal / stands_out * min(1.0, usual / 6), 0.004, 0.45)
     variety = random.uniform(0.1, 0.6) if kind == "particles" else 0.0
-    return _Look(contrast, phase if state.fringe_px else 0.0, state, float(noise), kind == "over", variety)
+    spheres = {"mass": 0.2, "particles": 0.25, "mixed": 0.3}.get(kind, 0.45)
+    phase = phase if state.fringe_px else 0.0
+    return _Look(contrast, phase, state, float(noise), kind == "over", variety, spheres)
 
 
 def _population(random: np.random.Generator, shape: tuple[int, int], usual: float) -> np.ndarray:
@@ -165,12 +168,15 @@ def _missing_foil(
     voids: np.ndarray,
     shape: tuple[int, int],
     usual: float,
-    variety: float,
+    look: _Look,
 ) -> tuple[np.ndarray, list[tuple[tuple[slice, slice], np.ndarray]]]:
     """Length of foil the voids take away at each pixel, and where each void lies."""
     total, masks = np.zeros(shape, np.float32), []
-    share_faceted = random.choice([0.0, 0.2, 1.0], p=[0.55, 0.15, 0.3])
-    blunt = np.float32(random.choice([2.0, random.uniform(2, 4), random.uniform(4, 9)], p=[0.5, 0.25, 0.25]))
+    others = (1 - look.spheres) / 2
+    shape_of = random.choice(["sphere", "facets", "blunt"], p=[look.spheres, others, others])
+    share_faceted = {"facets": random.choice([0.3, 1.0])}.get(shape_of, 0.0)
+    # A sphere, or one with flat faces towards the beam: its rim is steeper and its top flatter.
+    blunt = np.float32(random.uniform(3, 10) if shape_of == "blunt" else 2)
     turn = _rotation(random)
     truncation = random.uniform(0.75, 1.35)
     stretch = random.choice([1.0, random.uniform(1, 1.4)], p=[0.75, 0.25])
@@ -185,14 +191,13 @@ def _missing_foil(
             wobble = turn if random.random() < 0.8 else _rotation(random)
             low, high = _polyhedron(u, v, radius, wobble, truncation)
         else:
-            # A sphere, or one with flat faces towards the beam: its rim is steeper and its top flatter.
             share = np.clip(1 - (np.hypot(u, v) / np.float32(radius)) ** blunt, 0, None)
             chord = np.float32(radius) * share ** (1 / blunt)
             low, high = -chord, chord
         depth = random.uniform(-half, half)
         length = np.minimum(high + depth, half) - np.maximum(low + depth, -half)
         length = np.clip(length, 0, None).astype(np.float32)
-        total[rows, columns] += length * np.float32(random.lognormal(0, variety))
+        total[rows, columns] += length * np.float32(random.lognormal(0, look.variety))
         masks.append(((rows, columns), length > 0.15 * radius))
     return total, masks
 
@@ -281,8 +286,8 @@ def _change(image: np.ndarray, size_px: float) -> float:
     return 1.4826 * float(np.median(np.abs(small - ndimage.uniform_filter(small, 5))))
 
 
-def _foil(random: np.random.Generator, shape: tuple[int, int], usual: float) -> np.ndarray:
-    """Brightness (H, W) of the foil without voids, about 1."""
+def _foil(random: np.random.Generator, shape: tuple[int, int], usual: float, *, busy: bool) -> np.ndarray:
+    """Brightness (H, W) of the foil without voids, about 1; ``busy``: with more in it than usual."""
     uneven = (
         random.choice([0.05, 0.12, 0.25])
         * random.random()
@@ -297,7 +302,7 @@ def _foil(random: np.random.Generator, shape: tuple[int, int], usual: float) -> 
         size = np.exp(random.uniform(np.log(1.0), np.log(14)))
         mottle = optics.field(random, shape, size, random.choice([0, 2.0, 3.0]))
         brightness = brightness * np.exp(np.exp(random.uniform(np.log(0.003), np.log(0.15))) * mottle)
-    drawn = _defects(random, shape, usual)
+    drawn = _defects(random, shape, usual, 0.5 if busy else 0.0)
     return np.clip(brightness * np.exp(drawn), 0.05, 4).astype(np.float32)
 
 
@@ -318,8 +323,11 @@ def _bend_contour(random: np.random.Generator, shape: tuple[int, int]) -> np.nda
     return 1 - depth * (np.sin(np.pi * thickness * effective) / effective) ** 2
 
 
-def _defects(random: np.random.Generator, shape: tuple[int, int], usual: float) -> np.ndarray:
-    """Logarithm of the brightness that loops, dots, dislocations, precipitates and dirt add."""
+def _defects(random: np.random.Generator, shape: tuple[int, int], usual: float, more: float) -> np.ndarray:
+    """Logarithm of the brightness that loops, dots, dislocations, precipitates and dirt add.
+
+    ``more`` is added to the chance of each kind.
+    """
     drawn = np.zeros(shape, np.float32)
     strength = np.exp(random.uniform(np.log(0.03), np.log(0.6)))
     for draw, share, most in (
@@ -327,10 +335,10 @@ def _defects(random: np.random.Generator, shape: tuple[int, int], usual: float) 
         (_loop, 0.35, 30),
         (_line, 0.4, 6),
         (_precipitate, 0.25, 12),
-        (_cloud, 0.35, 20),
-        (_stain, 0.25, 8),
+        (_cloud, 0.4, 20),
+        (_stain, 0.35, 8),
     ):
-        if random.random() < share:
+        if random.random() < share + more:
             for _ in range(random.integers(1, most + 1)):
                 draw(random, drawn, strength * random.uniform(0.3, 1.2), usual)
     return drawn
@@ -414,12 +422,13 @@ def _cloud(random: np.random.Generator, drawn: np.ndarray, strength: float, usua
 
 
 def _stain(random: np.random.Generator, drawn: np.ndarray, strength: float, usual: float) -> None:
-    """Dark patch of no shape."""
+    """Patch of no shape, dark or bright."""
     size = random.uniform(15, 60)
     part, u, v = _window(random, drawn, 2.2 * size)
     if min(part.shape) < 8:
         return
     ragged = optics.field(random, (part.shape[0], part.shape[1]), size / 4)
-    part -= (1.5 * strength * np.exp(-((u / size) ** 2) - (v / size) ** 2) * (0.5 + 0.5 * ragged)).astype(
+    sign = random.choice([-1.5, 1.0], p=[0.65, 0.35])
+    part += (sign * strength * np.exp(-((u / size) ** 2) - (v / size) ** 2) * (0.5 + 0.5 * ragged)).astype(
         np.float32
     )
