@@ -9,8 +9,10 @@ import pytest
 import tifffile
 
 from conftest import make_project, run_project
-from voidlab import cli, export, run, simulate, tables
+from voidlab import cli, export, run, segment, simulate, tables
+from voidlab.images import open_series
 from voidlab.parameters import ParameterErrors
+from voidlab.readers import pictures
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,27 @@ def test_of_another_size(project, images):
     tifffile.imwrite(project / "data" / "x" / "f04.tif", images[0][:100, :90])
     said = said_by_check(project)
     assert "f04.tif is 90 × 100 px, f01.tif is 210 × 150 px" in said
+
+
+def test_of_another_size_among_many(project, images):
+    folder = project / "data" / "x"
+    for i in range(7, 41):
+        tifffile.imwrite(folder / f"f{i:02d}.tif", images[0])
+    tifffile.imwrite(folder / "f08.tif", images[0][:100, :90])
+    said = said_by_check(project)
+    assert "f08.tif is 90 × 100 px, but " in said
+    assert "f01.tif and others are 210 × 150 px" in said
+
+
+def test_an_image_too_large_for_the_memory_is_not_unreadable(project, monkeypatch):
+    def decode(path, index):
+        raise MemoryError("Unable to allocate 9 GiB")
+
+    monkeypatch.setattr(pictures, "decode_with_pillow", decode)
+    iio.imwrite(project / "a1.png", np.zeros((4, 5), np.uint8))
+    series = open_series(project / "a1.png")
+    with pytest.raises(MemoryError):
+        segment.segment_series(series, segment.load_segmenter("classical"))
 
 
 @pytest.mark.parametrize("kind", ["blank, saturated and constant", "without voids", "nan"])
@@ -198,6 +221,39 @@ def test_a_glob_that_matches_a_mixed_folder(project, images):
 def test_parameter_files(project, text, words):
     assert words in said_by_check(project, text)
     assert not (project / "hacked").exists()
+
+
+def test_mistakes_of_all_kinds_at_once(project):
+    text = """segmnt: {}
+segment: {treshold: 0.3, min_radius_px: 90}
+tilt_angles_deg: nope.rawtlt
+drift: {reference_frame: 99}
+"""
+    said = said_by_check(project, text)
+    for words in (
+        "x.yaml:2: segmnt: unknown key; did you mean 'segment'?",
+        "x.yaml:3: segment.treshold: unknown key; did you mean 'threshold'?",
+        "x.yaml:3: segment.max_radius_px = 80.0: must be > min_radius_px = 90.0",
+        "x.yaml:4: tilt_angles_deg: the tilt angles in ",
+        "x.yaml:5: drift.reference_frame = 99: no such frame is in use",
+    ):
+        assert words in said
+    said = said_by_check(project, text, images="../nowhere/*.tif")
+    assert "x.yaml:1: no file matches 'nowhere/*.tif'" in said
+    assert "x.yaml:4: tilt_angles_deg" in said
+    assert "x.yaml:2: segmnt" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("tilt_angles_deg: [1, 2]\n", "x.yaml:2: tilt_angles_deg has 2 values for 6 frames"),
+        ("frame_pattern: '(x)(y)'\n", "x.yaml:2: frame_pattern '(x)(y)' has 2 groups"),
+        ("segment: {segmenter: unet}\n", "x.yaml:2: segment.segmenter = 'unet': there is no segmenter"),
+    ],
+)
+def test_what_does_not_fit_is_told_on_its_own_line(project, text, words):
+    assert words in said_by_check(project, text)
 
 
 def test_numbers_as_people_write_them(project):

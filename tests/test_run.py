@@ -130,3 +130,32 @@ def test_names_that_cannot_be_folders_are_refused(tmp_path):
     for name in ("../evil", "a/b", "", ".hidden", "x" * 200, "a\nb"):
         with pytest.raises(ValueError, match="cannot name a dataset"):
             RunPaths(tmp_path, name)
+
+
+def edited(paths, stage, change):
+    """Change the cells of the project's own notebook of ``stage``."""
+    notebook = json.loads(paths.source(stage).read_text(encoding="utf-8"))
+    change(notebook["cells"])
+    paths.source(stage).write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def test_a_notebook_that_does_not_save_has_not_finished(copied):
+    edited(copied, "track", lambda cells: cells.pop())
+    done, lines = run_project(copied)
+    assert not done
+    assert "track.ipynb ended without saving: its last cell must call run.save" in lines[2]
+    assert record.read(copied)["track"].status == "failed"
+    assert len(lines) == 4  # nothing was exported
+
+
+def test_a_notebook_that_would_run_on_another_dataset(copied):
+    edited(copied, "drift", lambda cells: [cell["metadata"].pop("tags", None) for cell in cells])
+    with pytest.raises(ParameterErrors, match="drift.ipynb: has no cell with the tag 'parameters'"):
+        run.check(copied.parameters)
+
+
+@pytest.mark.parametrize("content", ["", "{broken", "[]", "3", "{}"])
+def test_a_file_that_is_no_notebook(copied, content):
+    copied.source("export").write_text(content)
+    with pytest.raises(ParameterErrors, match="export.ipynb: is no notebook"):
+        run.check(copied.parameters)

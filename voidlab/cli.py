@@ -16,7 +16,7 @@ from voidlab import __version__
 from voidlab.paths import STAGES, ProjectError
 
 if TYPE_CHECKING:
-    from voidlab.run import Plan
+    from voidlab.plan import Plan
 
 _OK, _FAILED, _WRONG_INPUT, _INTERRUPTED = 0, 1, 2, 130
 
@@ -131,11 +131,11 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from voidlab import run
+    from voidlab import stage
 
     plans, problems = _plans(options.yaml, [])
     for plan in plans:
-        series = run.stage.open_images(plan.paths, plan.parameters)
+        series = stage.open_images(plan.paths, plan.parameters)
         print(f"{plan.paths.dataset}: good; {series.describe()}")
         for note in plan.notes:
             print(f"  note: {note}")

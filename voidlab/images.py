@@ -75,11 +75,14 @@ class Frames(Sequence[np.ndarray]):
         path = self.files[row]
         image = read_image(path) if self.stack is None else self.stack.read(row)
         if image.shape != self.shape:
-            raise ImagesError(
-                f"{path} is {size_text(image.shape)}, but {self.files[0]} and others are {size_text(self.shape)} "
-                "(width × height). All images of a series must be of one size: leave some out."
-            )
+            raise ImagesError(self._of_another_size(path, image.shape))
         return image
+
+    def _of_another_size(self, path: Path, shape: tuple[int, ...]) -> str:
+        return (
+            f"{path} is {size_text(shape)}, but {self.files[0]} and others are {size_text(self.shape)} "
+            "(width × height). All images of a series must be of one size: leave some out."
+        )
 
 
 class ImageSeries(Frames):
@@ -162,6 +165,22 @@ class ImageSeries(Frames):
         if not samples and failed is not None:
             raise failed
         return samples
+
+    def check_sizes(self) -> None:
+        """Look into the header of every file that can be read.
+
+        Raises
+        ------
+        ImagesError
+            If an image is of another size than the first; the message names both.
+        """
+        for path in self.files if self.stack is None else ():
+            try:
+                shape = open_file(path).shape
+            except ImageReadError:
+                continue
+            if shape != self.shape:
+                raise ImagesError(self._of_another_size(path, shape))
 
     def describe(self) -> str:
         """One sentence: how many images, their size, frames, pixel size and tilt range."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from voidlab.run import Plan
+from voidlab.plan import Plan
 
 # Measured: a kernel with everything imported, and what the stages hold per pixel of an image.
 _KERNEL_BYTES, _BYTES_PER_PIXEL = 500e6, 400

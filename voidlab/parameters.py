@@ -185,10 +185,11 @@ class Problem:
 
 
 class ParameterErrors(ValueError):
-    """All the mistakes found in a parameter file."""
+    """All the mistakes found in a parameter file; ``usable``: its parameters without them, where that makes sense."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], usable: DatasetParameters | None = None) -> None:
         self.problems = list(problems)
+        self.usable = usable
         super().__init__("\n".join(map(str, self.problems)))
 
 
@@ -207,15 +208,30 @@ def load(path: Path, given: Mapping[str, Mapping[str, object]] | None = None) ->
     for stage, keys in outweighed.items():
         if isinstance(values.setdefault(stage, {}), dict):
             values[stage] = {**values[stage], **keys}
+    wrong: list[ErrorDetails] = []
+    usable: DatasetParameters | None
     try:
-        parameters = DatasetParameters.model_validate(values)
+        usable = DatasetParameters.model_validate(values)
     except ValidationError as errors:
-        problems = [_explain(error, document, path, outweighed) for error in _one_per_key(errors.errors())]
-        raise ParameterErrors(problems) from None
-    problems = list(_check_together(parameters, path, document))
-    if problems:
-        raise ParameterErrors(problems)
-    return parameters
+        wrong = _one_per_key(errors.errors())
+        usable = _without(values, map(_keys, wrong))
+    problems = [_explain(error, document, path, outweighed) for error in wrong]
+    if usable is not None:
+        problems += _check_together(usable, path, document)
+    if problems or usable is None:
+        raise ParameterErrors(problems, usable)
+    return usable
+
+
+def _without(values: Mapping[str, Any], wrong: Iterable[tuple[str, ...]]) -> DatasetParameters | None:
+    """The parameters without those that are ``wrong``; None when the images are among these."""
+    kept = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    for *section, key in wrong:
+        (kept[section[0]] if section else kept).pop(key, None)
+    try:
+        return DatasetParameters.model_validate(kept)
+    except ValidationError:
+        return None
 
 
 def line_of(path: Path, *keys: str) -> int | None:

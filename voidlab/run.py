@@ -11,89 +11,21 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from voidlab import images, lock, parameters, readers, record, report, segment, stage
-from voidlab.parameters import DatasetParameters, ParameterErrors, Problem
-from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root
+from voidlab import lock, parameters, record, report
+from voidlab.parameters import ParameterErrors, Problem
+from voidlab.paths import STAGES, RunPaths
+from voidlab.plan import Overrides, Plan
+from voidlab.plan import check as check
 
-Overrides = Mapping[str, Mapping[str, object]]
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A dataset whose parameters and images were found good."""
-
-    paths: RunPaths
-    parameters: DatasetParameters
-    images_digest: str
-    notes: tuple[str, ...]
-    pixels: int  # of an image
 
 
 class StageFailed(Exception):
     """A stage that stopped with an error; the message is the reason."""
-
-
-def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
-    """Validate a parameter file and open its images, without starting a kernel.
-
-    Raises
-    ------
-    ParameterErrors
-        With every mistake found.
-    """
-    typed = parameters.load(yaml, overrides)
-    try:
-        paths = RunPaths(find_root(yaml.parent), check_name(yaml.stem))
-    except ProjectError as error:
-        raise ParameterErrors([Problem(str(yaml), None, str(error))]) from None
-    problems = [
-        Problem(yaml.name, None, f"the file must lie in {paths.parameters.parent} to be run")
-        for _ in range(paths.parameters.resolve() != yaml.resolve())
-    ]
-    try:
-        segment.check_segmenter(
-            typed.segment.model_file(yaml.parent) or typed.segment.segmenter, trust=typed.segment.trust_model
-        )
-    except ValueError as error:
-        line = parameters.line_of(yaml, "segment", "segmenter")
-        problems.append(Problem(yaml.name, line, f"segment.segmenter: {error}"))
-    try:
-        series = stage.open_images(paths, typed)
-    except (images.ImagesError, OSError) as error:
-        problems.append(Problem(yaml.name, parameters.line_of(yaml, "images"), str(error)))
-    else:
-        problems += _do_not_fit(yaml, typed, series)
-    if problems:
-        raise ParameterErrors(problems)
-    return Plan(
-        paths, typed, stage.digest_of_images(series), tuple(series.notes), series.shape[0] * series.shape[1]
-    )
-
-
-def _do_not_fit(yaml: Path, typed: DatasetParameters, series: images.ImageSeries) -> list[Problem]:
-    """Parameters that are good by themselves, but not for these images."""
-    problems = []
-    smallest = typed.segment.min_radius_px
-    if 2 * smallest > min(series.shape):
-        what = f"is larger than the images, {readers.size_text(series.shape)}"
-        problems.append(("segment.min_radius_px", f"= {smallest:g}: a void of that radius {what}"))
-    usable = series.frames.loc[series.frames["status"] == "ok", "frame"]
-    reference = typed.drift.reference_frame
-    if reference is not None and reference not in set(usable):
-        span = f"{usable.min()} to {usable.max()}"
-        problems.append(
-            ("drift.reference_frame", f"= {reference}: no such frame is in use; they go from {span}")
-        )
-    return [
-        Problem(yaml.name, parameters.line_of(yaml, *key.split(".")), f"{key} {what}")
-        for key, what in problems
-    ]
 
 
 def run_dataset(
@@ -189,8 +121,13 @@ def run_notebook(paths: RunPaths, name: str, given: Mapping[str, object], *, pro
     paths.log(name).parent.mkdir(parents=True, exist_ok=True)
     working = paths.folder / ".running" / f"{name}.ipynb"
     working.parent.mkdir(exist_ok=True)
+    before = record.read(paths).get(name)
     with paths.log(name).open("w", encoding="utf-8", buffering=1) as log:
         reason = _execute(paths, name, given, working, log, progress)
+    if not reason and record.read(paths).get(name) == before:
+        reason = (
+            f"{os.path.relpath(paths.source(name))} ended without saving: its last cell must call run.save"
+        )
     os.replace(working, paths.notebook(name))
     if reason:
         _record_failure(paths, name, given, reason)

@@ -41,7 +41,7 @@ def naming(path: Path) -> Iterator[None]:
     """Turn what a decoder raises into an error that names the file."""
     try:
         yield
-    except ImagesError:
+    except (ImagesError, MemoryError):  # an image for which the memory is too small is not damaged
         raise
     except Exception as error:  # on damaged files decoders raise anything, SyntaxError and struct.error too
         what = str(error).rstrip(". ") or type(error).__name__

@@ -1,0 +1,136 @@
+"""Check a dataset before a kernel starts: parameters, images, notebooks; every mistake at once.
+
+What is found good is a `Plan`, which `voidlab.run` carries out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+from voidlab import __version__, images, metadata, parameters, readers, segment, stage
+from voidlab.parameters import DatasetParameters, ParameterErrors, Problem
+from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root
+
+Overrides = Mapping[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A dataset whose parameters and images were found good."""
+
+    paths: RunPaths
+    parameters: DatasetParameters
+    images_digest: str
+    notes: tuple[str, ...]
+    pixels: int  # of an image
+
+
+def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
+    """Validate a parameter file and open its images, without starting a kernel.
+
+    Raises
+    ------
+    ParameterErrors
+        With every mistake found.
+    """
+    problems: list[Problem] = []
+    try:
+        typed = parameters.load(yaml, overrides)
+    except ParameterErrors as errors:
+        if errors.usable is None:
+            raise
+        # What is wrong with the images is said along with what is wrong with other parameters.
+        problems, typed = errors.problems, errors.usable
+    try:
+        paths = RunPaths(find_root(yaml.parent), check_name(yaml.stem))
+    except ProjectError as error:
+        raise ParameterErrors([*problems, Problem(str(yaml), None, str(error))]) from None
+    if paths.parameters.resolve() != yaml.resolve():
+        problems.append(Problem(yaml.name, None, f"the file must lie in {paths.parameters.parent} to be run"))
+    typed, angles = _without_bad_angles(yaml, typed)
+    problems += angles + _bad_segmenter(yaml, typed) + _bad_notebooks(paths)
+    try:
+        series = stage.open_images(paths, typed)
+        series.check_sizes()
+    except (images.ImagesError, OSError) as error:
+        problems.append(_of_images(yaml, str(error)))
+    else:
+        problems += _do_not_fit(yaml, typed, series)
+    if problems:
+        raise ParameterErrors(problems)
+    return Plan(
+        paths, typed, stage.digest_of_images(series), tuple(series.notes), series.shape[0] * series.shape[1]
+    )
+
+
+def _without_bad_angles(yaml: Path, typed: DatasetParameters) -> tuple[DatasetParameters, list[Problem]]:
+    """The parameters less a file of tilt angles that cannot be read, and what is wrong with it."""
+    if not isinstance(typed.tilt_angles_deg, str):
+        return typed, []
+    try:
+        metadata.read_angles(yaml.parent / typed.tilt_angles_deg)
+    except images.ImagesError as error:
+        line = parameters.line_of(yaml, "tilt_angles_deg")
+        problem = Problem(yaml.name, line, f"tilt_angles_deg: {error}")
+        return typed.model_copy(update={"tilt_angles_deg": None}), [problem]
+    return typed, []
+
+
+def _bad_segmenter(yaml: Path, typed: DatasetParameters) -> list[Problem]:
+    """What is wrong with the segmenter asked for."""
+    asked = typed.segment
+    try:
+        segment.check_segmenter(asked.model_file(yaml.parent) or asked.segmenter, trust=asked.trust_model)
+    except ValueError as error:
+        line = parameters.line_of(yaml, "segment", "segmenter")
+        return [Problem(yaml.name, line, f"segment.segmenter = '{asked.segmenter}': {error}")]
+    return []
+
+
+def _bad_notebooks(paths: RunPaths) -> list[Problem]:
+    """Notebooks of the project that cannot be run, as someone may have edited them."""
+    problems = []
+    for name in STAGES:
+        source = paths.source(name)
+        remedy = f"Put it right, or delete it to have the one of voidlab {__version__} used."
+        try:
+            cells = nbformat.read(source, as_version=4).cells
+        except Exception as error:  # nbformat raises anything on what is no notebook
+            what = str(error).split("\n")[0][:100]
+            problems.append(Problem(os.path.relpath(source), None, f"is no notebook: {what}. {remedy}"))
+            continue
+        if not any("parameters" in cell.metadata.get("tags", []) for cell in cells):
+            what = "has no cell with the tag 'parameters', so it would run on another dataset"
+            problems.append(Problem(os.path.relpath(source), None, f"{what}. {remedy}"))
+    return problems
+
+
+def _of_images(yaml: Path, text: str) -> Problem:
+    """A problem with the images, on the line of the parameter that it speaks of."""
+    keys = [key for key in DatasetParameters.model_fields if key != "images" and key in text]
+    return Problem(yaml.name, parameters.line_of(yaml, *keys[:1] or ["images"]), text)
+
+
+def _do_not_fit(yaml: Path, typed: DatasetParameters, series: images.ImageSeries) -> list[Problem]:
+    """Parameters that are good by themselves, but not for these images."""
+    problems = []
+    smallest = typed.segment.min_radius_px
+    if 2 * smallest > min(series.shape):
+        what = f"is larger than the images, {readers.size_text(series.shape)}"
+        problems.append(("segment.min_radius_px", f"= {smallest:g}: a void of that radius {what}"))
+    usable = series.frames.loc[series.frames["status"] == "ok", "frame"]
+    reference = typed.drift.reference_frame
+    if reference is not None and reference not in set(usable):
+        span = f"{usable.min()} to {usable.max()}"
+        problems.append(
+            ("drift.reference_frame", f"= {reference}: no such frame is in use; they go from {span}")
+        )
+    return [
+        Problem(yaml.name, parameters.line_of(yaml, *key.split(".")), f"{key} {what}")
+        for key, what in problems
+    ]
