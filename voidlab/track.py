@@ -219,8 +219,9 @@ def summarize_tracks(voids_with_particle: pd.DataFrame) -> pd.DataFrame:
     """
     if voids_with_particle["particle"].isna().all():
         return tables.empty("tracks")
-    dense = interpolate_tracks(voids_with_particle)
-    seen = _sorted(voids_with_particle)
+    needed = ["particle", "frame", "label", *_position_columns(voids_with_particle), "radius_px", "touches_edge"]
+    seen = _sorted(voids_with_particle[needed])
+    dense = interpolate_tracks(seen)
     starts = _starts(dense["particle"])
     ends = np.append(starts[1:], len(dense)) - 1
     x, y, radius = (dense[c].to_numpy() for c in ("x_px", "y_px", "radius_px"))
@@ -325,17 +326,26 @@ def _scale(size: np.ndarray, track: np.ndarray, starts: np.ndarray, counts: np.n
 
 
 def _median_of(values: np.ndarray, track: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Median of ``values`` within each track."""
-    # Complex numbers sort by track, then by value, three times as fast as lexsort; NaN would end up behind the
-    # last track and shift the others.
-    ordered = np.sort(track + 1j * np.nan_to_num(values)).imag
-    return (ordered[starts + (counts - 1) // 2] + ordered[starts + counts // 2]) / 2
+    """Median of ``values``, which are not negative, within each track."""
+    # Track and value in one number sort a dozen times as fast as two do; NaN would end up behind the last track and
+    # shift the others.
+    values = np.nan_to_num(values)
+    bound = 2 * float(values.max(initial=0)) + 1e-300
+    ordered = np.sort(track + values / bound)
+    low, high = (ordered[starts + middle] for middle in ((counts - 1) // 2, counts // 2))
+    return ((low + high) / 2 - np.arange(len(starts))) * bound
 
 
 def _sorted(linked: pd.DataFrame) -> pd.DataFrame:
     """The linked rows in order of particle and frame."""
     rows = linked[linked["particle"].notna()]
-    return rows.sort_values(["particle", "frame"], ignore_index=True)
+    particle, frame = (rows[name].to_numpy(np.int64) for name in ("particle", "frame"))
+    if not len(rows):
+        return rows.reset_index(drop=True)
+    place = (particle - particle.min()) * (np.ptp(frame) + 1) + frame - frame.min()
+    if (np.diff(place) >= 0).all():
+        return rows.reset_index(drop=True)
+    return rows.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
 
 
 def _starts(particle: pd.Series) -> np.ndarray:

@@ -37,7 +37,7 @@ def detections(count, frames, tracks, seed=0):
 
 
 def loop_over_tracks(voids):
-    """The tracks, one after another, interpolated frame by frame, with Siegel's slope as the growth."""
+    """The tracks, one after another, each interpolated at once, with Siegel's slope as the growth."""
     rows = []
     for particle, seen in voids.sort_values("frame").groupby("particle"):
         first, last = seen["frame"].iloc[0], seen["frame"].iloc[-1]
@@ -45,7 +45,7 @@ def loop_over_tracks(voids):
             name: interp1d(seen["frame"], seen[name].astype(float))
             for name in ("x_px", "y_px", "radius_px", "touches_edge")
         }
-        life = np.array([[float(at[name](frame)) for name in at] for frame in range(first, last + 1)])
+        life = np.stack([at[name](np.arange(first, last + 1)) for name in at], axis=1)
         from_start = np.linalg.norm(life[:, :2] - life[0, :2], axis=1)
         rows.append(
             {
