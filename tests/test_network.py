@@ -127,7 +127,7 @@ def test_the_same_image_gives_the_same_voids(bright):
 def test_tiles_leave_no_seams(monkeypatch):
     model, _ = network.load()
     image = np.concatenate(
-        [image_with((60 + 7 * i, 60, 6), shape=(160, 220), seed=i) for i in range(4)], axis=1
+        [image_with((60 + 7 * i, 60, 6), shape=(300, 220), seed=i) for i in range(4)], axis=1
     )
     whole = network.maps(model, image, 1, precise=True)
     monkeypatch.setattr(network, "_TILE", 256)

@@ -28,7 +28,8 @@ USUAL_RADIUS_PX = 6.0  # the radius channel is the logarithm of the radius over 
 MAX_RADIUS_PX = 26.0  # largest void the network knows, in its own pixels
 SCALES = (1, 4)
 _TILE = 1024
-_OVERLAP = 128
+_OVERLAP = 160
+_RIM = 40
 _BACKGROUND_PX = 40.0
 _STEP = 32  # sizes the network takes are multiples of this
 SHIPPED = Path(__file__).parent / "weights" / "voids.safetensors"
@@ -205,14 +206,14 @@ def read_card(path: Path) -> dict[str, Any]:
 
 def save(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> None:
     """Write weights to ``path`` (.safetensors) and their card beside it (.json)."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save as as_bytes
 
     from voidlab.paths import replacing
 
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary)
+        temporary.write_bytes(as_bytes(tensors))
     write_card(path, card)
 
 
@@ -241,14 +242,16 @@ def _tiled(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
     def predict(tile: torch.Tensor) -> torch.Tensor:
         return model(tile).float()
 
+    # What a tile says near its border it says of half a neighbourhood: there the next tile counts.
+    edge = np.minimum(np.arange(_TILE), np.arange(_TILE)[::-1])
+    inner = np.clip((np.minimum.outer(edge, edge) - _RIM) / _RIM, 1e-4, 1)
     whole = sliding_window_inference(
         x,
         (_TILE, _TILE),
         1,
         predict,
         overlap=_OVERLAP / _TILE,
-        mode="gaussian",
-        sigma_scale=0.2,
+        roi_weight_map=torch.from_numpy(inner.astype(np.float32)),
         device="cpu",
     )
     assert isinstance(whole, torch.Tensor)
