@@ -58,6 +58,26 @@ def of_tracks(
     ]
 
 
+def of_corrections(done: pd.DataFrame) -> list[Figure]:
+    """How many corrections were made by hand; nothing when there are none."""
+    if done.empty:
+        return []
+    applied = int((done["outcome"] == "applied").sum())
+    lost = len(done) - applied
+    value = f"{applied}" if not lost else f"{applied} of {len(done)}"
+    meaning = "edits that count" if not lost else f"{lost} no longer fit and do not count"
+    return [_figure("Corrections by hand", value, meaning)]
+
+
+def corrections_in_words(done: pd.DataFrame) -> str:
+    """The same as a sentence."""
+    figures = of_corrections(done)
+    if not figures:
+        return "no corrections by hand"
+    noun = "correction" if figures[0]["value"] == "1" else "corrections"
+    return f"{figures[0]['value']} {noun} by hand: {figures[0]['meaning']}"
+
+
 def of_files(written: pd.DataFrame) -> list[Figure]:
     """How much was exported."""
     megabytes = written["bytes"].sum() / 1e6

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from voidlab import images, lock, parameters, readers, record, report, stage
+from voidlab import corrections, images, lock, parameters, readers, record, report, stage
 from voidlab.parameters import DatasetParameters, ParameterErrors, Problem
 from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root
 
@@ -62,10 +62,18 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
         problems.append(Problem(yaml.name, parameters.line_of(yaml, "images"), str(error)))
     else:
         problems += _do_not_fit(yaml, typed, series)
+    try:
+        by_hand = corrections.read(paths.corrections)
+    except (corrections.CorrectionsError, OSError) as error:
+        problems.append(Problem(os.path.relpath(paths.corrections.parent), None, str(error)))
     if problems:
         raise ParameterErrors(problems)
     return Plan(
-        paths, typed, stage.digest_of_images(series), tuple(series.notes), series.shape[0] * series.shape[1]
+        paths,
+        typed,
+        stage.digest_of_images(series),
+        (*series.notes, *by_hand.problems),
+        series.shape[0] * series.shape[1],
     )
 
 
@@ -246,6 +254,7 @@ _OURS = {
     "StageError",
     "ParameterErrors",
     "ImagesError",
+    "CorrectionsError",
     "TableError",
     "LinkError",
     "ProjectError",
