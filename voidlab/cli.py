@@ -26,13 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for library in ("asyncio", "papermill"):  # what they log of a failure is said here in words for the user
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+    from voidlab.corrections import CorrectionsError
     from voidlab.images import ImagesError
     from voidlab.parameters import ParameterErrors
 
     try:
         code: int = options.command(options)
         return code
-    except (ParameterErrors, ProjectError, ImagesError) as error:
+    except (ParameterErrors, ProjectError, ImagesError, CorrectionsError) as error:
         print(error, file=sys.stderr)
         return _WRONG_INPUT
     except OSError as error:
@@ -76,6 +77,11 @@ def _parser() -> argparse.ArgumentParser:
                      help="a parameter for this run only, such as segment.threshold=0.6")  # fmt: skip
     run.add_argument("--jobs", type=_positive, default=1, metavar="N", help="datasets to run side by side")
     run.set_defaults(command=_run)
+
+    correct = commands.add_parser("correct", help="take labels.tif, edited in napari or Fiji, as corrections")
+    correct.add_argument("name", help="dataset")
+    correct.add_argument("labels", type=Path, help="the edited label images (TIFF)")
+    correct.set_defaults(command=_correct)
 
     lab = commands.add_parser("lab", help="open JupyterLab on the project's notebooks")
     lab.add_argument("name", nargs="?", help="dataset to explore")
@@ -179,6 +185,17 @@ def _plans(yamls: Sequence[Path], settings: Sequence[str]) -> tuple[list[Plan], 
     if problems:
         print(f"{problems} problem(s) found, nothing was run.", file=sys.stderr)
     return plans, problems
+
+
+def _correct(options: argparse.Namespace) -> int:
+    from voidlab import project
+
+    paths, edits = project.take_labels(options.name, options.labels)
+    for edit in edits:
+        print(f"  {edit}")
+    shown = os.path.relpath(paths.parameters)
+    print(f"{len(edits)} corrections added" + (f"; next: voidlab run {shown}" if edits else ""))
+    return _OK
 
 
 def _lab(options: argparse.Namespace) -> int:

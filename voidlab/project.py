@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from voidlab import images
+from voidlab import corrections, images, napari, record, tables
+from voidlab.corrections import VoidEdit
+from voidlab.labels import open_labels
 from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook
 
 _NOTEBOOKS = (*STAGES, "explore")
@@ -110,6 +112,30 @@ def make_demo() -> RunPaths:
         paths.parameters.write_text(_DEMO, encoding="utf-8")
     simulate.write_demo(root / "data" / "demo", simulate.tilt_series(seed=0))
     return paths
+
+
+def take_labels(name: str, labels: Path) -> tuple[RunPaths, list[VoidEdit]]:
+    """Compare edited ``labels`` with labels.tif of the dataset and keep the differences as corrections.
+
+    Raises
+    ------
+    ProjectError
+        If the dataset's results are not there or are older than its corrections.
+    ImagesError
+        If ``labels`` cannot be read or do not fit the dataset.
+    """
+    paths = RunPaths.find(name)
+    reason = record.why_not_usable(paths, "segment", paths.labels)
+    if not reason and "segment" in record.out_of_date(paths):
+        reason = "stage 'segment' was run before the last corrections"
+    if reason:
+        raise ProjectError(
+            f"{reason}. Run the dataset first: voidlab run {os.path.relpath(paths.parameters)}"
+        )
+    frames, voids = tables.load(paths, "frames"), tables.load(paths, "voids")
+    edits = napari.edits_of_series(frames, voids, open_labels(paths.labels), open_labels(labels))
+    corrections.append(paths.corrections, edits)
+    return paths, edits
 
 
 def open_lab(name: str | None) -> int:
