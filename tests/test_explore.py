@@ -69,7 +69,7 @@ def test_the_voids_of_the_yaml_are_those_of_the_run_and_need_no_segmenter(model,
 def test_auto_contrast_is_decided_for_the_whole_series_as_the_stage_does(model):
     settings = model.settings.model_copy(update={"min_radius_px": 3.0})
     found = model.voids(0, settings)
-    frames, voids = segment.segment_series(model.run.series, finder.load(settings))
+    frames, _ = segment.segment_series(model.run.series, finder.load(settings))
     assert len(found) == frames["void_count"].iloc[0]
 
 
@@ -469,7 +469,7 @@ def test_what_cannot_be_opened_is_a_sentence(copied, monkeypatch, spoil, said):
 
 def test_outside_a_project_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert "no folder 'parameters'" in explore.open_explorer("small").said.value.replace("&#x27;", "'")
+    assert "no folder 'parameters'" in explore.open_explorer("small").said.value
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(explorer, copied, monkeypatch):

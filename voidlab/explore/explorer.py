@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
-from html import escape
 from typing import Any
 
 import ipywidgets as w
@@ -19,7 +19,7 @@ from voidlab.explore import compare
 from voidlab.explore.finder import SegmenterError, names
 from voidlab.explore.latest import Latest
 from voidlab.explore.model import Model, Picture
-from voidlab.explore.panels import CorrectPanel, KeepPanel, SettingsPanel, StylePanel
+from voidlab.explore.panels import CorrectPanel, KeepPanel, SettingsPanel, StylePanel, text
 from voidlab.explore.tools import Point, Shown, Tool, pick
 from voidlab.explore.view import Scene, View
 from voidlab.parameters import ParameterErrors
@@ -160,7 +160,7 @@ class Explorer:
         track = f", particle {particle}" if particle >= 0 else ""
         edge = ", touches the edge" if void["touches_edge"] else ""
         hand = f", {void['corrected']} by hand" if void["corrected"] else ""
-        return escape(
+        return text(
             f"void at ({void['x_px']:.1f}, {void['y_px']:.1f}) px: radius {radius}{sure}{track}{edge}{hand}"
         )
 
@@ -218,9 +218,9 @@ class Explorer:
         if self._scene is None or event.inaxes is not self.view.image:
             return
         row = pick(self._scene.voids, self._at(event))
-        text = "&nbsp;" if row is None else self._numbers(row)
-        if self.hover.value != text:
-            self.hover.value = text
+        numbers = "&nbsp;" if row is None else self._numbers(row)
+        if self.hover.value != numbers:
+            self.hover.value = numbers
 
     def _scroll(self, event: Any) -> None:
         if event.inaxes is self.view.image:
@@ -287,7 +287,7 @@ class Explorer:
         titles = tuple(f"{s.segmenter}, threshold {s.threshold:g}" for s in (here, there))
         compare.draw(found, model.picture(row), titles, canvas.figure, model.run.calibration)  # type: ignore[arg-type]
         canvas.draw()
-        self.compared.value = escape(found.in_words(model.run.calibration))
+        self.compared.value = text(found.in_words(model.run.calibration))
 
     # --- saying ----------------------------------------------------------------------------------------------
 
@@ -299,14 +299,14 @@ class Explorer:
             self._say(_sentence(error))
 
     def _say(self, *sentences: str) -> None:
-        self.said.value = "<br>".join(escape(s) for s in sentences if s)
+        self.said.value = "<br>".join(text(s) for s in sentences if s)
 
 
 class Sentence:
     """In place of an explorer that cannot be: why."""
 
-    def __init__(self, text: str) -> None:
-        self.said = w.HTML(escape(text).replace("\n", "<br>"))
+    def __init__(self, why: str) -> None:
+        self.said = w.HTML(text(why).replace("\n", "<br>"))
         self.widget = w.VBox([self.said])
 
 
@@ -319,8 +319,12 @@ def _sentence(error: Exception) -> str:
 
 def _canvas(figure: Figure) -> Any:
     """An ipympl canvas around ``figure``, with its toolbar and without the rest."""
-    canvas = Canvas(figure)
-    FigureManager(canvas, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # ipympl's toolbar still does what traitlets deprecates
+        canvas = Canvas(figure)
+        FigureManager(canvas, 0)
     canvas.header_visible = canvas.footer_visible = canvas.resizable = False
     canvas.toolbar_visible, canvas.capture_scroll = True, True
     return canvas

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Sequence
-from html import escape
+from functools import partial
 from typing import Any, get_args
 
 import ipywidgets as w
@@ -16,6 +17,7 @@ from voidlab.explore.view import COLOURS, Style
 from voidlab.parameters import SegmentParameters, range_of
 
 Changed = Callable[[], None]
+text = partial(html.escape, quote=False)  # for the body of an HTML widget
 
 _NAMED: dict[str, Any] = {"style": {"description_width": "110px"}, "layout": w.Layout(width="430px")}
 
@@ -121,11 +123,9 @@ class CorrectPanel:
     def show(self, log: Log) -> None:
         """List the last corrections that stand."""
         standing = log.standing()
-        rows = "".join(
-            f"<li>{escape(str(line.edit))} – {escape(line.who)}</li>" for line in standing[-4:][::-1]
-        )
+        rows = "".join(f"<li>{text(str(line.edit))} – {text(line.who)}</li>" for line in standing[-4:][::-1])
         noun = "correction" if len(standing) == 1 else "corrections"
-        notes = "".join(f"<p>{escape(problem)}</p>" for problem in log.problems)
+        notes = "".join(f"<p>{text(problem)}</p>" for problem in log.problems)
         self.list.value = f"<b>{len(standing)} {noun} by hand</b><ul>{rows}</ul>{notes}"
 
 
@@ -143,7 +143,7 @@ class KeepPanel:
 
     def ask(self, difference: str) -> None:
         """Show the ``difference`` and ask whether to write it."""
-        self.difference.value = f"<pre style='line-height:1.3'>{escape(difference)}</pre>"
+        self.difference.value = f"<pre style='line-height:1.3'>{text(difference)}</pre>"
         self._sure.layout.display = ""
 
     def clear(self) -> None:
@@ -152,7 +152,7 @@ class KeepPanel:
         self._sure.layout.display = "none"
 
 
-def _button(text: str, icon: str, pressed: Changed) -> w.Button:
-    button = w.Button(description=text, icon=icon, layout=w.Layout(width="auto"))
+def _button(name: str, icon: str, pressed: Changed) -> w.Button:
+    button = w.Button(description=name, icon=icon, layout=w.Layout(width="auto"))
     button.on_click(lambda _: pressed())
     return button
