@@ -128,7 +128,10 @@ def out_of_date(paths: RunPaths) -> list[str]:
 def _other_corrections(paths: RunPaths, stage: str, entry: Entry) -> bool:
     try:
         now = _digest_of_corrections(paths, stage)
-    except corrections.CorrectionsError:  # the next run says so; an index page still has to be written
+    except (
+        corrections.CorrectionsError,
+        OSError,
+    ):  # the next run says so; an index page still has to be written
         return False
     return entry.inputs.get("corrections", "") != now
 

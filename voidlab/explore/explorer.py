@@ -14,7 +14,7 @@ from ipympl.backend_nbagg import Canvas, FigureManager
 from matplotlib.figure import Figure
 
 from voidlab import parameters, tables
-from voidlab.corrections import BadFrame, CorrectionsError
+from voidlab.corrections import BadFrame, CorrectionsError, Edit
 from voidlab.explore import compare
 from voidlab.explore.finder import SegmenterError, names
 from voidlab.explore.latest import Latest
@@ -199,8 +199,7 @@ class Explorer:
         if edit is None:
             self._say(words)
         else:
-            self._try(partial(self.model.correct, edit))
-            self._corrected(str(edit))
+            self._try(partial(self._apply, edit))
 
     def _click_size(self, radius: float) -> None:
         assert self._scene is not None
@@ -233,8 +232,10 @@ class Explorer:
         self._say(self._tool.take(name))
 
     def _bad_frame(self) -> None:
-        edit = BadFrame(frame=self.model.number(self.row.value))
-        self._try(partial(self.model.correct, edit))
+        self._try(partial(self._apply, BadFrame(frame=self.model.number(self.row.value))))
+
+    def _apply(self, edit: Edit) -> None:
+        self.model.correct(edit)
         self._corrected(str(edit))
 
     def _undo(self) -> None:
