@@ -38,12 +38,13 @@ class Explorer:
         self._scene: Scene | None = None
         self._pressed: Point | None = None
         self._tool = Tool()
+        self._frame_words = self._note = ""
         self.latest = Latest(self.update)
         self._later = Latest(lambda: self._try(self._find), pause_s=0.15, patient=True)
         segmenters = names(model.settings.segmenter)
         longest = min(shape) / 2
-        self.settings = SettingsPanel(model.settings, segmenters, longest, self.latest.ask)
-        self.style = StylePanel(self.latest.ask)
+        self.settings = SettingsPanel(model.settings, segmenters, longest, self._changed)
+        self.style = StylePanel(self._changed)
         self.correct = CorrectPanel(self._take, self._undo, self._redo, self._bad_frame)
         self.keep = KeepPanel(self._show_difference, self._write)
         self.other = SettingsPanel(model.settings, segmenters, longest, lambda: None)
@@ -54,7 +55,7 @@ class Explorer:
     def _build(self, shape: tuple[int, int]) -> None:
         last = max(len(self.model) - 1, 0)
         self.row = w.IntSlider(0, 0, last, description="image", layout=w.Layout(width="520px"))
-        self.row.observe(lambda _: self.latest.ask(), names="value")
+        self.row.observe(lambda _: self._changed(), names="value")
         play = w.Play(min=0, max=last, interval=300)
         w.jslink((play, "value"), (self.row, "value"))
         self.said, self.hover = w.HTML(), w.HTML("&nbsp;")
@@ -79,6 +80,11 @@ class Explorer:
 
     # --- looking ---------------------------------------------------------------------------------------------
 
+    def _changed(self) -> None:
+        """A control was moved."""
+        self._note = ""
+        self.latest.ask()
+
     def update(self) -> None:
         """Draw the frame as the controls stand."""
         self._try(self._update)
@@ -86,13 +92,21 @@ class Explorer:
     def _update(self) -> None:
         """Draw the frame at once; its voids too if they are at hand, else when the slider has come to rest."""
         row, model = self.row.value, self.model
-        picture = model.picture(row)
+        self._frame_words = f"frame {model.number(row)}"
+        try:
+            picture = model.picture(row)
+        except OSError:
+            self._scene = None  # what was shown before is not this frame: nothing to click on
+            self.view.clear()
+            self.canvas.draw()
+            raise
         if model.is_quick(row, self.settings.settings):
             self._later.forget()
             self._find()
             return
         self._draw(picture, row, tables.empty("voids"))
-        self._say(f"frame {model.number(row)}: finding the voids …")
+        self._frame_words += ": finding the voids …"
+        self._say(self._note)
         self._later.ask()
 
     def _find(self) -> None:
@@ -100,7 +114,8 @@ class Explorer:
         voids = model.voids(row, self.settings.settings)
         self._draw(model.picture(row), row, voids)
         needs = self.style.drift.value or self.style.tails.value or self.style.colour.value == "track"
-        self._say(model.in_words(row, voids), model.why_no_results if needs else "")
+        self._frame_words = model.in_words(row, voids)
+        self._say(self._note or (model.why_no_results if needs else ""))
 
     def _draw(self, picture: Picture, row: int, voids: pd.DataFrame) -> None:
         model = self.model
@@ -176,15 +191,15 @@ class Explorer:
         self._pressed = self._at(event) if free and event.inaxes is self.view.image else None
 
     def _release(self, event: Any) -> None:
+        start, self._pressed = self._pressed, None
         if self._scene is None or event.inaxes is None or self.canvas.toolbar.mode:
             return
         if event.inaxes is self.view.sizes:
             self._click_size(event.xdata)
         elif event.inaxes is self.view.radii:
             self._click_frame(event.xdata)
-        elif event.inaxes is self.view.image and self._pressed is not None:
-            self.drag(self._pressed, self._at(event))
-        self._pressed = None
+        elif event.inaxes is self.view.image and start is not None:
+            self.drag(start, self._at(event))
 
     def drag(self, start: Point, end: Point) -> None:
         """What the tool in hand does with a drag from ``start`` to ``end``, px of the image as recorded."""
@@ -252,8 +267,8 @@ class Explorer:
 
     def _corrected(self, words: str) -> None:
         self.correct.show(self.model.log)
+        self._note = words
         self.update()
-        self._say(words)
 
     # --- keeping and comparing -------------------------------------------------------------------------------
 
@@ -299,8 +314,10 @@ class Explorer:
         except _EXPECTED as error:
             self._say(_sentence(error))
 
-    def _say(self, *sentences: str) -> None:
-        self.said.value = "<br>".join(text(s) for s in sentences if s)
+    def _say(self, note: str) -> None:
+        """Say what there is to say of the frame, and below it ``note``."""
+        self._note = note
+        self.said.value = "<br>".join(text(s) for s in (self._frame_words, note) if s)
 
 
 class Sentence:

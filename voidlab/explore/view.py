@@ -115,10 +115,10 @@ class View:
         self._sizes(scene)
         self._radii(scene)
 
-    def home(self, shape: tuple[int, int]) -> None:
-        """Show the whole image."""
-        height, width = shape
-        self.image.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    def clear(self) -> None:
+        """Show no image and no voids."""
+        self._photo.set_data(np.zeros((2, 2)))
+        self._remove()
 
     def zoom(self, x: float, y: float, factor: float) -> None:
         """Show 1/``factor`` of what is shown, with (x, y) staying where it is."""
@@ -133,9 +133,7 @@ class View:
         self._photo.set_data(scene.picture.pixels)
         self._photo.set_extent((left + dx, right + dx, bottom + dy, top + dy))
         self._photo.set_clim(*style.grey)
-        for artist in self._drawn:
-            artist.remove()
-        self._drawn = []
+        self._remove()
         voids = scene.voids
         stands = (voids["corrected"] != "deleted").to_numpy()
         colours = self._colours(voids, scene.particles, style.colour)
@@ -153,6 +151,11 @@ class View:
             self._circles(row, RED, scene.offset, grow=1.12, width=1.8)
         if scene.tails:
             self._tails(scene)
+
+    def _remove(self) -> None:
+        for artist in self._drawn:
+            artist.remove()
+        self._drawn = []
 
     def _tails(self, scene: Scene) -> None:
         lines = [tail[:, :2] + np.asarray(scene.offset) for tail in scene.tails]
