@@ -32,9 +32,7 @@ def explorer(tmp_path, monkeypatch):
     paths, _ = make_project(tmp_path, "big", views=3, shape=(1024, 1024), voids=300)
     paths.parameters.write_text(paths.parameters.read_text() + "segment: {contrast: bright}\n")
     monkeypatch.chdir(tmp_path)
-    opened = explore.open_explorer("big")
-    opened.canvas.syncing_data_url = False  # as when a browser is there
-    return opened
+    return explore.open_explorer("big")
 
 
 def set_to(widget):

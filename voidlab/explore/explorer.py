@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import partial
+from threading import RLock
 from typing import Any
 
 import ipywidgets as w
@@ -38,6 +39,7 @@ class Explorer:
         self._scene: Scene | None = None
         self._pressed: Point | None = None
         self._tool = Tool()
+        self._lock = RLock()  # widgets may answer in a thread of their own
         self._frame_words = self._note = ""
         self.latest = Latest(self.update)
         self._later = Latest(lambda: self._try(self._find), pause_s=0.15, patient=True)
@@ -238,8 +240,11 @@ class Explorer:
 
     def _scroll(self, event: Any) -> None:
         if event.inaxes is self.view.image:
-            self.view.zoom(event.xdata, event.ydata, 1.25**event.step)
-            self.canvas.draw()
+            self._try(lambda: self._zoom(event))
+
+    def _zoom(self, event: Any) -> None:
+        self.view.zoom(event.xdata, event.ydata, 1.25**event.step)
+        self.canvas.draw()
 
     # --- correcting ------------------------------------------------------------------------------------------
 
@@ -308,11 +313,12 @@ class Explorer:
     # --- saying ----------------------------------------------------------------------------------------------
 
     def _try(self, do: Callable[[], None]) -> None:
-        """Do it; what goes wrong for reasons the user can mend is said."""
-        try:
-            do()
-        except _EXPECTED as error:
-            self._say(_sentence(error))
+        """Do it, one thing at a time; what goes wrong for reasons the user can mend is said."""
+        with self._lock:
+            try:
+                do()
+            except _EXPECTED as error:
+                self._say(_sentence(error))
 
     def _say(self, note: str) -> None:
         """Say what there is to say of the frame, and below it ``note``."""
@@ -343,6 +349,8 @@ def _canvas(figure: Figure) -> Any:
         )  # ipympl's toolbar still does what traitlets deprecates
         canvas = Canvas(figure)
         FigureManager(canvas, 0)
+    # What is drawn before a browser is there must not be kept: ipympl keeps it in a form that no browser can show.
+    canvas.syncing_data_url = False
     canvas.header_visible = canvas.footer_visible = canvas.resizable = False
     canvas.toolbar_visible, canvas.capture_scroll = True, True
     return canvas

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from threading import Lock
 
 
 class Latest:
     """Calls ``do`` once for all that was asked for in a pause of ``pause_s``; at once where no event loop runs.
 
-    With ``patient`` the pause begins anew with every `ask`: for work that takes long.
+    With ``patient`` the pause begins anew with every `ask`: for work that takes long. It may be asked from several
+    threads: JupyterLab lets widgets answer in one of their own.
     """
 
     def __init__(self, do: Callable[[], None], *, pause_s: float = 0.02, patient: bool = False) -> None:
         self._do = do
         self._pause_s = pause_s
         self._patient = patient
-        self._due: asyncio.TimerHandle | None = None
+        self._lock = Lock()
+        self._asked = self._done = 0
 
     def ask(self) -> None:
         """Let ``do`` be called, with whatever holds by then."""
@@ -25,17 +28,20 @@ class Latest:
         except RuntimeError:
             self._do()
             return
-        if self._due and self._patient:
-            self.forget()
-        if not self._due:
-            self._due = loop.call_later(self._pause_s, self._now)
+        with self._lock:
+            self._asked += 1
+            asked = self._asked
+        loop.call_later(self._pause_s, self._now, asked)
 
     def forget(self) -> None:
         """Let what was asked for be."""
-        if self._due:
-            self._due.cancel()
-        self._due = None
+        with self._lock:
+            self._done = self._asked
 
-    def _now(self) -> None:
-        self._due = None
-        self._do()
+    def _now(self, asked: int) -> None:
+        with self._lock:
+            overtaken = asked <= self._done or (self._patient and asked < self._asked)
+            if not overtaken:
+                self._done = self._asked
+        if not overtaken:
+            self._do()
