@@ -97,8 +97,8 @@ def of_corrections(done: pd.DataFrame) -> list[Figure]:
     applied = int((done["outcome"] == "applied").sum())
     lost = len(done) - applied
     value = f"{applied}" if not lost else f"{applied} of {len(done)}"
-    meaning = "edits that count" if not lost else f"{lost} no longer fit and do not count"
-    mind = f"{lost} corrections by hand no longer fit and do not count." if lost else ""
+    meaning = "edits that count" if not lost else f"{lost} no longer fit, so that they do not count"
+    mind = f"{lost} of {len(done)} corrections by hand no longer fit and do not count." if lost else ""
     return [_figure("Corrections by hand", value, meaning, mind=mind)]
 
 
