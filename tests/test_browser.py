@@ -85,13 +85,15 @@ def said(page):
 
 
 def count(page, other_than=None):
-    """The number of voids that the explorer says, once it says another than before."""
-    end = time.monotonic() + SLOW_MS / 1000
+    """The number of voids that the explorer says, once it says another than before and stays with it."""
+    end, before = time.monotonic() + SLOW_MS / 1000, None
     while time.monotonic() < end:
         found = re.search(r"(\d+) voids", said(page).inner_text() if said(page).count() else "")
-        if found and int(found[1]) != other_than:
-            return int(found[1])
-        time.sleep(0.2)
+        now = int(found[1]) if found else None
+        if now is not None and now == before != other_than:
+            return now
+        before = now
+        time.sleep(3)
     raise AssertionError(f"the count stayed at {other_than}")
 
 
@@ -102,7 +104,7 @@ def on_canvas(x, y):
     view = View(figure, SHAPE, Calibration(0.5, "parameters"))
     figure.canvas.draw()
     right, up = view.image.transData.transform((x, y))
-    return {"x": right, "y": figure.bbox.height - up}
+    return {"x": float(right), "y": float(figure.bbox.height - up)}
 
 
 def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
@@ -112,6 +114,8 @@ def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     first = count(page)
+    canvas = page.locator(".jupyter-matplotlib-canvas-container canvas").last
+    canvas.wait_for()  # it has a size, so there is something to see
     page.screenshot(path=shots / "1-open.png")
 
     # tune: the threshold to its end
@@ -129,7 +133,6 @@ def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     void = inside.loc[inside["radius_px"].idxmax()]
     page.get_by_role("tab", name="Correct").click()
     page.get_by_role("button", name="delete", exact=True).click()
-    canvas = page.locator(".jupyter-matplotlib-canvas-container canvas").last
     canvas.click(position=on_canvas(void["x_px"], void["y_px"]))
     page.get_by_text("1 correction by hand").wait_for()
     page.screenshot(path=shots / "3-corrected.png")
