@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from voidlab import corrections, parameters, tables
-from voidlab.explore.view import View
+from voidlab.explore.view import INCHES, View
 from voidlab.images import Calibration
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -99,7 +99,7 @@ def count(page, other_than=None):
 
 def on_canvas(x, y):
     """Where a point of the image lies on the explorer's canvas, px from its upper left corner."""
-    figure = Figure(figsize=(11.6, 7.0), dpi=80)
+    figure = Figure(figsize=INCHES, dpi=80)
     FigureCanvasAgg(figure)
     view = View(figure, SHAPE, Calibration(0.5, "parameters"))
     figure.canvas.draw()

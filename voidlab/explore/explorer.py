@@ -22,7 +22,7 @@ from voidlab.explore.latest import Latest
 from voidlab.explore.model import Model, Picture
 from voidlab.explore.panels import CorrectPanel, KeepPanel, SettingsPanel, StylePanel, text
 from voidlab.explore.tools import Point, Shown, Tool, pick
-from voidlab.explore.view import Scene, View
+from voidlab.explore.view import INCHES, Scene, View
 from voidlab.parameters import ParameterErrors
 
 _EXPECTED = (OSError, ParameterErrors, CorrectionsError, SegmenterError)  # their messages are for the user
@@ -61,7 +61,7 @@ class Explorer:
         play = w.Play(min=0, max=last, interval=300)
         w.jslink((play, "value"), (self.row, "value"))
         self.said, self.hover = w.HTML(), w.HTML("&nbsp;")
-        self.canvas = _canvas(Figure(figsize=(11.6, 7.0), dpi=80))
+        self.canvas = _canvas(Figure(figsize=INCHES, dpi=80))
         self.view = View(self.canvas.figure, shape, self.model.run.calibration)
         for event, react in (
             ("button_press_event", self._press),
@@ -303,7 +303,7 @@ class Explorer:
         here, there = self.settings.settings, self.other.settings
         found = compare.compare(model.voids(row, here), model.voids(row, there))
         if not self.side_by_side.children:
-            self.side_by_side.children = (_canvas(Figure(figsize=(11.6, 5.8), dpi=80)),)
+            self.side_by_side.children = (_canvas(Figure(figsize=(INCHES[0], INCHES[0] / 2), dpi=80)),)
         (canvas,) = self.side_by_side.children
         titles = tuple(f"{s.segmenter}, threshold {s.threshold:g}" for s in (here, there))
         compare.draw(found, model.picture(row), titles, canvas.figure, model.run.calibration)  # type: ignore[arg-type]
@@ -352,5 +352,5 @@ def _canvas(figure: Figure) -> Any:
     # What is drawn before a browser is there must not be kept: ipympl keeps it in a form that no browser can show.
     canvas.syncing_data_url = False
     canvas.header_visible = canvas.footer_visible = canvas.resizable = False
-    canvas.toolbar_visible, canvas.capture_scroll = True, True
+    canvas.toolbar_visible, canvas.toolbar_position, canvas.capture_scroll = True, "top", True
     return canvas

@@ -26,6 +26,10 @@ from voidlab.figures import BLUE, GREY, ORANGE, RED, SKY, round_down
 from voidlab.tables import HasPixelSize, standing
 
 COLOURS = ("one colour", "size", "confidence", "track")
+INCHES = (
+    10.4,
+    6.3,
+)  # of the figure, at 80 dots per inch: as wide as JupyterLab beside its file list at 1280 px
 _MAP = "viridis"
 
 
@@ -248,8 +252,10 @@ class View:
         frames, radii = scene.life["frame"].to_numpy(), scene.life["radius_px"].to_numpy() * self._size
         self._life.set_data(frames, radii)
         self._now.set_xdata([scene.frame, scene.frame])
-        self._hint.set_text("" if len(frames) else "click a void that is on a track")
-        if len(frames):
+        known = bool(len(frames))
+        self._hint.set_text("" if known else "click a void that is on a track")
+        self.radii.tick_params(left=known, labelleft=known, bottom=known, labelbottom=known)
+        if known:
             pad = max(0.1 * np.ptp(radii), 0.05 * radii.mean())
             ends = (min(frames.min(), scene.frame) - 0.5, max(frames.max(), scene.frame) + 0.5)
             self.radii.set(xlim=ends, ylim=(radii.min() - pad, radii.max() + pad))
