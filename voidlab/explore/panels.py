@@ -19,7 +19,7 @@ from voidlab.parameters import SegmentParameters, range_of
 Changed = Callable[[], None]
 text = partial(html.escape, quote=False)  # for the body of an HTML widget
 
-_NAMED: dict[str, Any] = {"style": {"description_width": "110px"}, "layout": w.Layout(width="430px")}
+_NAMED: dict[str, Any] = {"style": {"description_width": "110px"}, "layout": {"width": "400px"}}
 
 
 class SettingsPanel:
@@ -98,8 +98,13 @@ class StylePanel:
         self.tails = w.IntSlider(0, min=0, max=50, description="tails, frames", **_NAMED)
         for control in (self.outlines, self.colour, self.grey, self.drift, self.tails):
             control.observe(lambda _: changed(), names="value")
+        whole = {"flex": "0 0 auto"}  # side by side where there is room, else below each other, never cut
         self.widget = w.HBox(
-            [w.VBox([self.outlines, self.colour, self.grey]), w.VBox([self.drift, self.tails])]
+            [
+                w.VBox([self.outlines, self.colour, self.grey], layout=whole),
+                w.VBox([self.drift, self.tails], layout=whole),
+            ],
+            layout={"flex_flow": "row wrap"},
         )
 
     @property

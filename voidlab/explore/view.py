@@ -26,10 +26,8 @@ from voidlab.figures import BLUE, GREY, ORANGE, RED, SKY, round_down
 from voidlab.tables import HasPixelSize, standing
 
 COLOURS = ("one colour", "size", "confidence", "track")
-INCHES = (
-    10.4,
-    6.3,
-)  # of the figure, at 80 dots per inch: as wide as JupyterLab beside its file list at 1280 px
+# Of the figure, at 80 dots per inch: as wide as JupyterLab's cell beside its file list at 1280 px.
+INCHES = (10.0, 6.1)
 _MAP = "viridis"
 
 
