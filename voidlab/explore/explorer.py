@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from threading import RLock
@@ -11,12 +10,12 @@ from typing import Any
 import ipywidgets as w
 import numpy as np
 import pandas as pd
-from ipympl.backend_nbagg import Canvas, FigureManager
 from matplotlib.figure import Figure
 
 from voidlab import parameters, tables
 from voidlab.corrections import BadFrame, CorrectionsError, Edit
 from voidlab.explore import compare
+from voidlab.explore.canvas import canvas_of
 from voidlab.explore.finder import SegmenterError, names
 from voidlab.explore.latest import Latest
 from voidlab.explore.model import Model, Picture
@@ -61,7 +60,7 @@ class Explorer:
         play = w.Play(min=0, max=last, interval=300)
         w.jslink((play, "value"), (self.row, "value"))
         self.said, self.hover = w.HTML(), w.HTML("&nbsp;")
-        self.canvas = _canvas(Figure(figsize=INCHES, dpi=80))
+        self.canvas = canvas_of(Figure(figsize=INCHES, dpi=80))
         self.view = View(self.canvas.figure, shape, self.model.run.calibration)
         for event, react in (
             ("button_press_event", self._press),
@@ -303,7 +302,7 @@ class Explorer:
         here, there = self.settings.settings, self.other.settings
         found = compare.compare(model.voids(row, here), model.voids(row, there))
         if not self.side_by_side.children:
-            self.side_by_side.children = (_canvas(Figure(figsize=(INCHES[0], INCHES[0] / 2), dpi=80)),)
+            self.side_by_side.children = (canvas_of(Figure(figsize=(INCHES[0], INCHES[0] / 2), dpi=80)),)
         (canvas,) = self.side_by_side.children
         titles = tuple(f"{s.segmenter}, threshold {s.threshold:g}" for s in (here, there))
         compare.draw(found, model.picture(row), titles, canvas.figure, model.run.calibration)  # type: ignore[arg-type]
@@ -339,18 +338,3 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename} cannot be read or written: {error.strerror}. Nothing was changed."
     return str(error)
-
-
-def _canvas(figure: Figure) -> Any:
-    """An ipympl canvas around ``figure``, with its toolbar and without the rest."""
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # ipympl's toolbar still does what traitlets deprecates
-        canvas = Canvas(figure)
-        FigureManager(canvas, 0)
-    # What is drawn before a browser is there must not be kept: ipympl keeps it in a form that no browser can show.
-    canvas.syncing_data_url = False
-    canvas.header_visible = canvas.footer_visible = canvas.resizable = False
-    canvas.toolbar_visible, canvas.toolbar_position, canvas.capture_scroll = True, "top", True
-    return canvas
