@@ -1,8 +1,11 @@
 """The command as a user types it: its words and its exit codes."""
 
+import shutil
+
 import pytest
 
 from voidlab import cli
+from voidlab.paths import packaged_notebook
 
 
 @pytest.fixture
@@ -68,3 +71,29 @@ def test_help_names_every_command(capsys):
     said = capsys.readouterr().out
     for command in ("demo", "init", "check", "run", "lab"):
         assert command in said
+
+
+def test_lab_opens_the_explorer_on_the_dataset_from_templates_of_the_users_own(copied, monkeypatch):
+    for notebook in (copied.root / "notebooks").glob("*.ipynb"):
+        notebook.unlink()
+    own = copied.root / "notebooks" / "track.ipynb"
+    own.write_text("{}")  # what a user has changed stays
+    called = {}
+    monkeypatch.setattr("subprocess.call", lambda command, **how: called.update(command=command, **how) or 0)
+    monkeypatch.chdir(copied.root)
+    assert cli.main(["lab", "small"]) == 0
+    explorer = copied.root / "notebooks" / "explore.ipynb"
+    assert called["command"][1:] == ["-m", "jupyterlab", str(explorer)]
+    assert called["env"]["VOIDLAB_DATASET"] == "small"
+    assert explorer.read_bytes() == packaged_notebook("explore").read_bytes()
+    assert own.read_text() == "{}"
+
+
+def test_lab_where_templates_cannot_be_copied_is_a_sentence(copied, monkeypatch, capsys):
+    shutil.rmtree(copied.root / "notebooks")
+    (copied.root / "notebooks").write_text("in the way")
+    monkeypatch.chdir(copied.root)
+    assert cli.main(["lab", "small"]) == 1
+    said = capsys.readouterr().err
+    assert "notebooks" in said
+    assert "Traceback" not in said

@@ -1,8 +1,28 @@
-"""The explorer without a browser: its controls change what is found, and what is kept."""
+"""The explorer without a browser: what its model answers, what its controls change, what the mouse does."""
 
+import asyncio
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
-from voidlab import explore, parameters
+import situations
+from voidlab import corrections, explore, mend, parameters, scores, segment, stage, tables
+from voidlab.corrections import AddVoid, BadFrame, CutTrack, DeleteVoid, JoinTracks, MergeVoids, SplitVoid
+from voidlab.explore import Model, compare, finder, tools
+from voidlab.explore.cache import Cache
+from voidlab.explore.latest import Latest
+from voidlab.explore.model import shrink
+from voidlab.explore.view import COLOURS, Style
+
+
+@pytest.fixture
+def model(finished, monkeypatch):
+    """The model of the finished run; write nothing with it."""
+    monkeypatch.chdir(finished[0].root)
+    return Model(stage.open_stage("segment", "small"))
 
 
 @pytest.fixture
@@ -11,36 +31,475 @@ def explorer(copied, monkeypatch):
     return explore.open_explorer("small")
 
 
-def test_it_shows_a_frame_and_says_how_many_voids(explorer):
-    assert bytes(explorer.picture.value).startswith(b"\x89PNG")
-    assert "frame 1:" in explorer.said.value
-    assert "voids" in explorer.said.value
+def shown(explorer):
+    return explorer._scene.voids
 
 
-def test_sliding_shows_another_frame(explorer):
-    before = explorer.picture.value
+def whole(voids):
+    """Position of a void away from the edge and from others."""
+    inside = voids[~voids["touches_edge"] & (voids["corrected"] == "")]
+    return int(inside.index[inside["radius_px"].argmax()])
+
+
+def middle(void):
+    return (void["x_px"], void["y_px"])
+
+
+# --- the model ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.5, 0.9])
+def test_the_voids_are_those_a_run_would_find(model, threshold):
+    settings = model.settings.model_copy(update={"threshold": threshold, "contrast": "bright"})
+    found = model.voids(1, settings)
+    wanted = finder.load(settings).run(model.run.series[1]).voids
+    both = ["x_px", "y_px", "radius_px", "confidence"]
+    pd.testing.assert_frame_equal(found[both], wanted[both])
+    assert set(found["frame"]) == {2}
+
+
+def test_the_voids_of_the_yaml_are_those_of_the_run_and_need_no_segmenter(model, finished, monkeypatch):
+    monkeypatch.setattr(segment, "load_segmenter", None)
+    assert model.is_quick(2, model.settings)
+    stored = tables.load(finished[0], "voids")
+    stored = stored[stored["frame"] == 3].reset_index(drop=True)
+    pd.testing.assert_frame_equal(model.voids(2, model.settings), stored)
+
+
+def test_auto_contrast_is_decided_for_the_whole_series_as_the_stage_does(model):
+    settings = model.settings.model_copy(update={"min_radius_px": 3.0})
+    found = model.voids(0, settings)
+    frames, _ = segment.segment_series(model.run.series, finder.load(settings))
+    assert len(found) == frames["void_count"].iloc[0]
+
+
+class _Halves:
+    """A segmenter that splits its work in two."""
+
+    maps_made = 0
+
+    def __init__(self, threshold):
+        self.threshold = threshold
+
+    def settled(self, images):
+        return self
+
+    def maps(self, image):
+        _Halves.maps_made += 1
+        return image
+
+    def decode(self, maps):
+        voids = situations.one().drop(columns="particle").iloc[: 1 if self.threshold < 0.9 else 0]
+        return segment.Segmentation(maps, np.zeros(maps.shape, np.int32), voids)
+
+
+def test_of_a_segmenter_in_two_halves_only_the_second_is_asked_again(model, monkeypatch):
+    monkeypatch.setattr(segment, "load_segmenter", lambda name, threshold, **rest: _Halves(threshold))
+    counts = [
+        len(model.voids(0, model.settings.model_copy(update={"threshold": t}))) for t in (0.3, 0.4, 0.95)
+    ]
+    assert counts == [1, 1, 0]
+    assert _Halves.maps_made == 1
+
+
+def test_caches_stay_bounded_whatever_is_looked_at(model):
+    for cache in (model._pictures, model._images, model.finder._halves):
+        cache._most = 400_000  # a frame or two
+    for row in [0, 1, 2, 3, 2, 1, 0]:
+        for threshold in (0.3, 0.6):
+            model.picture(row)
+            model.voids(row, model.settings.model_copy(update={"threshold": threshold}))
+    for cache in (model._pictures, model._images, model.finder._halves):
+        assert cache.bytes <= 400_000 or len(cache) == 1
+
+
+def test_the_cache_forgets_the_oldest_and_keeps_one_that_is_too_large():
+    cache = Cache(100)
+    made = []
+    for key in (1, 2, 1, 3):
+        cache.get(key, lambda key=key: made.append(key) or np.zeros(50, np.uint8))
+    assert made == [1, 2, 3]
+    assert (2 in cache, 1 in cache, 3 in cache) == (False, True, True)
+    cache.get(4, lambda: np.zeros(1000, np.uint8))
+    assert len(cache) == 1
+
+
+def test_large_images_are_shown_smaller_and_points_stay_where_they_are():
+    image = np.zeros((3000, 4097), np.float32)
+    image[1500:1503, 2100:2103] = 1
+    picture = shrink(image)
+    assert picture.factor == 3
+    assert max(picture.pixels.shape) <= 1500
+    y, x = np.argwhere(picture.pixels > 0)[0]
+    left, right, bottom, top = picture.extent
+    step = (right - left) / picture.pixels.shape[1]
+    assert (left + (x + 0.5) * step, top + (y + 0.5) * step) == pytest.approx((2101, 1501))
+    assert (bottom, right) == (2999.5, 4094.5)
+
+
+def test_a_small_image_is_shown_as_it_is():
+    image = np.random.default_rng(0).random((20, 30)).astype(np.float32)
+    assert np.array_equal(shrink(image).pixels, image)
+
+
+def test_drift_tails_and_tracks_come_from_the_last_run(model, finished):
+    drift = tables.load(finished[0], "drift").set_index("frame")
+    assert model.drift(3) == tuple(drift.loc[4, ["drift_x_px", "drift_y_px"]])
+    voids = model.voids(3, model.settings)
+    particles = model.particles(voids)
+    links = tables.load(finished[0], "links")
+    want = voids.merge(links, on=["frame", "label"], how="left")["particle"].fillna(-1)
+    assert particles.tolist() == want.tolist()
+    tails = model.tails(3, 2)
+    assert tails
+    for tail in tails:
+        assert tail[:, 2].tolist() == sorted(tail[:, 2])
+        assert set(tail[:, 2]) <= {2, 3, 4}
+
+
+def test_corrections_show_at_once(copied, monkeypatch):
+    monkeypatch.chdir(copied.root)
+    model = Model(stage.open_stage("segment", "small"))
+    before = model.voids(0, model.settings)
+    victim = mend.spot_of(before.iloc[whole(before)])
+    model.correct(DeleteVoid(at=victim))
+    after = model.voids(0, model.settings)
+    assert (after["corrected"] == "deleted").sum() == 1
+    assert len(tables.standing(after)) == len(before) - 1
+    assert model.undo().startswith("deleted the void")
+    assert (model.voids(0, model.settings)["corrected"] == "").all()
+    assert model.redo()
+    assert len(tables.standing(model.voids(0, model.settings))) == len(before) - 1
+    # with other settings the same void is meant
+    strict = model.settings.model_copy(update={"min_radius_px": 2.7})
+    assert (model.voids(0, strict)["corrected"] == "deleted").sum() == 1
+    life = model.linked["particle"].value_counts().index[0]
+    model.correct(CutTrack(at=mend.spot_of(model.life(life).iloc[1])))
+    assert len(model.life(life)) == 1
+
+
+# --- comparing ---------------------------------------------------------------------------------------------------
+
+
+def test_a_comparison_tells_what_only_one_found():
+    left = situations.two_that_touch()
+    left = left[left["frame"] == 1].drop(columns="particle")
+    right = left.assign(x_px=left["x_px"] + [0.5, 30], radius_px=left["radius_px"] + 1)
+    found = compare.compare(left, right)
+    assert found.left["matched"].tolist() == [True, False]
+    assert found.right["matched"].tolist() == [True, False]
+    assert found.radius_difference_px == pytest.approx(1)
+    words = found.in_words(SimpleNamespace(pixel_size_nm=0.5))
+    assert "1 matched, 1 only left, 1 only right; radii on the right +0.50 nm" in words
+
+
+def test_nothing_compared_with_nothing():
+    found = compare.compare(tables.empty("voids"), tables.empty("voids"))
+    assert "0 voids on the left, 0 on the right" in found.in_words(SimpleNamespace(pixel_size_nm=None))
+    figure = Figure()
+    compare.draw(found, shrink(np.zeros((10, 20))), ("a", "b"), figure, SimpleNamespace(pixel_size_nm=None))
+    assert [ax.get_title() for ax in figure.axes] == ["a: 0 voids", "b: 0 voids"]
+
+
+# --- the tools ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def under():
+    voids = situations.two_that_touch()
+    voids = voids[voids["frame"] == 1].drop(columns="particle").reset_index(drop=True)
+    return tools.Shown(1, voids, np.array([7, -1]))
+
+
+def use(name, under, *drags):
+    tool = tools.Tool()
+    assert tool.take(name) == tools.HELP[name]
+    for start, end in drags:
+        made = tool.use(under, start, end)
+    return made
+
+
+def test_each_tool_makes_its_edit(under):
+    a, b = (50.0, 50.0), (58.0, 50.0)
+    assert use("look", under, (a, a)) == (None, "")
+    assert isinstance(use("delete", under, (a, a))[0], DeleteVoid)
+    added = use("add", under, ((80.0, 40.0), (83.0, 44.0)))[0]
+    assert isinstance(added, AddVoid)
+    assert (added.at.x_px, added.at.y_px, added.at.radius_px) == (80, 40, 5)
+    split = use("split", under, ((50.0, 40.0), (50.0, 60.0)))[0]
+    assert isinstance(split, SplitVoid)
+    merged = use("merge", under, (a, a), (b, b))[0]
+    assert isinstance(merged, MergeVoids)
+    assert [s.x_px for s in merged.at] == [50, 58]
+    assert isinstance(use("cut track", under, (a, a))[0], CutTrack)
+    other = tools.Shown(2, under.voids.assign(frame=2), np.array([3, 4]))
+    tool = tools.Tool()
+    tool.take("join tracks")
+    assert "first: the void at" in tool.use(under, a, a)[1]
+    joined = tool.use(other, b, b)[0]
+    assert isinstance(joined, JoinTracks)
+    assert (joined.at.frame, joined.to.frame) == (1, 2)
+
+
+def test_tools_say_what_is_missing(under):
+    nowhere = (5.0, 5.0)
+    assert use("delete", under, (nowhere, nowhere))[1].startswith("there is no void here")
+    assert use("add", under, (nowhere, nowhere)) == (None, tools.HELP["add"])
+    assert use("split", under, ((50.0, 50.0), (50.0, 50.0)))[0] is None
+    assert "on no track" in use("delete track", under, ((58.0, 50.0), (58.0, 50.0)))[1]
+    assert use("merge", under, ((50.0, 50.0),) * 2, ((50.0, 50.0),) * 2)[0] is None
+
+
+def test_the_smaller_of_two_voids_under_the_mouse_is_picked(under):
+    assert tools.pick(under.voids, (55.0, 50.0)) == 1
+    assert tools.pick(under.voids, (46.0, 50.0)) == 0
+    assert tools.pick(tables.empty("voids"), (1.0, 1.0)) is None
+
+
+# --- latest value wins -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_only_the_latest_of_many_values_is_computed(patient):
+    done, wanted = [], [0]
+
+    async def drag():
+        latest = Latest(lambda: done.append(wanted[0]), pause_s=0.05, patient=patient)
+        for value in range(50):
+            wanted[0] = value
+            latest.ask()
+        assert done == []
+        await asyncio.sleep(0.2)
+        latest.ask()
+        latest.forget()
+        await asyncio.sleep(0.1)
+
+    asyncio.run(drag())
+    assert done == [49]
+
+
+# --- the widgets -------------------------------------------------------------------------------------------------
+
+
+def test_it_opens_on_the_first_frame_and_slides(explorer):
+    assert explorer.said.value.startswith("frame 1, ")
+    assert f"{len(shown(explorer))} voids" in explorer.said.value
     explorer.row.value = 2
-    assert explorer.picture.value != before
-    assert "frame 3:" in explorer.said.value
+    assert explorer.said.value.startswith("frame 3, ")
 
 
-def test_a_minimum_size_above_all_voids_leaves_none(explorer):
-    explorer.min_radius.value = 20.0
-    assert "frame 1: 0 voids" in explorer.said.value
+def test_controls_change_what_is_found(explorer):
+    before = len(shown(explorer))
+    explorer.settings.threshold.value = 0.95
+    assert len(shown(explorer)) < before
+    assert f"{len(shown(explorer))} voids" in explorer.said.value
+    explorer.settings.min_radius_px.value = 70
+    assert len(shown(explorer)) == 0
+    assert ": 0 voids" in explorer.said.value
 
 
-def test_only_what_was_touched_is_written(explorer, copied):
-    explorer.threshold.value = 0.6
-    explorer.keep.click()
+def test_ranges_of_the_controls_are_those_of_the_parameters(explorer):
+    assert (explorer.settings.threshold.min, explorer.settings.threshold.max) == (0.01, 0.99)
+    assert 10**explorer.settings.min_radius_px.min == pytest.approx(1)
+    assert explorer.settings.contrast.options == ("auto", "bright", "dark")
+    assert "classical" in explorer.settings.segmenter.options
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("filled", ["outlines", "filled"])
+def test_every_style_draws(explorer, colour, filled):
+    explorer.style.colour.value, explorer.style.outlines.value = colour, filled
+    assert explorer.style.style == Style(filled == "filled", colour, (0.0, 1.0))
+    explorer.canvas.figure.canvas.draw()
+    rings = [c for c in explorer.view.image.collections if len(c.get_offsets()) > 1]
+    assert sum(len(c.get_offsets()) for c in rings) == len(shown(explorer))
+    face = rings[0].get_facecolor()
+    assert (len(face) > 0) == (filled == "filled")
+
+
+def test_less_the_drift_the_stack_stands_still(explorer):
+    explorer.row.value = 3
+    explorer.style.drift.value = True
+    explorer.style.tails.value = 3
+    offset = explorer._scene.offset
+    assert offset == tuple(-d for d in explorer.model.drift(3))
+    left, _, _, top = explorer.view._photo.get_extent()
+    assert (left, top) == pytest.approx((offset[0] - 0.5, offset[1] - 0.5))
+    # the tails end on the voids, and are shorter than as recorded
+    ends = np.array([tail[-1, :2] for tail in explorer._scene.tails])
+    apart = np.hypot(*(ends[:, None] - shown(explorer)[["x_px", "y_px"]].to_numpy()[None]).transpose(2, 0, 1))
+    assert apart.min(axis=1).max() < 1e-6
+
+
+def test_a_click_selects_in_all_plots_and_the_track_is_kept_over_frames(explorer):
+    on_track = np.flatnonzero(explorer._scene.particles >= 0)
+    lives = [len(explorer.model.life(int(explorer._scene.particles[i]))) for i in on_track]
+    row = int(on_track[int(np.argmax(lives))])
+    explorer.drag(middle(shown(explorer).iloc[row]), middle(shown(explorer).iloc[row]))
+    particle = int(explorer._scene.particles[row])
+    assert explorer._scene.selected == row
+    assert "radius" in explorer.hover.value
+    assert f"particle {particle}" in explorer.hover.value
+    radius = shown(explorer)["radius_px"].iloc[row] * 0.5
+    assert explorer.view._marked.get_xdata()[0] == pytest.approx(radius)
+    assert len(explorer.view._life.get_xdata()) == max(lives)
+    explorer._click_frame(2.2)
+    assert explorer.row.value == 1
+    if explorer._scene.selected is not None:
+        assert explorer._scene.particles[explorer._scene.selected] == particle
+    explorer._click_size(radius)
+    assert explorer._scene.selected is not None
+
+
+def test_the_mouse_hovers_clicks_and_zooms(explorer):
+    void = shown(explorer).iloc[whole(shown(explorer))]
+    at = SimpleNamespace(inaxes=explorer.view.image, xdata=void["x_px"], ydata=void["y_px"], step=1)
+    explorer._move(at)
+    assert f"radius {void['radius_px']:.2f} px" in explorer.hover.value
+    explorer._move(SimpleNamespace(inaxes=explorer.view.image, xdata=-5, ydata=-5))
+    assert explorer.hover.value == "&nbsp;"
+    explorer._press(at)
+    explorer._release(at)
+    assert explorer._scene.selected is not None
+    wide = np.ptp(explorer.view.image.get_xlim())
+    explorer._scroll(at)
+    assert np.ptp(explorer.view.image.get_xlim()) == pytest.approx(wide / 1.25)
+    explorer.row.value = 1
+    assert np.ptp(explorer.view.image.get_xlim()) == pytest.approx(wide / 1.25)  # zoom stays
+
+
+def test_correcting_with_the_mouse(explorer, copied):
+    void = shown(explorer).iloc[whole(shown(explorer))]
+    count = len(shown(explorer))
+    explorer.correct.tool.value = "delete"
+    assert "click a void to delete it" in explorer.said.value
+    explorer.drag(middle(void), middle(void))
+    assert len(tables.standing(shown(explorer))) == count - 1
+    assert "deleted the void at" in explorer.said.value
+    assert "1 correction by hand" in explorer.correct.list.value
+    explorer.correct.tool.value = "add"
+    explorer.drag(middle(void), (void["x_px"] + 4, void["y_px"]))
+    assert len(tables.standing(shown(explorer))) == count
+    explorer.correct.undo.click()
+    explorer.correct.undo.click()
+    assert len(tables.standing(shown(explorer))) == count
+    explorer.correct.undo.click()
+    assert "nothing to undo" in explorer.said.value
+    explorer.correct.redo.click()
+    assert len(tables.standing(shown(explorer))) == count - 1
+    explorer.correct.bad_frame.click()
+    explorer.row.value = 0
+    explorer.update()
+    assert "left out, marked as bad" in explorer.said.value
+    kinds = [type(line.edit) for line in corrections.read(copied.corrections).standing()]
+    assert kinds == [DeleteVoid, BadFrame]
+
+
+def test_keeping_shows_the_difference_first_and_writes_only_what_was_touched(explorer, copied):
+    before = copied.parameters.read_text()
+    explorer.settings.threshold.value = 0.6
+    explorer.keep.show.click()
+    assert "+segment:" in explorer.keep.difference.value
+    assert copied.parameters.read_text() == before
+    explorer.keep.leave.click()
+    assert explorer.keep.difference.value == ""
+    explorer.keep.show.click()
+    explorer.keep.write.click()
     assert "segment.threshold: default → 0.6" in explorer.said.value
-    typed = parameters.load(copied.parameters)
-    assert typed.segment.threshold == 0.6
+    assert parameters.load(copied.parameters).segment.threshold == 0.6
     assert "min_radius_px" not in copied.parameters.read_text()
-    explorer.keep.click()
+    explorer.keep.show.click()
     assert "nothing changed" in explorer.said.value
+
+
+def test_comparing_draws_both_and_says_the_counts(explorer):
+    explorer.other.threshold.value = 0.97
+    explorer.compare_now.click()
+    (canvas,) = explorer.side_by_side.children
+    assert "threshold 0.5" in canvas.figure.axes[0].get_title()
+    assert "threshold 0.97" in canvas.figure.axes[1].get_title()
+    other = explorer.model.voids(0, explorer.other.settings)
+    matched = len(scores.match_voids(shown(explorer), other))
+    assert f"{len(shown(explorer))} voids on the left, {len(other)} on the right" in explorer.compared.value
+    assert f"{matched} matched" in explorer.compared.value
+
+
+# --- what a user can get wrong -----------------------------------------------------------------------------------
 
 
 def test_a_frame_that_cannot_be_read_is_said(explorer, copied):
     (copied.root / "data" / "small" / "tilt02.tif").write_bytes(b"")
     explorer.row.value = 1
-    assert "cannot be read" in explorer.said.value
+    assert "tilt02.tif" in explorer.said.value
+    assert explorer.said.value.startswith("frame 2")
+    explorer.correct.tool.value = "add"
+    explorer.drag((20.0, 20.0), (25.0, 20.0))  # on nothing
+    assert explorer.model.log.lines == ()
+    explorer.row.value = 2
+    assert "frame 3" in explorer.said.value
+
+
+def test_no_results_yet_is_a_sentence_when_they_are_asked_for(copied, monkeypatch):
+    copied.record.unlink()
+    monkeypatch.chdir(copied.root)
+    explorer = explore.open_explorer("small")
+    assert explorer.said.value.startswith("frame 1")
+    assert "no tracks" not in explorer.said.value
+    explorer.style.tails.value = 5
+    assert "no tracks or drift yet; they come with: voidlab run parameters/small.yaml" in explorer.said.value
+    explorer.correct.tool.value = "cut track"
+    void = shown(explorer).iloc[whole(shown(explorer))]
+    explorer.drag(middle(void), middle(void))
+    assert "on no track of the last run" in explorer.said.value
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda p: p.parameters.unlink(), "There is no dataset 'small'; there are: none."),
+        (lambda p: p.parameters.write_text("images: ../data/none/*.tif\n"), "none"),
+        (lambda p: p.parameters.write_text("images: [\n"), "small.yaml:"),
+        (lambda p: p.parameters.write_text("imges: a\n"), "did you mean 'images'?"),
+        (lambda p: p.corrections.write_text("[1]\n"), "small.corrections.jsonl:1"),
+    ],
+)
+def test_what_cannot_be_opened_is_a_sentence(copied, monkeypatch, spoil, said):
+    spoil(copied)
+    monkeypatch.chdir(copied.root)
+    opened = explore.open_explorer("small")
+    assert said in opened.said.value
+    assert "Traceback" not in opened.said.value
+
+
+def test_outside_a_project_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "no folder 'parameters'" in explore.open_explorer("small").said.value
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(explorer, copied, monkeypatch):
+    copied.corrections.mkdir()  # as good as read-only, also for the superuser
+    explorer.correct.tool.value = "delete"
+    void = shown(explorer).iloc[whole(shown(explorer))]
+    explorer.drag(middle(void), middle(void))
+    assert "small.corrections.jsonl cannot be read or written" in explorer.said.value
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", str(copied.parameters))
+
+    monkeypatch.setattr("os.replace", refuse)
+    before = copied.parameters.read_bytes()
+    explorer.settings.threshold.value = 0.7
+    explorer.keep.show.click()
+    explorer.keep.write.click()
+    assert "small.yaml cannot be read or written: Permission denied" in explorer.said.value
+    assert copied.parameters.read_bytes() == before
+
+
+def test_a_segmenter_that_is_not_there_is_a_sentence(copied, monkeypatch):
+    copied.parameters.write_text(
+        copied.parameters.read_text() + "segment: {segmenter: nets/none.safetensors}\n"
+    )
+    monkeypatch.chdir(copied.root)
+    opened = explore.open_explorer("small")
+    assert "nets/none.safetensors" in opened.said.value
+    assert "Traceback" not in opened.said.value

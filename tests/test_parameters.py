@@ -123,6 +123,53 @@ def test_write_values_keeps_comments_and_order(yaml):
     assert "track: {memory: 2}" in text
 
 
+LAYOUTS = {
+    "flow": "images: 'a'   # where\nsegment: {contrast: auto}     # look\ntrack:   {memory: 2}\n",
+    "block": "images: a\nsegment:\n    contrast: auto   # look\n    # why\n\n# next\ntrack: {memory: 2}\n",
+    "empty flow": "images: a\nsegment: {}\ntrack: {memory: 2}\n",
+    "missing": "images: a\nexcluded_frames: [ 17,18 ]\ntilt_angles_deg:\n    - -3.0\n    - 3.00  # last",
+    "many lines": "images: a\nsegment: {\n  contrast: auto,\n  threshold: 0.50\n}\n",
+    "no newline": "images: a\nsegment:\n  threshold: 0.5",
+    "windows": "images: a\r\nsegment:\r\n  threshold: 0.5 # x\r\n",
+}
+
+
+@pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
+def test_only_the_touched_values_change_whatever_the_layout(yaml, text):
+    path = yaml("")
+    path.write_bytes(text.encode())
+    before = parameters.load(path)
+    changes = parameters.write_values(path, "segment", {"threshold": 0.65, "min_radius_px": 3.0})
+    assert len(changes) == 2
+    after = parameters.load(path)
+    assert (after.segment.threshold, after.segment.min_radius_px) == (0.65, 3.0)
+    assert after.segment.contrast == before.segment.contrast
+    assert after.track == before.track
+    new = path.read_bytes().decode()
+    assert ("\r\n" in new) == ("\r\n" in text)
+    lines = new.split("\n")
+    kept = [line for line in text.split("\n") if "segment" not in line and "threshold" not in line]
+    assert [line for line in kept if line not in lines and line + "\r" not in lines] == []
+    assert parameters.write_values(path, "segment", {"threshold": 0.65}) == []
+    assert path.read_bytes().decode() == new
+
+
+def test_the_difference_is_shown_before_it_is_made(yaml):
+    path = yaml("images: a\nsegment: {threshold: 0.5}\n")
+    shown = parameters.difference(path, "segment", {"threshold": 0.6})
+    assert "-segment: {threshold: 0.5}" in shown
+    assert "+segment: {threshold: 0.6}" in shown
+    assert "0.6" not in path.read_text()
+    assert parameters.difference(path, "segment", {"threshold": 0.5}) == ""
+
+
+def test_ranges_come_from_the_model():
+    segment = parameters.SegmentParameters
+    assert parameters.range_of(segment, "threshold") == (0, 1)
+    assert parameters.range_of(segment, "min_radius_px") == (1, 1000)
+    assert parameters.range_of(segment, "edge_buffer_px") == (0, float("inf"))
+
+
 def test_write_values_refuses_what_could_not_be_read_again(yaml):
     path = yaml("images: a\n")
     with pytest.raises(ParameterErrors):

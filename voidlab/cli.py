@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for library in ("asyncio", "papermill"):  # what they log of a failure is said here in words for the user
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+    from voidlab.corrections import CorrectionsError
     from voidlab.images import ImagesError
     from voidlab.labelled import LabelledError
     from voidlab.network import ModelError
@@ -34,7 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.command(options)
         return code
-    except (ParameterErrors, ProjectError, ImagesError, LabelledError, ModelError) as error:
+    except (
+        ParameterErrors,
+        ProjectError,
+        ImagesError,
+        CorrectionsError,
+        LabelledError,
+        ModelError,
+    ) as error:
         print(error, file=sys.stderr)
         return _WRONG_INPUT
     except OSError as error:
@@ -106,6 +114,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--from-nothing", action="store_true",
                        help="make the shipped network anew, from simulation and FOLDER (gold_pairs)")  # fmt: skip
     train.set_defaults(command=_train)
+
+    correct = commands.add_parser("correct", help="take labels.tif, edited in napari or Fiji, as corrections")
+    correct.add_argument("name", help="dataset")
+    correct.add_argument("labels", type=Path, help="the edited label images (TIFF)")
+    correct.set_defaults(command=_correct)
 
     lab = commands.add_parser("lab", help="open JupyterLab on the project's notebooks")
     lab.add_argument("name", nargs="?", help="dataset to explore")
@@ -256,6 +269,17 @@ def _train(options: argparse.Namespace) -> int:
         tell=lambda text: print(text, flush=True),
     )
     print(card)
+    return _OK
+
+
+def _correct(options: argparse.Namespace) -> int:
+    from voidlab import project
+
+    paths, edits = project.take_labels(options.name, options.labels)
+    for edit in edits:
+        print(f"  {edit}")
+    shown = os.path.relpath(paths.parameters)
+    print(f"{len(edits)} corrections added" + (f"; next: voidlab run {shown}" if edits else ""))
     return _OK
 
 

@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import siegelslopes
 
-from voidlab import tables
+from voidlab import napari, tables
 from voidlab.paths import replacing
 from voidlab.track import interpolate_tracks
 
 FRAME_DATA = "frame-data.json"
 TRACK_DATA = "track-data.json"
 COORDINATES = "void-2d-coordinates.csv"
+NAPARI_TRACKS = "napari-tracks.csv"
 DICTIONARY = "data-dictionary.csv"
 
 
@@ -141,7 +142,9 @@ def write_all(
     OSError
         If what is read back is not what was written.
     """
-    linked = made["voids"].merge(made["links"], on=["frame", "label"])
+    linked = made["voids"].merge(
+        made["links"].drop(columns="corrected", errors="ignore"), on=["frame", "label"]
+    )
     frame_lines = frame_data(made["frames"], made["voids"], made["drift"])
     track_lines = track_data(linked, made["voids"])
     written = [
@@ -159,6 +162,9 @@ def write_all(
     spots = coordinates(linked, min_frames=min_frames, calibration=calibration)
     what = f"positions of voids that live for {min_frames} frames or more"
     written.append((write_csv(spots, folder / COORDINATES), len(spots), what))
+    trails = napari.tracks(linked, made["frames"])
+    what = "tracks for napari, to lie on labels.tif"
+    written.append((write_csv(trails, folder / NAPARI_TRACKS), len(trails), what))
     for name, table in made.items():
         rows = tables.to_nm(table, calibration)
         what = f"a row per {tables.TABLES[name].row.removeprefix('an ').removeprefix('a ')}"
@@ -279,6 +285,10 @@ _OTHERS = pd.DataFrame(
         (TRACK_DATA, "max_radius", "float", "px", "largest radius"),
         (TRACK_DATA, "min_radius", "float", "px", "smallest radius"),
         (TRACK_DATA, "growth_rate", "float", "px/frame", "Siegel's slope of radii; null below 4 frames"),
+        (NAPARI_TRACKS, "ID", "int", "", "number of the void: particle"),
+        (NAPARI_TRACKS, "T", "int", "", "image in labels.tif, from 0"),
+        (NAPARI_TRACKS, "Y", "float", "px", "centre as recorded, down"),
+        (NAPARI_TRACKS, "X", "float", "px", "centre as recorded, to the right"),
         (COORDINATES, "id", "int", "", "number of the void: particle"),
         (COORDINATES, "frame", "int", "", "number of the image"),
         (COORDINATES, "x", "float", "px", "drift-corrected, to the right"),

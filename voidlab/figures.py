@@ -26,6 +26,7 @@ from voidlab.tables import HasPixelSize
 
 # Colours that stay apart for colour-blind eyes, after Okabe and Ito (2008).
 ORANGE, BLUE, GREEN, RED, GREY = "#E69F00", "#0072B2", "#009E73", "#D55E00", "#7F7F7F"
+SKY = "#56B4E9"  # the blue that is seen on a micrograph
 _OVER_FRAMES = "viridis"
 
 
@@ -66,7 +67,7 @@ def scale_bar(ax: Axes, width_px: float, calibration: HasPixelSize) -> Axes:
     """Draw a bar of a round length, about a fifth of the width, into the lower left corner."""
     size = calibration.pixel_size_nm or 1.0
     unit = "px" if calibration.pixel_size_nm is None else "nm"
-    length = _round_down(width_px * size / 5)
+    length = round_down(width_px * size / 5)
     bar, bottom = length / size, ax.get_ylim()[0]
     x, y, thick = 0.03 * width_px, bottom - 0.03 * width_px, 0.006 * width_px
     ax.add_patch(Rectangle((x, y), bar, thick, facecolor="white", edgecolor="black", lw=0.6))
@@ -79,7 +80,7 @@ def scale_bar(ax: Axes, width_px: float, calibration: HasPixelSize) -> Axes:
     return ax
 
 
-def _round_down(value: float) -> float:
+def round_down(value: float) -> float:
     """Largest of 1, 2, 5 times a power of ten that is not above ``value``."""
     power = 10.0 ** np.floor(np.log10(value))
     return float(max(step * power for step in (1, 2, 5) if step * power <= value))

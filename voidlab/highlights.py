@@ -1,4 +1,7 @@
-"""The few numbers of each stage that people look at first, worded for the index page of a report."""
+"""The few numbers of each stage that people look at first, worded for the pages of a report.
+
+A figure is ``label, value, meaning``, and ``mind`` where it is a reason not to trust the results as they are.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ import pandas as pd
 from voidlab.tables import HasPixelSize
 
 Figure = dict[str, str]
+
+_UNSURE = 0.7  # confidence below which a void is a matter of opinion
+_MANY = 0.25  # share of a whole from which on something is said
 
 
 def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize) -> list[Figure]:
@@ -17,10 +23,19 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     fraction = frames["void_fraction"].median() * 100
     lost = frames.loc[frames["status"] != "ok", "status"].value_counts()
     said = ", ".join(f"{count} {status}" for status, count in lost.items())
-    left_out = _figure("Images left out", f"{said} of {len(frames)}", "no voids are counted in them")
+    left_out = _figure(
+        "Images left out",
+        f"{said} of {len(frames)}",
+        "no voids are counted in them",
+        mind=f"{said} of {len(frames)} images were left out.",
+    )
+    unsure = float((voids["confidence"] < _UNSURE).mean()) if len(voids) else 0.0
+    many = f"{unsure:.0%} of the voids are unsure (confidence below {_UNSURE:g}): look at the overlays."
+    none = "No void was found in any image: look at the contrast and the sizes looked for."
+    mind = none if voids.empty else many if unsure > _MANY else ""
     return [
         *([left_out] if said else []),
-        _figure("Voids per image", _range(counts), f"{seen}; smallest to largest in brackets"),
+        _figure("Voids per image", _range(counts), f"{seen}; smallest to largest in brackets", mind=mind),
         _figure(
             "Void radius", _length(inside, calibration), "median and the middle half, edge voids left out"
         ),
@@ -38,9 +53,19 @@ def of_drift(drift: pd.DataFrame, pairs: pd.DataFrame, calibration: HasPixelSize
     return [
         _figure("Largest drift", f"{far:.1f} {unit}", "distance from the reference frame"),
         _figure("Drift error", _number(sigma, "px"), "median standard error of a frame, per axis"),
-        _figure("Pairs kept", f"{kept} of {len(pairs)}", "frame pairs that agree with the solution"),
         _figure(
-            "Doubtful frames", f"{doubtful} of {len(drift)}", "frames whose drift was interpolated or is thin"
+            "Pairs kept",
+            f"{kept} of {len(pairs)}",
+            "frame pairs that agree with the solution",
+            mind=f"Only {kept} of {len(pairs)} frame pairs agree on the drift."
+            if kept < 0.5 * len(pairs)
+            else "",
+        ),
+        _figure(
+            "Doubtful frames",
+            f"{doubtful} of {len(drift)}",
+            "frames whose drift was interpolated or is thin",
+            mind=f"The drift of {doubtful} of {len(drift)} frames is doubtful." if doubtful else "",
         ),
     ]
 
@@ -51,11 +76,39 @@ def of_tracks(
     """How many voids were followed, and for how long."""
     long_enough = int((tracks["total_frames"] >= shown).sum())
     median = tracks["total_frames"].median()
+    short = median < len(frames) / 3
+    broken = f"Half of the tracks are no longer than {median:.0f} of {len(frames)} frames: links may be lost."
     return [
         _figure("Particles", f"{len(tracks):,}", f"from {len(linked):,} voids in {len(frames)} frames"),
         _figure("Long tracks", f"{long_enough:,}", f"voids followed for {shown} frames or more"),
-        _figure("Track length", _number(median, "frames", 0), "median, from first to last frame"),
+        _figure(
+            "Track length",
+            _number(median, "frames", 0),
+            "median, from first to last frame",
+            mind=broken if short else "",
+        ),
     ]
+
+
+def of_corrections(done: pd.DataFrame) -> list[Figure]:
+    """How many corrections were made by hand; nothing when there are none."""
+    if done.empty:
+        return []
+    applied = int((done["outcome"] == "applied").sum())
+    lost = len(done) - applied
+    value = f"{applied}" if not lost else f"{applied} of {len(done)}"
+    meaning = "edits that count" if not lost else f"{lost} no longer fit, so that they do not count"
+    mind = f"{lost} of {len(done)} corrections by hand no longer fit and do not count." if lost else ""
+    return [_figure("Corrections by hand", value, meaning, mind=mind)]
+
+
+def corrections_in_words(done: pd.DataFrame) -> str:
+    """The same as a sentence."""
+    figures = of_corrections(done)
+    if not figures:
+        return "no corrections by hand"
+    noun = "correction" if figures[0]["value"] == "1" else "corrections"
+    return f"{figures[0]['value']} {noun} by hand: {figures[0]['meaning']}"
 
 
 def of_files(written: pd.DataFrame) -> list[Figure]:
@@ -64,8 +117,9 @@ def of_files(written: pd.DataFrame) -> list[Figure]:
     return [_figure("Exported files", f"{len(written)}", f"{megabytes:.1f} MB in the folder exports")]
 
 
-def _figure(label: str, value: str, meaning: str) -> Figure:
-    return {"label": label, "value": value, "meaning": meaning}
+def _figure(label: str, value: str, meaning: str, *, mind: str = "") -> Figure:
+    figure = {"label": label, "value": value, "meaning": meaning}
+    return {**figure, "mind": mind} if mind else figure
 
 
 def _number(value: float, unit: str, digits: int = 2) -> str:

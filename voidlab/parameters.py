@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -20,6 +21,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 
+from voidlab import yaml_edit
 from voidlab.paths import STAGES, ProjectError, check_name, replacing
 
 
@@ -252,20 +254,44 @@ def write_values(path: Path, stage: str, values: Mapping[str, object]) -> list[s
     ParameterErrors
         If the file would no longer be right; it is then left as it was.
     """
-    load(path, {stage: values})
-    document = _read_yaml(path)
-    section = document.setdefault(stage, CommentedMap())
-    changes = [
-        f"{stage}.{key}: {section.get(key, 'default')} → {value}"
-        for key, value in values.items()
-        if section.get(key) != value
-    ]
-    section.update(values)
-    writer = YAML(typ="rt")
-    writer.width = 4096  # a long path must not be folded
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
-        writer.dump(document, stream)
+    text, changes = _with_values(path, stage, values)
+    if changes:
+        newline = "\r\n" if b"\r\n" in path.read_bytes() else "\n"
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline=newline)
     return changes
+
+
+def difference(path: Path, stage: str, values: Mapping[str, object]) -> str:
+    """What `write_values` would change in the file, line by line; empty when nothing.
+
+    Raises
+    ------
+    ParameterErrors
+        If the file would no longer be right.
+    """
+    text, changes = _with_values(path, stage, values)
+    before = path.read_text(encoding="utf-8-sig").splitlines() if changes else []
+    after = text.splitlines() if changes else []
+    lines = difflib.unified_diff(before, after, path.name, path.name, n=1, lineterm="")
+    return "\n".join(lines)
+
+
+def _with_values(path: Path, stage: str, values: Mapping[str, object]) -> tuple[str, list[str]]:
+    """Text of the YAML file with ``values``, and a line for each that changed."""
+    load(path, {stage: values})
+    section = _plain(_read_yaml(path)).get(stage) or {}
+    changed = {key: value for key, value in values.items() if section.get(key) != value}
+    changes = [f"{stage}.{key}: {section.get(key, 'default')} → {value}" for key, value in changed.items()]
+    return yaml_edit.set_values(path.read_text(encoding="utf-8-sig"), stage, changed), changes
+
+
+def range_of(model: type[BaseModel], name: str) -> tuple[float, float]:
+    """Smallest and largest value that the parameter ``name`` may take; −inf or inf where it has no bound."""
+    limits = {"ge": -np.inf, "gt": -np.inf, "le": np.inf, "lt": np.inf}
+    for bound in model.model_fields[name].metadata:
+        limits |= {key: getattr(bound, key) for key in limits if hasattr(bound, key)}
+    return max(limits["ge"], limits["gt"]), min(limits["le"], limits["lt"])
 
 
 def read_value(text: str) -> Any:

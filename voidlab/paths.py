@@ -80,6 +80,11 @@ class RunPaths:
         return self.root / "parameters" / f"{self.dataset}.yaml"
 
     @property
+    def corrections(self) -> Path:
+        """The edits by hand; there is no such file before the first."""
+        return self.root / "parameters" / f"{self.dataset}.corrections.jsonl"
+
+    @property
     def reports(self) -> Path:
         return self.root / "reports"
 

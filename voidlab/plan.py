@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 
-from voidlab import __version__, images, metadata, parameters, readers, segment, stage
+from voidlab import __version__, corrections, images, metadata, parameters, readers, segment, stage
 from voidlab.parameters import DatasetParameters, ParameterErrors, Problem
 from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root
 
@@ -61,10 +61,18 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
         problems.append(_of_images(yaml, str(error)))
     else:
         problems += _do_not_fit(yaml, typed, series)
+    try:
+        by_hand = corrections.read(paths.corrections)
+    except (corrections.CorrectionsError, OSError) as error:
+        problems.append(Problem(os.path.relpath(paths.corrections.parent), None, str(error)))
     if problems:
         raise ParameterErrors(problems)
     return Plan(
-        paths, typed, stage.digest_of_images(series), tuple(series.notes), series.shape[0] * series.shape[1]
+        paths,
+        typed,
+        stage.digest_of_images(series),
+        (*series.notes, *by_hand.problems),
+        series.shape[0] * series.shape[1],
     )
 
 

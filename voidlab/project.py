@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from voidlab import images
+from voidlab import corrections, images, napari, record, tables
+from voidlab.corrections import VoidEdit
+from voidlab.labels import open_labels
 from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook
 
 _NOTEBOOKS = (*STAGES, "explore")
@@ -154,6 +156,30 @@ def train(
         else f"F1 on images kept aside: {scores['f1_before']:.3f} → {scores['f1']:.3f}\n"
     )
     return f"{said}wrote {os.path.relpath(weights)}\nuse it with\n  segment: {{segmenter: {weights.name}}}"
+
+
+def take_labels(name: str, labels: Path) -> tuple[RunPaths, list[VoidEdit]]:
+    """Compare edited ``labels`` with labels.tif of the dataset and keep the differences as corrections.
+
+    Raises
+    ------
+    ProjectError
+        If the dataset's results are not there or are older than its corrections.
+    ImagesError
+        If ``labels`` cannot be read or do not fit the dataset.
+    """
+    paths = RunPaths.find(name)
+    reason = record.why_not_usable(paths, "segment", paths.labels)
+    if not reason and "segment" in record.out_of_date(paths):
+        reason = "stage 'segment' was run before the last corrections"
+    if reason:
+        raise ProjectError(
+            f"{reason}. Run the dataset first: voidlab run {os.path.relpath(paths.parameters)}"
+        )
+    frames, voids = tables.load(paths, "frames"), tables.load(paths, "voids")
+    edits = napari.edits_of_series(frames, voids, open_labels(paths.labels), open_labels(labels))
+    corrections.append(paths.corrections, edits)
+    return paths, edits
 
 
 def open_lab(name: str | None) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 
 import nbformat
 
-from voidlab import __version__
+from voidlab import __version__, corrections
 from voidlab.parameters import DatasetParameters
 from voidlab.paths import STAGES, RunPaths, replacing
 
@@ -66,10 +66,18 @@ def write_failure(paths: RunPaths, stage: str, attempt: Entry) -> None:
 
 
 def inputs_of(paths: RunPaths, stage: str, images: str) -> dict[str, str]:
-    """Digests of what ``stage`` reads: the images, and what each earlier stage made."""
+    """Digests of what ``stage`` reads: the images, what each earlier stage made, its corrections by hand if any."""
     entries = read(paths)
     earlier = [name for name in STAGES[: STAGES.index(stage)] if name in entries]
-    return {"images": images, **{name: digest_of(entries[name].outputs) for name in earlier}}
+    inputs = {"images": images, **{name: digest_of(entries[name].outputs) for name in earlier}}
+    by_hand = _digest_of_corrections(paths, stage)
+    return {**inputs, "corrections": by_hand} if by_hand else inputs
+
+
+def _digest_of_corrections(paths: RunPaths, stage: str) -> str:
+    """Digest of the corrections that stand for ``stage``; empty without any."""
+    content = corrections.content(paths.corrections, stage)
+    return digest_of(content) if content else ""
 
 
 def fingerprint(paths: RunPaths, parameters: DatasetParameters, stage: str, inputs: Mapping[str, str]) -> str:
@@ -113,9 +121,20 @@ def why_not_usable(paths: RunPaths, stage: str, file: Path) -> str:
 
 
 def out_of_date(paths: RunPaths) -> list[str]:
-    """Stages whose results rest on results of earlier stages that are no longer the present ones."""
+    """Stages whose results rest on corrections or results of earlier stages that are no longer the present ones."""
     entries = read(paths)
-    return [stage for stage in entries if _older_inputs(entries, stage)]
+    return [s for s in entries if _older_inputs(entries, s) or _other_corrections(paths, s, entries[s])]
+
+
+def _other_corrections(paths: RunPaths, stage: str, entry: Entry) -> bool:
+    try:
+        now = _digest_of_corrections(paths, stage)
+    except (
+        corrections.CorrectionsError,
+        OSError,
+    ):  # the next run says so; an index page still has to be written
+        return False
+    return entry.inputs.get("corrections", "") != now
 
 
 def _older_inputs(entries: Mapping[str, Entry], stage: str) -> list[str]:

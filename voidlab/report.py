@@ -26,12 +26,13 @@ from jinja2 import Environment, PackageLoader
 from voidlab import __version__, blocks
 from voidlab.parameters import ParameterErrors, describe, load
 from voidlab.paths import STAGES, ProjectError, RunPaths, replacing
-from voidlab.record import out_of_date
+from voidlab.record import out_of_date, read
 from voidlab.tables import TABLES
 
 Link = tuple[str, str]
 
 _THUMBNAIL_PX = 360
+_SHOWN_OF = {"segment": 3, "drift": 1, "track": 1}  # key figures of a stage in the list of datasets
 _WORST_FIRST = ("failed", "unknown", "out of date", "partly run", "not run", "finished")
 
 
@@ -57,6 +58,7 @@ def write_html(
     title: str,
     parameters: pd.DataFrame | Sequence[Mapping[str, object]] = (),
     links: Sequence[Link] = (),
+    figures: Sequence[Mapping[str, str]] = (),
     failure: str | None = None,
 ) -> Path:
     """Write the executed ``notebook`` as one self-contained HTML file.
@@ -73,6 +75,8 @@ def write_html(
         A row per parameter: ``name, value, unit, meaning, source``. Shown where the parameters cell stands.
     links : sequence of (label, address)
         Navigation, addresses relative to ``html``; the one that names ``html`` is marked.
+    figures : sequence of mapping
+        Key figures, ``label, value, meaning``; shown first.
     failure : str, optional
         Why the stage failed; shown as a banner on top.
 
@@ -102,6 +106,7 @@ def write_html(
             if isinstance(parameters, pd.DataFrame)
             else parameters,
             "links": links,
+            "figures": figures,
             "notebook": None if missing else Path(os.path.relpath(notebook, html.parent)).as_posix(),
             "made": _when(book.metadata.get("papermill", {}).get("start_time")),
         },
@@ -116,6 +121,7 @@ def write_stage(paths: RunPaths, stage: str, *, failure: str = "") -> Path:
         title=f"{paths.dataset}: {stage}",
         parameters=_parameters_of(paths, stage),
         links=dataset_links(paths),
+        figures=() if failure or stage not in (entries := read(paths)) else entries[stage].key_figures,
         failure=failure or None,
     )
 
@@ -146,6 +152,7 @@ def write_dataset_index(paths: RunPaths) -> Path:
         "title": paths.dataset,
         "stages": stages,
         "state": _overall(stages, problem),
+        "minds": _minds(stages),
         "problem": problem,
         # Before its stage has run, a report is a dead link.
         "links": [*links[:2], *(link for link in links[2:] if (paths.folder / link[1]).exists())],
@@ -233,11 +240,22 @@ def _dataset_row(root: Path, dataset: str) -> dict[str, object] | None:
         "state": _overall(stages, problem),
         "stages": stages,
         "problem": problem,
-        "figures": [figure for stage in stages for figure in stage.figures][:4],
+        "figures": [figure for stage in stages for figure in stage.figures[: _SHOWN_OF.get(stage.name, 0)]],
+        "minds": _minds(stages),
         "made": _last_run(stages),
         "href": f"{dataset}/{paths.index.name}",
         "thumbnail": _thumbnail(paths),
     }
+
+
+def _minds(stages: Sequence[_Stage]) -> list[tuple[str, str]]:
+    """Reasons not to trust the results as they are: stage and sentence, the worst first."""
+    worst = [
+        (s.name, f"The stage {s.name} is {s.status}.")
+        for s in stages
+        if s.status not in ("finished", "not run")
+    ]
+    return worst + [(s.name, str(f["mind"])) for s in stages for f in s.figures if f.get("mind")]
 
 
 def _files(paths: RunPaths) -> list[dict[str, object]]:

@@ -190,6 +190,7 @@ _OURS = {
     "StageError",
     "ParameterErrors",
     "ImagesError",
+    "CorrectionsError",
     "TableError",
     "LinkError",
     "ProjectError",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +17,7 @@ import pandas as pd
 from pydantic import BaseModel
 from tqdm import tqdm
 
-from voidlab import images, parameters, record, tables
+from voidlab import corrections, images, mend, parameters, record, tables
 from voidlab.images import Calibration, ImageReadError
 from voidlab.labels import LabelWriter, open_labels
 from voidlab.parameters import DatasetParameters
@@ -51,7 +53,7 @@ class Stage:
         return self.series.calibration
 
     def load(self, name: str) -> pd.DataFrame:
-        """Table ``name`` of an earlier stage.
+        """Table ``name`` of an earlier stage, without the rows that were deleted by hand.
 
         Raises
         ------
@@ -59,7 +61,7 @@ class Stage:
             If it is not there, was changed, or rests on older results of the stages before it.
         """
         self._check(tables.TABLES[name].stage, self.paths.table(name))
-        return tables.load(self.paths, name)
+        return tables.standing(tables.load(self.paths, name)).reset_index(drop=True)
 
     def load_all(self) -> dict[str, pd.DataFrame]:
         """Every table of the run, by name."""
@@ -74,12 +76,55 @@ class Stage:
 
     def _look(self, series: Sequence[np.ndarray], row: int) -> np.ndarray:
         blank = np.zeros(self.series.shape, np.float32)
-        if self.series.frames["status"].iloc[row] == "excluded":
+        frame = self.series.frames.iloc[row]
+        if frame["status"] == "excluded" or frame["frame"] in self._bad_frames:
             return blank
         try:
             return series[row]
         except ImageReadError:
             return blank
+
+    @cached_property
+    def _bad_frames(self) -> set[int]:
+        return corrections.bad_frames(corrections.read(self.paths.corrections))
+
+    def correct_voids(
+        self, frames: pd.DataFrame, voids: pd.DataFrame
+    ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """Apply the corrections by hand to what the stage segment found, labels.tif included.
+
+        Returns
+        -------
+        frames, voids, done : DataFrame
+            The tables; deleted voids are flagged. And what came of each correction, see `mend.account`.
+        """
+        log = corrections.read(self.paths.corrections)
+        lines = log.standing("segment")
+        reasons: list[str] = []
+        if lines:
+            with self.label_writer() as writer:
+                frames, voids, reasons = mend.mend_series(
+                    frames,
+                    voids,
+                    open_labels(self.paths.labels),
+                    [line.edit for line in lines],  # type: ignore[misc]
+                    edge_buffer_px=self.dataset.segment.edge_buffer_px,
+                    keep_labels=writer.append,
+                )
+        return frames, tables.check(voids, "voids"), _account(lines, reasons, log.problems)
+
+    def correct_tracks(self, linked: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Apply the corrections by hand to the linked voids; deleted tracks are flagged.
+
+        Returns
+        -------
+        linked, done : DataFrame
+            The linked voids, and what came of each correction.
+        """
+        log = corrections.read(self.paths.corrections)
+        lines = log.standing("track")
+        linked, reasons = mend.mend_tracks(linked, [line.edit for line in lines])  # type: ignore[misc]
+        return linked, _account(lines, reasons, log.problems)
 
     def label_writer(self) -> LabelWriter:
         """Writer of labels.tif, one label image per frame."""
@@ -130,6 +175,18 @@ class Stage:
         reason = record.why_not_usable(self.paths, stage, file)
         if reason:
             raise StageError(f"{reason}. Run stage '{stage}' of dataset '{self.paths.dataset}' first.")
+
+
+def _account(
+    lines: Sequence[corrections.Correction], reasons: Sequence[str], problems: Sequence[str]
+) -> pd.DataFrame:
+    """What came of the corrections; a warning says which of them do not count."""
+    done = mend.account(lines, reasons, problems)
+    lost = done[done["outcome"] != "applied"]
+    said = [": ".join(filter(None, row)) for row in zip(lost["what"], lost["outcome"], strict=True)]
+    if said:
+        warnings.warn("corrections by hand that do not count:\n" + "\n".join(said), stacklevel=3)
+    return done
 
 
 class _Each(Sequence[np.ndarray]):

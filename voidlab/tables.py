@@ -18,12 +18,13 @@ from voidlab.paths import RunPaths, replacing
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, pandas dtype, unit and meaning."""
+    """A column: its name, pandas dtype, unit and meaning; ``default`` fills it where nothing was said."""
 
     name: str
     dtype: str
     unit: str
     meaning: str
+    default: str | None = None
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,27 @@ class Table:
         return [column.name for column in self.columns]
 
 
-def _table(name: str, stage: str, row: str, key: str, *columns: tuple[str, str, str, str]) -> Table:
+def _table(name: str, stage: str, row: str, key: str, *columns: tuple[str, ...]) -> Table:
     return Table(name, stage, row, tuple(key.split()), tuple(Column(*column) for column in columns))
 
 
 _FRAME = ("frame", "int64", "", "number of the image: the one in its file name, or its index in a stack")
 _LABEL = ("label", "int64", "", "number of the void in its frame, from 1: its pixel value in labels.tif")
 _PARTICLE = ("particle", "int64", "", "number of the void through all frames")
+_CORRECTED_VOID = (
+    "corrected",
+    "str",
+    "",
+    "by hand: added, split, merged, redrawn or deleted (the row then does not count); else empty",
+    "",
+)
+_CORRECTED_TRACK = (
+    "corrected",
+    "str",
+    "",
+    "by hand: cut, joined or deleted (the row then does not count); else empty",
+    "",
+)
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -85,6 +100,7 @@ TABLES: dict[str, Table] = {
             ("kind", "str", "", "void, unless a segmenter was asked for other classes"),
             ("confidence", "float64", "", "how sure the segmenter is, 0 to 1"),
             ("touches_edge", "bool", "", "lies within the edge buffer of the image's border"),
+            _CORRECTED_VOID,
         ),
         _table(
             "drift",
@@ -132,6 +148,7 @@ TABLES: dict[str, Table] = {
             _PARTICLE,
             ("x_corrected_px", "float64", "px", "centre less the drift of its frame, to the right"),
             ("y_corrected_px", "float64", "px", "centre less the drift of its frame, down"),
+            _CORRECTED_TRACK,
         ),
         _table(
             "tracks",
@@ -162,6 +179,7 @@ TABLES: dict[str, Table] = {
             ),
             ("growth_sigma_px_per_frame", "float64", "px/frame", "standard error of the growth"),
             ("touches_edge", "bool", "", "touched the border in at least one frame"),
+            _CORRECTED_TRACK,
         ),
     )
 }
@@ -186,12 +204,16 @@ def empty(name: str) -> pd.DataFrame:
 def check(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Copy of ``table`` cast to the dtypes of table ``name``; order and extra columns are kept as they are.
 
+    A column that has a default is added where it is missing.
+
     Raises
     ------
     TableError
         If a column is missing or cannot be cast, or a key stands twice.
     """
     contract = TABLES[name]
+    unsaid = {c.name: c.default for c in contract.columns if c.default is not None and c.name not in table}
+    table = table.assign(**unsaid)
     missing = [c for c in contract.names if c not in table]
     if missing:
         raise TableError(
@@ -227,6 +249,11 @@ def cast(table: pd.DataFrame, name: str) -> pd.DataFrame:
                     f"but holds {table[column.name].dtype}: {error}."
                 ) from None
     return table
+
+
+def standing(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that count: all but those deleted by hand."""
+    return table[table["corrected"] != "deleted"] if "corrected" in table else table
 
 
 def select(table: pd.DataFrame, name: str) -> pd.DataFrame:

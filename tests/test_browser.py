@@ -1,0 +1,178 @@
+"""A person in JupyterLab, from `voidlab lab` to the report: a real browser opens, tunes, corrects, keeps and runs."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from voidlab import corrections, parameters, tables
+from voidlab.explore.view import INCHES, View
+from voidlab.images import Calibration
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = next(filter(None, (shutil.which(name) for name in ("chromium", "chromium-browser"))), None)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="Chromium is not installed (apt-get install chromium)"
+)
+
+QUIET = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SHAPE = (150, 210)
+SLOW_MS = 240_000  # a busy machine starts a kernel in a minute
+
+
+@pytest.fixture
+def lab(copied, tmp_path):
+    """Address of a JupyterLab that `voidlab lab small` started; stopped at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "jupyter_lab_config.py").write_text(
+        f"c.ServerApp.port = {port}\nc.ServerApp.open_browser = False\nc.ServerApp.allow_root = True\n"
+        "c.IdentityProvider.token = 'here'\nc.LabApp.news_url = None\nc.LabApp.check_for_updates_class = "
+        "'jupyterlab.NeverCheckForUpdate'\n"
+    )
+    environment = os.environ | {"JUPYTER_CONFIG_DIR": str(config), "HOME": str(tmp_path)}
+    with (tmp_path / "lab.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "voidlab", "lab", "small"], cwd=copied.root, env=environment,
+            stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/api/status?token=here", server)
+            yield f"http://127.0.0.1:{port}/lab/tree/explore.ipynb?token=here"
+        finally:
+            os.killpg(server.pid, 15)
+            server.wait(60)
+
+
+def _wait_for(address, server, seconds=180):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail("JupyterLab did not start")
+
+
+@pytest.fixture
+def page():
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        page.set_default_timeout(SLOW_MS)
+        yield page
+        browser.close()
+
+
+def said(page):
+    return page.locator(".widget-html-content").filter(has_text=re.compile(r"^frame \d+")).first
+
+
+def count(page, other_than=None):
+    """The number of voids that the explorer says, once it says another than before and stays with it."""
+    end, before = time.monotonic() + SLOW_MS / 1000, None
+    while time.monotonic() < end:
+        found = re.search(r"(\d+) voids", said(page).inner_text() if said(page).count() else "")
+        now = int(found[1]) if found else None
+        if now is not None and now == before != other_than:
+            return now
+        before = now
+        time.sleep(3)
+    raise AssertionError(f"the count stayed at {other_than}")
+
+
+def on_canvas(x, y):
+    """Where a point of the image lies on the explorer's canvas, px from its upper left corner."""
+    figure = Figure(figsize=INCHES, dpi=80)
+    FigureCanvasAgg(figure)
+    view = View(figure, SHAPE, Calibration(0.5, "parameters"))
+    figure.canvas.draw()
+    right, up = view.image.transData.transform((x, y))
+    return {"x": float(right), "y": float(figure.bbox.height - up)}
+
+
+def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
+    shots = Path(os.environ.get("VOIDLAB_SCREENSHOTS", tmp_path))
+    page.goto(lab)
+    page.locator(".jp-Notebook").first.wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    first = count(page)
+    canvas = page.locator(".jupyter-matplotlib-canvas-container canvas").last
+    canvas.wait_for()  # it has a size, so there is something to see
+    page.screenshot(path=shots / "1-open.png")
+
+    # tune: the threshold to its end
+    handle = page.locator(".widget-slider", has_text="threshold").locator(".noUi-handle").first
+    handle.focus()
+    for _ in range(45):
+        handle.press("ArrowRight")
+    tuned = count(page, other_than=first)
+    assert tuned < first
+    page.screenshot(path=shots / "2-tuned.png")
+
+    # correct: delete the largest void of the frame with a click
+    voids = tables.load(copied, "voids")
+    inside = voids[(voids["frame"] == 1) & ~voids["touches_edge"]]
+    void = inside.loc[inside["radius_px"].idxmax()]
+    page.get_by_role("tab", name="Correct").click()
+    page.get_by_role("button", name="delete", exact=True).click()
+    canvas.click(position=on_canvas(void["x_px"], void["y_px"]))
+    page.get_by_text("1 correction by hand").wait_for()
+    page.screenshot(path=shots / "3-corrected.png")
+    (made,) = corrections.read(copied.corrections).standing()
+    assert (made.edit.at.x_px, made.edit.at.y_px) == pytest.approx((void["x_px"], void["y_px"]), abs=0.01)
+
+    # see: filled, by size
+    page.get_by_role("tab", name="See").click()
+    page.get_by_role("button", name="filled").click()
+    page.locator(".widget-dropdown", has_text="coloured by").locator("select").select_option("size")
+    time.sleep(2)
+    page.screenshot(path=shots / "4-filled.png")
+
+    # compare with a stricter threshold
+    page.get_by_role("tab", name="Compare").click()
+    page.get_by_role("button", name="compare").click()
+    page.get_by_text(re.compile(r"\d+ voids on the left, \d+ on the right")).wait_for()
+    time.sleep(2)
+    page.screenshot(path=shots / "5-compared.png")
+
+    # keep
+    page.get_by_role("tab", name="Find").click()
+    page.get_by_role("button", name="keep these settings").click()
+    page.get_by_text("+segment").first.wait_for()
+    page.screenshot(path=shots / "6-difference.png")
+    page.get_by_role("button", name="write", exact=True).click()
+    page.get_by_text("segment.threshold: default →").wait_for()
+    assert parameters.load(copied.parameters).segment.threshold > 0.9
+
+    # run, and find it all in the report
+    done = subprocess.run(
+        [sys.executable, "-m", "voidlab", "run", "parameters/small.yaml"],
+        cwd=copied.root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    page.goto(copied.index.as_uri())
+    page.get_by_text("Corrections by hand").first.wait_for()
+    page.screenshot(path=shots / "7-report.png", full_page=True)
+    page.goto(copied.html("segment").as_uri())
+    page.get_by_text("1 correction by hand").first.wait_for()
+    assert page.get_by_text("deleted the void at").count() == 1
+    frames = tables.load(copied, "frames").set_index("frame")
+    assert frames.loc[1, "void_count"] == tuned - 1

@@ -1,0 +1,163 @@
+"""The file of corrections: append-only, who, when and what; undo and its undo; lines that a crash cut short."""
+
+import json
+
+import pytest
+
+from voidlab import corrections
+from voidlab.corrections import (
+    AddVoid,
+    BadFrame,
+    CorrectionsError,
+    CutTrack,
+    DeleteTrack,
+    DeleteVoid,
+    JoinTracks,
+    MergeVoids,
+    RedrawVoid,
+    SplitVoid,
+    Spot,
+    Undo,
+)
+
+HERE = Spot(frame=3, x_px=10.5, y_px=20.25, radius_px=4)
+THERE = Spot(frame=4, x_px=11, y_px=20, radius_px=4)
+ALL = [
+    DeleteVoid(at=HERE),
+    AddVoid(at=HERE),
+    AddVoid(at=HERE, runs=((20, 8, 3), (21, 8, 2))),
+    RedrawVoid(at=HERE, runs=((20, 8, 3),)),
+    SplitVoid(at=HERE, line=(0, 0, 20, 40)),
+    MergeVoids(at=(HERE, Spot(frame=3, x_px=15, y_px=20, radius_px=2))),
+    BadFrame(frame=3),
+    DeleteTrack(at=HERE),
+    CutTrack(at=HERE),
+    JoinTracks(at=HERE, to=THERE),
+]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "parameters" / "x.corrections.jsonl"
+
+
+def edits(path, stage=""):
+    return [line.edit for line in corrections.read(path).standing(stage)]
+
+
+@pytest.mark.parametrize("edit", ALL, ids=lambda e: e.edit)
+def test_an_edit_comes_back_as_it_was(path, edit):
+    corrections.append(path, [edit])
+    assert edits(path) == [edit]
+    assert str(edit)
+
+
+def test_no_file_and_an_empty_file_hold_none(path):
+    assert corrections.read(path).lines == ()
+    path.parent.mkdir()
+    path.write_text("")
+    assert corrections.read(path).lines == ()
+    assert corrections.undo(path) is None
+    assert corrections.redo(path) is None
+
+
+def test_a_line_says_who_when_and_what_and_is_json(path):
+    corrections.append(path, [BadFrame(frame=7)], who="Ada")
+    fields = json.loads(path.read_text())
+    assert (fields["who"], fields["edit"], fields["frame"]) == ("Ada", "bad_frame", 7)
+    assert fields["when"].endswith("+00:00")
+
+
+def test_order_is_kept_and_stages_told_apart(path):
+    for edit in ALL:
+        corrections.append(path, [edit])
+    assert edits(path) == ALL
+    assert edits(path, "segment") == ALL[:7]
+    assert edits(path, "track") == ALL[7:]
+
+
+def test_undo_appends_and_takes_back_the_last(path):
+    corrections.append(path, ALL[:3])
+    before = path.read_bytes()
+    corrections.undo(path)
+    assert path.read_bytes().startswith(before)
+    assert edits(path) == ALL[:2]
+    corrections.undo(path)
+    corrections.undo(path)
+    assert edits(path) == []
+    assert corrections.undo(path) is None
+
+
+def test_undo_of_undo(path):
+    (made,) = corrections.append(path, [ALL[0]])
+    (first,) = corrections.append(path, [Undo(undone=made.id)])
+    (second,) = corrections.append(path, [Undo(undone=first.id)])
+    assert edits(path) == [ALL[0]]
+    corrections.append(path, [Undo(undone=second.id)])
+    assert edits(path) == []
+
+
+def test_redo_brings_back_what_undo_took_in_order(path):
+    corrections.append(path, ALL[:3])
+    corrections.undo(path)
+    corrections.undo(path)
+    assert edits(path) == ALL[:1]
+    corrections.redo(path)
+    assert edits(path) == ALL[:2]
+    corrections.redo(path)
+    assert edits(path) == ALL[:3]
+    assert corrections.redo(path) is None
+    corrections.undo(path)
+    assert edits(path) == ALL[:2]
+
+
+def test_no_redo_past_a_new_edit(path):
+    corrections.append(path, ALL[:2])
+    corrections.undo(path)
+    corrections.append(path, [ALL[6]])
+    assert corrections.redo(path) is None
+    assert edits(path) == [ALL[0], ALL[6]]
+
+
+@pytest.mark.parametrize("cut", [1, 20, 60])
+def test_a_line_cut_short_is_named_and_does_not_swallow_the_next(path, cut):
+    corrections.append(path, [ALL[0], ALL[1]])
+    path.write_bytes(path.read_bytes()[:-cut])
+    whole = [ALL[0]] if cut > 1 else [ALL[0], ALL[1]]  # the newline alone is missing: the line is whole
+    assert edits(path) == whole
+    corrections.append(path, [ALL[6]])
+    assert edits(path) == [*whole, ALL[6]]
+    problems = corrections.read(path).problems
+    assert len(problems) == (cut > 1)
+    assert all("x.corrections.jsonl:2: the line is cut short" in p for p in problems)
+
+
+def test_a_line_that_is_not_utf8_is_named(path):
+    corrections.append(path, [ALL[0]])
+    path.write_bytes(path.read_bytes() + b'{"id": "\xff\xfe\n')
+    assert edits(path) == [ALL[0]]
+    assert "corrections.jsonl:2" in corrections.read(path).problems[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"id": "a", "who": "b", "when": "c", "edit": "remove"}', "x.corrections.jsonl:1: "),
+        ('{"id": "a", "who": "b", "when": "c", "edit": "bad_frame"}', "bad_frame.frame: Field required"),
+        ('{"who": "b", "when": "c", "edit": "bad_frame", "frame": 1}', "'id' is missing"),
+        ("[1, 2]", "expected {…}, a correction"),
+    ],
+)
+def test_a_whole_line_that_is_no_edit_is_an_error_with_its_line(path, line, said):
+    path.parent.mkdir()
+    path.write_text(line + "\n")
+    with pytest.raises(CorrectionsError) as caught:
+        corrections.read(path)
+    assert said in str(caught.value)
+    assert ":1:" in str(caught.value)
+
+
+def test_a_void_of_no_size_or_at_infinity_is_refused():
+    for wrong in ({"radius_px": 0}, {"x_px": float("inf")}):
+        with pytest.raises(ValueError, match="radius_px|x_px"):
+            Spot(**{"frame": 1, "x_px": 1, "y_px": 1, "radius_px": 1} | wrong)

@@ -1,0 +1,266 @@
+"""What edits by hand do to voids, labels and tracks; those that no longer fit are said."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import situations
+from voidlab import mend, tables, track
+from voidlab.corrections import (
+    AddVoid,
+    BadFrame,
+    CutTrack,
+    DeleteTrack,
+    DeleteVoid,
+    JoinTracks,
+    MergeVoids,
+    RedrawVoid,
+    SplitVoid,
+    Spot,
+)
+from voidlab.measure import measure_voids
+
+SHAPE = (60, 90)  # non-square
+
+
+def disc(x, y, r):
+    ys, xs = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    return np.hypot(xs - x, ys - y) <= r
+
+
+@pytest.fixture
+def frame():
+    """Three voids: two that touch, one alone."""
+    labels = np.zeros(SHAPE, np.int32)
+    labels[disc(20, 30, 6)] = 1
+    labels[disc(33, 30, 6)] = 2
+    labels[disc(70, 20, 4)] = 3
+    return measure_voids(labels, frame=5), labels
+
+
+def at(x, y, r, frame=5):
+    return Spot(frame=frame, x_px=x, y_px=y, radius_px=r)
+
+
+def standing(voids):
+    return tables.standing(voids)["label"].tolist()
+
+
+def test_a_deleted_void_stays_flagged_and_leaves_the_labels(frame):
+    voids, labels = frame
+    mended, after, reasons = mend.mend_frame(voids, labels, [DeleteVoid(at=at(20.5, 30, 6))])
+    assert reasons == [""]
+    assert mended["label"].tolist() == [1, 2, 3]
+    assert mended["corrected"].tolist() == ["deleted", "", ""]
+    assert standing(mended) == [2, 3]
+    assert set(np.unique(after)) == {0, 2, 3}
+    # what the segmenter found is still there to read
+    raw = [c for c in voids.columns if c != "corrected"]
+    pd.testing.assert_frame_equal(mended[raw], voids[raw])
+    assert labels.max() == 3
+    assert (labels == 1).any()  # the array given is not changed
+
+
+def test_an_added_circle_takes_free_pixels_only(frame):
+    voids, labels = frame
+    mended, after, _ = mend.mend_frame(voids, labels, [AddVoid(at=at(76, 20, 4))])
+    new = mended.iloc[-1]
+    assert (new["label"], new["corrected"]) == (4, "added")
+    assert (new["x_px"], new["y_px"], new["radius_px"]) == (76, 20, 4)
+    assert np.array_equal(after == 3, labels == 3)
+    assert new["area_px"] == (after == 4).sum() < disc(76, 20, 4).sum()
+
+
+def test_split_and_merge_undo_each_other_in_pixels(frame):
+    voids, labels = frame
+    split, after, _ = mend.mend_frame(voids, labels, [SplitVoid(at=at(20, 30, 6), line=(20.5, 0, 20.5, 60))])
+    assert split["corrected"].tolist() == ["deleted", "", "", "split", "split"]
+    assert split["area_px"].iloc[3:].sum() == (labels == 1).sum()
+    a, b = (mend.spot_of(row) for _, row in split.iloc[3:].iterrows())
+    assert a.x_px > 20.5 > b.x_px or b.x_px > 20.5 > a.x_px
+    merged, again, reasons = mend.mend_frame(split, after, [MergeVoids(at=(a, b))])
+    assert reasons == [""]
+    assert np.array_equal(again > 0, labels > 0)
+    last = merged.iloc[-1]
+    assert last["corrected"] == "merged"
+    assert last[["x_px", "y_px", "radius_px"]].tolist() == pytest.approx(
+        voids.iloc[0][["x_px", "y_px", "radius_px"]].tolist()
+    )
+
+
+def test_a_redrawn_void_has_those_pixels(frame):
+    voids, labels = frame
+    wanted = disc(21, 31, 7)
+    mended, after, _ = mend.mend_frame(
+        voids, labels, [RedrawVoid(at=at(20, 30, 6), runs=mend.runs_of(wanted))]
+    )
+    assert np.array_equal(after == 4, wanted)
+    assert mended.iloc[-1]["x_px"] == pytest.approx(21)
+    # a neighbour that lost pixels says so
+    assert mended.loc[mended["label"] == 2, "area_px"].item() == (after == 2).sum()
+
+
+def test_edits_act_in_order(frame):
+    voids, labels = frame
+    new = at(50, 45, 5)
+    mended, after, reasons = mend.mend_frame(voids, labels, [AddVoid(at=new), DeleteVoid(at=new)])
+    assert reasons == ["", ""]
+    assert mended["corrected"].tolist() == ["", "", "", "deleted"]
+    assert np.array_equal(after, labels)
+    _, _, reasons = mend.mend_frame(voids, labels, [DeleteVoid(at=new), AddVoid(at=new)])
+    assert reasons[0].startswith("there is no void of about 5.0 px radius at (50.0, 45.0) in frame 5")
+    assert reasons[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (DeleteVoid(at=at(45, 50, 6)), "there is no void"),
+        (DeleteVoid(at=at(20, 30, 20)), "there is no void of about 20.0 px"),
+        (DeleteVoid(at=at(20, 30, 6, frame=6)), "in frame 6"),
+        (AddVoid(at=at(20, 30, 2)), "wholly on other voids"),
+        (AddVoid(at=at(-50, 30, 2)), "covers no pixel"),
+        (SplitVoid(at=at(20, 30, 6), line=(0, 0, 90, 0)), "does not cross"),
+        (MergeVoids(at=(at(20, 30, 6), at(20.5, 30, 6))), "are one already"),
+        (AddVoid(at=at(88, 30, 2), runs=((30, 88, 9),)), "outside the image"),
+    ],
+)
+def test_an_edit_that_does_not_fit_changes_nothing_and_says_why(frame, edit, said):
+    voids, labels = frame
+    mended, after, (reason,) = mend.mend_frame(voids, labels, [edit])
+    assert said in reason
+    pd.testing.assert_frame_equal(mended, tables.check(voids, "voids"))
+    assert np.array_equal(after, labels)
+
+
+def test_a_void_that_is_deleted_twice_is_said(frame):
+    voids, labels = frame
+    twice = [DeleteVoid(at=at(20, 30, 6))] * 2
+    assert mend.mend_frame(voids, labels, twice)[2][1].startswith("there is no void")
+
+
+def test_an_empty_frame_can_be_added_to():
+    voids, labels, reasons = mend.mend_frame(
+        tables.empty("voids"), np.zeros(SHAPE, np.int32), [AddVoid(at=at(3, 30, 6))]
+    )
+    assert reasons == [""]
+    assert voids["touches_edge"].tolist() == [True]
+    assert labels.max() == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 40))
+def test_pixels_as_runs_and_back(seed, height, width):
+    mask = np.random.default_rng(seed).random((height, width)) < 0.5
+    runs = mend.runs_of(mask)
+    assert np.array_equal(mend._of_runs(runs, mask.shape), mask)
+
+
+def _series(frame):
+    voids, labels = frame
+    frames = pd.DataFrame(
+        {
+            "frame": [5, 7, 8], "path": ["a", "b", "c"], "tilt_deg": np.nan, "time_s": np.nan,
+            "status": ["ok", "ok", "unreadable"], "void_count": pd.array([3, 3, None], dtype="Int64"),
+            "void_fraction": [0.1, 0.1, np.nan],
+        }
+    )  # fmt: skip
+    both = pd.concat([voids, voids.assign(frame=7)], ignore_index=True)
+    return tables.check(frames, "frames"), both, [labels, labels.copy(), np.zeros(SHAPE, np.int32)]
+
+
+def test_a_series_is_mended_frame_by_frame_and_counted_anew(frame):
+    frames, voids, labels = _series(frame)
+    kept = []
+    edits = [
+        DeleteVoid(at=at(20, 30, 6, frame=7)),
+        BadFrame(frame=5),
+        AddVoid(at=at(40, 50, 3, frame=8)),
+        DeleteVoid(at=at(20, 30, 6, frame=99)),
+        DeleteVoid(at=at(70, 20, 4, frame=5)),
+    ]
+    frames, voids, reasons = mend.mend_series(
+        frames, voids, labels, edits, edge_buffer_px=8, keep_labels=kept.append
+    )
+    assert reasons[:2] == ["", ""]
+    assert reasons[2:] == [
+        "frame 8 was left out: unreadable", "there is no frame 99", "frame 5 is marked as bad",
+    ]  # fmt: skip
+    assert frames["status"].tolist() == ["excluded", "ok", "unreadable"]
+    assert frames["void_count"].tolist() == [pd.NA, 2, pd.NA]
+    assert frames["void_fraction"].iloc[1] == np.count_nonzero(kept[1]) / kept[1].size
+    assert len(kept) == 3
+    assert not kept[0].any()
+    assert len(voids) == 6
+    assert len(tables.standing(voids)) == 2
+
+
+# --- tracks ------------------------------------------------------------------------------------------------------
+
+
+def linked(situation):
+    return track.link_voids(situation(), search_range_px=situations.SEARCH_RANGE_PX)
+
+
+def spot(rows, particle, frame):
+    return mend.spot_of(rows[(rows["particle"] == particle) & (rows["frame"] == frame)].iloc[0])
+
+
+def test_a_deleted_track_stays_flagged():
+    rows = linked(situations.two_that_cross)
+    mended, reasons = mend.mend_tracks(rows, [DeleteTrack(at=spot(rows, 0, 3))])
+    assert reasons == [""]
+    assert len(mended) == len(rows)
+    assert set(tables.standing(mended)["particle"]) == {1}
+    tracks = mend.flag_tracks(track.summarize_tracks(mended), mended)
+    assert tracks["corrected"].tolist() == ["deleted", ""]
+    assert len(tables.standing(tracks)) == 1
+
+
+def test_cut_and_join_undo_each_other():
+    rows = linked(situations.one_missing_for_a_frame)
+    cut, _ = mend.mend_tracks(rows, [CutTrack(at=spot(rows, 0, 5))])
+    assert cut["particle"].nunique() == 3
+    assert set(cut.loc[cut["particle"] == 2, "frame"]) == {5, 6, 7}
+    assert set(cut.loc[cut["particle"] == 0, "frame"]) == {1, 2, 3}
+    again, reasons = mend.mend_tracks(
+        rows, [CutTrack(at=spot(rows, 0, 5)), JoinTracks(at=spot(rows, 0, 1), to=spot(rows, 0, 7))]
+    )
+    assert reasons == ["", ""]
+    assert again["particle"].tolist() == rows["particle"].tolist()
+    assert set(again["corrected"]) == {"", "joined"}
+
+
+def test_edits_of_tracks_that_do_not_fit_are_said():
+    rows = linked(situations.two_that_cross)
+    edits = [
+        JoinTracks(at=spot(rows, 0, 3), to=spot(rows, 1, 3)),
+        JoinTracks(at=spot(rows, 0, 3), to=spot(rows, 0, 4)),
+        CutTrack(at=spot(rows, 0, 1)),
+        DeleteTrack(at=Spot(frame=3, x_px=5, y_px=5, radius_px=4)),
+    ]
+    mended, reasons = mend.mend_tracks(rows, edits)
+    for reason, said in zip(
+        reasons,
+        ["have a void in frame 1", "on one track already", "nothing to cut off", "no track goes through"],
+        strict=True,
+    ):
+        assert said in reason
+    assert mended["particle"].tolist() == rows["particle"].tolist()
+    assert set(mended["corrected"]) == {""}
+
+
+def test_no_voids_and_no_edits():
+    rows = linked(situations.none)
+    mended, reasons = mend.mend_tracks(rows, [])
+    assert (len(mended), reasons) == (0, [])
+    _, (reason,) = mend.mend_tracks(rows, [DeleteTrack(at=at(1, 1, 1))])
+    assert reason.startswith("no track goes through")
+
+
+def test_the_account_says_what_was_not_applied():
+    assert mend.account([], []).empty
+    (row,) = mend.account([], [], ["x:2: damaged"]).to_dict("records")
+    assert row["outcome"] == "NOT applied: x:2: damaged"

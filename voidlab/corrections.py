@@ -1,0 +1,316 @@
+"""Edits by hand: what they are, and the append-only file parameters/NAME.corrections.jsonl that keeps them.
+
+An edit names a void by where it lies and how big it is, not by its label, and a track by a void of it: labels and
+particles are numbered anew when a stage runs with other settings. Nothing in the file is ever erased; an edit is
+taken back by a line that says so, and that line can be taken back too. How edits act is in `voidlab.mend`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+
+class CorrectionsError(ValueError):
+    """A file of corrections with a line that is no edit, or an edit that cannot be."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Spot(_Model):
+    """A void by where it lies in an image, px of the image as recorded."""
+
+    frame: int
+    x_px: float
+    y_px: float
+    radius_px: Annotated[float, Field(gt=0)]
+
+    def __str__(self) -> str:
+        return f"({self.x_px:.1f}, {self.y_px:.1f}) in frame {self.frame}"
+
+
+Run = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(gt=0)]]
+"""Pixels side by side: y, x of the first, how many."""
+
+
+class DeleteVoid(_Model):
+    """This is no void."""
+
+    stage: ClassVar[str] = "segment"
+    edit: Literal["delete_void"] = "delete_void"
+    at: Spot
+
+    def __str__(self) -> str:
+        return f"deleted the void at {self.at}"
+
+
+class AddVoid(_Model):
+    """Here is a void: a circle, or with ``runs`` these very pixels."""
+
+    stage: ClassVar[str] = "segment"
+    edit: Literal["add_void"] = "add_void"
+    at: Spot
+    runs: tuple[Run, ...] = ()
+
+    def __str__(self) -> str:
+        return f"added a void at {self.at}"
+
+
+class RedrawVoid(_Model):
+    """This void consists of these pixels."""
+
+    stage: ClassVar[str] = "segment"
+    edit: Literal["redraw_void"] = "redraw_void"
+    at: Spot
+    runs: Annotated[tuple[Run, ...], Field(min_length=1)]
+
+    def __str__(self) -> str:
+        return f"redrew the void at {self.at}"
+
+
+class SplitVoid(_Model):
+    """This is two voids, one on each side of the line through (x0, y0) and (x1, y1)."""
+
+    stage: ClassVar[str] = "segment"
+    edit: Literal["split_void"] = "split_void"
+    at: Spot
+    line: tuple[float, float, float, float]
+
+    def __str__(self) -> str:
+        return f"split the void at {self.at}"
+
+
+class MergeVoids(_Model):
+    """These are one void."""
+
+    stage: ClassVar[str] = "segment"
+    edit: Literal["merge_voids"] = "merge_voids"
+    at: Annotated[tuple[Spot, ...], Field(min_length=2)]
+
+    def __str__(self) -> str:
+        return f"merged {len(self.at)} voids at {self.at[0]}"
+
+
+class BadFrame(_Model):
+    """This image is of no use."""
+
+    stage: ClassVar[str] = "segment"
+    edit: Literal["bad_frame"] = "bad_frame"
+    frame: int
+
+    def __str__(self) -> str:
+        return f"marked frame {self.frame} as bad"
+
+
+class DeleteTrack(_Model):
+    """The track through this void is none."""
+
+    stage: ClassVar[str] = "track"
+    edit: Literal["delete_track"] = "delete_track"
+    at: Spot
+
+    def __str__(self) -> str:
+        return f"deleted the track through {self.at}"
+
+
+class CutTrack(_Model):
+    """From this void on the track is another."""
+
+    stage: ClassVar[str] = "track"
+    edit: Literal["cut_track"] = "cut_track"
+    at: Spot
+
+    def __str__(self) -> str:
+        return f"cut the track before {self.at}"
+
+
+class JoinTracks(_Model):
+    """The tracks through these two voids are one."""
+
+    stage: ClassVar[str] = "track"
+    edit: Literal["join_tracks"] = "join_tracks"
+    at: Spot
+    to: Spot
+
+    def __str__(self) -> str:
+        return f"joined the tracks through {self.at} and {self.to}"
+
+
+class Undo(_Model):
+    """The correction with this id does not hold; an undo can be undone."""
+
+    stage: ClassVar[str] = ""
+    edit: Literal["undo"] = "undo"
+    undone: str
+
+    def __str__(self) -> str:
+        return f"took back {self.undone}"
+
+
+VoidEdit = DeleteVoid | AddVoid | RedrawVoid | SplitVoid | MergeVoids | BadFrame
+TrackEdit = DeleteTrack | CutTrack | JoinTracks
+Edit = VoidEdit | TrackEdit | Undo
+_EDIT: TypeAdapter[Edit] = TypeAdapter(Annotated[Edit, Field(discriminator="edit")])
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A line of the file: an edit, who made it, and when (ISO 8601, UTC)."""
+
+    id: str
+    who: str
+    when: str
+    edit: Edit
+
+
+@dataclass(frozen=True)
+class Log:
+    """All lines of a file of corrections, and what is wrong with those that cannot be read."""
+
+    lines: tuple[Correction, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def standing(self, stage: str = "") -> list[Correction]:
+        """Corrections that were not taken back, in order; those of ``stage`` alone if it is given."""
+        undone: set[str] = set()
+        kept = []
+        for line in reversed(self.lines):
+            if line.id in undone:
+                continue
+            if isinstance(line.edit, Undo):
+                undone.add(line.edit.undone)
+            elif stage in ("", line.edit.stage):
+                kept.append(line)
+        return kept[::-1]
+
+
+def read(path: Path) -> Log:
+    """Read a file of corrections; one that is not there holds none.
+
+    A line cut short, as a crash leaves it, is left out and named in ``problems``.
+
+    Raises
+    ------
+    CorrectionsError
+        If a whole line is no edit.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return Log()
+    lines, problems = [], []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+        except ValueError:
+            problems.append(f"{path.name}:{number}: the line is cut short or damaged and does not count")
+            continue
+        lines.append(_correction(fields, f"{path.name}:{number}"))
+    return Log(tuple(lines), tuple(problems))
+
+
+def _correction(fields: object, where: str) -> Correction:
+    if not isinstance(fields, dict):
+        raise CorrectionsError(f"{where}: expected {{…}}, a correction, but found {str(fields)[:40]!r}.")
+    about = {key: fields.pop(key, None) for key in ("id", "who", "when")}
+    wrong = [key for key, value in about.items() if not isinstance(value, str)]
+    if wrong:
+        raise CorrectionsError(f"{where}: '{wrong[0]}' is missing or no text.")
+    try:
+        edit = _EDIT.validate_python(fields)
+    except ValidationError as errors:
+        first = errors.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise CorrectionsError(
+            f"{where}: {key + ': ' if key else ''}{first['msg']}. Mend the line or delete it."
+        ) from None
+    return Correction(**about, edit=edit)
+
+
+def append(path: Path, edits: Sequence[Edit], *, who: str | None = None) -> list[Correction]:
+    """Write ``edits`` at the end of the file, in the name of ``who`` (default: the user who is logged in).
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    name = who or _user()
+    added = [Correction(uuid.uuid4().hex[:12], name, now, edit) for edit in edits]
+    text = "".join(
+        json.dumps(
+            {"id": c.id, "when": c.when, "who": c.who, **c.edit.model_dump(mode="json")}, ensure_ascii=False
+        )
+        + "\n"
+        for c in added
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as stream:
+        if stream.tell():
+            stream.seek(-1, os.SEEK_END)
+            if stream.read(1) != b"\n":
+                text = "\n" + text  # a line that a crash cut short must not swallow this one
+        stream.write(text.encode("utf-8"))
+        stream.flush()
+        os.fsync(stream.fileno())
+    return added
+
+
+def undo(path: Path) -> Correction | None:
+    """Take back the last correction that stands, by one more line; None when none stands."""
+    standing = read(path).standing()
+    return append(path, [Undo(undone=standing[-1].id)])[0] if standing else None
+
+
+def redo(path: Path) -> Correction | None:
+    """Take back the last undo that stands, if no other correction was made after it."""
+    lines = read(path).lines
+    undone = {line.edit.undone for line in lines if isinstance(line.edit, Undo)}
+    for line in reversed(lines):
+        if not isinstance(line.edit, Undo):
+            return None
+        if line.id not in undone and not _is_redo(line.edit, lines):
+            return append(path, [Undo(undone=line.id)])[0]
+    return None
+
+
+def _is_redo(edit: Undo, lines: Sequence[Correction]) -> bool:
+    return any(line.id == edit.undone and isinstance(line.edit, Undo) for line in lines)
+
+
+def frame_of(edit: VoidEdit) -> int:
+    """Number of the image that an edit of voids is about."""
+    if isinstance(edit, BadFrame):
+        return edit.frame
+    return edit.at[0].frame if isinstance(edit, MergeVoids) else edit.at.frame
+
+
+def bad_frames(log: Log) -> set[int]:
+    """Numbers of the images that were marked as bad."""
+    return {line.edit.frame for line in log.standing() if isinstance(line.edit, BadFrame)}
+
+
+def content(path: Path, stage: str) -> list[object]:
+    """What the standing corrections of ``stage`` say, whoever made them whenever: what its results depend on."""
+    return [line.edit.model_dump(mode="json") for line in read(path).standing(stage)]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return "unknown"

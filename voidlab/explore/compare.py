@@ -1,0 +1,85 @@
+"""Two ways to find the voids of a frame, side by side: what both found, and what only one of them did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from voidlab import figures, scores
+from voidlab.explore.model import Picture
+from voidlab.tables import HasPixelSize, standing
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Voids of one frame found in two ways.
+
+    Attributes
+    ----------
+    left, right : DataFrame
+        Table ``voids`` with ``matched`` (bool).
+    radius_difference_px : float
+        Median of right less left over the matched voids; NaN without any.
+    """
+
+    left: pd.DataFrame
+    right: pd.DataFrame
+    radius_difference_px: float
+
+    def in_words(self, calibration: HasPixelSize) -> str:
+        """The comparison as a sentence."""
+        both = int(self.left["matched"].sum())
+        size = calibration.pixel_size_nm or 1.0
+        unit = "px" if calibration.pixel_size_nm is None else "nm"
+        radius = (
+            f"; radii on the right {self.radius_difference_px * size:+.2f} {unit} (median)" if both else ""
+        )
+        return (
+            f"{len(self.left)} voids on the left, {len(self.right)} on the right: {both} matched, "
+            f"{len(self.left) - both} only left, {len(self.right) - both} only right{radius}"
+        )
+
+
+def compare(left: pd.DataFrame, right: pd.DataFrame) -> Comparison:
+    """Match the standing voids of two tables of one frame; a match is as in `voidlab.scores.match_voids`."""
+    left, right = (standing(t).reset_index(drop=True) for t in (left, right))
+    pairs = scores.match_voids(left, right)
+    apart = right["radius_px"].to_numpy()[pairs["found"]] - left["radius_px"].to_numpy()[pairs["truth"]]
+    difference = float(np.median(apart)) if len(apart) else np.nan
+    return Comparison(_matched(left, pairs["truth"]), _matched(right, pairs["found"]), difference)
+
+
+def _matched(voids: pd.DataFrame, rows: pd.Series) -> pd.DataFrame:
+    return voids.assign(matched=np.isin(np.arange(len(voids)), rows))
+
+
+def draw(
+    comparison: Comparison,
+    picture: Picture,
+    titles: tuple[str, str],
+    figure: Figure,
+    calibration: HasPixelSize,
+) -> None:
+    """Draw the frame twice, zoomed together: matched voids light blue, those of one side only orange and thick."""
+    figure.clear()
+    first: Axes | None = None
+    for place, (voids, title) in enumerate(zip((comparison.left, comparison.right), titles, strict=True), 1):
+        ax = figure.add_subplot(1, 2, place, sharex=first, sharey=first)
+        first = first or ax
+        ax.imshow(picture.pixels, cmap="gray", vmin=0, vmax=1, extent=picture.extent, interpolation="nearest")
+        ax.set(xticks=[], yticks=[])
+        figures.circles(voids[voids["matched"]], ax, colour=figures.SKY)
+        alone = figures.circles(voids[~voids["matched"]], ax, colour=figures.ORANGE).collections[-1]
+        alone.set_linewidth(2.2)
+        ax.set_title(f"{title}: {len(voids)} voids", fontsize=9)
+        figures.scale_bar(ax, picture.extent[1], calibration)
+    handles = [
+        figure.axes[0].plot([], [], color=colour, lw=width, label=label)[0]
+        for colour, width, label in ((figures.SKY, 1, "in both"), (figures.ORANGE, 2.2, "on this side only"))
+    ]
+    figure.legend(handles=handles, loc="lower center", ncols=2, frameon=False, fontsize=9)
+    figure.subplots_adjust(left=0.01, right=0.99, top=0.94, bottom=0.08, wspace=0.03)

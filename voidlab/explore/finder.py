@@ -1,0 +1,128 @@
+"""The voids of a frame for the settings at hand, fast: what a segmenter needs long for is kept, the rest is quick.
+
+A segmenter that splits its work (``maps``, then ``decode``) is asked for the second half only. Of any other the
+voids down to the least sure are kept, and those above the threshold chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from voidlab import segment
+from voidlab.explore.cache import Cache
+from voidlab.parameters import SegmentParameters
+from voidlab.segment import Segmentation, Segmenter
+
+LEAST = 0.01  # lowest threshold; below it nothing is a void to any segmenter
+_MOST_BYTES = 200_000_000
+
+
+class SegmenterError(ValueError):
+    """A segmenter that is not there or cannot work with the settings; the message is for the user."""
+
+
+class Finder:
+    """Finds the voids of a series frame by frame, as the stage segment would."""
+
+    def __init__(self, series: segment.SeriesOfImages) -> None:
+        self._series = series
+        self._halves: Cache[Any] = Cache(_MOST_BYTES)
+        self._decided: dict[tuple[str, str], str] = {}
+        self._loaded: dict[SegmentParameters, Segmenter] = {}
+
+    def find(self, row: int, image: Callable[[], np.ndarray], settings: SegmentParameters) -> Segmentation:
+        """What is found in row ``row`` with ``settings``; ``image`` gives its pixels if they are needed.
+
+        Raises
+        ------
+        SegmenterError
+            If there is no such segmenter.
+        """
+        method: Any = self._segmenter(settings)
+        key = self._key(row, settings)
+        if _in_halves(method):
+            found: Segmentation = method.decode(self._halves.get(key, lambda: method.maps(image())))
+            return found
+        everything = self._halves.get(key, lambda: self._segmenter(_loose(settings)).run(image()))
+        return _above(everything, settings.threshold)
+
+    def holds(self, row: int, settings: SegmentParameters) -> bool:
+        """Whether the long half of the work was done for row ``row``.
+
+        Raises
+        ------
+        SegmenterError
+            If there is no such segmenter.
+        """
+        return self._key(row, settings) in self._halves
+
+    def _key(self, row: int, settings: SegmentParameters) -> tuple[object, ...]:
+        """All that the long half of the work depends on."""
+        if _in_halves(self._segmenter(settings)):
+            return (row, settings.segmenter, settings.contrast)
+        return (row, _loose(settings))
+
+    def _segmenter(self, settings: SegmentParameters) -> Segmenter:
+        """Segmenter for ``settings``, with what it reads off the series decided as the stage decides it."""
+        question = (settings.segmenter, settings.contrast)
+        decided = self._decided.get(question, settings.contrast)
+        settings = settings.model_copy(update={"contrast": decided})
+        if settings not in self._loaded:
+            if len(self._loaded) > 20:
+                self._loaded.clear()
+            try:
+                method = load(settings).settled(segment._sample(self._series))
+            except ValueError as error:
+                raise SegmenterError(str(error)) from None
+            self._decided[question] = str(getattr(method, "contrast", settings.contrast))
+            self._loaded[settings] = method
+        return self._loaded[settings]
+
+
+def _in_halves(method: object) -> bool:
+    return hasattr(method, "maps") and hasattr(method, "decode")
+
+
+def _loose(settings: SegmentParameters) -> SegmentParameters:
+    return settings.model_copy(update={"threshold": LEAST})
+
+
+def load(settings: SegmentParameters) -> Segmenter:
+    """The segmenter that ``settings`` name."""
+    return segment.load_segmenter(
+        settings.segmenter,
+        contrast=settings.contrast,
+        threshold=settings.threshold,
+        min_radius_px=settings.min_radius_px,
+        max_radius_px=settings.max_radius_px,
+        edge_buffer_px=settings.edge_buffer_px,
+    )
+
+
+def names(used: str) -> list[str]:
+    """Names of the segmenters that can be loaded, the one in use among them."""
+    known = []
+    for name in dict.fromkeys([used, "voids", "classical"]):
+        try:
+            segment.load_segmenter(name)
+        except (ValueError, OSError):
+            if name != used:
+                continue
+        known.append(name)
+    return known
+
+
+def _above(found: Segmentation, threshold: float) -> Segmentation:
+    """The voids at least as sure as ``threshold``.
+
+    Their circles are those of a run with that threshold. Where circles overlap, pixels that a dropped one had stay
+    empty here; counts, positions and radii do not rest on them.
+    """
+    keep = (found.voids["confidence"] >= threshold).to_numpy()
+    kept = np.zeros(int(found.labels.max(initial=0)) + 1, bool)
+    kept[found.voids.loc[keep, "label"]] = True
+    labels = np.where(kept[found.labels], found.labels, 0)
+    return Segmentation(found.probability, labels, found.voids[keep].reset_index(drop=True))

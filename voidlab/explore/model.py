@@ -1,0 +1,248 @@
+"""What the explorer shows, without a widget or a figure: frames, their voids with the corrections, tracks, drift.
+
+Every answer is computed from the dataset, the settings and the corrections on file; nothing is held but caches of a
+bounded size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from voidlab import corrections, mend, record, tables
+from voidlab.corrections import Edit, VoidEdit
+from voidlab.explore.cache import Cache
+from voidlab.explore.finder import Finder
+from voidlab.parameters import SegmentParameters
+from voidlab.stage import Stage
+
+_REACH_PX = 3.0  # two centres nearer than this, or than half a radius, are the same void
+SHOWN_PX = 1500  # longest side of a picture; larger images are shown smaller
+_NO_RESULTS = "no tracks or drift yet; they come with: voidlab run parameters/{}.yaml"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image as shown: ``pixels`` (h, w) are means over ``factor`` × ``factor`` of the (H, W) recorded."""
+
+    pixels: np.ndarray
+    factor: int
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """Left, right, bottom, top in px of the image as recorded, the centre of its first pixel at (0, 0)."""
+        height, width = self.pixels.shape
+        return (-0.5, width * self.factor - 0.5, height * self.factor - 0.5, -0.5)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Tables of an earlier run: its voids and the settings that found them, voids on tracks, drift of each frame."""
+
+    voids: pd.DataFrame
+    settings: dict[str, object]
+    linked: pd.DataFrame
+    drift: pd.DataFrame
+
+
+class Model:
+    """A dataset as the explorer sees it."""
+
+    def __init__(self, run: Stage) -> None:
+        self.run = run
+        self.frames = run.series.frames
+        self.finder = Finder(run.series)
+        self._pictures: Cache[Picture] = Cache(60_000_000)
+        self._images: Cache[np.ndarray] = Cache(80_000_000)
+        self.log = corrections.read(run.paths.corrections)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def settings(self) -> SegmentParameters:
+        """The settings of the dataset's YAML file."""
+        return self.run.dataset.segment
+
+    def number(self, row: int) -> int:
+        """Number of the frame in row ``row``."""
+        return int(self.frames["frame"].iloc[row])
+
+    def picture(self, row: int) -> Picture:
+        """The image of row ``row``, at most `SHOWN_PX` on its longest side.
+
+        Raises
+        ------
+        ImageReadError
+            If it cannot be read.
+        """
+        return self._pictures.get(row, lambda: shrink(self._image(row)))
+
+    def _image(self, row: int) -> np.ndarray:
+        return self._images.get(row, lambda: np.asarray(self.run.series[row]))
+
+    def voids(self, row: int, settings: SegmentParameters, *, corrected: bool = True) -> pd.DataFrame:
+        """Table ``voids`` of row ``row``: what ``settings`` find, and what the corrections make of it."""
+        number = self.number(row)
+        edits = self._edits(row) if corrected else []
+        if not edits and self._is_in_results(row, settings):
+            assert self.results is not None
+            return self.results.voids[self.results.voids["frame"] == number].reset_index(drop=True)
+        found = self.finder.find(row, lambda: self._image(row), settings)
+        voids = found.voids.assign(frame=number)
+        if not edits:
+            return tables.check(voids, "voids")
+        return mend.mend_frame(voids, found.labels, edits, edge_buffer_px=settings.edge_buffer_px)[0]
+
+    def is_quick(self, row: int, settings: SegmentParameters) -> bool:
+        """Whether `voids` can answer without a segmenter at work."""
+        in_results = not self._edits(row) and self._is_in_results(row, settings)
+        return in_results or self.finder.holds(row, settings)
+
+    def _edits(self, row: int) -> list[VoidEdit]:
+        """The standing corrections of the voids of a frame."""
+        edits = [line.edit for line in self.log.standing("segment")]
+        return [e for e in edits if corrections.frame_of(e) == self.number(row)]  # type: ignore[arg-type, misc]
+
+    def _is_in_results(self, row: int, settings: SegmentParameters) -> bool:
+        """Whether the last run found the voids of this frame with these settings, and nobody corrected them."""
+        results = self.results
+        if results is None or results.settings != settings.model_dump(mode="json"):
+            return False
+        here = results.voids["frame"] == self.number(row)
+        return bool((results.voids.loc[here, "corrected"] == "").all()) and not self.is_bad(row)
+
+    # --- corrections -----------------------------------------------------------------------------------------
+
+    def correct(self, edit: Edit) -> None:
+        """Keep ``edit``.
+
+        Raises
+        ------
+        OSError
+            If the file of corrections cannot be written.
+        """
+        corrections.append(self.run.paths.corrections, [edit])
+        self.reload()
+
+    def undo(self) -> str:
+        """Take back the last correction; say what it was, nothing when there is none."""
+        standing = self.log.standing()
+        corrections.undo(self.run.paths.corrections)
+        self.reload()
+        return str(standing[-1].edit) if standing else ""
+
+    def redo(self) -> bool:
+        """Bring back what was taken back last; False when there is nothing."""
+        done = corrections.redo(self.run.paths.corrections) is not None
+        self.reload()
+        return done
+
+    def reload(self) -> None:
+        """Read the corrections on file anew."""
+        self.log = corrections.read(self.run.paths.corrections)
+        self.__dict__.pop("linked", None)
+
+    def is_bad(self, row: int) -> bool:
+        """Whether the frame was marked as bad, or excluded in the YAML file."""
+        number = self.number(row)
+        return self.frames["status"].iloc[row] == "excluded" or number in corrections.bad_frames(self.log)
+
+    # --- results of an earlier run ---------------------------------------------------------------------------
+
+    @cached_property
+    def results(self) -> Results | None:
+        """Tables of the last run; None before there is one, or when its tables do not belong together."""
+        paths = self.run.paths
+        for name in ("voids", "drift", "links"):
+            if record.why_not_usable(paths, tables.TABLES[name].stage, paths.table(name)):
+                return None
+        voids, links = tables.load(paths, "voids"), tables.load(paths, "links").drop(columns="corrected")
+        entry = record.read(paths)["segment"]
+        same_images = entry.inputs.get("images") == self.run.inputs["images"]
+        return Results(
+            voids=voids,
+            settings=entry.parameters if same_images else {},
+            linked=voids.merge(links, on=["frame", "label"]),
+            drift=tables.load(paths, "drift"),
+        )
+
+    @property
+    def why_no_results(self) -> str:
+        """A sentence when there are no tracks and no drift yet, else nothing."""
+        return "" if self.results else _NO_RESULTS.format(self.run.paths.dataset)
+
+    @cached_property
+    def linked(self) -> pd.DataFrame:
+        """Voids on tracks as the last run and the corrections since have them; empty before the first run."""
+        if self.results is None:
+            return tables.empty("voids").assign(particle=pd.Series(dtype="int64"))
+        edits = [line.edit for line in self.log.standing("track")]
+        return tables.standing(mend.mend_tracks(self.results.linked, edits)[0])  # type: ignore[arg-type]
+
+    def drift(self, row: int) -> tuple[float, float]:
+        """Drift of the frame in row ``row``, px; (0, 0) when it is not known."""
+        x, y = self.drifts(np.array([self.number(row)]))[0]
+        return (float(x), float(y))
+
+    def drifts(self, numbers: np.ndarray) -> np.ndarray:
+        """Drift (n, 2) as (x, y) of the frames of these ``numbers``, px; 0 where it is not known."""
+        if self.results is None:
+            return np.zeros((len(numbers), 2))
+        known = self.results.drift.set_index("frame")[["drift_x_px", "drift_y_px"]]
+        return known.reindex(np.asarray(numbers, np.int64)).fillna(0.0).to_numpy(np.float64)
+
+    def particles(self, voids: pd.DataFrame) -> np.ndarray:
+        """Particle of each of the ``voids`` of a frame, by mutual nearness; −1 where it is on no track."""
+        found = np.full(len(voids), -1, np.int64)
+        near = self.linked[self.linked["frame"].isin(voids["frame"].unique())]
+        if len(near) and len(voids):
+            here, there = (t[["x_px", "y_px"]].to_numpy() for t in (voids, near))
+            apart, other = cKDTree(there).query(here)
+            back = cKDTree(here).query(there)[1]
+            reach = np.maximum(_REACH_PX, voids["radius_px"].to_numpy() / 2)
+            same = (apart <= reach) & (back[other] == np.arange(len(voids)))
+            found[same] = near["particle"].to_numpy()[other[same]]
+        return found
+
+    def tails(self, row: int, length: int) -> list[np.ndarray]:
+        """Where each void of row ``row`` was in the ``length`` frames before: (n, 3) of x, y (as recorded), frame."""
+        number = self.number(row)
+        numbers = np.sort(self.frames["frame"].to_numpy())
+        first = numbers[max(int(np.searchsorted(numbers, number)) - length, 0)]
+        near = self.linked[self.linked["frame"].between(first, number)]
+        here = near.loc[near["frame"] == number, "particle"]
+        near = near[near["particle"].isin(here)].sort_values(["particle", "frame"])
+        return [t[["x_px", "y_px", "frame"]].to_numpy() for _, t in near.groupby("particle") if len(t) > 1]
+
+    def life(self, particle: int) -> pd.DataFrame:
+        """The voids of a track, frame by frame."""
+        return self.linked[self.linked["particle"] == particle].sort_values("frame")
+
+    def in_words(self, row: int, voids: pd.DataFrame) -> str:
+        """What is to be said of a frame."""
+        number, image = self.number(row), self.frames.iloc[row]
+        tilt = "" if pd.isna(image["tilt_deg"]) else f", {image['tilt_deg']:g}°"
+        if self.is_bad(row):
+            return f"frame {number}{tilt}: left out, marked as bad"
+        counted = tables.standing(voids)
+        size = self.run.calibration.pixel_size_nm or 1.0
+        unit = "px" if self.run.calibration.pixel_size_nm is None else "nm"
+        radius = f", median radius {counted['radius_px'].median() * size:.2f} {unit}" if len(counted) else ""
+        changed = int((voids["corrected"] != "").sum())
+        by_hand = f", {changed} corrected by hand" if changed else ""
+        return f"frame {number}{tilt}: {len(counted)} voids{radius}{by_hand}"
+
+
+def shrink(image: np.ndarray, most_px: int = SHOWN_PX) -> Picture:
+    """``image`` (H, W) as a picture of at most ``most_px`` on its longest side; a last odd row or column goes."""
+    factor = max(-(-max(image.shape) // most_px), 1)
+    if factor == 1:
+        return Picture(np.asarray(image, np.float32), 1)
+    height, width = image.shape[0] // factor, image.shape[1] // factor
+    blocks = image[: height * factor, : width * factor].reshape(height, factor, width, factor)
+    return Picture(blocks.mean(axis=(1, 3), dtype=np.float32), factor)

@@ -1,0 +1,116 @@
+"""What a mouse does on the image with each tool: from a press and a release to an edit, or to what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from voidlab.corrections import (
+    AddVoid,
+    CutTrack,
+    DeleteTrack,
+    DeleteVoid,
+    Edit,
+    JoinTracks,
+    MergeVoids,
+    SplitVoid,
+    Spot,
+)
+from voidlab.mend import spot_of
+
+HELP = {
+    "look": "click a void to select it",
+    "delete": "click a void to delete it",
+    "add": "drag from the centre of the new void to its rim",
+    "split": "drag a line across a void to split it along the line",
+    "merge": "click the first void, then the second, to merge them",
+    "cut track": "click a void: its track is cut before this frame",
+    "join tracks": "click a void of the first track, then (in any frame) one of the second",
+    "delete track": "click a void to delete its track through all frames",
+}
+_LEAST_RADIUS_PX = 1.0
+_OF_TRACKS = ("cut track", "join tracks", "delete track")
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What lies under the mouse: the frame's number, its voids, and the particle of each (−1: none)."""
+
+    frame: int
+    voids: pd.DataFrame
+    particles: np.ndarray
+
+
+def pick(voids: pd.DataFrame, at: Point) -> int | None:
+    """Position in ``voids`` of the standing void under ``at``: of several the smallest; None where there is none."""
+    apart = np.hypot(voids["x_px"].to_numpy() - at[0], voids["y_px"].to_numpy() - at[1])
+    radius = voids["radius_px"].to_numpy()
+    inside = (apart <= np.maximum(radius, 3.0)) & (voids["corrected"] != "deleted").to_numpy()
+    return int(np.argmin(np.where(inside, radius, np.inf))) if inside.any() else None
+
+
+class Tool:
+    """The tool in hand; `use` is told each drag (a click is a drag of no length)."""
+
+    def __init__(self) -> None:
+        self._name = "look"
+        self._first: Spot | None = None
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def take(self, name: str) -> str:
+        """Take another tool in hand; say how it is used."""
+        self._name, self._first = name, None
+        return HELP[name]
+
+    def use(self, shown: Shown, start: Point, end: Point) -> tuple[Edit | None, str]:
+        """The edit that a drag from ``start`` to ``end`` makes, or None and what to say."""
+        if self._name == "look":
+            return None, ""
+        if self._name == "add":
+            return _added(shown.frame, start, end)
+        middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+        row = pick(shown.voids, middle if self._name == "split" else end)
+        if row is None:
+            return None, f"there is no void here; {HELP[self._name]}"
+        spot = spot_of(shown.voids.iloc[row])
+        if self._name in _OF_TRACKS and shown.particles[row] < 0:
+            return None, "this void is on no track of the last run: run the dataset again, or choose another"
+        return self._edit(spot, start, end)
+
+    def _edit(self, spot: Spot, start: Point, end: Point) -> tuple[Edit | None, str]:
+        match self._name:
+            case "delete":
+                return DeleteVoid(at=spot), ""
+            case "delete track":
+                return DeleteTrack(at=spot), ""
+            case "cut track":
+                return CutTrack(at=spot), ""
+            case "split":
+                if np.hypot(end[0] - start[0], end[1] - start[1]) < 1:
+                    return None, HELP["split"]
+                return SplitVoid(at=spot, line=(*start, *end)), ""
+        return self._second(spot)
+
+    def _second(self, spot: Spot) -> tuple[Edit | None, str]:
+        """Merge and join take two clicks."""
+        first, self._first = self._first, None
+        if first is None or first == spot or (self._name == "merge" and first.frame != spot.frame):
+            self._first = spot
+            return None, f"first: the void at {spot}; now click the second"
+        if self._name == "merge":
+            return MergeVoids(at=(first, spot)), ""
+        return JoinTracks(at=first, to=spot), ""
+
+
+def _added(frame: int, centre: Point, rim: Point) -> tuple[Edit | None, str]:
+    radius = float(np.hypot(rim[0] - centre[0], rim[1] - centre[1]))
+    if radius < _LEAST_RADIUS_PX:
+        return None, HELP["add"]
+    x, y, r = (round(value, 2) for value in (*centre, radius))
+    return AddVoid(at=Spot(frame=frame, x_px=x, y_px=y, radius_px=r)), ""

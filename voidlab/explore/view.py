@@ -1,0 +1,259 @@
+"""The explorer's figure: a frame with its voids, their sizes, and the radius of the selected one over the frames.
+
+It draws what it is given, on any matplotlib figure. Positions are those of the image as recorded; with ``offset`` the
+image and all on it move together, so that a stack less its drift stands still.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.colors import Normalize, to_rgba
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+
+from voidlab.explore.model import Picture
+from voidlab.figures import BLUE, GREY, ORANGE, RED, SKY, round_down
+from voidlab.tables import HasPixelSize, standing
+
+COLOURS = ("one colour", "size", "confidence", "track")
+# Of the figure, at 80 dots per inch: as wide as JupyterLab's cell beside its file list at 1280 px.
+INCHES = (10.0, 6.1)
+_MAP = "viridis"
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the voids are drawn: outlines or filled, coloured by what; the grey levels that are black and white."""
+
+    filled: bool = False
+    colour: str = COLOURS[0]
+    grey: tuple[float, float] = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that is drawn of a frame."""
+
+    picture: Picture
+    voids: pd.DataFrame
+    particles: np.ndarray
+    offset: tuple[float, float] = (0.0, 0.0)
+    tails: Sequence[np.ndarray] = ()
+    selected: int | None = None  # position in ``voids``
+    life: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"frame": [], "radius_px": []}))
+    frame: int = 0
+
+
+class View:
+    """The axes of the explorer and what is drawn on them."""
+
+    def __init__(self, figure: Figure, shape: tuple[int, int], calibration: HasPixelSize) -> None:
+        self._size = calibration.pixel_size_nm or 1.0
+        self._unit = "px" if calibration.pixel_size_nm is None else "nm"
+        grid = figure.add_gridspec(
+            2,
+            2,
+            width_ratios=(2.4, 1),
+            left=0.01,
+            right=0.985,
+            bottom=0.09,
+            top=0.98,
+            wspace=0.14,
+            hspace=0.32,
+        )
+        self.image = figure.add_subplot(grid[:, 0])
+        self.sizes = figure.add_subplot(grid[0, 1])
+        self.radii = figure.add_subplot(grid[1, 1])
+        self._photo = self.image.imshow(
+            np.zeros((2, 2)), cmap="gray", vmin=0, vmax=1, interpolation="nearest", animated=False
+        )
+        height, width = shape
+        self.image.set(
+            xticks=[], yticks=[], xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), autoscale_on=False
+        )
+        self.image.set_facecolor("black")
+        self._drawn: list[Artist] = []
+        self._bar = Rectangle((0, 0), 1, 1, facecolor="white", edgecolor="black", lw=0.6, zorder=5)
+        self.image.add_patch(self._bar)
+        self._bar_label = self.image.text(
+            0, 0, "", color="white", ha="center", va="bottom", fontsize=9, zorder=5
+        )
+        self._bar_label.set_path_effects([withStroke(linewidth=2, foreground="black")])
+        self.image.callbacks.connect("xlim_changed", lambda _: self._scale_bar())
+        self._scale_bar()
+        key = self.image.inset_axes((0.70, 0.045, 0.26, 0.018))
+        self._mapped = ScalarMappable(Normalize(0, 1), _MAP)
+        self._key = figure.colorbar(self._mapped, cax=key, orientation="horizontal")
+        self._key.ax.xaxis.set_major_locator(MaxNLocator(4))
+        for text in (self._key.ax.xaxis.label, *self._key.ax.get_xticklabels()):
+            text.set_fontsize(8)
+        self._key.ax.tick_params(colors="white", labelsize=8)
+        key.set_visible(False)
+        (self._bars,) = (self.sizes.stairs([0], [0, 1], fill=True, color=BLUE),)
+        self._marked = self.sizes.axvline(np.nan, color=RED, lw=2)
+        self.sizes.set(xlabel=f"void radius ({self._unit})", ylabel="voids in this frame")
+        self.sizes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        (self._life,) = self.radii.plot([], [], color=BLUE, marker="o", ms=3, lw=1)
+        self._now = self.radii.axvline(np.nan, color=RED, lw=1)
+        self._hint = self.radii.text(
+            0.5, 0.5, "", ha="center", va="center", color=GREY, fontsize=9, transform=self.radii.transAxes
+        )
+        self.radii.set(xlabel="frame", ylabel=f"radius ({self._unit})")
+        self.radii.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+
+    def show(self, scene: Scene, style: Style) -> None:
+        """Draw ``scene``; zoom and pan stay as they are."""
+        self._frame(scene, style)
+        self._sizes(scene)
+        self._radii(scene)
+
+    def clear(self) -> None:
+        """Show no image and no voids."""
+        self._photo.set_data(np.zeros((2, 2)))
+        self._remove()
+
+    def zoom(self, x: float, y: float, factor: float) -> None:
+        """Show 1/``factor`` of what is shown, with (x, y) staying where it is."""
+        left, right = self.image.get_xlim()
+        bottom, top = self.image.get_ylim()
+        self.image.set_xlim(x + (left - x) / factor, x + (right - x) / factor)
+        self.image.set_ylim(y + (bottom - y) / factor, y + (top - y) / factor)
+
+    def _frame(self, scene: Scene, style: Style) -> None:
+        dx, dy = scene.offset
+        left, right, bottom, top = scene.picture.extent
+        self._photo.set_data(scene.picture.pixels)
+        self._photo.set_extent((left + dx, right + dx, bottom + dy, top + dy))
+        self._photo.set_clim(*style.grey)
+        self._remove()
+        voids = scene.voids
+        stands = (voids["corrected"] != "deleted").to_numpy()
+        colours = self._colours(voids, scene.particles, style.colour)
+        edge = voids["touches_edge"].to_numpy(bool)
+        for rows, dashes in ((stands & ~edge, "solid"), (stands & edge, (0, (2, 2)))):
+            self._circles(voids[rows], colours[rows], scene.offset, filled=style.filled, dashes=dashes)
+        changed = voids[stands & (voids["corrected"] != "").to_numpy()]
+        self._circles(changed, SKY, scene.offset, grow=1.25, width=1.0, dashes=(0, (1, 1.5)))
+        gone = voids[~stands]
+        crosses = self.image.plot(gone["x_px"] + dx, gone["y_px"] + dy, "x", color=GREY, ms=5, mew=1.2)
+        self._drawn += crosses
+        if scene.selected is not None and scene.selected < len(voids):
+            row = voids.iloc[[scene.selected]]
+            self._circles(row, "white", scene.offset, grow=1.12, width=3.5)
+            self._circles(row, RED, scene.offset, grow=1.12, width=1.8)
+        if scene.tails:
+            self._tails(scene)
+
+    def _remove(self) -> None:
+        for artist in self._drawn:
+            artist.remove()
+        self._drawn = []
+
+    def _tails(self, scene: Scene) -> None:
+        lines = [tail[:, :2] + np.asarray(scene.offset) for tail in scene.tails]
+        tails = LineCollection(lines, colors="white", linewidths=1.0, alpha=0.8)
+        self._drawn.append(self.image.add_collection(tails, autolim=False))
+
+    def _circles(
+        self,
+        voids: pd.DataFrame,
+        colours: object,
+        offset: tuple[float, float],
+        *,
+        filled: bool = False,
+        grow: float = 1.0,
+        width: float = 1.2,
+        dashes: object = "solid",
+    ) -> None:
+        if voids.empty:
+            return
+        widths = 2 * grow * voids["radius_px"].to_numpy()
+        circles = EllipseCollection(
+            widths,
+            widths,
+            np.zeros(len(voids)),
+            units="xy",
+            offsets=voids[["x_px", "y_px"]].to_numpy() + np.asarray(offset),
+            offset_transform=self.image.transData,
+            facecolors=colours if filled else "none",
+            edgecolors="none" if filled else colours,
+            alpha=0.55 if filled else None,
+            linewidths=width,
+            linestyles=[dashes],
+        )
+        self._drawn.append(self.image.add_collection(circles, autolim=False))
+
+    def _colours(self, voids: pd.DataFrame, particles: np.ndarray, by: str) -> np.ndarray:
+        """Colour of each void (n, 4), and the key that goes with it."""
+        self._key.ax.set_visible(by in ("size", "confidence"))
+        if by == "track":
+            colours = plt.get_cmap("Set2")(particles % 8)
+            colours[particles < 0] = (0.5, 0.5, 0.5, 1)
+            return np.asarray(colours)
+        if by == "confidence":
+            values, top, label = voids["confidence"].to_numpy(), 1.0, "confidence"
+            low = 0.0
+        elif by == "size":
+            values = voids["radius_px"].to_numpy() * self._size
+            shown = values[(voids["corrected"] != "deleted").to_numpy()]
+            low, top = (shown.min(), max(shown.max(), shown.min() + 1e-9)) if len(shown) else (0.0, 1.0)
+            label = f"radius ({self._unit})"
+        else:
+            return np.tile(to_rgba(ORANGE), (len(voids), 1))
+        self._mapped.set_clim(low, top)
+        text = self._key.ax.set_title(label, fontsize=8, color="white", pad=2)
+        text.set_path_effects([withStroke(linewidth=2, foreground="black")])
+        for tick in self._key.ax.get_xticklabels():
+            tick.set_path_effects([withStroke(linewidth=2, foreground="black")])
+        colours = np.asarray(self._mapped.to_rgba(values))
+        colours[~np.isfinite(values)] = (0.5, 0.5, 0.5, 1)
+        return colours
+
+    def _scale_bar(self) -> None:
+        """A bar of a round length in the lower left corner of what is shown."""
+        left, right = self.image.get_xlim()
+        bottom, top = self.image.get_ylim()
+        wide = right - left
+        length = round_down(wide * self._size / 5)
+        bar = length / self._size
+        x, y = left + 0.03 * wide, bottom + 0.035 * (top - bottom)
+        self._bar.set_bounds(x, y, bar, 0.008 * (top - bottom))
+        self._bar_label.set(
+            position=(x + bar / 2, y + 0.012 * (top - bottom)), text=f"{length:g} {self._unit}"
+        )
+
+    def _sizes(self, scene: Scene) -> None:
+        radii = standing(scene.voids)["radius_px"].to_numpy() * self._size
+        if len(radii):
+            spread = np.subtract(*np.percentile(radii, [75, 25]))
+            width = max(2 * spread / np.cbrt(len(radii)), np.ptp(radii) / 40, 0.05 * self._size)
+            counts, edges = np.histogram(radii, np.arange(radii.min(), radii.max() + 2 * width, width))
+        else:
+            counts, edges = np.zeros(1), np.array([0.0, 1.0])
+        self._bars.set_data(counts, edges)
+        self.sizes.set(xlim=(edges[0], edges[-1]), ylim=(0, max(counts.max() * 1.1, 1)))
+        row = scene.selected
+        at = np.nan if row is None else scene.voids["radius_px"].iloc[row] * self._size
+        self._marked.set_xdata([at, at])
+
+    def _radii(self, scene: Scene) -> None:
+        frames, radii = scene.life["frame"].to_numpy(), scene.life["radius_px"].to_numpy() * self._size
+        self._life.set_data(frames, radii)
+        self._now.set_xdata([scene.frame, scene.frame])
+        known = bool(len(frames))
+        self._hint.set_text("" if known else "click a void that is on a track")
+        self.radii.tick_params(left=known, labelleft=known, bottom=known, labelbottom=known)
+        if known:
+            pad = max(0.1 * np.ptp(radii), 0.05 * radii.mean())
+            ends = (min(frames.min(), scene.frame) - 0.5, max(frames.max(), scene.frame) + 0.5)
+            self.radii.set(xlim=ends, ylim=(radii.min() - pad, radii.max() + pad))

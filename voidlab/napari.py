@@ -1,0 +1,97 @@
+"""There and back with napari: tracks it can show, and a label image edited there turned into corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from voidlab import mend
+from voidlab.corrections import AddVoid, DeleteVoid, RedrawVoid, VoidEdit
+from voidlab.images import ImagesError
+from voidlab.measure import measure_voids
+from voidlab.readers import size_text
+from voidlab.tables import standing
+
+
+def tracks(linked: pd.DataFrame, frames: pd.DataFrame) -> pd.DataFrame:
+    """Tracks as napari reads them: ``ID, T, Y, X``, sorted, to lie on labels.tif.
+
+    Parameters
+    ----------
+    linked : DataFrame
+        Linked voids; the positions taken are those in the images as recorded, px.
+    frames : DataFrame
+        Table ``frames``: T is the place of the image in it, and so in labels.tif, from 0.
+    """
+    place = pd.Series(np.arange(len(frames)), index=np.sort(frames["frame"].to_numpy()))
+    rows = {
+        "ID": linked["particle"].to_numpy(np.int64),
+        "T": place.reindex(linked["frame"]).to_numpy(np.int64),
+        "Y": linked["y_px"].to_numpy(),
+        "X": linked["x_px"].to_numpy(),
+    }
+    return pd.DataFrame(rows).sort_values(["ID", "T"], ignore_index=True)
+
+
+def edits_of_frame(
+    voids: pd.DataFrame, before: np.ndarray, after: np.ndarray, *, frame: int
+) -> list[VoidEdit]:
+    """What was done by hand to a label image, as corrections that turn ``before`` into ``after``.
+
+    Parameters
+    ----------
+    voids : DataFrame
+        Table ``voids`` of the frame.
+    before, after : ndarray of shape (H, W), integer
+        The label image as it was written, and as it came back.
+
+    Returns
+    -------
+    list
+        Deleted voids first, then redrawn ones, then added ones: so the pixels come out as they are in ``after``.
+    """
+    row_of = {int(row["label"]): row for _, row in standing(voids).iterrows()}
+    touched = before != after
+    changed = (set(np.unique(before[touched])) | set(np.unique(after[touched]))) - {0}
+    old, new = set(row_of), set(np.unique(after)) - {0}
+    edits: list[VoidEdit] = [
+        DeleteVoid(at=mend.spot_of(row_of[label])) for label in sorted(changed & old - new)
+    ]
+    edits += [
+        RedrawVoid(at=mend.spot_of(row_of[label]), runs=mend.runs_of(after == label))
+        for label in sorted(changed & old & new)
+    ]
+    for label in sorted(changed - old):
+        if (after == label).any():
+            (void,) = measure_voids(after == label, frame=frame).to_dict("records")
+            edits.append(AddVoid(at=mend.spot_of(void), runs=mend.runs_of(after == label)))
+    return edits
+
+
+def edits_of_series(
+    frames: pd.DataFrame, voids: pd.DataFrame, before: Sequence[np.ndarray], after: Sequence[np.ndarray]
+) -> list[VoidEdit]:
+    """The same for all frames of a series.
+
+    Raises
+    ------
+    ImagesError
+        If ``after`` has another number or size of images.
+    """
+    if len(before) != len(after):
+        raise ImagesError(
+            f"the edited labels have {len(after)} images, labels.tif has {len(before)}: expected the same series."
+        )
+    edits: list[VoidEdit] = []
+    for row, frame in enumerate(frames["frame"].astype(int)):
+        was, now = before[row], after[row]
+        if was.shape != now.shape:
+            raise ImagesError(
+                f"the edited labels are {size_text(now.shape)} in frame {frame}, labels.tif is "
+                f"{size_text(was.shape)} (width × height): expected the same size."
+            )
+        if not np.array_equal(was, now):
+            edits += edits_of_frame(voids[voids["frame"] == frame], was, now, frame=frame)
+    return edits
