@@ -1,7 +1,7 @@
 """The shift between two frames to a small fraction of a pixel, from what both of them show.
 
-Both frames are cut to their common part, given the same taper, and compared frequency by frequency: the shift is where
-the sum of their cross-spectrum is largest, and the part of it that is out of phase says how well that is known.
+Both frames are cut to their common part, given the same taper, and compared frequency by frequency: the shift is
+where the sum of their cross-spectrum is largest. How much the parts of the image disagree on it is its error.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import numpy as np
 from scipy import fft, ndimage
 
 HIGH_CUT = 0.18  # cycles per binned px: above it, noise and the staircase of binned edges
-_LEAST_SIGMA = 0.0025  # binned px: what pixels and borders leave on perfect masks
+_LEAST_SIGMA = 0.0005  # binned px: rounding
 _UNKNOWN_SIGMA = 30.0  # binned px, of a pair that has no peak
 _TAPERED = 0.1  # of a side, along each border
+_PARTS = 8  # along a side, whose votes are compared
 _STEPS = 8
 _FINE = 1e-5
 
@@ -39,7 +40,7 @@ def refine(
     pattern: float = 0.0,
     valid: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
 ) -> Refined:
-    """Refine the shift of the content from ``a`` to ``b``, both (H, W), from a ``guess`` (x, y) good to a pixel or two.
+    """Refine the shift of the content from ``a`` to ``b``, both (H, W), from a ``guess`` (x, y) good to a pixel.
 
     Parameters
     ----------
@@ -80,26 +81,31 @@ def _in_common_part(
     if strength <= 0:
         return Refined(whole.astype(float), _UNKNOWN_SIGMA, 0.0)
     spectra = [_spectrum(part, window) for part in (a[in_a], b[in_b])]
-    weight = _weight(shape, low_cut)
-    power = [np.abs(s) ** 2 for s in spectra]
-    cross = np.conj(spectra[0]) * spectra[1]
+    passed = _passed(shape, low_cut)
+    if whiten:
+        strength_both = np.abs(spectra[0]) * np.abs(spectra[1])
+        passed = passed / np.sqrt(np.sqrt(np.maximum(strength_both, 1e-12 * strength_both.max() + 1e-30)))
+    of_a, of_b = (spectrum * passed for spectrum in spectra)
+    cross = np.conj(of_a) * of_b
     if pattern:
         # It has not moved, so that in the common part it lies off by the whole shift the other way.
         x, y = _waves(shape, -whole.astype(float))
-        cross -= (pattern * strength) * np.outer(y, x)
-    if whiten:
-        root = 1 / np.sqrt(np.maximum(np.sqrt(power[0] * power[1]), 1e-12 * power[0].max() + 1e-30))
-        weight = weight * root
-    cross *= weight
-    alike = float((weight * power[0]).sum() * (weight * power[1]).sum())
-    rest, sigma, height = _climb(cross, shape)
-    window_loss = np.sqrt((window**4).sum() * window.size) / strength
-    sigma = min(float(np.hypot(sigma * window_loss, _LEAST_SIGMA)), _UNKNOWN_SIGMA)
-    return Refined(whole + rest, sigma, float(np.clip(height / np.sqrt(max(alike, 1e-30)), 0, 1)))
+        cross -= (pattern * strength) * np.outer(y, x) * passed**2
+    cross *= _twice(shape)
+    power = [float((np.abs(of) ** 2 * _twice(shape)).sum()) for of in (of_a, of_b)]
+    rest, bend, height = _climb(cross, shape)
+    alike = float(np.clip(height / np.sqrt(max(power[0] * power[1], 1e-30)), 0, 1))
+    if bend is None:
+        return Refined(whole + rest, _UNKNOWN_SIGMA, 0.0)
+    sigma = _error(of_a * (height / max(power[0], 1e-30)), of_b, rest, bend, shape)
+    return Refined(whole + rest, float(min(np.hypot(sigma, _LEAST_SIGMA), _UNKNOWN_SIGMA)), alike)
 
 
-def _climb(cross: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, float, float]:
-    """Shift (x, y) at which the sum of ``cross`` is largest, by Newton's method from none; its error; the sum."""
+def _climb(cross: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None, float]:
+    """Shift (x, y) at which the sum of ``cross`` is largest, by Newton's method from none; how it bends there; the sum.
+
+    There is no bend where there is no peak.
+    """
     kx, ky = (2 * np.pi * f for f in _frequencies(shape))
     powers_x, powers_y = np.stack([kx**0, kx, kx**2], 1), np.stack([ky**0, ky, ky**2])
     shift = np.zeros(2)
@@ -109,17 +115,34 @@ def _climb(cross: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, float
         uphill = -np.array([moments[0, 1].imag, moments[1, 0].imag])
         bend = np.array([[moments[0, 2].real, moments[1, 1].real], [moments[1, 1].real, moments[2, 0].real]])
         if not (bend[0, 0] > 0 and np.linalg.det(bend) > 0):
-            return shift, _UNKNOWN_SIGMA, 0.0
+            return shift, None, 0.0
         step = np.clip(np.linalg.solve(bend, uphill), -0.5, 0.5)
         shift = shift + step
         if np.abs(step).max() < _FINE:
             break
-    out_of_phase = (cross * np.outer(y, x)).imag ** 2
-    noise_x, noise_y = kx**2 @ out_of_phase.sum(axis=0), ky**2 @ out_of_phase.sum(axis=1)
-    mixed = ky @ (out_of_phase @ kx)
+    return shift, bend, float(moments[0, 0].real)
+
+
+def _error(
+    of_a: np.ndarray, of_b: np.ndarray, shift: np.ndarray, bend: np.ndarray, shape: tuple[int, int]
+) -> float:
+    """Standard error per axis of the shift between two filtered spectra, of which a is scaled to b.
+
+    Parts of the image vote on the shift by themselves. How much their votes differ says how well it is known, whatever
+    the cause: noise, voids that were missed, edges that were drawn a little off.
+    """
+    x, y = _waves(shape, -shift)
+    kx, ky = (2j * np.pi * f for f in _frequencies(shape))
+    left = fft.irfft2(of_b * y[:, None] * x[None, :] - of_a, shape)
+    votes = []
+    for slope in (of_a * kx[None, :], of_a * ky[:, None]):
+        pull = fft.irfft2(slope, shape) * left
+        for axis, size in enumerate(shape):
+            pull = np.add.reduceat(pull, np.arange(_PARTS) * size // _PARTS, axis=axis)
+        votes.append(pull.ravel() * (shape[0] * shape[1]))
     inverse = np.linalg.inv(bend)
-    spread = inverse @ np.array([[noise_x, mixed], [mixed, noise_y]]) @ inverse
-    return shift, float(np.sqrt(max(np.trace(spread) / 2, 0.0))), float(moments[0, 0].real)
+    spread = inverse @ np.cov(votes, bias=True) @ inverse * _PARTS**2
+    return float(np.sqrt(max(np.trace(spread) / 2, 0.0)))
 
 
 def _common(shape: tuple[int, int], whole: np.ndarray) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -165,14 +188,20 @@ def _frequencies(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(64)
-def _weight(shape: tuple[int, int], low_cut: float) -> np.ndarray:
-    """Band-pass, twice where a stored frequency stands for its opposite too."""
-    x, y = _frequencies(shape)
-    twice = np.full(len(x), 2.0)
+def _twice(shape: tuple[int, int]) -> np.ndarray:
+    """Two where a frequency stored along x stands for its opposite too, else one."""
+    twice = np.full(shape[1] // 2 + 1, 2, np.float32)
     twice[0] = 1
     if shape[1] % 2 == 0:
         twice[-1] = 1
-    return (band(y[:, None] ** 2 + x[None, :] ** 2, low_cut) * twice).astype(np.float32)
+    return twice
+
+
+@lru_cache(64)
+def _passed(shape: tuple[int, int], low_cut: float) -> np.ndarray:
+    """Root of the band-pass: each of two frames has its half."""
+    x, y = _frequencies(shape)
+    return np.sqrt(band(y[:, None] ** 2 + x[None, :] ** 2, low_cut)).astype(np.float32)
 
 
 def _waves(shape: tuple[int, int], shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -185,7 +214,7 @@ def _waves(shape: tuple[int, int], shift: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def band(squared: np.ndarray, low_cut: float) -> np.ndarray:
-    """Band-pass at squared frequencies: without what is slower than ``low_cut`` or finer than a binned pixel can show."""
+    """Band-pass at squared frequencies: without what is slower than ``low_cut`` or too fine for binned pixels."""
     passed = np.exp(-squared / (2 * HIGH_CUT**2)) - np.exp(-squared / (2 * low_cut**2))
     return np.asarray(np.clip(passed, 0, None))
 
