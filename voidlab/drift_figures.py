@@ -17,14 +17,26 @@ from voidlab.figures import BLUE, GREY, ORANGE, RED, micrograph, nothing, unit_o
 from voidlab.tables import HasPixelSize
 
 # Apart for colour-blind eyes too; the word beside the lamp says the same.
-_LAMPS = {GOOD: ("#009E73", "can be used"), CHECK: ("#E69F00", "look first"), DO_NOT_USE: ("#D55E00", "do not use")}
+_LAMPS = {
+    GOOD: ("#009E73", "can be used"),
+    CHECK: ("#E69F00", "look first"),
+    DO_NOT_USE: ("#D55E00", "do not use"),
+}
 
 
 def traffic_light(verdict: Verdict, ax: Axes) -> Axes:
     """Three lamps, of which the one of the ``verdict`` is lit and named."""
     for place, (light, (colour, words)) in enumerate(_LAMPS.items()):
         lit = light == verdict.light
-        ax.add_patch(Circle((place, 0), 0.34, facecolor=colour if lit else "#E8E8E8", edgecolor=GREY, lw=1.5 if lit else 0.6))
+        ax.add_patch(
+            Circle(
+                (place, 0),
+                0.34,
+                facecolor=colour if lit else "#E8E8E8",
+                edgecolor=GREY,
+                lw=1.5 if lit else 0.6,
+            )
+        )
         ax.text(
             place, -0.62, words, ha="center", va="top", fontsize=9,
             color="black" if lit else GREY, fontweight="bold" if lit else "normal",
@@ -58,7 +70,14 @@ def error_curve(drift: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axe
     shown = drift[drift["flag"] != "reference"]
     if shown.empty:
         return nothing(ax, "no frame but the reference")
-    ax.plot(shown["frame"], shown["drift_sigma_px"] * size, color=BLUE, marker="o", ms=3 if len(shown) < 80 else 0, lw=1)
+    ax.plot(
+        shown["frame"],
+        shown["drift_sigma_px"] * size,
+        color=BLUE,
+        marker="o",
+        ms=3 if len(shown) < 80 else 0,
+        lw=1,
+    )
     ax.set(xlabel="frame", ylabel=f"standard error ({unit})", yscale="log")
     whole_numbers(ax.xaxis)
     return ax
@@ -80,7 +99,13 @@ def residual_matrix(pairs: pd.DataFrame, ax: Axes) -> Axes:
     top = max(float(kept.quantile(0.98)) if len(kept) else 0.0, 0.1)
     span = (frames[0] - 0.5, frames[-1] + 0.5)
     mesh = ax.imshow(
-        whole, cmap="cividis", vmin=0, vmax=top, extent=(*span, *span), origin="lower", interpolation="nearest"
+        whole,
+        cmap="cividis",
+        vmin=0,
+        vmax=top,
+        extent=(*span, *span),
+        origin="lower",
+        interpolation="nearest",
     )
     rejected, again = (pairs["weight"] == 0).to_numpy(), pairs["remeasured"].to_numpy()
     for first, second in ((a, b), (b, a)):
@@ -135,7 +160,7 @@ def worst_frames(
     *,
     reference: int,
 ) -> Figure:
-    """The reference and the frames one should look at, side by side, each in register with it; ``drift`` has a row per image."""
+    """The reference and the frames one should look at, side by side in register; ``drift`` has a row per image."""
     drift = drift.reset_index(drop=True)
     rows = [reference, *worst_rows(drift, pairs)] if len(drift) else []
     figure, axes = plt.subplots(1, max(len(rows), 1), figsize=(12, 3.6), squeeze=False, layout="constrained")

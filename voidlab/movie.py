@@ -14,15 +14,24 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
+from voidlab import report, stage
 from voidlab.drift import Canvas, align
 from voidlab.figures import round_down
-from voidlab.paths import replacing
+from voidlab.paths import ProjectError, replacing
 from voidlab.tables import HasPixelSize
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 
 # Colours that stay apart for colour-blind eyes, after Okabe and Ito (2008); white: in no track.
-_COLOURS = [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167)]
+_COLOURS = [
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+]
 _NO_TRACK = (255, 255, 255)
 _OUTSIDE = 40  # grey of what no frame shows
 _MOST_PX = {".mp4": 1600, ".gif": 512}
@@ -86,6 +95,34 @@ def write_movie(
     return path
 
 
+def make(dataset: str, *, frames_per_s: float = 10.0, expand: bool = False, gif: bool = False) -> Path:
+    """Write exports/movie.mp4 (or .gif) of a dataset whose stages have run, and list it on the dataset's page.
+
+    Raises
+    ------
+    ProjectError
+        If a stage has not finished, or its results are no longer the present ones.
+    """
+    try:
+        run = stage.open_stage("export", dataset)
+        drift, voids, links = (run.load(name) for name in ("drift", "voids", "links"))
+    except stage.StageError as error:
+        raise ProjectError(str(error)) from None
+    path = run.paths.exports / ("movie.gif" if gif or not can_write_mp4() else "movie.mp4")
+    write_movie(
+        path,
+        run.images("images"),
+        drift,
+        voids.merge(links[["frame", "label", "particle"]], on=["frame", "label"], how="left"),
+        calibration=run.calibration,
+        frames_per_s=frames_per_s,
+        expand=expand,
+        progress=run.progress,
+    )
+    report.write_dataset_index(run.paths)
+    return path
+
+
 def draw_frames(
     images: Sequence[np.ndarray],
     drift: pd.DataFrame,
@@ -129,7 +166,9 @@ def _outline(pen: ImageDraw.ImageDraw, voids: pd.DataFrame, begins: np.ndarray, 
         middle = (np.array([x, y]) + begins + 0.5) / factor - 0.5
         reach = radius / factor
         colour = _NO_TRACK if np.isnan(particle) else _COLOURS[int(particle) % len(_COLOURS)]
-        pen.ellipse([*(middle - reach), *(middle + reach)], outline=colour, width=1 if np.isnan(particle) else 2)
+        pen.ellipse(
+            [*(middle - reach), *(middle + reach)], outline=colour, width=1 if np.isnan(particle) else 2
+        )
 
 
 def _label(

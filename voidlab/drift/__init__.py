@@ -6,11 +6,12 @@ the others say they should be. The motion of a void because of its depth in a ti
 apart from it here.
 """
 
-from voidlab.drift.apply import Canvas, align, mean_image, reference_row, subtract_drift
+from voidlab.drift.apply import Canvas, align, mean_image, outside_boxes, reference_row, subtract_drift
 from voidlab.drift.correlate import MIN_OVERLAP, Shift
 from voidlab.drift.estimate import FLAGS, Drift, estimate_drift, pair_shift
 from voidlab.drift.plan import ALL_PAIRS_UP_TO, plan_pairs
 from voidlab.drift.solve import Solution, solve_drift
+from voidlab.drift.trust import Verdict, judge, triangle_closures
 
 __all__ = [
     "ALL_PAIRS_UP_TO",
@@ -20,12 +21,16 @@ __all__ = [
     "Drift",
     "Shift",
     "Solution",
+    "Verdict",
     "align",
     "estimate_drift",
+    "judge",
     "mean_image",
+    "outside_boxes",
     "pair_shift",
     "plan_pairs",
     "reference_row",
     "solve_drift",
     "subtract_drift",
+    "triangle_closures",
 ]

@@ -30,6 +30,16 @@ def reference_row(frames: pd.DataFrame, frame: int | None = None) -> int:
     return int(rows[np.argmin(tilt[rows])]) if rows.size else int(np.flatnonzero(usable)[0])
 
 
+def outside_boxes(shape: tuple[int, int], boxes_px: Sequence[Sequence[int]]) -> np.ndarray | None:
+    """Pixels (H, W) that lie in none of the boxes (left, top, width, height); None for no boxes."""
+    if not boxes_px:
+        return None
+    valid = np.ones(shape, bool)
+    for left, top, width, height in boxes_px:
+        valid[top : top + height, left : left + width] = False
+    return valid
+
+
 def subtract_drift(voids: pd.DataFrame, drift: pd.DataFrame) -> pd.DataFrame:
     """``voids`` with ``x_corrected_px`` and ``y_corrected_px``: position less the drift of its frame.
 
@@ -50,14 +60,14 @@ def subtract_drift(voids: pd.DataFrame, drift: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Canvas:
-    """Pixels that aligned frames are drawn on: ``shape`` (H, W), and where on it (x, y) the reference frame begins."""
+    """Pixels that aligned frames are drawn on: ``shape`` (H, W), and the ``origin`` (x, y) of the reference on it."""
 
     shape: tuple[int, int]
     origin: tuple[int, int] = (0, 0)
 
     @classmethod
     def of_all(cls, shape: tuple[int, int], drift_px: np.ndarray) -> Canvas:
-        """The smallest canvas that holds all frames of this ``shape`` (H, W) once their drift (n, 2) is taken away."""
+        """The smallest canvas that holds all frames of this ``shape`` (H, W) less their drift (n, 2)."""
         begins = -np.asarray(drift_px, float).reshape(-1, 2)
         low = np.floor(begins.min(axis=0, initial=0)).astype(int)
         high = np.ceil(begins.max(axis=0, initial=0)).astype(int)
@@ -105,7 +115,7 @@ def _between_pixels(image: np.ndarray, past: np.ndarray) -> np.ndarray:
 
 
 def _overlap(start: int, size: int, room: int) -> tuple[slice, slice]:
-    """Where on a canvas side of ``room`` pixels something of ``size`` that begins at ``start`` lies, and which part of it."""
+    """Where on a side of ``room`` pixels something of ``size`` lies that begins at ``start``; which part of it."""
     first, last = max(start, 0), max(min(start + size, room), max(start, 0))
     return slice(first, last), slice(first - start, last - start)
 

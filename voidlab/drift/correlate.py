@@ -1,4 +1,4 @@
-"""The shift between any two frames: found by correlating them at every shift that leaves enough overlap, then refined.
+"""The shift between any two frames: they are correlated at every shift that leaves enough overlap, then refined.
 
 Spectra of the frames are kept as far as a fixed amount of memory allows.
 """
@@ -27,8 +27,8 @@ class Shift:
     """How far the content of one frame lies from where another has it, px, and how sharply that is known.
 
     ``sigma_px`` is the standard error per axis that the pair itself suggests; ``peak`` how alike the frames are where
-    they overlap, 0 to 1; ``peak_ratio`` how much higher the peak is than the second one; ``contested`` whether a clear
-    peak at rest stands beside one that moves: one of them is a pattern that stays put.
+    they overlap, 0 to 1; ``peak_ratio`` how much higher the peak is than the second one; ``contested`` whether there
+    is a clear peak at rest and one that moves: one of them is a pattern that stays put.
     """
 
     dx_px: float
@@ -86,7 +86,7 @@ class Correlator:
     @cached_property
     def _padded(self) -> tuple[int, int]:
         """Size at which a shift that leaves the least overlap does not wrap around."""
-        return tuple(  # type: ignore[return-value]
+        return tuple(
             fft.next_fast_len(int(np.ceil((2 - MIN_OVERLAP) * n)), real=True) for n in self.frames.shape
         )
 

@@ -81,7 +81,7 @@ def fill_up(pairs: np.ndarray, count: int) -> np.ndarray:
     for row in np.flatnonzero(degree < min(ENOUGH_PAIRS, count - 1)):
         for lag in range(1, 2 * ENOUGH_PAIRS):
             for pair in ((int(row) - lag, int(row)), (int(row), int(row) + lag)):
-                if degree[row] < ENOUGH_PAIRS and 0 <= pair[0] and pair[1] < count and pair not in known:
+                if degree[row] < ENOUGH_PAIRS and pair[0] >= 0 and pair[1] < count and pair not in known:
                     known.add(pair)
                     more.append(pair)
                     degree[list(pair)] += 1

@@ -102,7 +102,7 @@ def _in_common_part(
 
 
 def _climb(cross: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None, float]:
-    """Shift (x, y) at which the sum of ``cross`` is largest, by Newton's method from none; how it bends there; the sum.
+    """Shift (x, y) at which the sum of ``cross`` is largest, by Newton's method; how it bends there; the sum.
 
     There is no bend where there is no peak.
     """
@@ -128,8 +128,8 @@ def _error(
 ) -> float:
     """Standard error per axis of the shift between two filtered spectra, of which a is scaled to b.
 
-    Parts of the image vote on the shift by themselves. How much their votes differ says how well it is known, whatever
-    the cause: noise, voids that were missed, edges that were drawn a little off.
+    Parts of the image vote on the shift by themselves. How much their votes differ says how well it is known,
+    whatever the cause: noise, voids that were missed, edges that were drawn a little off.
     """
     x, y = _waves(shape, -shift)
     kx, ky = (2j * np.pi * f for f in _frequencies(shape))
