@@ -106,7 +106,12 @@ TABLES: dict[str, Table] = {
             ),
             ("drift_sigma_px", "float64", "px", "standard error of the drift, per axis"),
             ("pairs_kept", "int64", "", "frame pairs that the drift of this frame rests on"),
-            ("flag", "str", "", "empty when good, else why not: see the words in the README"),
+            (
+                "flag",
+                "str",
+                "",
+                "empty when good, else why not: few pairs, interpolated, not connected, fixed pattern; or reference",
+            ),
         ),
         _table(
             "pairs",

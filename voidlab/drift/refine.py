@@ -97,7 +97,7 @@ def _in_common_part(
     alike = float(np.clip(height / np.sqrt(max(power[0] * power[1], 1e-30)), 0, 1))
     if bend is None:
         return Refined(whole + rest, _UNKNOWN_SIGMA, 0.0)
-    sigma = _error(of_a * (height / max(power[0], 1e-30)), of_b, rest, bend, shape)
+    sigma = _error(of_a, of_b, height / max(power[0], 1e-30), rest, bend, shape)
     return Refined(whole + rest, float(min(np.hypot(sigma, _LEAST_SIGMA), _UNKNOWN_SIGMA)), alike)
 
 
@@ -124,16 +124,21 @@ def _climb(cross: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
 
 
 def _error(
-    of_a: np.ndarray, of_b: np.ndarray, shift: np.ndarray, bend: np.ndarray, shape: tuple[int, int]
+    of_a: np.ndarray,
+    of_b: np.ndarray,
+    alike: float,
+    shift: np.ndarray,
+    bend: np.ndarray,
+    shape: tuple[int, int],
 ) -> float:
-    """Standard error per axis of the shift between two filtered spectra, of which a is scaled to b.
+    """Standard error per axis of the shift between two filtered spectra; b holds a ``alike`` times.
 
     Parts of the image vote on the shift by themselves. How much their votes differ says how well it is known,
     whatever the cause: noise, voids that were missed, edges that were drawn a little off.
     """
     x, y = _waves(shape, -shift)
     kx, ky = (2j * np.pi * f for f in _frequencies(shape))
-    left = fft.irfft2(of_b * y[:, None] * x[None, :] - of_a, shape)
+    left = fft.irfft2(of_b * y[:, None] * x[None, :] - alike * of_a, shape)
     votes = []
     for slope in (of_a * kx[None, :], of_a * ky[:, None]):
         pull = fft.irfft2(slope, shape) * left

@@ -54,7 +54,7 @@ def judge(drift: pd.DataFrame, pairs: pd.DataFrame) -> Verdict:
     """Judge the tables ``drift`` and ``pairs``; the worst of what is found decides."""
     if len(drift) < 2:
         return Verdict(GOOD, ["There are no two frames that could drift."])
-    found = [_pairs(pairs), _triangles(pairs), _error(drift), _frames(drift), _pattern(drift)]
+    found = [_pattern(drift), _frames(drift), _pairs(pairs), _triangles(pairs), _error(drift)]
     said = [(light, reason) for light, reason in found if reason]
     worst = max((light for light, _ in said), key=(GOOD, CHECK, DO_NOT_USE).index)
     order = sorted(said, key=lambda item: -(GOOD, CHECK, DO_NOT_USE).index(item[0]))
