@@ -174,7 +174,7 @@ def _pairs(truth, rows, random, sigma=0.1, outliers=0.0):
     shift[bad] = random.uniform(-300, 300, (bad.sum(), 2))
     return pd.DataFrame(
         {"frame_a": rows[:, 0], "frame_b": rows[:, 1], "dx_px": shift[:, 0], "dy_px": shift[:, 1], "sigma_px": sigma,
-         "peak": 1.0, "weight": 1.0, "residual_px": 0.0}
+         "peak": 1.0, "peak_ratio": 2.0, "weight": 1.0, "residual_px": 0.0, "remeasured": False}
     ), bad  # fmt: skip
 
 

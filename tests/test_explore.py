@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 import situations
 from voidlab import corrections, explore, mend, parameters, scores, segment, stage, tables
 from voidlab.corrections import AddVoid, BadFrame, CutTrack, DeleteVoid, JoinTracks, MergeVoids, SplitVoid
-from voidlab.explore import Model, compare, finder, tools
+from voidlab.explore import Model, compare, tools
 from voidlab.explore.cache import Cache
 from voidlab.explore.latest import Latest
 from voidlab.explore.model import shrink
@@ -52,7 +52,9 @@ def middle(void):
 def test_the_voids_are_those_a_run_would_find(model, threshold):
     settings = model.settings.model_copy(update={"threshold": threshold, "contrast": "bright"})
     found = model.voids(1, settings)
-    wanted = finder.load(settings).run(model.run.series[1]).voids
+    wanted = (
+        segment.from_parameters(settings, model.run.paths.parameters.parent).run(model.run.series[1]).voids
+    )
     both = ["x_px", "y_px", "radius_px", "confidence"]
     pd.testing.assert_frame_equal(found[both], wanted[both])
     assert set(found["frame"]) == {2}
@@ -69,7 +71,9 @@ def test_the_voids_of_the_yaml_are_those_of_the_run_and_need_no_segmenter(model,
 def test_auto_contrast_is_decided_for_the_whole_series_as_the_stage_does(model):
     settings = model.settings.model_copy(update={"min_radius_px": 3.0})
     found = model.voids(0, settings)
-    frames, _ = segment.segment_series(model.run.series, finder.load(settings))
+    frames, _ = segment.segment_series(
+        model.run.series, segment.from_parameters(settings, model.run.paths.parameters.parent)
+    )
     assert len(found) == frames["void_count"].iloc[0]
 
 

@@ -120,6 +120,13 @@ def _parser() -> argparse.ArgumentParser:
     correct.add_argument("labels", type=Path, help="the edited label images (TIFF)")
     correct.set_defaults(command=_correct)
 
+    movie = commands.add_parser("movie", help="write a movie without drift, voids outlined by track")
+    movie.add_argument("name", help="dataset whose stages have all run")
+    movie.add_argument("--expand", action="store_true", help="show all that any frame shows")
+    movie.add_argument("--fps", type=_positive, default=10, metavar="N", help="frames shown in a second")
+    movie.add_argument("--gif", action="store_true", help="a GIF even where MP4 can be written")
+    movie.set_defaults(command=_movie)
+
     lab = commands.add_parser("lab", help="open JupyterLab on the project's notebooks")
     lab.add_argument("name", nargs="?", help="dataset to explore")
     lab.set_defaults(command=_lab)
@@ -280,6 +287,16 @@ def _correct(options: argparse.Namespace) -> int:
         print(f"  {edit}")
     shown = os.path.relpath(paths.parameters)
     print(f"{len(edits)} corrections added" + (f"; next: voidlab run {shown}" if edits else ""))
+    return _OK
+
+
+def _movie(options: argparse.Namespace) -> int:
+    from voidlab import movie
+
+    path = movie.make(options.name, frames_per_s=options.fps, expand=options.expand, gif=options.gif)
+    print(f"wrote {os.path.relpath(path)}")
+    if path.suffix == ".gif" and not options.gif:
+        print("for MP4, install the extra: pip install 'voidlab[video]'")
     return _OK
 
 

@@ -163,10 +163,10 @@ def _sheet(count: int, columns: int) -> tuple[Figure, list[Axes]]:
 
 def size_histogram(voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
     """Histogram of the radii of voids away from the edge; bins after Freedman and Diaconis, at most 60."""
-    size, unit = _unit(calibration)
+    size, unit = unit_of(calibration)
     inside = voids.loc[~voids["touches_edge"], "radius_px"].to_numpy() * size
     if len(inside) == 0:
-        return _nothing(ax, "no voids away from the edge")
+        return nothing(ax, "no voids away from the edge")
     spread = np.subtract(*np.percentile(inside, [75, 25]))
     width = max(2 * spread / np.cbrt(len(inside)), np.ptp(inside) / 60, 0.02 * size)
     ax.hist(
@@ -203,60 +203,6 @@ def _frame_axis(frames: pd.DataFrame) -> tuple[str, np.ndarray]:
     return "frame", frames["frame"].to_numpy()
 
 
-def drift_curve(drift: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
-    """Drift along x and y over the frames with a band of ± 2 standard errors; flagged frames are marked."""
-    size, unit = _unit(calibration)
-    frame, sigma = drift["frame"].to_numpy(), drift["drift_sigma_px"].to_numpy() * size
-    for column, colour, name in (("drift_x_px", BLUE, "x, right"), ("drift_y_px", ORANGE, "y, down")):
-        along = drift[column].to_numpy() * size
-        ax.fill_between(frame, along - 2 * sigma, along + 2 * sigma, color=colour, alpha=0.25, lw=0)
-        ax.plot(frame, along, color=colour, marker="o", ms=3 if len(drift) < 80 else 0, lw=1.2, label=name)
-    doubtful = drift[~drift["flag"].isin(["", "reference"])]
-    if len(doubtful):
-        ax.plot(doubtful["frame"], doubtful["drift_x_px"] * size, "x", color=RED, label="not to be trusted")
-        ax.plot(doubtful["frame"], doubtful["drift_y_px"] * size, "x", color=RED)
-    ax.set(xlabel="frame", ylabel=f"drift ({unit})")
-    _whole_numbers(ax.xaxis)
-    ax.legend(frameon=False)
-    return ax
-
-
-def residual_matrix(pairs: pd.DataFrame, ax: Axes) -> Axes:
-    """Distance between each measured pair shift and the solution; rejected pairs are crossed, others white."""
-    if pairs.empty:
-        return _nothing(ax, "no pairs of frames")
-    frames = np.union1d(pairs["frame_a"], pairs["frame_b"])
-    a, b = np.searchsorted(frames, pairs["frame_a"]), np.searchsorted(frames, pairs["frame_b"])
-    matrix = np.full((len(frames), len(frames)), np.nan)
-    matrix[a, b] = matrix[b, a] = pairs["residual_px"]
-    kept = pairs.loc[pairs["weight"] > 0, "residual_px"]
-    top = max(float(kept.quantile(0.98)) if len(kept) else 0.0, 0.1)
-    # Frame by frame in rows and columns; as an image, since a mesh of a long video's pairs takes much memory.
-    whole = np.full((int(np.ptp(frames)) + 1,) * 2, np.nan)
-    whole[np.ix_(frames - frames[0], frames - frames[0])] = matrix
-    span = (frames[0] - 0.5, frames[-1] + 0.5)
-    mesh = ax.imshow(
-        whole,
-        cmap="cividis",
-        vmin=0,
-        vmax=top,
-        extent=(*span, *span),
-        origin="lower",
-        interpolation="nearest",
-    )
-    rejected = (pairs["weight"] == 0).to_numpy()
-    for first, second in ((a, b), (b, a)):
-        ax.plot(frames[first[rejected]], frames[second[rejected]], "x", color=RED, ms=4)
-    figure = ax.get_figure()
-    assert figure is not None
-    figure.colorbar(mesh, ax=ax, label="residual (px)", extend="max")
-    ax.set(xlabel="frame", ylabel="frame", aspect="equal")
-    ax.set_title(f"{rejected.sum()} of {len(pairs)} pairs rejected (×)", fontsize=9)
-    for axis in (ax.xaxis, ax.yaxis):
-        _whole_numbers(axis)
-    return ax
-
-
 def masks_by_frame(
     voids: pd.DataFrame,
     ax: Axes,
@@ -270,8 +216,8 @@ def masks_by_frame(
     frames = np.sort(voids["frame"].unique())
     shown = voids[voids["frame"].isin(_spread(frames, most))].dropna(subset=[x, y])
     if shown.empty:
-        return _nothing(ax, "no voids")
-    size, unit = _unit(calibration)
+        return nothing(ax, "no voids")
+    size, unit = unit_of(calibration)
     widths = 2 * shown["radius_px"].to_numpy() * size
     rings = EllipseCollection(
         widths, widths, np.zeros(len(shown)), units="xy", offsets=shown[[x, y]].to_numpy() * size,
@@ -290,7 +236,7 @@ def frame_colours(frames: pd.Series, ax: Axes, axes: Sequence[Axes]) -> None:
     scale = ScalarMappable(Normalize(frames.min() - 0.5 * only, frames.max() + 0.5 * only), _OVER_FRAMES)
     figure = ax.get_figure()
     assert figure is not None
-    _whole_numbers(figure.colorbar(scale, ax=list(axes), label="frame", shrink=0.8).ax.yaxis)
+    whole_numbers(figure.colorbar(scale, ax=list(axes), label="frame", shrink=0.8).ax.yaxis)
 
 
 def positions_by_frame(
@@ -299,8 +245,8 @@ def positions_by_frame(
     """Centres of all voids of all frames, coloured by frame."""
     shown = voids.dropna(subset=[x, y])
     if shown.empty:
-        return _nothing(ax, "no voids")
-    size, unit = _unit(calibration)
+        return nothing(ax, "no voids")
+    size, unit = unit_of(calibration)
     ax.scatter(shown[x] * size, shown[y] * size, c=shown["frame"], cmap=_OVER_FRAMES, s=3, lw=0)
     return _map_axes(ax, shown[x].to_numpy() * size, shown[y].to_numpy() * size, unit)
 
@@ -335,12 +281,12 @@ def tracks_over_image(
 def track_lengths(tracks: pd.DataFrame, ax: Axes) -> Axes:
     """Histogram of how many frames each void lives for."""
     if tracks.empty:
-        return _nothing(ax, "no tracks")
+        return nothing(ax, "no tracks")
     longest = int(tracks["total_frames"].max())
     bins = np.arange(0.5, longest + 1.5) if longest <= 100 else np.linspace(0.5, longest + 0.5, 51)
     ax.hist(tracks["total_frames"], bins=list(bins), color=BLUE, edgecolor="white", lw=0.5)
     ax.set(xlabel="track length (frames)", ylabel="voids")
-    _whole_numbers(ax.xaxis)
+    whole_numbers(ax.xaxis)
     return ax
 
 
@@ -349,8 +295,8 @@ def radius_over_frame(
 ) -> Axes:
     """Measured radius over the frames for the ``most`` longest tracks."""
     if tracks.empty:
-        return _nothing(ax, "no tracks")
-    size, unit = _unit(calibration)
+        return nothing(ax, "no tracks")
+    size, unit = unit_of(calibration)
     longest = tracks.sort_values(["total_frames", "particle"], ascending=[False, True]).head(most)
     colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(longest)))
     for particle, colour in zip(longest["particle"], colours, strict=True):
@@ -365,7 +311,7 @@ def radius_over_frame(
             label=f"{particle}",
         )
     ax.set(xlabel="frame", ylabel=f"radius ({unit})")
-    _whole_numbers(ax.xaxis)
+    whole_numbers(ax.xaxis)
     ax.legend(
         title="particle", frameon=False, fontsize=7, ncols=2, loc="upper left", bbox_to_anchor=(1.0, 1.0)
     )
@@ -380,17 +326,17 @@ def _spread(items: np.ndarray, most: int) -> np.ndarray:
     return items[np.unique(chosen)]
 
 
-def _unit(calibration: HasPixelSize) -> tuple[float, str]:
+def unit_of(calibration: HasPixelSize) -> tuple[float, str]:
     """Factor from px and name of the unit lengths are drawn in."""
     return (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
 
 
-def _whole_numbers(axis: Axis) -> None:
+def whole_numbers(axis: Axis) -> None:
     """Ticks at whole numbers only, however short the axis is: there is no frame 3.5."""
     axis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
 
 
-def _nothing(ax: Axes, text: str) -> Axes:
+def nothing(ax: Axes, text: str) -> Axes:
     """Say in place of a figure that there is nothing to draw."""
     ax.text(0.5, 0.5, text, ha="center", va="center", color=GREY, transform=ax.transAxes)
     ax.set(xticks=[], yticks=[])

@@ -43,8 +43,10 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     ]
 
 
-def of_drift(drift: pd.DataFrame, pairs: pd.DataFrame, calibration: HasPixelSize) -> list[Figure]:
-    """How far the images drift, how well that is known, how many pairs agree."""
+def of_drift(
+    drift: pd.DataFrame, pairs: pd.DataFrame, verdict: str, calibration: HasPixelSize
+) -> list[Figure]:
+    """How far the images drift, how well that is known, how many pairs agree, whether it can be used."""
     size, unit = (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
     far = (drift["drift_x_px"] ** 2 + drift["drift_y_px"] ** 2).max() ** 0.5 * size
     sigma = drift.loc[drift["flag"] != "reference", "drift_sigma_px"].median()
@@ -53,6 +55,12 @@ def of_drift(drift: pd.DataFrame, pairs: pd.DataFrame, calibration: HasPixelSize
     return [
         _figure("Largest drift", f"{far:.1f} {unit}", "distance from the reference frame"),
         _figure("Drift error", _number(sigma, "px"), "median standard error of a frame, per axis"),
+        _figure(
+            "Drift verdict",
+            verdict,
+            "good, check or do not use; the drift page says why",
+            mind="" if verdict == "good" else f"The drift's verdict is '{verdict}': its page says why.",
+        ),
         _figure(
             "Pairs kept",
             f"{kept} of {len(pairs)}",

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
@@ -35,6 +35,15 @@ _NM = _unit("nm")
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def _boxes(boxes: list[list[int]]) -> list[list[int]]:
+    for box in boxes:
+        if len(box) != 4 or min(box[:2]) < 0 or min(box[2:]) < 1:
+            raise ValueError(
+                f"{box}: a box is [left, top, width, height] in px, from 0, at least 1 wide and high"
+            )
+    return boxes
 
 
 class SegmentParameters(_Model):
@@ -89,6 +98,14 @@ class DriftParameters(_Model):
         Literal["auto", "all"],
         Field(description="which pairs: all, or (auto) a planned subset above 64 frames"),
     ] = "auto"
+    ignore_boxes_px: Annotated[
+        list[list[int]],
+        Field(
+            description="parts of every image not looked at, such as a scale bar: [left, top, width, height] each",
+            json_schema_extra=_PX,
+        ),
+        AfterValidator(_boxes),
+    ] = []
 
 
 class TrackParameters(_Model):

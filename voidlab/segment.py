@@ -171,7 +171,7 @@ def segment_series(
     ValueError
         If no image can be read.
     """
-    segmenter = segmenter.settled(_sample(series))
+    segmenter = segmenter.settled(sample(series))
     frames = series.frames.assign(
         void_count=pd.array([None] * len(series), dtype="Int64"), void_fraction=np.nan
     )
@@ -230,7 +230,7 @@ def _ordered(series: SeriesOfImages, segmenter: Segmenter) -> Iterator[_Outcome]
                 future.cancel()
 
 
-def _sample(series: SeriesOfImages, most: int = 5) -> Iterator[np.ndarray]:
+def sample(series: SeriesOfImages, most: int = 5) -> Iterator[np.ndarray]:
     """At most ``most`` images that can be read, spread over the series."""
     ok = np.flatnonzero(series.frames["status"] == "ok")
     for row in ok[np.unique(np.linspace(0, len(ok) - 1, min(len(ok), most)).astype(int))] if len(ok) else ok:

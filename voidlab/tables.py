@@ -122,7 +122,12 @@ TABLES: dict[str, Table] = {
             ),
             ("drift_sigma_px", "float64", "px", "standard error of the drift, per axis"),
             ("pairs_kept", "int64", "", "frame pairs that the drift of this frame rests on"),
-            ("flag", "str", "", "empty when good, else what to mind (reference, few pairs, interpolated)"),
+            (
+                "flag",
+                "str",
+                "",
+                "empty when good, else why not: few pairs, interpolated, not connected, fixed pattern; or reference",
+            ),
         ),
         _table(
             "pairs",
@@ -134,9 +139,11 @@ TABLES: dict[str, Table] = {
             ("dx_px", "float64", "px", "measured drift of b minus drift of a, to the right"),
             ("dy_px", "float64", "px", "measured drift of b minus drift of a, down"),
             ("sigma_px", "float64", "px", "standard error of the measured shift, per axis"),
-            ("peak", "float64", "", "height of the correlation peak, 0 to 1"),
+            ("peak", "float64", "", "how alike the images are where they overlap, 0 to 1"),
+            ("peak_ratio", "float64", "", "height of the correlation peak over that of the second one"),
             ("weight", "float64", "", "weight in the solution, 0 (rejected) to 1"),
             ("residual_px", "float64", "px", "distance between the measured shift and the solution"),
+            ("remeasured", "bool", "", "measured again near the solution, since it disagreed at first"),
         ),
         _table(
             "links",

@@ -7,6 +7,7 @@ voids down to the least sure are kept, and those above the threshold chosen.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,9 @@ class SegmenterError(ValueError):
 class Finder:
     """Finds the voids of a series frame by frame, as the stage segment would."""
 
-    def __init__(self, series: segment.SeriesOfImages) -> None:
+    def __init__(self, series: segment.SeriesOfImages, folder: Path) -> None:
         self._series = series
+        self._folder = folder
         self._halves: Cache[Any] = Cache(_MOST_BYTES)
         self._decided: dict[tuple[str, str], str] = {}
         self._loaded: dict[SegmentParameters, Segmenter] = {}
@@ -74,7 +76,7 @@ class Finder:
             if len(self._loaded) > 20:
                 self._loaded.clear()
             try:
-                method = load(settings).settled(segment._sample(self._series))
+                method = segment.from_parameters(settings, self._folder).settled(segment.sample(self._series))
             except ValueError as error:
                 raise SegmenterError(str(error)) from None
             self._decided[question] = str(getattr(method, "contrast", settings.contrast))
@@ -90,29 +92,9 @@ def _loose(settings: SegmentParameters) -> SegmentParameters:
     return settings.model_copy(update={"threshold": LEAST})
 
 
-def load(settings: SegmentParameters) -> Segmenter:
-    """The segmenter that ``settings`` name."""
-    return segment.load_segmenter(
-        settings.segmenter,
-        contrast=settings.contrast,
-        threshold=settings.threshold,
-        min_radius_px=settings.min_radius_px,
-        max_radius_px=settings.max_radius_px,
-        edge_buffer_px=settings.edge_buffer_px,
-    )
-
-
 def names(used: str) -> list[str]:
-    """Names of the segmenters that can be loaded, the one in use among them."""
-    known = []
-    for name in dict.fromkeys([used, "voids", "classical"]):
-        try:
-            segment.load_segmenter(name)
-        except (ValueError, OSError):
-            if name != used:
-                continue
-        known.append(name)
-    return known
+    """Names of the segmenters of this package, and the one in use."""
+    return list(dict.fromkeys([used, *segment.SHIPPED]))
 
 
 def _above(found: Segmentation, threshold: float) -> Segmentation:

@@ -55,7 +55,7 @@ class Model:
     def __init__(self, run: Stage) -> None:
         self.run = run
         self.frames = run.series.frames
-        self.finder = Finder(run.series)
+        self.finder = Finder(run.series, run.paths.parameters.parent)
         self._pictures: Cache[Picture] = Cache(60_000_000)
         self._images: Cache[np.ndarray] = Cache(80_000_000)
         self.log = corrections.read(run.paths.corrections)

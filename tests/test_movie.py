@@ -1,0 +1,90 @@
+"""The movie: voids stay at their places, in the colours of their tracks; nothing, one frame, an expanded canvas."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from voidlab import movie
+from voidlab.cli import main
+from voidlab.images import Calibration
+
+NM = Calibration(0.5, "parameters")
+
+
+def series(count=3, shape=(60, 90)):
+    """Frames with one void that the stage carries to the right, their drift, and the void as linked."""
+    images, rows = [], []
+    for row in range(count):
+        image = np.full(shape, 0.3, np.float32)
+        image[28:33, 40 + 5 * row : 45 + 5 * row] = 1
+        images.append(image)
+        rows.append({"frame": 7 + row, "x_px": 42.0 + 5 * row, "y_px": 30.0, "radius_px": 8.0, "particle": 1})
+    drift = pd.DataFrame(
+        {"frame": np.arange(7, 7 + count), "drift_x_px": 5.0 * np.arange(count), "drift_y_px": 0.0}
+    )
+    voids = pd.DataFrame(rows, columns=["frame", "x_px", "y_px", "radius_px", "particle"])
+    return images, drift, voids
+
+
+def test_what_drifted_stands_still():
+    pictures = list(movie.draw_frames(*series(), calibration=NM))
+    for picture in pictures:
+        shown = np.asarray(picture)
+        assert shown[30, 42].tolist() == [255] * 3
+        assert shown[30, 34].tolist() == list(movie._COLOURS[1])
+    assert np.asarray(pictures[2])[5, 85].tolist() == [movie._OUTSIDE] * 3
+
+
+def test_a_void_in_no_track_is_white():
+    images, drift, voids = series(1)
+    (picture,) = movie.draw_frames(images, drift, voids.assign(particle=np.nan), calibration=NM)
+    assert np.asarray(picture)[30, 34].tolist() == [255] * 3
+
+
+def test_an_expanded_canvas_shows_all_of_every_frame():
+    pictures = list(movie.draw_frames(*series(), calibration=NM, expand=True))
+    assert {picture.size for picture in pictures} == {(100, 60)}
+    assert np.asarray(pictures[0])[30, 52].tolist() == [255] * 3
+
+
+def test_large_frames_are_shrunk_to_even_sides():
+    (picture,) = movie.draw_frames(*series(1, shape=(61, 93)), calibration=NM, most_px=50)
+    assert picture.size == (46, 30)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_a_movie_has_a_picture_for_each_frame(tmp_path, suffix):
+    path = movie.write_movie(tmp_path / f"movie{suffix}", *series(4), calibration=NM)
+    if suffix == ".gif":
+        with Image.open(path) as made:
+            assert (made.n_frames, made.size) == (4, (90, 60))
+        return
+    av = pytest.importorskip("av")
+    with av.open(str(path)) as made:
+        shapes = [frame.to_ndarray(format="gray").shape for frame in made.decode(video=0)]
+    assert shapes == [(60, 90)] * 4
+
+
+def test_frames_without_voids_make_a_movie(tmp_path):
+    images, drift, voids = series(2)
+    assert movie.write_movie(tmp_path / "m.gif", images, drift, voids.iloc[:0], calibration=NM).exists()
+
+
+def test_no_frames_and_other_suffixes_are_refused(tmp_path):
+    images, drift, voids = series(1)
+    with pytest.raises(ValueError, match="no frame"):
+        movie.write_movie(tmp_path / "m.gif", [], drift.iloc[:0], voids, calibration=NM)
+    with pytest.raises(ValueError, match=r"m.avi: a movie is .mp4 or .gif"):
+        movie.write_movie(tmp_path / "m.avi", images, drift, voids, calibration=NM)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_writes_a_movie_and_lists_it(copied, monkeypatch, capsys):
+    monkeypatch.chdir(copied.root)
+    assert main(["movie", copied.dataset, "--gif", "--expand"]) == 0
+    assert (copied.exports / "movie.gif").stat().st_size
+    assert "exports/movie.gif" in copied.index.read_text()
+    copied.table("links").unlink()
+    assert main(["movie", copied.dataset]) == 2
+    assert "Run stage 'track'" in capsys.readouterr().err

@@ -1,0 +1,234 @@
+"""The shift between two frames to a small fraction of a pixel, from what both of them show.
+
+Both frames are cut to their common part, given the same taper, and compared frequency by frequency: the shift is
+where the sum of their cross-spectrum is largest. How much the parts of the image disagree on it is its error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import fft, ndimage
+
+HIGH_CUT = 0.18  # cycles per binned px: above it, noise and the staircase of binned edges
+_LEAST_SIGMA = 0.0005  # binned px: rounding
+_UNKNOWN_SIGMA = 30.0  # binned px, of a pair that has no peak
+_TAPERED = 0.1  # of a side, along each border
+_PARTS = 8  # along a side, whose votes are compared
+_STEPS = 8
+_FINE = 1e-5
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Shift (x, y) in binned px, its standard error per axis, and how alike the common parts are, 0 to 1."""
+
+    shift: np.ndarray
+    sigma: float
+    peak: float
+
+
+def refine(
+    a: np.ndarray,
+    b: np.ndarray,
+    guess: np.ndarray,
+    *,
+    low_cut: float,
+    whiten: bool,
+    pattern: float = 0.0,
+    valid: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+) -> Refined:
+    """Refine the shift of the content from ``a`` to ``b``, both (H, W), from a ``guess`` (x, y) good to a pixel.
+
+    Parameters
+    ----------
+    low_cut
+        Frequency below which things are background, cycles per px.
+    whiten
+        Count frequencies by the root of their strength: a background that stays put is strong in few of them only.
+    pattern
+        Variance of what is the same in all frames, pixel by pixel, and does not move.
+    valid
+        Pixels of a and b that may be looked at, None for all.
+    """
+    whole = np.rint(guess).astype(int)
+    for _ in range(3):
+        found = _in_common_part(a, b, whole, low_cut, whiten, pattern, valid)
+        nearer = np.rint(found.shift).astype(int)
+        if (np.abs(found.shift - whole) < 0.75).all() or (np.abs(nearer - guess) > 3).any():
+            break
+        whole = nearer
+    return found
+
+
+def _in_common_part(
+    a: np.ndarray,
+    b: np.ndarray,
+    whole: np.ndarray,
+    low_cut: float,
+    whiten: bool,
+    pattern: float,
+    valid: tuple[np.ndarray | None, np.ndarray | None],
+) -> Refined:
+    in_a, in_b = _common(a.shape, whole)
+    shape = (in_a[0].stop - in_a[0].start, in_a[1].stop - in_a[1].start)
+    window = _window(shape)
+    if valid[0] is not None or valid[1] is not None:
+        window = window * _soft(valid[0], in_a, shape) * _soft(valid[1], in_b, shape)
+    strength = float((window**2).sum())
+    if strength <= 0:
+        return Refined(whole.astype(float), _UNKNOWN_SIGMA, 0.0)
+    spectra = [_spectrum(part, window) for part in (a[in_a], b[in_b])]
+    passed = _passed(shape, low_cut)
+    if whiten:
+        strength_both = np.abs(spectra[0]) * np.abs(spectra[1])
+        passed = passed / np.sqrt(np.sqrt(np.maximum(strength_both, 1e-12 * strength_both.max() + 1e-30)))
+    of_a, of_b = (spectrum * passed for spectrum in spectra)
+    cross = np.conj(of_a) * of_b
+    if pattern:
+        # It has not moved, so that in the common part it lies off by the whole shift the other way.
+        x, y = _waves(shape, -whole.astype(float))
+        cross -= (pattern * strength) * np.outer(y, x) * passed**2
+    cross *= _twice(shape)
+    power = [float((np.abs(of) ** 2 * _twice(shape)).sum()) for of in (of_a, of_b)]
+    rest, bend, height = _climb(cross, shape)
+    alike = float(np.clip(height / np.sqrt(max(power[0] * power[1], 1e-30)), 0, 1))
+    if bend is None:
+        return Refined(whole + rest, _UNKNOWN_SIGMA, 0.0)
+    sigma = _error(of_a, of_b, height / max(power[0], 1e-30), rest, bend, shape)
+    return Refined(whole + rest, float(min(np.hypot(sigma, _LEAST_SIGMA), _UNKNOWN_SIGMA)), alike)
+
+
+def _climb(cross: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None, float]:
+    """Shift (x, y) at which the sum of ``cross`` is largest, by Newton's method; how it bends there; the sum.
+
+    There is no bend where there is no peak.
+    """
+    kx, ky = (2 * np.pi * f for f in _frequencies(shape))
+    powers_x, powers_y = np.stack([kx**0, kx, kx**2], 1), np.stack([ky**0, ky, ky**2])
+    shift = np.zeros(2)
+    for _ in range(_STEPS):
+        x, y = _waves(shape, -shift)
+        moments = (powers_y * y) @ (cross @ (powers_x * x[:, None]).astype(np.complex64))
+        uphill = -np.array([moments[0, 1].imag, moments[1, 0].imag])
+        bend = np.array([[moments[0, 2].real, moments[1, 1].real], [moments[1, 1].real, moments[2, 0].real]])
+        if not (bend[0, 0] > 0 and np.linalg.det(bend) > 0):
+            return shift, None, 0.0
+        step = np.clip(np.linalg.solve(bend, uphill), -0.5, 0.5)
+        shift = shift + step
+        if np.abs(step).max() < _FINE:
+            break
+    return shift, bend, float(moments[0, 0].real)
+
+
+def _error(
+    of_a: np.ndarray,
+    of_b: np.ndarray,
+    alike: float,
+    shift: np.ndarray,
+    bend: np.ndarray,
+    shape: tuple[int, int],
+) -> float:
+    """Standard error per axis of the shift between two filtered spectra; b holds a ``alike`` times.
+
+    Parts of the image vote on the shift by themselves. How much their votes differ says how well it is known,
+    whatever the cause: noise, voids that were missed, edges that were drawn a little off.
+    """
+    x, y = _waves(shape, -shift)
+    kx, ky = (2j * np.pi * f for f in _frequencies(shape))
+    left = fft.irfft2(of_b * y[:, None] * x[None, :] - alike * of_a, shape)
+    votes = []
+    for slope in (of_a * kx[None, :], of_a * ky[:, None]):
+        pull = fft.irfft2(slope, shape) * left
+        for axis, size in enumerate(shape):
+            pull = np.add.reduceat(pull, np.arange(_PARTS) * size // _PARTS, axis=axis)
+        votes.append(pull.ravel() * (shape[0] * shape[1]))
+    inverse = np.linalg.inv(bend)
+    spread = inverse @ np.cov(votes, bias=True) @ inverse * _PARTS**2
+    return float(np.sqrt(max(np.trace(spread) / 2, 0.0)))
+
+
+def _common(shape: tuple[int, int], whole: np.ndarray) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """What a and b both show when b's content lies off by ``whole`` (x, y): the part of a, and that of b."""
+    in_a, in_b = [], []
+    for size, off in zip(shape, whole[::-1], strict=True):
+        length = _fast_length(max(size - abs(int(off)), 1))
+        start = max(int(off), 0)
+        in_b.append(slice(start, start + length))
+        in_a.append(slice(start - int(off), start - int(off) + length))
+    return (in_a[0], in_a[1]), (in_b[0], in_b[1])
+
+
+def _spectrum(part: np.ndarray, window: np.ndarray) -> np.ndarray:
+    middle = (part * window).sum() / max(float(window.sum()), 1e-6)
+    return np.asarray(fft.rfft2((part - middle) * window))
+
+
+def _soft(valid: np.ndarray | None, part: tuple[slice, slice], shape: tuple[int, int]) -> np.ndarray:
+    """Weight that falls to zero towards what may not be looked at."""
+    if valid is None:
+        return np.ones(shape, np.float32)
+    inside = ndimage.distance_transform_edt(np.pad(valid, 1, constant_values=True))[1:-1, 1:-1][part]
+    return np.asarray(np.clip((inside - 1) / 4, 0, 1), np.float32)
+
+
+@lru_cache(64)
+def _fast_length(length: int) -> int:
+    while fft.next_fast_len(length, real=True) != length:
+        length -= 1
+    return length
+
+
+@lru_cache(64)
+def _window(shape: tuple[int, int]) -> np.ndarray:
+    return np.outer(*(taper(size) for size in shape)).astype(np.float32)
+
+
+@lru_cache(64)
+def _frequencies(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Along x (the half that is stored) and along y, cycles per px."""
+    return fft.rfftfreq(shape[1]), fft.fftfreq(shape[0])
+
+
+@lru_cache(64)
+def _twice(shape: tuple[int, int]) -> np.ndarray:
+    """Two where a frequency stored along x stands for its opposite too, else one."""
+    twice = np.full(shape[1] // 2 + 1, 2, np.float32)
+    twice[0] = 1
+    if shape[1] % 2 == 0:
+        twice[-1] = 1
+    return twice
+
+
+@lru_cache(64)
+def _passed(shape: tuple[int, int], low_cut: float) -> np.ndarray:
+    """Root of the band-pass: each of two frames has its half."""
+    x, y = _frequencies(shape)
+    return np.sqrt(band(y[:, None] ** 2 + x[None, :] ** 2, low_cut)).astype(np.float32)
+
+
+def _waves(shape: tuple[int, int], shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a shift (x, y) does to each frequency along x and along y."""
+    x, y = _frequencies(shape)
+    return (
+        np.exp(-2j * np.pi * x * shift[0]).astype(np.complex64),
+        np.exp(-2j * np.pi * y * shift[1]).astype(np.complex64),
+    )
+
+
+def band(squared: np.ndarray, low_cut: float) -> np.ndarray:
+    """Band-pass at squared frequencies: without what is slower than ``low_cut`` or too fine for binned pixels."""
+    passed = np.exp(-squared / (2 * HIGH_CUT**2)) - np.exp(-squared / (2 * low_cut**2))
+    return np.asarray(np.clip(passed, 0, None))
+
+
+def taper(size: int) -> np.ndarray:
+    """Window along a side that falls to zero over the outer tenths, so that the border makes no pattern."""
+    fall = min(max(round(size * _TAPERED), 2), size // 2)
+    side = np.ones(size)
+    if fall:
+        ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(fall) + 0.5) / fall)
+        side[:fall], side[-fall:] = ramp, ramp[::-1]
+    return side

@@ -1,0 +1,112 @@
+"""How far a drift can be trusted, in words: what the pairs, the triangles of pairs and the frames say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+GOOD, CHECK, DO_NOT_USE = "good", "check", "do not use"
+
+_MOST_TRIANGLES = 3000
+_THIRD_FRAMES = 3  # looked at for each pair
+_AGREEING = (2 / 3, 1 / 3)  # share of the pairs: good from the first on, not to be used below the second
+_SIGMA_PX = (0.5, 2.0)
+_CLOSURE_PX = (1.0, 3.0)
+_DOUBTFUL = (0.0, 0.2)  # share of the frames
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``light``: "good", "check" or "do not use"; ``reasons``: a sentence for each thing that was looked at."""
+
+    light: str
+    reasons: list[str]
+
+
+def triangle_closures(pairs: pd.DataFrame) -> np.ndarray:
+    """Distance, px, by which going round three frames, from a to b to c and back, misses the start.
+
+    Of at most 3,000 triangles of kept pairs, spread over the series. No solution is needed for it: it is the pairs'
+    own word on how well they agree.
+    """
+    kept = pairs[pairs["weight"] > 0]
+    shift = {
+        (a, b): np.array([dx, dy])
+        for a, b, dx, dy in kept[["frame_a", "frame_b", "dx_px", "dy_px"]].itertuples(index=False)
+    }
+    shift |= {(b, a): -d for (a, b), d in shift.items()}
+    beside: dict[int, set[int]] = {}
+    for a, b in shift:
+        beside.setdefault(a, set()).add(b)
+    edges = sorted((a, b) for a, b in shift if a < b)
+    step = max(1, len(edges) * _THIRD_FRAMES // _MOST_TRIANGLES)
+    closures = [
+        float(np.hypot(*(shift[a, b] + shift[b, c] + shift[c, a])))
+        for a, c in edges[::step]
+        for b in sorted(beside[a] & beside[c])[:_THIRD_FRAMES]
+    ]
+    return np.array(closures)
+
+
+def judge(drift: pd.DataFrame, pairs: pd.DataFrame) -> Verdict:
+    """Judge the tables ``drift`` and ``pairs``; the worst of what is found decides."""
+    if len(drift) < 2:
+        return Verdict(GOOD, ["There are no two frames that could drift."])
+    found = [_pattern(drift), _frames(drift), _pairs(pairs), _triangles(pairs), _error(drift)]
+    said = [(light, reason) for light, reason in found if reason]
+    worst = max((light for light, _ in said), key=(GOOD, CHECK, DO_NOT_USE).index)
+    order = sorted(said, key=lambda item: -(GOOD, CHECK, DO_NOT_USE).index(item[0]))
+    return Verdict(worst, [reason for _, reason in order])
+
+
+def _light(value: float, limits: tuple[float, float]) -> str:
+    """Of something that should be small."""
+    return GOOD if value <= limits[0] else CHECK if value <= limits[1] else DO_NOT_USE
+
+
+def _pairs(pairs: pd.DataFrame) -> tuple[str, str]:
+    if pairs.empty:
+        return DO_NOT_USE, "No pair of frames could be compared: there is nothing to see in them."
+    kept = int((pairs["weight"] > 0).sum())
+    again = int(pairs["remeasured"].sum())
+    light = _light(1 - kept / len(pairs), (1 - _AGREEING[0], 1 - _AGREEING[1]))
+    more = f"; {again} of all were measured again near the solution" if again else ""
+    return light, f"{kept} of {len(pairs)} pairs of frames agree with one another{more}."
+
+
+def _triangles(pairs: pd.DataFrame) -> tuple[str, str]:
+    closures = triangle_closures(pairs)
+    if not closures.size:
+        return CHECK, "No three frames were all compared with each other: nothing checks the pairs."
+    middle = float(np.median(closures))
+    return _light(
+        middle, _CLOSURE_PX
+    ), f"Going round three frames misses the start by {middle:.2f} px (median)."
+
+
+def _error(drift: pd.DataFrame) -> tuple[str, str]:
+    others = drift.loc[drift["flag"] != "reference", "drift_sigma_px"]
+    middle = float(others.median())
+    text = f"The standard error of a frame is {middle:.2f} px (median), {others.max():.2f} px at worst."
+    return _light(middle, _SIGMA_PX), text
+
+
+def _frames(drift: pd.DataFrame) -> tuple[str, str]:
+    doubtful = drift[~drift["flag"].isin(["", "reference", "fixed pattern"])]
+    if doubtful.empty:
+        return GOOD, ""
+    kinds = ", ".join(f"{count} {flag}" for flag, count in doubtful["flag"].value_counts().items())
+    first = ", ".join(map(str, doubtful["frame"].head(5))) + (", …" if len(doubtful) > 5 else "")
+    light = _light(len(doubtful) / len(drift), _DOUBTFUL)
+    return light, f"{len(doubtful)} of {len(drift)} frames cannot be relied on ({kinds}): frame {first}."
+
+
+def _pattern(drift: pd.DataFrame) -> tuple[str, str]:
+    if not (drift["flag"] == "fixed pattern").any():
+        return GOOD, ""
+    return DO_NOT_USE, (
+        "Something in the images stays put, such as a pattern of the camera, and they drift too little to tell it "
+        "from the specimen: correct the gain of the camera, or correlate masks (drift.source: masks)."
+    )

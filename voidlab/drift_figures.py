@@ -1,0 +1,186 @@
+"""The figures of a drift, one function each: tables or arrays and an ``Axes`` in, the ``Axes`` out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+
+from voidlab.drift import align, mean_image
+from voidlab.drift.trust import CHECK, DO_NOT_USE, GOOD, Verdict
+from voidlab.figures import BLUE, GREY, ORANGE, RED, micrograph, nothing, unit_of, whole_numbers
+from voidlab.tables import HasPixelSize
+
+# Apart for colour-blind eyes too; the word beside the lamp says the same.
+_LAMPS = {
+    GOOD: ("#009E73", "can be used"),
+    CHECK: ("#E69F00", "look first"),
+    DO_NOT_USE: ("#D55E00", "do not use"),
+}
+
+
+def traffic_light(verdict: Verdict, ax: Axes) -> Axes:
+    """Three lamps, of which the one of the ``verdict`` is lit and named."""
+    for place, (light, (colour, words)) in enumerate(_LAMPS.items()):
+        lit = light == verdict.light
+        ax.add_patch(
+            Circle(
+                (place, 0),
+                0.34,
+                facecolor=colour if lit else "#E8E8E8",
+                edgecolor=GREY,
+                lw=1.5 if lit else 0.6,
+            )
+        )
+        ax.text(
+            place, -0.62, words, ha="center", va="top", fontsize=9,
+            color="black" if lit else GREY, fontweight="bold" if lit else "normal",
+        )  # fmt: skip
+    ax.set(xlim=(-0.6, 2.6), ylim=(-1.05, 0.5), aspect="equal")
+    ax.axis("off")
+    return ax
+
+
+def drift_curve(drift: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Drift along x and y over the frames with a band of ± 2 standard errors; flagged frames are marked."""
+    size, unit = unit_of(calibration)
+    frame, sigma = drift["frame"].to_numpy(), drift["drift_sigma_px"].to_numpy() * size
+    for column, colour, name in (("drift_x_px", BLUE, "x, right"), ("drift_y_px", ORANGE, "y, down")):
+        along = drift[column].to_numpy() * size
+        ax.fill_between(frame, along - 2 * sigma, along + 2 * sigma, color=colour, alpha=0.25, lw=0)
+        ax.plot(frame, along, color=colour, marker="o", ms=3 if len(drift) < 80 else 0, lw=1.2, label=name)
+    doubtful = drift[~drift["flag"].isin(["", "reference"])]
+    if len(doubtful):
+        ax.plot(doubtful["frame"], doubtful["drift_x_px"] * size, "x", color=RED, label="not to be trusted")
+        ax.plot(doubtful["frame"], doubtful["drift_y_px"] * size, "x", color=RED)
+    ax.set(xlabel="frame", ylabel=f"drift ({unit})")
+    whole_numbers(ax.xaxis)
+    ax.legend(frameon=False)
+    return ax
+
+
+def error_curve(drift: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Standard error of the drift of each frame, which the band around a drift of many pixels does not show."""
+    size, unit = unit_of(calibration)
+    shown = drift[drift["flag"] != "reference"]
+    if shown.empty:
+        return nothing(ax, "no frame but the reference")
+    ax.plot(
+        shown["frame"],
+        shown["drift_sigma_px"] * size,
+        color=BLUE,
+        marker="o",
+        ms=3 if len(shown) < 80 else 0,
+        lw=1,
+    )
+    ax.set(xlabel="frame", ylabel=f"standard error ({unit})", yscale="log")
+    whole_numbers(ax.xaxis)
+    return ax
+
+
+def residual_matrix(pairs: pd.DataFrame, ax: Axes) -> Axes:
+    """Distance between each measured pair shift and the solution; rejected pairs are crossed, others white.
+
+    A ring marks a pair that was measured again near the solution.
+    """
+    if pairs.empty:
+        return nothing(ax, "no pairs of frames")
+    frames = np.union1d(pairs["frame_a"], pairs["frame_b"])
+    a, b = pairs["frame_a"].to_numpy(), pairs["frame_b"].to_numpy()
+    # Frame by frame in rows and columns; as an image, since a mesh of a long video's pairs takes much memory.
+    whole = np.full((int(np.ptp(frames)) + 1,) * 2, np.nan, np.float32)
+    whole[a - frames[0], b - frames[0]] = whole[b - frames[0], a - frames[0]] = pairs["residual_px"]
+    kept = pairs.loc[pairs["weight"] > 0, "residual_px"]
+    top = max(float(kept.quantile(0.98)) if len(kept) else 0.0, 0.1)
+    span = (frames[0] - 0.5, frames[-1] + 0.5)
+    mesh = ax.imshow(
+        whole,
+        cmap="cividis",
+        vmin=0,
+        vmax=top,
+        extent=(*span, *span),
+        origin="lower",
+        interpolation="nearest",
+    )
+    rejected, again = (pairs["weight"] == 0).to_numpy(), pairs["remeasured"].to_numpy()
+    for first, second in ((a, b), (b, a)):
+        ax.plot(first[rejected], second[rejected], "x", color=RED, ms=4)
+        ax.plot(first[again], second[again], "o", color="white", mec="black", mfc="none", ms=5, mew=0.8)
+    figure = ax.get_figure()
+    assert figure is not None
+    figure.colorbar(mesh, ax=ax, label="residual (px)", extend="max")
+    ax.set(xlabel="frame", ylabel="frame", aspect="equal")
+    ax.set_title(
+        f"{rejected.sum()} of {len(pairs)} pairs rejected (×), {again.sum()} measured again (○)", fontsize=9
+    )
+    for axis in (ax.xaxis, ax.yaxis):
+        whole_numbers(axis)
+    return ax
+
+
+def closure_histogram(closures: np.ndarray, ax: Axes) -> Axes:
+    """Histogram of the closure errors of triangles of frames, with their median."""
+    if not len(closures):
+        return nothing(ax, "no three frames that were all compared")
+    top = max(float(np.quantile(closures, 0.99)), 1e-3)
+    ax.hist(np.clip(closures, 0, top), bins=40, range=(0, top), color=BLUE, edgecolor="white", lw=0.4)
+    middle = float(np.median(closures))
+    ax.axvline(middle, color=RED, ls="--", lw=1.2, label=f"median {middle:.3g} px")
+    ax.set(xlabel="closure error (px); the last bin holds all above", ylabel="triangles of frames")
+    ax.legend(frameon=False)
+    return ax
+
+
+def worst_rows(drift: pd.DataFrame, pairs: pd.DataFrame, most: int = 3) -> np.ndarray:
+    """Rows of ``drift`` of the frames one should look at: those flagged, then those of the largest error."""
+    flagged = ~drift["flag"].isin(["", "reference"])
+    rejected = pairs[pairs["weight"] == 0]
+    lost = pd.concat([rejected["frame_a"], rejected["frame_b"]]).value_counts()
+    ranked = pd.DataFrame(
+        {
+            "flagged": flagged.to_numpy(),
+            "lost": drift["frame"].map(lost).fillna(0).to_numpy(),
+            "sigma": drift["drift_sigma_px"].to_numpy(),
+        }
+    )
+    ranked = ranked[(drift["flag"] != "reference").to_numpy()]
+    return ranked.sort_values(["flagged", "lost", "sigma"], ascending=False).index[:most].to_numpy()
+
+
+def worst_frames(
+    series: Sequence[np.ndarray],
+    drift: pd.DataFrame,
+    pairs: pd.DataFrame,
+    calibration: HasPixelSize,
+    *,
+    reference: int,
+) -> Figure:
+    """The reference and the frames one should look at, side by side in register; ``drift`` has a row per image."""
+    drift = drift.reset_index(drop=True)
+    rows = [reference, *worst_rows(drift, pairs)] if len(drift) else []
+    figure, axes = plt.subplots(1, max(len(rows), 1), figsize=(12, 3.6), squeeze=False, layout="constrained")
+    if not rows:
+        nothing(axes[0, 0], "no frames")
+    for row, ax in zip(rows, axes[0], strict=False):
+        of_frame = drift.iloc[row]
+        shift = of_frame[["drift_x_px", "drift_y_px"]].to_numpy(float)
+        micrograph(np.nan_to_num(align(series[int(row)], shift)), ax, calibration)
+        about = of_frame["flag"] or f"error {of_frame['drift_sigma_px']:.2g} px"
+        ax.set_title(f"frame {of_frame['frame']}: {about}, {of_frame['pairs_kept']} pairs", fontsize=8)
+    return figure
+
+
+def before_and_after(
+    series: Sequence[np.ndarray], drift: pd.DataFrame, axes: Sequence[Axes], calibration: HasPixelSize
+) -> Sequence[Axes]:
+    """Mean of up to 16 frames as recorded, and less the drift: what is in register is sharp."""
+    shift = drift[["drift_x_px", "drift_y_px"]].to_numpy()
+    for ax, shown, title in zip(axes, (shift * 0, shift), ("as recorded", "less the drift"), strict=True):
+        micrograph(mean_image(series, shown, most=16), ax, calibration)
+        ax.set_title(f"mean image, {title}", fontsize=9)
+    return axes

@@ -1,0 +1,208 @@
+"""A drift-corrected movie of a series, with the outline of each void in the colour of its track.
+
+MP4 with the extra ``video``, else GIF. For the eye only: frames are resampled once, numbers come from the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageDraw, ImageFont
+
+from voidlab import report, stage
+from voidlab.drift import Canvas, align
+from voidlab.figures import round_down
+from voidlab.paths import ProjectError, replacing
+from voidlab.tables import HasPixelSize
+
+Progress = Callable[[Iterable[int], int], Iterable[int]]
+
+# Colours that stay apart for colour-blind eyes, after Okabe and Ito (2008); white: in no track.
+_COLOURS = [
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+]
+_NO_TRACK = (255, 255, 255)
+_OUTSIDE = 40  # grey of what no frame shows
+_MOST_PX = {".mp4": 1600, ".gif": 512}
+
+
+def can_write_mp4() -> bool:
+    """Whether the extra ``video`` is installed."""
+    return find_spec("av") is not None
+
+
+def write_movie(
+    path: Path,
+    images: Sequence[np.ndarray],
+    drift: pd.DataFrame,
+    voids: pd.DataFrame,
+    *,
+    calibration: HasPixelSize,
+    frames_per_s: float = 10.0,
+    expand: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Write the series as a movie in which the specimen does not drift.
+
+    Parameters
+    ----------
+    path
+        ``.mp4``, or ``.gif`` of at most 512 px a side.
+    images
+        Frames (H, W), 0 to 1, in the order of the rows of ``drift``.
+    drift, voids
+        Tables of these names; ``voids`` with a column ``particle``, missing where a void is in no track.
+    frames_per_s
+        Frames shown in a second.
+    expand
+        Show all that any frame shows, not just the field of the reference frame.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is another, or there is no frame.
+    """
+    if path.suffix not in _MOST_PX:
+        raise ValueError(f"{path.name}: a movie is .mp4 or .gif.")
+    if not len(images):
+        raise ValueError("there is no frame to make a movie of.")
+    pictures = draw_frames(
+        images, drift, voids, calibration=calibration, expand=expand, most_px=_MOST_PX[path.suffix]
+    )
+    rows = range(len(images))
+    steps = iter(progress(rows, len(rows)) if progress else rows)
+    counted = (picture for picture, _ in zip(pictures, steps, strict=False))
+    with replacing(path) as temporary:
+        write = _write_mp4 if path.suffix == ".mp4" else _write_gif
+        write(temporary, counted, frames_per_s)
+    next(steps, None)  # so that a bar knows that it is done
+    return path
+
+
+def make(dataset: str, *, frames_per_s: float = 10.0, expand: bool = False, gif: bool = False) -> Path:
+    """Write exports/movie.mp4 (or .gif) of a dataset whose stages have run, and list it on the dataset's page.
+
+    Raises
+    ------
+    ProjectError
+        If a stage has not finished, or its results are no longer the present ones.
+    """
+    try:
+        run = stage.open_stage("export", dataset)
+        drift, voids, links = (run.load(name) for name in ("drift", "voids", "links"))
+    except stage.StageError as error:
+        raise ProjectError(str(error)) from None
+    path = run.paths.exports / ("movie.gif" if gif or not can_write_mp4() else "movie.mp4")
+    write_movie(
+        path,
+        run.images("images"),
+        drift,
+        voids.merge(links[["frame", "label", "particle"]], on=["frame", "label"], how="left"),
+        calibration=run.calibration,
+        frames_per_s=frames_per_s,
+        expand=expand,
+        progress=run.progress,
+    )
+    report.write_dataset_index(run.paths)
+    return path
+
+
+def draw_frames(
+    images: Sequence[np.ndarray],
+    drift: pd.DataFrame,
+    voids: pd.DataFrame,
+    *,
+    calibration: HasPixelSize,
+    expand: bool = False,
+    most_px: int = 1600,
+) -> Iterator[Image.Image]:
+    """The pictures of a movie, one after the other; see `write_movie`. They are halved until they fit ``most_px``."""
+    shift = drift[["drift_x_px", "drift_y_px"]].to_numpy()
+    shape = np.asarray(images[0]).shape
+    canvas = Canvas.of_all(shape, shift) if expand else Canvas(shape)
+    factor = max(1, -(-max(canvas.shape) // most_px))
+    of_frame = dict(iter(voids.groupby("frame")))
+    for row, frame in enumerate(drift["frame"]):
+        grey = _shrunk(align(images[row], shift[row], canvas=canvas), factor)
+        picture = Image.fromarray(grey).convert("RGB")
+        pen = ImageDraw.Draw(picture)
+        here = of_frame.get(frame, voids.iloc[:0])
+        _outline(pen, here, np.array(canvas.origin) - shift[row], factor)
+        _label(pen, picture.size, f"frame {frame}", calibration, factor)
+        yield picture
+
+
+def _shrunk(image: np.ndarray, factor: int) -> np.ndarray:
+    """Grey values, 0 to 255, of means of pixels; even sides, as videos need them."""
+    height, width = (size // factor // 2 * 2 for size in image.shape)
+    part = image[: height * factor, : width * factor]
+    if factor > 1:
+        part = part.reshape(height, factor, width, factor).mean(axis=(1, 3))
+    values = np.clip(255 * part, 0, 255)
+    return np.where(np.isfinite(values), values, _OUTSIDE).astype(np.uint8)
+
+
+def _outline(pen: ImageDraw.ImageDraw, voids: pd.DataFrame, begins: np.ndarray, factor: int) -> None:
+    """Outline each void in the colour of its particle; ``begins`` is where (x, y) the frame begins on the canvas."""
+    columns = voids[["x_px", "y_px", "radius_px", "particle"]]
+    for x, y, radius, particle in columns.astype("float64").to_numpy(na_value=np.nan):
+        # The centre of a shrunken pixel is that of the pixels it is the mean of.
+        middle = (np.array([x, y]) + begins + 0.5) / factor - 0.5
+        reach = radius / factor
+        colour = _NO_TRACK if np.isnan(particle) else _COLOURS[int(particle) % len(_COLOURS)]
+        pen.ellipse(
+            [*(middle - reach), *(middle + reach)], outline=colour, width=1 if np.isnan(particle) else 2
+        )
+
+
+def _label(
+    pen: ImageDraw.ImageDraw, size: tuple[int, int], text: str, calibration: HasPixelSize, factor: int
+) -> None:
+    """Number of the frame and a scale bar of a round length, white on black so that both are read on any ground."""
+    width, height = size
+    nm, unit = (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+    length = round_down(width * factor * nm / 5)
+    font = ImageFont.load_default(max(width // 45, 10))
+    left, bottom, thick = width // 40, height - height // 40, max(height // 150, 2)
+    pen.rectangle([left, bottom - thick, left + length / nm / factor, bottom], fill="white", outline="black")
+    style = {"fill": "white", "stroke_width": 2, "stroke_fill": "black", "font": font}
+    pen.text((left, bottom - 2 * thick), f"{length:g} {unit}", anchor="ld", **style)  # type: ignore[arg-type]
+    pen.text((left, height // 40), text, anchor="la", **style)  # type: ignore[arg-type]
+
+
+def _write_mp4(path: Path, pictures: Iterator[Image.Image], frames_per_s: float) -> None:
+    import av
+
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=Fraction(frames_per_s).limit_denominator(1000))
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": "20", "preset": "veryfast"}
+        for picture in pictures:
+            if not container.streams.video[0].codec_context.is_open:
+                stream.width, stream.height = picture.size
+            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+        container.mux(stream.encode())
+
+
+def _write_gif(path: Path, pictures: Iterator[Image.Image], frames_per_s: float) -> None:
+    reduced = (picture.quantize(128, dither=Image.Dither.NONE) for picture in pictures)
+    first = next(reduced)
+    first.save(
+        path, format="GIF", save_all=True, append_images=reduced, duration=round(1000 / frames_per_s), loop=0
+    )
