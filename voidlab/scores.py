@@ -138,9 +138,10 @@ def score_tracks(truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5
     -------
     Series
         ``link_jsc`` (links in common / links in either), ``link_precision``, ``link_recall``; ``complete`` (share of
-        the true tracks of four found voids or more, all of whose links were found); ``purity`` (of the voids in found
-        tracks of two or more, the share that belongs to its track's most frequent true particle); ``fragments`` (found
-        tracks and unlinked voids per true track of four or more). NaN where a ratio has no ground.
+        the true tracks of four found voids or more, all of whose links were found); ``purity`` (of the voids in
+        found tracks of two or more, the share that belongs to its track's most frequent true particle);
+        ``fragments`` (found tracks and unlinked voids per true track of four or more). NaN where a ratio has no
+        ground.
     """
     matches = match_voids(truth, found, share=share)
     particle = pd.Series(pd.NA, index=range(len(found)), dtype="Int64")
@@ -151,7 +152,7 @@ def score_tracks(truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5
     common = true_links & found_links
     tracks = rows.dropna(subset="true").groupby("true")
     long = tracks.size()[lambda size: size >= 4]
-    missed = {rows.at[a, "true"] for a, _ in true_links - found_links}
+    missed = set(rows["true"].to_numpy()[[a for a, _ in true_links - found_links]])
     linked = rows.dropna(subset="found")
     linked = linked[linked.groupby("found")["found"].transform("size") >= 2]
     main = linked.groupby(["found", "true"]).size().groupby(level="found").max().sum()

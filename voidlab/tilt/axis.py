@@ -56,8 +56,8 @@ def _largest(series: Series, view: int) -> np.ndarray:
 
 
 def _agreement(
-    views: list[np.ndarray],
-    series: Series, axis: float, pairs: list[tuple[int, int]], reach: float) -> float:
+    views: list[np.ndarray], series: Series, axis: float, pairs: list[tuple[int, int]], reach: float
+) -> float:
     total = 0.0
     for a, b in pairs:
         flat = [to_axis(views[k], axis) / [np.cos(series.tilt[k]), 1] for k in (a, b)]

@@ -63,8 +63,8 @@ class Links:
 class Solution:
     """A solved bundle.
 
-    ``points`` (n, 3) are X, Y, Z; ``residual`` (links, 2) in p and q, px; ``weight`` 0 to 1 of each link; ``sigma_px``
-    the error of a detection per axis, that of each view in ``view_sigma_px``.
+    ``points`` (n, 3) are X, Y, Z; ``residual`` (links, 2) in p and q, px; ``weight`` 0 to 1 of each link;
+    ``sigma_px`` the error of a detection per axis, that of each view in ``view_sigma_px``.
     """
 
     cameras: Cameras
@@ -153,9 +153,7 @@ def triangulate(links: Links, cameras: Cameras, weight: np.ndarray, count: int) 
     return np.linalg.solve(blocks, side[:, :, None])[:, :, 0]
 
 
-def covariance(
-    links: Links, solution: Solution, prior: Prior, count: int
-) -> tuple[np.ndarray, np.ndarray]:
+def covariance(links: Links, solution: Solution, prior: Prior, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Covariance of the points (n, 3, 3) in x, y, z, and of the views (C, C): axis, shifts p, shifts q, tilts.
 
     Own noise of each point and the error of the views together, within the gauge of the bundle.

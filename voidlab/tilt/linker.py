@@ -23,9 +23,9 @@ _LONE_GATE = 3.0
 class Series:
     """Detections of a tilt series, views sorted by tilt.
 
-    ``view`` (n,), ``xy`` (n, 2) and ``radius`` (n,) of the detections, px from the point that the axis passes through; stated ``tilt``
-    (views,), radians; ``corners`` (2, 2): least and greatest x, y of the field; ``tolerance`` px within which a void
-    is certainly found again where it is expected.
+    ``view`` (n,), ``xy`` (n, 2) and ``radius`` (n,) of the detections, px from the point that the axis passes
+    through; stated ``tilt`` (views,), radians; ``corners`` (2, 2): least and greatest x, y of the field;
+    ``tolerance`` px within which a void is certainly found again where it is expected.
     """
 
     view: np.ndarray
@@ -52,8 +52,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Belief:
-    """Where tracks 0 … n − 1 are believed to be: ``points`` (n, 3) as X, Y, Z, ``covariance`` (n, 3, 3), ``seen`` (n,)
-    views."""
+    """Where tracks are believed to be: ``points`` (n, 3) as X, Y, Z, ``covariance`` (n, 3, 3), ``seen`` (n,) views."""
 
     points: np.ndarray
     covariance: np.ndarray

@@ -33,13 +33,11 @@ def ridge(first: np.ndarray, second: np.ndarray, tolerance: float, longest: floa
     Of ridges of several lengths the one is taken that is least likely to be chance.
     """
     step = max(tolerance, longest / 60)
-    lengths = sorted({3, *(int(round(longest * part / step)) | 1 for part in (0.1, 0.25, 0.5, 1.0))})
+    lengths = sorted({3, *(round(longest * part / step) | 1 for part in (0.1, 0.25, 0.5, 1.0))})
     return _peak(first, second, (step, tolerance), tuple(max(n, 3) for n in lengths))
 
 
-def _peak(
-    first: np.ndarray, second: np.ndarray, step: tuple[float, float], lengths: tuple[int, ...]
-) -> Peak:
+def _peak(first: np.ndarray, second: np.ndarray, step: tuple[float, float], lengths: tuple[int, ...]) -> Peak:
     if not len(first) or not len(second):
         return Peak(np.zeros(2), 0.0, 0.0, 0.0)
     difference = (second[None, :, :] - first[:, None, :]).reshape(-1, 2)
