@@ -9,8 +9,8 @@ from voidlab.tilt.linker import Series
 from voidlab.tilt.votes import ridge
 
 _STEP_DEG = 6.0
-_FINE_DEG = (-4.0, -2.0, 2.0, 4.0)
-_PAIRS = 8
+_FINE_DEG = (-3.0, 3.0)
+_PAIRS = 6
 _VOIDS = 150  # of a view, the largest: those are found again in the next
 _STEEP = 0.25  # |difference of tan| up to which ridges stay short
 

@@ -33,8 +33,8 @@ def grow(series: Series, seed: Seed, prior: Prior) -> Linked:
     sigma = series.tolerance / 2.5
     now = adjusted(series, seed.track, seed.cameras, prior, sigma)
     track = seed.track
-    for view in np.flatnonzero(now.solution.cameras.placed):
-        track = extend(series, now.solution.cameras, track, int(view), sigma, depths(now))
+    for start in np.flatnonzero(now.solution.cameras.placed).tolist():
+        track = extend(series, now.solution.cameras, track, start, sigma, depths(now))
     since = 0
     order = _outward(series.tilt, now.solution.cameras.placed)
     for n, view in enumerate(order):
@@ -66,7 +66,8 @@ def depths(now: Linked) -> Depths:
 
 def _outward(tilt: np.ndarray, placed: np.ndarray) -> list[int]:
     """Views to place, always the one nearest in tilt to those placed already."""
-    done, order = list(np.flatnonzero(placed)), []
+    done: list[int] = np.flatnonzero(placed).tolist()
+    order: list[int] = []
     left = set(np.flatnonzero(~placed).tolist())
     while left:
         nearest = min(left, key=lambda k: float(np.abs(np.tan(tilt[k]) - np.tan(tilt[done])).min()))

@@ -52,7 +52,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Belief:
-    """Where tracks are believed to be: ``points`` (n, 3) as X, Y, Z, ``covariance`` (n, 3, 3), ``seen`` (n,) views."""
+    """Where tracks are believed to be: ``points`` (n, 3) as X, Y, Z, their covariance, and by how many views."""
 
     points: np.ndarray
     covariance: np.ndarray
@@ -90,7 +90,7 @@ def believe(
     blocks[:, 1, 1] = seen
     blocks[:, range(3), range(3)] += 1e-9
     side = np.column_stack([np.bincount(point, v, count) for v in (c * pq[:, 0], pq[:, 1], s * pq[:, 0])])
-    side[:, 2] += rest * depths.mean
+    side[:, 2] = side[:, 2] + rest * depths.mean
     inverse = np.linalg.inv(blocks)
     return Belief(np.einsum("nab,nb->na", inverse, side), sigma**2 * inverse, seen)
 

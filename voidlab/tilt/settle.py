@@ -40,7 +40,7 @@ def _linked_again(series: Series, now: Linked) -> np.ndarray:
     belief = believe(series, cameras, now.track, now.count, sigma, expected)
     track = np.full(len(series.view), -1)
     everyone = np.arange(now.count)
-    for view in np.flatnonzero(cameras.placed):
+    for view in np.flatnonzero(cameras.placed).tolist():
         chosen, rows = match(series, cameras, belief, everyone, series.rows(view), view, sigma, GATE)
         track[rows] = chosen
     lost = np.bincount(track[track >= 0], minlength=now.count) < 2
@@ -58,7 +58,7 @@ def _merged(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     numbered = np.full(len(track), -1)
     numbered[rows] = links.point
     belief = believe(series, now.solution.cameras, numbered, count, now.solution.sigma_px, depths(now))
-    a, b = _same_place(belief)
+    a, b = same_place(belief)
     views = np.zeros((count, len(series.tilt)), bool)
     views[links.point, links.view] = True
     apart = ~(views[a] & views[b]).any(axis=1)
@@ -72,7 +72,7 @@ def _merged(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     return numbered
 
 
-def _same_place(belief: Belief) -> tuple[np.ndarray, np.ndarray]:
+def same_place(belief: Belief) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of tracks whose places differ by no more than their errors allow, the nearest first."""
     sigma = np.sqrt(np.diagonal(belief.covariance, axis1=1, axis2=2))
     if len(sigma) < 2:
@@ -106,7 +106,7 @@ def _pruned(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
 def in_field(series: Series, cameras: Cameras, belief: Belief, sigma: float) -> np.ndarray:
     """Which views (n, views) certainly show the place of each track."""
     inside = np.zeros((len(belief.points), len(series.tilt)), bool)
-    for view in np.flatnonzero(cameras.placed):
+    for view in np.flatnonzero(cameras.placed).tolist():
         xy = from_axis(cameras.see(belief.points, view), cameras.axis)
         margin = 2 * belief.reach(cameras, view, sigma).max(axis=1, keepdims=True)
         inside[:, view] = ((xy >= series.corners[0] + margin) & (xy <= series.corners[1] - margin)).all(

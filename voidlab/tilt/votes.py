@@ -33,7 +33,7 @@ def ridge(first: np.ndarray, second: np.ndarray, tolerance: float, longest: floa
     Of ridges of several lengths the one is taken that is least likely to be chance.
     """
     step = max(tolerance, longest / 60)
-    lengths = sorted({3, *(round(longest * part / step) | 1 for part in (0.1, 0.25, 0.5, 1.0))})
+    lengths = sorted({3, *(round(longest * part / step) | 1 for part in (0.2, 0.45, 1.0))})
     return _peak(first, second, (step, tolerance), tuple(max(n, 3) for n in lengths))
 
 
