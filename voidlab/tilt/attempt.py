@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ _SCAN_SIGMA = np.deg2rad(5.0)
 _GIVEN_SIGMA = np.deg2rad(0.5)
 _DEPTH_REACH = 0.3  # greatest depth either way over the larger side of the field
 _ATTEMPTS = 4
+_AGREED = 0.35  # share of the voids in three views at once
 _RANK = (DO_NOT_USE, CHECK, GOOD)
 
 
@@ -67,13 +69,17 @@ def attempt(series: Series, frames: np.ndarray, axis: float | None) -> Attempt |
     return best
 
 
-def _seeds(series: Series, axes: np.ndarray, reach: float) -> list[Seed]:
-    """Beginnings to try: for each axis the two triples of views that agree best."""
-    seeds = []
-    for axis in axes:
-        planted = [plant(series, float(axis), views, reach) for views in triples(series.tilt)[:3]]
-        seeds += sorted(planted, key=lambda seed: -seed.support)[:2]
-    return [seed for seed in seeds[:_ATTEMPTS] if seed.track.max(initial=-1) + 1 >= LEAST_VOIDS - 1]
+def _seeds(series: Series, axes: np.ndarray, reach: float) -> Iterator[Seed]:
+    """Beginnings to try, made when asked for: triples of views that agree, the likeliest axis first."""
+    given = 0
+    for least in (_AGREED, 0.0):
+        for axis in axes:
+            for views in triples(series.tilt)[:3]:
+                seed = plant(series, float(axis), views, reach)
+                links = seed.track.max(initial=-1) + 1
+                if least <= seed.support and links >= LEAST_VOIDS - 1 and given < _ATTEMPTS:
+                    given += 1
+                    yield seed
 
 
 def _rank(attempt: Attempt) -> tuple[int, float]:

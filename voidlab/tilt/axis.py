@@ -12,6 +12,7 @@ _STEP_DEG = 6.0
 _FINE_DEG = (-3.0, 3.0)
 _PAIRS = 6
 _VOIDS = 150  # of a view, the largest: those are found again in the next
+_FURTHEST = 0.4  # shift over the field, between views that are compared
 _STEEP = 0.25  # |difference of tan| up to which ridges stay short
 
 
@@ -63,5 +64,6 @@ def _agreement(
         flat = [to_axis(views[k], axis) / [np.cos(series.tilt[k]), 1] for k in (a, b)]
         gap = abs(np.tan(series.tilt[b]) - np.tan(series.tilt[a]))
         # Coarse steps of the axis blur the views: twice the tolerance.
-        total += ridge(flat[0], flat[1], 2 * series.tolerance, 0.5 * reach * gap).score
+        wide = 2 * series.tolerance
+        total += ridge(flat[0], flat[1], wide, 0.5 * reach * gap, step=2 * wide, furthest=_FURTHEST).score
     return total

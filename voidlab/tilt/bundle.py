@@ -133,7 +133,7 @@ def adjust(
         points = points - (lifted @ step)
         cameras = _moved(cameras, step)
         residual = _residual(links, cameras, points)
-        sigma, of_view = _spread(residual, links, views, count, weight, int(cameras.placed.sum()))
+        sigma, of_view = _spread(residual, links, cameras, weight, of_view, count)
         if robust:
             ratio = np.hypot(*residual.T) / of_view[links.view]
             weight = np.clip(1 - (ratio / TUKEY) ** 2, 0, None) ** 2
@@ -255,23 +255,37 @@ def _residual(links: Links, cameras: Cameras, points: np.ndarray) -> np.ndarray:
 
 
 def _spread(
-    residual: np.ndarray, links: Links, views: int, count: int, weight: np.ndarray, placed: int
+    residual: np.ndarray, links: Links, cameras: Cameras, weight: np.ndarray, of_view: np.ndarray, count: int
 ) -> tuple[float, np.ndarray]:
-    """Error of a detection per axis, of all and of each view, from the median residual.
+    """Error of a detection per axis, of all links that are not set aside, and of each view.
 
-    The fit takes part of the noise away: what is left is scaled up by the unknowns it has. A view with few links
-    goes by what all show.
+    The fit takes part of the noise away, most of it from the steepest views: a residual is held against the part that
+    its point and its view leave. A view with few links goes by what all show.
     """
     kept = weight > 0
-    length = np.hypot(*residual[kept].T)
-    spare = 2 * len(length) - 3 * count - 3 * placed
-    lost = np.sqrt(2 * len(length) / max(spare, 0.1 * 2 * len(length), 1))
-    overall = max(float(np.median(length)) / 1.1774 * lost if len(length) else 0.0, _LEAST_SIGMA_PX)
-    of_view = np.full(views, overall)
-    for view in range(views):
-        own = length[links.view[kept] == view]
-        if len(own) >= 10:
-            share = len(own) / (len(own) + 50)
-            mine = max(float(np.median(own)) / 1.1774 * lost, _LEAST_SIGMA_PX)
-            of_view[view] = np.sqrt(share * mine**2 + (1 - share) * overall**2)
-    return overall, of_view
+    left = _freedom(links, cameras, kept / of_view[links.view] ** 2, of_view, count)
+    square, views = (residual**2).sum(axis=1), len(cameras.tilt)
+    shown, spare = (np.bincount(links.view[kept], v[kept], views) for v in (square, left))
+    overall = float(np.sqrt(shown.sum() / max(spare.sum(), 1)))
+    # Wrong links lengthen the tail: what the median suggests bounds it.
+    fair = kept & (left > 0.5)
+    if fair.any():
+        middle = float(np.median(np.sqrt(square[fair] / left[fair] * 2))) / 1.1774
+        overall = min(overall, 1.25 * middle)
+    overall = max(overall, _LEAST_SIGMA_PX)
+    trust = spare / (spare + 100)
+    own = shown / np.maximum(spare, 1)
+    of_all = np.sqrt(trust * np.minimum(own, 9 * overall**2) + (1 - trust) * overall**2)
+    return overall, np.maximum(of_all, _LEAST_SIGMA_PX)
+
+
+def _freedom(
+    links: Links, cameras: Cameras, weight: np.ndarray, of_view: np.ndarray, count: int
+) -> np.ndarray:
+    """Of the two coordinates of each link, how much the fit of its point and its view leaves free, 0 to 2."""
+    inverse = np.linalg.inv(_point_blocks(links, cameras, weight, count))[links.point]
+    c, s = np.cos(cameras.tilt[links.view]), np.sin(cameras.tilt[links.view])
+    across = c * c * inverse[:, 0, 0] + 2 * c * s * inverse[:, 0, 2] + s * s * inverse[:, 2, 2]
+    taken = (across + inverse[:, 1, 1]) * weight
+    in_view = np.bincount(links.view[weight > 0], minlength=len(of_view)).clip(1)[links.view]
+    return np.clip(2 - taken - 3 / in_view, 0, None)

@@ -32,7 +32,8 @@ class Checks:
     duplicates : float
         Share of the points that lie in the same place as another that is never seen together with it.
     gap_links : ndarray of shape (views − 1,)
-        Of the voids in the field on both sides of a gap between views, the share linked across it.
+        Of the voids in the field on both sides of a gap between views, the share linked across it, over the share
+        that would be if voids were missed by chance only.
     left_out : ndarray of shape (views,)
         Share of the voids found in a view where all other views say that they are; chance is taken off.
     left_out_error : ndarray of shape (views,)
@@ -72,7 +73,8 @@ def check(series: Series, now: Linked) -> Checks:
 
 
 def _across(seen: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """Share of the voids, well in the field on both sides of each gap, that are linked on both sides."""
+    """Share of the voids, well in the field on both sides of each gap, that are linked on both sides, over chance."""
+    recall = seen.sum() / max(visible.sum(), 1)
     share = np.full(max(seen.shape[1] - 1, 0), np.nan)
     for gap in range(len(share)):
         left, right = slice(0, gap + 1), slice(gap + 1, None)
@@ -80,7 +82,9 @@ def _across(seen: np.ndarray, visible: np.ndarray) -> np.ndarray:
         for side in (left, right):
             both &= visible[:, side].sum(axis=1) >= min(2, visible[:, side].shape[1])
         if both.sum() >= 5:
-            share[gap] = (seen[both, left].any(axis=1) & seen[both, right].any(axis=1)).mean()
+            linked = seen[both, left].any(axis=1) & seen[both, right].any(axis=1)
+            chances = [1 - (1 - recall) ** visible[both, side].sum(axis=1) for side in (left, right)]
+            share[gap] = linked.mean() / max((chances[0] * chances[1]).mean(), 1e-9)
     return share
 
 

@@ -53,7 +53,7 @@ def judge(checks: Checks, evidence: Evidence) -> tuple[str, list[str]]:
     for gap in np.flatnonzero(checks.gap_links < _GAP[1]):
         share = checks.gap_links[gap]
         (failures if share < _GAP[0] else doubts).append(
-            f"only {share:.0%} of the voids are linked from frame {evidence.frames[gap]} "
+            f"only {share:.0%} of the voids that should are linked from frame {evidence.frames[gap]} "
             f"to frame {evidence.frames[gap + 1]}"
         )
     if checks.duplicates > 0.1:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+_FURTHEST = 0.67  # of the field: what overlaps by less than a third says little
+
 
 @dataclass(frozen=True)
 class Peak:
@@ -24,25 +26,45 @@ class Peak:
 
 def sharp_peak(predicted: np.ndarray, detected: np.ndarray, tolerance: float) -> Peak:
     """Shift that brings most predictions (n, 2) within about ``tolerance`` (px) of a detection (m, 2)."""
-    return _peak(predicted, detected, (tolerance, tolerance), (3,))
+    return _peak(predicted, detected, (tolerance, tolerance), (3,), _FURTHEST)
 
 
-def ridge(first: np.ndarray, second: np.ndarray, tolerance: float, longest: float) -> Peak:
+def ridge(
+    first: np.ndarray,
+    second: np.ndarray,
+    tolerance: float,
+    longest: float,
+    *,
+    step: float | None = None,
+    furthest: float = _FURTHEST,
+) -> Peak:
     """Shift from points (n, 2) to points (m, 2), as (p, q), that differ along p by up to ± ``longest`` px as well.
 
     Of ridges of several lengths the one is taken that is least likely to be chance.
+
+    Parameters
+    ----------
+    step
+        Width in p of a cell of the histogram, px.
+    furthest
+        Greatest shift over the size of the field.
     """
-    step = max(tolerance, longest / 60)
+    step = max(step or tolerance, longest / 60)
     lengths = sorted({3, *(round(longest * part / step) | 1 for part in (0.2, 0.45, 1.0))})
-    return _peak(first, second, (step, tolerance), tuple(max(n, 3) for n in lengths))
+    return _peak(first, second, (step, tolerance), tuple(max(n, 3) for n in lengths), furthest)
 
 
-def _peak(first: np.ndarray, second: np.ndarray, step: tuple[float, float], lengths: tuple[int, ...]) -> Peak:
+def _peak(
+    first: np.ndarray,
+    second: np.ndarray,
+    step: tuple[float, float],
+    lengths: tuple[int, ...],
+    furthest: float,
+) -> Peak:
     if not len(first) or not len(second):
         return Peak(np.zeros(2), 0.0, 0.0, 0.0)
     difference = (second[None, :, :] - first[:, None, :]).reshape(-1, 2)
-    # Fields that overlap by less than a third say little.
-    most = 0.67 * np.minimum(np.ptp(first, axis=0), np.ptp(second, axis=0)) + 4 * np.array(step)
+    most = furthest * np.minimum(np.ptp(first, axis=0), np.ptp(second, axis=0)) + 4 * np.array(step)
     middle = second.mean(axis=0) - first.mean(axis=0)
     inside = np.abs(difference - middle) < most
     difference = difference[inside[:, 0] & inside[:, 1]]
