@@ -45,17 +45,18 @@ def judge(checks: Checks, evidence: Evidence) -> tuple[str, list[str]]:
     ):
         if value < fair:
             (failures if value < least else doubts).append(text.format(value))
-    for view in np.flatnonzero(checks.left_out < _LEFT_OUT[1]):
-        share = checks.left_out[view]
-        (failures if share < _LEFT_OUT[0] else doubts).append(
-            f"frame {evidence.frames[view]}: only {max(share, 0):.0%} of the voids are where other views have them"
-        )
-    for gap in np.flatnonzero(checks.gap_links < _GAP[1]):
-        share = checks.gap_links[gap]
-        (failures if share < _GAP[0] else doubts).append(
-            f"only {share:.0%} of the voids that should are linked from frame {evidence.frames[gap]} "
-            f"to frame {evidence.frames[gap + 1]}"
-        )
+    for shares, (least, fair), names, text in (
+        (
+            checks.left_out,
+            _LEFT_OUT,
+            _frames(evidence),
+            "only {} of the voids are where other views have them",
+        ),
+        (checks.gap_links, _GAP, _gaps(evidence), "only {} of the voids that should be are linked across"),
+    ):
+        for bad, into in ((shares < least, failures), ((shares >= least) & (shares < fair), doubts)):
+            if bad.any():
+                into.append(_where(names, shares, bad, text))
     if checks.duplicates > 0.1:
         doubts.append(f"{checks.duplicates:.0%} of the points lie in the same place as another")
     doubts += _doubts(evidence)
@@ -85,3 +86,21 @@ def _doubts(evidence: Evidence) -> list[str]:
             f"{evidence.axes_apart_deg:.0f}°"
         )
     return doubts
+
+
+def _frames(evidence: Evidence) -> list[str]:
+    return [f"frame {frame}" for frame in evidence.frames]
+
+
+def _gaps(evidence: Evidence) -> list[str]:
+    return [f"frames {a} to {b}" for a, b in zip(evidence.frames[:-1], evidence.frames[1:], strict=True)]
+
+
+def _where(names: list[str], shares: np.ndarray, bad: np.ndarray, text: str) -> str:
+    """Where a share is too small, the worst first, and how small."""
+    worst = np.argsort(np.where(bad, shares, np.inf), kind="stable")[: int(bad.sum())]
+    low, high = (max(float(shares[row]), 0.0) for row in (worst[0], worst[-1]))
+    share = f"{low:.0%}" if f"{low:.0%}" == f"{high:.0%}" else f"{low:.0%} to {high:.0%}"
+    some = ", ".join(names[row] for row in worst[:3])
+    more = f" and {len(worst) - 3} more" if len(worst) > 3 else ""
+    return f"{some}{more}: {text.format(share)}"
