@@ -55,7 +55,7 @@ def fit_foil(points: np.ndarray, sigma_z: np.ndarray) -> Foil:
             float(best[0]),
             f"the voids' depths spread no wider than their error of {noise:.1f} px: no thickness",
         )
-    uneven, fading = _profile(depth - best[0] - across @ best[2:], half)
+    uneven, fading = _profile(depth - best[0] - across @ best[2:], half, noise)
     if fading:
         return _refused(
             float(best[0]),
@@ -110,14 +110,15 @@ def _likeliest(depth: np.ndarray, across: np.ndarray, sigma: np.ndarray) -> np.n
     return plane
 
 
-def _profile(off: np.ndarray, half: float) -> tuple[bool, bool]:
+def _profile(off: np.ndarray, half: float, noise: float) -> tuple[bool, bool]:
     """Whether voids are unevenly spread from face to face, and whether they fade out towards one."""
     counts = np.histogram(off, bins=_BINS, range=(-half, half))[0]
     expected = counts.sum() / _BINS
     uneven = chi2.sf(((counts - expected) ** 2 / expected).sum(), _BINS - 1) < _UNEVEN
     ends = counts[[0, -1]]
     fading = (ends + 2 * np.sqrt(ends + 1) < _FADING * expected).any()
-    return bool(uneven), bool(fading)
+    beyond = (np.abs(off) > half + 3 * noise).mean()
+    return bool(uneven), bool(fading or beyond > 2 * _OUTLIERS)
 
 
 def _drawn(best: np.ndarray, depth: np.ndarray, across: np.ndarray, sigma: np.ndarray) -> np.ndarray:
