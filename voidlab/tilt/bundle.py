@@ -103,7 +103,6 @@ def adjust(
     *,
     sigma_px: float = 0.6,
     sweeps: int = 12,
-    robust: bool = True,
 ) -> Solution:
     """Adjust the placed ``cameras`` and find ``count`` points by robust Gauss–Newton steps until nothing moves.
 
@@ -134,9 +133,8 @@ def adjust(
         cameras = _moved(cameras, step)
         residual = _residual(links, cameras, points)
         sigma, of_view = _spread(residual, links, cameras, weight, of_view, count)
-        if robust:
-            ratio = np.hypot(*residual.T) / of_view[links.view]
-            weight = np.clip(1 - (ratio / TUKEY) ** 2, 0, None) ** 2
+        ratio = np.hypot(*residual.T) / of_view[links.view]
+        weight = np.clip(1 - (ratio / TUKEY) ** 2, 0, None) ** 2
         moved = np.nanmax(np.abs(cameras.shift - before.shift))
         if moved < 0.003 and abs(cameras.axis - before.axis) < 2e-5:
             break
@@ -219,6 +217,8 @@ def _add_prior(matrix: np.ndarray, side: np.ndarray, cameras: Cameras, prior: Pr
     side[0] += (prior.axis - cameras.axis) / prior.axis_sigma**2
     matrix[t, t] += 1 / prior.tilt_sigma**2
     side[t] += (prior.tilt - cameras.tilt) / prior.tilt_sigma**2
+    # A view without links stays where it is.
+    matrix[np.arange(len(matrix)), np.arange(len(matrix))] += 1e-6
     for columns in (p, q, t):
         matrix[columns[~placed], columns[~placed]] += 1.0
         side[columns[~placed]] = 0.0

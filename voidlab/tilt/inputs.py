@@ -13,6 +13,7 @@ from voidlab.tilt.linker import Series
 _NEEDED = ("frame", "label", "x_px", "y_px", "radius_px")
 _STEEPEST_DEG = 80.0
 _LEAST_RANGE_DEG = 2.0
+_SAME_TILT_DEG = 0.5
 LEAST_VOIDS = 5
 
 Angles = Mapping[int, float] | Sequence[float] | np.ndarray
@@ -49,9 +50,12 @@ class Given:
                 f"{len(self.frames)} usable view(s): it takes three, two to place a void and a third to tell right "
                 "from wrong"
             )
-        span = float(np.ptp(self.angles[self.frames]))
+        tilts = self.angles[self.frames].to_numpy()
+        span = float(np.ptp(tilts))
         if span < _LEAST_RANGE_DEG:
             return f"the tilts span only {span:.1f}°: no depth can be seen"
+        if 1 + int((np.diff(tilts) > _SAME_TILT_DEG).sum()) < 3:
+            return "only two different tilts: it takes a third to tell right links from wrong"
         return ""
 
     def series(self) -> Series:
@@ -124,7 +128,7 @@ def _usable(voids: pd.DataFrame, angles: pd.Series) -> tuple[np.ndarray, np.ndar
         (steep, f"tilted by more than {_STEEPEST_DEG:.0f}°"),
         (few, f"fewer than {LEAST_VOIDS} voids"),
     ):
-        if which.any() and not which.all():
+        if which.any():
             numbers = ", ".join(map(str, angles.index[which][:10]))
             notes.append(f"frame(s) {numbers} left out: {why}")
     good = angles[~(unknown | steep | few)]

@@ -45,10 +45,6 @@ class Series:
         kept, point = np.unique(track[rows], return_inverse=True)
         return Links(self.view[rows], point, self.xy[rows]), rows, len(kept)
 
-    def inside(self, xy: np.ndarray, margin: float = 0.0) -> np.ndarray:
-        """Whether positions (n, 2) lie in the field, ``margin`` px from its border."""
-        return ((xy >= self.corners[0] + margin) & (xy <= self.corners[1] - margin)).all(axis=1)
-
 
 @dataclass(frozen=True)
 class Belief:

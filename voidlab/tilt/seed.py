@@ -18,19 +18,19 @@ from voidlab.tilt.linker import Series
 from voidlab.tilt.votes import ridge, sharp_peak
 
 LEAST_STEP = np.deg2rad(2.5)
+_SAME = np.deg2rad(0.25)
 
 
 @dataclass(frozen=True)
 class Seed:
     """Three placed views, the tracks in them (a number for each detection, −1 for none) and how well they agree.
 
-    ``support``: tracks over the detections in the poorest of the three; ``score``: how unlikely they are by chance.
+    ``support``: tracks over the detections in the poorest of the three.
     """
 
     cameras: Cameras
     track: np.ndarray
     support: float
-    score: float
 
 
 def triples(tilt: np.ndarray) -> list[tuple[int, int, int]]:
@@ -43,8 +43,10 @@ def triples(tilt: np.ndarray) -> list[tuple[int, int, int]]:
             found.append((int(middle), int(above[0]), int(below[-1])))
     if not found and len(tilt) >= 3:
         low = int(np.argmin(np.abs(tilt)))
-        others = sorted((k for k in range(len(tilt)) if k != low), key=lambda k: abs(tilt[k] - tilt[low]))
-        found.append((low, others[0], others[1]))
+        apart = np.abs(tilt - tilt[low])
+        second = int(np.argmin(np.where(apart > _SAME, apart, np.inf)))
+        from_both = np.minimum(apart, np.abs(tilt - tilt[second]))
+        found.append((low, second, int(np.argmin(np.where(from_both > _SAME, apart, np.inf)))))
     return found
 
 
@@ -75,7 +77,7 @@ def plant(series: Series, axis: float, views: tuple[int, int, int], reach: float
     blur = series.tolerance * max(1.0, 0.5 * np.hypot(1 + abs(stretch), stretch))
     peak = sharp_peak(cameras.see(points, third), pq[2], blur)
     shift[third] = peak.shift
-    return _unique(series, cameras, (rows[0][i], rows[1][j], rows[2]), points, views, blur, peak.score)
+    return _unique(series, cameras, (rows[0][i], rows[1][j], rows[2]), points, views, blur)
 
 
 def _unique(
@@ -85,7 +87,6 @@ def _unique(
     points: np.ndarray,
     views: tuple[int, int, int],
     blur: float,
-    score: float,
 ) -> Seed:
     """Seed of the triples that fit best, no detection in two of them."""
     seen = cameras.see(points, views[2])
@@ -101,4 +102,4 @@ def _unique(
             track[members] = count
             count += 1
     fewest = min(len(series.rows(k)) for k in views)
-    return Seed(cameras, track, count / max(fewest, 1), score)
+    return Seed(cameras, track, count / max(fewest, 1))

@@ -16,6 +16,7 @@ _SETTLED = 0.002
 _MERGE_GATE = 3.5
 _CERTAIN_VIEWS = 4  # that chance does not line up
 _UNLIKELY = 0.03
+_PART = 0.35
 
 
 def settle(series: Series, linked: Linked, prior: Prior) -> Linked:
@@ -28,6 +29,8 @@ def settle(series: Series, linked: Linked, prior: Prior) -> Linked:
         after = adjusted(series, track, now.solution.cameras, prior, now.solution.sigma_px)
         changed = _changed(now.track, after.track)
         now = after
+        if not now.count:
+            break
         if changed < _SETTLED * max(len(series.view), 1):
             break
     return now
@@ -89,7 +92,7 @@ def same_place(belief: Belief) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pruned(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
-    """Tracks without those that no void would leave: seen in two or three of many views that show their place."""
+    """Tracks without those that no void would leave: seen in few of many views that show their place."""
     track = pairs_or_more(track)
     links, rows, count = series.links(track)
     numbered = np.full(len(track), -1)
@@ -100,7 +103,9 @@ def _pruned(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     sure = belief.seen >= _CERTAIN_VIEWS
     recall = belief.seen[sure].sum() / max(visible[sure].sum(), 1)
     likely = binom.cdf(belief.seen, visible, min(recall, 0.95)) >= _UNLIKELY
-    return np.where((numbered >= 0) & (sure | likely)[numbered], numbered, -1)
+    # Part of a track that was torn is still a void's; a line by chance through a few of many views is not.
+    likely |= sure & (belief.seen >= _PART * recall * visible)
+    return np.where((numbered >= 0) & likely[numbered], numbered, -1)
 
 
 def in_field(series: Series, cameras: Cameras, belief: Belief, sigma: float) -> np.ndarray:
