@@ -72,12 +72,12 @@ def attempt(series: Series, frames: np.ndarray, axis: float | None) -> Attempt |
 def _seeds(series: Series, axes: np.ndarray, reach: float) -> Iterator[Seed]:
     """Beginnings to try, made when asked for: triples of views that agree, the likeliest axis first."""
     given = 0
-    for least in (_AGREED, 0.0):
+    for least, most in ((_AGREED, np.inf), (0.0, _AGREED)):
         for axis in axes:
             for views in triples(series.tilt)[:3]:
                 seed = plant(series, float(axis), views, reach)
                 links = seed.track.max(initial=-1) + 1
-                if least <= seed.support and links >= LEAST_VOIDS - 1 and given < _ATTEMPTS:
+                if least <= seed.support < most and links >= LEAST_VOIDS - 1 and given < _ATTEMPTS:
                     given += 1
                     yield seed
 

@@ -107,5 +107,5 @@ def _placed(
 
 def pairs_or_more(track: np.ndarray) -> np.ndarray:
     """Tracks without those of a single detection."""
-    size = np.bincount(track[track >= 0], minlength=int(track.max(initial=-1)) + 1)
+    size = np.bincount(track[track >= 0], minlength=1)
     return np.where((track >= 0) & (size[track] > 1), track, -1)

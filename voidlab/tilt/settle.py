@@ -105,7 +105,8 @@ def _pruned(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     likely = binom.cdf(belief.seen, visible, min(recall, 0.95)) >= _UNLIKELY
     # Part of a track that was torn is still a void's; a line by chance through a few of many views is not.
     likely |= sure & (belief.seen >= _PART * recall * visible)
-    return np.where((numbered >= 0) & likely[numbered], numbered, -1)
+    # The last answers for −1, no track.
+    return np.where(np.append(likely, False)[numbered], numbered, -1)
 
 
 def in_field(series: Series, cameras: Cameras, belief: Belief, sigma: float) -> np.ndarray:
