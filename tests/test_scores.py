@@ -142,3 +142,38 @@ def test_intervals_of_nothing_are_empty_not_an_error():
     table = scores.score_intervals(voids(), voids())
     assert table["value"].isna().any()
     assert table.loc["hits", "value"] == 0
+
+
+def tracks(*rows):
+    """Voids 50 px apart along y for each (particle in truth, in found), a pair of them per frame from 1 on."""
+    table = voids(*[(10 * frame, 50 * row, 4) for frame, row, _, _ in rows])
+    frames, _, true, found = zip(*rows, strict=True)
+    table = table.assign(frame=frames)
+    truth = table.assign(particle=pd.array(true, dtype="Int64"))
+    return truth.dropna(subset="particle"), table.assign(particle=pd.array(found, dtype="Int64"))
+
+
+def test_tracks_by_hand():
+    """Track 0 is whole; track 1 is cut in two; a false detection is appended to the second piece."""
+    rows = [(frame, 0, 0, 7) for frame in range(1, 5)]
+    rows += [(frame, 1, 1, 8 if frame <= 2 else 9) for frame in range(1, 5)]
+    rows += [(5, 2, None, 9)]
+    score = scores.score_tracks(*tracks(*rows))
+    assert score["link_recall"] == pytest.approx(5 / 6)
+    assert score["link_precision"] == pytest.approx(5 / 6)
+    assert score["link_jsc"] == pytest.approx(5 / 7)
+    assert score["complete"] == pytest.approx(1 / 2)
+    assert score["purity"] == pytest.approx(8 / 9)
+    assert score["fragments"] == pytest.approx(3 / 2)
+
+
+def test_tracks_that_were_not_found_at_all():
+    score = scores.score_tracks(*tracks(*[(frame, 0, 0, None) for frame in range(1, 6)]))
+    assert score["link_jsc"] == 0
+    assert score["complete"] == 0
+    assert np.isnan(score["purity"])
+
+
+def test_no_tracks_have_no_score():
+    nothing = voids().assign(frame=pd.Series(dtype="int64"), particle=pd.Series(dtype="Int64"))
+    assert scores.score_tracks(nothing, nothing).isna().all()

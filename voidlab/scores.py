@@ -268,3 +268,57 @@ def _matches(truth: object, found: object, distance: object) -> pd.DataFrame:
 
 def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
+
+
+def score_tracks(truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5) -> pd.Series:
+    """Score found tracks against true ones.
+
+    Voids are matched first, see `match_voids`; linking is then judged on the voids that were found, so that what a
+    segmenter missed is not held against the linker. A link joins a void to the next of its track, in whatever frame.
+
+    Parameters
+    ----------
+    truth, found : DataFrame
+        ``frame, x_px, y_px, radius_px, particle``; ``particle`` is missing where a void is in no track.
+
+    Returns
+    -------
+    Series
+        ``link_jsc`` (links in common / links in either), ``link_precision``, ``link_recall``; ``complete`` (share of
+        the true tracks of four found voids or more, all of whose links were found); ``purity`` (of the voids in
+        found tracks of two or more, the share that belongs to its track's most frequent true particle);
+        ``fragments`` (found tracks and unlinked voids per true track of four or more). NaN where a ratio has no
+        ground.
+    """
+    matches = match_voids(truth, found, share=share)
+    particle = pd.Series(pd.NA, index=range(len(found)), dtype="Int64")
+    particle[matches["found"]] = truth["particle"].astype("Int64").to_numpy()[matches["truth"]]
+    rows = pd.DataFrame({"frame": found["frame"].to_numpy(), "true": particle})
+    rows["found"] = found["particle"].astype("Int64").to_numpy()
+    true_links, found_links = _links(rows, "true"), _links(rows, "found")
+    common = true_links & found_links
+    tracks = rows.dropna(subset="true").groupby("true")
+    long = tracks.size()[lambda size: size >= 4]
+    missed = set(rows["true"].to_numpy()[[a for a, _ in true_links - found_links]])
+    linked = rows.dropna(subset="found")
+    linked = linked[linked.groupby("found")["found"].transform("size") >= 2]
+    main = linked.groupby(["found", "true"]).size().groupby(level="found").max().sum()
+    pieces = tracks["found"].agg(lambda ids: ids.nunique() + ids.isna().sum())
+    return pd.Series(
+        {
+            "link_jsc": _ratio(len(common), len(true_links | found_links)),
+            "link_precision": _ratio(len(common), len(found_links)),
+            "link_recall": _ratio(len(common), len(true_links)),
+            "complete": _ratio(len(long) - len(missed & set(long.index)), len(long)),
+            "purity": _ratio(float(main), len(linked)),
+            "fragments": float(pieces[long.index].mean()) if len(long) else np.nan,
+        }
+    )
+
+
+def _links(rows: pd.DataFrame, by: str) -> set[tuple[int, int]]:
+    """Pairs of row numbers that follow each other in a track."""
+    ordered = rows.dropna(subset=by).sort_values([by, "frame"], kind="stable")
+    same = (ordered[by].to_numpy()[1:] == ordered[by].to_numpy()[:-1]).astype(bool)
+    numbers = ordered.index.to_numpy()
+    return set(zip(numbers[:-1][same].tolist(), numbers[1:][same].tolist(), strict=True))

@@ -5,6 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 
+def to_axis(xy: np.ndarray, axis: float) -> np.ndarray:
+    """Positions or drifts (n, 2) as (p, q): across and along an axis at ``axis`` radians."""
+    x, y = xy[:, 0], xy[:, 1]
+    return np.column_stack([x * np.cos(axis) + y * np.sin(axis), y * np.cos(axis) - x * np.sin(axis)])
+
+
+def from_axis(pq: np.ndarray, axis: float) -> np.ndarray:
+    """(p, q) of `to_axis` back as (x, y)."""
+    return to_axis(pq, -axis)
+
+
 def project(
     points: np.ndarray,
     tilt_deg: float,

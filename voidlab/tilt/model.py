@@ -1,0 +1,102 @@
+"""The result of a reconstruction: links, points, views, and how far they can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from voidlab.tilt.checks import Checks
+
+CONVENTIONS = (
+    "Gauges, which no series of views can tell: the origin (no drift in the reference frame, z = 0 in mid-foil); "
+    "a common offset of all tilts (their mean stays as stated; foil_tilt_deg says how the foil lies to it); "
+    "the mirror (a positive tilt moves what has positive z towards positive p, flipped() gives the other hand)."
+)
+
+
+@dataclass(frozen=True)
+class TiltModel:
+    """Voids of a tilt series in 3D. `CONVENTIONS` says what is fixed by choice.
+
+    A point (x, y, z) is seen at ``voidlab.tilt.project(points, tilt_deg, tilt_axis_deg, origin=origin_px,
+    drift_px=drift)``.
+
+    Attributes
+    ----------
+    voids : DataFrame
+        The rows that were given, with ``particle`` (Int64), <NA> when not linked.
+    points : DataFrame
+        ``particle, x_px, y_px, z_px, sigma_x_px, sigma_y_px, sigma_z_px, radius_px, views``; x and y in the untilted
+        foil as the reference frame has it, z along the beam from mid-foil.
+    covariance_px2 : ndarray of shape (points, 3, 3)
+        Covariance of x, y, z of each point, px².
+    views : DataFrame
+        ``frame, tilt_deg`` (refined), ``drift_x_px, drift_y_px, residual_px`` (rms distance of the linked voids from
+        where the points are seen); NaN in frames that were left out.
+    drift_px, drift_sigma_px : ndarray of shape (views, 2)
+        Drift (x, y) of each frame and its standard error, in the order of ``views``.
+    tilt_axis_deg, tilt_axis_sigma_deg : float
+        Direction of the axis in (−90, 90] and its standard error.
+    axis_by_stretch_deg : float
+        The axis by another method: stretching the views until they agree; good to some degrees.
+    origin_px : tuple of float
+        x, y of the point that the axis passes through.
+    sigma_px : float
+        Error of a detected centre per axis, as the residuals show it.
+    thickness_px : float
+        Distance between the faces of what holds voids, NaN when refused (``thickness_reason`` says why); the foil
+        may reach further. With 95 % it lies in ``thickness_interval_px``.
+    thickness_method : str
+        "even depths" or "outermost voids".
+    foil_tilt_deg, foil_tilt_sigma_deg : float
+        Tilt of the foil about the axis at stated tilt zero, and its standard error.
+    checks : Checks or None
+        The figures behind the verdict; None when nothing was reconstructed.
+    verdict : str
+        "good", "check" or "do not use".
+    reasons : list of str
+        Why not good.
+    """
+
+    voids: pd.DataFrame
+    points: pd.DataFrame
+    covariance_px2: np.ndarray
+    views: pd.DataFrame
+    drift_px: np.ndarray
+    drift_sigma_px: np.ndarray
+    tilt_axis_deg: float
+    tilt_axis_sigma_deg: float
+    axis_by_stretch_deg: float
+    origin_px: tuple[float, float]
+    sigma_px: float
+    thickness_px: float
+    thickness_interval_px: tuple[float, float]
+    thickness_method: str
+    thickness_reason: str
+    foil_tilt_deg: float
+    foil_tilt_sigma_deg: float
+    checks: Checks | None
+    verdict: str
+    reasons: list[str]
+
+    def flipped(self) -> TiltModel:
+        """The mirror image: depths and tilts of opposite sign, seen just the same."""
+        signs = np.array([1.0, 1.0, -1.0])
+        return replace(
+            self,
+            points=self.points.assign(z_px=-self.points["z_px"]),
+            covariance_px2=self.covariance_px2 * np.outer(signs, signs),
+            views=self.views.assign(tilt_deg=-self.views["tilt_deg"]),
+            foil_tilt_deg=-self.foil_tilt_deg,
+        )
+
+
+_POINTS = ("x_px", "y_px", "z_px", "sigma_x_px", "sigma_y_px", "sigma_z_px", "radius_px")
+
+
+def no_points() -> pd.DataFrame:
+    """Empty table of points with its columns, typed."""
+    columns = {"particle": "int64", **dict.fromkeys(_POINTS, "float64"), "views": "int64"}
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})

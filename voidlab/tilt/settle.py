@@ -1,0 +1,134 @@
+"""Once all views are placed: predict, link again, merge what is one void, drop what is none; until settled."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.stats import binom
+
+from voidlab.tilt.bundle import Cameras, Prior
+from voidlab.tilt.geometry import from_axis
+from voidlab.tilt.grow import Linked, adjusted, depths, pairs_or_more
+from voidlab.tilt.linker import GATE, Belief, Series, believe, extend, match
+
+_ROUNDS = 6
+_SETTLED = 0.002
+_MERGE_GATE = 3.5
+_CERTAIN_VIEWS = 4  # that chance does not line up
+_UNLIKELY = 0.03
+_PART = 0.35
+
+
+def settle(series: Series, linked: Linked, prior: Prior) -> Linked:
+    """Predict every point in every view, link all again, merge what is one; until hardly a link changes."""
+    now = linked
+    for _ in range(_ROUNDS):
+        track = _linked_again(series, now)
+        track = _merged(series, now, track)
+        track = _pruned(series, now, track)
+        after = adjusted(series, track, now.solution.cameras, prior, now.solution.sigma_px)
+        changed = _changed(now.track, after.track)
+        now = after
+        if not now.count:
+            break
+        if changed < _SETTLED * max(len(series.view), 1):
+            break
+    return now
+
+
+def _linked_again(series: Series, now: Linked) -> np.ndarray:
+    """Links of every detection to the point that is expected there, and new tracks from what is left."""
+    cameras, sigma = now.solution.cameras, now.solution.sigma_px
+    expected = depths(now)
+    belief = believe(series, cameras, now.track, now.count, sigma, expected)
+    track = np.full(len(series.view), -1)
+    everyone = np.arange(now.count)
+    for view in np.flatnonzero(cameras.placed).tolist():
+        chosen, rows = match(series, cameras, belief, everyone, series.rows(view), view, sigma, GATE)
+        track[rows] = chosen
+    lost = np.bincount(track[track >= 0], minlength=now.count) < 2
+    track[(track >= 0) & lost[track]] = -1
+    for view in np.argsort(np.abs(series.tilt - np.median(series.tilt)), kind="stable"):
+        if cameras.placed[view]:
+            track = extend(series, cameras, track, int(view), sigma, expected)
+    return track
+
+
+def _merged(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
+    """Tracks that lie at one place and share no view, as one."""
+    track = pairs_or_more(track)
+    links, rows, count = series.links(track)
+    numbered = np.full(len(track), -1)
+    numbered[rows] = links.point
+    belief = believe(series, now.solution.cameras, numbered, count, now.solution.sigma_px, depths(now))
+    a, b = same_place(belief)
+    views = np.zeros((count, len(series.tilt)), bool)
+    views[links.point, links.view] = True
+    apart = ~(views[a] & views[b]).any(axis=1)
+    into = np.arange(count)
+    taken = np.zeros(count, bool)
+    for one, other in zip(a[apart], b[apart], strict=True):
+        if not taken[one] and not taken[other]:
+            into[other] = one
+            taken[[one, other]] = True
+    numbered[rows] = into[links.point]
+    return numbered
+
+
+def same_place(belief: Belief) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of tracks whose places differ by no more than their errors allow, the nearest first."""
+    sigma = np.sqrt(np.diagonal(belief.covariance, axis1=1, axis2=2))
+    if len(sigma) < 2:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    tree = cKDTree(belief.points[:, :2])
+    pairs = tree.query_pairs(2 * _MERGE_GATE * float(np.quantile(sigma[:, :2], 0.98)), output_type="ndarray")
+    a, b = pairs[:, 0], pairs[:, 1]
+    apart = belief.points[a] - belief.points[b]
+    both = belief.covariance[a] + belief.covariance[b]
+    distance = np.einsum("na,na->n", apart, np.linalg.solve(both, apart[:, :, None])[:, :, 0])
+    near = np.flatnonzero(distance < _MERGE_GATE**2)
+    near = near[np.argsort(distance[near], kind="stable")]
+    return a[near], b[near]
+
+
+def _pruned(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
+    """Tracks without those that no void would leave: seen in few of many views that show their place."""
+    track = pairs_or_more(track)
+    links, rows, count = series.links(track)
+    numbered = np.full(len(track), -1)
+    numbered[rows] = links.point
+    belief = believe(series, now.solution.cameras, numbered, count, now.solution.sigma_px, depths(now))
+    visible = in_field(series, now.solution.cameras, belief, now.solution.sigma_px).sum(axis=1)
+    visible = np.maximum(visible, belief.seen)
+    sure = belief.seen >= _CERTAIN_VIEWS
+    recall = belief.seen[sure].sum() / max(visible[sure].sum(), 1)
+    likely = binom.cdf(belief.seen, visible, min(recall, 0.95)) >= _UNLIKELY
+    # Part of a track that was torn is still a void's; a line by chance through a few of many views is not.
+    likely |= sure & (belief.seen >= _PART * recall * visible)
+    # The last answers for −1, no track.
+    return np.where(np.append(likely, False)[numbered], numbered, -1)
+
+
+def in_field(series: Series, cameras: Cameras, belief: Belief, sigma: float) -> np.ndarray:
+    """Which views (n, views) certainly show the place of each track."""
+    inside = np.zeros((len(belief.points), len(series.tilt)), bool)
+    for view in np.flatnonzero(cameras.placed).tolist():
+        xy = from_axis(cameras.see(belief.points, view), cameras.axis)
+        margin = 2 * belief.reach(cameras, view, sigma).max(axis=1, keepdims=True)
+        inside[:, view] = ((xy >= series.corners[0] + margin) & (xy <= series.corners[1] - margin)).all(
+            axis=1
+        )
+    return inside
+
+
+def _changed(before: np.ndarray, after: np.ndarray) -> int:
+    """Detections whose next of kin has changed: the detection before them in their track."""
+    return int((_previous(before) != _previous(after)).sum())
+
+
+def _previous(track: np.ndarray) -> np.ndarray:
+    order = np.argsort(track, kind="stable")
+    previous = np.full(len(track), -1)
+    same = (track[order][1:] == track[order][:-1]) & (track[order][1:] >= 0)
+    previous[order[1:][same]] = order[:-1][same]
+    return previous
