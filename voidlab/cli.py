@@ -111,8 +111,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--steps", type=_positive, help="steps of training")
     train.add_argument("--seed", type=int, default=1)
-    train.add_argument("--from-nothing", action="store_true",
+    train.add_argument("--from-nothing", dest="shipped", action="store_const", const="from nothing",
                        help="make the shipped network anew, from simulation and FOLDER (gold_pairs)")  # fmt: skip
+    train.add_argument("--further", dest="shipped", action="store_const", const="further",
+                       help="go on training the shipped network, with other simulated images")  # fmt: skip
     train.set_defaults(command=_train)
 
     correct = commands.add_parser("correct", help="take labels.tif, edited in napari or Fiji, as corrections")
@@ -272,7 +274,7 @@ def _train(options: argparse.Namespace) -> int:
         dark=options.contrast == "dark",
         steps=options.steps,
         seed=options.seed,
-        from_nothing=options.from_nothing,
+        shipped=options.shipped,
         tell=lambda text: print(text, flush=True),
     )
     print(card)

@@ -22,7 +22,7 @@ _SAME = 0.25  # closer than this: one and the same, whatever the radii
 _FACETS = 1.35  # corners of a faceted void reach this far beyond the circle of the same area
 
 
-def discs(maps: tuple[Maps, ...], *, even: float = 0.5) -> Discs:
+def discs(maps: tuple[Maps, ...], *, even: float = 0.5, least: float = LEAST_CONFIDENCE) -> Discs:
     """Voids that the maps speak for, each once.
 
     Parameters
@@ -31,18 +31,20 @@ def discs(maps: tuple[Maps, ...], *, even: float = 0.5) -> Discs:
         Of one image at several scales.
     even : float
         Height of a centre peak that is as often a void as not; it becomes confidence 0.5.
+    least : float
+        Least confidence; what is less sure takes nothing from what is surer.
 
     Returns
     -------
     Discs
-        Also doubtful ones, from `LEAST_CONFIDENCE` up; the most confident first.
+        The most confident first.
     """
-    power = np.log(0.5) / np.log(even)
-    found = [_peaks(each) for each in maps]
+    power = float(np.log(0.5) / np.log(even))
+    found = [_peaks(each, least ** (1 / power)) for each in maps]
     x, y, radius, height = (np.concatenate(part) for part in zip(*found, strict=True))
     confidence = height**power
     order = np.argsort(-confidence, kind="stable")
-    order = order[confidence[order] >= LEAST_CONFIDENCE]
+    order = order[confidence[order] >= least]
     order = order[_once(x[order], y[order], radius[order])]
     return Discs(x[order], y[order], radius[order], confidence[order])
 
@@ -82,10 +84,10 @@ def draw(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.ndarray]:
     return labels, probability
 
 
-def _peaks(maps: Maps) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _peaks(maps: Maps, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """x, y, radius in px of the image, and height of the peaks of a centre map."""
     smooth = ndimage.gaussian_filter(maps.centre, 0.6)
-    y, x = np.nonzero((smooth == ndimage.maximum_filter(smooth, 3)) & (maps.centre >= LEAST_CONFIDENCE**2))
+    y, x = np.nonzero((maps.centre >= least) & (smooth == ndimage.maximum_filter(smooth, 3)))
     radius, height = maps.radius_px[y, x], maps.centre[y, x]
     low, high = _OF_SCALE[maps.scale]
     keep = (radius >= 0.8 * low) & (radius <= 1.2 * high)

@@ -7,7 +7,7 @@ out brighter than their surroundings: images of dark ones are turned upside down
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -73,6 +73,9 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
     without = _seen(foil, np.zeros(whole, np.float32), usual, look)
     clean = _seen(foil, missing, usual, look)
     cut = (slice(_MARGIN, -_MARGIN), slice(_MARGIN, -_MARGIN))
+    # Vibration, drift during the exposure, a spread of energies: edges as wide as those of a rounder void.
+    blur = min(np.exp(random.uniform(np.log(0.2), np.log(3.5))), 0.35 * usual)
+    clean, without = (ndimage.gaussian_filter(part, blur) for part in (clean, without))
     difference = (clean - without)[cut]
     noisy = optics.detect(random, clean[cut], look.noise)
     image, step = optics.write(random, -noisy if look.upside_down else noisy)
@@ -94,8 +97,12 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
         state = optics.Optics(0.0)
     if kind == "particles":
         contrast = random.uniform(0.25, 0.9)
-    if kind in ("under", "over"):
+    if kind == "under":
         contrast *= 0.25
+    if kind == "over":
+        # Upside down, what absorption adds would make the inside dark: a dark disc is no void to the network.
+        contrast = 1e-3
+        state = replace(state, fringe_px=max(state.fringe_px, 0.25 * usual))
     if kind == "mixed":
         phase *= 0.5
     # How far a void of the usual size stands out from the noise, from hardly to plainly.

@@ -122,10 +122,12 @@ def train(
     dark: bool,
     steps: int | None,
     seed: int,
-    from_nothing: bool,
+    shipped: str | None,
     tell: Callable[[str], None],
 ) -> str:
-    """Train a network into ``parameters/NAME.safetensors``, or the shipped one anew; say what came of it.
+    """Train a network into ``parameters/NAME.safetensors``, or make the shipped one; say what came of it.
+
+    ``shipped`` is "from nothing" or "further" to make the network that comes with the package.
 
     Raises
     ------
@@ -137,9 +139,16 @@ def train(
     from voidlab import network
     from voidlab import train as training
 
-    if from_nothing:
-        training.from_nothing(
-            network.SHIPPED, also=folder, images=3200, steps=steps or 6500, seed=seed, tell=tell
+    if shipped:
+        further = shipped == "further"
+        training.make_weights(
+            network.SHIPPED,
+            also=folder,
+            images=3200,
+            steps=steps or 4000,
+            seed=seed,
+            further=further,
+            tell=tell,
         )
         return f"wrote {network.SHIPPED}"
     if folder is None or name is None:

@@ -149,7 +149,7 @@ class NetworkSegmenter:
 
     def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:
         """Probability, labels and voids from the maps of an image."""
-        found = decode.discs(maps, even=self.even)
+        found = decode.discs(maps, even=self.even, least=self.threshold)
         found = found.at_least(self.threshold, self.min_radius_px, self.max_radius_px)
         labels, probability = decode.draw(found, maps)
         return _segmentation(found, labels, probability, self.edge_buffer_px)
@@ -168,7 +168,7 @@ class NetworkSegmenter:
 
     def _evidence(self, image: np.ndarray, contrast: str) -> float:
         """How much speaks for bright (or dark) voids: how many sure ones there would be."""
-        found = decode.discs(replace(self, contrast=contrast).maps(image), even=self.even)
+        found = decode.discs(replace(self, contrast=contrast).maps(image), even=self.even, least=0.5)
         return float(found.at_least(0.5, self.min_radius_px, self.max_radius_px).confidence.sum())
 
 

@@ -146,10 +146,12 @@ def _step(model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: Seque
     return float(value.item())
 
 
-def from_nothing(
-    weights: Path, *, also: Path | None, images: int, steps: int, seed: int, tell: Tell
+def make_weights(
+    weights: Path, *, also: Path | None, images: int, steps: int, seed: int, further: bool, tell: Tell
 ) -> dict[str, Any]:
     """Make the shipped weights: from simulated images and every second labelled image of a folder.
+
+    ``further`` goes on from the weights that are there, with other simulated images, at half the rate.
 
     Parameters
     ----------
@@ -168,25 +170,30 @@ def from_nothing(
     import torch
 
     torch.manual_seed(seed)
-    pool = examples.simulated_pool(range(_FIRST_SEED, _FIRST_SEED + images), tell=tell)
+    model, before = network.load(weights, device="cpu") if further else (network.build(), None)
+    first = _FIRST_SEED + (before["made"]["first_seed_not_seen"] - _FIRST_SEED if before else 0)
+    pool = examples.simulated_pool(range(first, first + images), tell=tell)
     gold = [] if also is None else [e for item in labelled.read(also)[::2] for e in _usable(item, dark=True)]
     if gold:
         pool += gold * max(1, round(0.03 * len(pool) / len(gold)))
     stream = examples.batches(pool, np.random.default_rng(seed), _BATCH, _CROP)
-    plan = Plan(steps, 2e-3, weights.with_suffix(".training.pt"))
-    model = fit(network.build(), stream, plan, tell=tell)
+    plan = Plan(steps, 1e-3 if further else 2e-3, weights.with_suffix(".training.pt"))
+    model = fit(model, stream, plan, tell=tell)
     card = {
         "name": weights.stem,
         "features": list(network.FEATURES),
         "even": even_height(model),
         "made": {
-            "command": "voidlab train --from-nothing" + (" FOLDER" if also else ""),
+            "command": f"voidlab train {'--further' if further else '--from-nothing'}"
+            + (" FOLDER" if also else ""),
             "seed": seed,
             "steps": steps,
             "simulated_images": images,
+            "first_seed_not_seen": first + images,
             "data": "simulated micrographs (voidlab.micrographs)"
             + ("; gold_pairs, every second image, doi:10.69761/HDTA8338, CC-BY-4.0" if also else ""),
             **_versions(),
+            **({"before": before["made"]} if before else {}),
         },
         "licence": "MIT",
         "scores": {},
