@@ -101,7 +101,7 @@ class DriftParameters(_Model):
     ignore_boxes_px: Annotated[
         list[list[int]],
         Field(
-            description="parts of every image not looked at, such as a scale bar: [left, top, width, height] each",
+            description="parts not looked at, as a scale bar: [left, top, width, height] each",
             json_schema_extra=_PX,
         ),
         AfterValidator(_boxes),
