@@ -188,7 +188,11 @@ class ImageSeries(Frames):
         images = "1 image" if len(self) == 1 else f"{len(self)} images"
         span = f"frame {number.iloc[0]}" if len(self) == 1 else f"frames {number.iloc[0]}-{number.iloc[-1]}"
         size = self.calibration.pixel_size_nm
-        scale = "no pixel size in the files, lengths in px" if size is None else f"{size:g} nm per px ({self.calibration.source})"
+        scale = (
+            "no pixel size in the files, lengths in px"
+            if size is None
+            else f"{size:g} nm per px ({self.calibration.source})"
+        )
         said = [f"{images} of {size_text(self.shape)} (width × height)", span, scale]
         if tilts.notna().any():
             said.append(f"tilt {tilts.min():g} to {tilts.max():g} deg")

@@ -219,7 +219,14 @@ def summarize_tracks(voids_with_particle: pd.DataFrame) -> pd.DataFrame:
     """
     if voids_with_particle["particle"].isna().all():
         return tables.empty("tracks")
-    needed = ["particle", "frame", "label", *_position_columns(voids_with_particle), "radius_px", "touches_edge"]
+    needed = [
+        "particle",
+        "frame",
+        "label",
+        *_position_columns(voids_with_particle),
+        "radius_px",
+        "touches_edge",
+    ]
     seen = _sorted(voids_with_particle[needed])
     dense = interpolate_tracks(seen)
     starts = _starts(dense["particle"])
