@@ -54,7 +54,7 @@ def foil_series(power: int, widest: float) -> np.ndarray:
 
     Of spheres that lie evenly in a foil and beyond its surfaces, those centred inside are seen with their diameter U,
     of the others a cap with a smaller one. The weight g is the only function for which every sphere counts for
-    U^power on average, cut or not: g(U) + ∫_0^U g(u) u / √(U² − u²) du = U^power. Integrated term by term this
+    U^power on average, cut or not: g(U) + ∫_0^U g(u) u / √(U² − u²) du = U^power. Integrated by terms this
     gives b_(k+1) = −b_k ∫_0^1 v^(power + k + 1) / √(1 − v²) dv, a series that converges for every u.
 
     Parameters
