@@ -7,8 +7,8 @@ import pandas as pd
 def spheres(random, *, shape, thickness, density, diameter, spread=0.3, resolved=0.0):
     """Circles that a foil shows in an image, as a table of voids; all lengths in px.
 
-    Spheres with log-normal diameters lie evenly in and beyond the foil, ``density`` per px³; of one whose centre is not
-    in the foil a cap is left. ``spread`` is that of the logarithm; ``diameter`` the mean. Caps narrower than
+    Spheres with log-normal diameters lie evenly in and beyond the foil, ``density`` per px³; of one whose centre is
+    not in the foil a cap is left. ``spread`` is that of the logarithm; ``diameter`` the mean. Caps narrower than
     ``resolved`` cannot be seen.
     """
     far = 4 * diameter

@@ -1,7 +1,7 @@
-"""From voids in an image to number density, mean size and swelling of the material, with intervals and their budget.
+"""From voids in an image to number density, mean size and swelling of the material, with intervals and budget.
 
-Works on arrays and tables. Without a pixel size or a foil thickness what can be said is said in px or per area, with a
-sentence on what is missing. Overlap in projection and voids too faint to be found are not corrected here.
+Works on arrays and tables. Without a pixel size or a foil thickness what can be said is said in px or per area, with
+a sentence on what is missing. Overlap in projection and voids too faint to be found are not corrected here.
 """
 
 from __future__ import annotations
@@ -55,14 +55,15 @@ def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, 
     Notes
     -----
     ``volume_fraction`` f is void volume / foil volume, ``swelling`` is f / (1 − f). Both, ``number_density`` and
-    ``mean_diameter`` are corrected for voids that the surfaces cut; what ends in ``_uncorrected`` or ``_seen`` is not.
-    In a draw every void weighs as much as a waiting time of a Poisson process, with half a void more (Jeffreys' prior),
-    and size, thickness and scale are off by log-normal factors.
+    ``mean_diameter`` are corrected for voids that the surfaces cut; what ends in ``_uncorrected`` or ``_seen`` is
+    not. In a draw every void weighs as much as a waiting time of a Poisson process, with half a void more (Jeffreys'
+    prior), and size, thickness and scale are off by log-normal factors.
 
     Raises
     ------
     SwellingError
-        If there are voids of several frames, numbers that are not finite, or a void twice as wide as the foil is thick.
+        If there are voids of several frames, numbers that are not finite, or a void more than twice as wide as the
+        foil is thick.
     """
     circles = _circles(voids)
     area = inclusion_area(*circles.T, sample.shape, margin_px=sample.margin_px)
@@ -113,22 +114,19 @@ def swelling_over_time(
     -------
     DataFrame
         A row per frame and quantity: ``frame, time_s, dose_dpa`` (NaN when unknown; the dose counts from time 0),
-        ``quantity``, and the columns of `Swelling.estimates`. The intervals of size, thickness and scale are common to
-        all frames: they shift the curve as a whole.
+        ``quantity``, and the columns of `Swelling.estimates`. Errors of size, thickness and scale are common to all
+        frames: they move the curve as a whole.
     """
     of_frame = dict(iter(voids.groupby("frame")))
-    parts = [
-        pd.DataFrame(
-            columns=["frame", "time_s", "dose_dpa", "quantity", "value", "unit", *_QUANTILES, *SOURCES]
-        )
-    ]
+    columns = ["frame", "time_s", "dose_dpa", "quantity", "value", "unit", *_QUANTILES, *SOURCES]
+    parts = []
     for row in frames[frames["status"] == "ok"].itertuples():
         found = measure_swelling(of_frame.get(row.frame, voids.iloc[:0]), sample, draws=draws).estimates
         dose = np.nan if dose_rate_dpa_per_s is None else dose_rate_dpa_per_s * row.time_s
         parts.append(
             found.reset_index().assign(frame=row.frame, time_s=row.time_s, dose_dpa=dose)[parts[0].columns]
         )
-    return pd.concat(parts[1:], ignore_index=True) if len(parts) > 1 else parts[0]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
 def _quantities(
@@ -239,10 +237,11 @@ def _only_voids(voids: pd.DataFrame) -> pd.DataFrame:
 
 def _circles(voids: pd.DataFrame) -> np.ndarray:
     """Centres and radii (n, 3) of the voids."""
-    if "frame" in voids and voids["frame"].nunique() > 1:
+    frames = voids["frame"].unique() if "frame" in voids else ()
+    if len(frames) > 1:
         raise SwellingError(
-            f"these are the voids of {voids['frame'].nunique()} frames, which would count as so many times the "
-            "density; give those of one frame, or use swelling_over_time."
+            f"these are the voids of {len(frames)} frames, which would count as so many times the density; give those "
+            "of one frame, or use swelling_over_time."
         )
     circles = _only_voids(voids)[["x_px", "y_px", "radius_px"]].to_numpy(np.float64)
     wrong = int((~np.isfinite(circles).all(axis=1) | ~(circles[:, 2] > 0)).sum())
@@ -254,8 +253,8 @@ def _circles(voids: pd.DataFrame) -> np.ndarray:
 def _check_widths(widths: np.ndarray, sample: Sample) -> None:
     if widths.max(initial=0) > _MOST_WIDTHS:
         raise SwellingError(
-            f"the widest void is {widths.max():.2g} times as wide as the foil is thick ({sample.thickness_px:.4g} px); "
-            f"expected at most {_MOST_WIDTHS:g}. Check the thickness and its unit, or leave that void out."
+            f"the widest void is {widths.max():.2g} times as wide as the foil is thick ({sample.thickness_px:.4g} "
+            f"px); expected at most {_MOST_WIDTHS:g}. Check the thickness and its unit, or leave that void out."
         )
 
 
@@ -267,16 +266,16 @@ def _notes(
         yield "The pixel size is not known: lengths are in px."
     if sample.foil is None:
         yield (
-            "The foil thickness is not known: number density, volume fraction and swelling cannot be given, only voids "
-            "and their volume per area, and nothing is corrected for voids that the surfaces cut."
+            "The foil thickness is not known: number density, volume fraction and swelling cannot be given, only "
+            "voids and their volume per area, and nothing is corrected for voids that the surfaces cut."
         )
     elif sample.thickness_px is None:
         yield (
-            f"The foil is {sample.foil.thickness:g} nm thick, but how many px these are is not known: number density, "
-            "volume fraction and swelling cannot be given without the pixel size."
+            f"The foil is {sample.foil.thickness:g} nm thick, but how many px these are is not known: number "
+            "density, volume fraction and swelling cannot be given without the pixel size."
         )
     if whole < every:
-        yield f"{every - whole} of {every} voids are not whole in the image; those of their sizes that are stand for them."
+        yield f"{every - whole} of {every} voids are not whole in the image; whole ones of such sizes count for them."
     if every < len(voids):
         yield f"{len(voids) - every} of {len(voids)} objects are no voids and do not count."
     if (widths > 1).any() and sample.thickness_px is not None:
@@ -287,7 +286,7 @@ def _notes(
             value[f"{n}_uncorrected"] / value[n] - 1 for n in ("number_density", "volume_fraction")
         )
         yield (
-            f"About {value['surface_cut_share']:.0%} of the voids seen are cut by a surface of the foil. Density, mean "
-            "diameter, volume fraction and swelling are corrected for it, taking voids as spheres spread evenly "
+            f"About {value['surface_cut_share']:.0%} of the voids seen are cut by a surface of the foil. Density, "
+            "mean diameter, volume fraction and swelling are corrected for it, taking voids as spheres spread evenly "
             f"through the foil; uncorrected, the density would be {number:+.1%} and the volume {volume:+.1%} off."
         )

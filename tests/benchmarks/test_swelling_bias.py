@@ -1,4 +1,4 @@
-"""How far density and swelling are off where the foil's surfaces cut voids, and how often the intervals hold the truth."""
+"""How far density and swelling are off where a foil's surfaces cut voids; how often the intervals hold the truth."""
 
 import numpy as np
 import pytest
