@@ -66,7 +66,8 @@ def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, 
         foil is thick.
     """
     circles = _circles(voids)
-    area = inclusion_area(*circles.T, sample.shape, margin_px=sample.margin_px)
+    x, y, radius = circles.T
+    area = inclusion_area(x, y, radius, sample.shape, margin_px=sample.margin_px)
     counted = _only_voids(voids)[area > 0].assign(area_px2=area[area > 0])
     diameter, area = 2 * circles[area > 0, 2], area[area > 0]
     widths = diameter / (sample.thickness_px or 1.0)
@@ -79,24 +80,16 @@ def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, 
     sums, median = (powers / area[:, None]).sum(axis=0)[None], _median(diameter, 1 / area[None])
     errors = {name: sigma * random.standard_normal(draws) for name, sigma in sample.errors.items()}
     point = _quantities(sums, median, sample, series, {})
+    # No interval: the largest of those seen says nothing of how much larger others are.
+    point["max_diameter_seen"] = np.array([diameter.max() if len(diameter) else np.nan]) * sample.pixel
     full = _quantities(drawn, medians, sample, series, errors)
     alone = {"statistical": _quantities(drawn, medians, sample, series, {})}
-    for name in errors:
-        alone[name] = _quantities(sums, median, sample, series, {name: errors[name]})
-    largest = diameter.max() if len(diameter) else np.nan
-    point["max_diameter_seen"] = np.array(
-        [largest * sample.pixel]
-    )  # the largest of few says nothing of its error
-    rows = {name: _intervals(point[name], full.get(name)) for name in point}
-    for name, row in rows.items():
-        row["unit"] = _unit(name, sample.unit)
-        row |= {source: _relative(alone[source].get(name), row["value"]) for source in SOURCES}
-    estimates = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
-    if counted.empty:  # nothing is known of voids that were not seen but that they are few
+    alone |= {name: _quantities(sums, median, sample, series, {name: errors[name]}) for name in errors}
+    estimates = _table(point, full, alone, sample.unit)
+    if counted.empty:  # of voids that were not seen nothing is known but that they are few
         sized = ~estimates.index.isin(["areal_density", "number_density", "number_density_uncorrected"])
         estimates.loc[sized, [*_QUANTILES, *SOURCES]] = np.nan
         estimates.loc[~sized, ["low95", "low68"]] = 0.0
-    estimates = estimates[["value", "unit", *_QUANTILES, *SOURCES]]
     return Swelling(estimates, counted, tuple(_notes(voids, counted, widths, estimates, sample)))
 
 
@@ -119,13 +112,12 @@ def swelling_over_time(
     """
     of_frame = dict(iter(voids.groupby("frame")))
     columns = ["frame", "time_s", "dose_dpa", "quantity", "value", "unit", *_QUANTILES, *SOURCES]
+    rate = np.nan if dose_rate_dpa_per_s is None else dose_rate_dpa_per_s
+    seen = frames[frames["status"] == "ok"]
     parts = []
-    for row in frames[frames["status"] == "ok"].itertuples():
-        found = measure_swelling(of_frame.get(row.frame, voids.iloc[:0]), sample, draws=draws).estimates
-        dose = np.nan if dose_rate_dpa_per_s is None else dose_rate_dpa_per_s * row.time_s
-        parts.append(
-            found.reset_index().assign(frame=row.frame, time_s=row.time_s, dose_dpa=dose)[parts[0].columns]
-        )
+    for frame, time in zip(seen["frame"], seen["time_s"], strict=True):
+        found = measure_swelling(of_frame.get(frame, voids.iloc[:0]), sample, draws=draws).estimates
+        parts.append(found.reset_index().assign(frame=frame, time_s=time, dose_dpa=rate * time)[columns])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
@@ -212,15 +204,36 @@ def _series(widths: np.ndarray, power: int, sample: Sample) -> np.ndarray:
     return foil_series(power, widths.max(initial=0) * np.exp(4 * spread) if sample.thickness_px else 0.0)
 
 
-def _intervals(value: np.ndarray, drawn: np.ndarray | None) -> dict[str, object]:
-    known = drawn is not None and np.isfinite(drawn).any()
-    ends = np.nanquantile(drawn, list(_QUANTILES.values())) if known else np.full(len(_QUANTILES), np.nan)
-    return {"value": float(value[0]), **dict(zip(_QUANTILES, ends.tolist(), strict=True))}
+def _table(
+    point: dict[str, np.ndarray],
+    full: dict[str, np.ndarray],
+    alone: dict[str, dict[str, np.ndarray]],
+    length: str,
+) -> pd.DataFrame:
+    """Estimates with their intervals and budget, from their draws with all errors and with each error alone."""
+    rows = {
+        name: {
+            "value": float(value[0]),
+            "unit": _unit(name, length),
+            **_intervals(full.get(name)),
+            **{source: _relative(alone[source].get(name), float(value[0])) for source in SOURCES},
+        }
+        for name, value in point.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
 
 
-def _relative(drawn: np.ndarray | None, value: object) -> float:
-    known = drawn is not None and np.isfinite(drawn).all() and bool(value)
-    return float(np.std(drawn) / value) if known else float("nan")  # type: ignore[operator]
+def _intervals(drawn: np.ndarray | None) -> dict[str, float]:
+    if drawn is None or not np.isfinite(drawn).any():
+        return dict.fromkeys(_QUANTILES, np.nan)
+    ends = np.nanquantile(drawn, list(_QUANTILES.values()))
+    return dict(zip(_QUANTILES, ends.tolist(), strict=True))
+
+
+def _relative(drawn: np.ndarray | None, value: float) -> float:
+    if drawn is None or not np.isfinite(drawn).all() or not value:
+        return float("nan")
+    return float(np.std(drawn) / value)
 
 
 def _unit(quantity: str, length: str) -> str:
@@ -240,8 +253,8 @@ def _circles(voids: pd.DataFrame) -> np.ndarray:
     frames = voids["frame"].unique() if "frame" in voids else ()
     if len(frames) > 1:
         raise SwellingError(
-            f"these are the voids of {len(frames)} frames, which would count as so many times the density; give those "
-            "of one frame, or use swelling_over_time."
+            f"these are the voids of {len(frames)} frames, which would count as so many times the density; give "
+            "those of one frame, or use swelling_over_time."
         )
     circles = _only_voids(voids)[["x_px", "y_px", "radius_px"]].to_numpy(np.float64)
     wrong = int((~np.isfinite(circles).all(axis=1) | ~(circles[:, 2] > 0)).sum())
