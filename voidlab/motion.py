@@ -139,7 +139,7 @@ def local_motion(
     compared[arriving] = others
     columns = {"x_local_px": local[:, 0], "y_local_px": local[:, 1], "neighbours": compared}
     added = pd.DataFrame(columns, index=seen.index).reindex(range(len(linked)))
-    return linked.assign(**{name: added[name].to_numpy() for name in added})
+    return linked.assign(**{str(name): added[name].to_numpy() for name in added})
 
 
 def _common_step(position: np.ndarray, steps: np.ndarray, neighbours: int) -> np.ndarray:
