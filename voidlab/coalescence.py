@@ -161,7 +161,7 @@ def _verdict(probability: float, fit: float) -> str:
 
 @dataclass(frozen=True)
 class _Tracks:
-    """Columns of linked voids, sorted by particle and frame; rows that begin a track, and after them how many rows."""
+    """Columns of linked voids, sorted by particle and frame; ``starts``: rows that begin a track, then the end."""
 
     particle: np.ndarray
     frame: np.ndarray

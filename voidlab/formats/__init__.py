@@ -1,7 +1,7 @@
 """Files of other programs, a module each: ImageJ, TrackMate, the Cell Tracking Challenge, GEFF.
 
-Frames are the numbers of the dataset; other programs count images from 0 or 1. ``frames``, which every writer takes, are
-the numbers of all images in order, so that a void lands on its image though others have no voids.
+Frames are the numbers of the dataset; other programs count images from 0 or 1. ``frames``, which every writer takes,
+are the numbers of all images in order, so that a void lands on its image though others have no voids.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def image_index(table: pd.DataFrame, frames: Sequence[int]) -> np.ndarray:
         If a frame of the table is not among ``frames``.
     """
     known = np.asarray(frames, np.int64)
-    index = pd.Index(known).get_indexer(table["frame"].to_numpy(np.int64))
+    index = pd.Index(known).get_indexer(pd.Index(table["frame"].to_numpy(np.int64)))
     if (index < 0).any():
         missing = sorted(set(table["frame"]) - set(known.tolist()))
         raise ValueError(f"the table has frame {missing[0]}, which is not one of the {len(known)} images.")
@@ -34,10 +34,10 @@ def image_index(table: pd.DataFrame, frames: Sequence[int]) -> np.ndarray:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder to write to: on success it takes the place of ``path``, else it is removed."""
+    """Give the path of a folder to make: on success it takes the place of ``path``, else it is removed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield temporary
         if path.exists():

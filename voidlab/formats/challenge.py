@@ -1,4 +1,4 @@
-"""Tracks in the layout of the Cell Tracking Challenge: a mask per image, whose values are tracks, and res_track.txt."""
+"""Tracks as the Cell Tracking Challenge lays them out: masks whose values are tracks, and res_track.txt."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def write_challenge(
 ) -> Path:
     """Write ``mask000.tif`` … and ``res_track.txt`` (track, first and last image from 0, parent or 0) to ``folder``.
 
-    A track there has no gaps: one that a void was missing in goes on as a new track with the former as its parent. The
-    layout knows one parent only: of those that merge the one that is larger; the other just ends. Voids without a
+    A track there has no gaps: one that a void was missing in goes on as a new track with the former as its parent.
+    The layout knows one parent only: of those that merge the one that is larger; the other just ends. Voids without a
     particle, and those of which no pixel is left in the label image, are not in the masks.
 
     Parameters
@@ -59,8 +59,10 @@ def write_challenge(
     lines = _lines(seen, merges)
     digits = max(3, len(str(len(frames) - 1)))
     with replacing_folder(folder) as temporary:
-        for number, rows in enumerate(seen.groupby("image").indices.get(i, []) for i in range(len(frames))):
-            here = seen.iloc[rows]
+        temporary.mkdir()
+        rows_of = seen.groupby("image").indices
+        for number in range(len(frames)):
+            here = seen.iloc[rows_of.get(number, [])]
             labelled = labels[number]
             track_of = np.zeros(int(labelled.max(initial=0)) + 1, np.uint16)
             track_of[here["label"].to_numpy(np.int64)] = here["track"].to_numpy(np.uint16)

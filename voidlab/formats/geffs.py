@@ -22,8 +22,8 @@ def write_geff(
 ) -> Path:
     """Write a node per void in a frame and an edge from each to its next; parents of a merge lead to one child.
 
-    Nodes have ``t`` (place of the image, from 0), ``y``, ``x`` and ``radius`` in px, with the pixel size as the scale of
-    the axes, and ``frame``, ``label`` and ``particle`` (-1 when none).
+    Nodes have ``t`` (place of the image, from 0), ``y``, ``x`` and ``radius`` in px, with the pixel size as the scale
+    of the axes, and ``frame``, ``label`` and ``particle`` (-1 when none).
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def write_geff(
         write_arrays(
             temporary,
             node_ids=np.arange(len(linked), dtype=np.uint64),
-            node_props=properties,
+            node_props=properties,  # type: ignore[arg-type]
             edge_ids=edges(linked, merges).astype(np.uint64),
             edge_props=None,
             metadata=about,

@@ -16,8 +16,8 @@ def edges(linked: pd.DataFrame, merges: pd.DataFrame | None = None) -> np.ndarra
     linked : DataFrame
         ``particle`` (may be missing), ``frame``.
     merges : DataFrame
-        Events such as `voidlab.coalescence.find_merges` gives: the last row of each parent before ``frame`` is tied to
-        the child's first from it on.
+        Events such as `voidlab.coalescence.find_merges` gives: the last row of each parent before ``frame`` is
+        tied to the child's first from it on.
     """
     rows = pd.DataFrame(
         {"particle": linked["particle"].to_numpy(), "frame": linked["frame"].to_numpy(np.int64)}
@@ -26,7 +26,7 @@ def edges(linked: pd.DataFrame, merges: pd.DataFrame | None = None) -> np.ndarra
     particle, number = rows["particle"].to_numpy(np.int64), rows.index.to_numpy()
     same = particle[1:] == particle[:-1]
     found = [np.stack([number[:-1][same], number[1:][same]], axis=1)]
-    of_particle = {key: part for key, part in rows.groupby("particle")} if merges is not None else {}
+    of_particle = dict(iter(rows.groupby("particle"))) if merges is not None else {}
     for event in merges.to_dict("records") if merges is not None else []:
         child = of_particle[event["child"]]
         first = child.index[child["frame"] >= event["frame"]][0]

@@ -55,8 +55,8 @@ def write_trackmate(
     Parameters
     ----------
     linked : DataFrame
-        ``frame, label, x_px, y_px, radius_px, confidence, particle`` (may be missing): where the voids are seen, so that
-        they lie on the images.
+        ``frame, label, x_px, y_px, radius_px, confidence, particle`` (may be missing): where the voids are seen, so
+        that they lie on the images.
     frames, shape
         Numbers of all images and their (H, W), px.
     pixel_size_nm, frame_interval_s
@@ -95,13 +95,14 @@ def _add_spots(
 ) -> None:
     spots = ElementTree.SubElement(model, "AllSpots", nspots=str(len(linked)))
     particle = linked["particle"].astype("Int64").fillna(-1).to_numpy(np.int64)
-    for frame, rows in pd.Series(index).groupby(index).indices.items():
+    for frame in np.unique(index).tolist():
+        rows = np.flatnonzero(index == frame)
         in_frame = ElementTree.SubElement(spots, "SpotsInFrame", frame=str(frame))
         columns = linked.iloc[rows][["x_px", "y_px", "radius_px", "confidence", "label"]].to_numpy(float)
         for row, (x, y, radius, quality, label) in zip(rows, columns, strict=True):
             values = {
                 "ID": row, "name": f"{label:.0f}", "QUALITY": quality, "POSITION_X": x * size, "POSITION_Y": y * size,
-                "POSITION_Z": 0.0, "POSITION_T": float(frame) * interval, "FRAME": frame, "RADIUS": radius * size,
+                "POSITION_Z": 0.0, "POSITION_T": frame * interval, "FRAME": frame, "RADIUS": radius * size,
                 "VISIBILITY": 1, "ESTIMATED_DIAMETER": 2 * radius * size, "VOID_LABEL": int(label),
                 "VOID_PARTICLE": particle[row],
             }  # fmt: skip
@@ -160,7 +161,9 @@ def _add_settings(
         "tstart": 0, "tend": count - 1,
     }  # fmt: skip
     ElementTree.SubElement(settings, "BasicSettings", {name: str(value) for name, value in limits.items()})
+    ElementTree.SubElement(settings, "DetectorSettings", DETECTOR_NAME="MANUAL_DETECTOR", RADIUS="5.0")
     # Every spot passes: a quality, which is 0 to 1, is above -1.
     ElementTree.SubElement(settings, "InitialSpotFilter", feature="QUALITY", value="-1.0", isabove="true")
     ElementTree.SubElement(settings, "SpotFilterCollection")
+    ElementTree.SubElement(settings, "TrackerSettings", TRACKER_NAME="MANUAL_TRACKER")
     ElementTree.SubElement(settings, "TrackFilterCollection")
