@@ -128,6 +128,29 @@ def test_a_void_that_vanishes_beside_another_is_no_merge():
     assert coalescence.find_merges(situations.voids(rows)).empty
 
 
+def test_a_false_find_beside_a_void_is_no_merge():
+    rows = situations.moving(0, range(1, 6), (60, 48), radius=6.0)
+    rows += situations.moving(0, range(6, 11), (60, 48), radius=6.4)
+    rows += situations.moving(1, range(4, 6), (68, 48), radius=3.0)
+    assert coalescence.find_merges(situations.voids(rows)).empty
+    assert len(coalescence.find_merges(situations.voids(rows), least_frames=2)) == 1
+
+
+def test_three_that_merge_at_once_are_no_test_of_the_law():
+    both = (3 * 5.0**3) ** (1 / 3)
+    rows = situations.moving(0, range(1, 6), (60, 48), radius=5.0)
+    rows += situations.moving(1, range(1, 6), (70, 48), radius=5.0)
+    rows += situations.moving(2, range(1, 6), (50, 48), radius=5.0)
+    events = coalescence.find_merges(
+        situations.voids(rows + situations.moving(0, range(6, 11), (60, 48), radius=both))
+    )
+    assert events["parent_a"].tolist() == [1, 2]
+    assert not events["alone"].any()
+    assert coalescence.clear_events(events).empty
+    sure = coalescence.find_merges(situations.two_that_merge(), radius_sigma=0.02)
+    assert len(coalescence.clear_events(sure)) == 1
+
+
 def test_what_cannot_be_told_is_said():
     """A small void adds less to a large one than radii are measured to."""
     rows = situations.moving(0, range(1, 6), (60, 48), radius=6.0)

@@ -26,6 +26,7 @@ EVENT_COLUMNS = {
     "sigma_b_px": "float64",
     "sigma_child_px": "float64",
     "growth_z": "float64",
+    "alone": "bool",
 }
 _ALARM = 0.01
 
@@ -59,8 +60,9 @@ class Conservation:
 def find_merges(
     linked: pd.DataFrame,
     *,
-    touch_px: float = 2.0,
+    touch_px: float = 4.0,
     memory: int = 2,
+    least_frames: int = 3,
     radius_frames: int = 5,
     radius_sigma: float = 0.05,
     x: str = "x_px",
@@ -81,6 +83,8 @@ def find_merges(
         Gap between circles that counts as touching.
     memory
         Frames in which a void may be missing.
+    least_frames
+        Tracks seen in fewer frames are no voids that could merge: false finds come and go beside voids.
     radius_frames
         Measured frames before and after the event whose mean radius is taken.
     radius_sigma
@@ -92,10 +96,12 @@ def find_merges(
     DataFrame
         A row per event, `EVENT_COLUMNS`: ``frame`` is the child's first after the event, ``parent_a`` the void that
         ends, ``child`` may be ``parent_b``; ``x_px, y_px`` is where the child is. ``growth_z`` is how much a void of
-        both volumes is larger than the larger parent, in standard errors: below 3 a merge cannot be told from a void
-        that vanished beside another.
+        both volumes is larger than the larger parent, in standard errors; ``alone`` whether none of the three merges
+        with another in the frames from which their radii are taken.
     """
-    tracks = _Tracks.of(linked, x, y)
+    seen = linked.dropna(subset=["particle"])
+    seen = seen[seen.groupby("particle")["frame"].transform("size") >= least_frames]
+    tracks = _Tracks.of(seen, x, y)
     rows = [
         _event(tracks, a, b, memory, radius_frames, radius_sigma)
         for a, b in _touching(tracks, tracks.ends(), touch_px, memory)
@@ -106,7 +112,17 @@ def find_merges(
     table = table.loc[off.sort_values(kind="stable").index]
     pair = np.sort(table[["parent_a", "parent_b"]].to_numpy(), axis=1)
     twice = pd.DataFrame(pair, index=table.index).duplicated() | table["parent_a"].duplicated()
-    return table[~twice].sort_values(["frame", "parent_a"], ignore_index=True)
+    table = table[~twice].sort_values(["frame", "parent_a"], ignore_index=True)
+    return table.assign(alone=_alone(table, radius_frames + memory))
+
+
+def clear_events(events: pd.DataFrame, *, least_growth: float = 3.0) -> pd.DataFrame:
+    """The events of `find_merges` that a law can be tested on.
+
+    Two voids only, and a growth that would be seen for certain: of the others only those that happen to look large
+    were found, which would speak for the area law.
+    """
+    return events[events["alone"] & (events["growth_z"] >= least_growth)].reset_index(drop=True)
 
 
 def conservation(events: pd.DataFrame) -> Conservation:
@@ -116,8 +132,7 @@ def conservation(events: pd.DataFrame) -> Conservation:
     ----------
     events : DataFrame
         ``radius_a_px, radius_b_px, radius_child_px`` and their standard errors ``sigma_a_px, …``, such as
-        `find_merges` gives, or measured by hand. Of found ones give those whose ``growth_z`` is 3 or more: of the
-        others only those that happen to look large were found.
+        `find_merges` and `clear_events` give, or measured by hand.
 
     Raises
     ------
@@ -172,8 +187,8 @@ class _Tracks:
     of_frame: dict[int, np.ndarray]
 
     @classmethod
-    def of(cls, linked: pd.DataFrame, x: str, y: str) -> _Tracks:
-        seen = linked.dropna(subset=["particle"]).sort_values(["particle", "frame"], ignore_index=True)
+    def of(cls, seen: pd.DataFrame, x: str, y: str) -> _Tracks:
+        seen = seen.sort_values(["particle", "frame"], ignore_index=True)
         particle, frame = seen["particle"].to_numpy(np.int64), seen["frame"].to_numpy(np.int64)
         starts = np.flatnonzero(np.diff(particle, prepend=-1) != 0)
         return cls(
@@ -254,8 +269,17 @@ def _event(
         "frame": tracks.frame[child], "parent_a": tracks.particle[a], "parent_b": tracks.particle[b],
         "child": tracks.particle[child], "x_px": tracks.position[child, 0], "y_px": tracks.position[child, 1],
         "radius_a_px": ra, "radius_b_px": rb, "radius_child_px": rc, "sigma_a_px": sa, "sigma_b_px": sb,
-        "sigma_child_px": sc, "growth_z": (both - larger) / np.hypot(error, sc),
+        "sigma_child_px": sc, "growth_z": (both - larger) / np.hypot(error, sc), "alone": True,
     }  # fmt: skip
+
+
+def _alone(events: pd.DataFrame, frames: int) -> np.ndarray:
+    """Whether no other event within so many frames shares a void with each."""
+    who, when = events[["parent_a", "parent_b", "child"]].to_numpy(), events["frame"].to_numpy()
+    shared = (who[:, None, :, None] == who[None, :, None, :]).any(axis=(2, 3))
+    near = np.abs(when[:, None] - when[None]) <= frames
+    alone: np.ndarray = (shared & near).sum(axis=1) <= 1
+    return alone
 
 
 def _mean_radius(radius: np.ndarray, sigma: float) -> tuple[float, float]:
