@@ -62,7 +62,7 @@ def link_by_assignment(
     place, size = numbers[order, :2], np.log(numbers[order, 2])
     particle = np.full(len(voids), -1)
     open_rows = np.array([], np.int64)  # last row of every track that may go on
-    starts = np.flatnonzero(np.diff(frame, prepend=frame[:1] - 1)) if len(frame) else []
+    starts = np.flatnonzero(np.diff(frame, prepend=frame[:1] - 1))
     count = 0
     for rows in np.split(np.arange(len(frame)), starts)[1:]:
         gap = frame[rows[0]] - frame[open_rows]
