@@ -1,0 +1,85 @@
+"""Links by assignment: the named situations, any order, any density; sizes that tell voids apart."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import situations
+from voidlab.assign import link_by_assignment
+
+ALL = pytest.mark.parametrize("situation", situations.ALL, ids=lambda situation: situation.__name__)
+
+
+def link(voids, **options):
+    known = {"search_range_px": situations.SEARCH_RANGE_PX, "memory": 2, "size_sigma": np.inf} | options
+    return link_by_assignment(voids.drop(columns="particle"), **known)
+
+
+def same_tracks(found, true):
+    table = pd.crosstab(found.to_numpy(), true.to_numpy()) > 0
+    return (table.sum(axis=0) <= 1).all() and (table.sum(axis=1) <= 1).all()
+
+
+@ALL
+def test_named_situations(situation):
+    voids = situation()
+    found = link(voids)
+    assert same_tracks(found["particle"], voids["particle"])
+    pd.testing.assert_frame_equal(found.drop(columns="particle"), voids.drop(columns="particle"))
+    assert found["particle"].dtype == "int64"
+    assert not found.duplicated(["particle", "frame"]).any()
+
+
+@ALL
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 999))
+def test_the_order_of_the_rows_does_not_matter(situation, seed):
+    voids = situation()
+    shuffled = link(voids.sample(frac=1, random_state=seed)).sort_index()
+    pd.testing.assert_series_equal(shuffled["particle"], link(voids)["particle"])
+
+
+def test_sizes_tell_two_that_swap_places_apart():
+    rows = [(0, 1, 50, 50, 4.0), (1, 1, 54, 50, 8.0), (0, 2, 53, 50, 4.0), (1, 2, 51, 50, 8.0)]
+    voids = situations.voids(rows)
+    assert same_tracks(link(voids, size_sigma=0.15)["particle"], voids["particle"])
+    assert not same_tracks(link(voids)["particle"], voids["particle"])
+
+
+def test_the_gate_grows_with_the_gap():
+    far = situations.voids([(0, 1, 50, 50, 4.0), (0, 4, 57, 50, 4.0)])
+    assert link(far)["particle"].tolist() == [0, 0]
+    assert link(far, memory=1)["particle"].tolist() == [0, 1]
+    near = situations.voids([(0, 1, 50, 50, 4.0), (0, 2, 57, 50, 4.0)])
+    assert link(near)["particle"].tolist() == [0, 1]
+
+
+def test_the_least_total_cost_is_taken():
+    """The nearest pair is given up for two links in place of one."""
+    rows = [(0, 1, 50, 50, 4.0), (1, 1, 54, 50, 4.0), (0, 2, 53, 50, 4.0), (1, 2, 58, 50, 4.0)]
+    voids = situations.voids(rows)
+    assert same_tracks(link(voids)["particle"], voids["particle"])
+
+
+def test_a_crowd_is_linked():
+    """Every void has a dozen neighbours within the search range, in one web."""
+    random = np.random.default_rng(0)
+    place = random.uniform(0, 150, (2000, 2))
+    frames = [
+        pd.DataFrame(
+            {"frame": f, "label": np.arange(2000) + 1, "x_px": place[:, 0] + 0.1 * f, "y_px": place[:, 1]}
+        )
+        for f in range(3)
+    ]
+    found = link_by_assignment(pd.concat(frames).assign(radius_px=3.0), search_range_px=7)
+    spread = found.groupby("label")["particle"].agg(lambda numbers: numbers.max() - numbers.min())
+    right = (spread == 0).mean()
+    assert right > 0.97
+
+
+@pytest.mark.parametrize("change", [{"x_px": np.nan}, {"radius_px": 0.0}])
+def test_what_cannot_be_linked_is_refused(change):
+    with pytest.raises(ValueError, match="7 of 7 voids have no finite position or no radius above 0"):
+        link(situations.one().assign(**change))

@@ -1,0 +1,170 @@
+"""Voids that merge: the events found in tracks, and which law their radii obey."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import situations
+from voidlab import coalescence
+
+
+def merges(seed, *, events, power, error, bias=1.0):
+    """Events whose radii add up in the given power, each radius measured with a relative error."""
+    random = np.random.default_rng(seed)
+    a, b = random.lognormal(np.log(8), 0.3, (2, events))
+    true = {"a": a, "b": b, "child": bias * (a**power + b**power) ** (1 / power)}
+    return pd.DataFrame(
+        {f"radius_{name}_px": r * (1 + error * random.standard_normal(events)) for name, r in true.items()}
+        | {f"sigma_{name}_px": error * r for name, r in true.items()}
+    )
+
+
+@pytest.mark.parametrize(("power", "law"), [(3, "volume"), (2, "area")])
+def test_the_law_is_told_from_ten_events(power, law):
+    right = [
+        coalescence.conservation(merges(seed, events=10, power=power, error=0.05)).verdict
+        for seed in range(200)
+    ]
+    assert right.count(law) >= 180
+    assert right.count({"volume": "area", "area": "volume"}[law]) <= 6
+
+
+def test_by_hand():
+    """Parents of 3 and 4: 91^(1/3) by volume, 5 by area."""
+    events = pd.DataFrame(
+        {"radius_a_px": [3.0], "radius_b_px": 4.0, "radius_child_px": 5.0, "sigma_a_px": 1e-9, "sigma_b_px": 1e-9,
+         "sigma_child_px": 0.25}
+    )  # fmt: skip
+    found = coalescence.conservation(events)
+    row = found.events.iloc[0]
+    assert row["volume_px"] == pytest.approx(91 ** (1 / 3))
+    assert row["area_px"] == pytest.approx(5)
+    assert row["area_z"] == pytest.approx(0)
+    assert row["volume_z"] == pytest.approx((5 - 91 ** (1 / 3)) / 0.25)
+    assert found.log_likelihood_ratio == pytest.approx(-((5 - 91 ** (1 / 3)) ** 2) / 2 / 0.25**2)
+    assert found.volume_probability == pytest.approx(1 / (1 + np.exp(-found.log_likelihood_ratio)))
+
+
+def test_the_error_of_the_parents_counts_as_it_reaches_the_child():
+    random = np.random.default_rng(0)
+    a, b = 8 * (1 + 0.01 * random.standard_normal(100_000)), 6 * (1 + 0.01 * random.standard_normal(100_000))
+    for power, law in ((3, "volume"), (2, "area")):
+        scatter = ((a**power + b**power) ** (1 / power)).std()
+        events = pd.DataFrame(
+            {"radius_a_px": [8.0], "radius_b_px": 6.0, "radius_child_px": 11.0, "sigma_a_px": 0.08,
+             "sigma_b_px": 0.06, "sigma_child_px": 1e-6}
+        )  # fmt: skip
+        row = coalescence.conservation(events).events.iloc[0]
+        assert (11 - row[f"{law}_px"]) / row[f"{law}_z"] == pytest.approx(scatter, rel=0.02)
+
+
+def test_when_neither_fits_it_is_said():
+    assert coalescence.conservation(merges(1, events=10, power=3, error=0.03, bias=0.85)).verdict == "neither"
+
+
+def test_few_and_rough_events_are_undecided():
+    assert coalescence.conservation(merges(2, events=1, power=3, error=0.2)).verdict == "undecided"
+
+
+def test_no_events_decide_nothing():
+    found = coalescence.conservation(coalescence.find_merges(situations.none()))
+    assert found.verdict == "undecided"
+    assert found.volume_probability == 0.5
+    assert found.events.empty
+    assert "volume_z" in found.events
+
+
+def test_a_radius_of_nought_is_refused():
+    events = merges(1, events=3, power=3, error=0.05)
+    events.loc[1, "sigma_a_px"] = 0.0
+    with pytest.raises(ValueError, match="1 of 3 events have a radius or standard error"):
+        coalescence.conservation(events)
+
+
+def test_the_merge_of_two_is_found():
+    events = coalescence.find_merges(situations.two_that_merge())
+    assert len(events) == 1
+    row = events.iloc[0]
+    assert (row["frame"], row["parent_a"], row["parent_b"], row["child"]) == (6, 1, 0, 0)
+    assert row["radius_a_px"] == pytest.approx(4)
+    assert row["radius_b_px"] == pytest.approx(6)
+    assert row["radius_child_px"] == pytest.approx((4**3 + 6**3) ** (1 / 3))
+    assert coalescence.conservation(events).log_likelihood_ratio > 0
+
+
+def test_the_child_may_have_a_number_of_its_own():
+    voids = situations.two_that_merge()
+    voids.loc[voids["frame"] > 5, "particle"] = 7
+    events = coalescence.find_merges(voids)
+    assert len(events) == 1  # though both parents end
+    assert set(events.loc[0, ["parent_a", "parent_b"]]) == {0, 1}
+    assert events.loc[0, "child"] == 7
+
+
+@pytest.mark.parametrize("gone", [[5], [6], [6, 7]])
+def test_a_merge_is_found_though_frames_are_missing(gone):
+    voids = situations.two_that_merge()
+    late = voids["frame"].isin(gone) & (voids["particle"] == 0)
+    events = coalescence.find_merges(voids[~late])
+    assert len(events) == 1
+    assert events.loc[0, "frame"] == (6 if gone == [5] else max(gone) + 1)
+
+
+@pytest.mark.parametrize(
+    "quiet",
+    [s for s in situations.ALL if s is not situations.two_that_merge],
+    ids=lambda situation: situation.__name__,
+)
+def test_nothing_merges_where_nothing_merges(quiet):
+    events = coalescence.find_merges(quiet())
+    assert events.empty
+    assert events.dtypes.astype(str).to_dict() == coalescence.EVENT_COLUMNS
+
+
+def test_a_void_that_vanishes_beside_another_is_no_merge():
+    """The other does not grow."""
+    rows = situations.moving(0, range(1, 11), (60, 48), radius=6.0)
+    rows += situations.moving(1, range(1, 6), (71, 48), radius=4.0)
+    assert coalescence.find_merges(situations.voids(rows)).empty
+
+
+def test_a_false_find_beside_a_void_is_no_merge():
+    rows = situations.moving(0, range(1, 6), (60, 48), radius=6.0)
+    rows += situations.moving(0, range(6, 11), (60, 48), radius=6.4)
+    rows += situations.moving(1, range(4, 6), (68, 48), radius=3.0)
+    assert coalescence.find_merges(situations.voids(rows)).empty
+    assert len(coalescence.find_merges(situations.voids(rows), least_frames=2)) == 1
+
+
+def test_three_that_merge_at_once_are_no_test_of_the_law():
+    both = (3 * 5.0**3) ** (1 / 3)
+    rows = situations.moving(0, range(1, 6), (60, 48), radius=5.0)
+    rows += situations.moving(1, range(1, 6), (70, 48), radius=5.0)
+    rows += situations.moving(2, range(1, 6), (50, 48), radius=5.0)
+    events = coalescence.find_merges(
+        situations.voids(rows + situations.moving(0, range(6, 11), (60, 48), radius=both))
+    )
+    assert events["parent_a"].tolist() == [1, 2]
+    assert not events["alone"].any()
+    assert coalescence.clear_events(events).empty
+    sure = coalescence.find_merges(situations.two_that_merge(), radius_sigma=0.02)
+    assert len(coalescence.clear_events(sure)) == 1
+
+
+def test_what_cannot_be_told_is_said():
+    """A small void adds less to a large one than radii are measured to."""
+    rows = situations.moving(0, range(1, 6), (60, 48), radius=6.0)
+    rows += situations.moving(1, range(1, 6), (68, 48), radius=2.0)
+    rows += situations.moving(0, range(6, 11), (60.3, 48), radius=(6.0**3 + 2.0**3) ** (1 / 3))
+    small, large = (coalescence.find_merges(v) for v in (situations.voids(rows), situations.two_that_merge()))
+    assert small.loc[0, "growth_z"] < 0.5
+    both = (6.0**3 + 4.0**3) ** (1 / 3)
+    error = 0.05 * np.hypot(6, both) / np.sqrt(5)
+    assert large.loc[0, "growth_z"] == pytest.approx((both - 6) / error)
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    voids = situations.two_that_merge()
+    pd.testing.assert_frame_equal(
+        coalescence.find_merges(voids.sample(frac=1, random_state=1)), coalescence.find_merges(voids)
+    )

@@ -1,0 +1,232 @@
+"""Density, size and swelling of foils with known spheres; what cannot be said; what is wrong and how it is said."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from foils import spheres, volume_fraction
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voidlab import swelling, tables
+from voidlab.sample import Foil, Sample, Scale, SwellingError
+from voidlab.stereology import shape_factor
+
+SHAPE = (300, 420)
+SAMPLE = Sample(SHAPE, scale=Scale(0.5, 0.02), foil=Foil(50.0, 5.0))  # 100 px
+DENSITY, DIAMETER = 5e-5, 16.0
+
+
+def some(seed=1, **change):
+    known = {"shape": SHAPE, "thickness": 100.0, "density": DENSITY, "diameter": DIAMETER} | change
+    return spheres(np.random.default_rng(seed), **known)
+
+
+def values(voids, sample=SAMPLE, **options):
+    return swelling.measure_swelling(voids, sample, **options).estimates["value"]
+
+
+def test_the_truth_lies_in_the_intervals():
+    found = swelling.measure_swelling(some(), SAMPLE).estimates
+    truth = volume_fraction(DENSITY, DIAMETER)
+    known = {
+        "number_density": DENSITY / 0.5**3,
+        "volume_fraction": truth,
+        "swelling": truth / (1 - truth),
+        "mean_diameter": DIAMETER * 0.5,
+    }
+    for name, value in known.items():
+        row = found.loc[name]
+        assert row["low95"] < row["low68"] < row["value"] < row["high68"] < row["high95"]
+        assert row["low95"] < value < row["high95"], name
+
+
+def test_volume_fraction_and_swelling_are_two_things():
+    found = values(some())
+    assert found["swelling"] == pytest.approx(found["volume_fraction"] / (1 - found["volume_fraction"]))
+    assert found["swelling"] > found["volume_fraction"] * 1.1
+
+
+def test_uncut_voids_need_no_correction():
+    """In a foil ten thousand times as thick every estimate is the plain one."""
+    thick = dataclasses.replace(SAMPLE, foil=Foil(5e5, 0.0))
+    voids = pd.DataFrame({"x_px": [100.0, 200.0], "y_px": 150.0, "radius_px": [10.0, 20.0]})
+    found = values(voids, thick)
+    areas = np.array([(420 - 20) * (300 - 20), (420 - 40) * (300 - 40)])
+    diameters = np.array([10.0, 20.0])  # nm
+    assert found["areal_density"] == pytest.approx(np.sum(1 / areas) / 0.25)
+    assert found["number_density"] == pytest.approx(np.sum(1 / areas) / 0.25 / 5e5, rel=1e-4)
+    assert found["mean_diameter"] == pytest.approx(np.average(diameters, weights=1 / areas), rel=1e-4)
+    cubes = np.sum(np.pi / 6 * diameters**3 / areas) / 0.25
+    assert found["volume_fraction"] == pytest.approx(cubes / 5e5, rel=1e-4)
+    assert found["volume_per_area"] == pytest.approx(cubes)
+    assert found["max_diameter_seen"] == pytest.approx(20.0)
+
+
+def test_cut_voids_are_corrected_and_flagged():
+    result = swelling.measure_swelling(some(), SAMPLE)
+    value = result.estimates["value"]
+    assert value["number_density_uncorrected"] / value["number_density"] == pytest.approx(1.16, abs=0.03)
+    assert value["surface_cut_share"] == pytest.approx(2 * 16 / 116, abs=0.03)
+    assert any("are cut by a surface of the foil" in note and "uncorrected" in note for note in result.notes)
+
+
+def test_without_a_thickness_what_can_be_said_is_said():
+    result = swelling.measure_swelling(some(), dataclasses.replace(SAMPLE, foil=None))
+    assert "number_density" not in result.estimates.index
+    assert result.estimates.loc["mean_diameter_seen", "unit"] == "nm"
+    assert any("The foil thickness is not known" in note for note in result.notes)
+
+
+def test_without_a_pixel_size_lengths_are_in_px():
+    result = swelling.measure_swelling(some(), Sample(SHAPE, foil=Foil(50.0, 5.0)))
+    assert set(result.estimates["unit"]) == {"px", "px⁻²"}
+    assert "swelling" not in result.estimates.index
+    assert any("50 nm thick, but how many px" in note for note in result.notes)
+
+
+def test_with_a_thickness_in_px_the_swelling_needs_no_pixel_size():
+    in_px = Sample(SHAPE, foil=Foil(100.0, 10.0, "px"))
+    assert values(some(), in_px)["swelling"] == pytest.approx(values(some())["swelling"])
+    found = swelling.measure_swelling(some(), dataclasses.replace(in_px, scale=Scale(0.5, 0.02))).estimates
+    assert found.loc["swelling", "scale"] == pytest.approx(0, abs=1e-12)
+    assert found.loc["number_density", "scale"] == pytest.approx(0.06, rel=0.1)
+
+
+def test_the_budget_has_each_source_alone():
+    row = swelling.measure_swelling(some(), dataclasses.replace(SAMPLE, size_sigma=0.04)).estimates.loc[
+        "volume_fraction"
+    ]
+    assert row["thickness"] == pytest.approx(0.1, rel=0.15)
+    assert 0.08 < row["size"] < 0.13  # three times 4 %, a little less as the foil cuts large voids more
+    assert row["scale"] == pytest.approx(0.02, rel=0.4)
+    whole = (np.log(row["high68"]) - np.log(row["low68"])) / 2
+    assert whole == pytest.approx(np.linalg.norm(row[list(swelling.SOURCES)].astype(float)), rel=0.15)
+
+
+def test_errors_of_nothing_leave_only_the_counting():
+    sure = Sample(SHAPE, scale=Scale(0.5, 0.0), foil=Foil(50.0, 0.0), size_sigma=0.0)
+    row = swelling.measure_swelling(some(), sure).estimates.loc["number_density"]
+    assert row[["size", "thickness", "scale"]].tolist() == pytest.approx([0, 0, 0], abs=1e-12)
+    assert row["statistical"] == pytest.approx(1 / np.sqrt(len(some())), rel=0.4)
+
+
+def test_no_voids_are_a_density_of_nought_with_an_upper_end():
+    result = swelling.measure_swelling(tables.empty("voids"), SAMPLE)
+    row = result.estimates.loc["number_density"]
+    assert row["value"] == 0
+    assert row["low95"] == 0
+    assert row["high95"] == pytest.approx(2.5 / (300 * 420 * 0.25 * 50), rel=0.2)
+    assert np.isnan(result.estimates.loc["mean_diameter", "value"])
+    assert result.estimates.loc["volume_fraction", "value"] == 0
+    assert np.isnan(result.estimates.loc["volume_fraction", "high95"])
+    assert result.counted.empty
+
+
+def test_one_void_has_wide_intervals():
+    row = swelling.measure_swelling(some().iloc[[np.argmax(some()["x_px"] > 50)]], SAMPLE).estimates.loc[
+        "number_density"
+    ]
+    assert row["high95"] / row["low95"] > 20
+
+
+def test_voids_at_the_border_are_stood_for():
+    voids = some()
+    result = swelling.measure_swelling(voids, SAMPLE)
+    x, y, r = (voids[c] for c in ("x_px", "y_px", "radius_px"))
+    cut = (x - r < -0.5) | (y - r < -0.5) | (x + r > 419.5) | (y + r > 299.5)
+    assert cut.sum() > 0
+    assert len(result.counted) == (~cut).sum()
+    assert any(f"{cut.sum()} of {len(voids)} voids are not whole" in note for note in result.notes)
+
+
+def test_loops_are_no_voids():
+    voids = some().assign(kind=lambda t: np.where(t.index % 2, "void", "loop"))
+    result = swelling.measure_swelling(voids, SAMPLE)
+    assert result.estimates["value"].equals(values(voids[voids["kind"] == "void"]))
+    assert any("are no voids" in note for note in result.notes)
+
+
+def test_a_cube_holds_another_volume():
+    cubes = dataclasses.replace(SAMPLE, void_shape="cube", beam=(0.0, 0.0, 1.0))
+    ratio = values(some(), cubes)["volume_fraction"] / values(some())["volume_fraction"]
+    assert ratio == pytest.approx(shape_factor("cube", (0, 0, 1)))
+    assert ratio > 1.3
+
+
+@settings(max_examples=15, deadline=None)
+@given(factor=st.floats(0.1, 10), seed=st.integers(0, 99))
+def test_a_finer_camera_changes_nothing(factor, seed):
+    """Everything in px times a factor, the pixel size divided by it."""
+    voids = some(seed)
+    finer = voids.assign(
+        x_px=(voids["x_px"] + 0.5) * factor - 0.5,
+        y_px=(voids["y_px"] + 0.5) * factor - 0.5,
+        radius_px=voids["radius_px"] * factor,
+    )
+    shape = (SHAPE[0] * factor, SHAPE[1] * factor)
+    other = dataclasses.replace(SAMPLE, shape=shape, scale=Scale(0.5 / factor, 0.02))
+    first = swelling.measure_swelling(voids, SAMPLE, draws=50).estimates
+    second = swelling.measure_swelling(finer, other, draws=50).estimates
+    pd.testing.assert_frame_equal(first, second, rtol=1e-6)
+
+
+def test_the_order_of_the_voids_does_not_matter():
+    voids = some()
+    pd.testing.assert_series_equal(values(voids), values(voids.sample(frac=1, random_state=2)))
+
+
+def test_over_time_every_frame_that_was_looked_at_has_a_row():
+    frames = pd.DataFrame(
+        {"frame": [3, 4, 5], "time_s": [0.0, 10.0, 20.0], "status": ["ok", "unreadable", "ok"]}
+    )
+    found = swelling.swelling_over_time(frames, some().assign(frame=5), SAMPLE, dose_rate_dpa_per_s=0.01)
+    density = found[found["quantity"] == "number_density"].set_index("frame")
+    assert density["value"].tolist() == [0, values(some())["number_density"]]
+    assert density["dose_dpa"].tolist() == [0, 0.2]
+    assert not found.duplicated(["frame", "quantity"]).any()
+
+
+def test_over_no_time_there_is_an_empty_table():
+    found = swelling.swelling_over_time(tables.empty("frames"), tables.empty("voids"), SAMPLE)
+    assert found.empty
+    assert "low95" in found
+
+
+def test_voids_of_several_frames_are_refused():
+    voids = pd.concat([some(), some().assign(frame=2)])
+    with pytest.raises(SwellingError, match="voids of 2 frames.*swelling_over_time"):
+        swelling.measure_swelling(voids, SAMPLE)
+
+
+def test_a_thickness_in_another_unit_is_noticed():
+    with pytest.raises(
+        SwellingError, match="times as wide as the foil is thick.*Check the thickness and its unit"
+    ):
+        swelling.measure_swelling(some(), dataclasses.replace(SAMPLE, foil=Foil(0.05, 0.005)))
+
+
+def test_a_void_wider_than_the_foil_is_said():
+    result = swelling.measure_swelling(some(), dataclasses.replace(SAMPLE, foil=Foil(9.0, 0.9)))
+    assert any("wider than the foil is thick" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("radius", [np.nan, 0.0, -1.0])
+def test_radii_that_are_none_are_refused(radius):
+    with pytest.raises(SwellingError, match="1 of 1 voids have no finite position or no radius"):
+        swelling.measure_swelling(some().iloc[:1].assign(radius_px=radius), SAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Scale(0.0, 0.1), "the pixel size is 0; expected a number above 0"),
+        (lambda: Foil(-5.0, 1.0), "the foil thickness is -5; expected"),
+        (lambda: Foil(50.0, 60.0), "the error of the foil thickness is 1.2 of the value"),
+        (lambda: Sample(SHAPE, size_sigma=-0.1), "the error of the diameters is -0.1"),
+    ],
+)
+def test_conditions_that_cannot_be_are_refused(make, said):
+    with pytest.raises(SwellingError, match=said):
+        make()

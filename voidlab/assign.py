@@ -1,0 +1,115 @@
+"""Linking by one sparse assignment per frame: position and size in the cost, gates that grow with gaps, any density.
+
+`voidlab.track` with trackpy is the default; this one is for voids so dense that it would give up, or whose sizes tell
+them apart. Which tracks merged is found afterwards: `voidlab.coalescence`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from scipy.spatial import cKDTree
+
+_NATS = 4.5  # a cost of 1 in log-likelihood: the gate is three standard deviations of a step
+
+
+def link_by_assignment(
+    voids: pd.DataFrame,
+    *,
+    search_range_px: float,
+    memory: int = 2,
+    size_sigma: float = 0.15,
+    x: str = "x_px",
+    y: str = "y_px",
+) -> pd.DataFrame:
+    """Link the voids of all frames into tracks, the cheapest way from each frame to the next.
+
+    The cost is minus the log-likelihood of a void that diffuses, whose steps from frame to frame reach as far as the
+    search range once in a hundred times: over n frames its gate is √n times wider, and every place in it as many
+    times less likely. Radii that differ cost as their errors say. A track that is not continued costs as much as a
+    step as long as the search range; what costs more is no link.
+
+    Parameters
+    ----------
+    voids : DataFrame
+        ``frame, label, radius_px`` and the positions ``x`` and ``y``, px, less the drift.
+    search_range_px
+        Furthest a void may move from a frame to the next, px.
+    memory
+        Frames a void may be missing and still be the same.
+    size_sigma
+        Standard error of a change of log radius; infinite: sizes do not count.
+
+    Returns
+    -------
+    DataFrame
+        ``voids``, rows and order as given, with ``particle`` added: tracks are numbered by their first frame, then by
+        their first label, whatever the order of the rows. Every void has one, alone or not.
+
+    Raises
+    ------
+    ValueError
+        If a position or radius is not finite, or a radius not above 0.
+    """
+    numbers = voids[[x, y, "radius_px"]].to_numpy(np.float64)
+    wrong = int((~np.isfinite(numbers).all(axis=1) | ~(numbers[:, 2] > 0)).sum())
+    if wrong:
+        raise ValueError(f"{wrong} of {len(voids)} voids have no finite position or no radius above 0.")
+    order = np.lexsort((voids["label"].to_numpy(), voids["frame"].to_numpy()))
+    frame = voids["frame"].to_numpy(np.int64)[order]
+    place, size = numbers[order, :2], np.log(numbers[order, 2])
+    particle = np.full(len(voids), -1)
+    open_rows = np.array([], np.int64)  # last row of every track that may go on
+    starts = np.flatnonzero(np.diff(frame, prepend=frame[:1] - 1))
+    count = 0
+    for rows in np.split(np.arange(len(frame)), starts)[1:]:
+        gap = frame[rows[0]] - frame[open_rows]
+        open_rows, gap = open_rows[gap <= memory + 1], gap[gap <= memory + 1]
+        gate = search_range_px * np.sqrt(gap)
+        source, target, distance = _near(place[open_rows], place[rows], gate)
+        change = (size[rows[target]] - size[open_rows[source]]) / size_sigma
+        cost = (distance / gate[source]) ** 2 + (change**2 / 2 + np.log(gap[source])) / _NATS
+        taken = _cheapest(source[cost < 1], target[cost < 1], cost[cost < 1], len(open_rows), len(rows))
+        particle[rows[taken[:, 1]]] = particle[open_rows[taken[:, 0]]]
+        born = rows[particle[rows] < 0]
+        particle[born] = count + np.arange(len(born))
+        count += len(born)
+        open_rows = np.concatenate([np.delete(open_rows, taken[:, 0]), rows])
+    result = np.empty(len(voids), np.int64)
+    result[order] = particle
+    return voids.assign(particle=result)
+
+
+def _near(
+    before: np.ndarray, after: np.ndarray, gate: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pairs within the gate of the first: their numbers and distances."""
+    if not len(before):
+        return np.array([], np.int64), np.array([], np.int64), np.array([])
+    found = cKDTree(after).query_ball_point(before, gate, return_sorted=True)
+    source = np.repeat(np.arange(len(before)), [len(near) for near in found])
+    target = np.concatenate([np.asarray(near, np.int64) for near in found])
+    return source, target, np.hypot(*(after[target] - before[source]).T)
+
+
+def _cheapest(
+    source: np.ndarray, target: np.ndarray, cost: np.ndarray, sources: int, targets: int
+) -> np.ndarray:
+    """Links (n, 2) of least total cost, where a source without a link costs 1."""
+    wanted, row = np.unique(source, return_inverse=True)
+    if not len(wanted):
+        return np.zeros((0, 2), np.int64)
+    # Each source has a partner of its own that stands for none; a weight of 0 would not be stored.
+    alone = np.arange(len(wanted))
+    weights = csr_matrix(
+        (
+            np.append(cost + 1e-9, np.ones(len(wanted))),
+            (np.append(row, alone), np.append(target, targets + alone)),
+        ),
+        shape=(len(wanted), targets + len(wanted)),
+    )
+    rows, columns = min_weight_full_bipartite_matching(weights)
+    linked = columns < targets
+    return np.stack([wanted[rows[linked]], columns[linked]], axis=1)

@@ -1,0 +1,58 @@
+"""Voids as ROIs of ImageJ and Fiji: circles in the ROI Manager, each on its image of the stack."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+
+import pandas as pd
+
+from voidlab.formats import image_index
+from voidlab.paths import replacing
+
+
+def write_rois(voids: pd.DataFrame, path: Path, *, frames: Sequence[int]) -> Path:
+    """Write every void as an oval to a ZIP file, named by frame and label, and by particle where there is one.
+
+    Parameters
+    ----------
+    voids : DataFrame
+        ``frame, label, x_px, y_px, radius_px``, as seen in the images; with ``particle``, the ROIs of a void
+        share their group (particle modulo 255, plus 1), which gives them a colour.
+    frames
+        Numbers of all images, in the order of the stack.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If roifile is not installed; the message says how to have it.
+    """
+    try:
+        import roifile
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("ImageJ ROIs need roifile: pip install 'voidlab[exchange]'") from None
+    columns = voids[["frame", "label", "x_px", "y_px", "radius_px"]].to_numpy(float)
+    particles = voids["particle"].tolist() if "particle" in voids else [pd.NA] * len(voids)
+    rois = {}
+    for image, row, particle in zip(image_index(voids, frames), columns, particles, strict=True):
+        frame, label, x, y, radius = row.tolist()
+        tracked = not pd.isna(particle)
+        name = f"frame {frame:.0f} label {label:.0f}" + (f" particle {particle:.0f}" if tracked else "")
+        # ImageJ counts from the corner of the top-left pixel, not from its centre.
+        left, top, width = x + 0.5 - radius, y + 0.5 - radius, 2 * radius
+        roi = roifile.ImagejRoi(
+            roitype=roifile.ROI_TYPE.OVAL,
+            options=roifile.ROI_OPTIONS.SUB_PIXEL_RESOLUTION,
+            name=name,
+            position=int(image) + 1,
+            group=int(particle) % 255 + 1 if tracked else 0,
+        )
+        roi.xd, roi.yd, roi.widthd, roi.heightd = left, top, width, width
+        roi.left, roi.top, roi.right, roi.bottom = int(left), int(top), ceil(left + width), ceil(top + width)
+        rois[f"{name}.roi"] = roi.tobytes()
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in rois.items():
+            archive.writestr(name, content)
+    return path

@@ -1,0 +1,110 @@
+"""What is known of an image and of what it shows: pixel size, foil, shape of the voids, each with its error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from voidlab.stereology import Shape
+
+
+class SwellingError(ValueError):
+    """Voids or conditions from which nothing can be computed, with what is wrong."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Width of a pixel, nm, and its standard error, relative."""
+
+    pixel_size_nm: float
+    relative_sigma: float
+
+    def __post_init__(self) -> None:
+        _check_positive("the pixel size", self.pixel_size_nm)
+        _check_error("the pixel size", self.relative_sigma)
+
+
+@dataclass(frozen=True)
+class Foil:
+    """Thickness of the foil and its standard error, both in ``unit``.
+
+    A thickness in px is one that was measured in the same images, such as by parallax: an error of the pixel size
+    then cancels in the swelling.
+    """
+
+    thickness: float
+    sigma: float
+    unit: Literal["nm", "px"] = "nm"
+
+    def __post_init__(self) -> None:
+        _check_positive("the foil thickness", self.thickness)
+        _check_error("the foil thickness", self.sigma / self.thickness)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is known of an image and what it shows.
+
+    Parameters
+    ----------
+    shape
+        (H, W) of the image, px.
+    scale, foil
+        None when unknown. The foil is taken as seen along its normal.
+    void_shape, beam
+        See `voidlab.stereology.shape_factor`; diameters are those of circles of the projected area.
+    size_sigma
+        Relative standard error that all diameters have in common, such as from the choice of the edge in a fringe. It
+        counts three times in the swelling; 5 % unless you know better.
+    margin_px
+        Voids nearer to the border do not count as whole.
+    """
+
+    shape: tuple[int, int]
+    scale: Scale | None = None
+    foil: Foil | None = None
+    void_shape: Shape = "sphere"
+    beam: tuple[float, float, float] | None = None
+    size_sigma: float = 0.05
+    margin_px: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_error("the diameters", self.size_sigma)
+
+    @property
+    def thickness_px(self) -> float | None:
+        """Thickness of the foil, px; None when it or the pixel size it needs is unknown."""
+        if self.foil is None or (self.foil.unit == "nm" and self.scale is None):
+            return None
+        return self.foil.thickness / (self.pixel if self.foil.unit == "nm" else 1.0)
+
+    @property
+    def pixel(self) -> float:
+        """Width of a pixel in the unit of all results."""
+        return 1.0 if self.scale is None else self.scale.pixel_size_nm
+
+    @property
+    def unit(self) -> str:
+        """Unit of length of all results."""
+        return "px" if self.scale is None else "nm"
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Relative standard error of the diameters (size), the thickness and the pixel size (scale)."""
+        return {
+            "size": self.size_sigma,
+            "thickness": self.foil.sigma / self.foil.thickness if self.foil else 0.0,
+            "scale": self.scale.relative_sigma if self.scale else 0.0,
+        }
+
+
+def _check_positive(what: str, value: float) -> None:
+    if not (np.isfinite(value) and value > 0):
+        raise SwellingError(f"{what} is {value:g}; expected a number above 0.")
+
+
+def _check_error(what: str, relative: float) -> None:
+    if not 0 <= relative <= 0.5:
+        raise SwellingError(f"the error of {what} is {relative:.3g} of the value; expected 0 to 0.5.")

@@ -1,0 +1,305 @@
+"""From voids in an image to number density, mean size and swelling of the material, with intervals and budget.
+
+Works on arrays and tables. Without a pixel size or a foil thickness what can be said is said in px or per area, with
+a sentence on what is missing. Overlap in projection and voids too faint to be found are not corrected here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from voidlab.sample import Sample, SwellingError
+from voidlab.stereology import foil_series, inclusion_area, shape_factor
+
+SOURCES = ("statistical", "size", "thickness", "scale")
+_QUANTILES = {"low95": 0.025, "low68": 0.16, "high68": 0.84, "high95": 0.975}
+_MOST_WIDTHS = 2.0  # foil thicknesses; a wider void is a mistake in the thickness or its unit
+_MOST_WEIGHTS = 4_000_000  # held at once
+
+
+@dataclass(frozen=True)
+class Swelling:
+    """Estimates, the voids they rest on, and what to mind.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+        Indexed by ``quantity``: ``value, unit``, 68 and 95 % intervals ``low95, low68, high68, high95``, and the
+        relative standard error from each source alone: ``statistical`` (how many voids of which sizes happen to be in
+        the image), ``size``, ``thickness``, ``scale``. What cannot be said is NaN.
+    counted : DataFrame
+        The voids that count, with ``area_px2``, in which the centre of one of its size may lie.
+    notes
+        Sentences: what is missing, what was corrected and by how much.
+    """
+
+    estimates: pd.DataFrame
+    counted: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, seed: int = 0) -> Swelling:
+    """Number density, mean size, volume fraction and swelling from the voids of an image.
+
+    Parameters
+    ----------
+    voids : DataFrame
+        ``x_px, y_px, radius_px`` of the voids of one image; with ``kind``, only voids count.
+    draws
+        Monte-Carlo draws for the intervals.
+
+    Notes
+    -----
+    ``volume_fraction`` f is void volume / foil volume, ``swelling`` is f / (1 − f). Both, ``number_density`` and
+    ``mean_diameter`` are corrected for voids that the surfaces cut; what ends in ``_uncorrected`` or ``_seen`` is
+    not. In a draw every void weighs as much as a waiting time of a Poisson process, with half a void more (Jeffreys'
+    prior), and size, thickness and scale are off by log-normal factors.
+
+    Raises
+    ------
+    SwellingError
+        If there are voids of several frames, numbers that are not finite, or a void more than twice as wide as the
+        foil is thick.
+    """
+    circles = _circles(voids)
+    x, y, radius = circles.T
+    area = inclusion_area(x, y, radius, sample.shape, margin_px=sample.margin_px)
+    counted = _only_voids(voids)[area > 0].assign(area_px2=area[area > 0])
+    diameter, area = 2 * circles[area > 0, 2], area[area > 0]
+    widths = diameter / (sample.thickness_px or 1.0)
+    if sample.thickness_px is not None:
+        _check_widths(widths, sample)
+    series = {power: _series(widths, power, sample) for power in (0, 1, 3)}
+    powers = widths[:, None] ** np.arange(max(power + len(terms) for power, terms in series.items()))
+    random = np.random.default_rng(seed)
+    drawn, medians = _draw(powers / area[:, None], diameter, area, sample, random, draws)
+    sums, median = (powers / area[:, None]).sum(axis=0)[None], _median(diameter, 1 / area[None])
+    errors = {name: sigma * random.standard_normal(draws) for name, sigma in sample.errors.items()}
+    point = _quantities(sums, median, sample, series, {})
+    # No interval: the largest of those seen says nothing of how much larger others are.
+    point["max_diameter_seen"] = np.array([diameter.max() if len(diameter) else np.nan]) * sample.pixel
+    full = _quantities(drawn, medians, sample, series, errors)
+    alone = {"statistical": _quantities(drawn, medians, sample, series, {})}
+    alone |= {name: _quantities(sums, median, sample, series, {name: errors[name]}) for name in errors}
+    estimates = _table(point, full, alone, sample.unit)
+    if counted.empty:  # of voids that were not seen nothing is known but that they are few
+        sized = ~estimates.index.isin(["areal_density", "number_density", "number_density_uncorrected"])
+        estimates.loc[sized, [*_QUANTILES, *SOURCES]] = np.nan
+        estimates.loc[~sized, ["low95", "low68"]] = 0.0
+    return Swelling(estimates, counted, tuple(_notes(voids, counted, widths, estimates, sample)))
+
+
+def swelling_over_time(
+    frames: pd.DataFrame,
+    voids: pd.DataFrame,
+    sample: Sample,
+    *,
+    dose_rate_dpa_per_s: float | None = None,
+    draws: int = 500,
+) -> pd.DataFrame:
+    """Estimates of every frame that was looked at, also those without voids.
+
+    Returns
+    -------
+    DataFrame
+        A row per frame and quantity: ``frame, time_s, dose_dpa`` (NaN when unknown; the dose counts from time 0),
+        ``quantity``, and the columns of `Swelling.estimates`. Errors of size, thickness and scale are common to all
+        frames: they move the curve as a whole.
+    """
+    of_frame = dict(iter(voids.groupby("frame")))
+    columns = ["frame", "time_s", "dose_dpa", "quantity", "value", "unit", *_QUANTILES, *SOURCES]
+    rate = np.nan if dose_rate_dpa_per_s is None else dose_rate_dpa_per_s
+    seen = frames[frames["status"] == "ok"]
+    parts = []
+    for frame, time in zip(seen["frame"], seen["time_s"], strict=True):
+        found = measure_swelling(of_frame.get(frame, voids.iloc[:0]), sample, draws=draws).estimates
+        parts.append(found.reset_index().assign(frame=frame, time_s=time, dose_dpa=rate * time)[columns])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def _quantities(
+    sums: np.ndarray,
+    median: np.ndarray,
+    sample: Sample,
+    series: dict[int, np.ndarray],
+    errors: dict[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    """All quantities for sums over the voids of (diameter / thickness)^n / area, n in columns, a row per draw."""
+    size, thicker, scale = (np.exp(errors.get(name, np.zeros(1))) for name in ("size", "thickness", "scale"))
+    pixel = sample.pixel * scale
+    volume = np.pi / 6 * shape_factor(sample.void_shape, sample.beam)
+    unit = sample.thickness_px or 1.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = {
+            "areal_density": sums[:, 0] / pixel**2,
+            "volume_per_area": volume * sums[:, 3] * (unit * size) ** 3 * pixel,
+            "mean_diameter_seen": sums[:, 1] / sums[:, 0] * unit * size * pixel,
+            "median_diameter_seen": median * size * pixel,
+        }
+        if sample.foil is None or sample.thickness_px is None:
+            return found
+        thickness = unit * thicker / (scale if sample.foil.unit == "nm" else 1.0)
+        stretch = unit * size / thickness
+
+        def total(power: int) -> np.ndarray:
+            terms = series[power]
+            factors = stretch[:, None] ** np.arange(power, power + len(terms))
+            result: np.ndarray = (sums[:, power : power + len(terms)] * factors) @ terms
+            return result
+
+        number, wide, cubes = total(0), total(1), total(3)
+        mean = wide / number
+        fraction = volume * thickness**2 * cubes
+        return found | {
+            "number_density": number / thickness / pixel**3,
+            "number_density_uncorrected": sums[:, 0] / thickness / pixel**3,
+            "mean_diameter": mean * thickness * pixel,
+            "volume_fraction": fraction,
+            "volume_fraction_uncorrected": volume * thickness**2 * sums[:, 3] * stretch**3,
+            "swelling": np.where(fraction < 1, fraction / (1 - fraction), np.nan),
+            "surface_cut_share": np.minimum(2 * mean / (1 + mean), 1),
+        }
+
+
+def _draw(
+    powers: np.ndarray,
+    diameter: np.ndarray,
+    area: np.ndarray,
+    sample: Sample,
+    random: np.random.Generator,
+    draws: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of ``powers`` over voids and medians of their diameters, had other voids come into the image."""
+    if not len(diameter):
+        sums = np.zeros((draws, powers.shape[1]))
+        sums[:, 0] = random.gamma(0.5, size=draws) / (sample.shape[0] * sample.shape[1])
+        return sums, np.full(draws, np.nan)
+    parts, medians = [], []
+    step = max(_MOST_WEIGHTS // len(diameter), 1)
+    for start in range(0, draws, step):
+        rows = np.arange(min(step, draws - start))
+        weights = random.standard_exponential((len(rows), len(diameter)))
+        weights[rows, random.integers(len(diameter), size=len(rows))] += random.gamma(0.5, size=len(rows))
+        parts.append(weights @ powers)
+        medians.append(_median(diameter, weights / area))
+    return np.concatenate(parts), np.concatenate(medians)
+
+
+def _median(diameter: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted median of the diameters for each row of weights."""
+    if not len(diameter):
+        return np.full(len(weights), np.nan)
+    order = np.argsort(diameter)
+    below = np.cumsum(weights[:, order], axis=1)
+    half: np.ndarray = diameter[order][(below >= below[:, -1:] / 2).argmax(axis=1)]
+    return half
+
+
+def _series(widths: np.ndarray, power: int, sample: Sample) -> np.ndarray:
+    spread = np.sqrt(sum(sigma**2 for sigma in sample.errors.values()))
+    return foil_series(power, widths.max(initial=0) * np.exp(4 * spread) if sample.thickness_px else 0.0)
+
+
+def _table(
+    point: dict[str, np.ndarray],
+    full: dict[str, np.ndarray],
+    alone: dict[str, dict[str, np.ndarray]],
+    length: str,
+) -> pd.DataFrame:
+    """Estimates with their intervals and budget, from their draws with all errors and with each error alone."""
+    rows = {
+        name: {
+            "value": float(value[0]),
+            "unit": _unit(name, length),
+            **_intervals(full.get(name)),
+            **{source: _relative(alone[source].get(name), float(value[0])) for source in SOURCES},
+        }
+        for name, value in point.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
+
+
+def _intervals(drawn: np.ndarray | None) -> dict[str, float]:
+    if drawn is None or not np.isfinite(drawn).any():
+        return dict.fromkeys(_QUANTILES, np.nan)
+    ends = np.nanquantile(drawn, list(_QUANTILES.values()))
+    return dict(zip(_QUANTILES, ends.tolist(), strict=True))
+
+
+def _relative(drawn: np.ndarray | None, value: float) -> float:
+    if drawn is None or not np.isfinite(drawn).all() or not value:
+        return float("nan")
+    return float(np.std(drawn) / value)
+
+
+def _unit(quantity: str, length: str) -> str:
+    if "diameter" in quantity or quantity == "volume_per_area":
+        return length
+    if quantity == "areal_density":
+        return f"{length}⁻²"
+    return f"{length}⁻³" if quantity.startswith("number") else ""
+
+
+def _only_voids(voids: pd.DataFrame) -> pd.DataFrame:
+    return voids[voids["kind"] == "void"] if "kind" in voids else voids
+
+
+def _circles(voids: pd.DataFrame) -> np.ndarray:
+    """Centres and radii (n, 3) of the voids."""
+    frames = voids["frame"].unique() if "frame" in voids else ()
+    if len(frames) > 1:
+        raise SwellingError(
+            f"these are the voids of {len(frames)} frames, which would count as so many times the density; give "
+            "those of one frame, or use swelling_over_time."
+        )
+    circles = _only_voids(voids)[["x_px", "y_px", "radius_px"]].to_numpy(np.float64)
+    wrong = int((~np.isfinite(circles).all(axis=1) | ~(circles[:, 2] > 0)).sum())
+    if wrong:
+        raise SwellingError(f"{wrong} of {len(circles)} voids have no finite position or no radius above 0.")
+    return circles
+
+
+def _check_widths(widths: np.ndarray, sample: Sample) -> None:
+    if widths.max(initial=0) > _MOST_WIDTHS:
+        raise SwellingError(
+            f"the widest void is {widths.max():.2g} times as wide as the foil is thick ({sample.thickness_px:.4g} "
+            f"px); expected at most {_MOST_WIDTHS:g}. Check the thickness and its unit, or leave that void out."
+        )
+
+
+def _notes(
+    voids: pd.DataFrame, counted: pd.DataFrame, widths: np.ndarray, estimates: pd.DataFrame, sample: Sample
+) -> Iterable[str]:
+    whole, every = len(counted), len(_only_voids(voids))
+    if sample.scale is None:
+        yield "The pixel size is not known: lengths are in px."
+    if sample.foil is None:
+        yield (
+            "The foil thickness is not known: number density, volume fraction and swelling cannot be given, only "
+            "voids and their volume per area, and nothing is corrected for voids that the surfaces cut."
+        )
+    elif sample.thickness_px is None:
+        yield (
+            f"The foil is {sample.foil.thickness:g} nm thick, but how many px these are is not known: number "
+            "density, volume fraction and swelling cannot be given without the pixel size."
+        )
+    if whole < every:
+        yield f"{every - whole} of {every} voids are not whole in the image; whole ones of such sizes count for them."
+    if every < len(voids):
+        yield f"{len(voids) - every} of {len(voids)} objects are no voids and do not count."
+    if (widths > 1).any() and sample.thickness_px is not None:
+        yield f"{int((widths > 1).sum())} voids are wider than the foil is thick: check the thickness."
+    if whole and sample.thickness_px is not None:
+        value = estimates["value"]
+        number, volume = (
+            value[f"{n}_uncorrected"] / value[n] - 1 for n in ("number_density", "volume_fraction")
+        )
+        yield (
+            f"About {value['surface_cut_share']:.0%} of the voids seen are cut by a surface of the foil. Density, "
+            "mean diameter, volume fraction and swelling are corrected for it, taking voids as spheres spread evenly "
+            f"through the foil; uncorrected, the density would be {number:+.1%} and the volume {volume:+.1%} off."
+        )
