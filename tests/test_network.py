@@ -10,7 +10,6 @@ from test_segment import SHAPE, image_with
 from voidlab import card, decode, labelled, network, scores, segment, tables
 from voidlab.micrographs import micrograph
 
-
 # What is asked of the network and the weights do not give yet; strict, so that better weights must take it off.
 not_yet = pytest.mark.xfail(
     strict=True,
