@@ -3,10 +3,13 @@
 import shutil
 from pathlib import Path
 
+import matplotlib
 import pytest
 
 from voidlab import run, simulate
 from voidlab.paths import RunPaths
+
+matplotlib.use("agg")  # whatever the explorer's widgets choose for themselves
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import warnings
+from types import ModuleType
 from typing import Any
 
-from ipympl.backend_nbagg import Canvas, FigureManager
+import matplotlib
 from matplotlib.figure import Figure
 
 
 def canvas_of(figure: Figure) -> Any:
     """An ipympl canvas around ``figure``, with its toolbar and without the rest."""
+    backend = _ipympl()
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # ipympl's toolbar still does what traitlets deprecates
-        canvas = Canvas(figure)
-        FigureManager(canvas, 0)
+        # ipympl's toolbar still does what traitlets deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        canvas = backend.Canvas(figure)
+        backend.FigureManager(canvas, 0)
     # What is drawn before a browser is there must not be kept: ipympl keeps it in a form that no browser can show.
     canvas.syncing_data_url = False
     canvas.header_visible = canvas.footer_visible = canvas.resizable = False
     canvas.toolbar_visible, canvas.toolbar_position, canvas.capture_scroll = True, "top", True
     return canvas
+
+
+def _ipympl() -> ModuleType:
+    """ipympl's backend; when imported it makes itself the one of every figure, which only the explorer's is to be."""
+    before = matplotlib.get_backend(auto_select=False)
+    from ipympl import backend_nbagg
+
+    if before is not None:
+        matplotlib.use(before)
+    return backend_nbagg
