@@ -171,7 +171,7 @@ def make_weights(
 
     torch.manual_seed(seed)
     model, before = network.load(weights, device="cpu") if further else (network.build(), None)
-    first = _FIRST_SEED + (before["made"]["first_seed_not_seen"] - _FIRST_SEED if before else 0)
+    first = before["made"]["first_seed_not_seen"] if before else _FIRST_SEED
     pool = examples.simulated_pool(range(first, first + images), tell=tell)
     gold = [] if also is None else [e for item in labelled.read(also)[::2] for e in _usable(item, dark=True)]
     if gold:

@@ -45,7 +45,7 @@ def triangle_closures(pairs: pd.DataFrame) -> np.ndarray:
     closures = [
         float(np.hypot(*(shift[a, b] + shift[b, c] + shift[c, a])))
         for a, c in edges[::step]
-        for b in sorted(beside[a] & beside[c])[:_THIRD_FRAMES]
+        for b in sorted(b for b in beside[a] & beside[c] if a < b < c)[:_THIRD_FRAMES]  # each triangle once
     ]
     return np.array(closures)
 
