@@ -17,7 +17,15 @@ from voidlab import optics
 from voidlab.network import reduced
 
 _MARGIN = 48
-_LEAST_EVIDENCE = 5.0  # signal over noise, summed over a void, from which a person would point at it
+_OF_A_DISC = float(
+    np.exp(-1 / (2 * 1.1**2)) - np.exp(-1 / (2 * 0.5**2))
+)  # what `_standing_out` gives for contrast 1
+_OF_NOISE = (
+    0.55  # noise disturbs the eye less than it does `_standing_out`: an eye looks for a disc with an edge
+)
+_LEAST_EVIDENCE = (
+    6.0  # from which a person would point at a void; SNR 1 and radius 4 px give 6.7 on an even foil
+)
 
 
 @dataclass(frozen=True)
@@ -30,9 +38,10 @@ class Micrograph:
     mask : ndarray of shape (H, W), bool
         Where there is a void.
     voids : DataFrame
-        ``x_px, y_px, radius_px`` (of the circle as large as the projection), ``snr`` (signal over the noise of a
-        pixel), ``evidence`` (the same, summed over the void), ``ignored`` (too faint to be sure of, or its centre is
-        outside).
+        ``x_px, y_px, radius_px`` (of the circle as large as the projection), ``snr`` (how much brighter than its
+        surroundings, over the noise of a pixel), ``evidence`` (the same over what a spot of its size differs from its
+        surroundings where there is no void, by noise and by the foil), ``ignored`` (too faint to be sure of, or its
+        centre is outside).
     """
 
     image: np.ndarray
@@ -51,6 +60,7 @@ class _Look:
     upside_down: bool
     variety: float  # spread of the contrast from one void to the next: crystals have it, voids have not
     spheres: float  # how often voids are round: bubbles are, voids in metals have facets
+    mask: bool  # no micrograph but somebody's mask
 
 
 def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
@@ -67,33 +77,49 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
     look = _look(random, usual)
     voids = _population(random, whole, usual)
     missing, masks = _missing_foil(random, voids, whole, usual, look)
-    if random.random() < 0.07:  # as bright as it gets: overlaps are no brighter, as in a mask
-        missing = np.minimum(missing, np.float32(usual * random.uniform(0.2, 1)))
-    foil = _foil(random, whole, usual, busy=len(voids) == 0)
+    if look.mask or random.random() < 0.05:  # as bright as it gets: overlaps are no brighter
+        missing = np.minimum(missing, np.float32(usual * random.uniform(0.05, 1)))
+    if look.contrast < 0:
+        masks = []  # dark discs are no voids
+    foil = np.ones(whole, np.float32) if look.mask else _foil(random, whole, usual, busy=len(voids) == 0)
     without = _seen(foil, np.zeros(whole, np.float32), usual, look)
     clean = _seen(foil, missing, usual, look)
     cut = (slice(_MARGIN, -_MARGIN), slice(_MARGIN, -_MARGIN))
     # Vibration, drift during the exposure, a spread of energies: edges as wide as those of a rounder void.
-    blur = min(np.exp(random.uniform(np.log(0.2), np.log(3.5))), 0.35 * usual)
+    widest = 0.6 if look.mask else 3.5
+    blur = min(np.exp(random.uniform(np.log(0.2), np.log(widest))), 0.35 * usual)
     clean, without = (ndimage.gaussian_filter(part, blur) for part in (clean, without))
     difference = (clean - without)[cut]
     noisy = optics.detect(random, clean[cut], look.noise)
     image, step = optics.write(random, -noisy if look.upside_down else noisy)
     grain = noisy - clean[cut] + 0.3 * step * random.standard_normal(shape, dtype=np.float32)
-    truth, mask = _truth(masks, difference, without[cut], grain, shape)
+    sign = -1 if look.upside_down else 1
+    truth, mask = _truth(masks, sign * difference, without[cut], grain)
     return Micrograph(image, mask, truth)
 
 
+_KINDS = {
+    "mass": 0.3,
+    "under": 0.23,
+    "over": 0.12,
+    "mixed": 0.13,
+    "particles": 0.11,
+    "dark": 0.05,
+    "mask": 0.06,
+}
+
+
 def _look(random: np.random.Generator, usual: float) -> _Look:
-    kind = random.choice(["mass", "under", "over", "mixed", "particles"], p=[0.33, 0.25, 0.13, 0.15, 0.14])
+    kinds, chances = zip(*_KINDS.items(), strict=True)
+    kind = random.choice(kinds, p=chances)
     fringe = float(np.exp(random.uniform(np.log(0.8), np.log(6.0))))
     fringe = min(fringe, 1.6 * usual)
     phase = float(np.exp(random.uniform(np.log(0.15), np.log(2.5))))
-    contrast = float(np.exp(random.uniform(np.log(0.04), np.log(0.5))))
+    contrast = float(np.exp(random.uniform(np.log(0.06), np.log(0.5))))
     state = optics.Optics(
         fringe, kind != "over", random.uniform(0.7, 2.0), random.uniform(0, 0.08), random.uniform(0, np.pi)
     )
-    if kind in ("mass", "particles"):
+    if kind in ("mass", "particles", "dark", "mask"):
         state = optics.Optics(0.0)
     if kind == "particles":
         contrast = random.uniform(0.25, 0.9)
@@ -105,20 +131,26 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
         state = replace(state, fringe_px=max(state.fringe_px, 0.25 * usual))
     if kind == "mixed":
         phase *= 0.5
+    if kind == "mask":
+        contrast = 1.0
     # How far a void of the usual size stands out from the noise, from hardly to plainly.
-    stands_out = float(np.exp(random.uniform(np.log(0.5), np.log(8.0))))
+    stands_out = float(np.exp(random.uniform(np.log(0.8), np.log(10.0))))
     signal = contrast + (min(phase, 1.5) * 0.35 if state.fringe_px else 0)
     noise = np.clip(signal / stands_out * min(1.0, usual / 6), 0.004, 0.45)
     variety = random.uniform(0.1, 0.6) if kind == "particles" else 0.0
-    spheres = {"mass": 0.2, "particles": 0.25, "mixed": 0.3}.get(kind, 0.45)
+    if kind == "mask":
+        noise = np.exp(random.uniform(np.log(0.003), np.log(0.1)))
+    if kind == "dark":
+        contrast = -contrast
+    spheres = {"mass": 0.15, "particles": 0.15, "mixed": 0.25, "mask": 0.0}.get(kind, 0.4)
     phase = phase if state.fringe_px else 0.0
-    return _Look(contrast, phase, state, float(noise), kind == "over", variety, spheres)
+    return _Look(contrast, phase, state, float(noise), kind == "over", variety, spheres, kind == "mask")
 
 
 def _population(random: np.random.Generator, shape: tuple[int, int], usual: float) -> np.ndarray:
     """Voids (n, 3) as x, y, radius: log-normal or bimodal sizes, at random, in clumps or along lines."""
     coverage = float(np.exp(random.uniform(np.log(0.004), np.log(0.3))))
-    if random.random() < 0.12:
+    if random.random() < 0.1:
         return np.zeros((0, 3))
     crowded = random.random() < 0.15  # side by side without overlap, as densely as they go
     if crowded:
@@ -179,8 +211,8 @@ def _missing_foil(
 ) -> tuple[np.ndarray, list[tuple[tuple[slice, slice], np.ndarray]]]:
     """Length of foil the voids take away at each pixel, and where each void lies."""
     total, masks = np.zeros(shape, np.float32), []
-    others = (1 - look.spheres) / 2
-    shape_of = random.choice(["sphere", "facets", "blunt"], p=[look.spheres, others, others])
+    others = 1 - look.spheres
+    shape_of = random.choice(["sphere", "facets", "blunt"], p=[look.spheres, 0.4 * others, 0.6 * others])
     share_faceted = {"facets": random.choice([0.3, 1.0])}.get(shape_of, 0.0)
     # A sphere, or one with flat faces towards the beam: its rim is steeper and its top flatter.
     blunt = np.float32(random.uniform(3, 10) if shape_of == "blunt" else 2)
@@ -253,44 +285,56 @@ def _truth(
     difference: np.ndarray,
     without: np.ndarray,
     grain: np.ndarray,
-    shape: tuple[int, int],
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Voids and mask; what a person would not see is ignored.
 
     ``difference`` is what the voids change in the image before noise, ``without`` the image before there are voids,
     ``grain`` the noise.
     """
-    energy = ndimage.gaussian_filter(difference, 0.7) ** 2
-    sizes = 2.0 ** np.arange(8)
-    doubts = [np.hypot(0.6 * _change(without, size), 1.5 * _change(grain, size)) for size in sizes]
+    shape = difference.shape
     mask, rows = np.zeros(shape, bool), []
+    looks: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     for (ys, xs), inside in masks:
         v, u = np.nonzero(inside)
         y, x = v + ys.start - _MARGIN, u + xs.start - _MARGIN
         within = (x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])
         if not within.any():
             continue
-        centre, radius = (x.mean(), y.mean()), np.sqrt(len(x) / np.pi)
-        x, y = x[within], y[within]
-        doubt = doubts[int(np.clip(np.round(np.log2(radius)), 0, 7))]
-        signal = np.sqrt(energy[y, x].mean())
-        evidence = signal / doubt
-        outside = not (0 <= centre[0] <= shape[1] - 1 and 0 <= centre[1] <= shape[0] - 1)
+        cx, cy, radius = x.mean(), y.mean(), np.sqrt(len(x) / np.pi)
+        half_octave = round(2 * np.log2(max(radius, 1.5)))
+        if half_octave not in looks:
+            size = 2 ** (half_octave / 2)
+            clutter = _standing_out(without, size) ** 2 + (_OF_NOISE * _standing_out(grain, size)) ** 2
+            around = ndimage.gaussian_filter(clutter, 2 * size / _step(size))
+            looks[half_octave] = _standing_out(difference, size), np.sqrt(around)
+        signal, doubt = (_at(part, cx, cy, 2 ** (half_octave / 2)) for part in looks[half_octave])
+        contrast, evidence = signal / _OF_A_DISC, signal / max(doubt, 1e-9)
+        outside = not (0 <= cx <= shape[1] - 1 and 0 <= cy <= shape[0] - 1)
         seen = evidence >= _LEAST_EVIDENCE
         if seen:
-            mask[y, x] = True
-        rows.append((*centre, radius, signal / grain.std(), evidence, outside or not seen))
+            mask[y[within], x[within]] = True
+        rows.append((cx, cy, radius, contrast / grain.std(), evidence, outside or not seen))
     columns = ["x_px", "y_px", "radius_px", "snr", "evidence", "ignored"]
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[:5], float) | {"ignored": bool})
     return table, mask
 
 
-def _change(image: np.ndarray, size_px: float) -> float:
-    """How much an image changes by itself over ``size_px``: what a void of that radius must stand out from."""
-    step = max(int(size_px / 4), 1)
-    small = ndimage.gaussian_filter(reduced(image, step), size_px / 2 / step)
-    small = small[:: max(int(size_px / 2 / step), 1), :: max(int(size_px / 2 / step), 1)]
-    return 1.4826 * float(np.median(np.abs(small - ndimage.uniform_filter(small, 5))))
+def _standing_out(image: np.ndarray, radius_px: float) -> np.ndarray:
+    """How much brighter a disc of that radius is than the ring around it; every `_step`-th pixel."""
+    step = _step(radius_px)
+    small = reduced(image, step)
+    inner, outer = (ndimage.gaussian_filter(small, share * radius_px / step) for share in (0.5, 1.1))
+    return inner - outer
+
+
+def _step(radius_px: float) -> int:
+    return max(int(radius_px / 4), 1)
+
+
+def _at(small: np.ndarray, x: float, y: float, radius_px: float) -> float:
+    step = _step(radius_px)
+    row, column = (int(np.clip((c + 0.5) / step, 0, n - 1)) for c, n in zip((y, x), small.shape, strict=True))
+    return float(small[row, column])
 
 
 def _foil(random: np.random.Generator, shape: tuple[int, int], usual: float, *, busy: bool) -> np.ndarray:

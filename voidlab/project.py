@@ -144,8 +144,8 @@ def train(
         training.make_weights(
             network.SHIPPED,
             also=folder,
-            images=3200,
-            steps=steps or 4000,
+            images=6000,
+            steps=steps or 12000,
             seed=seed,
             further=further,
             tell=tell,
