@@ -122,8 +122,8 @@ class Correlator:
         strength = float(np.prod([(taper(size) ** 2).sum() for size in self.frames.shape]))
         return (strength * self._band**2).astype(np.float32)
 
-    def _transform(self, row: int) -> tuple[np.ndarray, np.ndarray | None, float]:
-        """Band-passed spectrum of a frame, the root of its strength if it is to be whitened, and its norm."""
+    def _transform(self, row: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Band-passed spectrum of a frame, of norm 1, and what whitened it, if it is to be whitened."""
         frame = self.frames[row]
         window = np.outer(*(taper(size) for size in frame.shape)).astype(np.float32)
         frame = (frame - (frame * window).sum() / window.sum()) * window
@@ -133,17 +133,17 @@ class Correlator:
             strength = np.abs(spectrum)
             root = 1 / np.sqrt(np.maximum(strength, 1e-6 * strength.max() + 1e-30))
             spectrum *= root
-        return spectrum, root, max(float(np.linalg.norm(spectrum)), 1e-12)
+        norm = max(float(np.linalg.norm(spectrum)), 1e-12)
+        return spectrum / norm, None if root is None else root / norm
 
     def _correlation(self, a: int, b: int) -> np.ndarray:
         """How alike the frames are at each shift, (H, W) as padded."""
         if self.frames.valid(a) is not None or self.frames.valid(b) is not None:
             return self._masked_correlation(a, b)
-        (of_a, root_a, norm_a), (of_b, root_b, norm_b) = self._spectrum(a), self._spectrum(b)
+        (of_a, root_a), (of_b, root_b) = self._spectrum(a), self._spectrum(b)
         cross = np.conj(of_a) * of_b
         if self.frames.pattern and root_a is not None and root_b is not None:
             cross -= self.frames.pattern * self._still * root_a * root_b
-        cross /= norm_a * norm_b
         return np.asarray(fft.irfft2(cross, self._padded)) * self._weight
 
     def _around(self, near: tuple[float, float, float]) -> np.ndarray:
@@ -167,13 +167,15 @@ class Correlator:
         second = np.unravel_index(int(np.argmax(rest)), map_.shape)
         low = float(rest[second])
         ratio = height / low if low > 0 else np.inf
+        if not self.whiten:  # in a mask nothing stays put
+            return self._shift_at(first), ratio, False
         at_rest = [np.abs(self._shift_at(place)).max() <= 1 for place in (first, second)]
         clear = low > _CLEAR * float(map_[self._weight > 0].std())
         # A scene that resembles itself some way off has a second peak on either side of the first.
         opposite = np.take(
             np.take(map_, _about(first, second, 0, map_.shape), 0), _about(first, second, 1, map_.shape), 1
         )
-        contested = self.whiten and any(at_rest) and clear and float(opposite.max()) < 0.5 * low
+        contested = any(at_rest) and clear and float(opposite.max()) < 0.5 * low
         return self._shift_at(second if contested and at_rest[0] else first), ratio, contested
 
     def _shift_at(self, place: tuple[np.intp, ...]) -> np.ndarray:

@@ -18,7 +18,7 @@ _UNKNOWN_SIGMA = 30.0  # binned px, of a pair that has no peak
 _TAPERED = 0.1  # of a side, along each border
 _PARTS = 8  # along a side, whose votes are compared
 _STEPS = 8
-_FINE = 1e-5
+_FINE = 3e-4  # Newton's next step would be smaller than its square
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,13 @@ def _climb(cross: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
     There is no bend where there is no peak.
     """
     kx, ky = (2 * np.pi * f for f in _frequencies(shape))
-    powers_x, powers_y = np.stack([kx**0, kx, kx**2], 1), np.stack([ky**0, ky, ky**2])
+    powers_x, powers_y = (np.stack([k**0, k, k**2]) for k in (kx, ky))
     shift = np.zeros(2)
     for _ in range(_STEPS):
         x, y = _waves(shape, -shift)
-        moments = (powers_y * y) @ (cross @ (powers_x * x[:, None]).astype(np.complex64))
+        # einsum for the large product: the threads of a matrix product get in the way of those that measure pairs.
+        along_x = np.einsum("yx,kx->yk", cross, (powers_x * x).astype(np.complex64))
+        moments = (powers_y * y) @ along_x
         uphill = -np.array([moments[0, 1].imag, moments[1, 0].imag])
         bend = np.array([[moments[0, 2].real, moments[1, 1].real], [moments[1, 1].real, moments[2, 0].real]])
         if not (bend[0, 0] > 0 and np.linalg.det(bend) > 0):
