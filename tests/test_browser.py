@@ -115,6 +115,7 @@ def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     shots = Path(os.environ.get("VOIDLAB_SCREENSHOTS", tmp_path))
     page.goto(lab)
     page.locator(".jp-Notebook").first.wait_for()
+    page.get_by_text("| Idle").first.wait_for()  # what is run before the kernel is there is lost
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     first = count(page)

@@ -16,7 +16,8 @@ HIGH_CUT = 0.18  # cycles per binned px: above it, noise and the staircase of bi
 _LEAST_SIGMA = 0.0005  # binned px: rounding
 _UNKNOWN_SIGMA = 30.0  # binned px, of a pair that has no peak
 _TAPERED = 0.1  # of a side, along each border
-_PARTS = 8  # along a side, whose votes are compared
+_PARTS = 8  # of a mask along a side, whose votes are compared
+_FREQUENCIES = 16  # along a side of a block of them, whose votes are compared
 _STEPS = 8
 _FINE = 3e-4  # Newton's next step would be smaller than its square
 
@@ -97,7 +98,12 @@ def _in_common_part(
     alike = float(np.clip(height / np.sqrt(max(power[0] * power[1], 1e-30)), 0, 1))
     if bend is None:
         return Refined(whole + rest, _UNKNOWN_SIGMA, 0.0)
-    sigma = _error(of_a, of_b, height / max(power[0], 1e-30), rest, bend, shape)
+    if whiten:
+        votes = _votes_of_frequencies(cross, rest, shape)
+    else:
+        votes = _votes_of_parts(of_a, of_b, height / max(power[0], 1e-30), rest, shape)
+    inverse = np.linalg.inv(bend)
+    sigma = np.sqrt(max(np.trace(inverse @ votes @ votes.T @ inverse) / 2, 0.0))
     return Refined(whole + rest, float(min(np.hypot(sigma, _LEAST_SIGMA), _UNKNOWN_SIGMA)), alike)
 
 
@@ -125,31 +131,36 @@ def _climb(cross: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
     return shift, bend, float(moments[0, 0].real)
 
 
-def _error(
-    of_a: np.ndarray,
-    of_b: np.ndarray,
-    alike: float,
-    shift: np.ndarray,
-    bend: np.ndarray,
-    shape: tuple[int, int],
-) -> float:
-    """Standard error per axis of the shift between two filtered spectra; b holds a ``alike`` times.
+# Parts of what was compared vote on the shift by themselves. How much their votes differ says how well it is known,
+# whatever the cause: noise, voids that were missed, edges that were drawn a little off. At the peak they cancel.
 
-    Parts of the image vote on the shift by themselves. How much their votes differ says how well it is known,
-    whatever the cause: noise, voids that were missed, edges that were drawn a little off.
-    """
+
+def _votes_of_parts(
+    of_a: np.ndarray, of_b: np.ndarray, alike: float, shift: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    """Votes (2, n) on x and y of the parts of a mask, in which mistakes are local; b holds a ``alike`` times."""
     x, y = _waves(shape, -shift)
     kx, ky = (2j * np.pi * f for f in _frequencies(shape))
     left = fft.irfft2(of_b * y[:, None] * x[None, :] - alike * of_a, shape)
-    votes = []
-    for slope in (of_a * kx[None, :], of_a * ky[:, None]):
-        pull = fft.irfft2(slope, shape) * left
-        for axis, size in enumerate(shape):
-            pull = np.add.reduceat(pull, np.arange(_PARTS) * size // _PARTS, axis=axis)
-        votes.append(pull.ravel() * (shape[0] * shape[1]))
-    inverse = np.linalg.inv(bend)
-    spread = inverse @ np.cov(votes, bias=True) @ inverse * _PARTS**2
-    return float(np.sqrt(max(np.trace(spread) / 2, 0.0)))
+    pulls = (fft.irfft2(slope, shape) * left for slope in (of_a * kx[None, :], of_a * ky[:, None]))
+    starts = [np.arange(_PARTS) * size // _PARTS for size in shape]
+    return np.stack([_summed(pull, starts) * (shape[0] * shape[1]) for pull in pulls])
+
+
+def _votes_of_frequencies(cross: np.ndarray, shift: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Votes (2, n) on x and y of blocks of frequencies: of noise, each frequency has its own."""
+    x, y = _waves(shape, -shift)
+    quadrature = (cross * y[:, None] * x[None, :]).imag
+    kx, ky = (2 * np.pi * f for f in _frequencies(shape))
+    starts = [np.arange(0, size, _FREQUENCIES) for size in quadrature.shape]
+    return np.stack([_summed(quadrature * k, starts) for k in (kx[None, :], ky[:, None])])
+
+
+def _summed(values: np.ndarray, starts: list[np.ndarray]) -> np.ndarray:
+    """Sums over blocks that start at these rows and columns, one after the other."""
+    for axis, first in enumerate(starts):
+        values = np.add.reduceat(values, first, axis=axis)
+    return values.ravel()
 
 
 def _common(shape: tuple[int, int], whole: np.ndarray) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
