@@ -1,0 +1,81 @@
+"""Which image files a glob, a folder, a file or a list means; what is there when it means none."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from voidlab.metadata import ImagesError, PathLike
+from voidlab.readers import READERS, supported, why_unknown
+
+Source = PathLike | Sequence[PathLike]
+
+
+def find_files(source: Source) -> list[Path]:
+    """Image files that ``source`` means, of one format."""
+    if not isinstance(source, str | os.PathLike):
+        files = [Path(file) for file in source]
+        gone = [file for file in files if not file.is_file()]
+        if gone or not files:
+            what = (
+                f"{len(gone)} of {len(files)} files are missing, the first: {gone[0]}" if gone else "no file"
+            )
+            raise ImagesError(f"{what} in the list of images; expected the names of files that are there.")
+        return _of_one_format(files, "the list")
+    path = Path(os.path.expanduser(source))
+    if path.is_file():
+        return _of_one_format([path], str(path))
+    if path.is_dir():
+        everything = _visible(path.iterdir())
+        files = [file for file in everything if file.suffix.lower() in READERS]
+        if not files:
+            held = f"it holds {_tally(everything)}" if everything else "it holds no files"
+            raise ImagesError(f"no images in folder {path}: {held}; expected {supported()}.")
+        return _of_one_format(files, str(path))
+    # Brackets in the name of a folder that is there are no pattern.
+    matches = path.parent.glob(path.name) if path.parent.is_dir() else glob.iglob(str(path), recursive=True)
+    files = _visible(map(Path, matches))
+    if not files:
+        raise ImagesError(_nothing_found(path))
+    return _of_one_format(files, str(path))
+
+
+def _visible(paths: Iterable[Path]) -> list[Path]:
+    return sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
+
+
+def _of_one_format(files: list[Path], source: str) -> list[Path]:
+    known = [file for file in files if file.suffix.lower() in READERS]
+    if not known:
+        raise ImagesError(f"{files[0]} is of a format that is not read here: {why_unknown(files[0])}.")
+    formats = {READERS[file.suffix.lower()][0] for file in known}
+    if len(known) < len(files) or len(formats) > 1:
+        suffix = Counter(file.suffix for file in known).most_common(1)[0][0]
+        raise ImagesError(
+            f"{source} holds files of several kinds: {_tally(files)}; expected one kind. "
+            f"Narrow it with a glob, such as {files[0].parent / ('*' + suffix)}"
+        )
+    return files
+
+
+def _tally(files: Sequence[Path]) -> str:
+    return ", ".join(
+        f"{n} {s or 'without suffix'}" for s, n in Counter(f.suffix for f in files).most_common()
+    )
+
+
+def _nothing_found(path: Path) -> str:
+    folder = path.parent
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"no file matches '{path}'; there is no {folder}."
+    below = path.relative_to(folder).parts[0]
+    names = sorted(p.name for p in folder.iterdir() if p.is_dir() or p.suffix.lower() in READERS)
+    near = difflib.get_close_matches(below, names, 3, 0.4) or names[:3]
+    there = f"near names there: {', '.join(near)}" if near else "there are no images there"
+    return f"no file matches '{path.relative_to(folder)}' in folder {folder.resolve()}; {there}."
