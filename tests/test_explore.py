@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
 
 import situations
 from voidlab import corrections, explore, mend, parameters, scores, segment, stage, tables
@@ -441,6 +443,33 @@ def test_a_frame_that_cannot_be_read_is_said(explorer, copied):
     assert explorer.model.log.lines == ()
     explorer.row.value = 2
     assert "frame 3" in explorer.said.value
+
+
+@pytest.mark.parametrize(("tool", "seen"), [("add", Circle), ("split", Line2D), ("delete", type(None))])
+def test_what_a_drag_would_make_is_seen_while_it_lasts(explorer, tool, seen):
+    def mouse(x, y):
+        return SimpleNamespace(inaxes=explorer.view.image, xdata=x, ydata=y)
+
+    explorer.correct.tool.value = tool
+    explorer._press(mouse(20.0, 30.0))
+    explorer._move(mouse(23.0, 34.0))
+    assert isinstance(explorer.view._band, seen)
+    if tool == "add":
+        assert (explorer.view._band.center, explorer.view._band.radius) == ((20.0, 30.0), 5.0)
+    explorer._release(mouse(20.2, 30.0))  # too short for an edit
+    assert explorer.view._band is None
+
+
+def test_the_results_of_a_run_are_seen_without_opening_again(copied, monkeypatch):
+    record = copied.record.read_bytes()
+    copied.record.unlink()
+    monkeypatch.chdir(copied.root)
+    explorer = explore.open_explorer("small")
+    assert explorer.model.results is None
+    assert explorer.model.linked.empty
+    copied.record.write_bytes(record)
+    explorer.row.value = 1
+    assert (explorer._scene.particles >= 0).any()
 
 
 def test_no_results_yet_is_a_sentence_when_they_are_asked_for(copied, monkeypatch):

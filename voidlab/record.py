@@ -50,6 +50,14 @@ def read(paths: RunPaths) -> dict[str, Entry]:
         return {}
 
 
+def written_ns(paths: RunPaths) -> int | None:
+    """When run.json was last written, ns; None when there is none."""
+    try:
+        return paths.record.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def write(paths: RunPaths, stage: str, entry: Entry) -> None:
     """Put the entry of ``stage`` into run.json, and keep the others."""
     entries = {**read(paths), stage: entry}

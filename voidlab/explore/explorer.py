@@ -20,7 +20,7 @@ from voidlab.explore.finder import SegmenterError, names
 from voidlab.explore.latest import Latest
 from voidlab.explore.model import Model, Picture
 from voidlab.explore.panels import CorrectPanel, KeepPanel, SettingsPanel, StylePanel, text
-from voidlab.explore.tools import Point, Shown, Tool, pick
+from voidlab.explore.tools import DRAWN, Point, Shown, Tool, pick
 from voidlab.explore.view import INCHES, Scene, View
 from voidlab.parameters import ParameterErrors
 
@@ -193,6 +193,9 @@ class Explorer:
 
     def _release(self, event: Any) -> None:
         start, self._pressed = self._pressed, None
+        if self._tool.name in DRAWN:
+            self.view.drop_band()
+            self.canvas.draw_idle()
         if self._scene is None or event.inaxes is None or self.canvas.toolbar.mode:
             return
         if event.inaxes is self.view.sizes:
@@ -231,6 +234,12 @@ class Explorer:
 
     def _move(self, event: Any) -> None:
         if self._scene is None or event.inaxes is not self.view.image:
+            return
+        if self._pressed is not None and self._tool.name in DRAWN:
+            ox, oy = self._scene.offset
+            start = (self._pressed[0] + ox, self._pressed[1] + oy)
+            self.view.band(start, (event.xdata, event.ydata), circle=DRAWN[self._tool.name] == "circle")
+            self.canvas.draw_idle()
             return
         row = pick(self._scene.voids, self._at(event))
         numbers = "&nbsp;" if row is None else self._numbers(row)

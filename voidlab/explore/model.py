@@ -7,7 +7,6 @@ bounded size.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -59,6 +58,9 @@ class Model:
         self._pictures: Cache[Picture] = Cache(60_000_000)
         self._images: Cache[np.ndarray] = Cache(80_000_000)
         self.log = corrections.read(run.paths.corrections)
+        self._results: Results | None = None
+        self._linked: pd.DataFrame | None = None
+        self._written_ns: int | None = None  # when the record of the run that these are of was written
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -145,7 +147,7 @@ class Model:
     def reload(self) -> None:
         """Read the corrections on file anew."""
         self.log = corrections.read(self.run.paths.corrections)
-        self.__dict__.pop("linked", None)
+        self._linked = None
 
     def is_bad(self, row: int) -> bool:
         """Whether the frame was marked as bad, or excluded in the YAML file."""
@@ -154,9 +156,15 @@ class Model:
 
     # --- results of an earlier run ---------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def results(self) -> Results | None:
         """Tables of the last run; None before there is one, or when its tables do not belong together."""
+        written = record.written_ns(self.run.paths)
+        if written != self._written_ns:  # there was a run since
+            self._results, self._linked, self._written_ns = self._read_results(), None, written
+        return self._results
+
+    def _read_results(self) -> Results | None:
         paths = self.run.paths
         for name in ("voids", "drift", "links"):
             if record.why_not_usable(paths, tables.TABLES[name].stage, paths.table(name)):
@@ -176,13 +184,16 @@ class Model:
         """A sentence when there are no tracks and no drift yet, else nothing."""
         return "" if self.results else _NO_RESULTS.format(self.run.paths.dataset)
 
-    @cached_property
+    @property
     def linked(self) -> pd.DataFrame:
         """Voids on tracks as the last run and the corrections since have them; empty before the first run."""
-        if self.results is None:
+        results = self.results
+        if results is None:
             return tables.empty("voids").assign(particle=pd.Series(dtype="int64"))
-        edits = [line.edit for line in self.log.standing("track")]
-        return tables.standing(mend.mend_tracks(self.results.linked, edits)[0])  # type: ignore[arg-type]
+        if self._linked is None:
+            edits = [line.edit for line in self.log.standing("track")]
+            self._linked = tables.standing(mend.mend_tracks(results.linked, edits)[0])  # type: ignore[arg-type]
+        return self._linked
 
     def drift(self, row: int) -> tuple[float, float]:
         """Drift of the frame in row ``row``, px; (0, 0) when it is not known."""

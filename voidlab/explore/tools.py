@@ -31,6 +31,7 @@ HELP = {
     "delete track": "click a void to delete its track through all frames",
 }
 _LEAST_RADIUS_PX = 1.0
+DRAWN = {"add": "circle", "split": "line"}  # what a drag shows while it lasts
 _OF_TRACKS = ("cut track", "join tracks", "delete track")
 Point = tuple[float, float]
 

@@ -17,7 +17,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle, Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
@@ -67,11 +68,11 @@ class View:
             left=0.01,
             right=0.985,
             bottom=0.09,
-            top=0.98,
+            top=0.92,  # the toolbar lies above
             wspace=0.14,
             hspace=0.32,
         )
-        self.image = figure.add_subplot(grid[:, 0])
+        self.image = figure.add_subplot(grid[:, 0], anchor="N")
         self.sizes = figure.add_subplot(grid[0, 1])
         self.radii = figure.add_subplot(grid[1, 1])
         self._photo = self.image.imshow(
@@ -83,6 +84,7 @@ class View:
         )
         self.image.set_facecolor("black")
         self._drawn: list[Artist] = []
+        self._band: Artist | None = None
         self._bar = Rectangle((0, 0), 1, 1, facecolor="white", edgecolor="black", lw=0.6, zorder=5)
         self.image.add_patch(self._bar)
         self._bar_label = self.image.text(
@@ -121,6 +123,22 @@ class View:
         """Show no image and no voids."""
         self._photo.set_data(np.zeros((2, 2)))
         self._remove()
+
+    def band(self, start: tuple[float, float], end: tuple[float, float], *, circle: bool) -> None:
+        """Show what a drag would make: a circle around ``start`` through ``end``, or a line between them."""
+        self.drop_band()
+        style = {"color": SKY, "lw": 1.5, "zorder": 6}
+        if circle:
+            radius = float(np.hypot(end[0] - start[0], end[1] - start[1]))
+            self._band = self.image.add_patch(Circle(start, radius, fill=False, **style))
+        else:
+            self._band = self.image.add_line(Line2D(*zip(start, end, strict=True), **style))  # type: ignore[arg-type]
+
+    def drop_band(self) -> None:
+        """Show no longer what a drag would make."""
+        if self._band is not None:
+            self._band.remove()
+        self._band = None
 
     def zoom(self, x: float, y: float, factor: float) -> None:
         """Show 1/``factor`` of what is shown, with (x, y) staying where it is."""
