@@ -20,9 +20,8 @@ _MARGIN = 48
 _OF_A_DISC = float(
     np.exp(-1 / (2 * 1.1**2)) - np.exp(-1 / (2 * 0.5**2))
 )  # what `_standing_out` gives for contrast 1
-_OF_NOISE = (
-    0.55  # noise disturbs the eye less than it does `_standing_out`: an eye looks for a disc with an edge
-)
+# Foil and noise disturb the eye less than they do `_standing_out`: an eye looks for a disc with an edge.
+_OF_FOIL, _OF_NOISE = 0.7, 0.55
 _LEAST_EVIDENCE = (
     6.0  # from which a person would point at a void; SNR 1 and radius 4 px give 6.7 on an even foil
 )
@@ -144,7 +143,7 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
         noise = np.exp(random.uniform(np.log(0.003), np.log(0.1)))
     if kind == "dark":
         contrast = -contrast
-    spheres = {"mass": 0.15, "particles": 0.15, "mixed": 0.25, "mask": 0.0}.get(kind, 0.4)
+    spheres = {"mass": 0.1, "particles": 0.05, "mixed": 0.25, "mask": 0.0}.get(kind, 0.4)
     phase = phase if state.fringe_px else 0.0
     return _Look(contrast, phase, state, float(noise), kind == "over", variety, spheres, kind == "mask")
 
@@ -214,7 +213,7 @@ def _missing_foil(
     """Length of foil the voids take away at each pixel, and where each void lies."""
     total, masks = np.zeros(shape, np.float32), []
     others = 1 - look.spheres
-    shape_of = random.choice(["sphere", "facets", "blunt"], p=[look.spheres, 0.4 * others, 0.6 * others])
+    shape_of = random.choice(["sphere", "facets", "blunt"], p=[look.spheres, 0.3 * others, 0.7 * others])
     share_faceted = {"facets": random.choice([0.3, 1.0])}.get(shape_of, 0.0)
     # A sphere, or one with flat faces towards the beam: its rim is steeper and its top flatter.
     blunt = np.float32(random.uniform(3, 10) if shape_of == "blunt" else 2)
@@ -306,7 +305,8 @@ def _truth(
         half_octave = round(2 * np.log2(max(radius, 1.5)))
         if half_octave not in looks:
             size = 2 ** (half_octave / 2)
-            clutter = _standing_out(without, size) ** 2 + (_OF_NOISE * _standing_out(grain, size)) ** 2
+            clutter = (_OF_FOIL * _standing_out(without, size)) ** 2
+            clutter += (_OF_NOISE * _standing_out(grain, size)) ** 2
             around = ndimage.gaussian_filter(clutter, 2 * size / _step(size))
             looks[half_octave] = _standing_out(difference, size), np.sqrt(around)
         signal, doubt = (_at(part, cx, cy, 2 ** (half_octave / 2)) for part in looks[half_octave])
