@@ -13,8 +13,9 @@ from voidlab.tables import HasPixelSize
 from voidlab.tilt_figures import depth_colours
 
 _SIZE = (480, 360)
+_CENTRE = np.array([_SIZE[0] / 2, _SIZE[1] / 2 - 8])  # the scale bar stands below
 _PICTURES, _MS = 45, 90
-_LEAN_DEG = 20.0  # looked at from a little above
+_LEAN_DEG = 12.0  # looked at from a little above
 _MOST = 1500  # voids drawn: of more, the largest
 _GROUND, _INK = (255, 255, 255), (60, 60, 60)
 
@@ -59,10 +60,13 @@ def _draw(
     places = points[["x_px", "y_px", "z_px"]].to_numpy(np.float64)
     middle = (places.max(axis=0) + places.min(axis=0)) / 2
     reach = np.ptp(places, axis=0) / 2
-    scale = 0.46 * min(_SIZE[0] / np.hypot(reach[0], reach[2]), _SIZE[1] / np.hypot(reach[1], 0.6 * reach[0]))
+    # Room for the widest and the highest that it gets on its way round.
+    wide, lean = np.hypot(reach[0], reach[2]), np.deg2rad(_LEAN_DEG)
+    high = reach[1] * np.cos(lean) + wide * np.sin(lean)
+    scale = min(0.47 * _SIZE[0] / wide, 0.43 * _SIZE[1] / high)
     turn = _turn(angle)
     seen = (places - middle) @ turn.T
-    centre = np.array(_SIZE) / 2
+    centre = _CENTRE
     _draw_faces(pen, reconstruction, middle, reach, turn, scale)
     colours = depth_colours(places[:, 2])
     radius = np.maximum(points["radius_px"].to_numpy() * scale, 1.0)
@@ -99,7 +103,7 @@ def _draw_faces(
             [[x, y, side - middle[2]] for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))]
         )
         corners[:, :2] *= reach[:2]
-        line = np.array(_SIZE) / 2 + (corners @ turn.T)[:, :2] * scale
+        line = _CENTRE + (corners @ turn.T)[:, :2] * scale
         pen.line([tuple(point) for point in line], fill=(150, 150, 150), width=1)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.colors import Normalize
-from matplotlib.pyplot import get_cmap
+from matplotlib.figure import Figure
 
 from voidlab.drift.trust import Verdict
 from voidlab.drift_figures import traffic_light
@@ -43,7 +44,7 @@ def residual_by_view(views: pd.DataFrame, linked: pd.DataFrame, axes: Sequence[A
         ax.plot(shown["tilt_deg"], value, color=BLUE, marker="o", ms=4, lw=1)
         for tilt in left_out["tilt_deg"].dropna():
             ax.axvline(tilt, color=RED, ls=":", lw=1)
-        ax.set(xlabel="tilt (°)", ylabel=name, ylim=(0, None))
+        ax.set(xlabel="tilt (°)", ylabel=name, ylim=(0, 1.15 * max(value.max(), 1e-3)))
     if len(left_out):
         axes[0].set_title(f"{len(left_out)} views left out (dotted)", fontsize=9)
     return axes
@@ -93,19 +94,20 @@ def depth_histogram(
         return nothing(ax, _NO_POINTS)
     size, unit = unit_of(calibration)
     depth = depth_in_foil(points, reconstruction) * size
-    noise = float(points["sigma_z_px"].median()) * size
     width = max(
-        2 * np.subtract(*np.percentile(depth, [75, 25])) / np.cbrt(len(depth)), noise, np.ptp(depth) / 60
+        2 * np.subtract(*np.percentile(depth, [75, 25])) / np.cbrt(len(depth)) / 2, np.ptp(depth) / 60
     )
-    edges = np.arange(depth.min(), depth.max() + 2 * width, width)
-    ax.hist(depth, bins=list(edges), color=BLUE, edgecolor="white", lw=0.5)
+    width = max(width, float(points["sigma_z_px"].median()) * size)
+    # From mid-foil outwards, so that both faces are seen alike.
+    reach = np.ceil(np.abs(depth).max() / width)
+    ax.hist(depth, bins=list(np.arange(-reach, reach + 1) * width), color=BLUE, edgecolor="white", lw=0.5)
     row = reconstruction.iloc[0]
     low, middle, high = (row[f"thickness{name}_px"] * size for name in ("_low", "", "_high"))
     if np.isfinite(middle):
         for side in (-1, 1):
             ax.axvspan(side * low / 2, side * high / 2, color=ORANGE, alpha=0.35, lw=0)
             ax.axvline(side * middle / 2, color=RED, ls="--", lw=1.2)
-        ax.set_title(f"thickness {middle:.0f} {unit} (95 %: {low:.0f} to {high:.0f}), by {row['thickness_method']}",
+        ax.set_title(f"thickness {middle:.3g} {unit} (95 %: {low:.3g} to {high:.3g}), by {row['thickness_method']}",
                      fontsize=9)  # fmt: skip
     else:
         ax.set_title(f"no thickness: {row['thickness_reason']}", fontsize=9)
@@ -113,32 +115,37 @@ def depth_histogram(
     return ax
 
 
-def three_sides(
-    points: pd.DataFrame, reconstruction: pd.DataFrame, axes: Sequence[Axes], calibration: HasPixelSize
-) -> Sequence[Axes]:
-    """The points as seen along the beam (first axes), along y (second) and along x (third), at one scale."""
+def three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration: HasPixelSize) -> Figure:
+    """The points as seen along the beam, along x (beside it) and along y (below), all at one scale."""
     if points.empty:
-        for ax in axes:
-            nothing(ax, _NO_POINTS)
-        return axes
+        figure, ax = plt.subplots(figsize=(6, 3))
+        nothing(ax, _NO_POINTS)
+        return figure
     size, unit = unit_of(calibration)
     colours = ScalarMappable(_depths(points["z_px"] * size), OF_DEPTH)
-    for ax, (across, up) in zip(axes, (("x", "y"), ("x", "z"), ("z", "y")), strict=True):
-        places = points[[f"{across}_px", f"{up}_px"]].to_numpy() * size
-        widths = 2 * points["radius_px"].to_numpy() * size
+    places = points[["x_px", "y_px", "z_px"]].to_numpy(np.float64) * size
+    radius = points["radius_px"].to_numpy(np.float64) * size
+    low, high = places.min(axis=0) - radius.max(), places.max(axis=0) + radius.max()
+    width, height, depth = high - low
+    figure, axes = plt.subplots(
+        2, 2, figsize=(10, 10 * (height + depth) / (width + depth) + 0.8), layout="constrained",
+        width_ratios=(width, depth), height_ratios=(height, depth),
+    )  # fmt: skip
+    axes[1, 1].axis("off")
+    for ax, across, up in ((axes[0, 0], 0, 1), (axes[0, 1], 2, 1), (axes[1, 0], 0, 2)):
         discs = EllipseCollection(
-            widths, widths, np.zeros(len(points)), units="xy", offsets=places, offset_transform=ax.transData,
-            facecolors=colours.to_rgba(points["z_px"].to_numpy() * size), edgecolors="white", linewidths=0.4,
-            alpha=0.9,
+            2 * radius, 2 * radius, np.zeros(len(points)), units="xy", offsets=places[:, [across, up]],
+            offset_transform=ax.transData, facecolors=colours.to_rgba(places[:, 2]), edgecolors="white",
+            linewidths=0.4, alpha=0.9,
         )  # fmt: skip
         ax.add_collection(discs)
-        _down(ax, places[:, 0], places[:, 1], room=widths.max() / 2)
-        ax.set(xlabel=f"{across} ({unit})", ylabel=f"{up} ({unit})")
-    _draw_axis(axes[0], reconstruction, size)
-    figure = axes[0].get_figure()
-    assert figure is not None
-    figure.colorbar(colours, ax=list(axes), label=f"depth z ({unit})", shrink=0.8)
-    return axes
+        ax.set(xlim=(low[across], high[across]), ylim=(high[up], low[up]), aspect="equal")
+        ax.set(xlabel=f"{'xyz'[across]} ({unit})", ylabel=f"{'xyz'[up]} ({unit})")
+    _draw_axis(axes[0, 0], reconstruction, size)
+    figure.colorbar(
+        colours, ax=axes[1, 1], label=f"depth z ({unit})", location="right", fraction=0.9, aspect=4
+    )
+    return figure
 
 
 def _draw_axis(ax: Axes, reconstruction: pd.DataFrame, size: float) -> None:
@@ -158,13 +165,13 @@ def _depths(depth: pd.Series) -> Normalize:
     return Normalize(float(low), float(max(high, low + 1e-6)))
 
 
-def _down(ax: Axes, x: np.ndarray | pd.Series, y: np.ndarray | pd.Series, room: float = 0.0) -> None:
+def _down(ax: Axes, x: pd.Series, y: pd.Series) -> None:
     """Equal scales, second axis down as in the images."""
-    pad = 0.02 * max(np.ptp(x), np.ptp(y), 1.0) + room
+    pad = 0.02 * max(np.ptp(x), np.ptp(y), 1.0)
     ax.set(xlim=(min(x) - pad, max(x) + pad), ylim=(max(y) + pad, min(y) - pad), aspect="equal")
 
 
 def depth_colours(depth: np.ndarray) -> np.ndarray:
     """Colours (n, 3), 0 to 255, of depths."""
     scale = _depths(pd.Series(depth))
-    return np.asarray(get_cmap(OF_DEPTH)(scale(depth))[:, :3] * 255).astype(np.uint8)
+    return np.asarray(plt.get_cmap(OF_DEPTH)(scale(depth))[:, :3] * 255).astype(np.uint8)

@@ -89,9 +89,11 @@ def against_truth(
         ("links in common / links in either (JSC)", score["link_jsc"], 1.0, ""),
         ("tracks complete", score["complete"], 1.0, ""),
         ("purity of the tracks", score["purity"], 1.0, ""),
-        ("voids placed in depth, of those seen in 3 views or more", *_placed(truth, depths), ""),
+        ("voids placed in depth, of those whole in 3 views or more", *_placed(truth, depths), ""),
+        ("median size of the error of a depth", off.abs().median(), 0.0, "px"),
         ("rms error of a depth", _rms(off), 0.0, "px"),
         ("rms error of a depth / stated error", _rms(off / depths["sigma_z_px"]), 1.0, ""),
+        ("depths off by more than five stated errors", (off.abs() > 5 * depths["sigma_z_px"]).sum(), 0.0, ""),
         ("depths within one stated error", (off.abs() < depths["sigma_z_px"]).mean(), 0.68, ""),
         ("tilt axis", row["tilt_axis_deg"], truth.views["tilt_axis_deg"].iloc[0], "°"),
         (
@@ -106,7 +108,7 @@ def against_truth(
 
 
 def _placed(truth: TiltTruth, depths: pd.DataFrame) -> tuple[float, float]:
-    seen = truth.voids["particle"].value_counts()
+    seen = truth.voids.loc[~truth.voids["touches_edge"], "particle"].value_counts()
     return float(depths["true_particle"].nunique()), float((seen >= _SURE_VIEWS).sum())
 
 

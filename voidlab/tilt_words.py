@@ -59,7 +59,7 @@ def of_reconstruction(
         figure("Depth error", number(depth, unit, 1), "median standard error of a depth"),
         figure(
             "Thickness",
-            f"{thickness:.0f} ({low:.0f}–{high:.0f}) {unit}" if known else "–",
+            f"{thickness:.3g} ({low:.3g}–{high:.3g}) {unit}" if known else "–",
             "between the faces of what holds voids; 95 % interval" if known else row["thickness_reason"],
         ),
         figure(
