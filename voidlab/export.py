@@ -183,6 +183,11 @@ def write_all(
     )
 
 
+def listed(*written: pd.DataFrame) -> pd.DataFrame:
+    """Lists of files, as `write_all` gives them, as one."""
+    return pd.concat([files for files in written if len(files)], ignore_index=True)
+
+
 def write_lines(rows: pd.DataFrame, path: Path) -> Path:
     """Write ``rows`` as JSON lines and read them back; numbers keep every digit, unknown ones are null."""
     with replacing(path) as temporary:
