@@ -171,7 +171,8 @@ def write_all(
     written.append((write_csv(trails, folder / NAPARI_TRACKS), len(trails), what))
     for name, table in made.items():
         if table.empty and name in _OF_TILT:
-            continue  # files of what does not apply would only puzzle
+            (folder / f"{name}.csv").unlink(missing_ok=True)  # of an earlier run, to which it applied
+            continue
         rows = tables.to_nm(table, calibration)
         what = f"a row per {tables.TABLES[name].row.removeprefix('an ').removeprefix('a ')}"
         written.append((write_csv(rows, folder / f"{name}.csv"), len(rows), what))
