@@ -55,7 +55,7 @@ def test_run_again_skips(copied, monkeypatch, capsys):
     monkeypatch.chdir(copied.root)
     assert cli.main(["run", "parameters/small.yaml"]) == 0
     said = capsys.readouterr().out
-    assert said.count("unchanged, skipped") == 4
+    assert said.count("unchanged, skipped") == 5
     assert "index.html" in said
 
 

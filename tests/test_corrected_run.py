@@ -55,7 +55,7 @@ def test_an_edit_of_voids_runs_all_stages_again_and_one_of_tracks_only_track(cop
     corrections.append(copied.corrections, [CutTrack(at=mend.spot_of(long.iloc[-1]))])
     done, lines = run_project(copied)
     assert done, lines
-    assert ["skipped" in line for line in lines] == [True, True, False, False]
+    assert ["skipped" in line for line in lines] == [True, True, False, False, False]
     assert "1 corrections by hand" not in copied.html("track").read_text(encoding="utf-8")
     assert "1 correction by hand" in copied.html("track").read_text(encoding="utf-8")
     assert (tables.load(copied, "links")["corrected"] == "cut").any()

@@ -149,7 +149,8 @@ def test_a_small_image_is_shown_as_it_is():
 
 
 def test_drift_tails_and_tracks_come_from_the_last_run(model, finished):
-    drift = tables.load(finished[0], "drift").set_index("frame")
+    drift = tables.used_drift(*(tables.load(finished[0], name) for name in ("drift", "views")))
+    drift = drift.set_index("frame")
     assert model.drift(3) == tuple(drift.loc[4, ["drift_x_px", "drift_y_px"]])
     voids = model.voids(3, model.settings)
     particles = model.particles(voids)

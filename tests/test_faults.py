@@ -68,7 +68,7 @@ def test_kernel_killed_before_it_saves(finished, tmp_path, stage):
     undo = inject(paths, stage, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     done, lines = run_project(paths)
     assert not done
-    assert f"{stage:8} FAILED: the Python process stopped" in lines[-2]
+    assert f"{stage:11} FAILED: the Python process stopped" in lines[-2]
     no_traceback("\n".join(lines))
     before = results(paths)
     assert before.items() <= expected.items() | {("labels.tif", before.get("labels.tif"))}
@@ -106,7 +106,7 @@ def test_half_written_files_are_cleared_away_and_never_read(copied):
     copied.table("drift").write_bytes(copied.table("drift").read_bytes()[:100])
     done, lines = run_project(copied)
     assert done
-    assert ["skipped" in line for line in lines] == [True, False, True, True]
+    assert ["skipped" in line for line in lines] == [True, False, True, True, True]
     assert not part.exists()
     assert own.exists()  # of a process that may still be writing
 
@@ -216,7 +216,7 @@ def test_a_kernel_that_runs_out_of_memory(copied):
     undo = inject(copied, "track", "import numpy; numpy.ones(2**50)")
     done, lines = run_project(copied)
     assert not done
-    assert "track    FAILED: the memory ran out (Unable to allocate" in lines[2]
+    assert "track       FAILED: the memory ran out (Unable to allocate" in lines[2]
     undo()
 
 
@@ -232,7 +232,7 @@ def test_jobs_side_by_side_one_of_them_fails(tmp_path):
     lines = []
     codes = jobs.run_all(plans, [], 2, lines.append)
     assert codes == [1, 0]
-    assert any(line.startswith("bad: segment  FAILED: ") for line in lines)
+    assert any(line.startswith("bad: segment     FAILED: ") for line in lines)
     assert any(line.startswith("good: export   done") for line in lines)
     no_traceback("\n".join(lines))
     index = (good.reports / "index.html").read_text(encoding="utf-8")

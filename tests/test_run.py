@@ -39,7 +39,7 @@ def test_nothing_changed_nothing_is_run(copied):
     done, lines = run_project(copied)
     assert done
     # The copy lies elsewhere, but holds the same images, parameters and results.
-    assert [line.split()[1:] for line in lines] == [["unchanged,", "skipped"]] * 4
+    assert [line.split()[1:] for line in lines] == [["unchanged,", "skipped"]] * len(STAGES)
 
 
 def test_a_changed_parameter_runs_its_stage_and_those_after_it(copied):
@@ -47,19 +47,19 @@ def test_a_changed_parameter_runs_its_stage_and_those_after_it(copied):
     copied.parameters.write_text(text + "track: {memory: 0}\n")
     done, lines = run_project(copied)
     assert done
-    assert ["skipped" in line for line in lines] == [True, True, False, False]
+    assert ["skipped" in line for line in lines] == [True, True, False, False, False]
 
 
 def test_an_interrupted_stage_is_not_taken_for_finished(copied):
     tables.write(tables.empty("tracks"), "tracks", copied.table("tracks"))
     _, lines = run_project(copied)
-    assert ["skipped" in line for line in lines] == [True, True, False, True]
+    assert ["skipped" in line for line in lines] == [True, True, False, True, True]
 
 
 def test_a_failed_stage_keeps_earlier_results_and_says_so(copied):
     before = {f: record.digest(f) for f in copied.folder.rglob("*.parquet")}
     notebook = copied.source("track")
-    notebook.write_text(notebook.read_text().replace("track.link_voids(", "track.no_such_verb("))
+    notebook.write_text(notebook.read_text().replace("linking.link_series(", "linking.no_such_verb("))
     done, lines = run_project(copied)
     assert not done
     assert "FAILED: AttributeError" in lines[2]
@@ -69,10 +69,10 @@ def test_a_failed_stage_keeps_earlier_results_and_says_so(copied):
     assert "no_such_verb" in html
     assert record.read(copied)["track"].status == "failed"
     assert "no_such_verb" in copied.log("track").read_text()
-    notebook.write_text(notebook.read_text().replace("track.no_such_verb(", "track.link_voids("))
+    notebook.write_text(notebook.read_text().replace("linking.no_such_verb(", "linking.link_series("))
     done, lines = run_project(copied)
     assert done
-    assert ["skipped" in line for line in lines] == [True, True, False, True]
+    assert ["skipped" in line for line in lines] == [True, True, False, True, True]
 
 
 def test_a_killed_kernel_is_a_failure_that_says_so(copied):
@@ -81,7 +81,7 @@ def test_a_killed_kernel_is_a_failure_that_says_so(copied):
     notebook.write_text(notebook.read_text().replace("from voidlab import export", killed))
     done, lines = run_project(copied)
     assert not done
-    assert "the Python process stopped" in lines[3]
+    assert "the Python process stopped" in lines[4]
     assert "the Python process stopped" in copied.html("export").read_text(encoding="utf-8")
 
 
@@ -89,10 +89,29 @@ def test_overrides_are_used_for_this_run_and_recorded(copied):
     overrides = run.read_overrides(["track.memory=1"])
     done, lines = run_project(copied, overrides=overrides, start="track")
     assert done
-    assert [line.split()[0] for line in lines] == ["track", "export"]
+    assert [line.split()[0] for line in lines] == ["track", "reconstruct", "export"]
     entry = record.read(copied)["track"]
     assert entry.parameters["memory"] == 1
     assert entry.given == ["memory"]
+
+
+def test_a_stage_that_does_not_apply_leaves_nothing_behind(copied):
+    """Linked by trackpy, a tilt series has no points in 3D: pages and record of these go."""
+    assert '"reconstruct"' in copied.record.read_text()
+    copied.parameters.write_text(copied.parameters.read_text() + "track: {linker: trackpy}\n")
+    done, lines = run_project(copied)
+    assert done
+    assert [line.split()[0] for line in lines] == ["segment", "drift", "track", "export"]
+    assert not copied.html("reconstruct").exists()
+    assert not copied.notebook("reconstruct").exists()
+    assert "reconstruct" not in record.read(copied)
+    assert tables.load(copied, "points").empty
+    assert not (copied.exports / "points.csv").exists()
+    assert not (copied.exports / "voids.fid").exists()
+    for page in (copied.html("track"), copied.html("export"), copied.index):
+        assert "reconstruct.html" not in page.read_text(encoding="utf-8")
+    _, lines = run_project(copied)
+    assert all("skipped" in line for line in lines)
 
 
 @pytest.mark.parametrize("setting", ["memory=1", "track.memory", "tracks.memory=1", "pixel_size_nm=2"])

@@ -17,6 +17,7 @@ from scipy.stats import siegelslopes
 
 from voidlab import napari, tables
 from voidlab.paths import replacing
+from voidlab.tilt_tables import TILT_TABLES
 from voidlab.track import interpolate_tracks
 
 FRAME_DATA = "frame-data.json"
@@ -24,6 +25,7 @@ TRACK_DATA = "track-data.json"
 COORDINATES = "void-2d-coordinates.csv"
 NAPARI_TRACKS = "napari-tracks.csv"
 DICTIONARY = "data-dictionary.csv"
+_OF_TILT = {table.name for table in TILT_TABLES}
 
 
 def frame_data(frames: pd.DataFrame, voids: pd.DataFrame, drift: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +132,8 @@ def write_all(
     Parameters
     ----------
     made
-        The tables of the run: frames, voids, drift, pairs, links, tracks.
+        The tables of the run: frames, voids, drift, pairs, links, tracks; and, of a tilt series in depth, points,
+        views, reconstruction.
 
     Returns
     -------
@@ -145,7 +148,8 @@ def write_all(
     linked = made["voids"].merge(
         made["links"].drop(columns="corrected", errors="ignore"), on=["frame", "label"]
     )
-    frame_lines = frame_data(made["frames"], made["voids"], made["drift"])
+    drift = tables.used_drift(made["drift"], made.get("views", tables.empty("views")))
+    frame_lines = frame_data(made["frames"], made["voids"], drift)
     track_lines = track_data(linked, made["voids"])
     written = [
         (
@@ -166,6 +170,9 @@ def write_all(
     what = "tracks for napari, to lie on labels.tif"
     written.append((write_csv(trails, folder / NAPARI_TRACKS), len(trails), what))
     for name, table in made.items():
+        if table.empty and name in _OF_TILT:
+            (folder / f"{name}.csv").unlink(missing_ok=True)  # of an earlier run, to which it applied
+            continue
         rows = tables.to_nm(table, calibration)
         what = f"a row per {tables.TABLES[name].row.removeprefix('an ').removeprefix('a ')}"
         written.append((write_csv(rows, folder / f"{name}.csv"), len(rows), what))
@@ -175,6 +182,11 @@ def write_all(
         [(path.name, rows, path.stat().st_size, what) for path, rows, what in written],
         columns=["file", "rows", "bytes", "what"],
     )
+
+
+def listed(*written: pd.DataFrame) -> pd.DataFrame:
+    """Lists of files, as `write_all` gives them, as one."""
+    return pd.concat([files for files in written if len(files)], ignore_index=True)
 
 
 def write_lines(rows: pd.DataFrame, path: Path) -> Path:

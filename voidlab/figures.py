@@ -45,6 +45,13 @@ def show(figure: Figure, alt: str, *, photo: bool = False) -> None:
     display(Image(data=stream.getvalue(), format=kind, metadata={"alt": alt}))
 
 
+def show_gif(data: bytes, alt: str) -> None:
+    """Show a moving picture below a notebook cell with the alternative text ``alt``."""
+    from IPython.display import Image, display
+
+    display(Image(data=data, format="gif", metadata={"alt": alt}))
+
+
 def show_table(table: pd.DataFrame) -> None:
     """Show all rows of ``table`` below a notebook cell, or the word none."""
     from IPython.display import display

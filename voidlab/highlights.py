@@ -23,7 +23,7 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     fraction = frames["void_fraction"].median() * 100
     lost = frames.loc[frames["status"] != "ok", "status"].value_counts()
     said = ", ".join(f"{count} {status}" for status, count in lost.items())
-    left_out = _figure(
+    left_out = figure(
         "Images left out",
         f"{said} of {len(frames)}",
         "no voids are counted in them",
@@ -35,11 +35,11 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     mind = none if voids.empty else many if unsure > _MANY else ""
     return [
         *([left_out] if said else []),
-        _figure("Voids per image", _range(counts), f"{seen}; smallest to largest in brackets", mind=mind),
-        _figure(
+        figure("Voids per image", _range(counts), f"{seen}; smallest to largest in brackets", mind=mind),
+        figure(
             "Void radius", _length(inside, calibration), "median and the middle half, edge voids left out"
         ),
-        _figure("Area fraction", f"{fraction:.2f} %", "area of the voids / area of the image, median"),
+        figure("Area fraction", f"{fraction:.2f} %", "area of the voids / area of the image, median"),
     ]
 
 
@@ -53,15 +53,15 @@ def of_drift(
     kept = int((pairs["weight"] > 0).sum())
     doubtful = int((~drift["flag"].isin(["", "reference"])).sum())
     return [
-        _figure("Largest drift", f"{far:.1f} {unit}", "distance from the reference frame"),
-        _figure("Drift error", _number(sigma, "px"), "median standard error of a frame, per axis"),
-        _figure(
+        figure("Largest drift", f"{far:.1f} {unit}", "distance from the reference frame"),
+        figure("Drift error", number(sigma, "px"), "median standard error of a frame, per axis"),
+        figure(
             "Drift verdict",
             verdict,
             "good, check or do not use; the drift page says why",
             mind="" if verdict == "good" else f"The drift's verdict is '{verdict}': its page says why.",
         ),
-        _figure(
+        figure(
             "Pairs kept",
             f"{kept} of {len(pairs)}",
             "frame pairs that agree with the solution",
@@ -69,7 +69,7 @@ def of_drift(
             if kept < 0.5 * len(pairs)
             else "",
         ),
-        _figure(
+        figure(
             "Doubtful frames",
             f"{doubtful} of {len(drift)}",
             "frames whose drift was interpolated or is thin",
@@ -87,11 +87,11 @@ def of_tracks(
     short = median < len(frames) / 3
     broken = f"Half of the tracks are no longer than {median:.0f} of {len(frames)} frames: links may be lost."
     return [
-        _figure("Particles", f"{len(tracks):,}", f"from {len(linked):,} voids in {len(frames)} frames"),
-        _figure("Long tracks", f"{long_enough:,}", f"voids followed for {shown} frames or more"),
-        _figure(
+        figure("Particles", f"{len(tracks):,}", f"from {len(linked):,} voids in {len(frames)} frames"),
+        figure("Long tracks", f"{long_enough:,}", f"voids followed for {shown} frames or more"),
+        figure(
             "Track length",
-            _number(median, "frames", 0),
+            number(median, "frames", 0),
             "median, from first to last frame",
             mind=broken if short else "",
         ),
@@ -107,7 +107,7 @@ def of_corrections(done: pd.DataFrame) -> list[Figure]:
     value = f"{applied}" if not lost else f"{applied} of {len(done)}"
     meaning = "edits that count" if not lost else f"{lost} no longer fit, so that they do not count"
     mind = f"{lost} of {len(done)} corrections by hand no longer fit and do not count." if lost else ""
-    return [_figure("Corrections by hand", value, meaning, mind=mind)]
+    return [figure("Corrections by hand", value, meaning, mind=mind)]
 
 
 def corrections_in_words(done: pd.DataFrame) -> str:
@@ -122,15 +122,17 @@ def corrections_in_words(done: pd.DataFrame) -> str:
 def of_files(written: pd.DataFrame) -> list[Figure]:
     """How much was exported."""
     megabytes = written["bytes"].sum() / 1e6
-    return [_figure("Exported files", f"{len(written)}", f"{megabytes:.1f} MB in the folder exports")]
+    return [figure("Exported files", f"{len(written)}", f"{megabytes:.1f} MB in the folder exports")]
 
 
-def _figure(label: str, value: str, meaning: str, *, mind: str = "") -> Figure:
-    figure = {"label": label, "value": value, "meaning": meaning}
-    return {**figure, "mind": mind} if mind else figure
+def figure(label: str, value: str, meaning: str, *, mind: str = "") -> Figure:
+    """A figure; without ``mind`` when nothing is to be minded."""
+    said = {"label": label, "value": value, "meaning": meaning}
+    return {**said, "mind": mind} if mind else said
 
 
-def _number(value: float, unit: str, digits: int = 2) -> str:
+def number(value: float, unit: str, digits: int = 2) -> str:
+    """``value`` with its unit; a dash when unknown."""
     return "–" if pd.isna(value) else f"{value:.{digits}f} {unit}"
 
 

@@ -105,7 +105,7 @@ def make(dataset: str, *, frames_per_s: float = 10.0, expand: bool = False, gif:
     """
     try:
         run = stage.open_stage("export", dataset)
-        drift, voids, links = (run.load(name) for name in ("drift", "voids", "links"))
+        drift, voids, links = run.load_drift(), run.load("voids"), run.load("links")
     except stage.StageError as error:
         raise ProjectError(str(error)) from None
     path = run.paths.exports / ("movie.gif" if gif or not can_write_mp4() else "movie.mp4")
@@ -139,6 +139,8 @@ def draw_frames(
     factor = max(1, -(-max(canvas.shape) // most_px))
     of_frame = dict(iter(voids.groupby("frame")))
     for row, frame in enumerate(drift["frame"]):
+        if not np.isfinite(shift[row]).all():
+            continue  # nobody knows where it lies
         grey = _shrunk(align(images[row], shift[row], canvas=canvas), factor)
         picture = Image.fromarray(grey).convert("RGB")
         pen = ImageDraw.Draw(picture)

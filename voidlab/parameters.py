@@ -111,6 +111,10 @@ class DriftParameters(_Model):
 class TrackParameters(_Model):
     """What the stage track needs to know."""
 
+    linker: Annotated[
+        Literal["auto", "trackpy", "assign", "tilt"],
+        Field(description="what links: auto is tilt where that works, else trackpy; assign for crowds"),
+    ] = "auto"
     search_range_px: Annotated[
         float,
         Field(gt=0, le=1000, description="furthest a void may move between frames", json_schema_extra=_PX),
@@ -129,6 +133,19 @@ class TrackParameters(_Model):
     shown_min_frames: Annotated[
         int, Field(ge=1, description="shortest track that is drawn", json_schema_extra=_unit("frames"))
     ] = 6
+    flip_depth: Annotated[
+        bool,
+        Field(description="tilt series: turn the sign of all depths and tilts, which images cannot tell"),
+    ] = False
+
+
+class ReconstructParameters(_Model):
+    """What the stage reconstruct needs to know."""
+
+    shown_min_views: Annotated[
+        int,
+        Field(ge=2, description="fewest views of a void that is drawn", json_schema_extra=_unit("views")),
+    ] = 3
 
 
 class ExportParameters(_Model):
@@ -178,6 +195,7 @@ class DatasetParameters(_Model):
     segment: SegmentParameters = SegmentParameters()
     drift: DriftParameters = DriftParameters()
     track: TrackParameters = TrackParameters()
+    reconstruct: ReconstructParameters = ReconstructParameters()
     export: ExportParameters = ExportParameters()
 
     def stage(self, name: str) -> _Model:

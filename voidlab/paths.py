@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-STAGES = ("segment", "drift", "track", "export")
+STAGES = ("segment", "drift", "track", "reconstruct", "export")
+_TILT_LINKERS = ("auto", "tilt")
 
 # Letters and digits of any language, space, dot, dash, underscore: a name that is one folder everywhere.
 _NAME = re.compile(r"\w(?:[\w .-]*[\w-])?")
@@ -17,6 +18,20 @@ _NAME = re.compile(r"\w(?:[\w .-]*[\w-])?")
 
 class ProjectError(ValueError):
     """A project folder or dataset name that voidlab cannot work with."""
+
+
+def stages_for(tilts_deg: Iterable[float], linker: str) -> tuple[str, ...]:
+    """The stages that apply to a series: the voids are placed in depth only where there are three tilts or more.
+
+    Parameters
+    ----------
+    tilts_deg
+        Tilt of each image, degrees; NaN when unknown.
+    linker
+        The parameter ``track.linker``.
+    """
+    in_depth = linker in _TILT_LINKERS and len({tilt for tilt in tilts_deg if tilt == tilt}) >= 3
+    return tuple(stage for stage in STAGES if stage != "reconstruct" or in_depth)
 
 
 def find_root(start: Path | None = None) -> Path:

@@ -14,7 +14,7 @@ import nbformat
 
 from voidlab import __version__, corrections, images, metadata, parameters, readers, segment, stage
 from voidlab.parameters import DatasetParameters, ParameterErrors, Problem
-from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root
+from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root, stages_for
 
 Overrides = Mapping[str, Mapping[str, object]]
 
@@ -28,6 +28,7 @@ class Plan:
     images_digest: str
     notes: tuple[str, ...]
     pixels: int  # of an image
+    stages: tuple[str, ...]  # those that apply to the series
 
 
 def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
@@ -73,6 +74,7 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
         stage.digest_of_images(series),
         (*series.notes, *by_hand.problems),
         series.shape[0] * series.shape[1],
+        stages_for(series.frames["tilt_deg"], typed.track.linker),
     )
 
 

@@ -60,7 +60,17 @@ def written_ns(paths: RunPaths) -> int | None:
 
 def write(paths: RunPaths, stage: str, entry: Entry) -> None:
     """Put the entry of ``stage`` into run.json, and keep the others."""
-    entries = {**read(paths), stage: entry}
+    _write(paths, {**read(paths), stage: entry})
+
+
+def remove(paths: RunPaths, stage: str) -> None:
+    """Take the entry of ``stage`` out of run.json, if it is there."""
+    entries = read(paths)
+    if entries.pop(stage, None) is not None:
+        _write(paths, entries)
+
+
+def _write(paths: RunPaths, entries: Mapping[str, Entry]) -> None:
     stages = {name: asdict(entries[name]) for name in STAGES if name in entries}
     with replacing(paths.record) as temporary:
         text = json.dumps({"dataset": paths.dataset, "stages": stages}, indent=1, ensure_ascii=False)

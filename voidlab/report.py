@@ -25,14 +25,20 @@ from jinja2 import Environment, PackageLoader
 
 from voidlab import __version__, blocks
 from voidlab.parameters import ParameterErrors, describe, load
-from voidlab.paths import STAGES, ProjectError, RunPaths, replacing
+from voidlab.paths import STAGES, ProjectError, RunPaths, replacing, stages_for
 from voidlab.record import out_of_date, read
 from voidlab.tables import TABLES
 
 Link = tuple[str, str]
+_USUAL = stages_for((), "auto")  # the stages that apply to every series
 
 _THUMBNAIL_PX = 360
-_SHOWN_OF = {"segment": 3, "drift": 1, "track": 1}  # key figures of a stage in the list of datasets
+_SHOWN_OF = {
+    "segment": 3,
+    "drift": 1,
+    "track": 1,
+    "reconstruct": 1,
+}  # key figures of a stage in the list of datasets
 _WORST_FIRST = ("failed", "unknown", "out of date", "partly run", "not run", "finished")
 
 
@@ -113,14 +119,17 @@ def write_html(
     )
 
 
-def write_stage(paths: RunPaths, stage: str, *, failure: str = "") -> Path:
-    """Write the page of ``stage`` from its executed notebook; ``failure`` says why it failed, if it did."""
+def write_stage(paths: RunPaths, stage: str, *, stages: Sequence[str] = _USUAL, failure: str = "") -> Path:
+    """Write the page of ``stage`` from its executed notebook.
+
+    ``stages`` are those that apply to the dataset; ``failure`` says why this one failed, if it did.
+    """
     return write_html(
         paths.notebook(stage),
         paths.html(stage),
         title=f"{paths.dataset}: {stage}",
         parameters=_parameters_of(paths, stage),
-        links=dataset_links(paths),
+        links=dataset_links(paths, stages),
         figures=() if failure or stage not in (entries := read(paths)) else entries[stage].key_figures,
         failure=failure or None,
     )
@@ -138,16 +147,16 @@ def _parameters_of(paths: RunPaths, stage: str) -> pd.DataFrame | tuple[()]:
         return ()
 
 
-def dataset_links(paths: RunPaths) -> list[Link]:
-    """Navigation of the pages of a dataset."""
-    stages = [(stage.capitalize(), paths.html(stage).name) for stage in STAGES]
-    return [("All datasets", "../index.html"), ("Overview", paths.index.name), *stages]
+def dataset_links(paths: RunPaths, stages: Sequence[str] = _USUAL) -> list[Link]:
+    """Navigation of the pages of a dataset to which ``stages`` apply."""
+    pages = [(stage.capitalize(), paths.html(stage).name) for stage in stages]
+    return [("All datasets", "../index.html"), ("Overview", paths.index.name), *pages]
 
 
 def write_dataset_index(paths: RunPaths) -> Path:
     """Write the page that leads to everything of a dataset: key figures, stages, files, parameters."""
     stages, problem = _read_record(paths)
-    links = dataset_links(paths)
+    links = dataset_links(paths, STAGES)
     fields: dict[str, object] = {
         "title": paths.dataset,
         "stages": stages,
@@ -201,7 +210,9 @@ def _read_record(paths: RunPaths) -> tuple[list[_Stage], str | None]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         records = {}
         problem = f"{paths.record.name} cannot be read ({error}). Run the dataset again to make it anew."
-    names = [*STAGES, *(name for name in records if name not in STAGES)]
+    # A stage that does not apply to every series is shown once it has run.
+    names = [name for name in STAGES if name in _USUAL or name in records]
+    names += [name for name in records if name not in STAGES]
     outdated = out_of_date(paths)
     return [_stage(paths, name, records.get(name, {}), name in outdated) for name in names], problem
 

@@ -53,20 +53,23 @@ def run_dataset(
     try:
         with lock.held(plan.paths), _indexed(plan.paths):
             for name in STAGES[STAGES.index(start) :]:
+                if name not in plan.stages:
+                    _forget(plan.paths, name)
+                    continue
                 _run_or_skip(plan, name, (overrides or {}).get(name, {}), again, tell, progress)
     except lock.DatasetBusy as busy:
         tell(f"not run: {busy}")
         return False
     except StageFailed as failure:
-        tell(f"{name:8} FAILED: {failure}")
+        tell(f"{name:11} FAILED: {failure}")
         seen = (plan.paths.html(name), plan.paths.log(name))
-        tell(f"{'':8} see " + " and ".join(os.path.relpath(path) for path in seen))
+        tell(f"{'':11} see " + " and ".join(os.path.relpath(path) for path in seen))
         return False
     except OSError as error:
-        tell(f"{name:8} FAILED: {_cannot_write(plan.paths, error)}")
+        tell(f"{name:11} FAILED: {_cannot_write(plan.paths, error)}")
         return False
     except KeyboardInterrupt:
-        tell(f"{name:8} interrupted; finished stages are kept, the next run goes on from here")
+        tell(f"{name:11} interrupted; finished stages are kept, the next run goes on from here")
         raise
     return True
 
@@ -92,6 +95,13 @@ def _cannot_write(paths: RunPaths, error: OSError) -> str:
     return f"{error}. {kept}"
 
 
+def _forget(paths: RunPaths, name: str) -> None:
+    """Take away what stage ``name``, which does not apply, left when it did: it would pass for a present result."""
+    record.remove(paths, name)
+    for file in (paths.html(name), paths.notebook(name), paths.log(name)):
+        file.unlink(missing_ok=True)
+
+
 def _run_or_skip(
     plan: Plan, name: str, given: Mapping[str, object], again: bool, tell: Tell, progress: Tell
 ) -> None:
@@ -100,18 +110,20 @@ def _run_or_skip(
     wanted = record.fingerprint(paths, plan.parameters, name, inputs)
     reported = paths.html(name).exists() and paths.notebook(name).exists()
     if not again and reported and record.is_current(paths, name, wanted):
-        tell(f"{name:8} unchanged, skipped")
+        tell(f"{name:11} unchanged, skipped")
         return
     started = datetime.now(UTC)
-    run_notebook(paths, name, given, progress=progress)
+    run_notebook(paths, name, given, stages=plan.stages, progress=progress)
     figures = ", ".join(
         f"{f['label'].lower()} {f['value']}" for f in record.read(paths)[name].key_figures[:3]
     )
-    tell(f"{name:8} done in {(datetime.now(UTC) - started).total_seconds():.1f} s: {figures}")
+    tell(f"{name:11} done in {(datetime.now(UTC) - started).total_seconds():.1f} s: {figures}")
 
 
-def run_notebook(paths: RunPaths, name: str, given: Mapping[str, object], *, progress: Tell) -> None:
-    """Execute the notebook of stage ``name`` into the run's folder and make its HTML.
+def run_notebook(
+    paths: RunPaths, name: str, given: Mapping[str, object], *, stages: Sequence[str], progress: Tell
+) -> None:
+    """Execute the notebook of stage ``name`` into the run's folder and make its HTML, with links to all ``stages``.
 
     Raises
     ------
@@ -131,7 +143,7 @@ def run_notebook(paths: RunPaths, name: str, given: Mapping[str, object], *, pro
     os.replace(working, paths.notebook(name))
     if reason:
         _record_failure(paths, name, given, reason)
-    report.write_stage(paths, name, failure=reason)
+    report.write_stage(paths, name, stages=stages, failure=reason)
     if reason:
         raise StageFailed(reason)
 

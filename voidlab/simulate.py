@@ -19,6 +19,7 @@ from voidlab import tables
 from voidlab.paths import replacing
 from voidlab.tilt import project
 
+TRUTH = "truth-{}.csv"  # beside simulated images: what is known of their voids, points and views
 _EDGE_BUFFER_PX = 8
 _MEAN_FREE_PATH = 5.0  # in median void diameters: a median void is 22 % brighter than the foil
 
@@ -183,7 +184,7 @@ def video(
 
 
 def write_demo(folder: Path, simulation: Simulation) -> None:
-    """Write a simulated tilt series as 8-bit TIFF files tilt01.tif … and their angles as tilt.rawtlt."""
+    """Write a simulated tilt series as 8-bit TIFF files tilt01.tif …, their angles as tilt.rawtlt, and the truth."""
     folder.mkdir(parents=True, exist_ok=True)
     names = [f"tilt{view + 1:02d}.tif" for view in range(len(simulation.images))]
     for other in folder.glob("tilt*.tif"):
@@ -196,6 +197,12 @@ def write_demo(folder: Path, simulation: Simulation) -> None:
             )
     with replacing(folder / "tilt.rawtlt") as temporary:
         temporary.write_text("".join(f"{tilt:.2f}\n" for tilt in simulation.tilt_deg))
+    drift = simulation.truth.drift[["frame", "drift_x_px", "drift_y_px"]]
+    views = drift.assign(tilt_deg=simulation.tilt_deg, tilt_axis_deg=simulation.axis_deg)
+    truth = {"voids": simulation.truth.voids, "points": simulation.truth.points, "views": views}
+    for name, table in truth.items():
+        with replacing(folder / TRUTH.format(name)) as temporary:
+            table.to_csv(temporary, index=False)
 
 
 class _Images(Sequence[np.ndarray]):

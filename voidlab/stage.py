@@ -63,6 +63,10 @@ class Stage:
         self._check(tables.TABLES[name].stage, self.paths.table(name))
         return tables.standing(tables.load(self.paths, name)).reset_index(drop=True)
 
+    def load_drift(self) -> pd.DataFrame:
+        """The drift that the tracks rest on, as a table ``drift``; see `tables.used_drift`."""
+        return tables.used_drift(self.load("drift"), self.load("views"))
+
     def load_all(self) -> dict[str, pd.DataFrame]:
         """Every table of the run, by name."""
         return {name: self.load(name) for name in tables.TABLES}

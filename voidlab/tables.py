@@ -7,73 +7,28 @@ Nobody else decides what a column is called or means; other modules take the nam
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 
+from voidlab.contract import CORRECTED_TRACK, CORRECTED_VOID, FRAME, LABEL, PARTICLE, Column, Table, table_of
 from voidlab.paths import RunPaths, replacing
+from voidlab.tilt_tables import TILT_TABLES
 
+__all__ = ["TABLES", "Column", "HasPixelSize", "Table", "TableError"]
 
-@dataclass(frozen=True)
-class Column:
-    """A column: its name, pandas dtype, unit and meaning; ``default`` fills it where nothing was said."""
-
-    name: str
-    dtype: str
-    unit: str
-    meaning: str
-    default: str | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table: which stage writes it, what a row is, its key (the columns naming a row) and its columns."""
-
-    name: str
-    stage: str
-    row: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-
-    @property
-    def names(self) -> list[str]:
-        """Column names in their usual order."""
-        return [column.name for column in self.columns]
-
-
-def _table(name: str, stage: str, row: str, key: str, *columns: tuple[str, ...]) -> Table:
-    return Table(name, stage, row, tuple(key.split()), tuple(Column(*column) for column in columns))
-
-
-_FRAME = ("frame", "int64", "", "number of the image: the one in its file name, or its index in a stack")
-_LABEL = ("label", "int64", "", "number of the void in its frame, from 1: its pixel value in labels.tif")
-_PARTICLE = ("particle", "int64", "", "number of the void through all frames")
-_CORRECTED_VOID = (
-    "corrected",
-    "str",
-    "",
-    "by hand: added, split, merged, redrawn or deleted (the row then does not count); else empty",
-    "",
-)
-_CORRECTED_TRACK = (
-    "corrected",
-    "str",
-    "",
-    "by hand: cut, joined or deleted (the row then does not count); else empty",
-    "",
-)
 
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        _table(
+        table_of(
             "frames",
             "segment",
             "an image",
             "frame",
-            _FRAME,
+            FRAME,
             ("path", "str", "", "file of the image, as the series was given it"),
             ("tilt_deg", "float64", "deg", "tilt angle; empty when unknown"),
             ("time_s", "float64", "s", "time of the image; empty when unknown"),
@@ -81,13 +36,13 @@ TABLES: dict[str, Table] = {
             ("void_count", "Int64", "", "voids found; empty when the image was not looked at"),
             ("void_fraction", "float64", "", "area of the voids / area of the image"),
         ),
-        _table(
+        table_of(
             "voids",
             "segment",
             "a void in a frame",
             "frame label",
-            _FRAME,
-            _LABEL,
+            FRAME,
+            LABEL,
             ("x_px", "float64", "px", "centre, to the right of the centre of the top-left pixel"),
             ("y_px", "float64", "px", "centre, down from the centre of the top-left pixel"),
             (
@@ -100,14 +55,14 @@ TABLES: dict[str, Table] = {
             ("kind", "str", "", "void, unless a segmenter was asked for other classes"),
             ("confidence", "float64", "", "how sure the segmenter is, 0 to 1"),
             ("touches_edge", "bool", "", "lies within the edge buffer of the image's border"),
-            _CORRECTED_VOID,
+            CORRECTED_VOID,
         ),
-        _table(
+        table_of(
             "drift",
             "drift",
             "an image",
             "frame",
-            _FRAME,
+            FRAME,
             (
                 "drift_x_px",
                 "float64",
@@ -129,7 +84,7 @@ TABLES: dict[str, Table] = {
                 "empty when good, else why not: few pairs, interpolated, not connected, fixed pattern; or reference",
             ),
         ),
-        _table(
+        table_of(
             "pairs",
             "drift",
             "a pair of images",
@@ -145,24 +100,24 @@ TABLES: dict[str, Table] = {
             ("residual_px", "float64", "px", "distance between the measured shift and the solution"),
             ("remeasured", "bool", "", "measured again near the solution, since it disagreed at first"),
         ),
-        _table(
+        table_of(
             "links",
             "track",
             "a linked void in a frame",
             "frame label",
-            _FRAME,
-            _LABEL,
-            _PARTICLE,
+            FRAME,
+            LABEL,
+            PARTICLE,
             ("x_corrected_px", "float64", "px", "centre less the drift of its frame, to the right"),
             ("y_corrected_px", "float64", "px", "centre less the drift of its frame, down"),
-            _CORRECTED_TRACK,
+            CORRECTED_TRACK,
         ),
-        _table(
+        table_of(
             "tracks",
             "track",
             "a void through all frames",
             "particle",
-            _PARTICLE,
+            PARTICLE,
             ("start_frame", "int64", "", "first frame in which the void was seen"),
             ("end_frame", "int64", "", "last frame in which the void was seen"),
             ("total_frames", "int64", "", "frames from the first to the last, both counted"),
@@ -186,8 +141,9 @@ TABLES: dict[str, Table] = {
             ),
             ("growth_sigma_px_per_frame", "float64", "px/frame", "standard error of the growth"),
             ("touches_edge", "bool", "", "touched the border in at least one frame"),
-            _CORRECTED_TRACK,
+            CORRECTED_TRACK,
         ),
+        *TILT_TABLES,
     )
 }
 
@@ -256,6 +212,24 @@ def cast(table: pd.DataFrame, name: str) -> pd.DataFrame:
                     f"but holds {table[column.name].dtype}: {error}."
                 ) from None
     return table
+
+
+def used_drift(drift: pd.DataFrame, views: pd.DataFrame) -> pd.DataFrame:
+    """The drift that the tracks rest on: that of ``views`` where a tilt series was reconstructed, else ``drift``.
+
+    Returns
+    -------
+    DataFrame
+        ``drift`` with the values of ``views``; NaN, and flagged "not connected", in frames that were left out there.
+    """
+    if views.empty:
+        return drift
+    of_view = views.set_index("frame").reindex(drift["frame"])
+    names = ["drift_x_px", "drift_y_px", "drift_sigma_px"]
+    found = drift.assign(**{name: of_view[name].to_numpy() for name in names})
+    unknown, zero = found["drift_x_px"].isna(), (found[names[:2]] == 0).all(axis=1)
+    flag = np.select([unknown, zero], ["not connected", "reference"], "")
+    return found.assign(flag=pd.Series(flag, index=found.index, dtype="str"))
 
 
 def standing(table: pd.DataFrame) -> pd.DataFrame:

@@ -67,8 +67,9 @@ class Canvas:
 
     @classmethod
     def of_all(cls, shape: tuple[int, int], drift_px: np.ndarray) -> Canvas:
-        """The smallest canvas that holds all frames of this ``shape`` (H, W) less their drift (n, 2)."""
+        """The smallest canvas that holds all frames of this ``shape`` (H, W) less their drift (n, 2), where known."""
         begins = -np.asarray(drift_px, float).reshape(-1, 2)
+        begins = begins[np.isfinite(begins).all(axis=1)]
         low = np.floor(begins.min(axis=0, initial=0)).astype(int)
         high = np.ceil(begins.max(axis=0, initial=0)).astype(int)
         width, height = np.array(shape[::-1]) + high - low
@@ -121,8 +122,13 @@ def _overlap(start: int, size: int, room: int) -> tuple[slice, slice]:
 
 
 def mean_image(images: Sequence[np.ndarray], drift_px: np.ndarray, *, most: int = 32) -> np.ndarray:
-    """Mean (H, W) of at most ``most`` aligned frames, spread over the series; 0 where none shows anything."""
-    rows = np.unique(np.linspace(0, len(images) - 1, min(len(images), most)).round().astype(int))
+    """Mean (H, W) of at most ``most`` aligned frames, spread over the series; 0 where none shows anything.
+
+    Frames whose drift is NaN are left out.
+    """
+    known_drift = np.flatnonzero(np.isfinite(np.asarray(drift_px, float).reshape(-1, 2)).all(axis=1))
+    count = len(known_drift)
+    rows = known_drift[np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))]
     total, seen = np.zeros(1), np.zeros(1, np.int32)
     for row in rows:
         aligned = align(images[row], drift_px[row])

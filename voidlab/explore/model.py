@@ -166,7 +166,7 @@ class Model:
 
     def _read_results(self) -> Results | None:
         paths = self.run.paths
-        for name in ("voids", "drift", "links"):
+        for name in ("voids", "drift", "links", "views"):
             if record.why_not_usable(paths, tables.TABLES[name].stage, paths.table(name)):
                 return None
         voids, links = tables.load(paths, "voids"), tables.load(paths, "links").drop(columns="corrected")
@@ -176,7 +176,7 @@ class Model:
             voids=voids,
             settings=entry.parameters if same_images else {},
             linked=voids.merge(links, on=["frame", "label"]),
-            drift=tables.load(paths, "drift"),
+            drift=tables.used_drift(tables.load(paths, "drift"), tables.load(paths, "views")),
         )
 
     @property

@@ -56,3 +56,34 @@ def project(
         across * np.sin(axis) + along * np.cos(axis) + origin[1] + drift_px[1],
     ]
     return np.column_stack(seen)
+
+
+def unproject(
+    seen: np.ndarray,
+    depth: np.ndarray,
+    tilt_deg: np.ndarray,
+    axis_deg: float,
+    *,
+    origin: tuple[float, float] = (0.0, 0.0),
+    drift_px: np.ndarray | tuple[float, float] = (0.0, 0.0),
+) -> np.ndarray:
+    """Where in the untilted foil that lies which is seen at a tilt: `project` turned round, the depth being known.
+
+    Parameters
+    ----------
+    seen : ndarray of shape (n, 2)
+        x and y in the images, px.
+    depth, tilt_deg : ndarray of shape (n,)
+        Depth, px, and tilt of the image, degrees, of each.
+    drift_px : ndarray of shape (n, 2)
+        Drift of the image of each, px; or one for all.
+
+    Returns
+    -------
+    ndarray of shape (n, 2)
+        x and y in the untilted foil, px.
+    """
+    tilt = np.deg2rad(tilt_deg)
+    flat = to_axis(np.asarray(seen - np.asarray(drift_px) - origin, np.float64), np.deg2rad(axis_deg))
+    flat[:, 0] = (flat[:, 0] - depth * np.sin(tilt)) / np.cos(tilt)
+    return from_axis(flat, np.deg2rad(axis_deg)) + origin

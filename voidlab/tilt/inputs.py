@@ -118,6 +118,7 @@ def _usable(voids: pd.DataFrame, angles: pd.Series) -> tuple[np.ndarray, np.ndar
     """Rows to use, in one order whatever the caller's; their frames by ascending tilt; what is left out and why."""
     notes = []
     finite = np.isfinite(voids[["x_px", "y_px", "radius_px"]].to_numpy(np.float64)).all(axis=1)
+    finite &= voids["radius_px"].to_numpy(np.float64) > 0
     if not finite.all():
         notes.append(f"{int((~finite).sum())} voids without a finite position or radius left out")
     count = voids.loc[finite, "frame"].value_counts().reindex(angles.index, fill_value=0)

@@ -17,6 +17,9 @@ from voidlab.tilt.geometry import to_axis
 
 GATE = 4.0
 _LONE_GATE = 3.0
+_SIZE_SIGMA = 0.05  # least error of a logarithm of a radius
+_LEAST_SIZES = 20  # to know that error
+_MOST_SIZE = 9.0
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,16 @@ class Series:
 
 @dataclass(frozen=True)
 class Belief:
-    """Where tracks are believed to be: ``points`` (n, 3) as X, Y, Z, their covariance, and by how many views."""
+    """Where tracks are believed to be: ``points`` (n, 3) as X, Y, Z, their covariance, and by how many views.
+
+    ``size`` (n,): logarithm of the radius; ``size_sigma`` (n,): standard deviation of the next detection's from it.
+    """
 
     points: np.ndarray
     covariance: np.ndarray
     seen: np.ndarray
+    size: np.ndarray
+    size_sigma: np.ndarray
 
     def reach(self, cameras: Cameras, view: int, sigma: float) -> np.ndarray:
         """Standard deviation (n, 2) of where the tracks are detected in a view, in p and q."""
@@ -88,7 +96,17 @@ def believe(
     side = np.column_stack([np.bincount(point, v, count) for v in (c * pq[:, 0], pq[:, 1], s * pq[:, 0])])
     side[:, 2] = side[:, 2] + rest * depths.mean
     inverse = np.linalg.inv(blocks)
-    return Belief(np.einsum("nab,nb->na", inverse, side), sigma**2 * inverse, seen)
+    size, size_sigma = _sizes(np.log(series.radius[rows]), point, seen)
+    return Belief(np.einsum("nab,nb->na", inverse, side), sigma**2 * inverse, seen, size, size_sigma)
+
+
+def _sizes(size: np.ndarray, point: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean ``size`` of each track, and how far the next one may lie off, as the tracks themselves show it."""
+    mean = np.bincount(point, size, len(seen)) / np.maximum(seen, 1)
+    several = seen[point] > 2
+    apart = (size - mean[point])[several] / np.sqrt(1 - 1 / seen[point][several])
+    error = 1.4826 * float(np.median(np.abs(apart))) if len(apart) >= _LEAST_SIZES else np.inf
+    return mean, max(error, _SIZE_SIGMA) * np.sqrt(1 + 1 / np.maximum(seen, 1))
 
 
 def extend(
@@ -130,6 +148,9 @@ def match(
     detected = to_axis(series.xy[rows], cameras.axis)
     i, j = within(predicted, detected, gate * reach)
     squared = (((detected[j] - predicted[i]) / reach[i]) ** 2).sum(axis=1)
+    off = (np.log(series.radius[rows[j]]) - belief.size[tracks[i]]) / belief.size_sigma[tracks[i]]
+    # A radius can be far off where voids overlap: beyond some errors it says no more.
+    squared += np.minimum(off**2, _MOST_SIZE)
     # Of two tracks that fit equally well the one that is known better was the less likely to fit by chance.
     size = 2 * np.log(reach.prod(axis=1))
     gain = gate**2 - squared - (size[i] - size.min() if len(i) else 0)

@@ -52,6 +52,9 @@ class TiltModel:
         "even depths" or "outermost voids".
     foil_tilt_deg, foil_tilt_sigma_deg : float
         Tilt of the foil about the axis at stated tilt zero, and its standard error.
+    foil_plane : tuple of float
+        Mid-foil (c, a, b), in the gauge of the points: z = c + a p + b q, with p across and q along the axis, from
+        ``origin_px``.
     checks : Checks or None
         The figures behind the verdict; None when nothing was reconstructed.
     verdict : str
@@ -77,6 +80,7 @@ class TiltModel:
     thickness_reason: str
     foil_tilt_deg: float
     foil_tilt_sigma_deg: float
+    foil_plane: tuple[float, float, float]
     checks: Checks | None
     verdict: str
     reasons: list[str]
@@ -90,6 +94,7 @@ class TiltModel:
             covariance_px2=self.covariance_px2 * np.outer(signs, signs),
             views=self.views.assign(tilt_deg=-self.views["tilt_deg"]),
             foil_tilt_deg=-self.foil_tilt_deg,
+            foil_plane=(-self.foil_plane[0], -self.foil_plane[1], -self.foil_plane[2]),
         )
 
 

@@ -30,11 +30,12 @@ def model(given: Given, attempt: Attempt) -> TiltModel:
         nan = float("nan")
         reason = "the reconstruction is not to be used"
         foil = replace(foil, thickness_px=nan, interval_px=(nan, nan), method="", reason=reason)
-    cameras, points = _in_gauge(linked.solution.cameras, linked.solution.points, foil)
+    cameras, points, back = _in_gauge(linked.solution.cameras, linked.solution.points, foil)
     particle, order = _particles(given, attempt)
     # An axis turned by 180° is the same axis: p, q and with them the depths change sign.
     turns = np.ceil((np.rad2deg(cameras.axis) - 90) / 180)
-    flip = np.array([1.0, 1.0, -1.0 if turns % 2 else 1.0])
+    sign = -1.0 if turns % 2 else 1.0
+    flip = np.array([1.0, 1.0, sign])
     points = np.column_stack([from_axis(points[:, :2], cameras.axis) + given.origin, points[:, 2]]) * flip
     spread = spread * np.outer(flip, flip)
     doubtful = given.notes and attempt.verdict == GOOD
@@ -56,14 +57,15 @@ def model(given: Given, attempt: Attempt) -> TiltModel:
         thickness_reason=foil.reason,
         foil_tilt_deg=float(np.rad2deg(np.arctan(foil.middle[1]))),
         foil_tilt_sigma_deg=float(np.rad2deg(foil.slope_sigma[0])),
+        foil_plane=(-sign * float(back @ foil.middle[1:]), foil.middle[1], foil.middle[2]),
         checks=attempt.checks,
         verdict=CHECK if doubtful else attempt.verdict,
         reasons=[*attempt.reasons, *given.notes],
     )
 
 
-def _in_gauge(cameras: Cameras, points: np.ndarray, foil: Foil) -> tuple[Cameras, np.ndarray]:
-    """Cameras and points with mid-foil at zero depth and no drift in the view of least tilt."""
+def _in_gauge(cameras: Cameras, points: np.ndarray, foil: Foil) -> tuple[Cameras, np.ndarray, np.ndarray]:
+    """Cameras and points with mid-foil at zero depth, no drift in the view of least tilt; how far they moved."""
     reference = int(np.argmin(np.abs(cameras.tilt)))
     moved, shift = points.copy(), cameras.shift.copy()
     moved[:, 2] -= foil.middle[0]
@@ -72,7 +74,7 @@ def _in_gauge(cameras: Cameras, points: np.ndarray, foil: Foil) -> tuple[Cameras
     moved[:, :2] += back
     shift -= np.column_stack([back[0] * np.cos(cameras.tilt), np.full(len(shift), back[1])])
     shift[reference] = 0.0
-    return Cameras(cameras.axis, cameras.tilt, shift), moved
+    return Cameras(cameras.axis, cameras.tilt, shift), moved, back
 
 
 def _particles(given: Given, attempt: Attempt) -> tuple[pd.Series, np.ndarray]:
@@ -142,6 +144,7 @@ def nothing(given: Given, reason: str) -> TiltModel:
         thickness_reason="nothing was reconstructed",
         foil_tilt_deg=nan,
         foil_tilt_sigma_deg=nan,
+        foil_plane=(nan, nan, nan),
         checks=None,
         verdict=DO_NOT_USE,
         reasons=[reason, *given.notes],

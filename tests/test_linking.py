@@ -1,0 +1,184 @@
+"""Which linker is used when, what it gives the stages after it, and what is said where it cannot be used."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from voidlab import drift, linking, scores, simulate, tables, tilt_words
+from voidlab.parameters import TrackParameters
+from voidlab.paths import STAGES, stages_for
+from voidlab.tilt import project
+from voidlab.track import LinkError
+
+SHAPE = (300, 420)
+
+
+@pytest.fixture(scope="module")
+def series():
+    return simulate.tilt_series(
+        3, views=7, shape=SHAPE, voids=70, axis_deg=-30.0, most_tilt_deg=25.0, thickness_px=80.0
+    )
+
+
+def frames_of(series, **changes):
+    count = len(series.images)
+    frames = pd.DataFrame({"frame": np.arange(1, count + 1), "path": "a.tif", "tilt_deg": series.tilt_deg})
+    frames = frames.assign(time_s=np.nan, status="ok", void_count=1, void_fraction=0.1)
+    return tables.check(frames.assign(**changes), "frames")
+
+
+def link(series, *, frames=None, **asked):
+    voids = series.truth.voids.drop(columns="particle")
+    frames = frames_of(series) if frames is None else frames
+    voids = voids[voids["frame"].isin(frames.loc[frames["status"] == "ok", "frame"])]
+    return linking.link_series(voids, series.truth.drift, frames, TrackParameters(**asked), shape=SHAPE)
+
+
+def test_a_tilt_series_is_linked_in_depth_with_one_drift(series):
+    found = link(series)
+    assert found.linker == "tilt"
+    assert found.reconstruction["verdict"].tolist() == ["good"]
+    score = scores.score_tracks(series.truth.voids, found.linked)
+    assert score["link_jsc"] > 0.97
+    views = found.views.set_index("frame")
+    of_void = views.loc[found.linked["frame"]]
+    np.testing.assert_array_equal(
+        found.linked["x_corrected_px"], found.linked["x_px"] - of_void["drift_x_px"].to_numpy()
+    )
+    np.testing.assert_array_equal(found.drift["drift_y_px"], found.views["drift_y_px"])
+    assert (found.drift["flag"] == "reference").sum() == 1
+    for name in ("points", "views", "reconstruction"):
+        pd.testing.assert_frame_equal(tables.check(getattr(found, name), name), getattr(found, name))
+    assert set(found.linked["particle"]) == set(found.points["particle"])
+
+
+def test_auto_is_trackpy_where_no_three_tilts_are_known(series):
+    for tilts in (np.nan, 0.0, [0.0, 0.0, 0.0, 5.0, 5.0, 5.0, 5.0]):
+        found = link(series, frames=frames_of(series, tilt_deg=tilts))
+        assert found.linker == "trackpy"
+        assert found.reconstruction.empty
+        assert found.points.empty
+        assert "mind" not in tilt_words.of_linker(found.linker, found.reconstruction)[0]
+
+
+@pytest.mark.parametrize("linker", ["trackpy", "assign"])
+def test_another_linker_uses_the_drift_of_the_drift_stage(series, linker):
+    found = link(series, linker=linker)
+    assert found.linker == linker
+    assert found.reconstruction.empty
+    pd.testing.assert_frame_equal(found.drift, series.truth.drift)
+    expected = drift.subtract_drift(found.linked, series.truth.drift)
+    pd.testing.assert_series_equal(found.linked["x_corrected_px"], expected["x_corrected_px"])
+    assert found.linked["particle"].notna().all()
+
+
+def test_what_cannot_be_trusted_falls_back_and_says_why(series):
+    wrong = frames_of(series, tilt_deg=series.tilt_deg[[0, 1, 2, 3, 4, 6, 5]] * [1, 1, 1, 1, 1, -1, -1])
+    found = link(series, frames=wrong)
+    assert found.linker == "trackpy"
+    assert found.points.empty
+    assert found.views.empty
+    row = found.reconstruction.iloc[0]
+    assert (row["linker"], row["verdict"]) == ("trackpy", "do not use")
+    assert row["reasons"]
+    pd.testing.assert_frame_equal(found.drift, series.truth.drift)
+    (figure,) = tilt_words.of_linker(found.linker, found.reconstruction)
+    assert "could not be placed in depth" in figure["mind"]
+    assert row["reasons"].split("\n")[0] in figure["mind"]
+    assert "trackpy linked the voids instead" in tilt_words.verdict_in_words(found.reconstruction)
+
+
+def test_tilt_when_asked_for_is_kept_with_its_warning(series):
+    wrong = frames_of(series, tilt_deg=series.tilt_deg[[0, 1, 2, 3, 4, 6, 5]] * [1, 1, 1, 1, 1, -1, -1])
+    found = link(series, frames=wrong, linker="tilt")
+    assert found.linker == "tilt"
+    (figure,) = tilt_words.of_linker(found.linker, found.reconstruction)
+    assert "verdict is 'do not use'" in figure["mind"]
+
+
+def test_tilt_that_cannot_be_done_is_an_error_in_a_sentence(series):
+    with pytest.raises(LinkError, match="1 different tilt angle.s. are known; expected three or more"):
+        link(series, frames=frames_of(series, tilt_deg=3.0), linker="tilt")
+    few = series.truth.voids[series.truth.voids["label"] <= 3].drop(columns="particle")
+    with pytest.raises(LinkError, match="the voids cannot be placed in depth: 0 usable view"):
+        linking.link_series(
+            few, series.truth.drift, frames_of(series), TrackParameters(linker="tilt"), shape=SHAPE
+        )
+
+
+def test_no_voids_at_all(series):
+    none = tables.empty("voids")
+    for linker in ("auto", "assign", "trackpy"):
+        found = linking.link_series(
+            none, series.truth.drift, frames_of(series), TrackParameters(linker=linker), shape=SHAPE
+        )
+        assert found.linked.empty
+        assert found.linker == ("assign" if linker == "assign" else "trackpy")
+
+
+def test_a_frame_that_was_left_out_has_no_drift(series):
+    status = ["ok"] * 7
+    status[2] = "excluded"
+    found = link(series, frames=frames_of(series, status=status))
+    assert found.linker == "tilt"
+    third = found.drift.iloc[2]
+    assert np.isnan(third["drift_x_px"])
+    assert third["flag"] == "not connected"
+    assert found.drift.drop(index=2)["drift_x_px"].notna().all()
+
+
+def test_flipping_turns_depths_and_tilts_and_nothing_else(series):
+    one, two = link(series), link(series, flip_depth=True)
+    np.testing.assert_allclose(two.points["z_px"], -one.points["z_px"])
+    np.testing.assert_allclose(two.views["tilt_deg"], -one.views["tilt_deg"])
+    pd.testing.assert_frame_equal(two.linked, one.linked)
+    assert two.reconstruction["mirrored"].tolist() == [True]
+    assert "turned over" in tilt_words.gauges_in_words(two.reconstruction, two.views, series_calibration())
+    assert "flip_depth: false" in tilt_words.gauges_in_words(
+        two.reconstruction, two.views, series_calibration()
+    )
+
+
+def series_calibration():
+    from voidlab.images import Calibration
+
+    return Calibration(None, "unknown")
+
+
+def test_the_stated_mirror_sign_is_that_of_the_projection(series):
+    """A void of positive z moves, from negative to positive tilt, the way the words say."""
+    found = link(series)
+    axis = found.reconstruction["tilt_axis_deg"].iloc[0]
+    moved = project(np.array([[0.0, 0.0, 10.0]]), 20.0, axis) - project(
+        np.array([[0.0, 0.0, 10.0]]), -20.0, axis
+    )
+    towards = np.array([np.cos(np.deg2rad(axis)), np.sin(np.deg2rad(axis))])
+    assert (moved @ towards > 5).all()
+    words = tilt_words.gauges_in_words(found.reconstruction, found.views, series_calibration())
+    assert f"({towards[0]:+.2f}, {towards[1]:+.2f})" in words
+
+
+def test_points_follow_corrections_by_hand():
+    numbers = {column.name: 1.0 for column in tables.TABLES["points"].columns if column.dtype == "float64"}
+    points = tables.check(pd.DataFrame({"particle": range(4), "views": 3, **numbers}), "points")
+    linked = pd.DataFrame({"particle": [0, 1, 2], "corrected": ["", "joined", "deleted"]})
+    mended = linking.mended_points(points, linked)
+    assert mended["corrected"].tolist() == ["", "joined", "deleted", "deleted"]
+    assert tables.standing(mended)["particle"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("tilts", "linker", "applies"),
+    [
+        ([-10, 0, 10], "auto", True),
+        ([-10, 0, 10], "tilt", True),
+        ([-10, 0, 10], "trackpy", False),
+        ([-10, 0, 0, float("nan")], "auto", False),
+        ([], "auto", False),
+    ],
+)
+def test_the_stage_reconstruct_applies_to_tilt_series_only(tilts, linker, applies):
+    stages = stages_for(tilts, linker)
+    assert ("reconstruct" in stages) == applies
+    assert [stage for stage in STAGES if stage in stages] == list(stages)
+    assert len(stages) == len(STAGES) - (not applies)

@@ -1,0 +1,194 @@
+"""Figures, words and the turning picture of a tilt series in 3D: what they show, also where there is nothing to."""
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from voidlab import linking, simulate, spin, tables, tilt_figures, tilt_truth, tilt_words
+from voidlab.images import Calibration
+from voidlab.parameters import TrackParameters
+
+PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")
+SHAPE = (300, 420)
+
+
+@pytest.fixture(scope="module")
+def series():
+    return simulate.tilt_series(3, views=7, shape=SHAPE, voids=70, axis_deg=-30.0, most_tilt_deg=25.0)
+
+
+@pytest.fixture(scope="module")
+def found(series):
+    frames = pd.DataFrame({"frame": range(1, 8), "tilt_deg": series.tilt_deg, "status": "ok"})
+    voids = series.truth.voids.drop(columns="particle")
+    return linking.link_series(voids, series.truth.drift, frames, TrackParameters(), shape=SHAPE)
+
+
+@pytest.fixture
+def ax():
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)
+
+
+@pytest.fixture
+def two():
+    figure, axes = plt.subplots(1, 2)
+    yield axes
+    plt.close(figure)
+
+
+NOTHING = {name: tables.empty(name) for name in ("points", "views", "reconstruction")}
+NO_LINKS = tables.empty("voids").assign(
+    particle=pd.Series(dtype="int64"), x_corrected_px=0.0, y_corrected_px=0.0
+)
+
+
+def test_residuals_stand_at_the_tilt_of_their_view(found, two):
+    tilt_figures.residual_by_view(found.views, found.linked, two)
+    (line,) = two[0].get_lines()
+    np.testing.assert_array_equal(line.get_xdata(), found.views["tilt_deg"])
+    np.testing.assert_array_equal(line.get_ydata(), found.views["residual_px"])
+    assert two[1].get_lines()[0].get_ydata().sum() == len(found.linked)
+
+
+def test_a_view_that_was_left_out_is_marked(found, two):
+    views = found.views.copy()
+    views.loc[2, ["residual_px", "drift_x_px", "drift_y_px"]] = np.nan
+    tilt_figures.residual_by_view(views, found.linked, two)
+    assert len(two[0].get_lines()) == 2
+    assert "1 views left out" in two[0].get_title()
+
+
+def test_tracks_shrink_where_parallax_is_taken_off(found, two):
+    tilt_figures.before_and_after(found.linked, found.points, found.views, found.reconstruction, two, NM)
+    before, after = (
+        np.median([np.ptp(line, axis=0).max() for line in ax.collections[0].get_segments()]) for ax in two
+    )
+    assert after < before / 3
+    assert two[0].get_xlabel() == "x (nm)"
+
+
+def test_every_void_is_in_the_histogram_of_depths(found, ax):
+    tilt_figures.depth_histogram(found.points, found.reconstruction, ax, NM)
+    bars = [patch for patch in ax.patches if patch.get_height() >= 1 and patch.get_width() < 20]
+    assert sum(bar.get_height() for bar in bars if bar.get_y() == 0) >= len(found.points)
+    faces = sorted(line.get_xdata()[0] for line in ax.get_lines())
+    thickness = found.reconstruction["thickness_px"].iloc[0] * 0.5
+    np.testing.assert_allclose(faces, [-thickness / 2, thickness / 2])
+
+
+def test_without_a_thickness_the_reason_is_said(found, ax):
+    none = found.reconstruction.assign(thickness_px=np.nan, thickness_reason="it fades out")
+    tilt_figures.depth_histogram(found.points, none, ax, PX)
+    assert ax.get_title() == "no thickness: it fades out"
+    assert not ax.get_lines()
+
+
+def test_three_sides_are_at_one_scale(found):
+    figure = tilt_figures.three_sides(found.points, found.reconstruction, NM)
+    figure.canvas.draw()
+    beam, side, corner, below = figure.axes[0], figure.axes[1], figure.axes[3], figure.axes[2]
+    scales = []
+    for panel in (beam, side, below):
+        box = panel.get_window_extent()
+        scales += [box.width / np.ptp(panel.get_xlim()), box.height / np.ptp(panel.get_ylim())]
+        assert len(panel.collections[0].get_offsets()) == len(found.points)
+    np.testing.assert_allclose(scales, scales[0], rtol=0.03)
+    assert (side.get_xlabel(), below.get_ylabel()) == ("z (nm)", "z (nm)")
+    assert beam.get_ylim()[0] > beam.get_ylim()[1]  # y down
+    assert not corner.axison
+    plt.close(figure)
+
+
+def test_where_nothing_is_in_depth_it_is_said(ax, two):
+    tilt_figures.verdict_light(NOTHING["reconstruction"], ax)
+    tilt_figures.residual_by_view(NOTHING["views"], NO_LINKS, two)
+    tilt_figures.before_and_after(NO_LINKS, *NOTHING.values(), two, PX)
+    tilt_figures.depth_histogram(NOTHING["points"], NOTHING["reconstruction"], ax, PX)
+    figure = tilt_figures.three_sides(NOTHING["points"], NOTHING["reconstruction"], PX)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["no voids in 3D"]
+    plt.close(figure)
+    assert tilt_words.of_reconstruction(NOTHING["reconstruction"], NOTHING["points"], PX) == []
+    assert "Not placed in depth" in tilt_words.verdict_in_words(NOTHING["reconstruction"])
+    assert tilt_words.gauges_in_words(NOTHING["reconstruction"], NOTHING["views"], PX)
+
+
+def test_the_turning_picture_is_small_and_turns(found):
+    data = spin.spin_gif(found.points, found.reconstruction, NM)
+    assert len(data) < 1_000_000
+    picture = Image.open(io.BytesIO(data))
+    assert picture.n_frames == 45
+    shown = []
+    for number in (0, 11, 22):
+        picture.seek(number)
+        grey = np.asarray(picture.convert("L"))[:320]  # without the scale bar
+        shown.append(np.flatnonzero((grey < 200).any(axis=0)))
+    # Edge on, a quarter of a turn later, the foil is narrow; but it stays in the picture all the time.
+    assert np.ptp(shown[1]) < 0.6 * np.ptp(shown[0])
+    assert np.ptp(shown[2]) == pytest.approx(np.ptp(shown[0]), rel=0.1)
+    assert min(columns.min() for columns in shown) > 0
+
+
+def test_no_voids_turn_to_a_picture_that_says_so():
+    data = spin.spin_gif(NOTHING["points"], NOTHING["reconstruction"], PX, pictures=2)
+    assert Image.open(io.BytesIO(data)).size == (480, 360)
+
+
+def test_key_figures_are_in_nm(found):
+    figures = {
+        f["label"]: f["value"] for f in tilt_words.of_reconstruction(found.reconstruction, found.points, NM)
+    }
+    assert figures["Voids in 3D"] == str(len(found.points))
+    assert figures["Thickness"].endswith(" nm")
+    assert float(figures["Thickness"].split()[0]) == pytest.approx(30, rel=0.1)
+
+
+# Against the truth
+
+
+@pytest.fixture(scope="module")
+def truth(series, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    simulate.write_demo(folder, series)
+    return tilt_truth.read_truth(pd.DataFrame({"path": [str(folder / "tilt01.tif")]}))
+
+
+def test_the_truth_lies_beside_simulated_images_only(truth, tmp_path, series):
+    assert len(truth.points) == len(series.truth.points)
+    assert tilt_truth.read_truth(pd.DataFrame({"path": [str(tmp_path / "a.tif")]})) is None
+    assert tilt_truth.read_truth(tables.empty("frames")) is None
+
+
+def test_what_is_right_scores_as_right(truth, found):
+    rows = tilt_truth.against_truth(truth, found.linked, found.points, found.views, found.reconstruction)
+    got = rows.set_index("quantity")["found"]
+    assert got["links in common / links in either (JSC)"] > 0.97
+    assert got["rms error of a depth"] < 1.5
+    assert got["tilt axis"] == pytest.approx(-30, abs=0.3)
+    assert got["rms error of the drift, but for the origin"] < 0.2
+
+
+def test_depths_that_are_wrong_score_as_wrong(truth, found):
+    """Depths without the mirror, and all at the same place of another void."""
+    right = tilt_truth.compare_depths(truth, found.linked, found.points)
+    mirrored = tilt_truth.compare_depths(truth, found.linked, found.points.assign(z_px=-found.points["z_px"]))
+    error = [(t["z_px"] - t["true_z_px"]).std() for t in (right, mirrored)]
+    assert error[1] > 10 * error[0]
+    moved = found.points.assign(z_px=found.points["z_px"] + 40)  # another origin is no error
+    again = tilt_truth.compare_depths(truth, found.linked, moved)
+    np.testing.assert_allclose(again["z_px"], right["z_px"])
+    assert set(right["true_particle"]) <= set(truth.points["particle"])
+
+
+def test_found_depths_are_drawn_over_true_ones(truth, found, ax):
+    depths = tilt_truth.compare_depths(truth, found.linked, found.points)
+    tilt_truth.depth_against_truth(depths, ax, NM)
+    assert ax.get_xlabel() == "true depth (nm)"
+    np.testing.assert_allclose(
+        ax.get_lines()[0].get_xdata(orig=False), depths.loc[depths["views"] >= 3, "true_z_px"] * 0.5
+    )

@@ -1,0 +1,171 @@
+"""Which linker follows the voids of a dataset, and what comes of it: tracks, and for a tilt series points in 3D.
+
+There is one linking and one drift: where a tilt series is placed in depth, its tracks and its drift come from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from voidlab import tables
+from voidlab.assign import link_by_assignment
+from voidlab.drift import subtract_drift
+from voidlab.mend import flag_tracks
+from voidlab.parameters import TrackParameters
+from voidlab.paths import stages_for
+from voidlab.tilt import TiltModel, reconstruct
+from voidlab.track import LinkError, link_voids, linkable
+
+_DO_NOT_USE = "do not use"
+
+
+@dataclass(frozen=True)
+class Linking:
+    """Voids on tracks, the drift that their corrected positions rest on, and what is known in 3D.
+
+    ``linker``: what linked; ``linked``: voids with ``particle`` and corrected positions; the others are the tables of
+    these names. ``points`` and ``views`` are empty where no tilt series was placed in depth; ``reconstruction`` has
+    its row where that was tried.
+    """
+
+    linker: str
+    linked: pd.DataFrame
+    drift: pd.DataFrame
+    points: pd.DataFrame
+    views: pd.DataFrame
+    reconstruction: pd.DataFrame
+
+
+def link_series(
+    voids: pd.DataFrame,
+    drift: pd.DataFrame,
+    frames: pd.DataFrame,
+    asked: TrackParameters,
+    *,
+    shape: tuple[int, int],
+) -> Linking:
+    """Link the voids of a dataset with the linker that was ``asked`` for.
+
+    Parameters
+    ----------
+    voids, drift, frames
+        The tables of these names.
+    shape
+        (H, W) of the images, px.
+
+    Raises
+    ------
+    LinkError
+        If the voids cannot be linked as asked.
+    """
+    chosen = linkable(voids, link_edge_voids=asked.link_edge_voids)
+    model = None
+    if "reconstruct" in stages_for(frames["tilt_deg"], asked.linker):
+        model = _reconstruct(chosen, frames, shape, flip=asked.flip_depth)
+        if asked.linker == "tilt" and model.checks is None:
+            raise LinkError(
+                f"linker = tilt: the voids cannot be placed in depth: {'; '.join(model.reasons)}. Put that right, "
+                "or use linker = auto or trackpy."
+            )
+        if model.verdict != _DO_NOT_USE or asked.linker == "tilt":
+            return _in_depth(model, drift, mirrored=asked.flip_depth)
+    elif asked.linker == "tilt":
+        known = int(frames["tilt_deg"].nunique())
+        raise LinkError(
+            f"linker = tilt: {known} different tilt angle(s) are known; expected three or more. Give "
+            "tilt_angles_deg, or use linker = auto or trackpy."
+        )
+    other = "assign" if asked.linker == "assign" else "trackpy"
+    return Linking(
+        other,
+        _in_plane(subtract_drift(chosen, drift), asked),
+        drift,
+        tables.empty("points"),
+        tables.empty("views"),
+        tables.empty("reconstruction") if model is None else _row(model, other, mirrored=asked.flip_depth),
+    )
+
+
+def mended_points(points: pd.DataFrame, linked: pd.DataFrame) -> pd.DataFrame:
+    """``points`` with ``corrected`` as ``linked`` has it; one whose track is no longer there is deleted.
+
+    A point stays where the whole track had it that it was made from, also when that was cut or joined by hand.
+    """
+    flagged = flag_tracks(points, linked)
+    gone = ~flagged["particle"].isin(linked["particle"])
+    return flagged.assign(corrected=flagged["corrected"].mask(gone, "deleted"))
+
+
+def _reconstruct(
+    voids: pd.DataFrame, frames: pd.DataFrame, shape: tuple[int, int], *, flip: bool
+) -> TiltModel:
+    looked_at = frames[frames["status"] == "ok"]
+    angles = dict(zip(looked_at["frame"].tolist(), looked_at["tilt_deg"].tolist(), strict=True))
+    model = reconstruct(voids, angles, shape=shape)
+    return model.flipped() if flip else model
+
+
+def _in_depth(model: TiltModel, drift: pd.DataFrame, *, mirrored: bool) -> Linking:
+    sigma = (model.drift_sigma_px**2).mean(axis=1) ** 0.5
+    views = tables.select(model.views.assign(drift_sigma_px=sigma), "views")
+    used = tables.used_drift(drift, views)
+    linked = model.voids.dropna(subset="particle").astype({"particle": "int64"})
+    return Linking(
+        "tilt",
+        subtract_drift(linked, used),
+        used,
+        tables.select(model.points, "points"),
+        views,
+        _row(model, "tilt", mirrored=mirrored),
+    )
+
+
+def _in_plane(placed: pd.DataFrame, asked: TrackParameters) -> pd.DataFrame:
+    """``placed`` voids with ``particle``, linked by how near they are from frame to frame."""
+    if asked.linker != "assign":
+        return link_voids(placed, search_range_px=asked.search_range_px, memory=asked.memory)
+    try:
+        return link_by_assignment(
+            placed,
+            search_range_px=asked.search_range_px,
+            memory=asked.memory,
+            x="x_corrected_px",
+            y="y_corrected_px",
+        )
+    except ValueError as error:
+        raise LinkError(str(error)) from None
+
+
+def _row(model: TiltModel, linker: str, *, mirrored: bool) -> pd.DataFrame:
+    """Table ``reconstruction`` of a model; ``linker``: whose tracks stand."""
+    low, high = model.thickness_interval_px
+    z, across, along = model.foil_plane
+    checks = model.checks
+    row = {
+        "linker": linker,
+        "verdict": model.verdict,
+        "reasons": "\n".join(model.reasons),
+        "tilt_axis_deg": model.tilt_axis_deg,
+        "tilt_axis_sigma_deg": model.tilt_axis_sigma_deg,
+        "axis_by_stretch_deg": model.axis_by_stretch_deg,
+        "origin_x_px": model.origin_px[0],
+        "origin_y_px": model.origin_px[1],
+        "sigma_px": model.sigma_px,
+        "thickness_px": model.thickness_px,
+        "thickness_low_px": low,
+        "thickness_high_px": high,
+        "thickness_method": model.thickness_method,
+        "thickness_reason": model.thickness_reason,
+        "foil_tilt_deg": model.foil_tilt_deg,
+        "foil_tilt_sigma_deg": model.foil_tilt_sigma_deg,
+        "foil_z_px": z,
+        "foil_slope_across": across,
+        "foil_slope_along": along,
+        "used": float("nan") if checks is None else checks.used,
+        "coverage": float("nan") if checks is None else checks.coverage,
+        "duplicates": float("nan") if checks is None else checks.duplicates,
+        "mirrored": mirrored,
+    }
+    return tables.select(pd.DataFrame([row]), "reconstruction")

@@ -1,0 +1,177 @@
+"""The figures of a tilt series in 3D, one function each: tables and an ``Axes`` in, the ``Axes`` out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from voidlab.drift.trust import Verdict
+from voidlab.drift_figures import traffic_light
+from voidlab.figures import BLUE, GREY, ORANGE, RED, nothing, unit_of
+from voidlab.tables import HasPixelSize
+from voidlab.tilt_points import depth_in_foil, flattened
+
+OF_DEPTH = "cividis"
+_NO_POINTS = "no voids in 3D"
+
+
+def verdict_light(reconstruction: pd.DataFrame, ax: Axes) -> Axes:
+    """Three lamps, of which the one of the verdict is lit and named."""
+    if reconstruction.empty:
+        return nothing(ax, "not a tilt series")
+    return traffic_light(Verdict(reconstruction["verdict"].iloc[0], []), ax)
+
+
+def residual_by_view(views: pd.DataFrame, linked: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
+    """For each view: how far its voids lie from where the points are seen, and how many are linked."""
+    shown = views.dropna(subset="residual_px")
+    if shown.empty:
+        for ax in axes:
+            nothing(ax, "no view was used")
+        return axes
+    counts = linked["frame"].value_counts().reindex(shown["frame"], fill_value=0)
+    left_out = views[views["residual_px"].isna()]
+    values = (shown["residual_px"].to_numpy(), counts.to_numpy())
+    for ax, value, name in zip(axes, values, ("rms residual (px)", "linked voids"), strict=True):
+        ax.plot(shown["tilt_deg"], value, color=BLUE, marker="o", ms=4, lw=1)
+        for tilt in left_out["tilt_deg"].dropna():
+            ax.axvline(tilt, color=RED, ls=":", lw=1)
+        ax.set(xlabel="tilt (°)", ylabel=name, ylim=(0, 1.15 * max(value.max(), 1e-3)))
+    if len(left_out):
+        axes[0].set_title(f"{len(left_out)} views left out (dotted)", fontsize=9)
+    return axes
+
+
+def before_and_after(
+    linked: pd.DataFrame,
+    points: pd.DataFrame,
+    views: pd.DataFrame,
+    reconstruction: pd.DataFrame,
+    axes: Sequence[Axes],
+    calibration: HasPixelSize,
+) -> Sequence[Axes]:
+    """Tracks less the drift, and less tilt and parallax too, coloured by depth: right ones shrink to a dot."""
+    flat = flattened(linked, points, views, reconstruction)
+    if flat.empty:
+        for ax in axes:
+            nothing(ax, _NO_POINTS)
+        return axes
+    size, unit = unit_of(calibration)
+    flat = flat.sort_values(["particle", "tilt_deg"])
+    colours = ScalarMappable(_depths(points["z_px"] * size), OF_DEPTH)
+    names = (("x_corrected_px", "y_corrected_px"), ("x_flat_px", "y_flat_px"))
+    titles = ("less the drift", "less the drift, tilt and parallax")
+    for ax, (x, y), title in zip(axes, names, titles, strict=True):
+        tracks = [
+            (track[[x, y]].to_numpy() * size, track["z_px"].iloc[0]) for _, track in flat.groupby("particle")
+        ]
+        depth = np.array([z for _, z in tracks]) * size
+        ax.add_collection(
+            LineCollection([line for line, _ in tracks], colors=colours.to_rgba(depth), linewidths=1.2)
+        )
+        _down(ax, flat["x_corrected_px"] * size, flat["y_corrected_px"] * size)
+        ax.set(xlabel=f"x ({unit})", ylabel=f"y ({unit})")
+        ax.set_title(title, fontsize=9)
+    figure = axes[0].get_figure()
+    assert figure is not None
+    figure.colorbar(colours, ax=list(axes), label=f"depth z ({unit})", shrink=0.8)
+    return axes
+
+
+def depth_histogram(
+    points: pd.DataFrame, reconstruction: pd.DataFrame, ax: Axes, calibration: HasPixelSize
+) -> Axes:
+    """Distance of the voids from mid-foil, with the faces of what holds voids and their 95 % interval."""
+    if points.empty:
+        return nothing(ax, _NO_POINTS)
+    size, unit = unit_of(calibration)
+    depth = depth_in_foil(points, reconstruction) * size
+    width = max(
+        2 * np.subtract(*np.percentile(depth, [75, 25])) / np.cbrt(len(depth)) / 2, np.ptp(depth) / 60
+    )
+    width = max(width, float(points["sigma_z_px"].median()) * size)
+    # From mid-foil outwards, so that both faces are seen alike.
+    reach = np.ceil(np.abs(depth).max() / width)
+    ax.hist(depth, bins=list(np.arange(-reach, reach + 1) * width), color=BLUE, edgecolor="white", lw=0.5)
+    row = reconstruction.iloc[0]
+    low, middle, high = (row[f"thickness{name}_px"] * size for name in ("_low", "", "_high"))
+    if np.isfinite(middle):
+        for side in (-1, 1):
+            ax.axvspan(side * low / 2, side * high / 2, color=ORANGE, alpha=0.35, lw=0)
+            ax.axvline(side * middle / 2, color=RED, ls="--", lw=1.2)
+        ax.set_title(f"thickness {middle:.3g} {unit} (95 %: {low:.3g} to {high:.3g}), by {row['thickness_method']}",
+                     fontsize=9)  # fmt: skip
+    else:
+        ax.set_title(f"no thickness: {row['thickness_reason']}", fontsize=9)
+    ax.set(xlabel=f"distance from mid-foil ({unit})", ylabel="voids")
+    return ax
+
+
+def three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration: HasPixelSize) -> Figure:
+    """The points as seen along the beam, along x (beside it) and along y (below), all at one scale."""
+    if points.empty:
+        figure, ax = plt.subplots(figsize=(6, 3))
+        nothing(ax, _NO_POINTS)
+        return figure
+    size, unit = unit_of(calibration)
+    colours = ScalarMappable(_depths(points["z_px"] * size), OF_DEPTH)
+    places = points[["x_px", "y_px", "z_px"]].to_numpy(np.float64) * size
+    radius = points["radius_px"].to_numpy(np.float64) * size
+    low, high = places.min(axis=0) - radius.max(), places.max(axis=0) + radius.max()
+    width, height, depth = high - low
+    figure, axes = plt.subplots(
+        2, 2, figsize=(10, 10 * (height + depth) / (width + depth) + 0.8), layout="constrained",
+        width_ratios=(width, depth), height_ratios=(height, depth),
+    )  # fmt: skip
+    axes[1, 1].axis("off")
+    for ax, across, up in ((axes[0, 0], 0, 1), (axes[0, 1], 2, 1), (axes[1, 0], 0, 2)):
+        discs = EllipseCollection(
+            2 * radius, 2 * radius, np.zeros(len(points)), units="xy", offsets=places[:, [across, up]],
+            offset_transform=ax.transData, facecolors=colours.to_rgba(places[:, 2]), edgecolors="white",
+            linewidths=0.4, alpha=0.9,
+        )  # fmt: skip
+        ax.add_collection(discs)
+        ax.set(xlim=(low[across], high[across]), ylim=(high[up], low[up]), aspect="equal")
+        ax.set(xlabel=f"{'xyz'[across]} ({unit})", ylabel=f"{'xyz'[up]} ({unit})")
+    _draw_axis(axes[0, 0], reconstruction, size)
+    figure.colorbar(
+        colours, ax=axes[1, 1], label=f"depth z ({unit})", location="right", fraction=0.9, aspect=4
+    )
+    return figure
+
+
+def _draw_axis(ax: Axes, reconstruction: pd.DataFrame, size: float) -> None:
+    """The tilt axis, through its origin, over the whole field."""
+    row = reconstruction.iloc[0]
+    angle = np.deg2rad(row["tilt_axis_deg"])
+    if not np.isfinite(angle):
+        return
+    x, y = row["origin_x_px"] * size, row["origin_y_px"] * size
+    ax.axline((x, y), (x - np.sin(angle), y + np.cos(angle)), color=GREY, ls="--", lw=1, label="tilt axis")
+    ax.legend(loc="upper right", fontsize=8)
+
+
+def _depths(depth: pd.Series) -> Normalize:
+    """Colours for all but the outermost depths."""
+    low, high = np.quantile(depth, [0.01, 0.99])
+    return Normalize(float(low), float(max(high, low + 1e-6)))
+
+
+def _down(ax: Axes, x: pd.Series, y: pd.Series) -> None:
+    """Equal scales, second axis down as in the images."""
+    pad = 0.02 * max(np.ptp(x), np.ptp(y), 1.0)
+    ax.set(xlim=(min(x) - pad, max(x) + pad), ylim=(max(y) + pad, min(y) - pad), aspect="equal")
+
+
+def depth_colours(depth: np.ndarray) -> np.ndarray:
+    """Colours (n, 3), 0 to 255, of depths."""
+    scale = _depths(pd.Series(depth))
+    return np.asarray(plt.get_cmap(OF_DEPTH)(scale(depth))[:, :3] * 255).astype(np.uint8)

@@ -1,0 +1,206 @@
+"""What follows from the points of a tilt series: places in the foil, tracks without parallax, density and swelling.
+
+Works on the tables ``points``, ``views`` and ``reconstruction``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from voidlab.sample import Foil, Sample, Scale, SwellingError
+from voidlab.swelling import SOURCES, Swelling, measure_swelling
+from voidlab.tilt import unproject
+from voidlab.tilt.geometry import to_axis
+
+_SIGMAS = 1.959964  # half a 95 % interval, in standard errors
+_LEAST_SIDE_PX = 32.0
+_BEYOND = 3.0  # standard errors of a depth
+_NUMBERS = ["value", "low95", "low68", "high68", "high95"]
+# In these a void counts once, as it is seen: right as they are where only voids centred in the foil count.
+_AS_SEEN = {
+    "number_density": "number_density_uncorrected",
+    "mean_diameter": "mean_diameter_seen",
+    "volume_fraction": "volume_fraction_uncorrected",
+}
+
+
+def depth_in_foil(points: pd.DataFrame, reconstruction: pd.DataFrame) -> np.ndarray:
+    """Distance (n,) of each point from mid-foil, px, along the foil's normal; NaN where no foil is known."""
+    if reconstruction.empty:
+        return np.full(len(points), np.nan)
+    row = reconstruction.iloc[0]
+    origin = row[["origin_x_px", "origin_y_px"]].to_numpy(np.float64)
+    pq = to_axis(points[["x_px", "y_px"]].to_numpy(np.float64) - origin, np.deg2rad(row["tilt_axis_deg"]))
+    slope = row[["foil_slope_across", "foil_slope_along"]].to_numpy(np.float64)
+    off = points["z_px"].to_numpy(np.float64) - row["foil_z_px"] - pq @ slope
+    return np.asarray(off / np.sqrt(1 + slope @ slope))
+
+
+def flattened(
+    linked: pd.DataFrame, points: pd.DataFrame, views: pd.DataFrame, reconstruction: pd.DataFrame
+) -> pd.DataFrame:
+    """Linked voids of which a point is known, with ``z_px`` of it, and ``x_flat_px``, ``y_flat_px``.
+
+    These are the position as seen less drift, tilt and the parallax of its depth: of a void rightly linked they are
+    the same in every view, but for the noise.
+    """
+    seen = linked.merge(points[["particle", "z_px"]], on="particle")
+    seen = seen.merge(views[["frame", "tilt_deg", "drift_x_px", "drift_y_px"]], on="frame")
+    if seen.empty:
+        return seen.assign(x_flat_px=pd.Series(dtype="float64"), y_flat_px=pd.Series(dtype="float64"))
+    row = reconstruction.iloc[0]
+    flat = unproject(
+        seen[["x_px", "y_px"]].to_numpy(),
+        seen["z_px"].to_numpy(),
+        seen["tilt_deg"].to_numpy(),
+        row["tilt_axis_deg"],
+        origin=(row["origin_x_px"], row["origin_y_px"]),
+        drift_px=seen[["drift_x_px", "drift_y_px"]].to_numpy(),
+    )
+    return seen.assign(x_flat_px=flat[:, 0], y_flat_px=flat[:, 1])
+
+
+def common_field(
+    views: pd.DataFrame, reconstruction: pd.DataFrame, shape: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom, px, of the part of the untilted foil that every view shows, at every depth in it.
+
+    Parameters
+    ----------
+    shape
+        (H, W) of the images, px.
+
+    Raises
+    ------
+    SwellingError
+        If the views have too little in common.
+    """
+    row, used = reconstruction.iloc[0], views.dropna(subset="drift_x_px")
+    height, width = shape
+    corners = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [-0.5, height - 0.5], [width - 0.5, height - 0.5]])
+    half = 0.0 if pd.isna(row["thickness_px"]) else row["thickness_px"] / 2
+    inner = [-np.inf, -np.inf, np.inf, np.inf]
+    for view in used.itertuples():
+        for depth in (-half, half):
+            flat = unproject(
+                corners,
+                np.full(4, depth),
+                np.full(4, view.tilt_deg),
+                row["tilt_axis_deg"],
+                origin=(row["origin_x_px"], row["origin_y_px"]),
+                drift_px=np.array([view.drift_x_px, view.drift_y_px]),
+            )
+            inner[0] = max(inner[0], flat[[0, 2], 0].max())
+            inner[1] = max(inner[1], flat[[0, 1], 1].max())
+            inner[2] = min(inner[2], flat[[1, 3], 0].min())
+            inner[3] = min(inner[3], flat[[2, 3], 1].min())
+    left, top, right, bottom = map(float, inner)
+    if not min(right - left, bottom - top) >= _LEAST_SIDE_PX:
+        raise SwellingError(
+            f"the {len(used)} views have too little of the foil in common to count voids in it; expected at least "
+            f"{_LEAST_SIDE_PX:.0f} px a side. Leave out the views that lie furthest off."
+        )
+    return left, top, right, bottom
+
+
+def swelling_in_3d(
+    points: pd.DataFrame,
+    views: pd.DataFrame,
+    reconstruction: pd.DataFrame,
+    shape: tuple[int, int],
+    *,
+    scale: Scale | None = None,
+    foil: Foil | None = None,
+    skin_px: float = 0.0,
+    size_sigma: float = 0.05,
+) -> Swelling:
+    """Number density, mean size, volume fraction and swelling from voids in 3D, whose centre is in the foil.
+
+    Each void counts once however often it was seen, and one that a surface cuts counts where its centre lies inside:
+    no correction for cut voids is made.
+
+    Parameters
+    ----------
+    points, views, reconstruction : DataFrame
+        The tables of these names.
+    shape
+        (H, W) of the images, px; counted is in the part of the foil that all views show.
+    scale
+        Width of a pixel; None: in px.
+    foil
+        Its thickness where known better than from the depths of the voids: the void-populated thickness is that of
+        the foil less layers without voids.
+    skin_px
+        Left out below each surface. A void centred beyond a surface that cuts it looks as if centred in the surface:
+        in a foil that was thinned after the voids came, leave out some errors of a depth.
+    size_sigma
+        See `voidlab.sample.Sample`.
+
+    Raises
+    ------
+    SwellingError
+        If the reconstruction is not to be used, has no thickness and none is given, or the views have too little in
+        common.
+    """
+    if reconstruction.empty or reconstruction["linker"].iloc[0] != "tilt":
+        raise SwellingError("no tilt series was placed in depth: there are no voids in 3D to count.")
+    foil = foil or _foil_of(reconstruction)
+    left, top, right, bottom = common_field(views, reconstruction, shape)
+    sample = Sample(
+        shape=(int(bottom - top), int(right - left)), scale=scale, foil=foil, size_sigma=size_sigma
+    )
+    thickness = sample.thickness_px
+    if thickness is None:
+        raise SwellingError(
+            "the foil's thickness is given in nm: give the pixel size too, or the thickness in px."
+        )
+    if not 0 <= 2 * skin_px < thickness:
+        raise SwellingError(
+            f"skin_px = {skin_px:g}: the foil is {thickness:.4g} px thick; nothing is left of it."
+        )
+    counted = replace(foil, thickness=foil.thickness * (1 - 2 * skin_px / thickness))
+    sample = replace(sample, foil=counted)
+    # Within a foil as many are moved out by the error of their depth as in; across a face they only move out.
+    beyond = 0.0 if skin_px else _BEYOND * points["sigma_z_px"].to_numpy()
+    inside = points[np.abs(depth_in_foil(points, reconstruction)) <= thickness / 2 - skin_px + beyond]
+    placed = inside.assign(x_px=inside["x_px"] - left - 0.5, y_px=inside["y_px"] - top - 0.5)
+    found = measure_swelling(placed[["x_px", "y_px", "radius_px"]], sample)
+    return replace(
+        found, estimates=_as_seen(found.estimates), notes=(_note(points, inside, sample), *_kept(found))
+    )
+
+
+def _foil_of(reconstruction: pd.DataFrame) -> Foil:
+    row = reconstruction.iloc[0]
+    if row["verdict"] == "do not use" or pd.isna(row["thickness_px"]):
+        reason = row["thickness_reason"] or "the reconstruction is not to be used"
+        raise SwellingError(f"the depths give no thickness ({reason}); give the foil's thickness.")
+    sigma = (row["thickness_high_px"] - row["thickness_low_px"]) / (2 * _SIGMAS)
+    return Foil(float(row["thickness_px"]), float(sigma), "px")
+
+
+def _as_seen(estimates: pd.DataFrame) -> pd.DataFrame:
+    """The estimates without those corrected for voids that a surface cuts; swelling anew from the volume fraction."""
+    kept = estimates.drop(index=[*_AS_SEEN, "surface_cut_share", "swelling"], errors="ignore")
+    kept = kept.rename(index={seen: name for name, seen in _AS_SEEN.items()})
+    fraction = kept.loc[["volume_fraction"], _NUMBERS]
+    swelling = kept.loc[["volume_fraction"]].rename(index={"volume_fraction": "swelling"})
+    swelling[_NUMBERS] = (fraction / (1 - fraction)).where(fraction < 1).to_numpy()
+    swelling[list(SOURCES)] /= 1 - float(fraction["value"].iloc[0])
+    return pd.concat([kept, swelling]).rename_axis("quantity")
+
+
+def _note(points: pd.DataFrame, inside: pd.DataFrame, sample: Sample) -> str:
+    return (
+        f"{len(inside)} of {len(points)} voids in 3D have their centre in the foil; counted are those in the "
+        f"{sample.shape[1]} × {sample.shape[0]} px that all views show. Each counts once, and no correction is "
+        "made for voids that a surface cuts."
+    )
+
+
+def _kept(found: Swelling) -> list[str]:
+    """The notes but for that on cut voids."""
+    return [note for note in found.notes if "cut by a surface" not in note]

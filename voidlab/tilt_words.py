@@ -1,0 +1,115 @@
+"""What a report says of a tilt series in 3D: which linker's tracks stand, the verdict, what no image can tell."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from voidlab.highlights import Figure, figure, number
+from voidlab.tables import HasPixelSize
+
+
+def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:
+    """What linked, and for a tilt series that tracks and drift come from its points in 3D, or why not."""
+    if reconstruction.empty:
+        return [
+            figure(
+                "Linker", linked_by, "links the voids from frame to frame; drift as the drift stage has it"
+            )
+        ]
+    row = reconstruction.iloc[0]
+    reasons = "; ".join(row["reasons"].split("\n"))
+    if row["linker"] == "tilt":
+        meaning = "tilt series: tracks and the drift used from here on come from one fit of points in 3D"
+        mind = f"The reconstruction's verdict is '{row['verdict']}': {reasons}."
+        return [figure("Linker", "tilt", meaning, mind="" if row["verdict"] == "good" else mind)]
+    mind = (
+        f"The voids could not be placed in depth ({reasons}). They were linked by {row['linker']} with the drift of "
+        "the drift stage instead: in a thick foil parallax breaks such tracks."
+    )
+    return [
+        figure(
+            "Linker", row["linker"], "fallen back to: the tilt series could not be placed in depth", mind=mind
+        )
+    ]
+
+
+def linker_in_words(linked_by: str, reconstruction: pd.DataFrame) -> str:
+    """The same as sentences."""
+    (said,) = of_linker(linked_by, reconstruction)
+    return f"linker: {said['value']}; {said['meaning']}" + (f"\n{said['mind']}" if "mind" in said else "")
+
+
+def of_reconstruction(
+    reconstruction: pd.DataFrame, points: pd.DataFrame, calibration: HasPixelSize
+) -> list[Figure]:
+    """Whether the points in 3D can be used, how many there are, how well depth and thickness are known."""
+    if reconstruction.empty:
+        return []
+    size, unit = (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+    row = reconstruction.iloc[0]
+    low, thickness, high = (
+        row[name] * size for name in ("thickness_low_px", "thickness_px", "thickness_high_px")
+    )
+    known = pd.notna(thickness)
+    depth = points["sigma_z_px"].median() * size
+    return [
+        figure("Reconstruction", row["verdict"], "good, check or do not use; the page says why"),
+        figure("Voids in 3D", f"{len(points):,}", "voids that were placed in depth"),
+        figure("Depth error", number(depth, unit, 1), "median standard error of a depth"),
+        figure(
+            "Thickness",
+            f"{thickness:.3g} ({low:.3g}–{high:.3g}) {unit}" if known else "–",
+            "between the faces of what holds voids; 95 % interval" if known else row["thickness_reason"],
+        ),
+        figure(
+            "Tilt axis",
+            "–" if pd.isna(row["tilt_axis_deg"]) else f"{row['tilt_axis_deg']:.2f}°",
+            "the axis runs along (−sin a, cos a) in (x right, y down)",
+        ),
+    ]
+
+
+def verdict_in_words(reconstruction: pd.DataFrame) -> str:
+    """The verdict, its reasons and the shares that it rests on, a line each."""
+    if reconstruction.empty:
+        return "Not placed in depth: the series was linked in the image plane."
+    row = reconstruction.iloc[0]
+    lines = [f"verdict: {row['verdict']}", *(f"- {reason}" for reason in row["reasons"].splitlines())]
+    if row["linker"] != "tilt":
+        return "\n".join([*lines, f"Nothing was placed in depth; {row['linker']} linked the voids instead."])
+    lines += [
+        f"{row['used']:.0%} of the detections are linked; the rest may be false or too few to tell",
+        f"a void is linked in {row['coverage']:.0%} of the views that show its place (median)",
+        f"{row['duplicates']:.1%} of the points lie in the same place as another",
+        f"tilt axis {_degrees(row['tilt_axis_deg'], row['tilt_axis_sigma_deg'])}; by another method, good to some "
+        f"degrees, {row['axis_by_stretch_deg']:.1f}°",
+        f"error of a detected centre, per axis: {row['sigma_px']:.2f} px",
+    ]
+    return "\n".join(lines)
+
+
+def gauges_in_words(reconstruction: pd.DataFrame, views: pd.DataFrame, calibration: HasPixelSize) -> str:
+    """What is fixed by choice, since no image can tell: origin, common offset of the tilts, mirror."""
+    if reconstruction.empty or views.empty:
+        return "nothing was placed in depth"
+    row = reconstruction.iloc[0]
+    size, unit = (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+    reference = views.loc[(views[["drift_x_px", "drift_y_px"]] == 0).all(axis=1), "frame"]
+    axis = np.deg2rad(row["tilt_axis_deg"])
+    turned = "turned over (flip_depth)" if row["mirrored"] else "as the stated angles have it"
+    return "\n".join(
+        [
+            f"origin: no drift in frame {reference.iloc[0]}; z = 0 in mid-foil where the axis passes, at "
+            f"x = {row['origin_x_px'] * size:.0f}, y = {row['origin_y_px'] * size:.0f} {unit}",
+            "offset of all tilts: their mean is kept as stated; so held, the foil is tilted by "
+            f"{_degrees(row['foil_tilt_deg'], row['foil_tilt_sigma_deg'])} about the axis at stated tilt 0",
+            f"mirror: {turned}: a positive tilt moves a void of positive z towards "
+            f"({np.cos(axis):+.2f}, {np.sin(axis):+.2f}) in (x right, y down). If your holder turns the other way, "
+            "set track: {flip_depth: " + str(not row["mirrored"]).lower() + "}",
+        ]
+    )
+
+
+def _degrees(value: float, sigma: float) -> str:
+    return "unknown" if pd.isna(value) else f"{value:.2f} ± {sigma:.2f}°"
