@@ -21,7 +21,7 @@ from voidlab import corrections, images, mend, parameters, record, tables
 from voidlab.images import Calibration, ImageReadError
 from voidlab.labels import LabelWriter, open_labels
 from voidlab.parameters import DatasetParameters
-from voidlab.paths import RunPaths
+from voidlab.paths import STAGES, RunPaths
 
 Item = TypeVar("Item")
 
@@ -64,8 +64,9 @@ class Stage:
         return tables.standing(tables.load(self.paths, name)).reset_index(drop=True)
 
     def load_all(self) -> dict[str, pd.DataFrame]:
-        """Every table of the run, by name."""
-        return {name: self.load(name) for name in tables.TABLES}
+        """Every table of the stages before this one, by name."""
+        before = STAGES[: STAGES.index(self.name)]
+        return {name: self.load(name) for name, table in tables.TABLES.items() if table.stage in before}
 
     def images(self, source: str) -> Sequence[np.ndarray]:
         """The images, or (``source`` "masks") their void masks; a frame that cannot be looked at is blank."""
