@@ -33,7 +33,7 @@ _NOT_TEXT = re.compile(
 )
 _INSIDE = re.compile(r"[\w#.][^:\\]*")  # an address that stays in the folder of the report
 _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml);base64,[\w+/=\s]+")
-_IMAGES = ("image/png", "image/jpeg", "image/svg+xml")
+_IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _REPR = re.compile(r"\[?<.*>\]?", re.S)
 _NUMBER = re.compile(r"[-+−]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?%?|nan|<NA>|", re.I)

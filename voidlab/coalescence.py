@@ -12,22 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-EVENT_COLUMNS = {
-    "frame": "int64",
-    "parent_a": "int64",
-    "parent_b": "int64",
-    "child": "int64",
-    "x_px": "float64",
-    "y_px": "float64",
-    "radius_a_px": "float64",
-    "radius_b_px": "float64",
-    "radius_child_px": "float64",
-    "sigma_a_px": "float64",
-    "sigma_b_px": "float64",
-    "sigma_child_px": "float64",
-    "growth_z": "float64",
-    "alone": "bool",
-}
+from voidlab.tables import TABLES
+
+EVENT_COLUMNS = {column.name: column.dtype for column in TABLES["events"].columns}
 _ALARM = 0.01
 
 
@@ -114,6 +101,24 @@ def find_merges(
     twice = pd.DataFrame(pair, index=table.index).duplicated() | table["parent_a"].duplicated()
     table = table[~twice].sort_values(["frame", "parent_a"], ignore_index=True)
     return table.assign(alone=_alone(table, radius_frames + memory))
+
+
+def law_in_words(events: pd.DataFrame) -> str:
+    """What the events say of what is conserved, volume or area, as a sentence."""
+    clear = clear_events(events)
+    if clear.empty:
+        return f"{len(events)} voids merged; none so clearly that volume could be told from area."
+    law = conservation(clear)
+    said = {
+        "volume": "volume is conserved (r³ adds up), as for empty voids",
+        "area": "area is conserved (r² adds up), as for gas bubbles at equilibrium",
+        "undecided": "they do not tell volume (r³ adds up) from area (r² adds up)",
+        "neither": "neither volume nor area adds up: look at the radii",
+    }[law.verdict]
+    return (
+        f"{len(events)} voids merged; in {len(clear)} that are clear, {said}. Log-likelihood ratio, volume to area: "
+        f"{law.log_likelihood_ratio:+.1f}; probability of volume {law.volume_probability:.3f}."
+    )
 
 
 def clear_events(events: pd.DataFrame, *, least_growth: float = 3.0) -> pd.DataFrame:

@@ -233,7 +233,7 @@ def _dictionary(calibration: tables.HasPixelSize) -> pd.DataFrame:
     known = tables.data_dictionary()
     if calibration.pixel_size_nm is None:
         return pd.concat([known, _OTHERS], ignore_index=True)
-    lengths = known[known["column"].str.contains(r"_px(?:_|$)")]
+    lengths = known[known["column"].str.contains(r"_px2?(?:_|$)")]
     nm = lengths.assign(
         column=lengths["column"].map(tables.nm_name),
         unit=lengths["unit"].str.replace("px", "nm"),

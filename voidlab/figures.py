@@ -45,6 +45,14 @@ def show(figure: Figure, alt: str, *, photo: bool = False) -> None:
     display(Image(data=stream.getvalue(), format=kind, metadata={"alt": alt}))
 
 
+def show_movie(gif: bytes, alt: str) -> None:
+    """Show a moving picture below a notebook cell with the alternative text ``alt``; nothing when it is empty."""
+    from IPython.display import Image, display
+
+    if gif:
+        display(Image(data=gif, format="gif", metadata={"alt": alt}))
+
+
 def show_table(table: pd.DataFrame) -> None:
     """Show all rows of ``table`` below a notebook cell, or the word none."""
     from IPython.display import display

@@ -98,6 +98,14 @@ def of_tracks(
     ]
 
 
+def of_events(events: pd.DataFrame) -> list[Figure]:
+    """How many voids merged; nothing when none did."""
+    clear = int(events["alone"].sum())
+    return [
+        _figure("Mergers", f"{len(events)}", f"two voids that became one; {clear} of them apart from others")
+    ][: len(events)]
+
+
 def of_corrections(done: pd.DataFrame) -> list[Figure]:
     """How many corrections were made by hand; nothing when there are none."""
     if done.empty:

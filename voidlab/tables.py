@@ -189,6 +189,73 @@ TABLES: dict[str, Table] = {
             _CORRECTED_TRACK,
         ),
         _table(
+            "lives",
+            "track",
+            "a void through all frames",
+            "particle",
+            _PARTICLE,
+            ("origin", "str", "", "from the start, entered (near the border), merger or nucleated"),
+            ("nucleation_frame", "Int64", "", "first frame of one that nucleated; empty for others"),
+            ("fate", "str", "", "to the end, left (near the border), merged or lost"),
+            (
+                "disappearance_frame",
+                "Int64",
+                "",
+                "first frame in which one that merged or was lost is no more",
+            ),
+            ("steps", "int64", "", "steps from a measured position to the next"),
+            (
+                "diffusion_px2_per_frame",
+                "float64",
+                "px²/frame",
+                "diffusion coefficient less the noise of localisation; empty below 4 steps",
+            ),
+            ("diffusion_sigma_px2_per_frame", "float64", "px²/frame", "its standard error"),
+            (
+                "localisation_px",
+                "float64",
+                "px",
+                "standard deviation of the error of a position, per axis",
+            ),
+            (
+                "local_displacement_px",
+                "float64",
+                "px",
+                "distance from first to last position, less what the neighbours have in common",
+            ),
+            (
+                "displacement_sigma_px",
+                "float64",
+                "px",
+                "standard error of a displacement along an axis, from the localisation",
+            ),
+        ),
+        _table(
+            "events",
+            "track",
+            "two voids that became one",
+            "frame parent_a",
+            ("frame", "int64", "", "the child's first frame after the event"),
+            ("parent_a", "int64", "", "particle of the void that ends"),
+            ("parent_b", "int64", "", "particle of the other void"),
+            ("child", "int64", "", "particle they became; it may be parent_b"),
+            ("x_px", "float64", "px", "where the child is, less the drift, to the right"),
+            ("y_px", "float64", "px", "where the child is, less the drift, down"),
+            ("radius_a_px", "float64", "px", "mean radius of parent_a in its last frames"),
+            ("radius_b_px", "float64", "px", "mean radius of parent_b before the event"),
+            ("radius_child_px", "float64", "px", "mean radius of the child in its first frames"),
+            ("sigma_a_px", "float64", "px", "standard error of radius_a_px"),
+            ("sigma_b_px", "float64", "px", "standard error of radius_b_px"),
+            ("sigma_child_px", "float64", "px", "standard error of radius_child_px"),
+            (
+                "growth_z",
+                "float64",
+                "",
+                "by how many standard errors a void of both volumes is larger than the larger parent",
+            ),
+            ("alone", "bool", "", "none of the three merges with another about then"),
+        ),
+        _table(
             "swelling",
             "export",
             "a quantity in a frame",
@@ -341,16 +408,18 @@ def to_nm(table: pd.DataFrame, calibration: HasPixelSize) -> pd.DataFrame:
     size = calibration.pixel_size_nm
     if size is None:
         return table.copy()
-    lengths = [c for c in table.columns if re.search(r"_px(_|$)", str(c))]
-    added = {
-        nm_name(name): table[name] * (size**2 if name.startswith("area_px") else size) for name in lengths
-    }
+    lengths = [c for c in table.columns if re.search(r"_px2?(_|$)", str(c))]
+    added = {nm_name(name): table[name] * (size**2 if _is_area(name) else size) for name in lengths}
     return table.assign(**added)
 
 
 def nm_name(name: str) -> str:
     """Name of the column in nm that goes with the column in px called ``name``."""
-    return "area_nm2" if name == "area_px" else re.sub(r"_px(_|$)", r"_nm\1", name)
+    return "area_nm2" if name == "area_px" else re.sub(r"_px(2?)(_|$)", r"_nm\1\2", name)
+
+
+def _is_area(name: str) -> bool:
+    return name == "area_px" or "_px2" in name
 
 
 def data_dictionary() -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Figures of what the voids say of the material: sizes, growth, motion, density and swelling over the series.
 
-Tables and an ``Axes`` in, the ``Axes`` out, as in `voidlab.figures`; nothing is computed here that a table should hold.
+Tables and an ``Axes`` in, the ``Axes`` out, as in `voidlab.figures`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from voidlab.figures import BLUE, GREY, ORANGE, RED, nothing, unit_of
+from voidlab.figures import BLUE, GREY, ORANGE, RED, nothing, round_down, unit_of
+from voidlab.motion import local_motion
 from voidlab.quantities import reading
 from voidlab.sizes import SizeDistribution
 from voidlab.tables import HasPixelSize
@@ -69,6 +70,7 @@ def over_series(
     if len(x) == 1:
         ax.errorbar(x, value, [value - low, high - value], color=BLUE, capsize=3)
     ax.set(xlabel=label, ylabel=f"{read.name} ({read.unit})", ylim=(0, None))
+    ax.ticklabel_format(axis="y", useMathText=True)
     return ax
 
 
@@ -84,7 +86,7 @@ def sizes_over_series(
     groups = np.array_split(looked["frame"].to_numpy(), min(len(looked), most))
     group_of = {frame: number for number, group in enumerate(groups) for frame in group}
     of_group = (2 * size * whole["radius_px"]).groupby(whole["frame"].map(group_of))
-    spread = of_group.quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack()
+    spread = pd.DataFrame({share: of_group.quantile(share) for share in (0.05, 0.25, 0.5, 0.75, 0.95)})
     label, along = _along(looked, frames)
     x = np.array([along[np.isin(looked["frame"], groups[int(number)])].mean() for number in spread.index])
     order = np.argsort(x)
@@ -106,3 +108,63 @@ def _along(rows: pd.DataFrame, frames: pd.DataFrame) -> tuple[str, np.ndarray]:
         if of_frame[column].notna().all():
             return label, of_frame[column].to_numpy(float)
     return "frame", rows["frame"].to_numpy(float)
+
+
+def growth_over_radius(tracks: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Growth rate of each void over its mean radius, with its standard error; grey where that reaches over zero."""
+    known = tracks.dropna(subset=["growth_px_per_frame", "growth_sigma_px_per_frame"])
+    if known.empty:
+        return nothing(ax, "no track long enough for a growth rate")
+    size, unit = unit_of(calibration)
+    radius, growth, sigma = (
+        known[name].to_numpy() * size
+        for name in ("mean_radius_px", "growth_px_per_frame", "growth_sigma_px_per_frame")
+    )
+    sure = np.abs(growth) > 2 * sigma
+    for rows, colour, name in ((~sure, GREY, "not told from 0"), (sure, BLUE, "above 2 standard errors")):
+        ax.errorbar(
+            radius[rows], growth[rows], sigma[rows], fmt="o", ms=3, color=colour, elinewidth=0.6, alpha=0.8,
+            label=f"{int(rows.sum())} {name}",
+        )  # fmt: skip
+    ax.axhline(0, color="black", lw=0.6)
+    # A few short tracks with wild slopes must not hide the others.
+    middle, reach = np.median(growth), 3 * np.quantile(np.abs(growth - np.median(growth)) + sigma, 0.9)
+    ax.set(xlabel=f"mean radius ({unit})", ylabel=f"growth ({unit}/frame)")
+    ax.set_ylim(middle - max(reach, 1e-9), middle + max(reach, 1e-9))
+    outside = int((np.abs(growth - middle) > reach).sum())
+    ax.legend(title=f"{outside} beyond the axis" if outside else None, frameon=False, fontsize=8)
+    return ax
+
+
+def displacement_field(
+    linked: pd.DataFrame, lives: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, min_frames: int
+) -> Axes:
+    """Arrow from each void's first position along its displacement against its neighbours, drawn longer.
+
+    Grey: shorter than 3 standard errors.
+    """
+    long_enough = linked.groupby("particle")["frame"].transform("size") >= min_frames
+    seen = linked[long_enough].sort_values(["particle", "frame"])
+    if seen.empty:
+        return nothing(ax, "no tracks")
+    size, unit = unit_of(calibration)
+    moved = local_motion(seen, x="x_corrected_px", y="y_corrected_px")
+    of_void = moved.groupby("particle")[["x_local_px", "y_local_px"]]
+    step = (of_void.last() - of_void.first()) * size
+    place = moved.groupby("particle")[["x_corrected_px", "y_corrected_px"]].first() * size
+    sigma = lives.set_index("particle")["displacement_sigma_px"].reindex(step.index).fillna(np.inf) * size
+    length = np.hypot(*step.to_numpy().T)
+    extent = np.ptp(place.to_numpy(), axis=0).max(initial=1.0)
+    longer = round_down(max(0.08 * extent / max(np.quantile(length, 0.9), 1e-9), 1.0))
+    colours = np.where(length > 3 * sigma, BLUE, GREY)
+    ax.quiver(
+        *place.to_numpy().T, *(longer * step.to_numpy()).T, color=colours, angles="xy", scale_units="xy", scale=1,
+        width=0.003,
+    )  # fmt: skip
+    pad = 0.08 * extent
+    (left, top), (right, bottom) = place.min() - pad, place.max() + pad
+    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xlabel=f"x ({unit})", ylabel=f"y ({unit})")
+    ax.set_title(
+        f"arrows {longer:g} × as long as the displacement; median {np.median(length):.2f} {unit}", fontsize=9
+    )
+    return ax
