@@ -151,26 +151,28 @@ def write_all(
         (
             write_lines(frame_lines, folder / FRAME_DATA),
             len(frame_lines),
-            "a row per image, its voids as lists",
+            "JSON lines for notebooks: a row per image, its voids as lists",
         ),
         (
             write_lines(track_lines, folder / TRACK_DATA),
             len(track_lines),
-            "a row per void, its life as lists",
+            "JSON lines for notebooks: a row per void, its life as lists",
         ),
     ]
     spots = coordinates(linked, min_frames=min_frames, calibration=calibration)
-    what = f"positions of voids that live for {min_frames} frames or more"
+    what = f"spreadsheets: positions of voids that live for {min_frames} frames or more"
     written.append((write_csv(spots, folder / COORDINATES), len(spots), what))
     trails = napari.tracks(linked, made["frames"])
-    what = "tracks for napari, to lie on labels.tif"
+    what = "napari: tracks that lie on labels.tif"
     written.append((write_csv(trails, folder / NAPARI_TRACKS), len(trails), what))
     for name, table in made.items():
         rows = tables.to_nm(table, calibration)
-        what = f"a row per {tables.TABLES[name].row.removeprefix('an ').removeprefix('a ')}"
+        what = f"spreadsheets: a row per {tables.TABLES[name].row.removeprefix('an ').removeprefix('a ')}"
         written.append((write_csv(rows, folder / f"{name}.csv"), len(rows), what))
     meanings = _dictionary(calibration)
-    written.append((write_csv(meanings, folder / DICTIONARY), len(meanings), "what every column means"))
+    written.append(
+        (write_csv(meanings, folder / DICTIONARY), len(meanings), "what every column of every file means")
+    )
     return pd.DataFrame(
         [(path.name, rows, path.stat().st_size, what) for path, rows, what in written],
         columns=["file", "rows", "bytes", "what"],

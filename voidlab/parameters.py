@@ -179,6 +179,9 @@ class ExportParameters(_Model):
         float | None,
         Field(gt=0, description="dose from an image to the next", json_schema_extra=_unit("dpa/frame")),
     ] = None
+    other_programs: Annotated[
+        bool, Field(description="write files for ImageJ, TrackMate, GEFF and the Cell Tracking Challenge")
+    ] = True
 
 
 class DatasetParameters(_Model):

@@ -75,6 +75,17 @@ class Stage:
         self._check("segment", self.paths.labels)
         return _Each(open_labels(self.paths.labels), lambda labels, row: labels[row] > 0)
 
+    def labels(self) -> Sequence[np.ndarray]:
+        """The label images that the stage segment wrote, one per frame.
+
+        Raises
+        ------
+        StageError
+            If they are not there, or not those that it recorded.
+        """
+        self._check("segment", self.paths.labels)
+        return open_labels(self.paths.labels)
+
     def _look(self, series: Sequence[np.ndarray], row: int) -> np.ndarray:
         blank = np.zeros(self.series.shape, np.float32)
         frame = self.series.frames.iloc[row]
@@ -151,8 +162,11 @@ class Stage:
         files: Sequence[Path] = (),
         key_figures: Sequence[Mapping[str, str]] = (),
     ) -> str:
-        """Write the tables ``made`` and the record of this stage, with ``files`` it wrote itself; say what."""
-        written = list(files)
+        """Write the tables ``made`` and the record of this stage, with ``files`` it wrote itself; say what.
+
+        One of the ``files`` may be a folder: all that is in it.
+        """
+        written = [f for path in files for f in ([path] if path.is_file() else sorted(path.rglob("*")))]
         for name, table in (made or {}).items():
             if "path" in table:
                 table = relative_paths(table, self.paths.root)
@@ -164,13 +178,17 @@ class Stage:
             parameters=self.parameters.model_dump(mode="json"),
             given=list(self.given),
             inputs=self.inputs,
-            outputs={f.relative_to(self.paths.folder).as_posix(): record.digest(f) for f in written},
+            outputs={
+                f.relative_to(self.paths.folder).as_posix(): record.digest(f) for f in written if f.is_file()
+            },
             key_figures=[dict(figure) for figure in key_figures],
             started=self.started.isoformat(timespec="seconds"),
             seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),
         )
         record.write(self.paths, self.name, entry)
-        return f"wrote {', '.join(entry.outputs)} and the record {self.paths.record.name}"
+        named = [path.relative_to(self.paths.folder).as_posix() for path in files if path.is_dir()]
+        named += [name for name in entry.outputs if not name.startswith(tuple(f"{n}/" for n in named))]
+        return f"wrote {', '.join(named)} and the record {self.paths.record.name}"
 
     def _check(self, stage: str, file: Path) -> None:
         reason = record.why_not_usable(self.paths, stage, file)
