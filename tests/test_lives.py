@@ -113,9 +113,10 @@ def test_the_columns_of_tracks_stay_what_they_were():
 
 
 def test_the_law_is_told_in_words():
-    assert coalescence.law_in_words(tables.empty("events")).startswith("0 voids merged")
+    assert coalescence.law_in_words(tables.empty("events"), FRAMES).startswith("0 voids merged")
     a, b = np.full(10, 8.0), np.full(10, 7.0)
     radii = {"radius_a_px": a, "radius_b_px": b, "radius_child_px": (a**3 + b**3) ** (1 / 3)}
     events = pd.DataFrame(radii | {f"sigma_{n}_px": 0.1 for n in ("a", "b", "child")})
-    said = coalescence.law_in_words(events.assign(alone=True, growth_z=9.0))
-    assert "volume is conserved" in said
+    events = events.assign(alone=True, growth_z=9.0)
+    assert "volume is conserved" in coalescence.law_in_words(events, FRAMES)
+    assert "hide" in coalescence.law_in_words(events, FRAMES.assign(tilt_deg=0.0))

@@ -27,6 +27,11 @@ def frames_of(numbers, **columns):
     return tables.check(known, "frames")
 
 
+def plain(text):
+    """Without the spaces that keep a line from breaking."""
+    return text.replace("\u00a0", " ")
+
+
 def test_over_time_every_frame_that_was_looked_at_has_a_row():
     frames = frames_of([3, 4, 5], time_s=[0.0, 10.0, 20.0], status=["ok", "unreadable", "ok"])
     found = swelling_series.swelling_over_time(frames, some(5), SAMPLE, dose_dpa_per_s=0.01)
@@ -129,13 +134,14 @@ def test_parameters_become_a_sample():
 
 def test_numbers_are_read_in_the_units_people_use():
     estimates = swelling.measure_swelling(some(1), SAMPLE).estimates
-    table = quantities.readable(estimates).set_index("quantity")
+    table = quantities.readable(estimates).rename(index=plain)
     assert table.loc["number density", "unit"] == "m⁻³"
     value = estimates.loc["number_density", "value"] * 1e27
     power = int(np.floor(np.log10(value)))
-    assert table.loc["number density", "value"].startswith(f"{value / 10**power:.2f} × 10")
+    assert plain(table.loc["number density", "value"]).startswith(f"{value / 10**power:.2f} × 10")
     percent = float(table.loc["swelling, f / (1 − f)", "value"])
     assert percent == pytest.approx(100 * estimates.loc["swelling", "value"], rel=0.01)
     assert table.loc["largest diameter seen", "95 %"] == "–"
-    px = quantities.readable(swelling.measure_swelling(some(1), PLAIN).estimates).set_index("quantity")
+    px = quantities.readable(swelling.measure_swelling(some(1), PLAIN).estimates).rename(index=plain)
+    assert px.loc["voids per area", "thickness"] == "–"
     assert px.loc["voids per area", "unit"] == "per 10⁶ px²"

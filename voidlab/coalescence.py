@@ -103,8 +103,10 @@ def find_merges(
     return table.assign(alone=_alone(table, radius_frames + memory))
 
 
-def law_in_words(events: pd.DataFrame) -> str:
+def law_in_words(events: pd.DataFrame, frames: pd.DataFrame) -> str:
     """What the events say of what is conserved, volume or area, as a sentence."""
+    if frames["tilt_deg"].notna().any():
+        return f"{len(events)} times two voids look like one. In a tilt series one may just hide the other: no law."
     clear = clear_events(events)
     if clear.empty:
         return f"{len(events)} voids merged; none so clearly that volume could be told from area."

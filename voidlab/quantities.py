@@ -27,6 +27,8 @@ _NAMES = {
 }
 # Unit of the estimates: factor to, and name of, the unit people read them in.
 _READ = {"nm⁻³": (1e27, "m⁻³"), "nm⁻²": (1e6, "µm⁻²"), "px⁻²": (1e6, "per 10⁶ px²"), "": (100.0, "%")}
+_SOURCE_NAMES = ("counting", "diameters", "thickness", "pixel size")
+_NO_BREAK = "\u00a0"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -53,24 +55,20 @@ def readable(estimates: pd.DataFrame) -> pd.DataFrame:
     estimates : DataFrame
         As `voidlab.swelling.Swelling.estimates`.
     """
-    rows = []
+    rows = {}
     for quantity in [name for name in _NAMES if name in estimates.index]:
         row = estimates.loc[quantity]
         read = reading(quantity, row["unit"])
-        rows.append(
-            {
-                "quantity": read.name,
-                "value": _number(row["value"] * read.factor),
-                "unit": read.unit,
-                "68 %": _interval(row["low68"], row["high68"], read.factor),
-                "95 %": _interval(row["low95"], row["high95"], read.factor),
-                **{f"error from {_SOURCES[source]}": _percent(row[source]) for source in SOURCES},
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-_SOURCES = {"statistical": "counting", "size": "diameters", "thickness": "thickness", "scale": "pixel size"}
+        rows[read.name] = {
+            "value": _number(row["value"] * read.factor),
+            "unit": read.unit,
+            "68 %": _interval(row["low68"], row["high68"], read.factor),
+            "95 %": _interval(row["low95"], row["high95"], read.factor),
+            **{name: _percent(row[source]) for source, name in zip(SOURCES, _SOURCE_NAMES, strict=True)},
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index = pd.Index([name.replace(" ", _NO_BREAK) for name in table.index], name="quantity")
+    return table
 
 
 def over_series(outcome: Outcome) -> tuple[str, str, str]:
@@ -113,14 +111,14 @@ def _number(value: float) -> str:
         digits = 2 if value == 0 else max(2 - int(np.floor(np.log10(abs(value)))), 0)
         return f"{value:.{digits}f}"
     power = int(np.floor(np.log10(abs(value))))
-    return f"{value / 10.0**power:.2f} × 10{str(power).translate(_SUPERSCRIPT)}"
+    return f"{value / 10.0**power:.2f} × 10{str(power).translate(_SUPERSCRIPT)}".replace(" ", _NO_BREAK)
 
 
 def _interval(low: float, high: float, factor: float) -> str:
     if not (np.isfinite(low) and np.isfinite(high)):
         return "–"
-    return f"{_number(low * factor)} to {_number(high * factor)}"
+    return f"{_number(low * factor)} to {_number(high * factor)}".replace(" ", _NO_BREAK)
 
 
 def _percent(share: float) -> str:
-    return "–" if not np.isfinite(share) else f"± {100 * share:.1f} %"
+    return "–" if not np.isfinite(share) or share == 0 else f"±{_NO_BREAK}{100 * share:.1f}{_NO_BREAK}%"
