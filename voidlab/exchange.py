@@ -80,7 +80,6 @@ def write_others(
     linked = made["voids"].merge(links, on=["frame", "label"], how="left").astype({"particle": "Int64"})
     frames = made["frames"]["frame"].tolist()
     nm, interval, events = calibration.pixel_size_nm, _interval(made["frames"]), made["events"]
-    common = {"frames": frames, "merges": events}
     writers: dict[str, tuple[str, Callable[[Path], Path]]] = {
         "imagej-rois.zip": (
             "ImageJ, Fiji: ROI Manager > More > Open; a circle per void on its image, a colour per track",
@@ -89,16 +88,22 @@ def write_others(
         "trackmate.xml": (
             "TrackMate in Fiji: Plugins > Tracking > Load a TrackMate file; voids, tracks and mergers",
             lambda path: write_trackmate(
-                linked, path, shape=shape, pixel_size_nm=nm, frame_interval_s=interval, **common
+                linked,
+                path,
+                frames=frames,
+                shape=shape,
+                pixel_size_nm=nm,
+                frame_interval_s=interval,
+                merges=events,
             ),
         ),
         "tracks.geff": (
             "GEFF, the graph file of napari, Mastodon and tracking libraries; a folder",
-            lambda path: write_geff(linked, path, pixel_size_nm=nm, **common),
+            lambda path: write_geff(linked, path, frames=frames, pixel_size_nm=nm, merges=events),
         ),
         "ctc/01_RES": (
             "Cell Tracking Challenge: masks by track and res_track.txt, for its evaluation and for traccuracy",
-            lambda path: write_challenge(linked, labels, path, **common),
+            lambda path: write_challenge(linked, labels, path, frames=frames, merges=events),
         ),
     }
     rows, notes = [], []

@@ -224,10 +224,12 @@ def _less_drift(voids: pd.DataFrame, drift: pd.DataFrame) -> pd.DataFrame:
 
 def _trails(pen: ImageDraw.ImageDraw, tracked: pd.DataFrame, begins: np.ndarray, factor: int) -> None:
     """Draw the way that each track has come, in its colour."""
-    for particle, track in tracked.groupby("particle"):
+    for rows in tracked.groupby("particle").indices.values():
+        track = tracked.iloc[rows]
         way = (track[["x_px", "y_px"]].to_numpy() + begins + 0.5) / factor - 0.5
         if len(way) > 1:
-            pen.line(way.ravel().tolist(), fill=_COLOURS[int(particle) % len(_COLOURS)], width=1)  # type: ignore[call-overload]
+            colour = _COLOURS[int(track["particle"].iloc[0]) % len(_COLOURS)]
+            pen.line(way.ravel().tolist(), fill=colour, width=1)
 
 
 def _label(

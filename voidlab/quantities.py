@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,7 +58,7 @@ def readable(estimates: pd.DataFrame) -> pd.DataFrame:
     """
     rows = {}
     for quantity in [name for name in _NAMES if name in estimates.index]:
-        row = estimates.loc[quantity]
+        row: Any = estimates.loc[quantity]
         read = reading(quantity, row["unit"])
         rows[read.name] = {
             "value": _number(row["value"] * read.factor),
@@ -85,7 +86,13 @@ def of_outcome(outcome: Outcome) -> list[Figure]:
         return []
     sized = ("mean_diameter_seen", "median_diameter_seen", "max_diameter_seen")
     if "swelling" in estimates.index:
-        wanted = ("swelling", "volume_fraction", "number_density", "mean_diameter", *sized[1:])
+        wanted: tuple[str, ...] = (
+            "swelling",
+            "volume_fraction",
+            "number_density",
+            "mean_diameter",
+            *sized[1:],
+        )
     else:
         wanted = ("areal_density", *sized, "volume_per_area")
     figures = [_figure(quantity, estimates.loc[quantity], outcome.frame) for quantity in wanted]
@@ -94,7 +101,7 @@ def of_outcome(outcome: Outcome) -> list[Figure]:
     return figures
 
 
-def _figure(quantity: str, row: pd.Series, frame: int) -> Figure:
+def _figure(quantity: str, row: Any, frame: int) -> Figure:
     read = reading(quantity, row["unit"])
     where = f"frame {frame}"
     if np.isfinite(row["low95"]):

@@ -45,9 +45,13 @@ class Outcome:
         classes = self.sizes.classes
         if self.frame is None or classes.empty:
             return tables.empty("sizes")
-        numbers = {"frame": self.frame, "size_class": np.arange(1, len(classes) + 1)}
-        lengths = {"diameter_low_px": classes["low"] / pixel, "diameter_high_px": classes["high"] / pixel}
-        return tables.select(classes.assign(**numbers, **lengths), "sizes")
+        table = classes.assign(
+            frame=self.frame,
+            size_class=np.arange(1, len(classes) + 1),
+            diameter_low_px=classes["low"] / pixel,
+            diameter_high_px=classes["high"] / pixel,
+        )
+        return tables.select(table, "sizes")
 
 
 def measure_series(
@@ -163,7 +167,7 @@ def _choose(frames: pd.DataFrame, wanted: int | None) -> tuple[int | None, str]:
     if seen.empty:
         return None, "No image was looked at."
     if seen["tilt_deg"].notna().any():
-        lowest = seen.loc[seen["tilt_deg"].abs().idxmin()]
+        lowest = seen.iloc[int(np.nanargmin(seen["tilt_deg"].abs().to_numpy()))]
         chosen, why = int(lowest["frame"]), f"the one of the lowest tilt, {lowest['tilt_deg']:g}°"
     else:
         chosen, why = int(seen["frame"].iloc[-1]), "the last one"

@@ -28,13 +28,13 @@ def size_distribution(sizes: SizeDistribution, axes: Sequence[Axes], unit: str) 
             nothing(ax, "no whole voids in the frame")
         return axes
     middle, width = (classes["low"] + classes["high"]) / 2, classes["high"] - classes["low"]
-    for ax, share, colour, name in zip(
+    for ax, column, colour, name in zip(
         axes, ("share", "volume_share"), (BLUE, ORANGE), ("voids", "swelling"), strict=True
     ):
-        ax.bar(middle, 100 * classes[share], width, color=colour, edgecolor="white", lw=0.5)
+        ax.bar(middle, 100 * classes[column], width, color=colour, edgecolor="white", lw=0.5)
         ax.set(xlabel=f"diameter ({unit})", ylabel=f"share of the {name} (%)")
         total = ax.twinx()
-        total.plot(classes["high"], 100 * classes[f"cumulative_{share}"], color=GREY, lw=1.2)
+        total.plot(classes["high"], 100 * classes[f"cumulative_{column}"], color=GREY, lw=1.2)
         total.set(ylim=(0, 105), ylabel="up to this size (%, line)")
     low, high = (100 * classes[f"share_{end}95"] for end in ("low", "high"))
     seen = classes["voids"] > 0
