@@ -103,6 +103,33 @@ def find_merges(
     return table.assign(alone=_alone(table, radius_frames + memory))
 
 
+def find_splits(linked: pd.DataFrame, *, x: str = "x_px", y: str = "y_px", memory: int = 2) -> pd.DataFrame:
+    """Find where a void became two: a merger seen backwards in time.
+
+    Parameters
+    ----------
+    linked, x, y, memory
+        As for `find_merges`.
+
+    Returns
+    -------
+    DataFrame
+        A row per split: ``frame`` (the parent's last before it), ``parent`` (may be ``child_b``), ``child_a``,
+        ``child_b``, ``x_px, y_px`` (of the parent), ``radius_parent_px, radius_a_px, radius_b_px``. Voids rarely do
+        this; two that overlap and are found as one for a while look the same.
+    """
+    backwards = find_merges(linked.assign(frame=-linked["frame"]), memory=memory, x=x, y=y)
+    named = {
+        "child": "parent",
+        "parent_a": "child_a",
+        "parent_b": "child_b",
+        "radius_child_px": "radius_parent_px",
+    }
+    columns = ["frame", "parent", "child_a", "child_b", "x_px", "y_px", "radius_parent_px", "radius_a_px"]
+    splits = backwards.rename(columns=named)[[*columns, "radius_b_px"]]
+    return splits.assign(frame=-splits["frame"]).sort_values(["frame", "child_a"], ignore_index=True)
+
+
 def law_in_words(events: pd.DataFrame, frames: pd.DataFrame) -> str:
     """What the events say of what is conserved, volume or area, as a sentence."""
     if frames["tilt_deg"].notna().any():
