@@ -101,6 +101,7 @@ def test_the_bundle_holds_it_all_and_says_what_it_is(tmp_path):
         _, found = written(tmp_path / name)
         every = exchange.bundle(tmp_path / name, "gold", found.files, beside=[tmp_path / "labels.tif"])
         archives.append((tmp_path / name / "gold-results.zip").read_bytes())
+    assert archives[0] == archives[1]
     with zipfile.ZipFile(tmp_path / "one" / "gold-results.zip") as archive:
         names = set(archive.namelist())
         readme = archive.read("gold/README.txt").decode()

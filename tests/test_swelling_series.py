@@ -113,6 +113,9 @@ def test_no_frame_at_all_is_a_result_too():
     frames = frames_of([1], status="unreadable")
     outcome = swelling_series.measure_series(frames, tables.empty("voids"), SAMPLE)
     assert outcome.frame is None
+    assert outcome.notes == ("No image was looked at.",)
+    assert quantities.readable(outcome.summary.estimates).empty
+    assert len(quantities.over_series(outcome)) == 3
     assert quantities.of_outcome(outcome) == []
     pd.testing.assert_frame_equal(outcome.sizes_table(0.5), tables.empty("sizes"))
 

@@ -99,6 +99,8 @@ def measure_series(
         over_time = swelling_over_time(
             frames, voids, sample, dose_dpa_per_s=dose_dpa_per_s, dose_dpa_per_frame=dose_dpa_per_frame
         )
+    if chosen is None:  # of what was not looked at nothing is known, not even that there are no voids
+        summary = replace(summary, estimates=summary.estimates.iloc[:0], notes=())
     sizes = size_distribution(
         2 * summary.counted["radius_px"].to_numpy(float) * sample.pixel,
         pixel=sample.pixel,
