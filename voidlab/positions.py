@@ -105,7 +105,7 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
 
 
 def drift_from_tracks(
-    frames: pd.DataFrame, voids: pd.DataFrame, *, search_range_px: float, memory: int, jump_px: float = 60.0
+    frames: pd.DataFrame, voids: pd.DataFrame, *, search_range_px: float, memory: int, jump_px: float = 120.0
 ) -> pd.DataFrame:
     """Drift of every frame from the voids themselves: table ``drift``, zero in the first frame that has voids.
 
@@ -132,7 +132,7 @@ def drift_from_tracks(
         linked = link_by_assignment(
             placed, search_range_px=search_range_px, memory=memory, x="x_corrected_px", y="y_corrected_px"
         )
-        drift, sigma, count = _solve(linked, numbers)
+        drift, sigma, count = _solve(linked, numbers, drift)
     flag = np.where(count == 0, "interpolated", np.where(count < 3, "few pairs", ""))
     reference = int(np.argmax(count > 0)) if count.any() else 0
     table = pd.DataFrame(
@@ -187,16 +187,19 @@ def _shift(before: np.ndarray, after: np.ndarray, jump: float, near: float) -> n
     return result
 
 
-def _solve(linked: pd.DataFrame, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _solve(
+    linked: pd.DataFrame, numbers: np.ndarray, drift: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Drift (n, 2), its standard error per axis, and how many voids it rests on, per frame."""
     several = linked.groupby("particle")["frame"].transform("size") > 1
     rows = linked[several]
+    if rows.empty:  # no void is seen twice: the votes stand
+        return drift, np.full(len(numbers), np.nan), np.zeros(len(numbers), np.int64)
     frame = pd.Index(numbers).get_indexer(pd.Index(rows["frame"]))
     void = pd.factorize(rows["particle"])[0]
     place = rows[["x_px", "y_px"]].to_numpy(float)
     count, voids = len(numbers), int(void.max(initial=-1)) + 1
     weight = np.ones(len(rows))
-    drift = np.zeros((count, 2))
     residual = np.zeros_like(place)
     for _ in range(_SWEEPS):
         solution = _weighted(frame, void, place, weight, count, voids)
