@@ -146,7 +146,8 @@ def drift_from_tracks(
         }
     )
     if count.any():
-        table.loc[reference, ["drift_sigma_px", "flag"]] = [0.0, "reference"]
+        table.loc[reference, "drift_sigma_px"] = 0.0
+        table.loc[reference, "flag"] = "reference"
     return tables.check(table, "drift")
 
 

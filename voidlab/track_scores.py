@@ -86,7 +86,7 @@ def score(
     random = np.random.default_rng(seed)
     rows = []
     for units, ratios in parts:
-        values = ratios(units.sum().to_dict())
+        values = ratios({str(name): np.asarray(total) for name, total in units.sum().items()})
         even = np.full(max(len(units), 1), 1 / max(len(units), 1))
         drawn = random.multinomial(len(units), even, resamples)
         sums = drawn[:, : len(units)] @ units.to_numpy(float)
@@ -232,13 +232,15 @@ def _merge_units(
     """A row per merger, true or false: whether it is true, found, or both."""
     rows = pd.DataFrame({"found": detections["particle"].astype("Int64").to_numpy(), "true": names})
     name_of = rows.dropna().groupby("found")["true"].agg(lambda values: values.mode().iloc[0]).to_dict()
-    left = [(row.frame, {row.parent_a, row.parent_b}) for row in true.itertuples()]
+    columns = ["frame", "parent_a", "parent_b"]
+    left = [(when, {a, b}) for when, a, b in true[columns].to_numpy(np.int64).tolist()]
     hits = 0
-    for event in found.itertuples():
-        parents = {name_of.get(event.parent_a), name_of.get(event.parent_b)}
-        fits = [known for known in left if known[1] == parents and abs(known[0] - event.frame) <= frames]
+    for when, a, b in found[columns].to_numpy(np.int64).tolist():
+        parents = {name_of.get(a), name_of.get(b)}
+        fits = [known for known in left if known[1] == parents and abs(known[0] - when) <= frames]
         if fits:
-            left.remove(min(fits, key=lambda known: abs(known[0] - event.frame)))
+            off = [abs(known[0] - when) for known in fits]
+            left.remove(fits[off.index(min(off))])
             hits += 1
     kinds = [(1, 1, 1)] * hits + [(1, 0, 0)] * (len(true) - hits) + [(0, 1, 0)] * (len(found) - hits)
     return pd.DataFrame(kinds, columns=["true", "found", "hit"], dtype=float)
