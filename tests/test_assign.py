@@ -83,3 +83,31 @@ def test_a_crowd_is_linked():
 def test_what_cannot_be_linked_is_refused(change):
     with pytest.raises(ValueError, match="7 of 7 voids have no finite position or no radius above 0"):
         link(situations.one().assign(**change))
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 999), overlap=st.sampled_from([0.0, 0.5]))
+def test_other_labels_in_another_order_are_the_same_tracks(seed, overlap):
+    random = np.random.default_rng(seed)
+    place = random.uniform(0, 120, (60, 2))
+    rows = [
+        (n, frame, *(place[n] + random.normal(0, 1.0, 2)), random.uniform(3, 6))
+        for frame in range(6)
+        for n in range(60)
+        if random.random() > 0.1
+    ]
+    voids = situations.voids(rows)
+    other = voids.sample(frac=1, random_state=seed)
+    other["label"] = other.groupby("frame").cumcount() + 1
+    found = link(other, search_range_px=5, overlap=overlap).sort_index()
+    assert same_tracks(found["particle"], link(voids, search_range_px=5, overlap=overlap)["particle"])
+
+
+def test_overlap_tells_a_large_void_that_shifts_from_a_small_one_beside_it():
+    """As far away, but only one of the two shares ground with it."""
+    rows = [(0, 1, 50, 50, 6.0), (0, 2, 55, 50, 6.0), (1, 2, 45, 50, 1.0)]
+    voids = situations.voids(rows)
+    assert link(voids, search_range_px=8, overlap=0.5)["particle"].tolist() == [0, 0, 1]
+    far = situations.voids([(0, 1, 50, 50, 2.0), (0, 2, 55, 50, 2.0)])
+    assert link(far, search_range_px=6, overlap=1.0)["particle"].tolist() == [0, 1]
+    assert link(far, search_range_px=6)["particle"].tolist() == [0, 0]

@@ -168,3 +168,14 @@ def test_the_order_of_the_rows_does_not_matter():
     pd.testing.assert_frame_equal(
         coalescence.find_merges(voids.sample(frac=1, random_state=1)), coalescence.find_merges(voids)
     )
+
+
+def test_a_split_is_a_merger_backwards():
+    voids = situations.two_that_merge()
+    voids = voids.assign(frame=20 - voids["frame"])
+    splits = coalescence.find_splits(voids)
+    assert splits[["frame", "parent", "child_a", "child_b"]].to_numpy().tolist() == [[14, 0, 1, 0]]
+    assert splits.loc[0, "radius_parent_px"] == pytest.approx((4**3 + 6**3) ** (1 / 3))
+    assert coalescence.find_merges(voids).empty
+    assert coalescence.find_splits(situations.two_that_merge()).empty
+    assert list(coalescence.find_splits(situations.none())) == list(splits)

@@ -1,11 +1,13 @@
 """The movie: voids stay at their places, in the colours of their tracks; nothing, one frame, an expanded canvas."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from voidlab import movie
+from voidlab import movie, tables
 from voidlab.cli import main
 from voidlab.images import Calibration
 
@@ -88,3 +90,29 @@ def test_the_command_writes_a_movie_and_lists_it(copied, monkeypatch, capsys):
     copied.table("links").unlink()
     assert main(["movie", copied.dataset]) == 2
     assert "Run stage 'track'" in capsys.readouterr().err
+
+
+def test_a_small_gif_fits_however_long_the_series():
+    images = [np.random.default_rng(n).random((150, 210)) for n in range(60)]
+    drift = tables.check(
+        pd.DataFrame({"frame": range(60), "drift_x_px": 0.0, "drift_y_px": 0.0, "drift_sigma_px": 0.1,
+                      "pairs_kept": 3, "flag": ""}), "drift"
+    )  # fmt: skip
+    voids = pd.DataFrame({"frame": range(60), "x_px": 40.0 + np.arange(60), "y_px": 70.0, "radius_px": 9.0})
+    content = movie.small_gif(images, drift, voids.assign(particle=3), calibration=NM, most_bytes=150_000)
+    assert len(content) <= 150_000
+    picture = Image.open(io.BytesIO(content))
+    assert picture.n_frames >= 2
+    assert movie.small_gif([], drift.iloc[:0], voids.iloc[:0], calibration=NM) == b""
+
+
+def test_a_trail_lies_where_the_void_has_been():
+    images = [np.zeros((100, 140))] * 5
+    drift = pd.DataFrame({"frame": range(5), "drift_x_px": 4.0 * np.arange(5), "drift_y_px": 0.0})
+    voids = pd.DataFrame(
+        {"frame": range(5), "x_px": 30.0 + 14 * np.arange(5), "y_px": 50.0, "radius_px": 4.0}
+    )
+    *_, last = movie.draw_frames(images, drift, voids.assign(particle=0), calibration=NM, trails=True)
+    pixels = np.asarray(last)
+    assert tuple(pixels[50, 45]) == (230, 159, 0)
+    assert tuple(pixels[50, 85]) != (230, 159, 0)

@@ -362,7 +362,7 @@ def test_dataset_index_lists_files_with_sizes(tmp_path: Path) -> None:
     page = read_page(report.write_dataset_index(paths))
     files = page.find("h2", string="Files").find_next("table")
     assert [[data.text for data in row.find_all("td")] for row in files.select("tbody tr")] == [
-        ["exports/a #1 <b>.csv", "for other programs", "12 bytes"],
+        ["exports/a #1 <b>.csv", "not written by the stage export", "12 bytes"],
         ["tables/voids.parquet", "a row is a void in a frame", "5.4 kB"],
         ["labels.tif", "label image of each frame; opens in Fiji and napari", "2.3 MB"],
     ]

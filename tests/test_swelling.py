@@ -177,26 +177,9 @@ def test_the_order_of_the_voids_does_not_matter():
     pd.testing.assert_series_equal(values(voids), values(voids.sample(frac=1, random_state=2)))
 
 
-def test_over_time_every_frame_that_was_looked_at_has_a_row():
-    frames = pd.DataFrame(
-        {"frame": [3, 4, 5], "time_s": [0.0, 10.0, 20.0], "status": ["ok", "unreadable", "ok"]}
-    )
-    found = swelling.swelling_over_time(frames, some().assign(frame=5), SAMPLE, dose_rate_dpa_per_s=0.01)
-    density = found[found["quantity"] == "number_density"].set_index("frame")
-    assert density["value"].tolist() == [0, values(some())["number_density"]]
-    assert density["dose_dpa"].tolist() == [0, 0.2]
-    assert not found.duplicated(["frame", "quantity"]).any()
-
-
-def test_over_no_time_there_is_an_empty_table():
-    found = swelling.swelling_over_time(tables.empty("frames"), tables.empty("voids"), SAMPLE)
-    assert found.empty
-    assert "low95" in found
-
-
 def test_voids_of_several_frames_are_refused():
     voids = pd.concat([some(), some().assign(frame=2)])
-    with pytest.raises(SwellingError, match="voids of 2 frames.*swelling_over_time"):
+    with pytest.raises(SwellingError, match="voids of 2 frames.*swelling_series"):
         swelling.measure_swelling(voids, SAMPLE)
 
 

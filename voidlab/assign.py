@@ -1,4 +1,4 @@
-"""Linking by one sparse assignment per frame: position and size in the cost, gates that grow with gaps, any density.
+"""Linking by one sparse assignment per frame: place, size and overlap in the cost, gates that grow with gaps.
 
 `voidlab.track` with trackpy is the default; this one is for voids so dense that it would give up, or whose sizes tell
 them apart. Which tracks merged is found afterwards: `voidlab.coalescence`.
@@ -12,6 +12,8 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
+from voidlab.circles import circle_iou
+
 _NATS = 4.5  # a cost of 1 in log-likelihood: the gate is three standard deviations of a step
 
 
@@ -21,6 +23,7 @@ def link_by_assignment(
     search_range_px: float,
     memory: int = 2,
     size_sigma: float = 0.15,
+    overlap: float = 0.0,
     x: str = "x_px",
     y: str = "y_px",
 ) -> pd.DataFrame:
@@ -41,6 +44,9 @@ def link_by_assignment(
         Frames a void may be missing and still be the same.
     size_sigma
         Standard error of a change of log radius; infinite: sizes do not count.
+    overlap
+        Cost of two circles that share nothing, in units of a step as long as the search range; what they share of
+        their union takes as much of it off. Voids wider than they move then keep to where they lie. 0: no matter.
 
     Returns
     -------
@@ -71,6 +77,9 @@ def link_by_assignment(
         source, target, distance = _near(place[open_rows], place[rows], gate)
         change = (size[rows[target]] - size[open_rows[source]]) / size_sigma
         cost = (distance / gate[source]) ** 2 + (change**2 / 2 + np.log(gap[source])) / _NATS
+        if overlap:
+            radii = (np.exp(size[open_rows[source]]), np.exp(size[rows[target]]))
+            cost += overlap * (1 - circle_iou(distance, *radii))
         taken = _cheapest(source[cost < 1], target[cost < 1], cost[cost < 1], len(open_rows), len(rows))
         particle[rows[taken[:, 1]]] = particle[open_rows[taken[:, 0]]]
         born = rows[particle[rows] < 0]

@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from voidlab.labelled import LabelledError
     from voidlab.network import ModelError
     from voidlab.parameters import ParameterErrors
+    from voidlab.positions import PositionsError
 
     try:
         code: int = options.command(options)
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         CorrectionsError,
         LabelledError,
         ModelError,
+        PositionsError,
     ) as error:
         print(error, file=sys.stderr)
         return _WRONG_INPUT
@@ -129,6 +131,18 @@ def _parser() -> argparse.ArgumentParser:
     movie.add_argument("--gif", action="store_true", help="a GIF even where MP4 can be written")
     movie.set_defaults(command=_movie)
 
+    positions = commands.add_parser(
+        "positions", help="tracks from a file of positions and radii, without images",
+        description="Reads JSON lines such as frame-data.json; writes reports/NAME/positions.html.",
+    )  # fmt: skip
+    positions.add_argument(
+        "file", type=Path, help="JSON lines with 'positions' and 'radii', a line per image"
+    )
+    positions.add_argument("--name", required=True, help="name of the dataset")
+    positions.add_argument("--size", type=_positive, nargs=2, required=True, metavar=("WIDTH", "HEIGHT"),
+                           help="size of the images, px")  # fmt: skip
+    positions.set_defaults(command=_positions)
+
     lab = commands.add_parser("lab", help="open JupyterLab on the project's notebooks")
     lab.add_argument("name", nargs="?", help="dataset to explore")
     lab.set_defaults(command=_lab)
@@ -140,6 +154,15 @@ def _demo(options: argparse.Namespace) -> int:
 
     paths = project.make_demo()
     return _run_all([paths.parameters], [], STAGES[0], False, 1)
+
+
+def _positions(options: argparse.Namespace) -> int:
+    from voidlab import tabular
+
+    width, height = options.size
+    page = tabular.make(options.file, options.name, (width, height))
+    print(f"report: {os.path.relpath(page)}")
+    return _OK
 
 
 def _init(options: argparse.Namespace) -> int:

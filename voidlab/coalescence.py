@@ -12,22 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-EVENT_COLUMNS = {
-    "frame": "int64",
-    "parent_a": "int64",
-    "parent_b": "int64",
-    "child": "int64",
-    "x_px": "float64",
-    "y_px": "float64",
-    "radius_a_px": "float64",
-    "radius_b_px": "float64",
-    "radius_child_px": "float64",
-    "sigma_a_px": "float64",
-    "sigma_b_px": "float64",
-    "sigma_child_px": "float64",
-    "growth_z": "float64",
-    "alone": "bool",
-}
+from voidlab.tables import TABLES
+
+EVENT_COLUMNS = {column.name: column.dtype for column in TABLES["events"].columns}
 _ALARM = 0.01
 
 
@@ -114,6 +101,53 @@ def find_merges(
     twice = pd.DataFrame(pair, index=table.index).duplicated() | table["parent_a"].duplicated()
     table = table[~twice].sort_values(["frame", "parent_a"], ignore_index=True)
     return table.assign(alone=_alone(table, radius_frames + memory))
+
+
+def find_splits(linked: pd.DataFrame, *, x: str = "x_px", y: str = "y_px", memory: int = 2) -> pd.DataFrame:
+    """Find where a void became two: a merger seen backwards in time.
+
+    Parameters
+    ----------
+    linked, x, y, memory
+        As for `find_merges`.
+
+    Returns
+    -------
+    DataFrame
+        A row per split: ``frame`` (the parent's last before it), ``parent`` (may be ``child_b``), ``child_a``,
+        ``child_b``, ``x_px, y_px`` (of the parent), ``radius_parent_px, radius_a_px, radius_b_px``. Voids rarely do
+        this; two that overlap and are found as one for a while look the same.
+    """
+    backwards = find_merges(linked.assign(frame=-linked["frame"]), memory=memory, x=x, y=y)
+    named = {
+        "child": "parent",
+        "parent_a": "child_a",
+        "parent_b": "child_b",
+        "radius_child_px": "radius_parent_px",
+    }
+    columns = ["frame", "parent", "child_a", "child_b", "x_px", "y_px", "radius_parent_px", "radius_a_px"]
+    splits = backwards.rename(columns=named)[[*columns, "radius_b_px"]]
+    return splits.assign(frame=-splits["frame"]).sort_values(["frame", "child_a"], ignore_index=True)
+
+
+def law_in_words(events: pd.DataFrame, frames: pd.DataFrame) -> str:
+    """What the events say of what is conserved, volume or area, as a sentence."""
+    if frames["tilt_deg"].notna().any():
+        return f"{len(events)} times two voids look like one. In a tilt series one may just hide the other: no law."
+    clear = clear_events(events)
+    if clear.empty:
+        return f"{len(events)} voids merged; none so clearly that volume could be told from area."
+    law = conservation(clear)
+    said = {
+        "volume": "volume is conserved (r³ adds up), as for empty voids",
+        "area": "area is conserved (r² adds up), as for gas bubbles at equilibrium",
+        "undecided": "they do not tell volume (r³ adds up) from area (r² adds up)",
+        "neither": "neither volume nor area adds up: look at the radii",
+    }[law.verdict]
+    return (
+        f"{len(events)} voids merged; in {len(clear)} that are clear, {said}. Log-likelihood ratio, volume to area: "
+        f"{law.log_likelihood_ratio:+.1f}; probability of volume {law.volume_probability:.3f}."
+    )
 
 
 def clear_events(events: pd.DataFrame, *, least_growth: float = 3.0) -> pd.DataFrame:

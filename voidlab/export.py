@@ -155,29 +155,31 @@ def write_all(
         (
             write_lines(frame_lines, folder / FRAME_DATA),
             len(frame_lines),
-            "a row per image, its voids as lists",
+            "JSON lines for notebooks: a row per image, its voids as lists",
         ),
         (
             write_lines(track_lines, folder / TRACK_DATA),
             len(track_lines),
-            "a row per void, its life as lists",
+            "JSON lines for notebooks: a row per void, its life as lists",
         ),
     ]
     spots = coordinates(linked, min_frames=min_frames, calibration=calibration)
-    what = f"positions of voids that live for {min_frames} frames or more"
+    what = f"spreadsheets: positions of voids that live for {min_frames} frames or more"
     written.append((write_csv(spots, folder / COORDINATES), len(spots), what))
     trails = napari.tracks(linked, made["frames"])
-    what = "tracks for napari, to lie on labels.tif"
+    what = "napari: tracks that lie on labels.tif"
     written.append((write_csv(trails, folder / NAPARI_TRACKS), len(trails), what))
     for name, table in made.items():
         if table.empty and name in _OF_TILT:
             (folder / f"{name}.csv").unlink(missing_ok=True)  # of an earlier run, to which it applied
             continue
         rows = tables.to_nm(table, calibration)
-        what = f"a row per {tables.TABLES[name].row.removeprefix('an ').removeprefix('a ')}"
+        what = f"spreadsheets: a row per {tables.TABLES[name].row.removeprefix('an ').removeprefix('a ')}"
         written.append((write_csv(rows, folder / f"{name}.csv"), len(rows), what))
     meanings = _dictionary(calibration)
-    written.append((write_csv(meanings, folder / DICTIONARY), len(meanings), "what every column means"))
+    written.append(
+        (write_csv(meanings, folder / DICTIONARY), len(meanings), "what every column of every file means")
+    )
     return pd.DataFrame(
         [(path.name, rows, path.stat().st_size, what) for path, rows, what in written],
         columns=["file", "rows", "bytes", "what"],
@@ -245,7 +247,7 @@ def _dictionary(calibration: tables.HasPixelSize) -> pd.DataFrame:
     known = tables.data_dictionary()
     if calibration.pixel_size_nm is None:
         return pd.concat([known, _OTHERS], ignore_index=True)
-    lengths = known[known["column"].str.contains(r"_px(?:_|$)")]
+    lengths = known[known["column"].str.contains(r"_px2?(?:_|$)")]
     nm = lengths.assign(
         column=lengths["column"].map(tables.nm_name),
         unit=lengths["unit"].str.replace("px", "nm"),

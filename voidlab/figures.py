@@ -45,11 +45,12 @@ def show(figure: Figure, alt: str, *, photo: bool = False) -> None:
     display(Image(data=stream.getvalue(), format=kind, metadata={"alt": alt}))
 
 
-def show_gif(data: bytes, alt: str) -> None:
-    """Show a moving picture below a notebook cell with the alternative text ``alt``."""
+def show_movie(gif: bytes, alt: str) -> None:
+    """Show a moving picture below a notebook cell with the alternative text ``alt``; nothing when it is empty."""
     from IPython.display import Image, display
 
-    display(Image(data=data, format="gif", metadata={"alt": alt}))
+    if gif:
+        display(Image(data=gif, format="gif", metadata={"alt": alt}))
 
 
 def show_table(table: pd.DataFrame) -> None:

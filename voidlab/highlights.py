@@ -98,6 +98,14 @@ def of_tracks(
     ]
 
 
+def of_events(events: pd.DataFrame, frames: pd.DataFrame) -> list[Figure]:
+    """How many voids merged; nothing when none did, or in a tilt series, where one may just hide another."""
+    if events.empty or frames["tilt_deg"].notna().any():
+        return []
+    alone = int(events["alone"].sum())
+    return [figure("Mergers", f"{len(events)}", f"two voids became one; {alone} of these apart from others")]
+
+
 def of_corrections(done: pd.DataFrame) -> list[Figure]:
     """How many corrections were made by hand; nothing when there are none."""
     if done.empty:

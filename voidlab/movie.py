@@ -5,10 +5,12 @@ MP4 with the extra ``video``, else GIF. For the eye only: frames are resampled o
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -123,6 +125,37 @@ def make(dataset: str, *, frames_per_s: float = 10.0, expand: bool = False, gif:
     return path
 
 
+def small_gif(
+    images: Sequence[np.ndarray],
+    drift: pd.DataFrame,
+    voids: pd.DataFrame,
+    *,
+    calibration: HasPixelSize,
+    most_bytes: int = 1_500_000,
+) -> bytes:
+    """A GIF for a report: as many frames as fit into ``most_bytes``, spread over the series, with the tracks so far.
+
+    Parameters are those of `write_movie`. Empty without frames.
+    """
+    count, most_px = min(len(images), 48), 512
+    while count:
+        rows = np.unique(np.linspace(0, len(images) - 1, count).round().astype(int))
+        pictures = draw_frames(
+            images, drift, voids, calibration=calibration, most_px=most_px, rows=rows.tolist(), trails=True
+        )
+        stream = io.BytesIO()
+        _write_gif(stream, pictures, frames_per_s=min(8.0, max(2.0, count / 6)))
+        size = stream.tell()
+        if size <= most_bytes or (count == 1 and most_px < 128):
+            return stream.getvalue()
+        # Fewer frames first: below a dozen a smaller picture says more than fewer of them.
+        if count > 12:
+            count = max(12, min(count - 1, int(0.9 * count * most_bytes / size)))
+        else:
+            most_px, count = int(0.7 * most_px), count if most_px > 200 else 1
+    return b""
+
+
 def draw_frames(
     images: Sequence[np.ndarray],
     drift: pd.DataFrame,
@@ -131,20 +164,30 @@ def draw_frames(
     calibration: HasPixelSize,
     expand: bool = False,
     most_px: int = 1600,
+    rows: Sequence[int] | None = None,
+    trails: bool = False,
 ) -> Iterator[Image.Image]:
-    """The pictures of a movie, one after the other; see `write_movie`. They are halved until they fit ``most_px``."""
+    """The pictures of a movie, one after the other; see `write_movie`. They are halved until they fit ``most_px``.
+
+    ``rows`` picks some of the frames; with ``trails`` each track is drawn up to where it has come.
+    """
     shift = drift[["drift_x_px", "drift_y_px"]].to_numpy()
     shape = np.asarray(images[0]).shape
     canvas = Canvas.of_all(shape, shift) if expand else Canvas(shape)
     factor = max(1, -(-max(canvas.shape) // most_px))
     of_frame = dict(iter(voids.groupby("frame")))
-    for row, frame in enumerate(drift["frame"]):
+    corrected = _less_drift(voids, drift) if trails else voids
+    for row in range(len(drift)) if rows is None else rows:
+        frame = drift["frame"].iloc[row]
         if not np.isfinite(shift[row]).all():
             continue  # nobody knows where it lies
         grey = _shrunk(align(images[row], shift[row], canvas=canvas), factor)
         picture = Image.fromarray(grey).convert("RGB")
         pen = ImageDraw.Draw(picture)
         here = of_frame.get(frame, voids.iloc[:0])
+        if trails:
+            so_far = corrected[(corrected["frame"] <= frame) & corrected["particle"].isin(here["particle"])]
+            _trails(pen, so_far, np.array(canvas.origin), factor)
         _outline(pen, here, np.array(canvas.origin) - shift[row], factor)
         _label(pen, picture.size, f"frame {frame}", calibration, factor)
         yield picture
@@ -171,6 +214,24 @@ def _outline(pen: ImageDraw.ImageDraw, voids: pd.DataFrame, begins: np.ndarray, 
         pen.ellipse(
             [*(middle - reach), *(middle + reach)], outline=colour, width=1 if np.isnan(particle) else 2
         )
+
+
+def _less_drift(voids: pd.DataFrame, drift: pd.DataFrame) -> pd.DataFrame:
+    """Voids that are in a track, in its order, at their place in the reference frame."""
+    tracked = voids.dropna(subset=["particle"]).sort_values(["particle", "frame"])
+    of_frame = drift.set_index("frame")[["drift_x_px", "drift_y_px"]].reindex(tracked["frame"]).to_numpy()
+    place = tracked[["x_px", "y_px"]].to_numpy() - of_frame
+    return tracked.assign(x_px=place[:, 0], y_px=place[:, 1])
+
+
+def _trails(pen: ImageDraw.ImageDraw, tracked: pd.DataFrame, begins: np.ndarray, factor: int) -> None:
+    """Draw the way that each track has come, in its colour."""
+    for rows in tracked.groupby("particle").indices.values():
+        track = tracked.iloc[rows]
+        way = (track[["x_px", "y_px"]].to_numpy() + begins + 0.5) / factor - 0.5
+        if len(way) > 1:
+            colour = _COLOURS[int(track["particle"].iloc[0]) % len(_COLOURS)]
+            pen.line(way.ravel().tolist(), fill=colour, width=1)
 
 
 def _label(
@@ -202,7 +263,7 @@ def _write_mp4(path: Path, pictures: Iterator[Image.Image], frames_per_s: float)
         container.mux(stream.encode())
 
 
-def _write_gif(path: Path, pictures: Iterator[Image.Image], frames_per_s: float) -> None:
+def _write_gif(path: Path | BinaryIO, pictures: Iterator[Image.Image], frames_per_s: float) -> None:
     reduced = (picture.quantize(128, dither=Image.Dither.NONE) for picture in pictures)
     first = next(reduced)
     first.save(

@@ -159,6 +159,46 @@ class ExportParameters(_Model):
             json_schema_extra=_unit("frames"),
         ),
     ] = 8
+    foil_thickness_nm: Annotated[
+        float | None,
+        Field(
+            ge=1,
+            le=100_000,
+            description="thickness of the foil; left out: voids per area only, no swelling",
+            json_schema_extra=_NM,
+        ),
+    ] = None
+    foil_sigma_nm: Annotated[
+        float | None,
+        Field(
+            ge=0, description="standard error of the foil's thickness, given with it", json_schema_extra=_NM
+        ),
+    ] = None
+    pixel_size_error: Annotated[
+        float, Field(ge=0, le=0.5, description="standard error of the pixel size, as a share of it")
+    ] = 0.02
+    diameter_error: Annotated[
+        float,
+        Field(ge=0, le=0.5, description="standard error that all diameters have in common, as a share"),
+    ] = 0.05
+    void_shape: Annotated[
+        Literal["sphere", "cube", "truncated octahedron"],
+        Field(description="sphere, cube or truncated octahedron: what volume a projected area stands for"),
+    ] = "sphere"
+    swelling_frame: Annotated[
+        int | None,
+        Field(description="frame whose voids are summed up; left out: the lowest tilt, else the last"),
+    ] = None
+    dose_dpa_per_s: Annotated[
+        float | None, Field(gt=0, description="dose rate", json_schema_extra=_unit("dpa/s"))
+    ] = None
+    dose_dpa_per_frame: Annotated[
+        float | None,
+        Field(gt=0, description="dose from an image to the next", json_schema_extra=_unit("dpa/frame")),
+    ] = None
+    other_programs: Annotated[
+        bool, Field(description="write files for ImageJ, TrackMate, GEFF and the Cell Tracking Challenge")
+    ] = True
 
 
 class DatasetParameters(_Model):
@@ -518,5 +558,31 @@ def _check_together(parameters: DatasetParameters, path: Path, document: Comment
             f"segment.max_radius_px = {segment.max_radius_px}: "
             f"must be > min_radius_px = {segment.min_radius_px}",
         )
+    yield from _check_sample(parameters.export, path, document)
     if parameters.times_s is not None and parameters.frame_interval_s is not None:
         yield Problem(path.name, _line(document, ["times_s"]), "give times_s or frame_interval_s, not both")
+
+
+def _check_sample(export: ExportParameters, path: Path, document: CommentedMap) -> Iterable[Problem]:
+    """Mistakes in what is said of the foil and the dose."""
+    thickness, sigma = export.foil_thickness_nm, export.foil_sigma_nm
+    if (thickness is None) != (sigma is None):
+        given, missing = ("foil_thickness_nm", "foil_sigma_nm")[:: 1 if sigma is None else -1]
+        hint = " (thickness by EELS: about 20 % of it)" if sigma is None else ""
+        yield Problem(
+            path.name,
+            _line(document, ["export", given]),
+            f"export.{given} needs export.{missing} beside it{hint}",
+        )
+    elif thickness is not None and sigma is not None and sigma > thickness / 2:
+        yield Problem(
+            path.name,
+            _line(document, ["export", "foil_sigma_nm"]),
+            f"export.foil_sigma_nm = {sigma:g}: must be ≤ half of foil_thickness_nm = {thickness:g}",
+        )
+    if export.dose_dpa_per_s is not None and export.dose_dpa_per_frame is not None:
+        yield Problem(
+            path.name,
+            _line(document, ["export", "dose_dpa_per_frame"]),
+            "give export.dose_dpa_per_s or export.dose_dpa_per_frame, not both",
+        )

@@ -134,12 +134,14 @@ def _do_not_fit(yaml: Path, typed: DatasetParameters, series: images.ImageSeries
         what = f"is larger than the images, {readers.size_text(series.shape)}"
         problems.append(("segment.min_radius_px", f"= {smallest:g}: a void of that radius {what}"))
     usable = series.frames.loc[series.frames["status"] == "ok", "frame"]
-    reference = typed.drift.reference_frame
-    if reference is not None and reference not in set(usable):
-        span = f"{usable.min()} to {usable.max()}"
-        problems.append(
-            ("drift.reference_frame", f"= {reference}: no such frame is in use; they go from {span}")
-        )
+    frames_named = {
+        "drift.reference_frame": typed.drift.reference_frame,
+        "export.swelling_frame": typed.export.swelling_frame,
+    }
+    for key, frame in frames_named.items():
+        if frame is not None and frame not in set(usable):
+            span = f"{usable.min()} to {usable.max()}"
+            problems.append((key, f"= {frame}: no such frame is in use; they go from {span}"))
     return [
         Problem(yaml.name, parameters.line_of(yaml, *key.split(".")), f"{key} {what}")
         for key, what in problems

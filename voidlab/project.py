@@ -14,7 +14,7 @@ from voidlab.corrections import VoidEdit
 from voidlab.labels import open_labels
 from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook
 
-_NOTEBOOKS = (*STAGES, "explore")
+_NOTEBOOKS = (*STAGES, "explore", "positions")
 
 _DEMO = """\
 # A simulated tilt series: known truth, so that every number in its report can be checked.

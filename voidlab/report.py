@@ -24,6 +24,7 @@ import PIL.Image
 from jinja2 import Environment, PackageLoader
 
 from voidlab import __version__, blocks
+from voidlab.exchange import meanings, size_of
 from voidlab.parameters import ParameterErrors, describe, load
 from voidlab.paths import STAGES, ProjectError, RunPaths, replacing, stages_for
 from voidlab.record import out_of_date, read
@@ -270,20 +271,32 @@ def _minds(stages: Sequence[_Stage]) -> list[tuple[str, str]]:
 
 
 def _files(paths: RunPaths) -> list[dict[str, object]]:
-    """The files that a reader may want to have: exports first, then tables and labels."""
-    exports = [path for path in sorted(paths.exports.rglob("*")) if path.is_file()]
+    """The files that a reader may want to have: exports first, then tables and labels; a folder is one of them."""
+    said = meanings(paths.exports)
+    folders = [paths.exports / name for name in said if (paths.exports / name).is_dir()]
+    exports = [
+        path
+        for path in sorted(paths.exports.rglob("*"))
+        if path.is_file() and not any(folder in path.parents for folder in folders)
+    ]
     tables = [paths.table(name) for name in TABLES if paths.table(name).exists()]
     labels = [paths.labels] if paths.labels.exists() else []
-    meaning = {paths.table(name): f"a row is {table.row}" for name, table in TABLES.items()}
+    meaning = {paths.exports / name: what for name, what in (_MOVIES | said).items()}
+    meaning |= {paths.table(name): f"a row is {table.row}" for name, table in TABLES.items()}
     meaning[paths.labels] = "label image of each frame; opens in Fiji and napari"
     return [
         {
             "href": path.relative_to(paths.folder).as_posix(),
-            "size": path.stat().st_size,
-            "meaning": meaning.get(path, "for other programs"),
+            "size": size_of(path),
+            "meaning": meaning.get(path, "not written by the stage export"),
         }
-        for path in [*exports, *tables, *labels]
+        for path in [*sorted([*exports, *folders]), *tables, *labels]
     ]
+
+
+_MOVIES = dict.fromkeys(
+    ("movie.mp4", "movie.gif"), "the series without its drift, voids in the colours of their tracks"
+)
 
 
 def _thumbnail(paths: RunPaths) -> str | None:

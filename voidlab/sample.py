@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from voidlab.parameters import ExportParameters
 from voidlab.stereology import Shape
 
 
@@ -72,6 +73,29 @@ class Sample:
 
     def __post_init__(self) -> None:
         _check_error("the diameters", self.size_sigma)
+
+    @classmethod
+    def of(
+        cls, known: ExportParameters, shape: tuple[int, int], pixel_size_nm: float | None, margin_px: float
+    ) -> Sample:
+        """What the parameters say of an image of ``shape`` (H, W)."""
+        thickness, sigma = known.foil_thickness_nm, known.foil_sigma_nm
+        return cls(
+            shape,
+            scale=None if pixel_size_nm is None else Scale(pixel_size_nm, known.pixel_size_error),
+            foil=None if thickness is None or sigma is None else Foil(thickness, sigma),
+            void_shape=known.void_shape,
+            size_sigma=known.diameter_error,
+            margin_px=margin_px,
+        )
+
+    def tilted(self, tilt_deg: float) -> Sample:
+        """The same sample seen at a tilt: the beam crosses more of the foil. An unknown tilt (NaN) is none."""
+        if self.foil is None or np.isnan(tilt_deg):
+            return self
+        longer = 1 / np.cos(np.deg2rad(tilt_deg))
+        foil = replace(self.foil, thickness=self.foil.thickness * longer, sigma=self.foil.sigma * longer)
+        return replace(self, foil=foil)
 
     @property
     def thickness_px(self) -> float | None:

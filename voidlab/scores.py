@@ -9,6 +9,8 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from voidlab.circles import circle_iou
+
 _LEAST_REACH_PX = 3.0
 
 
@@ -226,20 +228,6 @@ def _match_frame(
         a, b, distance = a[enough], b[enough], distance[enough]
     chosen = _assign(a, b, distance, len(here), len(there))
     return _matches(true_rows[a[chosen]], found_rows[b[chosen]], distance[chosen])
-
-
-def circle_iou(distance: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Intersection over union of two circles of radii ``first`` and ``second``, their centres ``distance`` apart."""
-    small, large = np.minimum(first, second), np.maximum(first, second)
-    apart = np.clip(distance, large - small, large + small)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        a = np.arccos(np.clip((apart**2 + small**2 - large**2) / (2 * apart * small), -1, 1))
-        b = np.arccos(np.clip((apart**2 + large**2 - small**2) / (2 * apart * large), -1, 1))
-    lens = small**2 * (a - np.sin(2 * a) / 2) + large**2 * (b - np.sin(2 * b) / 2)
-    shared = np.where(
-        distance <= large - small, np.pi * small**2, np.where(distance >= large + small, 0, lens)
-    )
-    return shared / (np.pi * (small**2 + large**2) - shared)
 
 
 def _assign(a: np.ndarray, b: np.ndarray, distance: np.ndarray, left: int, right: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from voidlab import corrections, images, mend, parameters, record, tables
 from voidlab.images import Calibration, ImageReadError
 from voidlab.labels import LabelWriter, open_labels
 from voidlab.parameters import DatasetParameters
-from voidlab.paths import RunPaths
+from voidlab.paths import STAGES, RunPaths
 
 Item = TypeVar("Item")
 
@@ -68,8 +68,9 @@ class Stage:
         return tables.used_drift(self.load("drift"), self.load("views"))
 
     def load_all(self) -> dict[str, pd.DataFrame]:
-        """Every table of the run, by name."""
-        return {name: self.load(name) for name in tables.TABLES}
+        """Every table of the stages before this one, by name."""
+        before = STAGES[: STAGES.index(self.name)]
+        return {name: self.load(name) for name, table in tables.TABLES.items() if table.stage in before}
 
     def images(self, source: str) -> Sequence[np.ndarray]:
         """The images, or (``source`` "masks") their void masks; a frame that cannot be looked at is blank."""
@@ -77,6 +78,17 @@ class Stage:
             return _Each(self.series, self._look)
         self._check("segment", self.paths.labels)
         return _Each(open_labels(self.paths.labels), lambda labels, row: labels[row] > 0)
+
+    def labels(self) -> Sequence[np.ndarray]:
+        """The label images that the stage segment wrote, one per frame.
+
+        Raises
+        ------
+        StageError
+            If they are not there, or not those that it recorded.
+        """
+        self._check("segment", self.paths.labels)
+        return open_labels(self.paths.labels)
 
     def _look(self, series: Sequence[np.ndarray], row: int) -> np.ndarray:
         blank = np.zeros(self.series.shape, np.float32)
@@ -154,8 +166,11 @@ class Stage:
         files: Sequence[Path] = (),
         key_figures: Sequence[Mapping[str, str]] = (),
     ) -> str:
-        """Write the tables ``made`` and the record of this stage, with ``files`` it wrote itself; say what."""
-        written = list(files)
+        """Write the tables ``made`` and the record of this stage, with ``files`` it wrote itself; say what.
+
+        One of the ``files`` may be a folder: all that is in it.
+        """
+        written = [f for path in files for f in ([path] if path.is_file() else sorted(path.rglob("*")))]
         for name, table in (made or {}).items():
             if "path" in table:
                 table = relative_paths(table, self.paths.root)
@@ -167,13 +182,17 @@ class Stage:
             parameters=self.parameters.model_dump(mode="json"),
             given=list(self.given),
             inputs=self.inputs,
-            outputs={f.relative_to(self.paths.folder).as_posix(): record.digest(f) for f in written},
+            outputs={
+                f.relative_to(self.paths.folder).as_posix(): record.digest(f) for f in written if f.is_file()
+            },
             key_figures=[dict(figure) for figure in key_figures],
             started=self.started.isoformat(timespec="seconds"),
             seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),
         )
         record.write(self.paths, self.name, entry)
-        return f"wrote {', '.join(entry.outputs)} and the record {self.paths.record.name}"
+        named = [path.relative_to(self.paths.folder).as_posix() for path in files if path.is_dir()]
+        named += [name for name in entry.outputs if not name.startswith(tuple(f"{n}/" for n in named))]
+        return f"wrote {', '.join(named)} and the record {self.paths.record.name}"
 
     def _check(self, stage: str, file: Path) -> None:
         reason = record.why_not_usable(self.paths, stage, file)

@@ -93,34 +93,6 @@ def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, 
     return Swelling(estimates, counted, tuple(_notes(voids, counted, widths, estimates, sample)))
 
 
-def swelling_over_time(
-    frames: pd.DataFrame,
-    voids: pd.DataFrame,
-    sample: Sample,
-    *,
-    dose_rate_dpa_per_s: float | None = None,
-    draws: int = 500,
-) -> pd.DataFrame:
-    """Estimates of every frame that was looked at, also those without voids.
-
-    Returns
-    -------
-    DataFrame
-        A row per frame and quantity: ``frame, time_s, dose_dpa`` (NaN when unknown; the dose counts from time 0),
-        ``quantity``, and the columns of `Swelling.estimates`. Errors of size, thickness and scale are common to all
-        frames: they move the curve as a whole.
-    """
-    of_frame = dict(iter(voids.groupby("frame")))
-    columns = ["frame", "time_s", "dose_dpa", "quantity", "value", "unit", *_QUANTILES, *SOURCES]
-    rate = np.nan if dose_rate_dpa_per_s is None else dose_rate_dpa_per_s
-    seen = frames[frames["status"] == "ok"]
-    parts = []
-    for frame, time in zip(seen["frame"], seen["time_s"], strict=True):
-        found = measure_swelling(of_frame.get(frame, voids.iloc[:0]), sample, draws=draws).estimates
-        parts.append(found.reset_index().assign(frame=frame, time_s=time, dose_dpa=rate * time)[columns])
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-
 def _quantities(
     sums: np.ndarray,
     median: np.ndarray,
@@ -254,7 +226,7 @@ def _circles(voids: pd.DataFrame) -> np.ndarray:
     if len(frames) > 1:
         raise SwellingError(
             f"these are the voids of {len(frames)} frames, which would count as so many times the density; give "
-            "those of one frame, or use swelling_over_time."
+            "those of one frame, or use voidlab.swelling_series."
         )
     circles = _only_voids(voids)[["x_px", "y_px", "radius_px"]].to_numpy(np.float64)
     wrong = int((~np.isfinite(circles).all(axis=1) | ~(circles[:, 2] > 0)).sum())

@@ -144,6 +144,110 @@ TABLES: dict[str, Table] = {
             CORRECTED_TRACK,
         ),
         *TILT_TABLES,
+        table_of(
+            "lives",
+            "track",
+            "a void through all frames",
+            "particle",
+            PARTICLE,
+            ("origin", "str", "", "from the start, entered (near the border), merger or nucleated"),
+            ("nucleation_frame", "Int64", "", "first frame of one that nucleated; empty for others"),
+            ("fate", "str", "", "to the end, left (near the border), merged or lost"),
+            (
+                "disappearance_frame",
+                "Int64",
+                "",
+                "first frame in which one that merged or was lost is no more",
+            ),
+            ("steps", "int64", "", "steps from a measured position to the next"),
+            (
+                "diffusion_px2_per_frame",
+                "float64",
+                "px²/frame",
+                "diffusion coefficient less the noise of localisation; empty below 4 steps",
+            ),
+            ("diffusion_sigma_px2_per_frame", "float64", "px²/frame", "its standard error"),
+            (
+                "localisation_px",
+                "float64",
+                "px",
+                "standard deviation of the error of a position, per axis",
+            ),
+            (
+                "local_displacement_px",
+                "float64",
+                "px",
+                "distance from first to last position, less what the neighbours have in common",
+            ),
+            (
+                "displacement_sigma_px",
+                "float64",
+                "px",
+                "standard error of a displacement along an axis, from the localisation",
+            ),
+        ),
+        table_of(
+            "events",
+            "track",
+            "two voids that became one",
+            "frame parent_a",
+            ("frame", "int64", "", "the child's first frame after the event"),
+            ("parent_a", "int64", "", "particle of the void that ends"),
+            ("parent_b", "int64", "", "particle of the other void"),
+            ("child", "int64", "", "particle they became; it may be parent_b"),
+            ("x_px", "float64", "px", "where the child is, less the drift, to the right"),
+            ("y_px", "float64", "px", "where the child is, less the drift, down"),
+            ("radius_a_px", "float64", "px", "mean radius of parent_a in its last frames"),
+            ("radius_b_px", "float64", "px", "mean radius of parent_b before the event"),
+            ("radius_child_px", "float64", "px", "mean radius of the child in its first frames"),
+            ("sigma_a_px", "float64", "px", "standard error of radius_a_px"),
+            ("sigma_b_px", "float64", "px", "standard error of radius_b_px"),
+            ("sigma_child_px", "float64", "px", "standard error of radius_child_px"),
+            (
+                "growth_z",
+                "float64",
+                "",
+                "by how many standard errors a void of both volumes is larger than the larger parent",
+            ),
+            ("alone", "bool", "", "none of the three merges with another about then"),
+        ),
+        table_of(
+            "swelling",
+            "export",
+            "a quantity in a frame",
+            "frame quantity",
+            FRAME,
+            ("time_s", "float64", "s", "time of the image; empty when unknown"),
+            ("dose_dpa", "float64", "dpa", "dose up to the image; empty when unknown"),
+            ("quantity", "str", "", "such as number_density, mean_diameter, volume_fraction (f), swelling"),
+            ("value", "float64", "", "the estimate, in the unit of this row; empty when it cannot be said"),
+            ("unit", "str", "", "unit of value and its intervals; empty for a share"),
+            ("low95", "float64", "", "lower end of the 95 % interval, all errors included"),
+            ("low68", "float64", "", "lower end of the 68 % interval"),
+            ("high68", "float64", "", "upper end of the 68 % interval"),
+            ("high95", "float64", "", "upper end of the 95 % interval"),
+            ("statistical", "float64", "", "relative standard error from the number and sizes of the voids"),
+            ("size", "float64", "", "relative standard error from what all diameters have in common"),
+            ("thickness", "float64", "", "relative standard error from the foil's thickness"),
+            ("scale", "float64", "", "relative standard error from the pixel size"),
+        ),
+        table_of(
+            "sizes",
+            "export",
+            "a class of diameters",
+            "frame size_class",
+            FRAME,
+            ("size_class", "int64", "", "number of the class, from 1"),
+            ("diameter_low_px", "float64", "px", "smallest diameter of the class"),
+            ("diameter_high_px", "float64", "px", "largest diameter of the class"),
+            ("voids", "int64", "", "voids seen in it that are whole in the image"),
+            ("share", "float64", "", "share of the number of voids, each weighted for the image's border"),
+            ("share_low95", "float64", "", "lower end of its 95 % interval"),
+            ("share_high95", "float64", "", "upper end of its 95 % interval"),
+            ("volume_share", "float64", "", "share of the sum of the cubes, that is of the swelling"),
+            ("cumulative_share", "float64", "", "share of the voids that are in it or smaller"),
+            ("cumulative_volume_share", "float64", "", "share of the swelling from voids in it or smaller"),
+        ),
     )
 }
 
@@ -278,16 +382,18 @@ def to_nm(table: pd.DataFrame, calibration: HasPixelSize) -> pd.DataFrame:
     size = calibration.pixel_size_nm
     if size is None:
         return table.copy()
-    lengths = [c for c in table.columns if re.search(r"_px(_|$)", str(c))]
-    added = {
-        nm_name(name): table[name] * (size**2 if name.startswith("area_px") else size) for name in lengths
-    }
+    lengths = [c for c in table.columns if re.search(r"_px2?(_|$)", str(c))]
+    added = {nm_name(name): table[name] * (size**2 if _is_area(name) else size) for name in lengths}
     return table.assign(**added)
 
 
 def nm_name(name: str) -> str:
     """Name of the column in nm that goes with the column in px called ``name``."""
-    return "area_nm2" if name == "area_px" else re.sub(r"_px(_|$)", r"_nm\1", name)
+    return "area_nm2" if name == "area_px" else re.sub(r"_px(2?)(_|$)", r"_nm\1\2", name)
+
+
+def _is_area(name: str) -> bool:
+    return name == "area_px" or "_px2" in name
 
 
 def data_dictionary() -> pd.DataFrame:

@@ -54,5 +54,6 @@ def write_rois(voids: pd.DataFrame, path: Path, *, frames: Sequence[int]) -> Pat
         rois[f"{name}.roi"] = roi.tobytes()
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in rois.items():
-            archive.writestr(name, content)
+            # Without the time of writing, so that the same voids give the same file.
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return path

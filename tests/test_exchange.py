@@ -1,0 +1,134 @@
+"""What a collaborator gets: files open in the readers of their programs, nothing is missing."""
+
+import builtins
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+import pytrackmate
+import roifile
+
+import situations
+from voidlab import coalescence, exchange, export, lives, tables, track
+from voidlab.images import Calibration
+
+NM = Calibration(0.5, "parameters")
+FRAMES = list(range(16))
+
+
+def run_of(voids):
+    """Tables and label images of a run over the voids of a situation."""
+    frames = pd.DataFrame(
+        {"frame": FRAMES, "path": "a.tif", "tilt_deg": np.nan, "time_s": np.arange(16) * 2.0, "status": "ok",
+         "void_count": 1, "void_fraction": 0.1}
+    )  # fmt: skip
+    linked = voids.assign(x_corrected_px=voids["x_px"], y_corrected_px=voids["y_px"])
+    events = coalescence.find_merges(linked)
+    made = {
+        "frames": tables.check(frames, "frames"),
+        "voids": tables.select(voids, "voids"),
+        "links": tables.select(linked, "links"),
+        "tracks": track.summarize_tracks(linked),
+        "events": events,
+        "lives": lives.describe_lives(linked, frames, events, situations.SHAPE, border_px=5, memory=1),
+    }
+    ys, xs = np.mgrid[: situations.SHAPE[0], : situations.SHAPE[1]]
+    labels = np.zeros((len(FRAMES), *situations.SHAPE), np.uint16)
+    for row in voids.itertuples():
+        labels[row.frame][np.hypot(xs - row.x_px, ys - row.y_px) <= row.radius_px] = row.label
+    return made, labels
+
+
+def written(folder, situation=situations.two_that_merge, **options):
+    made, labels = run_of(situation())
+    found = exchange.write_others(folder, made, labels, shape=situations.SHAPE, calibration=NM, **options)
+    return made, found
+
+
+def test_every_program_finds_the_voids(tmp_path):
+    made, found = written(tmp_path)
+    count = len(made["voids"])
+    assert found.notes == ()
+    assert len(roifile.roiread(tmp_path / "imagej-rois.zip")) == count
+    spots = pytrackmate.trackmate_peak_import(tmp_path / "trackmate.xml", get_tracks=False)
+    assert len(spots) == count
+    assert (tmp_path / "ctc/01_RES/res_track.txt").read_text().count("\n") >= 2
+    assert len(list((tmp_path / "ctc/01_RES").glob("mask*.tif"))) == len(FRAMES)
+    per_void = export.read_csv(tmp_path / "per-void.csv")
+    assert len(per_void) == len(made["tracks"])
+    assert {"mean_radius_px", "mean_radius_nm", "diffusion_nm2_per_frame", "fate"} <= set(per_void)
+    np.testing.assert_allclose(
+        per_void["diffusion_nm2_per_frame"], per_void["diffusion_px2_per_frame"] * 0.25
+    )
+    assert (found.files["bytes"] > 0).all()
+    compile((tmp_path / exchange.LOADER).read_text(), exchange.LOADER, "exec")
+
+
+def test_without_the_extra_a_sentence_says_so_and_the_rest_is_written(tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest, **more):
+        if name in ("geff", "roifile"):
+            raise ModuleNotFoundError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    _, found = written(tmp_path)
+    assert len(found.notes) == 2
+    assert all("voidlab[exchange]" in note for note in found.notes)
+    assert {"trackmate.xml", "per-void.csv"} <= set(found.files["file"])
+    assert "tracks.geff" not in set(found.files["file"])
+
+
+def test_not_asked_for_is_not_written(tmp_path):
+    _, found = written(tmp_path, wanted=False)
+    assert found.files.empty
+    assert "other_programs" in found.notes[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_voids_is_given_on_too(tmp_path):
+    _, found = written(tmp_path, situation=situations.none)
+    assert found.notes == ()
+    assert len(export.read_csv(tmp_path / "per-void.csv")) == 0
+
+
+def test_the_bundle_holds_it_all_and_says_what_it_is(tmp_path):
+    (tmp_path / "labels.tif").write_bytes(b"labels")
+    archives = []
+    for name in ("one", "two"):
+        _, found = written(tmp_path / name)
+        every = exchange.bundle(tmp_path / name, "gold", found.files, beside=[tmp_path / "labels.tif"])
+        archives.append((tmp_path / name / "gold-results.zip").read_bytes())
+    assert archives[0] == archives[1]
+    with zipfile.ZipFile(tmp_path / "one" / "gold-results.zip") as archive:
+        names = set(archive.namelist())
+        readme = archive.read("gold/README.txt").decode()
+    on_disk = {
+        f"gold/exports/{file.relative_to(tmp_path / 'one').as_posix()}"
+        for file in (tmp_path / "one").rglob("*")
+        if file.is_file() and file.name != "gold-results.zip"
+    }
+    assert names == {"gold/README.txt", "gold/labels.tif", *on_disk}
+    assert all(file in readme for file in found.files["file"])
+    assert exchange.meanings(tmp_path / "one").keys() == set(every["file"])
+    assert (every["bytes"] > 0).all()
+
+
+def test_the_same_results_give_the_same_rois(tmp_path):
+    for name in ("one", "two"):
+        written(tmp_path / name)
+    one, two = ((tmp_path / name / "imagej-rois.zip").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_a_folder_without_a_list_has_no_meanings(tmp_path):
+    assert exchange.meanings(tmp_path) == {}
+    (tmp_path / exchange.CONTENTS).write_text("nonsense\n")
+    assert exchange.meanings(tmp_path) == {}
+
+
+@pytest.mark.parametrize("times", [[], [1.0], [5.0, 5.0]])
+def test_unknown_times_give_no_interval(times):
+    assert exchange._interval(pd.DataFrame({"time_s": np.array(times)})) is None

@@ -1,0 +1,122 @@
+"""How tracks begin and end: each kind once, by hand; and displacement that is not drift or noise."""
+
+import numpy as np
+import pandas as pd
+
+from voidlab import coalescence, lives, tables, track
+
+SHAPE = (200, 300)
+FRAMES = pd.DataFrame({"frame": np.arange(10, 40), "status": "ok", "tilt_deg": np.nan})
+
+
+def track_of(particle, frames, x, y, radius=6.0):
+    rows = {"particle": particle, "frame": list(frames), "x_px": x, "y_px": y, "radius_px": radius}
+    table = pd.DataFrame(rows).assign(label=particle + 1, touches_edge=False)
+    return table.assign(x_corrected_px=table["x_px"], y_corrected_px=table["y_px"])
+
+
+def described(*tracks, memory=1, events=None, frames=FRAMES):
+    linked = pd.concat(tracks, ignore_index=True)
+    events = tables.empty("events") if events is None else events
+    found = lives.describe_lives(linked, frames, events, SHAPE, border_px=10, memory=memory)
+    return found.set_index("particle")
+
+
+def test_every_origin_and_every_fate():
+    found = described(
+        track_of(0, range(10, 40), 100, 100),
+        track_of(1, range(20, 30), 150, 100),
+        track_of(2, range(20, 30), 14, 100),
+        track_of(3, range(11, 39), 200, 100),
+        track_of(4, range(12, 38), 200, 50),
+    )
+    assert found["origin"].tolist() == [
+        "from the start",
+        "nucleated",
+        "entered",
+        "from the start",
+        "nucleated",
+    ]
+    assert found["fate"].tolist() == ["to the end", "lost", "left", "to the end", "lost"]
+    assert found.loc[1, ["nucleation_frame", "disappearance_frame"]].tolist() == [20, 30]
+    assert found.loc[[0, 2, 3], ["nucleation_frame", "disappearance_frame"]].isna().all(axis=None)
+
+
+def test_a_disappearance_falls_on_a_frame_that_was_looked_at():
+    frames = FRAMES.assign(status=np.where(FRAMES["frame"] == 30, "unreadable", "ok"))
+    assert described(track_of(1, range(20, 30), 150, 100), frames=frames).loc[1, "disappearance_frame"] == 31
+
+
+def test_a_merger_ends_two_lives_and_begins_one():
+    one, other = track_of(0, range(10, 25), 100, 100, 8.0), track_of(1, range(10, 25), 114, 100, 8.0)
+    child = track_of(2, range(25, 40), 107, 100, 8 * 2 ** (1 / 3))
+    events = coalescence.find_merges(pd.concat([one, other, child], ignore_index=True))
+    assert len(events) == 1
+    found = described(one, other, child, events=events)
+    assert found["fate"].tolist() == ["merged", "merged", "to the end"]
+    assert found["origin"].tolist() == ["from the start", "from the start", "merger"]
+    assert found.loc[[0, 1], "disappearance_frame"].tolist() == [25, 25]
+
+
+def test_the_parent_that_goes_on_is_not_gone():
+    large = track_of(0, range(10, 40), 100, 100, np.where(np.arange(10, 40) < 25, 10.0, 11.5))
+    small = track_of(1, range(10, 25), 114, 100, 8.0)
+    events = coalescence.find_merges(pd.concat([large, small], ignore_index=True))
+    found = described(large, small, events=events)
+    assert found["fate"].tolist() == ["to the end", "merged"]
+
+
+def test_what_moves_all_voids_is_no_displacement():
+    shift = np.linspace(0, 30, 30)
+    voids = [track_of(n, range(10, 40), 40 + 20 * n + shift, 60 + 5 * n) for n in range(9)]
+    voids[4] = track_of(4, range(10, 40), 120 + shift, 80 + np.linspace(0, 8, 30))
+    found = described(*voids)
+    np.testing.assert_allclose(found["local_displacement_px"], np.where(found.index == 4, 8, 0), atol=1e-9)
+
+
+def test_voids_at_rest_do_not_diffuse_and_their_noise_is_told():
+    random = np.random.default_rng(1)
+    frames = pd.DataFrame({"frame": np.arange(100), "status": "ok", "tilt_deg": np.nan})
+    voids = [
+        track_of(n, range(100), 50 + n + random.normal(0, 0.5, 100), 90 + random.normal(0, 0.5, 100))
+        for n in range(60)
+    ]
+    found = described(*voids, frames=frames)
+    assert abs(found["diffusion_px2_per_frame"].mean()) < 0.005
+    assert abs(found["localisation_px"].mean() - 0.5) < 0.02
+    assert np.allclose(found["displacement_sigma_px"], np.sqrt(2) * found["localisation_px"])
+
+
+def test_nothing_and_one():
+    pd.testing.assert_frame_equal(
+        lives.describe_lives(
+            track_of(0, [], [], []), FRAMES, tables.empty("events"), SHAPE, border_px=1, memory=0
+        ),
+        tables.empty("lives"),
+    )
+    once = described(track_of(0, [20], 100, 100))
+    assert once["steps"].tolist() == [0]
+    assert once["diffusion_px2_per_frame"].isna().all()
+
+
+def test_a_tilt_series_is_not_told_as_a_history():
+    linked = track_of(0, range(10, 40), 100, 100)
+    found = lives.describe_lives(linked, FRAMES, tables.empty("events"), SHAPE, border_px=1, memory=0)
+    long = np.array([True])
+    assert "no history" in lives.history_in_words(found, FRAMES.assign(tilt_deg=1.0), long=long)
+    assert "1 are there from the start" in lives.history_in_words(found, FRAMES, long=long)
+
+
+def test_the_columns_of_tracks_stay_what_they_were():
+    linked = track_of(0, range(10, 40), 100, 100)
+    assert "diffusion_px2_per_frame" not in track.summarize_tracks(linked)
+
+
+def test_the_law_is_told_in_words():
+    assert coalescence.law_in_words(tables.empty("events"), FRAMES).startswith("0 voids merged")
+    a, b = np.full(10, 8.0), np.full(10, 7.0)
+    radii = {"radius_a_px": a, "radius_b_px": b, "radius_child_px": (a**3 + b**3) ** (1 / 3)}
+    events = pd.DataFrame(radii | {f"sigma_{n}_px": 0.1 for n in ("a", "b", "child")})
+    events = events.assign(alone=True, growth_z=9.0)
+    assert "volume is conserved" in coalescence.law_in_words(events, FRAMES)
+    assert "hide" in coalescence.law_in_words(events, FRAMES.assign(tilt_deg=0.0))

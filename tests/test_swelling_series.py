@@ -1,0 +1,150 @@
+"""Which frame speaks for a dataset, what is said of the others, and what is said when something is missing."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from foils import spheres
+
+from voidlab import quantities, swelling, swelling_series, tables
+from voidlab.parameters import ExportParameters
+from voidlab.sample import Foil, Sample, Scale, SwellingError
+
+SHAPE = (300, 420)
+SAMPLE = Sample(SHAPE, scale=Scale(0.5, 0.02), foil=Foil(50.0, 5.0))  # 100 px
+PLAIN = Sample(SHAPE)
+
+
+def some(frame, seed=1):
+    known = {"shape": SHAPE, "thickness": 100.0, "density": 5e-5, "diameter": 16.0}
+    return spheres(np.random.default_rng(seed), **known).assign(frame=frame)
+
+
+def frames_of(numbers, **columns):
+    rows = {"frame": numbers, "path": "a.tif", "tilt_deg": np.nan, "time_s": np.nan, "status": "ok"}
+    known = pd.DataFrame(rows | {"void_count": 1, "void_fraction": 0.1} | columns)
+    return tables.check(known, "frames")
+
+
+def plain(text):
+    """Without the spaces that keep a line from breaking."""
+    return text.replace("\u00a0", " ")
+
+
+def test_over_time_every_frame_that_was_looked_at_has_a_row():
+    frames = frames_of([3, 4, 5], time_s=[0.0, 10.0, 20.0], status=["ok", "unreadable", "ok"])
+    found = swelling_series.swelling_over_time(frames, some(5), SAMPLE, dose_dpa_per_s=0.01)
+    density = found[found["quantity"] == "number_density"].set_index("frame")
+    alone = swelling.measure_swelling(some(5), SAMPLE).estimates.loc["number_density", "value"]
+    assert density["value"].tolist() == [0, alone]
+    assert density["dose_dpa"].tolist() == [0, 0.2]
+    assert not found.duplicated(["frame", "quantity"]).any()
+
+
+def test_the_dose_per_frame_counts_images_that_were_not_looked_at_too():
+    frames = frames_of([10, 20, 30], status=["ok", "blank", "ok"])
+    found = swelling_series.swelling_over_time(frames, some(30), SAMPLE, dose_dpa_per_frame=0.5)
+    assert found.groupby("frame")["dose_dpa"].first().to_dict() == {10: 0.0, 30: 1.0}
+
+
+def test_over_no_time_there_is_an_empty_table():
+    found = swelling_series.swelling_over_time(tables.empty("frames"), tables.empty("voids"), SAMPLE)
+    pd.testing.assert_frame_equal(found, tables.empty("swelling"))
+
+
+def test_voids_of_a_series_are_never_added_up():
+    voids = pd.concat([some(0), some(1), some(2)], ignore_index=True)
+    outcome = swelling_series.measure_series(frames_of([0, 1, 2]), voids, SAMPLE)
+    alone = swelling.measure_swelling(some(2), SAMPLE).estimates
+    pd.testing.assert_frame_equal(outcome.summary.estimates, alone)
+    assert outcome.frame == 2
+    assert "the last one" in outcome.notes[0]
+
+
+def test_a_tilt_series_speaks_through_its_lowest_tilt():
+    frames = frames_of([1, 2, 3], tilt_deg=[-60.0, 1.0, 60.0])
+    outcome = swelling_series.measure_series(frames, pd.concat([some(1), some(2), some(3)]), SAMPLE)
+    assert outcome.frame == 2
+    assert "lowest tilt, 1°" in outcome.notes[0]
+
+
+def test_at_60_degrees_the_beam_crosses_twice_the_foil():
+    frames = frames_of([1, 2], tilt_deg=[0.0, 60.0])
+    found = swelling_series.swelling_over_time(frames, pd.concat([some(1), some(2)]), SAMPLE)
+    density = found[found["quantity"] == "number_density_uncorrected"].set_index("frame")["value"]
+    assert density[2] == pytest.approx(density[1] / 2)
+
+
+def test_the_frame_that_was_asked_for_is_taken_or_refused():
+    frames, voids = frames_of([1, 2], status=["ok", "excluded"]), some(1)
+    assert swelling_series.measure_series(frames, voids, SAMPLE, frame=1).frame == 1
+    with pytest.raises(SwellingError, match="frame 2 was not looked at"):
+        swelling_series.measure_series(frames, voids, SAMPLE, frame=2)
+
+
+def test_without_thickness_the_rest_is_said_and_what_is_missing():
+    outcome = swelling_series.measure_series(frames_of([1]), some(1), PLAIN)
+    assert "swelling" not in outcome.summary.estimates.index
+    text = " ".join(outcome.notes)
+    assert "pixel size is not known" in text
+    assert "foil thickness is not known" in text
+    labels = [figure["label"] for figure in quantities.of_outcome(outcome)]
+    assert labels[:2] == ["Voids per area", "Mean diameter as seen"]
+
+
+def test_a_thickness_the_voids_do_not_fit_into_is_doubted_not_used():
+    thin = dataclasses.replace(SAMPLE, foil=Foil(0.05, 0.005))
+    outcome = swelling_series.measure_series(frames_of([1]), some(1), thin)
+    assert "swelling" not in outcome.summary.estimates.index
+    assert "Check the thickness and its unit" in outcome.doubt
+    assert not any("thickness is not known" in note for note in outcome.notes)
+    assert "mind" in quantities.of_outcome(outcome)[0]
+
+
+def test_a_frame_without_voids_is_a_result():
+    outcome = swelling_series.measure_series(frames_of([1]), tables.empty("voids"), SAMPLE)
+    assert outcome.summary.estimates.loc["swelling", "value"] == 0
+    assert outcome.sizes_table(0.5).empty
+    assert quantities.of_outcome(outcome)[0]["value"] == "0.00 %"
+
+
+def test_no_frame_at_all_is_a_result_too():
+    frames = frames_of([1], status="unreadable")
+    outcome = swelling_series.measure_series(frames, tables.empty("voids"), SAMPLE)
+    assert outcome.frame is None
+    assert outcome.notes == ("No image was looked at.",)
+    assert quantities.readable(outcome.summary.estimates).empty
+    assert len(quantities.over_series(outcome)) == 3
+    assert quantities.of_outcome(outcome) == []
+    pd.testing.assert_frame_equal(outcome.sizes_table(0.5), tables.empty("sizes"))
+
+
+def test_sizes_are_kept_in_px_whatever_the_unit_they_are_shown_in():
+    in_nm = swelling_series.measure_series(frames_of([1]), some(1), SAMPLE)
+    in_px = swelling_series.measure_series(frames_of([1]), some(1), PLAIN)
+    pd.testing.assert_frame_equal(in_nm.sizes_table(0.5), in_px.sizes_table(1.0))
+    np.testing.assert_allclose(in_nm.sizes.classes["low"], in_nm.sizes_table(0.5)["diameter_low_px"] * 0.5)
+
+
+def test_parameters_become_a_sample():
+    known = ExportParameters(foil_thickness_nm=80, foil_sigma_nm=8, void_shape="cube", diameter_error=0.1)
+    sample = Sample.of(known, SHAPE, 0.5, margin_px=3)
+    assert (sample.thickness_px, sample.void_shape, sample.size_sigma) == (160, "cube", 0.1)
+    assert sample.errors == {"size": 0.1, "thickness": 0.1, "scale": 0.02}
+    assert Sample.of(ExportParameters(), SHAPE, None, margin_px=0) == PLAIN
+
+
+def test_numbers_are_read_in_the_units_people_use():
+    estimates = swelling.measure_swelling(some(1), SAMPLE).estimates
+    table = quantities.readable(estimates).rename(index=plain)
+    assert table.loc["number density", "unit"] == "m⁻³"
+    value = estimates.loc["number_density", "value"] * 1e27
+    power = int(np.floor(np.log10(value)))
+    assert plain(table.loc["number density", "value"]).startswith(f"{value / 10**power:.2f} × 10")
+    percent = float(table.loc["swelling, f / (1 − f)", "value"])
+    assert percent == pytest.approx(100 * estimates.loc["swelling", "value"], rel=0.01)
+    assert table.loc["largest diameter seen", "95 %"] == "–"
+    px = quantities.readable(swelling.measure_swelling(some(1), PLAIN).estimates).rename(index=plain)
+    assert px.loc["voids per area", "thickness"] == "–"
+    assert px.loc["voids per area", "unit"] == "per 10⁶ px²"

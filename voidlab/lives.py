@@ -1,0 +1,98 @@
+"""How each void's track begins and ends, and how far the void itself moves: table ``lives``.
+
+A link that was lost looks like a void that disappears and another that nucleates: read these as upper bounds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from voidlab import tables
+from voidlab.motion import diffusion, local_motion
+
+_X, _Y = "x_corrected_px", "y_corrected_px"
+
+
+def describe_lives(
+    linked: pd.DataFrame,
+    frames: pd.DataFrame,
+    events: pd.DataFrame,
+    shape: tuple[int, int],
+    *,
+    border_px: float,
+    memory: int,
+) -> pd.DataFrame:
+    """Origin and fate of every void, its diffusion, and its displacement against its neighbours.
+
+    Parameters
+    ----------
+    linked : DataFrame
+        Linked voids: the table ``voids`` with ``particle, x_corrected_px, y_corrected_px``.
+    frames, events : DataFrame
+        The tables of these names.
+    shape
+        (H, W) of an image, px.
+    border_px
+        A track that begins or ends with its circle nearer to the border may have come from outside or left.
+    memory
+        Frames in which a void may be missing: one first seen so early was there from the start.
+    """
+    if linked.empty:
+        return tables.empty("lives")
+    seen = linked.sort_values(["particle", "frame"], ignore_index=True)
+    moving = diffusion(seen, x=_X, y=_Y)
+    first = seen.drop_duplicates("particle", keep="first").set_index("particle")
+    last = seen.drop_duplicates("particle", keep="last").set_index("particle")
+    looked = np.sort(frames.loc[frames["status"] == "ok", "frame"].to_numpy(np.int64))
+    begins, ends = (np.searchsorted(looked, rows["frame"]) for rows in (first, last))
+    children = set(events["child"]) - set(events["parent_b"])
+    parents = set(events["parent_a"]) | (set(events["parent_b"]) - set(events["child"]))
+    origin = np.select(
+        [begins <= memory, first.index.isin(children), _near_border(first, shape, border_px)],
+        ["from the start", "merger", "entered"],
+        "nucleated",
+    )
+    fate = np.select(
+        [last.index.isin(parents), ends >= len(looked) - 1 - memory, _near_border(last, shape, border_px)],
+        ["merged", "to the end", "left"],
+        "lost",
+    )
+    gone = np.isin(fate, ["merged", "lost"])
+    next_frame = looked[np.minimum(ends + 1, len(looked) - 1)]
+    lives = moving.assign(
+        origin=origin,
+        nucleation_frame=first["frame"].astype("Int64").where(origin == "nucleated").to_numpy(),
+        fate=fate,
+        disappearance_frame=pd.Series(next_frame, dtype="Int64").where(gone).to_numpy(),
+        local_displacement_px=_local_displacement(seen),
+        displacement_sigma_px=np.sqrt(2) * moving["localisation_px"],
+    )
+    return tables.select(lives, "lives")
+
+
+def history_in_words(lives: pd.DataFrame, frames: pd.DataFrame, *, long: np.ndarray) -> str:
+    """How many voids nucleated, merged and disappeared, as a sentence; ``long`` marks the rows that count."""
+    if frames["tilt_deg"].notna().any():
+        return "A tilt series is no history: voids come into view and go out of it as the foil tilts."
+    rows = lives[long]
+    origin, fate = rows["origin"].value_counts(), rows["fate"].value_counts()
+    return (
+        f"Of {len(rows)} voids with long tracks {origin.get('from the start', 0)} are there from the start, "
+        f"{origin.get('nucleated', 0)} nucleate and {origin.get('entered', 0)} may have come over the border; "
+        f"{fate.get('to the end', 0)} last to the end, {fate.get('merged', 0)} merge, {fate.get('left', 0)} may "
+        f"have left and {fate.get('lost', 0)} are lost. A lost link counts as one lost and one nucleated."
+    )
+
+
+def _near_border(rows: pd.DataFrame, shape: tuple[int, int], border_px: float) -> np.ndarray:
+    reach = rows["radius_px"] + border_px
+    x, y = rows["x_px"], rows["y_px"]
+    near = (x < reach) | (y < reach) | (x > shape[1] - 1 - reach) | (y > shape[0] - 1 - reach)
+    return np.asarray(near | rows["touches_edge"], bool)
+
+
+def _local_displacement(seen: pd.DataFrame) -> np.ndarray:
+    """Distance from first to last position against the neighbours, per particle; rows sorted by it and by frame."""
+    local = local_motion(seen, x=_X, y=_Y).groupby("particle")[["x_local_px", "y_local_px"]]
+    return np.hypot(*(local.last() - local.first()).to_numpy().T)

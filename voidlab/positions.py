@@ -1,0 +1,304 @@
+"""Datasets without images: positions and radii that another tool found, and the drift that their tracks tell.
+
+Reads JSON lines, a row per image, with ``positions`` and ``radii`` as lists, such as frame-data.json and the files of
+older tools. Nothing is segmented again, and what only images show is not known.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_matrix, diags
+from scipy.sparse.linalg import spsolve
+from scipy.spatial import cKDTree
+
+from voidlab import tables
+from voidlab.assign import link_by_assignment
+
+_TIME = re.compile(r"Hour_(\d+)_Minute_(\d+)_Second_(\d+)(?:_Frame_(\d+))?")
+_SWEEPS, _HUBER = 6, 1.5
+_LOOSE = 1e-6  # of the weight of a position: what no track ties lies where its neighbours are
+
+
+class PositionsError(ValueError):
+    """A file that holds no positions and radii, with what was found."""
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Tables ``frames`` and ``voids`` of a file, and what was noticed in it."""
+
+    frames: pd.DataFrame
+    voids: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float = 8) -> Positions:
+    """Read the voids of every image from JSON lines.
+
+    Parameters
+    ----------
+    path
+        Lines of JSON with ``positions`` ((x, y) each) and ``radii``, px; also used where there: ``frame``, the name
+        of the image (``path`` or ``image-path``), ``void_frac``.
+    shape
+        (H, W) of the images, px.
+    edge_buffer_px
+        Voids this near to the border touch the edge.
+
+    Notes
+    -----
+    Images are in the order of ``frame``, else of the time in their names (Hour_…_Minute_…_Second_…), else as they
+    stand in the file. Some tools wrote diameters as ``radii``: where ``void_frac`` shows it, they are halved, and a
+    note says so.
+
+    Raises
+    ------
+    PositionsError
+        If a line is no JSON, lacks a list, or its lists differ in length.
+    """
+    images = [
+        _image(line, number)
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if line.strip()
+    ]
+    if not images:
+        raise PositionsError(f"{path.name} has no line; expected one of JSON per image.")
+    images.sort(key=_moment)
+    numbers, times = _numbers(images), _times(images)
+    rows = [
+        (number, label + 1, *position, radius)
+        for number, image in zip(numbers, images, strict=True)
+        for label, (position, radius) in enumerate(zip(image["positions"], image["radii"], strict=True))
+    ]
+    voids = pd.DataFrame(rows, columns=["frame", "label", "x_px", "y_px", "radius_px"]).astype(float)
+    factor, notes = _unit_of_radii(images, shape)
+    radius = voids["radius_px"] * factor
+    reach, x, y = radius + edge_buffer_px, voids["x_px"], voids["y_px"]
+    touches = (x < reach) | (y < reach) | (x > shape[1] - 1 - reach) | (y > shape[0] - 1 - reach)
+    voids = voids.assign(
+        radius_px=radius, area_px=np.pi * radius**2, kind="void", confidence=np.nan, touches_edge=touches
+    )
+    area = voids.groupby("frame")["area_px"].sum().reindex(numbers).fillna(0.0).to_numpy()
+    frames = pd.DataFrame(
+        {
+            "frame": numbers,
+            "path": [_name(image) for image in images],
+            "tilt_deg": np.nan,
+            "time_s": times,
+            "status": "ok",
+            "void_count": [len(image["radii"]) for image in images],
+            "void_fraction": area / (shape[0] * shape[1]),
+        }
+    )
+    empty = int((frames["void_count"] == 0).sum())
+    if empty:
+        notes.append(f"{empty} of {len(frames)} images hold no void.")
+    return Positions(tables.check(frames, "frames"), tables.check(voids, "voids"), tuple(notes))
+
+
+def drift_from_tracks(
+    frames: pd.DataFrame, voids: pd.DataFrame, *, search_range_px: float, memory: int, jump_px: float = 120.0
+) -> pd.DataFrame:
+    """Drift of every frame from the voids themselves: table ``drift``, zero in the first frame that has voids.
+
+    Voids of successive frames vote for the shift that most of them share; they are then linked less that drift, and
+    every position is taken as that of its void plus the drift of its frame plus an error: drifts of least squares,
+    positions that lie far off having less weight. What all voids do together is drift here, whatever its cause.
+
+    Parameters
+    ----------
+    search_range_px, memory
+        As for `voidlab.assign.link_by_assignment`.
+    jump_px
+        Furthest the content may jump from a frame to the next.
+
+    References
+    ----------
+    Huber, Ann. Math. Stat. 35, 73 (1964), doi:10.1214/aoms/1177703732
+    """
+    numbers = frames["frame"].to_numpy(np.int64)
+    drift = _votes(numbers, voids, jump_px, search_range_px / 2)
+    sigma, count = np.full(len(numbers), np.nan), np.zeros(len(numbers), np.int64)
+    for _ in range(3 if len(voids) else 0):
+        placed = _less(voids, numbers, drift)
+        linked = link_by_assignment(
+            placed, search_range_px=search_range_px, memory=memory, x="x_corrected_px", y="y_corrected_px"
+        )
+        drift, sigma, count = _solve(linked, numbers, drift)
+    flag = np.where(count == 0, "interpolated", np.where(count < 3, "few pairs", ""))
+    reference = int(np.argmax(count > 0)) if count.any() else 0
+    table = pd.DataFrame(
+        {
+            "frame": numbers,
+            "drift_x_px": drift[:, 0] - drift[reference, 0] if len(drift) else [],
+            "drift_y_px": drift[:, 1] - drift[reference, 1] if len(drift) else [],
+            "drift_sigma_px": sigma,
+            "pairs_kept": count,
+            "flag": flag,
+        }
+    )
+    if count.any():
+        table.loc[reference, "drift_sigma_px"] = 0.0
+        table.loc[reference, "flag"] = "reference"
+    return tables.check(table, "drift")
+
+
+def _less(voids: pd.DataFrame, numbers: np.ndarray, drift: np.ndarray) -> pd.DataFrame:
+    """``voids`` with ``x_corrected_px, y_corrected_px``: positions less the ``drift`` (n, 2) of frame ``numbers``."""
+    row = pd.Index(numbers).get_indexer(pd.Index(voids["frame"]))
+    return voids.assign(
+        x_corrected_px=voids["x_px"].to_numpy() - drift[row, 0],
+        y_corrected_px=voids["y_px"].to_numpy() - drift[row, 1],
+    )
+
+
+def _votes(numbers: np.ndarray, voids: pd.DataFrame, jump: float, near: float) -> np.ndarray:
+    """Rough drift: in each frame the shift on which most pairs of voids of it and of the one before agree."""
+    of_frame = {frame: rows[["x_px", "y_px"]].to_numpy() for frame, rows in voids.groupby("frame")}
+    drift, before, here = np.zeros((len(numbers), 2)), None, np.zeros(2)
+    for row, number in enumerate(numbers.tolist()):
+        places = of_frame.get(number)
+        if places is not None:
+            if before is not None:
+                here = here + _shift(before, places, jump, near)
+            before = places
+        drift[row] = here
+    return drift
+
+
+def _shift(before: np.ndarray, after: np.ndarray, jump: float, near: float) -> np.ndarray:
+    steps = (after[None] - before[:, None]).reshape(-1, 2)
+    steps = steps[np.hypot(*steps.T) <= jump]
+    if len(steps) < 2:
+        return np.zeros(2)
+    agree = cKDTree(steps).query_ball_point(steps, near, return_length=True)
+    # Of as many votes the smallest shift; a single pair of voids is no vote.
+    best = np.lexsort((np.hypot(*steps.T), -agree))[0]
+    if agree[best] < 2:
+        return np.zeros(2)
+    result: np.ndarray = np.median(steps[np.hypot(*(steps - steps[best]).T) <= near], axis=0)
+    return result
+
+
+def _solve(
+    linked: pd.DataFrame, numbers: np.ndarray, drift: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Drift (n, 2), its standard error per axis, and how many voids it rests on, per frame."""
+    several = linked.groupby("particle")["frame"].transform("size") > 1
+    rows = linked[several]
+    if rows.empty:  # no void is seen twice: the votes stand
+        return drift, np.full(len(numbers), np.nan), np.zeros(len(numbers), np.int64)
+    frame = pd.Index(numbers).get_indexer(pd.Index(rows["frame"]))
+    void = pd.factorize(rows["particle"])[0]
+    place = rows[["x_px", "y_px"]].to_numpy(float)
+    count, voids = len(numbers), int(void.max(initial=-1)) + 1
+    weight = np.ones(len(rows))
+    residual = np.zeros_like(place)
+    for _ in range(_SWEEPS):
+        solution = _weighted(frame, void, place, weight, count, voids)
+        drift = solution[:count]
+        residual = place - drift[frame] - solution[count:][void]
+        size = np.hypot(*residual.T)
+        scale = max(float(np.median(size)), 1e-6)
+        weight = np.minimum(1, _HUBER * scale / np.maximum(size, 1e-12))
+    held = np.bincount(frame, minlength=count)
+    spread = np.bincount(frame, (residual**2).mean(axis=1) * weight, minlength=count)
+    known = np.bincount(frame, weight, minlength=count)
+    overall = spread.sum() / max(known.sum(), 1e-12)
+    sigma = np.where(held > 0, np.sqrt(np.maximum(overall, 0) / np.maximum(known, 1e-12)), np.nan)
+    return drift, sigma, held
+
+
+def _weighted(
+    frame: np.ndarray, void: np.ndarray, place: np.ndarray, weight: np.ndarray, frames: int, voids: int
+) -> np.ndarray:
+    """Drifts, then voids' positions, of least squares; frames in a row are tied loosely, the mean drift is zero."""
+    size = frames + voids
+    both = (np.concatenate([frame, frames + void]), np.concatenate([frames + void, frame]))
+    normal = coo_matrix((np.tile(weight, 2), both), shape=(size, size)).tocsr()
+    normal = normal + diags(np.asarray(normal.sum(axis=1)).ravel())
+    tie = diags([np.full(frames - 1, 1.0), np.full(frames - 1, -1.0)], [1, 0], shape=(frames - 1, frames))
+    loose = (tie.T @ tie + diags(np.full(frames, 1e-6))) * _LOOSE
+    loose.resize(size, size)
+    right = np.zeros((size, 2))
+    for axis in (0, 1):
+        right[:, axis] = np.bincount(frame, weight * place[:, axis], minlength=size)
+        right[:, axis] += np.bincount(frames + void, weight * place[:, axis], minlength=size)
+    result: np.ndarray = spsolve((normal + loose).tocsc(), right)
+    return result
+
+
+def _image(line: str, number: int) -> dict[str, Any]:
+    try:
+        image = json.loads(line)
+        positions, radii = image["positions"], image["radii"]
+        good = len(positions) == len(radii) and all(len(position) == 2 for position in positions)
+    except (ValueError, KeyError, TypeError) as error:
+        raise PositionsError(
+            f"line {number} holds no positions and radii ({error!r}); expected JSON such as "
+            '{"positions": [[x, y], …], "radii": [r, …]}.'
+        ) from None
+    if not good:
+        raise PositionsError(
+            f"line {number} has {len(positions)} positions and {len(radii)} radii; expected a pair (x, y) and a "
+            "radius for each void."
+        )
+    return dict(image)
+
+
+def _name(image: Mapping[str, Any]) -> str:
+    return str(image.get("path") or image.get("image-path") or "")
+
+
+def _clock(image: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Seconds and frame in the name of an image; None where it has none."""
+    found = _TIME.search(_name(image))
+    if found is None:
+        return None
+    hour, minute, second, frame = (int(part or 0) for part in found.groups())
+    return 3600 * hour + 60 * minute + second, frame
+
+
+def _moment(image: Mapping[str, Any]) -> tuple[float, ...]:
+    if "frame" in image:
+        return (float(image["frame"]),)
+    return _clock(image) or ()
+
+
+def _numbers(images: list[dict[str, Any]]) -> np.ndarray:
+    if all("frame" in image for image in images):
+        return np.array([int(image["frame"]) for image in images])
+    return np.arange(len(images))
+
+
+def _times(images: list[dict[str, Any]]) -> np.ndarray:
+    clocks = [_clock(image) for image in images]
+    if any(clock is None for clock in clocks):
+        return np.full(len(images), np.nan)
+    seconds = np.array([clock[0] for clock in clocks if clock is not None], float)
+    result: np.ndarray = seconds - seconds[0]
+    return result
+
+
+def _unit_of_radii(images: list[dict[str, Any]], shape: tuple[int, int]) -> tuple[float, list[str]]:
+    """Factor from what the file calls radii to radii, and the note on it."""
+    ratios = [
+        np.pi * np.square(image["radii"]).sum() / (image["void_frac"] * shape[0] * shape[1])
+        for image in images
+        if image["radii"] and image.get("void_frac")
+    ]
+    if len(ratios) and abs(np.median(ratios) - 4) < 0.2:
+        note = (
+            f"What the file calls radii are diameters: circles of them would cover {np.median(ratios):.2f} times "
+            "the area that its void_frac gives. They were halved."
+        )
+        return 0.5, [note]
+    return 1.0, []

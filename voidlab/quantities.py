@@ -1,0 +1,131 @@
+"""Estimates worded for people: what a quantity is called, in which unit it is read, with its intervals and budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from voidlab.highlights import Figure
+from voidlab.swelling import SOURCES
+from voidlab.swelling_series import Outcome
+
+_NAMES = {
+    "swelling": "swelling, f / (1 − f)",
+    "volume_fraction": "volume fraction f",
+    "number_density": "number density",
+    "areal_density": "voids per area",
+    "volume_per_area": "void volume per area",
+    "mean_diameter": "mean diameter",
+    "mean_diameter_seen": "mean diameter as seen",
+    "median_diameter_seen": "median diameter as seen",
+    "max_diameter_seen": "largest diameter seen",
+    "surface_cut_share": "voids cut by a surface",
+    "number_density_uncorrected": "number density, uncorrected",
+    "volume_fraction_uncorrected": "volume fraction, uncorrected",
+}
+# Unit of the estimates: factor to, and name of, the unit people read them in.
+_READ = {"nm⁻³": (1e27, "m⁻³"), "nm⁻²": (1e6, "µm⁻²"), "px⁻²": (1e6, "per 10⁶ px²"), "": (100.0, "%")}
+_SOURCE_NAMES = ("counting", "diameters", "thickness", "pixel size")
+_NO_BREAK = "\u00a0"
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Name of a quantity, and the factor to and name of the unit in which people read it."""
+
+    name: str
+    factor: float
+    unit: str
+
+
+def reading(quantity: str, unit: str) -> Reading:
+    """How the ``quantity`` that is given in ``unit`` is read."""
+    factor, read = _READ.get(unit, (1.0, unit))
+    return Reading(_NAMES.get(quantity, quantity.replace("_", " ")), factor, read)
+
+
+def readable(estimates: pd.DataFrame) -> pd.DataFrame:
+    """Table to be read: a row per quantity with its value, intervals, and the error from each source alone, in %.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+        As `voidlab.swelling.Swelling.estimates`.
+    """
+    rows = {}
+    for quantity in [name for name in _NAMES if name in estimates.index]:
+        row: Any = estimates.loc[quantity]
+        read = reading(quantity, row["unit"])
+        rows[read.name] = {
+            "value": _number(row["value"] * read.factor),
+            "unit": read.unit,
+            "68 %": _interval(row["low68"], row["high68"], read.factor),
+            "95 %": _interval(row["low95"], row["high95"], read.factor),
+            **{name: _percent(row[source]) for source, name in zip(SOURCES, _SOURCE_NAMES, strict=True)},
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index = pd.Index([name.replace(" ", _NO_BREAK) for name in table.index], name="quantity")
+    return table
+
+
+def over_series(outcome: Outcome) -> tuple[str, str, str]:
+    """The three quantities to draw over a series: density, size, and volume of the voids."""
+    if "swelling" in outcome.summary.estimates.index:
+        return "number_density", "mean_diameter", "swelling"
+    return "areal_density", "mean_diameter_seen", "volume_per_area"
+
+
+def of_outcome(outcome: Outcome) -> list[Figure]:
+    """Key figures: density, diameters, f and swelling, or what can be said without the foil's thickness."""
+    estimates = outcome.summary.estimates
+    if outcome.frame is None:
+        return []
+    sized = ("mean_diameter_seen", "median_diameter_seen", "max_diameter_seen")
+    if "swelling" in estimates.index:
+        wanted: tuple[str, ...] = (
+            "swelling",
+            "volume_fraction",
+            "number_density",
+            "mean_diameter",
+            *sized[1:],
+        )
+    else:
+        wanted = ("areal_density", *sized, "volume_per_area")
+    figures = [_figure(quantity, estimates.loc[quantity], outcome.frame) for quantity in wanted]
+    if outcome.doubt:
+        figures[0]["mind"] = outcome.doubt
+    return figures
+
+
+def _figure(quantity: str, row: Any, frame: int) -> Figure:
+    read = reading(quantity, row["unit"])
+    where = f"frame {frame}"
+    if np.isfinite(row["low95"]):
+        where += f"; 95 %: {_interval(row['low95'], row['high95'], read.factor)} {read.unit}"
+    value = f"{_number(row['value'] * read.factor)} {read.unit}"
+    return {"label": read.name[0].upper() + read.name[1:], "value": value, "meaning": where}
+
+
+def _number(value: float) -> str:
+    """Three digits; powers of ten where there are many."""
+    if not np.isfinite(value):
+        return "–"
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        digits = 2 if value == 0 else max(2 - int(np.floor(np.log10(abs(value)))), 0)
+        return f"{value:.{digits}f}"
+    power = int(np.floor(np.log10(abs(value))))
+    return f"{value / 10.0**power:.2f} × 10{str(power).translate(_SUPERSCRIPT)}".replace(" ", _NO_BREAK)
+
+
+def _interval(low: float, high: float, factor: float) -> str:
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return "–"
+    return f"{_number(low * factor)} to {_number(high * factor)}".replace(" ", _NO_BREAK)
+
+
+def _percent(share: float) -> str:
+    return "–" if not np.isfinite(share) or share == 0 else f"±{_NO_BREAK}{100 * share:.1f}{_NO_BREAK}%"

@@ -1,0 +1,178 @@
+"""Number density, sizes and swelling of a dataset: of the frame that speaks for it, and over frames, time or dose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from voidlab import tables
+from voidlab.sample import Sample, SwellingError
+from voidlab.sizes import SizeDistribution, size_distribution
+from voidlab.swelling import Swelling, measure_swelling
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a dataset says of its material.
+
+    Parameters
+    ----------
+    frame
+        The frame whose voids are summed up; None when no frame was looked at.
+    summary
+        The estimates of that frame.
+    sizes
+        How the diameters of its voids are distributed.
+    over_time : DataFrame
+        Table ``swelling``: the estimates of every frame.
+    notes
+        Sentences: which frame, what is missing, what was corrected.
+    doubt
+        Why a foil thickness that was given is not used; empty when it is, or none was given.
+    """
+
+    frame: int | None
+    summary: Swelling
+    sizes: SizeDistribution
+    over_time: pd.DataFrame
+    notes: tuple[str, ...]
+    doubt: str = ""
+
+    def sizes_table(self, pixel: float) -> pd.DataFrame:
+        """Table ``sizes``; ``pixel`` is the width of a pixel in the unit of the sizes."""
+        classes = self.sizes.classes
+        if self.frame is None or classes.empty:
+            return tables.empty("sizes")
+        table = classes.assign(
+            frame=self.frame,
+            size_class=np.arange(1, len(classes) + 1),
+            diameter_low_px=classes["low"] / pixel,
+            diameter_high_px=classes["high"] / pixel,
+        )
+        return tables.select(table, "sizes")
+
+
+def measure_series(
+    frames: pd.DataFrame,
+    voids: pd.DataFrame,
+    sample: Sample,
+    *,
+    frame: int | None = None,
+    dose_dpa_per_s: float | None = None,
+    dose_dpa_per_frame: float | None = None,
+) -> Outcome:
+    """Sum up the voids of one frame, and follow density and swelling over all of them.
+
+    Parameters
+    ----------
+    frames, voids : DataFrame
+        The tables of these names.
+    frame
+        The frame to sum up; None: that of the lowest tilt, else the last one looked at.
+
+    Notes
+    -----
+    Voids of several frames are never added up: the same void would count as often as it is seen. Where the voids are
+    wider than the foil could be thick, the thickness is not used, and ``doubt`` says so.
+
+    Raises
+    ------
+    SwellingError
+        If ``frame`` was not looked at.
+    """
+    chosen, why = _choose(frames, frame)
+    here = voids[voids["frame"] == chosen]
+    tilt = dict(zip(frames["frame"], frames["tilt_deg"], strict=True)).get(chosen, np.nan)
+    doubt = ""
+    try:
+        summary = measure_swelling(here, sample.tilted(tilt))
+        over_time = swelling_over_time(
+            frames, voids, sample, dose_dpa_per_s=dose_dpa_per_s, dose_dpa_per_frame=dose_dpa_per_frame
+        )
+    except SwellingError as error:
+        if sample.foil is None:
+            raise
+        doubt, sample = f"The foil thickness is not used: {error}", replace(sample, foil=None)
+        summary = measure_swelling(here, sample)
+        over_time = swelling_over_time(
+            frames, voids, sample, dose_dpa_per_s=dose_dpa_per_s, dose_dpa_per_frame=dose_dpa_per_frame
+        )
+    if chosen is None:  # of what was not looked at nothing is known, not even that there are no voids
+        summary = replace(summary, estimates=summary.estimates.iloc[:0], notes=())
+    sizes = size_distribution(
+        2 * summary.counted["radius_px"].to_numpy(float) * sample.pixel,
+        pixel=sample.pixel,
+        unit=sample.unit,
+        weight=1 / summary.counted["area_px2"].to_numpy(float),
+    )
+    # The doubt says it better than that no thickness was given.
+    said = [n for n in summary.notes if not (doubt and n.startswith("The foil thickness is not known"))]
+    notes = tuple(filter(None, (why, doubt, *said)))
+    number = None if chosen is None else int(chosen)
+    return Outcome(number, summary, sizes, tables.select(over_time, "swelling"), notes, doubt)
+
+
+def swelling_over_time(
+    frames: pd.DataFrame,
+    voids: pd.DataFrame,
+    sample: Sample,
+    *,
+    dose_dpa_per_s: float | None = None,
+    dose_dpa_per_frame: float | None = None,
+    draws: int = 500,
+) -> pd.DataFrame:
+    """Estimates of every frame that was looked at, also those without voids.
+
+    Parameters
+    ----------
+    frames : DataFrame
+        Table ``frames``. In a tilted one the beam crosses as much more of the foil.
+    dose_dpa_per_s, dose_dpa_per_frame
+        The dose counts from time 0, or from the first image on; None: unknown.
+
+    Returns
+    -------
+    DataFrame
+        A row per frame and quantity: ``frame, time_s, dose_dpa`` (NaN when unknown), ``quantity``, and the columns of
+        `voidlab.swelling.Swelling.estimates`. Errors of size, thickness and scale are common to all frames: they move
+        the curve as a whole.
+    """
+    of_frame = dict(iter(voids.groupby("frame")))
+    dose = _dose(frames, dose_dpa_per_s, dose_dpa_per_frame)
+    parts = [tables.empty("swelling")]
+    for row in np.flatnonzero(frames["status"] == "ok"):
+        image = frames.iloc[row]
+        here = of_frame.get(image["frame"], voids.iloc[:0])
+        found = measure_swelling(here, sample.tilted(image["tilt_deg"]), draws=draws).estimates
+        about = {"frame": image["frame"], "time_s": image["time_s"], "dose_dpa": dose[row]}
+        parts.append(found.reset_index().assign(**about))
+    return tables.select(pd.concat(parts[1:] or parts, ignore_index=True), "swelling")
+
+
+def _dose(frames: pd.DataFrame, per_s: float | None, per_frame: float | None) -> np.ndarray:
+    """Dose at each image, dpa; NaN when unknown."""
+    if per_frame is not None:
+        return np.arange(len(frames)) * per_frame
+    time: np.ndarray = frames["time_s"].to_numpy(float)
+    return time * (np.nan if per_s is None else per_s)
+
+
+def _choose(frames: pd.DataFrame, wanted: int | None) -> tuple[int | None, str]:
+    """The frame that speaks for the dataset, and the sentence that says which and why."""
+    seen = frames[frames["status"] == "ok"]
+    if wanted is not None:
+        if wanted not in set(seen["frame"]):
+            raise SwellingError(f"frame {wanted} was not looked at: there is nothing to sum up in it.")
+        return wanted, f"Numbers are those of frame {wanted}."
+    if seen.empty:
+        return None, "No image was looked at."
+    if seen["tilt_deg"].notna().any():
+        lowest = seen.iloc[int(np.nanargmin(seen["tilt_deg"].abs().to_numpy()))]
+        chosen, why = int(lowest["frame"]), f"the one of the lowest tilt, {lowest['tilt_deg']:g}°"
+    else:
+        chosen, why = int(seen["frame"].iloc[-1]), "the last one"
+    if len(seen) == 1:
+        return chosen, ""
+    return chosen, f"Numbers are those of frame {chosen}, {why}: the same void is seen in many frames."
