@@ -1,5 +1,6 @@
 """Days when things go wrong: killed, interrupted, a full or read-only disk, two at once. Nothing finished is lost."""
 
+import json
 import os
 import signal
 import subprocess
@@ -27,9 +28,10 @@ def inject(paths, stage, code):
     """Put ``code`` in front of what stage ``stage`` saves; give what undoes it."""
     notebook = paths.source(stage)
     original = notebook.read_text(encoding="utf-8")
-    cell = '"print(\\n",\n    "    run.save('
-    assert cell in original
-    notebook.write_text(original.replace(cell, f'"{code}\\n",\n    {cell}'), encoding="utf-8")
+    content = json.loads(original)
+    assert "run.save(" in "".join(content["cells"][-1]["source"])
+    content["cells"][-1]["source"].insert(0, f"{code}\n")
+    notebook.write_text(json.dumps(content), encoding="utf-8")
     return lambda: notebook.write_text(original, encoding="utf-8")
 
 
@@ -121,7 +123,7 @@ def test_ctrl_c_says_where_it_stopped(tmp_path):
     said, _ = process.communicate(timeout=20)
     assert time.monotonic() - started < 10
     assert process.returncode == 130
-    assert "drift    interrupted; finished stages are kept" in said
+    assert "drift       interrupted; finished stages are kept" in said
     no_traceback(said)
     assert record.read(paths)["segment"].status == "finished"
     assert "drift" not in record.read(paths)
@@ -233,7 +235,7 @@ def test_jobs_side_by_side_one_of_them_fails(tmp_path):
     codes = jobs.run_all(plans, [], 2, lines.append)
     assert codes == [1, 0]
     assert any(line.startswith("bad: segment     FAILED: ") for line in lines)
-    assert any(line.startswith("good: export   done") for line in lines)
+    assert any(line.startswith("good: export      done") for line in lines)
     no_traceback("\n".join(lines))
     index = (good.reports / "index.html").read_text(encoding="utf-8")
     assert "failed" in index

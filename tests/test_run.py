@@ -16,8 +16,9 @@ def test_a_run_leaves_every_file_of_the_design(finished):
         assert paths.notebook(stage).exists()
         assert paths.html(stage).exists()
         assert paths.log(stage).exists()
-    for name in tables.TABLES:
+    for name in set(tables.TABLES) - {"events"}:  # in a tilt series nothing happens
         assert len(tables.load(paths, name)) > 0
+    assert tables.load(paths, "events").empty
     for file in (paths.labels, paths.index, paths.reports / "index.html", paths.record):
         assert file.exists()
     assert len(lines) == len(STAGES)
@@ -77,8 +78,8 @@ def test_a_failed_stage_keeps_earlier_results_and_says_so(copied):
 
 def test_a_killed_kernel_is_a_failure_that_says_so(copied):
     notebook = copied.source("export")
-    killed = "import os, signal\\nos.kill(os.getpid(), signal.SIGKILL)\\nfrom voidlab import export"
-    notebook.write_text(notebook.read_text().replace("from voidlab import export", killed))
+    killed = "import os, signal\\nos.kill(os.getpid(), signal.SIGKILL)\\nfrom voidlab import"
+    notebook.write_text(notebook.read_text().replace("from voidlab import", killed))
     done, lines = run_project(copied)
     assert not done
     assert "the Python process stopped" in lines[4]
