@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from voidlab import drift, positions, tables, tabular
+from voidlab.paths import ProjectError
 from voidlab.track import link_voids
 
 SHAPE = (300, 420)
@@ -145,3 +146,26 @@ def test_real_positions_make_fewer_and_longer_tracks(shared):
     table = tabular.compare(linked, long=100)
     assert table.loc["less", "tracks"] < table.loc["with", "tracks"]
     assert table.loc["less", "longest, frames"] > table.loc["with", "longest, frames"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([{"frame": 3, "positions": [], "radii": []}] * 2, "frame 3 stands on more than one line"),
+        ([{"frame": 3, "positions": [[1, float("nan")]], "radii": [4]}], "1 voids, the first in frame 3"),
+        ([{"frame": 3, "positions": [[1, 2]], "radii": [0]}], "radius that is not above 0"),
+    ],
+)
+def test_what_cannot_be_right_is_refused(tmp_path, lines, said):
+    with pytest.raises(positions.PositionsError, match=said):
+        positions.read_positions(write(tmp_path / "a.json", lines), SHAPE)
+
+
+def test_a_dataset_with_images_is_not_written_over(tmp_path, monkeypatch):
+    (tmp_path / "parameters").mkdir()
+    (tmp_path / "parameters" / "gold.yaml").write_text("images: a.tif\n")
+    monkeypatch.chdir(tmp_path)
+    file = write(tmp_path / "a.json", [{"positions": [[100, 90]], "radii": [5]}])
+    with pytest.raises(ProjectError, match="'gold' is a dataset with images"):
+        tabular.make(file, "gold", SHAPE[::-1])
+    assert not (tmp_path / "reports").exists()

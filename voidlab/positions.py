@@ -62,7 +62,8 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
     Raises
     ------
     PositionsError
-        If a line is no JSON, lacks a list, or its lists differ in length.
+        If a line is no JSON, lacks a list, its lists differ in length, a number is not finite, a radius not above 0,
+        or a frame stands twice.
     """
     images = [
         _image(line, number)
@@ -73,12 +74,24 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
         raise PositionsError(f"{path.name} has no line; expected one of JSON per image.")
     images.sort(key=_moment)
     numbers, times = _numbers(images), _times(images)
+    twice = pd.Series(numbers)[pd.Series(numbers).duplicated()]
+    if len(twice):
+        raise PositionsError(
+            f"frame {twice.iloc[0]} stands on more than one line; expected a line per image."
+        )
     rows = [
         (number, label + 1, *position, radius)
         for number, image in zip(numbers, images, strict=True)
         for label, (position, radius) in enumerate(zip(image["positions"], image["radii"], strict=True))
     ]
     voids = pd.DataFrame(rows, columns=["frame", "label", "x_px", "y_px", "radius_px"]).astype(float)
+    good = np.isfinite(voids.to_numpy()).all(axis=1) & (voids["radius_px"] > 0).to_numpy()
+    wrong = voids[~good]
+    if len(wrong):
+        raise PositionsError(
+            f"{len(wrong)} voids, the first in frame {wrong['frame'].iloc[0]:g}, have a position that is not finite "
+            "or a radius that is not above 0; leave them out."
+        )
     factor, notes = _unit_of_radii(images, shape)
     radius = voids["radius_px"] * factor
     reach, x, y = radius + edge_buffer_px, voids["x_px"], voids["y_px"]

@@ -11,7 +11,7 @@ import papermill
 
 from voidlab import export, positions, report, tables
 from voidlab.images import Calibration
-from voidlab.paths import RunPaths
+from voidlab.paths import ProjectError, RunPaths
 
 NOTEBOOK = "positions"
 
@@ -28,21 +28,30 @@ def make(file: Path, name: str, size: tuple[int, int]) -> Path:
     ------
     PositionsError
         If the file holds no positions and radii, before anything is run.
+    ProjectError
+        If the name belongs to a dataset with images, whose results would be lost, or the notebook fails.
     """
     positions.read_positions(file, (size[1], size[0]))
     paths = RunPaths.find(name)
+    if paths.parameters.exists() or paths.record.exists():
+        raise ProjectError(
+            f"'{name}' is a dataset with images; choose another --name: its results would be lost."
+        )
     paths.folder.mkdir(parents=True, exist_ok=True)
     given = {"dataset": name, "file": str(file.resolve()), "width_px": size[0], "height_px": size[1]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # papermill still calls what nbformat and asyncio deprecate
-        papermill.execute_notebook(
-            str(paths.source(NOTEBOOK)),
-            str(paths.notebook(NOTEBOOK)),
-            given,
-            kernel_name="python3",
-            progress_bar=False,
-            cwd=str(paths.root),
-        )
+        try:
+            papermill.execute_notebook(
+                str(paths.source(NOTEBOOK)),
+                str(paths.notebook(NOTEBOOK)),
+                given,
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=str(paths.root),
+            )
+        except papermill.PapermillExecutionError as error:
+            raise ProjectError(f"the notebook failed, {error.ename}: {error.evalue}") from None
     return report.write_html(
         paths.notebook(NOTEBOOK),
         paths.html(NOTEBOOK),
