@@ -25,7 +25,7 @@ from matplotlib.ticker import MaxNLocator
 from voidlab.tables import HasPixelSize
 
 # Colours that stay apart for colour-blind eyes, after Okabe and Ito (2008).
-ORANGE, BLUE, GREEN, RED, GREY = "#E69F00", "#0072B2", "#009E73", "#D55E00", "#7F7F7F"
+ORANGE, BLUE, RED, GREY = "#E69F00", "#0072B2", "#D55E00", "#7F7F7F"
 SKY = "#56B4E9"  # the blue that is seen on a micrograph
 _OVER_FRAMES = "viridis"
 

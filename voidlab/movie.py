@@ -17,7 +17,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from voidlab import report, stage
-from voidlab.drift import Canvas, align
+from voidlab.drift import Canvas, align, subtract_drift
 from voidlab.figures import round_down
 from voidlab.paths import ProjectError, replacing
 from voidlab.tables import HasPixelSize
@@ -176,7 +176,8 @@ def draw_frames(
     canvas = Canvas.of_all(shape, shift) if expand else Canvas(shape)
     factor = max(1, -(-max(canvas.shape) // most_px))
     of_frame = dict(iter(voids.groupby("frame")))
-    corrected = _less_drift(voids, drift) if trails else voids
+    tracked = voids.dropna(subset=["particle"]).sort_values(["particle", "frame"])
+    corrected = subtract_drift(tracked, drift) if trails else voids
     for row in range(len(drift)) if rows is None else rows:
         frame = drift["frame"].iloc[row]
         if not np.isfinite(shift[row]).all():
@@ -216,19 +217,11 @@ def _outline(pen: ImageDraw.ImageDraw, voids: pd.DataFrame, begins: np.ndarray, 
         )
 
 
-def _less_drift(voids: pd.DataFrame, drift: pd.DataFrame) -> pd.DataFrame:
-    """Voids that are in a track, in its order, at their place in the reference frame."""
-    tracked = voids.dropna(subset=["particle"]).sort_values(["particle", "frame"])
-    of_frame = drift.set_index("frame")[["drift_x_px", "drift_y_px"]].reindex(tracked["frame"]).to_numpy()
-    place = tracked[["x_px", "y_px"]].to_numpy() - of_frame
-    return tracked.assign(x_px=place[:, 0], y_px=place[:, 1])
-
-
 def _trails(pen: ImageDraw.ImageDraw, tracked: pd.DataFrame, begins: np.ndarray, factor: int) -> None:
     """Draw the way that each track has come, in its colour."""
     for rows in tracked.groupby("particle").indices.values():
         track = tracked.iloc[rows]
-        way = (track[["x_px", "y_px"]].to_numpy() + begins + 0.5) / factor - 0.5
+        way = (track[["x_corrected_px", "y_corrected_px"]].to_numpy() + begins + 0.5) / factor - 0.5
         if len(way) > 1:
             colour = _COLOURS[int(track["particle"].iloc[0]) % len(_COLOURS)]
             pen.line(way.ravel().tolist(), fill=colour, width=1)

@@ -85,20 +85,20 @@ def measure_series(
     chosen, why = _choose(frames, frame)
     here = voids[voids["frame"] == chosen]
     tilt = dict(zip(frames["frame"], frames["tilt_deg"], strict=True)).get(chosen, np.nan)
-    doubt = ""
-    try:
-        summary = measure_swelling(here, sample.tilted(tilt))
-        over_time = swelling_over_time(
+
+    def measure(sample: Sample) -> tuple[Swelling, pd.DataFrame]:
+        return measure_swelling(here, sample.tilted(tilt)), swelling_over_time(
             frames, voids, sample, dose_dpa_per_s=dose_dpa_per_s, dose_dpa_per_frame=dose_dpa_per_frame
         )
+
+    doubt = ""
+    try:
+        summary, over_time = measure(sample)
     except SwellingError as error:
         if sample.foil is None:
             raise
         doubt, sample = f"The foil thickness is not used: {error}", replace(sample, foil=None)
-        summary = measure_swelling(here, sample)
-        over_time = swelling_over_time(
-            frames, voids, sample, dose_dpa_per_s=dose_dpa_per_s, dose_dpa_per_frame=dose_dpa_per_frame
-        )
+        summary, over_time = measure(sample)
     if chosen is None:  # of what was not looked at nothing is known, not even that there are no voids
         summary = replace(summary, estimates=summary.estimates.iloc[:0], notes=())
     sizes = size_distribution(

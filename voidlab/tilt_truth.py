@@ -53,7 +53,7 @@ def compare_depths(truth: TiltTruth, linked: pd.DataFrame, points: pd.DataFrame)
     -------
     DataFrame
         ``particle, true_particle, z_px, true_z_px, sigma_z_px, views``. A point is of the void that most of its
-        detections are of. Where the origin of the depths lies, images cannot tell: the mean difference is taken off.
+        detections are of. Where the origin of the depths lies, images cannot tell: the median difference is off.
     """
     matches = match_voids(truth.voids, linked)
     pairs = pd.DataFrame(

@@ -38,8 +38,6 @@ class Solution:
         Table ``pairs`` with weight, residual and sigma filled in.
     pairs_kept : ndarray of shape (n,)
     connected : ndarray of bool, shape (n,)
-    agreeing : float
-        Share of the pairs that agree with the solution.
     """
 
     drift_px: np.ndarray
@@ -47,7 +45,6 @@ class Solution:
     pairs: pd.DataFrame
     pairs_kept: np.ndarray
     connected: np.ndarray
-    agreeing: float
 
 
 @dataclass(frozen=True)
@@ -155,7 +152,6 @@ def solve_drift(pairs: pd.DataFrame, count: int, reference: int = 0, *, errors: 
         solved,
         degree,
         still,
-        float(kept[use].mean()) if use.any() else 1.0,
     )
 
 
