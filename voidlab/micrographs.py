@@ -7,11 +7,12 @@ out brighter than their surroundings: images of dark ones are turned upside down
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage
+from scipy import ndimage, signal
 
 from voidlab import optics, specimen
 from voidlab.network import reduced
@@ -19,8 +20,8 @@ from voidlab.network import reduced
 _MARGIN = 48
 _OF_A_DISC = float(
     np.exp(-1 / (2 * 1.1**2)) - np.exp(-1 / (2 * 0.5**2))
-)  # what `_standing_out` gives for contrast 1
-# Foil and noise disturb the eye less than they do `_standing_out`: an eye looks for a disc with an edge.
+)  # what the two Gaussians of `_as_a_disc` give for contrast 1
+# Foil and noise disturb the eye less than they do `_as_a_disc`: an eye looks for a disc with an edge.
 _OF_FOIL, _OF_NOISE = 0.7, 0.55
 _LEAST_EVIDENCE = (
     6.0  # from which a person would point at a void; SNR 1 and radius 4 px give 6.7 on an even foil
@@ -38,9 +39,9 @@ class Micrograph:
         Where there is a void.
     voids : DataFrame
         ``x_px, y_px, radius_px`` (of the circle as large as the projection), ``snr`` (how much brighter than its
-        surroundings, over the noise of a pixel), ``evidence`` (the same over what a spot of its size differs from its
-        surroundings where there is no void, by noise and by the foil), ``ignored`` (too faint to be sure of, or its
-        centre is outside).
+        surroundings it is, or how much darker its rim, over the noise of a pixel), ``evidence`` (how much more it
+        looks like a disc, an edge and a rim than what is there without voids, noise and foil), ``ignored`` (too faint
+        to be sure of, or its centre is outside).
     """
 
     image: np.ndarray
@@ -294,7 +295,7 @@ def _truth(
     """
     shape = difference.shape
     mask, rows = np.zeros(shape, bool), []
-    looks: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    looks: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
     for (ys, xs), inside in masks:
         v, u = np.nonzero(inside)
         y, x = v + ys.start - _MARGIN, u + xs.start - _MARGIN
@@ -303,14 +304,18 @@ def _truth(
             continue
         cx, cy, radius = x.mean(), y.mean(), np.sqrt(len(x) / np.pi)
         half_octave = round(2 * np.log2(max(radius, 1.5)))
+        size = 2 ** (half_octave / 2)
         if half_octave not in looks:
-            size = 2 ** (half_octave / 2)
-            clutter = (_OF_FOIL * _standing_out(without, size)) ** 2
-            clutter += (_OF_NOISE * _standing_out(grain, size)) ** 2
-            around = ndimage.gaussian_filter(clutter, 2 * size / _step(size))
-            looks[half_octave] = _standing_out(difference, size), np.sqrt(around)
-        signal, doubt = (_at(part, cx, cy, 2 ** (half_octave / 2)) for part in looks[half_octave])
-        contrast, evidence = signal / _OF_A_DISC, signal / max(doubt, 1e-9)
+            looks[half_octave] = [
+                _signal_and_doubt(look, size, difference, without, grain)
+                for look in (_as_a_disc, _as_an_edge, _as_a_rim)
+            ]
+        stands_out, doubt = np.array(
+            [[_at(part, cx, cy, size) for part in pair] for pair in looks[half_octave]]
+        ).T
+        contrast = stands_out.max()
+        disc, edge, rim = np.maximum(stands_out / np.maximum(doubt, 1e-9), 0)
+        evidence = np.hypot(max(disc, edge), rim)
         outside = not (0 <= cx <= shape[1] - 1 and 0 <= cy <= shape[0] - 1)
         seen = evidence >= _LEAST_EVIDENCE
         if seen:
@@ -321,16 +326,59 @@ def _truth(
     return table, mask
 
 
-def _standing_out(image: np.ndarray, radius_px: float) -> np.ndarray:
-    """How much brighter a disc of that radius is than the ring around it; every `_step`-th pixel."""
+def _signal_and_doubt(
+    look: Callable[[np.ndarray, float], np.ndarray],
+    radius_px: float,
+    difference: np.ndarray,
+    without: np.ndarray,
+    grain: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What voids of that radius add to a look of them, and what foil and noise do; every `_step`-th pixel."""
+    clutter = (_OF_FOIL * look(without, radius_px)) ** 2 + (_OF_NOISE * look(grain, radius_px)) ** 2
+    around = ndimage.gaussian_filter(clutter, 2 * radius_px / _step(radius_px))
+    return look(difference, radius_px), np.sqrt(around)
+
+
+def _as_a_disc(image: np.ndarray, radius_px: float) -> np.ndarray:
+    """How much brighter a disc of that radius is than the ring around it."""
     step = _step(radius_px)
     small = reduced(image, step)
     inner, outer = (ndimage.gaussian_filter(small, share * radius_px / step) for share in (0.5, 1.1))
-    return inner - outer
+    return (inner - outer) / _OF_A_DISC
+
+
+def _as_an_edge(image: np.ndarray, radius_px: float) -> np.ndarray:
+    """How much brighter it is just inside a circle of that radius than just outside of it."""
+    share, pixel = _shares(radius_px)
+    width = max(0.22, 0.7 * pixel)
+    inside, outside = (share > 1 - width) & (share < 1), (share > 1) & (share < 1 + width)
+    return _filtered(image, radius_px, inside / inside.sum() - outside / outside.sum())
+
+
+def _as_a_rim(image: np.ndarray, radius_px: float) -> np.ndarray:
+    """How much darker a ring of that radius is than what lies inside and outside of it."""
+    share, pixel = _shares(radius_px)
+    ring = np.exp(-((share - 1) ** 2) / (2 * max(0.12, 0.5 * pixel) ** 2))
+    inside, outside = share < 0.6, (share > 1.35) & (share < 1.7)
+    beside = (inside / inside.sum() + outside / outside.sum()) / 2
+    return _filtered(image, radius_px, beside - ring / ring.sum())
+
+
+def _shares(radius_px: float) -> tuple[np.ndarray, float]:
+    """Distance from the middle of a kernel over the radius, and a pixel over the radius."""
+    pixel = _step(radius_px) / radius_px
+    reach = int(np.ceil(1.7 / pixel))
+    v, u = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    return np.hypot(u, v) * pixel, pixel
+
+
+def _filtered(image: np.ndarray, radius_px: float, kernel: np.ndarray) -> np.ndarray:
+    small = np.pad(reduced(image, _step(radius_px)), len(kernel) // 2, mode="reflect")
+    return signal.fftconvolve(small, kernel.astype(np.float32), mode="valid")
 
 
 def _step(radius_px: float) -> int:
-    return max(int(radius_px / 4), 1)
+    return max(int(radius_px / 6), 1)
 
 
 def _at(small: np.ndarray, x: float, y: float, radius_px: float) -> float:
