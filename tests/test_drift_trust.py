@@ -61,6 +61,13 @@ def test_a_fixed_pattern_is_said_when_the_drift_is_too_small_to_tell():
     assert "stays put" in verdict.reasons[0]
 
 
+def test_a_fixed_pattern_is_no_reason_for_doubt_once_content_lies_clear_of_it():
+    truth = np.array([(0, 0), (4, -3), (9, -1), (13, 4), (11, 9), (6, 12)], float)
+    found = drift.estimate_drift(raw(truth, noise=0.2, gain=0.15))
+    assert "fixed pattern" not in found.flags
+    assert (np.abs(found.drift_px - truth)[1:] < 4 * found.sigma_px[1:, None]).all()
+
+
 def test_dust_on_the_camera_does_not_hide_what_moves():
     truth = np.array([(0, 0), (30, 8), (52, -10)], float)
     dust = 0.5 * ndimage.gaussian_filter(masks([(0, 0)], seed=9, voids=25)[0].astype(float), 1)

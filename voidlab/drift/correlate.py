@@ -19,7 +19,7 @@ _KEPT_BYTES = 2**26  # of spectra; four times as much would save a twentieth of 
 _SLOW_IN_MASKS = 0.004 * 4  # cycles per binned px: slower than a quarter of a frame
 _SLOW_IN_IMAGES = 15 / BINNED_SIDE  # illumination and thickness; finer than that are voids
 _ROUNDED_PX = 0.01  # a mask's edges lie on whole pixels: shifts are drawn towards these by up to 0.013 px
-_APART = 6  # binned px from the highest peak to where a second one can be told from it
+APART = 6  # binned px from the highest peak to where a second one can be told from it
 _CLEAR = 7.0  # standard deviations of a correlation map that chance does not reach
 
 
@@ -185,7 +185,7 @@ class Correlator:
 
     def _blot(self, map_: np.ndarray, place: tuple[np.intp, ...]) -> None:
         """Take out the surroundings of a peak; a map goes on at its other side."""
-        reach = np.arange(-_APART, _APART + 1)
+        reach = np.arange(-APART, APART + 1)
         rows, columns = ((p + reach) % n for p, n in zip(place, map_.shape, strict=True))
         map_[np.ix_(rows, columns)] = -np.inf
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from voidlab import tables
 from voidlab.drift import plan
-from voidlab.drift.correlate import MIN_OVERLAP, Correlator, Shift
+from voidlab.drift.correlate import APART, MIN_OVERLAP, Correlator, Shift
 from voidlab.drift.frames import BinnedFrames
 from voidlab.drift.solve import Solution, solve_drift
 
@@ -30,7 +30,6 @@ _PAIRS_AT_ONCE = 256
 _FEW_PAIRS = 3
 _ROUNDS = 2  # of measuring rejected pairs again
 _CONTESTED = 0.1  # share of the pairs
-_MOVED_PX = 26  # twice a void: moved further than that, content and what stays put are told apart
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 
@@ -130,7 +129,8 @@ def estimate_drift(
         measured = _measure_rejected(correlator, measured, count, anchor)
         solution = solve_drift(measured, count, anchor)
     doubt = bool(frames.pattern) or contested > _CONTESTED
-    return _finish(solution, frames.blank, reference, max(frames.full_shape), doubt)
+    told_apart_px = float(APART * frames.factor) if doubt else 0.0
+    return _finish(solution, frames.blank, reference, max(frames.full_shape), told_apart_px)
 
 
 def pair_shift(a: np.ndarray, b: np.ndarray, *, valid: np.ndarray | None = None) -> Shift:
@@ -246,12 +246,17 @@ def _measure_rejected(
 # What the pairs cannot tell
 
 
-def _finish(solution: Solution, blank: np.ndarray, reference: int, side_px: int, doubt: bool) -> Drift:
+def _finish(
+    solution: Solution, blank: np.ndarray, reference: int, side_px: int, told_apart_px: float
+) -> Drift:
     """Drift with a value for every frame, and a flag where it is not to be trusted.
 
     A frame with nothing to see lies on a straight line between its neighbours; its error is that of the neighbours
     and the whole drift between them: nothing better is known. Of frames that no pair joins with the reference not
     even that is known: they may be anywhere in the field of view.
+
+    Content is told from a pattern of the camera where they lie ``told_apart_px`` apart; when nothing moved that far,
+    the pattern may have been followed. 0: no pattern was seen.
     """
     rows = np.arange(len(blank))
     known = solution.connected
@@ -268,9 +273,9 @@ def _finish(solution: Solution, blank: np.ndarray, reference: int, side_px: int,
         flag if there else "interpolated" if nothing else "not connected"
         for flag, there, nothing in zip(flags, known, blank, strict=True)
     ]
-    if doubt and float(np.ptp(drift, axis=0).max()) < _MOVED_PX:
+    if float(np.ptp(drift, axis=0).max()) < told_apart_px:
         flags = [flag or "fixed pattern" for flag in flags]
-        sigma = np.hypot(sigma, _MOVED_PX / 2)
+        sigma = np.hypot(sigma, told_apart_px / 2)
     flags[reference] = "reference"
     drift, sigma[reference] = drift - drift[reference], 0.0
     return Drift(drift, sigma, solution.pairs, solution.pairs_kept, flags)
