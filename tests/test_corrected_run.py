@@ -7,7 +7,7 @@ from conftest import run_project
 from voidlab import corrections, mend, record, run, tables
 from voidlab.corrections import AddVoid, BadFrame, CutTrack, DeleteVoid, Spot
 from voidlab.labels import open_labels
-from voidlab.parameters import ParameterErrors
+from voidlab.yaml_read import ParameterErrors
 
 GONE = Spot(frame=1, x_px=3, y_px=3, radius_px=50)
 

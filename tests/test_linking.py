@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from voidlab import drift, linking, scores, simulate, tables, tilt_words
-from voidlab.parameters import TrackParameters
 from voidlab.paths import STAGES, stages_for
+from voidlab.schema import TrackParameters
 from voidlab.tilt import project
 from voidlab.track import LinkError
 

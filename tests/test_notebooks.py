@@ -11,7 +11,7 @@ import nbformat
 import papermill
 import pytest
 
-from voidlab import parameters, record, tables
+from voidlab import record, schema, tables
 from voidlab.paths import STAGES
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -55,10 +55,10 @@ def test_the_parameters_cell_is_the_model(stage):
     (cell,) = tagged(SEGMENT_TO_EXPORT[stage])
     first, *lines = cell.source.split("\n")
     assert first.startswith('dataset = "demo"  #')
-    model = type(parameters.DatasetParameters(dataset="x", images="a").stage(stage))
+    model = type(schema.DatasetParameters(dataset="x", images="a").stage(stage))
     assert [line.split(" = ")[0] for line in lines] == list(model.model_fields)
     for line, (name, field) in zip(lines, model.model_fields.items(), strict=True):
-        unit = parameters.unit_of(model, name)
+        unit = schema.unit_of(model, name)
         assert line == f"{name} = None  # {field.description}" + (f", {unit}" if unit else "")
 
 
@@ -128,5 +128,5 @@ def test_the_explorer_notebook_opens(copied, monkeypatch):
 def test_papermill_infers_every_parameter():
     for stage, notebook in SEGMENT_TO_EXPORT.items():
         known = papermill.inspect_notebook(str(notebook))
-        model = type(parameters.DatasetParameters(dataset="x", images="a").stage(stage))
+        model = type(schema.DatasetParameters(dataset="x", images="a").stage(stage))
         assert set(known) == {"dataset", *model.model_fields}

@@ -6,8 +6,8 @@ import pytest
 
 from conftest import make_project, run_project
 from voidlab import record, run, tables
-from voidlab.parameters import ParameterErrors
 from voidlab.paths import STAGES, RunPaths
+from voidlab.yaml_read import ParameterErrors
 
 
 def test_a_run_leaves_every_file_of_the_design(finished):

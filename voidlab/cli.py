@@ -30,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from voidlab.images import ImagesError
     from voidlab.labelled import LabelledError
     from voidlab.network import ModelError
-    from voidlab.parameters import ParameterErrors
     from voidlab.positions import PositionsError
+    from voidlab.yaml_read import ParameterErrors
 
     try:
         code: int = options.command(options)
@@ -240,7 +240,7 @@ def _positive(text: str) -> int:
 def _plans(yamls: Sequence[Path], settings: Sequence[str]) -> tuple[list[Plan], int]:
     """Check every parameter file before anything runs; print what is wrong with any of them."""
     from voidlab import run
-    from voidlab.parameters import ParameterErrors
+    from voidlab.yaml_read import ParameterErrors
 
     overrides = run.read_overrides(settings)
     plans: list[Plan] = []

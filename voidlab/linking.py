@@ -13,8 +13,8 @@ from voidlab import tables
 from voidlab.assign import link_by_assignment
 from voidlab.drift import subtract_drift
 from voidlab.mend import flag_tracks
-from voidlab.parameters import TrackParameters
 from voidlab.paths import stages_for
+from voidlab.schema import TrackParameters
 from voidlab.tilt import TiltModel, reconstruct
 from voidlab.track import LinkError, link_voids, linkable
 

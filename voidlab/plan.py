@@ -13,8 +13,9 @@ from pathlib import Path
 import nbformat
 
 from voidlab import __version__, corrections, images, metadata, parameters, readers, segment, stage
-from voidlab.parameters import DatasetParameters, ParameterErrors, Problem
 from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root, stages_for
+from voidlab.schema import DatasetParameters
+from voidlab.yaml_read import ParameterErrors, Problem
 
 Overrides = Mapping[str, Mapping[str, object]]
 

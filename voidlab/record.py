@@ -19,8 +19,8 @@ from typing import Any
 import nbformat
 
 from voidlab import __version__, corrections
-from voidlab.parameters import DatasetParameters
 from voidlab.paths import STAGES, RunPaths, replacing
+from voidlab.schema import DatasetParameters
 
 
 @dataclass(frozen=True)

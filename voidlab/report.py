@@ -25,10 +25,12 @@ from jinja2 import Environment, PackageLoader
 
 from voidlab import __version__, blocks
 from voidlab.exchange import meanings, size_of
-from voidlab.parameters import ParameterErrors, describe, load
+from voidlab.parameters import load
 from voidlab.paths import STAGES, ProjectError, RunPaths, replacing, stages_for
 from voidlab.record import out_of_date, read
+from voidlab.schema import describe
 from voidlab.tables import TABLES
+from voidlab.yaml_read import ParameterErrors
 
 Link = tuple[str, str]
 _USUAL = stages_for((), "auto")  # the stages that apply to every series

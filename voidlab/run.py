@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from voidlab import lock, parameters, record, report
-from voidlab.parameters import ParameterErrors, Problem
+from voidlab import lock, record, report, yaml_read
 from voidlab.paths import STAGES, RunPaths
 from voidlab.plan import Overrides, Plan
 from voidlab.plan import check as check
+from voidlab.yaml_read import ParameterErrors, Problem
 
 Tell = Callable[[str], None]
 
@@ -256,7 +256,7 @@ def read_overrides(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
             wanted = f"STAGE.KEY=VALUE with a stage of {', '.join(STAGES)}, such as segment.threshold=0.6"
             problems.append(Problem("--set", None, f"'{setting}' should be {wanted}"))
             continue
-        given.setdefault(name, {})[parameter.strip()] = parameters.read_value(value)
+        given.setdefault(name, {})[parameter.strip()] = yaml_read.value_of(value)
     if problems:
         raise ParameterErrors(problems)
     return given

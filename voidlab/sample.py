@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from voidlab.parameters import ExportParameters
+from voidlab.schema import ExportParameters
 from voidlab.stereology import Shape
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from voidlab import exported, network, tables
 from voidlab.network import ModelError
-from voidlab.parameters import SegmentParameters
+from voidlab.schema import SegmentParameters
 from voidlab.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmentation, Segmenter
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]

@@ -20,8 +20,8 @@ from tqdm import tqdm
 from voidlab import corrections, images, mend, parameters, record, tables
 from voidlab.images import Calibration, ImageReadError
 from voidlab.labels import LabelWriter, open_labels
-from voidlab.parameters import DatasetParameters
 from voidlab.paths import STAGES, RunPaths
+from voidlab.schema import DatasetParameters
 
 Item = TypeVar("Item")
 

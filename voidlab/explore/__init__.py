@@ -9,8 +9,8 @@ from voidlab.corrections import CorrectionsError
 from voidlab.explore.explorer import Explorer, Sentence
 from voidlab.explore.model import Model
 from voidlab.images import ImagesError
-from voidlab.parameters import ParameterErrors
 from voidlab.paths import ProjectError, RunPaths
+from voidlab.yaml_read import ParameterErrors
 
 __all__ = ["Explorer", "Model", "Sentence", "open_explorer"]
 

@@ -22,7 +22,7 @@ from voidlab.explore.model import Model, Picture
 from voidlab.explore.panels import CorrectPanel, KeepPanel, SettingsPanel, StylePanel, text
 from voidlab.explore.tools import DRAWN, Point, Shown, Tool, pick
 from voidlab.explore.view import INCHES, Scene, View
-from voidlab.parameters import ParameterErrors
+from voidlab.yaml_read import ParameterErrors
 
 _EXPECTED = (OSError, ParameterErrors, CorrectionsError, SegmenterError)  # their messages are for the user
 

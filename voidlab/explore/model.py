@@ -16,7 +16,7 @@ from voidlab import corrections, mend, record, tables
 from voidlab.corrections import Edit, VoidEdit
 from voidlab.explore.cache import Cache
 from voidlab.explore.finder import Finder
-from voidlab.parameters import SegmentParameters
+from voidlab.schema import SegmentParameters
 from voidlab.stage import Stage
 
 _REACH_PX = 3.0  # two centres nearer than this, or than half a radius, are the same void

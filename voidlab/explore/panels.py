@@ -14,7 +14,7 @@ from voidlab.corrections import Log
 from voidlab.explore.finder import LEAST
 from voidlab.explore.tools import HELP
 from voidlab.explore.view import COLOURS, Style
-from voidlab.parameters import SegmentParameters, range_of
+from voidlab.schema import SegmentParameters, range_of
 
 Changed = Callable[[], None]
 text = partial(html.escape, quote=False)  # for the body of an HTML widget

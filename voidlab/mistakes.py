@@ -1,0 +1,136 @@
+"""What is wrong with the values of a parameter file, in words a microscopist would use."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import ErrorDetails
+from ruamel.yaml.comments import CommentedMap
+
+from voidlab.paths import STAGES, ProjectError, check_name
+from voidlab.schema import DatasetParameters, ExportParameters
+from voidlab.yaml_read import Problem, line_of
+
+
+def one_per_key(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """One error for each key: a union gives one for every member."""
+    first: dict[tuple[Any, ...], ErrorDetails] = {}
+    for error in errors:
+        first.setdefault(keys_of(error), error)
+    return list(first.values())
+
+
+def keys_of(error: ErrorDetails) -> tuple[str, ...]:
+    """Key path of an error, without what pydantic adds below a parameter (list index, member of a union)."""
+    depth = 2 if error["loc"][0] in STAGES else 1
+    return tuple(str(part) for part in error["loc"][:depth])
+
+
+def explain(
+    error: ErrorDetails, document: CommentedMap, path: Path, given: Mapping[str, Mapping[str, object]]
+) -> Problem:
+    """The mistake ``error`` in the file ``path``, or in what outweighs it (``given``)."""
+    keys = keys_of(error)
+    name = ".".join(keys)
+    if len(keys) == 2 and keys[1] in given.get(keys[0], {}):
+        return Problem(name, None, _reason(error, given[keys[0]][keys[1]], keys))
+    value: Any = document
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if error["type"] in ("extra_forbidden", "missing"):
+        return Problem(path.name, line_of(document, keys), f"{name}: {_reason(error, value, keys)}")
+    return Problem(path.name, line_of(document, keys), f"{name} = {value!r}: {_reason(error, value, keys)}")
+
+
+def _reason(error: ErrorDetails, value: object, keys: tuple[str, ...]) -> str:
+    """What is wrong with ``value``, in words a microscopist would use."""
+    context = error.get("ctx", {})
+    reasons = {
+        "missing": "is required",
+        "less_than_equal": f"must be ≤ {context.get('le')}",
+        "less_than": f"must be < {context.get('lt')}",
+        "greater_than_equal": f"must be ≥ {context.get('ge')}",
+        "greater_than": f"must be > {context.get('gt')}",
+        "literal_error": f"must be one of {context.get('expected')}",
+        "bool_type": "must be true or false",
+        "int_type": "must be a whole number",
+        "float_type": "must be a number",
+        "string_type": "must be text",
+        "list_type": "must be a list",
+        "model_type": "must be a list of 'key: value'",
+    }
+    if error["type"] == "extra_forbidden":
+        return _unknown(keys)
+    if keys[0] == "tilt_angles_deg":
+        return "must be a list of numbers in degrees, or the name of a file with an angle on each line"
+    return reasons.get(error["type"], error["msg"])
+
+
+def _unknown(keys: tuple[str, ...]) -> str:
+    model = (
+        DatasetParameters if len(keys) == 1 else type(getattr(DatasetParameters.model_construct(), keys[0]))
+    )
+    known = list(model.model_fields)
+    near = difflib.get_close_matches(keys[-1], known, 1)
+    if near:
+        return f"unknown key; did you mean '{near[0]}'?"
+    stages = [
+        s for s in STAGES if keys[-1] in type(getattr(DatasetParameters.model_construct(), s)).model_fields
+    ]
+    if stages and stages[0] != keys[0]:
+        return f"unknown key here; it belongs under '{stages[0]}:'"
+    return f"unknown key; known are {', '.join(known)}"
+
+
+def check_together(parameters: DatasetParameters, path: Path, document: CommentedMap) -> Iterable[Problem]:
+    """Mistakes that only show when parameters are seen together."""
+    try:
+        check_name(parameters.dataset)
+    except ProjectError as error:
+        yield Problem(path.name, line_of(document, ["dataset"]), str(error))
+    if parameters.dataset != path.stem:
+        yield Problem(
+            path.name,
+            line_of(document, ["dataset"]),
+            f"dataset = '{parameters.dataset}': must be '{path.stem}', the name of the file",
+        )
+    segment = parameters.segment
+    if segment.max_radius_px <= segment.min_radius_px:
+        yield Problem(
+            path.name,
+            line_of(document, ["segment", "max_radius_px"])
+            or line_of(document, ["segment", "min_radius_px"]),
+            f"segment.max_radius_px = {segment.max_radius_px}: "
+            f"must be > min_radius_px = {segment.min_radius_px}",
+        )
+    yield from _check_sample(parameters.export, path, document)
+    if parameters.times_s is not None and parameters.frame_interval_s is not None:
+        yield Problem(path.name, line_of(document, ["times_s"]), "give times_s or frame_interval_s, not both")
+
+
+def _check_sample(export: ExportParameters, path: Path, document: CommentedMap) -> Iterable[Problem]:
+    """Mistakes in what is said of the foil and the dose."""
+    thickness, sigma = export.foil_thickness_nm, export.foil_sigma_nm
+    if (thickness is None) != (sigma is None):
+        given, missing = ("foil_thickness_nm", "foil_sigma_nm")[:: 1 if sigma is None else -1]
+        hint = " (thickness by EELS: about 20 % of it)" if sigma is None else ""
+        yield Problem(
+            path.name,
+            line_of(document, ["export", given]),
+            f"export.{given} needs export.{missing} beside it{hint}",
+        )
+    elif thickness is not None and sigma is not None and sigma > thickness / 2:
+        yield Problem(
+            path.name,
+            line_of(document, ["export", "foil_sigma_nm"]),
+            f"export.foil_sigma_nm = {sigma:g}: must be ≤ half of foil_thickness_nm = {thickness:g}",
+        )
+    if export.dose_dpa_per_s is not None and export.dose_dpa_per_frame is not None:
+        yield Problem(
+            path.name,
+            line_of(document, ["export", "dose_dpa_per_frame"]),
+            "give export.dose_dpa_per_s or export.dose_dpa_per_frame, not both",
+        )

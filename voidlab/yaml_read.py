@@ -1,0 +1,120 @@
+"""A parameter file as YAML, and the mistakes in it, each with its line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
+
+from voidlab.schema import DatasetParameters
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A mistake in a parameter file: where, and what to do."""
+
+    file: str
+    line: int | None
+    text: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line is not None else self.file
+        return f"{where}: {self.text}"
+
+
+class ParameterErrors(ValueError):
+    """All the mistakes found in a parameter file; ``usable``: its parameters without them, where that makes sense."""
+
+    def __init__(self, problems: Iterable[Problem], usable: DatasetParameters | None = None) -> None:
+        self.problems = list(problems)
+        self.usable = usable
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def read(path: Path) -> CommentedMap:
+    """Content of the file ``path``, with the places of its keys.
+
+    Raises
+    ------
+    ParameterErrors
+        If it is no file of lines 'key: value', or uses what a parameter file has no need of.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ParameterErrors([Problem(str(path), None, f"no such file{hint}")]) from None
+    except IsADirectoryError:
+        raise ParameterErrors(
+            [Problem(str(path), None, "is a folder; expected a file such as parameters/NAME.yaml")]
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterErrors([Problem(str(path), None, f"cannot be read as text: {error}")]) from None
+    try:
+        aliases = [e.start_mark.line + 1 for e in YAML(typ="rt").parse(text) if isinstance(e, AliasEvent)]
+        # An alias can stand for a billion others; nothing here needs one.
+        document = None if aliases else YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark is not None else None
+        what = str(error.problem or error.context or "it cannot be parsed").split("\n")[0]
+        raise ParameterErrors([Problem(path.name, line, _friendly_yaml(what))]) from None
+    except RecursionError:
+        raise ParameterErrors(
+            [Problem(path.name, None, "is nested far deeper than parameters are")]
+        ) from None
+    except (YAMLError, ValueError) as error:
+        raise ParameterErrors([Problem(path.name, None, f"is not YAML: {error}")]) from None
+    if aliases:
+        raise ParameterErrors(
+            [Problem(path.name, aliases[0], "anchors and aliases (&, *) are not read here")]
+        )
+    if not isinstance(document, CommentedMap):
+        raise ParameterErrors(
+            [Problem(path.name, 1, "must be lines 'key: value', such as 'images: ../data/x/*.tif'")]
+        )
+    return document
+
+
+def _friendly_yaml(problem: str) -> str:
+    if "\\t" in problem or "'\t'" in problem:
+        return "a tab stands where YAML allows only spaces; indent with spaces"
+    return f"is not valid YAML: {problem}"
+
+
+def plain(node: Any) -> Any:
+    """Builtin values in place of ruamel's, which pydantic's strict mode refuses."""
+    if isinstance(node, Mapping):
+        return {str(key): plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [plain(value) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def line_of(document: CommentedMap, keys: Iterable[str]) -> int | None:
+    """Line (from 1) on which the key path ``keys`` stands, as far as it is there."""
+    line, node = None, document
+    for key in keys:
+        if not isinstance(node, CommentedMap) or key not in node:
+            break
+        line, node = node.lc.key(key)[0] + 1, node[key]
+    return line
+
+
+def value_of(text: str) -> Any:
+    """Value that ``text`` stands for in YAML: a number, true or false, a list or text."""
+    try:
+        return plain(YAML(typ="rt").load(text))
+    except YAMLError:
+        return text
