@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
+from scipy import linalg, sparse
 from scipy.linalg import lapack
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, SuperLU, cg, splu
@@ -19,6 +19,7 @@ _DEFLATED = 0.821  # share of a normal variance that is left under Tukey's weigh
 _MOST_SWEEPS = 60
 _SETTLED_PX = 1e-3
 _L1_FLOOR_PX = 0.05
+_DENSE_UP_TO = 64  # frames: below that, the bookkeeping of sparse matrices is most of the work
 _WHOLE_INVERSE_UP_TO = 5000  # frames: 200 MB
 _BLOCK = 256
 _AGREEING = 2 / 3  # share of the pairs below which setting aside cannot be trusted ...
@@ -73,36 +74,52 @@ class _Graph:
         )
         return np.asarray(connected_components(links, directed=False)[1])
 
-    def solve(self, weight: np.ndarray, free: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """Drifts (count, 2), zero where not ``free``; near ``start`` they are found sooner."""
-        drift = np.zeros((self.count, 2))
-        if free.size:
-            incidence, normal = self._equations(weight, free)
-            wanted = incidence.T @ ((weight / self.spread**2)[:, None] * self.shift)
-            diagonal = normal.diagonal()
-            scaled = LinearOperator(normal.shape, lambda vector: vector / diagonal)
-            for axis in (0, 1):
-                found, unfinished = cg(
-                    normal, wanted[:, axis], start[free, axis], rtol=1e-10, atol=1e-9, maxiter=400, M=scaled
-                )
-                drift[free, axis] = _factored(normal).solve(wanted[:, axis]) if unfinished else found
+
+class _Equations:
+    """Weighted normal equations for the drifts of the ``free`` frames; all others are zero."""
+
+    def __init__(self, graph: _Graph, free: np.ndarray) -> None:
+        self.graph, self.free = graph, free
+        count, pairs = graph.count, len(graph.a)
+        ones, rows = np.ones(pairs), np.tile(np.arange(pairs), 2)
+        both = (np.concatenate([-ones, ones]), (rows, np.concatenate([graph.a, graph.b])))
+        self._incidence = sparse.csr_array(both, shape=(pairs, count))[:, free]
+        if free.size <= _DENSE_UP_TO:
+            self._incidence = self._incidence.toarray()
+
+    def solve(self, weight: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """Drifts (count, 2); near ``start`` they are found sooner."""
+        drift = np.zeros((self.graph.count, 2))
+        if self.free.size == 0:
+            return drift
+        normal = self._normal(weight)
+        wanted = self._incidence.T @ ((weight / self.graph.spread**2)[:, None] * self.graph.shift)
+        if isinstance(normal, np.ndarray):
+            drift[self.free] = linalg.solve(normal, wanted, assume_a="pos")
+            return drift
+        diagonal = normal.diagonal()
+        scaled = LinearOperator(normal.shape, lambda vector: vector / diagonal)
+        for axis in (0, 1):
+            found, unfinished = cg(
+                normal, wanted[:, axis], start[self.free, axis], rtol=1e-10, atol=1e-9, maxiter=400, M=scaled
+            )
+            drift[self.free, axis] = _factored(normal).solve(wanted[:, axis]) if unfinished else found
         return drift
 
-    def variance(self, use: np.ndarray, free: np.ndarray) -> np.ndarray:
+    def variance(self, use: np.ndarray) -> np.ndarray:
         """Variance of each drift for typical pairs of variance one, (count,)."""
-        variance = np.zeros(self.count)
-        if free.size:
-            normal = self._equations(use.astype(np.float64), free)[1]
-            variance[free] = _diagonal_of_inverse(normal)
+        variance = np.zeros(self.graph.count)
+        if self.free.size:
+            variance[self.free] = _diagonal_of_inverse(self._normal(use.astype(np.float64)))
         return variance
 
-    def _equations(self, weight: np.ndarray, free: np.ndarray) -> tuple[sparse.csr_matrix, sparse.csc_matrix]:
-        """Which drifts each pair compares, (pairs, free), and the weighted normal equations."""
-        ones, rows = np.ones(len(self.a)), np.tile(np.arange(len(self.a)), 2)
-        both = (np.concatenate([-ones, ones]), (rows, np.concatenate([self.a, self.b])))
-        incidence = sparse.csr_matrix(both, shape=(len(self.a), self.count))[:, free]
-        normal = incidence.T @ sparse.diags(weight / self.spread**2) @ incidence
-        return incidence, (normal + 1e-9 * sparse.identity(free.size)).tocsc()
+    def _normal(self, weight: np.ndarray) -> np.ndarray | sparse.csc_array:
+        by_weight = weight / self.graph.spread**2
+        if isinstance(self._incidence, np.ndarray):
+            dense = (self._incidence.T * by_weight) @ self._incidence
+            return np.asarray(dense + 1e-9 * np.identity(self.free.size))
+        normal = self._incidence.T @ sparse.diags_array(by_weight) @ self._incidence
+        return sparse.csc_array(normal + 1e-9 * sparse.eye_array(self.free.size))
 
 
 def solve_drift(pairs: pd.DataFrame, count: int, reference: int = 0, *, errors: bool = True) -> Solution:
@@ -134,10 +151,12 @@ def solve_drift(pairs: pd.DataFrame, count: int, reference: int = 0, *, errors: 
     free = np.flatnonzero(still & (np.arange(count) != reference))
     residual = graph.residual(drift)
     shown = _shown_error(residual, weight, len(free))
-    variance = _frame_variance(pairs, weight, shown * graph.spread, count)
+    variance = _frame_variance(graph, pairs["sigma_px"].to_numpy(), weight, shown * graph.spread)
     degree = np.bincount(np.concatenate([graph.a[kept], graph.b[kept]]), minlength=count)
     share = (
-        graph.variance(kept, free) if errors else 1 / np.maximum(degree, 1) + 1 / max(degree[reference], 1)
+        _Equations(graph, free).variance(kept)
+        if errors
+        else 1 / np.maximum(degree, 1) + 1 / max(degree[reference], 1)
     )
     total = shown**2 * share + variance + variance[reference]
     sigma = np.where(np.arange(count) == reference, 0.0, np.sqrt(total))
@@ -171,11 +190,12 @@ def _graph(pairs: pd.DataFrame, count: int) -> _Graph:
 
 def _robust(graph: _Graph, use: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Drifts (count, 2) and the weights of the pairs, 0 (set aside) to 1."""
-    drift = graph.solve(use.astype(np.float64), free, np.zeros((graph.count, 2)))
+    equations = _Equations(graph, free)
+    drift = equations.solve(use.astype(np.float64), np.zeros((graph.count, 2)))
 
     def settle(drift: np.ndarray, weigh: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         for _ in range(_MOST_SWEEPS):
-            before, drift = drift, graph.solve(weigh(graph.residual(drift)), free, drift)
+            before, drift = drift, equations.solve(weigh(graph.residual(drift)), drift)
             if np.abs(drift - before).max() < _SETTLED_PX:
                 break
         return drift
@@ -210,27 +230,40 @@ def _shown_error(residual: np.ndarray, weight: np.ndarray, unknowns: int) -> flo
     return float(np.sqrt(seen / spare / _DEFLATED))
 
 
-def _frame_variance(pairs: pd.DataFrame, weight: np.ndarray, shown: np.ndarray, count: int) -> np.ndarray:
+def _frame_variance(graph: _Graph, sigma_px: np.ndarray, weight: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """Variance of each frame per axis that residuals cannot show: what is wrong with it is wrong in all its pairs.
 
     A pair's own error holds that of either frame and the rest, which the residuals do show.
     """
-    excess = np.clip(pairs["sigma_px"].to_numpy() ** 2 - shown**2, 0, None) / 2
-    kept = pairs.assign(excess=excess)[weight > 0]
-    both = pd.concat([kept.set_index(side)["excess"] for side in ("frame_a", "frame_b")])
-    return np.asarray(both.groupby(level=0).median().reindex(range(count)).fillna(0.0).to_numpy())
+    excess = np.clip(sigma_px**2 - shown**2, 0, None) / 2
+    kept = weight > 0
+    return _median_of_each(
+        np.concatenate([graph.a[kept], graph.b[kept]]), np.tile(excess[kept], 2), graph.count
+    )
 
 
-def _factored(normal: sparse.csc_matrix) -> SuperLU:
+def _median_of_each(group: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
+    """Median of the values of each group from 0 to ``count`` - 1; 0 where there are none."""
+    medians = np.zeros(count)
+    members = np.bincount(group, minlength=count)
+    ordered = values[np.lexsort((values, group))]
+    first, some = np.cumsum(members) - members, members > 0
+    low, high = (first + (members - 1) // 2)[some], (first + members // 2)[some]
+    medians[some] = (ordered[low] + ordered[high]) / 2
+    return medians
+
+
+def _factored(normal: sparse.csc_array) -> SuperLU:
     """Factors of a symmetric matrix, in an order that keeps them sparse."""
     return splu(normal, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
 
 
-def _diagonal_of_inverse(normal: sparse.csc_matrix) -> np.ndarray:
+def _diagonal_of_inverse(normal: np.ndarray | sparse.csc_array) -> np.ndarray:
     """Diagonal of the inverse of a symmetric matrix: whole while that is small, else a block of columns at a time."""
     size = normal.shape[0]
-    if size <= _WHOLE_INVERSE_UP_TO:
-        inverse = lapack.dpotri(lapack.dpotrf(normal.toarray(), overwrite_a=True)[0], overwrite_c=True)[0]
+    if isinstance(normal, np.ndarray) or size <= _WHOLE_INVERSE_UP_TO:
+        whole = normal if isinstance(normal, np.ndarray) else normal.toarray()
+        inverse = lapack.dpotri(lapack.dpotrf(whole, overwrite_a=True)[0], overwrite_c=True)[0]
         return np.asarray(np.diagonal(inverse))
     factors = _factored(normal)
 
