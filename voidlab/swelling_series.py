@@ -108,7 +108,7 @@ def measure_series(
         weight=1 / summary.counted["area_px2"].to_numpy(float),
     )
     # The doubt says it better than that no thickness was given.
-    said = [n for n in summary.notes if not (doubt and n.startswith("The foil thickness is not known"))]
+    said = [note for note in summary.notes if not (doubt and note.about == "thickness")]
     notes = tuple(filter(None, (why, doubt, *said)))
     number = None if chosen is None else int(chosen)
     return Outcome(number, summary, sizes, tables.select(over_time, "swelling"), notes, doubt)
