@@ -50,12 +50,12 @@ class Swelling:
     counted : DataFrame
         The voids that count, with ``area_px2``, in which the centre of one of its size may lie.
     notes
-        Sentences: what is missing, what was corrected and by how much.
+        Sentences, each a `Note`: what is missing, what was corrected and by how much.
     """
 
     estimates: pd.DataFrame
     counted: pd.DataFrame
-    notes: tuple[Note, ...]
+    notes: tuple[str, ...]
 
 
 def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, seed: int = 0) -> Swelling:
