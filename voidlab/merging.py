@@ -26,22 +26,32 @@ def follow_larger(linked: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
         ``linked``, rows and order as given, its particles numbered anew by first frame, then by first label. The
         events have other numbers in them then: find them again.
     """
-    rows = linked.sort_values(["frame", "label"], kind="stable").dropna(subset=["particle"])
-    frame, before = rows["frame"].to_numpy(np.int64), rows["particle"].to_numpy(np.int64)
+    order = np.lexsort((linked["label"].to_numpy(), linked["frame"].to_numpy()))
+    order = order[linked["particle"].notna().to_numpy()[order]]
+    frame, before = (linked[name].iloc[order].to_numpy(np.int64) for name in ("frame", "particle"))
     now = before.copy()
+    rows_of = {
+        number: np.asarray(found) for number, found in pd.Series(before).groupby(before).indices.items()
+    }
+    rows_now = dict(rows_of)
     # Where three merge at once the largest goes on: it comes last.
     larger = events[["radius_a_px", "radius_b_px"]].max(axis=1)
     for event in events.assign(larger=larger).sort_values(["frame", "larger"]).to_dict("records"):
-        heir = (before == event["child"]) & (frame >= event["frame"])
-        parent = event["parent_a" if event["radius_a_px"] > event["radius_b_px"] else "parent_b"]
-        lived = np.flatnonzero((before == parent) & (frame < event["frame"]))
-        number = now[lived[-1]]
+        heir, parent = (
+            rows_of[event[name]]
+            for name in ("child", "parent_a" if event["radius_a_px"] > event["radius_b_px"] else "parent_b")
+        )
+        heir = heir[frame[heir] >= event["frame"]]
+        old, number = now[heir[0]], now[parent[frame[parent] < event["frame"]][-1]]
         # A void stands once in a frame: one that is seen beside the child did not become it.
-        if not np.isin(frame[(now == number) & ~heir], frame[heir]).any():
+        others = np.setdiff1d(rows_now[number], heir)
+        if not np.isin(frame[others], frame[heir]).any():
             now[heir] = number
-    particle = pd.Series(pd.factorize(now)[0], index=rows.index)
-    whole = len(rows) == len(linked)
-    return linked.assign(particle=particle.reindex(linked.index).astype("int64" if whole else "Int64"))
+            rows_now[old] = np.setdiff1d(rows_now[old], heir)
+            rows_now[number] = np.append(others, heir)
+    particle = pd.array([pd.NA] * len(linked), dtype="Int64")
+    particle[order] = pd.factorize(now)[0]
+    return linked.assign(particle=particle.astype("int64") if len(order) == len(linked) else particle)
 
 
 def stretches(particle: np.ndarray, frame: np.ndarray, events: pd.DataFrame | None) -> np.ndarray:
