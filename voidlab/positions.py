@@ -295,7 +295,7 @@ def _in_order(
         seconds, passed = running_seconds(clocks)
     except ClockError as error:
         raise PositionsError(str(error)) from None
-    order = np.lexsort(([clock[1] for clock in clocks], seconds))
+    order = np.lexsort((np.array([clock[1] for clock in clocks]), seconds))
     times = (seconds[order] - seconds.min()).astype(float)
     return [images[row] for row in order], numbers, times, [passed] if passed else []
 
