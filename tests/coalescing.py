@@ -8,13 +8,24 @@ from voidlab import tables
 SHAPE = (600, 800)
 
 
-def video(seed, *, voids=100, frames=300, step=0.35, noise=0.4, size_noise=0.03, missed=0.08, false=0.05):
+def video(
+    seed,
+    *,
+    voids=100,
+    frames=300,
+    step=0.35,
+    noise=0.4,
+    size_noise=0.03,
+    missed=0.08,
+    false=0.05,
+    shape=SHAPE,
+):
     """Detected voids with their true ``particle`` (-1: false), and the true merges; volume is conserved.
 
-    Of those that merge the larger keeps its number. Steps, positions and radii are in px.
+    Of those that merge the larger keeps its number. Steps, positions and radii are in px, ``shape`` is (H, W).
     """
     random = np.random.default_rng(seed)
-    place = random.uniform([0, 0], [SHAPE[1], SHAPE[0]], (voids, 2))
+    place = random.uniform([0, 0], [shape[1], shape[0]], (voids, 2))
     radius, there = random.lognormal(np.log(8), 0.3, voids), np.ones(voids, bool)
     rows, merges = [], []
     for frame in range(1, frames + 1):
@@ -36,8 +47,8 @@ def video(seed, *, voids=100, frames=300, step=0.35, noise=0.4, size_noise=0.03,
                 {
                     "frame": frame,
                     "particle": np.append(seen, np.full(spurious, -1)),
-                    "x_px": np.append(place[seen, 0], random.uniform(0, SHAPE[1], spurious)),
-                    "y_px": np.append(place[seen, 1], random.uniform(0, SHAPE[0], spurious)),
+                    "x_px": np.append(place[seen, 0], random.uniform(0, shape[1], spurious)),
+                    "y_px": np.append(place[seen, 1], random.uniform(0, shape[0], spurious)),
                     "radius_px": np.append(radius[seen], random.lognormal(np.log(6), 0.3, spurious)),
                 }
             )
@@ -49,7 +60,7 @@ def video(seed, *, voids=100, frames=300, step=0.35, noise=0.4, size_noise=0.03,
     table["label"] = table.groupby("frame").cumcount() + 1
     reach = table["radius_px"] + 8
     x, y = table["x_px"], table["y_px"]
-    touches = (x < reach) | (y < reach) | (x > SHAPE[1] - 1 - reach) | (y > SHAPE[0] - 1 - reach)
+    touches = (x < reach) | (y < reach) | (x > shape[1] - 1 - reach) | (y > shape[0] - 1 - reach)
     rest = {
         "area_px": np.pi * table["radius_px"] ** 2,
         "kind": "void",

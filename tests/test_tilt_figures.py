@@ -134,6 +134,37 @@ def test_the_turning_picture_is_small_and_turns(found):
     assert min(columns.min() for columns in shown) > 0
 
 
+def test_one_void_turns_on_its_place_and_the_faces_lean_as_the_foil_does(found):
+    one = spin.spin_gif(found.points.head(1), NOTHING["reconstruction"], PX, pictures=2)
+    shown = np.asarray(Image.open(io.BytesIO(one)).convert("L"))[:320]
+    assert 0.02 < (shown < 200).mean() < 0.5  # a disc, and room around it
+    leaning = found.reconstruction.assign(foil_slope_across=0.0, foil_slope_along=0.0, foil_z_px=0.0)
+    drawn = {}
+    for name, slope in (("flat", 0.0), ("leaning", 0.5)):
+        # The axis along image y: across is x, and the far side of a foil that rises along x is higher.
+        row = leaning.assign(tilt_axis_deg=0.0, foil_slope_across=slope)
+        pen = _Pen()
+        spin._draw_faces(pen, row, np.zeros(3), np.full(3, 100.0), np.eye(3)[[0, 2, 1]], 1.0)
+        drawn[name] = np.array(pen.lines)[..., 1] - spin._CENTRE[1]
+    half = float(leaning["thickness_px"].iloc[0]) / 2
+    origin = float(leaning["origin_x_px"].iloc[0])
+    np.testing.assert_allclose(np.abs(drawn["flat"]), half)
+    np.testing.assert_allclose(drawn["leaning"][:, 1] - drawn["leaning"][:, 0], 100.0)
+    middle = drawn["leaning"].mean(axis=0)[:2]
+    np.testing.assert_allclose(middle, [0.5 * (-100 - origin), 0.5 * (100 - origin)])
+    np.testing.assert_allclose(np.diff(drawn["leaning"], axis=0), 2 * half * np.sqrt(1.25))
+
+
+class _Pen:
+    """Keeps what is drawn."""
+
+    def __init__(self):
+        self.lines = []
+
+    def line(self, points, **_):
+        self.lines.append(points)
+
+
 def test_no_voids_turn_to_a_picture_that_says_so():
     data = spin.spin_gif(NOTHING["points"], NOTHING["reconstruction"], PX, pictures=2)
     assert Image.open(io.BytesIO(data)).size == (480, 360)

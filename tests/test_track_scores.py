@@ -212,3 +212,12 @@ def test_our_links_of_its_spots_are_those_of_another_program(shared, link):
     ours = link(spots, search_range_px=15.0, memory=1)
     score = values(theirs.dropna(subset="particle"), ours)
     assert score["link_recall"] > 0.9
+
+
+def test_a_particle_that_stands_twice_in_a_frame_is_refused():
+    voids = table(*straight(0, range(7), 50, 50))
+    twice = pd.concat([voids, voids])
+    with pytest.raises(ValueError, match="found: 7 rows give a particle a second void"):
+        track_scores.score(voids, twice)
+    with pytest.raises(ValueError, match="truth: 7 rows"):
+        track_scores.score(twice, voids)

@@ -6,6 +6,8 @@ them apart. Which tracks merged is found afterwards: `voidlab.coalescence`.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
@@ -15,6 +17,8 @@ from scipy.spatial import cKDTree
 from voidlab.circles import circle_iou
 
 _NATS = 4.5  # a cost of 1 in log-likelihood: the gate is three standard deviations of a step
+_USUAL_SIZE_SIGMA, _LEAST_SIZE_SIGMA = 0.15, 0.03
+_ENOUGH_CHANGES = 100
 
 
 def link_by_assignment(
@@ -22,7 +26,7 @@ def link_by_assignment(
     *,
     search_range_px: float,
     memory: int = 2,
-    size_sigma: float = 0.15,
+    size_sigma: float | None = None,
     overlap: float = 0.0,
     x: str = "x_px",
     y: str = "y_px",
@@ -43,7 +47,8 @@ def link_by_assignment(
     memory
         Frames a void may be missing and still be the same.
     size_sigma
-        Standard error of a change of log radius; infinite: sizes do not count.
+        Standard error of a change of log radius; infinite: sizes do not count. None: told from the voids themselves,
+        linked once with 0.15 (which stands where fewer than 100 changes are seen).
     overlap
         Cost of two circles that share nothing, in units of a step as long as the search range; what they share of
         their union takes as much of it off. Voids wider than they move then keep to where they lie. 0: no matter.
@@ -66,7 +71,27 @@ def link_by_assignment(
     order = np.lexsort((voids["label"].to_numpy(), voids["frame"].to_numpy()))
     frame = voids["frame"].to_numpy(np.int64)[order]
     place, size = numbers[order, :2], np.log(numbers[order, 2])
-    particle = np.full(len(voids), -1)
+    link = partial(_link, frame, place, size, search_range_px=search_range_px, memory=memory, overlap=overlap)
+    particle = link(size_sigma=_USUAL_SIZE_SIGMA if size_sigma is None else size_sigma)
+    if size_sigma is None:
+        particle = link(size_sigma=_scatter(particle, size))
+    result = np.empty(len(voids), np.int64)
+    result[order] = particle
+    return voids.assign(particle=result)
+
+
+def _link(
+    frame: np.ndarray,
+    place: np.ndarray,
+    size: np.ndarray,
+    *,
+    search_range_px: float,
+    memory: int,
+    size_sigma: float,
+    overlap: float,
+) -> np.ndarray:
+    """Particle of each void, sorted by frame, from its place (n, 2) and log radius."""
+    particle = np.full(len(frame), -1)
     open_rows = np.array([], np.int64)  # last row of every track that may go on
     starts = np.flatnonzero(np.diff(frame, prepend=frame[:1] - 1))
     count = 0
@@ -86,9 +111,16 @@ def link_by_assignment(
         particle[born] = count + np.arange(len(born))
         count += len(born)
         open_rows = np.concatenate([np.delete(open_rows, taken[:, 0]), rows])
-    result = np.empty(len(voids), np.int64)
-    result[order] = particle
-    return voids.assign(particle=result)
+    return particle
+
+
+def _scatter(particle: np.ndarray, size: np.ndarray) -> float:
+    """Standard deviation of the changes of log radius along tracks, from their median."""
+    order = np.argsort(particle, kind="stable")
+    change = np.abs(np.diff(size[order])[np.diff(particle[order]) == 0])
+    if len(change) < _ENOUGH_CHANGES:
+        return _USUAL_SIZE_SIGMA
+    return max(1.4826 * float(np.median(change)), _LEAST_SIZE_SIGMA)
 
 
 def _near(

@@ -16,6 +16,7 @@ from voidlab.tables import TABLES
 
 EVENT_COLUMNS = {column.name: column.dtype for column in TABLES["events"].columns}
 _ALARM = 0.01
+_SURE = 2.0  # standard errors
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,11 @@ def find_merges(
 ) -> pd.DataFrame:
     """Find where the track of a void ends because it became one with another.
 
-    A void a has merged with b when the track of a ends away from the image's border, the two circles touched then,
-    and within ``memory`` + 1 frames there is a child: b going on, or a track that begins where b's ends as well. Its
-    circle holds the centre of mass of both, and its radius is nearer to that of a void of both volumes than to that
-    of the larger parent, or above.
+    A void a has merged with b when the track of a ends, the two circles touched then, and within ``memory`` + 1
+    frames there is a child: b going on, or a track that begins where b's ends as well. Its circle holds the centre
+    of mass of both, and its radius is nearer to that of a void of both volumes than to that of the larger parent, or
+    above. Near the image's border, where a void may just have left, it has to be larger than the larger parent by
+    two standard errors, too.
 
     Parameters
     ----------
@@ -236,9 +238,9 @@ class _Tracks:
         )
 
     def ends(self) -> np.ndarray:
-        """Last rows of the tracks that end in the image and before the series does."""
+        """Last rows of the tracks that end before the series does."""
         last = self.starts[1:] - 1
-        result: np.ndarray = last[~self.touches[last] & (self.frame[last] < self.frame.max(initial=0))]
+        result: np.ndarray = last[self.frame[last] < self.frame.max(initial=0)]
         return result
 
     def rows(self, row: int) -> np.ndarray:
@@ -297,7 +299,7 @@ def _event(
         _mean_radius(radius[rows], sigma) for rows in (before_a[-frames:], before_b[-frames:], after)
     )
     both, (larger, error) = (ra**3 + rb**3) ** (1 / 3), max((ra, sa), (rb, sb))
-    if rc < (both + larger) / 2:
+    if rc < (both + larger) / 2 or (tracks.touches[a] and rc < larger + _SURE * np.hypot(error, sc)):
         return None
     return {
         "frame": tracks.frame[child], "parent_a": tracks.particle[a], "parent_b": tracks.particle[b],

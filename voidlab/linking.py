@@ -11,8 +11,10 @@ import pandas as pd
 
 from voidlab import tables
 from voidlab.assign import link_by_assignment
+from voidlab.coalescence import find_merges
 from voidlab.drift import subtract_drift
 from voidlab.mend import flag_tracks
+from voidlab.merging import follow_larger
 from voidlab.paths import stages_for
 from voidlab.schema import TrackParameters
 from voidlab.tilt import TiltModel, reconstruct
@@ -46,7 +48,7 @@ def link_series(
     *,
     shape: tuple[int, int],
 ) -> Linking:
-    """Link the voids of a dataset with the linker that was ``asked`` for.
+    """Link the voids of a dataset with the linker that was ``asked`` for; of two that merge the larger goes on.
 
     Parameters
     ----------
@@ -78,9 +80,13 @@ def link_series(
             "tilt_angles_deg, or use linker = auto or trackpy."
         )
     other = "assign" if asked.linker == "assign" else "trackpy"
+    linked = _in_plane(subtract_drift(chosen, drift), asked)
+    if frames["tilt_deg"].isna().all():  # where the foil tilts, one void may just hide another
+        x, y = "x_corrected_px", "y_corrected_px"
+        linked = follow_larger(linked, find_merges(linked, memory=asked.memory, x=x, y=y))
     return Linking(
         other,
-        _in_plane(subtract_drift(chosen, drift), asked),
+        linked,
         drift,
         tables.empty("points"),
         tables.empty("views"),

@@ -41,7 +41,7 @@ def describe_lives(
     if linked.empty:
         return tables.empty("lives")
     seen = linked.sort_values(["particle", "frame"], ignore_index=True)
-    moving = diffusion(seen, x=_X, y=_Y)
+    moving = diffusion(seen, x=_X, y=_Y, events=events)
     first = seen.drop_duplicates("particle", keep="first").set_index("particle")
     last = seen.drop_duplicates("particle", keep="last").set_index("particle")
     looked = np.sort(frames.loc[frames["status"] == "ok", "frame"].to_numpy(np.int64))

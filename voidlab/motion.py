@@ -10,11 +10,20 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from voidlab.merging import stretches
+
 _LEAST_STEPS = 4
 _LEAST_NEIGHBOURS = 3
 
 
-def diffusion(linked: pd.DataFrame, *, x: str = "x_px", y: str = "y_px", blur: float = 0.0) -> pd.DataFrame:
+def diffusion(
+    linked: pd.DataFrame,
+    *,
+    x: str = "x_px",
+    y: str = "y_px",
+    blur: float = 0.0,
+    events: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Diffusion coefficient and localisation noise of every void, by the covariance of successive steps.
 
     A step that is too long by an error of localisation is followed by one that is too short; the covariance of
@@ -28,6 +37,8 @@ def diffusion(linked: pd.DataFrame, *, x: str = "x_px", y: str = "y_px", blur: f
     blur
         How much of a step happens while the image is taken: 0 for a short exposure, 1/6 for one as long as the time
         between frames.
+    events : DataFrame, optional
+        Mergers, `voidlab.coalescence.find_merges`: the step to the common centre in one is no diffusion.
 
     Returns
     -------
@@ -44,10 +55,13 @@ def diffusion(linked: pd.DataFrame, *, x: str = "x_px", y: str = "y_px", blur: f
     ----------
     Vestergaard, Blainey and Flyvbjerg, Phys. Rev. E 89, 022726 (2014), doi:10.1103/PhysRevE.89.022726
     """
-    particle, steps, gap = _steps(linked, x, y)
-    every = np.unique(linked["particle"].dropna().to_numpy(np.int64))
-    index = np.searchsorted(every, particle)
-    follows = particle[1:] == particle[:-1]
+    seen = linked.dropna(subset=["particle"]).sort_values(["particle", "frame"])
+    particle, frame = (seen[name].to_numpy(np.int64) for name in ("particle", "frame"))
+    pieces = stretches(particle, frame, events)
+    stretch, steps, gap = _steps(seen.assign(particle=pieces), x, y)
+    every, of_row = np.unique(particle, return_inverse=True)
+    index = of_row[np.searchsorted(pieces, stretch)]
+    follows = stretch[1:] == stretch[:-1]
     count = np.bincount(index, minlength=len(every))
     pairs = np.bincount(index[1:][follows], minlength=len(every))
     frames = np.bincount(index, gap, minlength=len(every))

@@ -7,7 +7,6 @@ older tools. Nothing is segmented again, and what only images show is not known.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,8 @@ from scipy.spatial import cKDTree
 
 from voidlab import tables
 from voidlab.assign import link_by_assignment
+from voidlab.clock import ClockError, clock_of, running_seconds
 
-_TIME = re.compile(r"Hour_(\d+)_Minute_(\d+)_Second_(\d+)(?:_Frame_(\d+))?")
 _SWEEPS, _HUBER = 6, 1.5
 _LOOSE = 1e-6  # of the weight of a position: what no track ties lies where its neighbours are
 
@@ -55,15 +54,15 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
 
     Notes
     -----
-    Images are in the order of ``frame``, else of the time in their names (Hour_…_Minute_…_Second_…), else as they
-    stand in the file. Some tools wrote diameters as ``radii``: where ``void_frac`` shows it, they are halved, and a
-    note says so.
+    Images are in the order of ``frame``, else of the time in their names (Hour_…_Minute_…_Second_…, see
+    `voidlab.clock.running_seconds` for midnight), else as they stand in the file. Some tools wrote diameters as
+    ``radii``: where ``void_frac`` shows it, they are halved. The notes say so.
 
     Raises
     ------
     PositionsError
         If a line is no JSON, lacks a list, its lists differ in length, a number is not finite, a radius not above 0,
-        or a frame stands twice.
+        or a frame stands twice; or if the order of the images is not told for all of them, or not for certain.
     """
     images = [
         _image(line, number)
@@ -72,8 +71,7 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
     ]
     if not images:
         raise PositionsError(f"{path.name} has no line; expected one of JSON per image.")
-    images.sort(key=_moment)
-    numbers, times = _numbers(images), _times(images)
+    images, numbers, times, notes = _in_order(images)
     twice = pd.Series(numbers)[pd.Series(numbers).duplicated()]
     if len(twice):
         raise PositionsError(
@@ -92,7 +90,8 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
             f"{len(wrong)} voids, the first in frame {wrong['frame'].iloc[0]:g}, have a position that is not finite "
             "or a radius that is not above 0; leave them out."
         )
-    factor, notes = _unit_of_radii(images, shape)
+    factor, said = _unit_of_radii(images, shape)
+    notes += said
     radius = voids["radius_px"] * factor
     reach, x, y = radius + edge_buffer_px, voids["x_px"], voids["y_px"]
     touches = (x < reach) | (y < reach) | (x > shape[1] - 1 - reach) | (y > shape[0] - 1 - reach)
@@ -254,7 +253,9 @@ def _image(line: str, number: int) -> dict[str, Any]:
         image = json.loads(line)
         positions, radii = image["positions"], image["radii"]
         good = len(positions) == len(radii) and all(len(position) == 2 for position in positions)
-    except (ValueError, KeyError, TypeError) as error:
+        if "frame" in image and image["frame"] != int(image["frame"]):
+            raise ValueError(f"frame {image['frame']!r} is no whole number")
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise PositionsError(
             f"line {number} holds no positions and radii ({error!r}); expected JSON such as "
             '{"positions": [[x, y], …], "radii": [r, …]}.'
@@ -271,34 +272,48 @@ def _name(image: Mapping[str, Any]) -> str:
     return str(image.get("path") or image.get("image-path") or "")
 
 
-def _clock(image: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Seconds and frame in the name of an image; None where it has none."""
-    found = _TIME.search(_name(image))
-    if found is None:
-        return None
-    hour, minute, second, frame = (int(part or 0) for part in found.groups())
-    return 3600 * hour + 60 * minute + second, frame
+def _in_order(
+    images: list[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], np.ndarray, np.ndarray, list[str]]:
+    """The images as they followed each other, their frame numbers, times (s, NaN when unknown), and notes."""
+    framed = [image["frame"] for image in images if "frame" in image]
+    clocks = [clock for clock in (clock_of(_name(image)) for image in images) if clock is not None]
+    if len(framed) == len(images):
+        images = sorted(images, key=lambda image: image["frame"])
+        times, note = _times(images)
+        return images, np.sort(np.array(framed, np.int64)), times, note
+    if framed or len(clocks) not in (0, len(images)):
+        count, what = (len(framed), "a 'frame'") if framed else (len(clocks), "a time in their name")
+        raise PositionsError(
+            f"{count} of {len(images)} images have {what}; expected all or none, as else their order is not known."
+        )
+    numbers = np.arange(len(images))
+    if not clocks:
+        said = "No image has a frame number or a time in its name: they are in the order of the lines."
+        return images, numbers, np.full(len(images), np.nan), [said]
+    try:
+        seconds, passed = running_seconds(clocks)
+    except ClockError as error:
+        raise PositionsError(str(error)) from None
+    order = np.lexsort((np.array([clock[1] for clock in clocks]), seconds))
+    times = (seconds[order] - seconds.min()).astype(float)
+    return [images[row] for row in order], numbers, times, [passed] if passed else []
 
 
-def _moment(image: Mapping[str, Any]) -> tuple[float, ...]:
-    if "frame" in image:
-        return (float(image["frame"]),)
-    return _clock(image) or ()
-
-
-def _numbers(images: list[dict[str, Any]]) -> np.ndarray:
-    if all("frame" in image for image in images):
-        return np.array([int(image["frame"]) for image in images])
-    return np.arange(len(images))
-
-
-def _times(images: list[dict[str, Any]]) -> np.ndarray:
-    clocks = [_clock(image) for image in images]
-    if any(clock is None for clock in clocks):
-        return np.full(len(images), np.nan)
-    seconds = np.array([clock[0] for clock in clocks if clock is not None], float)
-    result: np.ndarray = seconds - seconds[0]
-    return result
+def _times(images: list[dict[str, Any]]) -> tuple[np.ndarray, list[str]]:
+    """Seconds since the first of images in order, from the times in their names, and a note where those disagree."""
+    unknown = np.full(len(images), np.nan)
+    clocks = [clock for clock in (clock_of(_name(image)) for image in images) if clock is not None]
+    if len(clocks) < len(images):
+        return unknown, []
+    disagree = "The times in the names run against the frame numbers; they were not used."
+    try:
+        seconds, note = running_seconds(clocks)
+    except ClockError:
+        return unknown, [disagree]
+    if (np.diff(seconds) < 0).any():
+        return unknown, [disagree]
+    return (seconds - seconds[0]).astype(float), [note] if note else []
 
 
 def _unit_of_radii(images: list[dict[str, Any]], shape: tuple[int, int]) -> tuple[float, list[str]]:

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from voidlab.figures import round_down
 from voidlab.tables import HasPixelSize
 from voidlab.tilt_figures import depth_colours
+from voidlab.tilt_points import depth_in_foil
 
 _SIZE = (480, 360)
 _CENTRE = np.array([_SIZE[0] / 2, _SIZE[1] / 2 - 8])  # the scale bar stands below
@@ -59,7 +60,7 @@ def _draw(
         return picture
     places = points[["x_px", "y_px", "z_px"]].to_numpy(np.float64)
     middle = (places.max(axis=0) + places.min(axis=0)) / 2
-    reach = np.ptp(places, axis=0) / 2
+    reach = np.ptp(places, axis=0) / 2 + points["radius_px"].max()  # a single void has its own width
     # Room for the widest and the highest that it gets on its way round.
     wide, lean = np.hypot(reach[0], reach[2]), np.deg2rad(_LEAN_DEG)
     high = reach[1] * np.cos(lean) + wide * np.sin(lean)
@@ -94,16 +95,17 @@ def _draw_faces(
     turn: np.ndarray,
     scale: float,
 ) -> None:
-    """The two faces of what holds voids, as rectangles; none where there is no thickness."""
-    half = reconstruction["thickness_px"].iloc[0] / 2 if len(reconstruction) else np.nan
-    if not np.isfinite(half):
+    """The two faces of what holds voids, which lean as the foil does; none where there is no thickness."""
+    if reconstruction.empty or not np.isfinite(reconstruction["thickness_px"].iloc[0]):
         return
-    for side in (-half, half):
-        corners = np.array(
-            [[x, y, side - middle[2]] for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))]
-        )
-        corners[:, :2] *= reach[:2]
-        line = _CENTRE + (corners @ turn.T)[:, :2] * scale
+    around = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)])
+    corners = pd.DataFrame(middle[:2] + around * reach[:2], columns=["x_px", "y_px"]).assign(z_px=0.0)
+    row = reconstruction.iloc[0]
+    lean = np.hypot(1, np.hypot(row["foil_slope_across"], row["foil_slope_along"]))
+    inside = -depth_in_foil(corners, reconstruction)  # of mid-foil above z = 0, along the normal
+    for side in (-0.5, 0.5):
+        face = corners.assign(z_px=(inside + side * row["thickness_px"]) * lean).to_numpy() - middle
+        line = _CENTRE + (face @ turn.T)[:, :2] * scale
         pen.line([tuple(point) for point in line], fill=(150, 150, 150), width=1)
 
 

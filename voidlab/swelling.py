@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,21 @@ SOURCES = ("statistical", "size", "thickness", "scale")
 _QUANTILES = {"low95": 0.025, "low68": 0.16, "high68": 0.84, "high95": 0.975}
 _MOST_WIDTHS = 2.0  # foil thicknesses; a wider void is a mistake in the thickness or its unit
 _MOST_WEIGHTS = 4_000_000  # held at once
+
+
+About = Literal["scale", "thickness", "edges", "kinds", "surfaces"]
+
+
+class Note(str):
+    """A sentence on what is missing or was corrected, and what it is about."""
+
+    __slots__ = ("about",)
+    about: About
+
+    def __new__(cls, about: About, text: str) -> Note:
+        note = super().__new__(cls, text)
+        note.about = about
+        return note
 
 
 @dataclass(frozen=True)
@@ -34,7 +50,7 @@ class Swelling:
     counted : DataFrame
         The voids that count, with ``area_px2``, in which the centre of one of its size may lie.
     notes
-        Sentences: what is missing, what was corrected and by how much.
+        Sentences, each a `Note`: what is missing, what was corrected and by how much.
     """
 
     estimates: pd.DataFrame
@@ -245,33 +261,40 @@ def _check_widths(widths: np.ndarray, sample: Sample) -> None:
 
 def _notes(
     voids: pd.DataFrame, counted: pd.DataFrame, widths: np.ndarray, estimates: pd.DataFrame, sample: Sample
-) -> Iterable[str]:
+) -> Iterable[Note]:
     whole, every = len(counted), len(_only_voids(voids))
     if sample.scale is None:
-        yield "The pixel size is not known: lengths are in px."
+        yield Note("scale", "The pixel size is not known: lengths are in px.")
     if sample.foil is None:
-        yield (
+        yield Note(
+            "thickness",
             "The foil thickness is not known: number density, volume fraction and swelling cannot be given, only "
-            "voids and their volume per area, and nothing is corrected for voids that the surfaces cut."
+            "voids and their volume per area, and nothing is corrected for voids that the surfaces cut.",
         )
     elif sample.thickness_px is None:
-        yield (
+        yield Note(
+            "scale",
             f"The foil is {sample.foil.thickness:g} nm thick, but how many px these are is not known: number "
-            "density, volume fraction and swelling cannot be given without the pixel size."
+            "density, volume fraction and swelling cannot be given without the pixel size.",
         )
     if whole < every:
-        yield f"{every - whole} of {every} voids are not whole in the image; whole ones of such sizes count for them."
+        yield Note(
+            "edges",
+            f"{every - whole} of {every} voids are not whole in the image; whole ones of such sizes count for them.",
+        )
     if every < len(voids):
-        yield f"{len(voids) - every} of {len(voids)} objects are no voids and do not count."
+        yield Note("kinds", f"{len(voids) - every} of {len(voids)} objects are no voids and do not count.")
     if (widths > 1).any() and sample.thickness_px is not None:
-        yield f"{int((widths > 1).sum())} voids are wider than the foil is thick: check the thickness."
+        wide = int((widths > 1).sum())
+        yield Note("thickness", f"{wide} voids are wider than the foil is thick: check the thickness.")
     if whole and sample.thickness_px is not None:
         value = estimates["value"]
         number, volume = (
             value[f"{n}_uncorrected"] / value[n] - 1 for n in ("number_density", "volume_fraction")
         )
-        yield (
+        yield Note(
+            "surfaces",
             f"About {value['surface_cut_share']:.0%} of the voids seen are cut by a surface of the foil. Density, "
             "mean diameter, volume fraction and swelling are corrected for it, taking voids as spheres spread evenly "
-            f"through the foil; uncorrected, the density would be {number:+.1%} and the volume {volume:+.1%} off."
+            f"through the foil; uncorrected, the density would be {number:+.1%} and the volume {volume:+.1%} off.",
         )

@@ -13,14 +13,13 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
-from scipy.stats import t as student
 from trackpy.linking import SubnetOversizeException, link
 
 from voidlab import tables
+from voidlab.growth import robust_slopes
+from voidlab.merging import stretches
 
 _GROWTH_MIN_FRAMES = 4
-_TUKEY = 4.685  # 95 % efficient for normal residuals
-_CONVEX_SWEEPS = 5
 
 
 class LinkError(ValueError):
@@ -191,31 +190,28 @@ def interpolate_tracks(linked: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(dense).assign(label=labels, inferred=step > 0)
 
 
-def summarize_tracks(voids_with_particle: pd.DataFrame) -> pd.DataFrame:
+def summarize_tracks(
+    voids_with_particle: pd.DataFrame, *, events: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Sum up each void's life: table ``tracks``, a row per particle.
 
     Parameters
     ----------
     voids_with_particle : DataFrame
         Voids with ``particle``; rows where it is missing do not count. Corrected positions are used when there.
+    events : DataFrame, optional
+        Mergers, `voidlab.coalescence.find_merges`: what a void gains at once in one is no growth.
 
     Notes
     -----
     Displacements and radii are those of the track interpolated over frames in which the void was not seen; mean
-    radius and growth rest on measured rows only. Growth is the slope of radius over frame by iteratively
-    reweighted least squares with Tukey's weights [1]_, its error the standard error of that fit [2]_, taking the
-    errors of the radii as independent, times Student's factor for few rows: ± one error covers 68 %. Rows that
-    touch the edge do not count for growth where four others are left.
+    radius and growth rest on measured rows only. Growth is a robust slope, `voidlab.growth.robust_slopes`: ± one
+    error covers 68 %. Rows that touch the edge do not count for it where four others are left.
 
     Raises
     ------
     LinkError
         If a particle stands twice in a frame.
-
-    References
-    ----------
-    .. [1] Beaton and Tukey, Technometrics 16, 147 (1974), doi:10.1080/00401706.1974.10489171
-    .. [2] Huber, Ann. Statist. 1, 799 (1973), doi:10.1214/aos/1176342503
     """
     if voids_with_particle["particle"].isna().all():
         return tables.empty("tracks")
@@ -238,8 +234,7 @@ def summarize_tracks(voids_with_particle: pd.DataFrame) -> pd.DataFrame:
     steps[starts] = 0
     rows = _starts(seen["particle"])
     measured = np.diff(np.append(rows, len(seen)))
-    fitted = _rows_for_growth(seen, rows, measured)
-    growth, error = _growth(fitted, _starts(fitted["particle"]))
+    growth, error = _growth(seen, events)
     frame = dense["frame"].to_numpy()
     tracks = pd.DataFrame(
         {
@@ -262,85 +257,18 @@ def summarize_tracks(voids_with_particle: pd.DataFrame) -> pd.DataFrame:
     return tables.check(tracks, "tracks")
 
 
-def _rows_for_growth(seen: pd.DataFrame, starts: np.ndarray, counts: np.ndarray) -> pd.DataFrame:
-    """The rows without those at the edge, whose radius is less sure, in tracks that have enough others."""
+def _growth(seen: pd.DataFrame, events: pd.DataFrame | None) -> tuple[np.ndarray, np.ndarray]:
+    """Growth of every track and its error, from rows sorted by particle and frame."""
+    starts = _starts(seen["particle"])
     inside = ~seen["touches_edge"].to_numpy(bool)
     enough = np.add.reduceat(inside.astype(np.int64), starts) >= _GROWTH_MIN_FRAMES
-    return seen[inside | ~np.repeat(enough, counts)]
-
-
-def _growth(seen: pd.DataFrame, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Robust slope of radius over frame of every track at once, and its standard error; NaN below four rows."""
-    counts = np.diff(np.append(starts, len(seen)))
-    track = np.repeat(np.arange(len(starts)), counts)
-    frame, radius = seen["frame"].to_numpy(np.float64), seen["radius_px"].to_numpy(np.float64)
-    frame = frame - np.repeat(frame[starts], counts)
-    weight = np.ones(len(seen))
-    for sweep in range(25):
-        slope, level, spread = _weighted_line(frame, radius, weight, starts, counts)
-        residual = radius - np.repeat(level, counts) - np.repeat(slope, counts) * frame
-        if sweep <= _CONVEX_SWEEPS:  # later the scale stands, so that the line can settle
-            scale = _scale(np.abs(residual), track, starts, counts)
-        ratio = np.abs(residual) / np.repeat(scale, counts)
-        # A convex start first: Tukey's weights alone can settle on the outliers.
-        huber = np.minimum(1, 1.345 / np.maximum(ratio, 1e-9))
-        weight = huber if sweep < _CONVEX_SWEEPS else np.clip(1 - (ratio / _TUKEY) ** 2, 0, None) ** 2
-    slope, level, spread = _weighted_line(frame, radius, weight, starts, counts)
-    residual = radius - np.repeat(level, counts) - np.repeat(slope, counts) * frame
-    error = _slope_error(residual, scale, spread, starts, counts)
-    # Few rows know their own scatter badly: Student's factor makes ± one error cover 68 % all the same.
-    error *= student.ppf(0.8413, np.maximum(counts - 2, 1))
-    known = counts >= _GROWTH_MIN_FRAMES
-    return np.where(known, slope, np.nan), np.where(known, error, np.nan)
-
-
-def _weighted_line(
-    frame: np.ndarray, radius: np.ndarray, weight: np.ndarray, starts: np.ndarray, counts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Slope and level at frame 0 of the weighted line through each track, and its weighted spread of frames."""
-    total = np.add.reduceat(weight, starts)
-    mean_frame = np.add.reduceat(weight * frame, starts) / np.maximum(total, 1e-12)
-    mean_radius = np.add.reduceat(weight * radius, starts) / np.maximum(total, 1e-12)
-    off = frame - np.repeat(mean_frame, counts)
-    spread = np.add.reduceat(weight * off**2, starts)
-    slope = np.add.reduceat(weight * off * radius, starts) / np.maximum(spread, 1e-12)
-    return slope, mean_radius - slope * mean_frame, spread
-
-
-def _slope_error(
-    residual: np.ndarray, scale: np.ndarray, spread: np.ndarray, starts: np.ndarray, counts: np.ndarray
-) -> np.ndarray:
-    """Standard error of a robust slope (Huber's asymptotic variance), all tracks at once."""
-    ratio = residual / np.repeat(scale, counts)
-    inside = np.abs(ratio) < _TUKEY
-    part = (1 - (ratio / _TUKEY) ** 2) * inside
-    influence, derivative = ratio * part**2, (part**2 - 4 * (ratio / _TUKEY) ** 2 * part)
-    mean_square = np.add.reduceat(influence**2, starts) / np.maximum(counts - 2, 1)
-    mean_slope = np.maximum(np.add.reduceat(derivative, starts) / counts, 0.1)
-    # The spread of frames that the weights leave, scaled back to that of all rows.
-    full = spread * counts / np.maximum(np.add.reduceat(part**2, starts), 1e-9)
-    return scale * np.sqrt(mean_square) / mean_slope / np.sqrt(np.maximum(full, 1e-12))
-
-
-def _scale(size: np.ndarray, track: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Standard deviation of each track's residuals from their median ``size``; never zero."""
-    median = _median_of(size, track, starts, counts)
-    # Radii of whole pixels can lie on the line more often than not, which does not make the line certain.
-    mean = np.add.reduceat(size, starts) / counts
-    scale = np.maximum(np.where(median > 1e-9, median * 1.4826, mean * 1.2533), 1e-9)
-    # Two of the residuals went into the line, and the median of a few runs low.
-    return scale * np.sqrt(counts / np.maximum(counts - 2, 1)) * counts / (counts - 0.8)
-
-
-def _median_of(values: np.ndarray, track: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Median of ``values``, which are not negative, within each track."""
-    # Track and value in one number sort a dozen times as fast as two do; NaN would end up behind the last track and
-    # shift the others.
-    values = np.nan_to_num(values)
-    bound = 2 * float(values.max(initial=0)) + 1e-300
-    ordered = np.sort(track + values / bound)
-    low, high = (ordered[starts + middle] for middle in ((counts - 1) // 2, counts // 2))
-    return ((low + high) / 2 - np.arange(len(starts))) * bound
+    # A radius at the edge is less sure; it counts in tracks that have too few others.
+    rows = inside | ~np.repeat(enough, np.diff(np.append(starts, len(seen))))
+    particle, frame = (seen[name].to_numpy(np.int64) for name in ("particle", "frame"))
+    piece = stretches(particle, frame, events)
+    return robust_slopes(
+        particle[rows], frame[rows], seen["radius_px"].to_numpy(np.float64)[rows], piece[rows]
+    )
 
 
 def _sorted(linked: pd.DataFrame) -> pd.DataFrame:

@@ -66,6 +66,11 @@ def score(
     In the challenge's scores two tracks without a position within the gate of each other are never paired; where
     pairing two costs just as much as pairing none, they are.
 
+    Raises
+    ------
+    ValueError
+        If a particle stands twice in a frame.
+
     Returns
     -------
     DataFrame
@@ -76,6 +81,10 @@ def score(
     ----------
     Chenouard et al., Nat. Methods 11, 281 (2014), doi:10.1038/nmeth.2808
     """
+    for said, table in (("truth", truth), ("found", found)):
+        twice = int(table.dropna(subset=["particle"]).duplicated(["particle", "frame"]).sum())
+        if twice:
+            raise ValueError(f"{said}: {twice} rows give a particle a second void in the same frame.")
     names = _names(truth, found, share)
     parts = [
         (_link_units(found, names), _link_ratios),
@@ -112,7 +121,8 @@ def _link_units(found: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
     rows = pd.DataFrame({"frame": found["frame"].to_numpy(), "true": names})
     rows["found"] = found["particle"].astype("Int64").to_numpy()
     # A detection belongs to its true track, a false one to the track it was put in.
-    unit = rows["true"].astype(object).where(rows["true"].notna(), -1 - rows["found"].fillna(-1))
+    false = rows["true"].isna()
+    unit = 2 * rows["true"].where(~false, rows["found"]).fillna(-1).astype("int64") + false
     code = pd.factorize(unit)[0]
     count = int(code.max(initial=-1)) + 1
     true_links, found_links = _links(rows, "true"), _links(rows, "found")

@@ -1,48 +1,69 @@
-"""Videos of voids that coalesce, linked with trackpy and by assignment: the same scores side by side."""
+"""Videos of voids that coalesce, linked with trackpy and by assignment: the same scores side by side.
+
+Search ranges were chosen on the seeds 0 to 3; those below were looked at for nothing else.
+"""
 
 import time
 
 import coalescing
-import numpy as np
 import pandas as pd
 
 from voidlab import track_scores
 from voidlab.assign import link_by_assignment
 from voidlab.coalescence import find_merges
+from voidlab.merging import follow_larger
 from voidlab.track import link_voids
 
-SEEDS = range(100, 104)
-LINKERS = {
-    "trackpy": lambda voids: link_voids(voids, search_range_px=8, memory=8),
-    "assignment": lambda voids: link_by_assignment(voids, search_range_px=4, memory=8),
-    "assignment, overlap 0.5": lambda voids: link_by_assignment(
-        voids, search_range_px=4, memory=8, overlap=0.5
-    ),
-}
+SEEDS = range(100, 106)
+MEMORY = 8
+FIELD = {"shape": (500, 600), "step": 0.8}  # in which some 21 of 100 voids merge within 300 frames
 SHOWN = ["link_jsc", "link_precision", "link_recall", "complete", "purity", "fragments", "alpha", "merge_f1"]
+LEAST = {"link_jsc": 0.998, "complete": 0.85, "merge_f1": 0.8}
+
+
+def through_mergers(linked):
+    return follow_larger(linked, find_merges(linked, memory=MEMORY))
+
+
+def trackpy(voids):
+    return link_voids(voids, search_range_px=8, memory=MEMORY)
+
+
+def assignment(voids):
+    return link_by_assignment(voids, search_range_px=6, memory=MEMORY)
+
+
+LINKERS = {
+    "trackpy, 16 px": lambda voids: link_voids(voids, search_range_px=16, memory=MEMORY),
+    "trackpy, 8 px": trackpy,
+    "trackpy, larger goes on": lambda voids: through_mergers(trackpy(voids)),
+    "assignment": assignment,
+    "assignment, larger goes on": lambda voids: through_mergers(assignment(voids)),
+}
 
 
 def test_linkers_side_by_side():
     rows = []
     for seed in SEEDS:
-        voids, mergers = coalescing.video(seed, step=0.6)
+        voids, mergers = coalescing.video(seed, **FIELD)
         truth = voids.assign(particle=voids["particle"].astype("Int64").where(voids["particle"] >= 0))
         for name, link in LINKERS.items():
-            began = time.perf_counter()
+            began = time.process_time()
             linked = link(voids.drop(columns="particle"))
-            took = time.perf_counter() - began
-            events = find_merges(linked, memory=8)
+            took = time.process_time() - began
+            events = find_merges(linked, memory=MEMORY)
             scores = track_scores.score(
                 truth.dropna(subset="particle"), linked, mergers=(mergers, events), resamples=0
             )["value"]
-            about = {"linker": name, "seed": seed, "mergers": len(mergers), "seconds": took}
+            about = {"linker": name, "seed": seed, "mergers": len(mergers), "CPU seconds": took}
             rows.append(about | scores[SHOWN].to_dict())
     found = pd.DataFrame(rows)
-    mean = found.groupby("linker")[["mergers", "seconds", *SHOWN]].mean()
-    print(f"\n{len(SEEDS)} videos of 100 voids and 300 frames, 8 % missed, 5 % false, mean over them")
-    print(mean.T.round(4).to_string())
-    assert (mean["link_jsc"] > 0.99).all()
-    assert (mean["merge_f1"] >= 0.8).all()
-    ours, theirs = mean.loc["assignment"], mean.loc["trackpy"]
-    assert ours["complete"] > theirs["complete"]
-    assert np.isfinite(mean.to_numpy()).all()
+    by_linker = found.groupby("linker", sort=False)[["mergers", "CPU seconds", *SHOWN]]
+    print(f"\n{len(SEEDS)} videos of 100 voids and 300 frames, 8 % missed, 5 % false; mean, then worst")
+    print(by_linker.mean().T.round(4).to_string())
+    print(by_linker[[*LEAST]].min().T.round(4).to_string())
+    mean = by_linker.mean()
+    ours = mean.loc["assignment, larger goes on"]
+    for name, least in LEAST.items():
+        assert ours[name] >= least, name
+        assert ours[name] > mean.loc["trackpy, 8 px", name], name
