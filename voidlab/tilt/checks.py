@@ -13,8 +13,8 @@ import numpy as np
 from voidlab.tilt.assign import within
 from voidlab.tilt.geometry import to_axis
 from voidlab.tilt.grow import Linked, depths
-from voidlab.tilt.linker import Series, believe
-from voidlab.tilt.settle import in_field, same_place
+from voidlab.tilt.linker import Series, believe, in_field
+from voidlab.tilt.settle import same_place
 
 _GATE = 3.5
 
