@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from voidlab.figures import round_down
 from voidlab.tables import HasPixelSize
 from voidlab.tilt_figures import depth_colours
+from voidlab.tilt_points import mid_foil
 
 _SIZE = (480, 360)
 _CENTRE = np.array([_SIZE[0] / 2, _SIZE[1] / 2 - 8])  # the scale bar stands below
@@ -98,12 +99,10 @@ def _draw_faces(
     half = reconstruction["thickness_px"].iloc[0] / 2 if len(reconstruction) else np.nan
     if not np.isfinite(half):
         return
+    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]) * reach[:2]
+    depth = mid_foil(corners + middle[:2], reconstruction.iloc[0]) - middle[2]
     for side in (-half, half):
-        corners = np.array(
-            [[x, y, side - middle[2]] for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))]
-        )
-        corners[:, :2] *= reach[:2]
-        line = _CENTRE + (corners @ turn.T)[:, :2] * scale
+        line = _CENTRE + (np.column_stack([corners, depth + side]) @ turn.T)[:, :2] * scale
         pen.line([tuple(point) for point in line], fill=(150, 150, 150), width=1)
 
 
