@@ -22,7 +22,7 @@ _LEAST = 2.0  # logarithm of the odds: a wrong link does more harm than a right 
 _CERTAIN = 10.0  # odds of a detection that is no other void's
 _ROUNDS = 4
 _MOST_SIZE = 9.0
-_BEYOND = -1e3  # of a detection that lies outside the gate
+_BEYOND = -(GATE**2) - _MOST_SIZE  # fit of a detection outside the gate: worse than any inside
 _LEAST_MISSED = 0.1
 _LEAST_FALSE = 0.02
 
