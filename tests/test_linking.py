@@ -158,13 +158,38 @@ def test_the_stated_mirror_sign_is_that_of_the_projection(series):
     assert f"({towards[0]:+.2f}, {towards[1]:+.2f})" in words
 
 
-def test_points_follow_corrections_by_hand():
-    numbers = {column.name: 1.0 for column in tables.TABLES["points"].columns if column.dtype == "float64"}
-    points = tables.check(pd.DataFrame({"particle": range(4), "views": 3, **numbers}), "points")
-    linked = pd.DataFrame({"particle": [0, 1, 2], "corrected": ["", "joined", "deleted"]})
-    mended = linking.mended_points(points, linked)
-    assert mended["corrected"].tolist() == ["", "joined", "deleted", "deleted"]
-    assert tables.standing(mended)["particle"].tolist() == [0, 1]
+def test_points_follow_corrections_by_hand(series):
+    """What is cut has two points, what is joined again is where it was, what is left over or deleted has none."""
+    found = link(series)
+    rows = found.linked.assign(corrected="").reset_index(drop=True)
+    a, b, c, d = found.points.nlargest(4, "views", keep="first")["particle"]
+    frames = sorted(rows.loc[rows["particle"] == a, "frame"])
+    later = (rows["particle"] == a) & (rows["frame"] > frames[len(frames) // 2])
+    lone = (rows["particle"] == b) & (rows["frame"] == rows.loc[rows["particle"] == b, "frame"].max())
+    cut = rows.assign(particle=rows["particle"].mask(later, 9001).mask(lone, 9002))
+    cut.loc[cut["particle"].isin([a, b, 9001, 9002]), "corrected"] = "cut"
+    cut.loc[cut["particle"] == c, "corrected"] = "deleted"
+    cut = cut[cut["particle"] != d]
+    mended = linking.mended_points(found, cut)
+    pd.testing.assert_frame_equal(tables.check(mended, "points"), mended)
+    stands = tables.standing(mended).set_index("particle")
+    assert {a, b, 9001} <= set(stands.index)
+    assert not {c, d, 9002} & set(stands.index)
+    old = found.points.set_index("particle")
+    for part in (a, 9001):
+        assert abs(stands.loc[part, "z_px"] - old.loc[a, "z_px"]) < 4 * stands.loc[part, "sigma_z_px"]
+        assert stands.loc[part, "sigma_z_px"] > old.loc[a, "sigma_z_px"]
+    assert stands.loc[[a, 9001], "views"].sum() == old.loc[a, "views"]
+    untouched = stands[stands["corrected"] == ""].drop(columns="corrected")
+    pd.testing.assert_frame_equal(untouched, old.loc[untouched.index, untouched.columns])
+    joined = linking.mended_points(found, rows.assign(corrected="joined")).set_index("particle")
+    assert set(joined.index) == set(old.index)
+    assert (joined["z_px"] - old["z_px"]).abs().median() < 0.1 * old["sigma_z_px"].median()
+
+
+def test_without_points_there_are_none_to_correct(series):
+    found = link(series, linker="trackpy")
+    assert linking.mended_points(found, found.linked.assign(corrected="")).empty
 
 
 @pytest.mark.parametrize(

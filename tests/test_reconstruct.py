@@ -94,6 +94,19 @@ def test_thickness_lies_in_its_interval(model):
     assert abs(model.foil_tilt_deg) < 5 * model.foil_tilt_sigma_deg
 
 
+def test_the_foil_leans_as_far_as_the_stated_tilts_are_wrong(series):
+    """Tilts stated 3° too low: at stated zero the foil leans by + 3°."""
+    stated = {frame: tilt - 3 for frame, tilt in series.tilt_deg.items()}
+    found = reconstruct(blind(series), stated, shape=series.shape)
+    assert found.foil_tilt_deg == pytest.approx(3, abs=5 * found.foil_tilt_sigma_deg + 0.1)
+    assert found.flipped().foil_tilt_deg == -found.foil_tilt_deg
+
+
+def test_each_view_is_where_the_others_have_it(model):
+    assert (model.views["left_out_found"] > 0.6).all()
+    assert model.views["left_out_error"].between(0.7, 1.4).all()
+
+
 def test_rows_in_another_order_give_the_same(series, model):
     shuffled = blind(series).sample(frac=1, random_state=1)
     again = reconstruct(shuffled, list(series.tilt_deg.values()), shape=series.shape)

@@ -42,26 +42,37 @@ def two():
     plt.close(figure)
 
 
+@pytest.fixture
+def three():
+    figure, axes = plt.subplots(1, 3)
+    yield axes
+    plt.close(figure)
+
+
 NOTHING = {name: tables.empty(name) for name in ("points", "views", "reconstruction")}
 NO_LINKS = tables.empty("voids").assign(
     particle=pd.Series(dtype="int64"), x_corrected_px=0.0, y_corrected_px=0.0
 )
 
 
-def test_residuals_stand_at_the_tilt_of_their_view(found, two):
-    tilt_figures.residual_by_view(found.views, found.linked, two)
-    (line,) = two[0].get_lines()
+def test_residuals_stand_at_the_tilt_of_their_view(found, three):
+    tilt_figures.residual_by_view(found.views, found.linked, three)
+    (line,) = three[0].get_lines()
     np.testing.assert_array_equal(line.get_xdata(), found.views["tilt_deg"])
     np.testing.assert_array_equal(line.get_ydata(), found.views["residual_px"])
-    assert two[1].get_lines()[0].get_ydata().sum() == len(found.linked)
+    assert three[1].get_lines()[0].get_ydata().sum() == len(found.linked)
+    share, off = (line.get_ydata() for line in three[2].get_lines()[:2])
+    np.testing.assert_array_equal(share, found.views["left_out_found"])
+    assert (share > 0.75).all()
+    np.testing.assert_array_equal(off, found.views["left_out_error"])
 
 
-def test_a_view_that_was_left_out_is_marked(found, two):
+def test_a_view_that_was_left_out_is_marked(found, three):
     views = found.views.copy()
-    views.loc[2, ["residual_px", "drift_x_px", "drift_y_px"]] = np.nan
-    tilt_figures.residual_by_view(views, found.linked, two)
-    assert len(two[0].get_lines()) == 2
-    assert "1 views left out" in two[0].get_title()
+    views.loc[2, ["residual_px", "drift_x_px", "drift_y_px", "left_out_found", "left_out_error"]] = np.nan
+    tilt_figures.residual_by_view(views, found.linked, three)
+    assert len(three[0].get_lines()) == 2
+    assert "1 view left out" in three[0].get_title()
 
 
 def test_tracks_shrink_where_parallax_is_taken_off(found, two):
@@ -105,16 +116,16 @@ def test_three_sides_are_at_one_scale(found):
     plt.close(figure)
 
 
-def test_where_nothing_is_in_depth_it_is_said(ax, two):
+def test_where_nothing_is_in_depth_it_is_said(ax, two, three):
     tilt_figures.verdict_light(NOTHING["reconstruction"], ax)
-    tilt_figures.residual_by_view(NOTHING["views"], NO_LINKS, two)
+    tilt_figures.residual_by_view(NOTHING["views"], NO_LINKS, three)
     tilt_figures.before_and_after(NO_LINKS, *NOTHING.values(), two, PX)
     tilt_figures.depth_histogram(NOTHING["points"], NOTHING["reconstruction"], ax, PX)
     figure = tilt_figures.three_sides(NOTHING["points"], NOTHING["reconstruction"], PX)
     assert [text.get_text() for text in figure.axes[0].texts] == ["no voids in 3D"]
     plt.close(figure)
     assert tilt_words.of_reconstruction(NOTHING["reconstruction"], NOTHING["points"], PX) == []
-    assert "Not placed in depth" in tilt_words.verdict_in_words(NOTHING["reconstruction"])
+    assert "Not placed in depth" in tilt_words.verdict_in_words(NOTHING["reconstruction"], NOTHING["views"])
     assert tilt_words.gauges_in_words(NOTHING["reconstruction"], NOTHING["views"], PX)
 
 
@@ -170,6 +181,15 @@ def test_no_voids_turn_to_a_picture_that_says_so():
     assert Image.open(io.BytesIO(data)).size == (480, 360)
 
 
+def test_the_words_say_how_well_the_others_predict_a_view(found):
+    words = tilt_words.verdict_in_words(found.reconstruction, found.views)
+    low, high = found.views["left_out_found"].min(), found.views["left_out_found"].max()
+    assert f"{low:.0%} to {high:.0%}" in words or f"{low:.0%} are" in words
+    assert "unknown times" in tilt_words.verdict_in_words(
+        found.reconstruction, found.views.assign(left_out_error=np.nan)
+    )
+
+
 def test_key_figures_are_in_nm(found):
     figures = {
         f["label"]: f["value"] for f in tilt_words.of_reconstruction(found.reconstruction, found.points, NM)
@@ -218,8 +238,6 @@ def test_depths_that_are_wrong_score_as_wrong(truth, found):
 
 def test_found_depths_are_drawn_over_true_ones(truth, found, ax):
     depths = tilt_truth.compare_depths(truth, found.linked, found.points)
-    tilt_truth.depth_against_truth(depths, ax, NM)
+    tilt_figures.depth_against_truth(depths, ax, NM)
     assert ax.get_xlabel() == "true depth (nm)"
-    np.testing.assert_allclose(
-        ax.get_lines()[0].get_xdata(orig=False), depths.loc[depths["views"] >= 3, "true_z_px"] * 0.5
-    )
+    np.testing.assert_allclose(ax.get_lines()[0].get_xdata(orig=False), depths["true_z_px"] * 0.5)

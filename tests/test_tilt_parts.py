@@ -1,5 +1,6 @@
 """The parts of the reconstruction, each on a case whose answer is known."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -8,10 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voidlab.detections import tilt_detections
+from voidlab.tilt import reconstruct
 from voidlab.tilt.assign import assign, within
 from voidlab.tilt.bundle import Cameras, Links, Prior, adjust
 from voidlab.tilt.foil import fit_foil
 from voidlab.tilt.geometry import from_axis, to_axis
+from voidlab.tilt.grow import adjusted
+from voidlab.tilt.inputs import take
+from voidlab.tilt.parting import parted
+from voidlab.tilt.place import place
 from voidlab.tilt.seed import triples
 from voidlab.tilt.votes import ridge, sharp_peak
 
@@ -92,6 +98,88 @@ def test_bundle_without_noise_is_exact():
     assert solved.cameras.axis == pytest.approx(0.4, abs=1e-4)
     assert np.abs(solved.residual).max() < 0.05
     np.testing.assert_allclose(np.ptp(solved.points[:, 2]), np.ptp(points[:, 2]), rtol=2e-3)
+
+
+@pytest.fixture(scope="module")
+def linked():
+    """A series linked as it truly is, its detections in the order of the linker, and its bundle."""
+    series = tilt_detections(8, shape=(400, 500), voids=120, views=7, axis_deg=30.0, drift_step_px=5.0)
+    given = take(series.voids, series.tilt_deg, series.shape)
+    track = series.voids["particle"].to_numpy(np.float64, na_value=-1).astype(int)[given.rows]
+    cameras = Cameras(np.deg2rad(30.0), given.series().tilt, to_axis(series.drift_px, np.deg2rad(30.0)))
+    prior = Prior(cameras.axis, 0.1, cameras.tilt, np.deg2rad(0.5))
+
+    def bundle(detections, track):
+        return adjusted(detections, several(track), cameras, prior, 0.6)
+
+    return given.series(), several(track), bundle
+
+
+def several(track):
+    size = np.bincount(track[track >= 0])
+    return np.where((track >= 0) & (size[track] > 1), track, -1)
+
+
+def sides(track, rows):
+    """Whether the detections in ``rows`` are on one track."""
+    return len(set(track[rows])) == 1 and track[rows[0]] >= 0
+
+
+def test_right_tracks_stay_whole(linked):
+    series, track, bundle = linked
+    found = parted(series, bundle(series, track))
+    whole = [sides(found, np.flatnonzero(track == number)) for number in np.unique(track[track >= 0])]
+    assert np.mean(whole) > 0.97
+
+
+def test_a_lone_detection_that_makes_its_own_depth_is_cut_off(linked):
+    """Two views at one end of the tilts and a stranger at the other, which fits to a pixel at a depth of its own."""
+    series, track, bundle = linked
+    size = np.bincount(track[track >= 0])
+    central = np.flatnonzero(size == 7)
+    middle = [np.abs(series.xy[track == number]).max() for number in central]
+    rows = np.flatnonzero(track == central[np.argmin(middle)])
+    rows = rows[np.argsort(series.view[rows])]
+    alone = track.copy()
+    alone[rows[1:5]] = -1
+    xy = series.xy.copy()
+    xy[rows[0]] += 8 * from_axis(np.array([[1.0, 0.0]]), np.deg2rad(30.0))[0]
+    moved = replace(series, xy=xy)
+    now = bundle(moved, alone)
+    assert np.hypot(*now.solution.residual[np.isin(now.rows, rows)].T).max() < 3  # it fits
+    found = parted(moved, now)
+    assert found[rows[0]] not in found[rows[5:]]
+
+
+def test_two_tracks_in_one_are_told_apart(linked):
+    series, track, bundle = linked
+    one, other = (np.flatnonzero(track == n) for n in np.flatnonzero(np.bincount(track[track >= 0]) == 7)[:2])
+    early, late = one[series.view[one] < 3], other[series.view[other] >= 3]
+    joined = track.copy()
+    joined[[*one, *other]] = -1
+    joined[[*early, *late]] = track[one[0]]
+    found = parted(series, bundle(series, joined))
+    assert sides(found, late)
+    assert not set(found[early]) & set(found[late])
+
+
+def test_voids_are_placed_where_the_bundle_has_them():
+    """In the views of the bundle, on an axis aslant; what is seen once, or in no placed view, is not."""
+    series = tilt_detections(9, shape=(300, 400), voids=80, views=5, axis_deg=-50.0, thickness_px=60.0)
+    model = reconstruct(series.voids.drop(columns="particle"), series.tilt_deg, shape=series.shape)
+    linked = model.voids.dropna(subset="particle").astype({"particle": "int64"})
+    how = {"tilt_axis_deg": model.tilt_axis_deg, "origin_px": model.origin_px, "sigma_px": model.sigma_px}
+    placed = place(linked, model.views, **how)
+    assert placed.dtypes.equals(model.points.dtypes)
+    names = ["x_px", "y_px", "z_px"]
+    sigma = model.points[["sigma_x_px", "sigma_y_px", "sigma_z_px"]].to_numpy()
+    off = (placed[names] - model.points[names]).abs() / sigma
+    assert off.median().max() < 0.1
+    ratio = placed["sigma_z_px"] / model.points["sigma_z_px"]
+    assert ratio.median() == pytest.approx(1, abs=0.15)
+    assert place(linked.groupby("particle").head(1), model.views, **how).empty
+    assert place(linked, model.views.assign(drift_x_px=np.nan), **how).empty
+    assert place(linked.iloc[:0], model.views, **how).empty
 
 
 def test_seeds_take_low_tilts_with_steps_of_some_degrees():

@@ -10,7 +10,7 @@ from voidlab import linking, tables, tilt_points
 from voidlab.detections import tilt_detections
 from voidlab.sample import Foil, Scale, SwellingError
 from voidlab.schema import TrackParameters
-from voidlab.tilt import project, unproject
+from voidlab.tilt import project, reconstruct, unproject
 
 SHAPE = (420, 560)
 THICK = 80.0
@@ -90,6 +90,24 @@ def test_a_foil_that_is_inclined_is_made_flat():
     z = 3 + 0.2 * across - 0.1 * along + depth * np.sqrt(1 + 0.2**2 + 0.1**2)
     points = pd.DataFrame({"x_px": xy[:, 0], "y_px": xy[:, 1], "z_px": z})
     np.testing.assert_allclose(tilt_points.depth_in_foil(points, pd.DataFrame([row])), depth)
+
+
+def test_an_inclined_foil_is_counted_as_the_same_foil(both):
+    """Tilts stated 12° too low: the foil leans, and holds as many voids in as much of itself."""
+    series, found = both
+    stated = {frame: tilt - 12 for frame, tilt in series.tilt_deg.items()}
+    model = reconstruct(series.voids.drop(columns="particle"), stated, shape=SHAPE)
+    row = linking._row(model, "tilt", mirrored=False)
+    upright, leaning = (
+        tilt_points.swelling_in_3d(*tables_, SHAPE).estimates["value"]
+        for tables_ in (
+            (found.points, found.views, found.reconstruction),
+            (model.points, model.views, row),
+        )
+    )
+    assert row["foil_slope_across"].abs().iloc[0] > 0.15
+    for name in ("number_density", "volume_fraction"):
+        assert leaning[name] == pytest.approx(upright[name], rel=0.06)
 
 
 def test_all_views_show_the_common_field(both):

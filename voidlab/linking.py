@@ -17,10 +17,11 @@ from voidlab.mend import flag_tracks
 from voidlab.merging import follow_larger
 from voidlab.paths import stages_for
 from voidlab.schema import TrackParameters
-from voidlab.tilt import TiltModel, reconstruct
+from voidlab.tilt import TiltModel, place, reconstruct
 from voidlab.track import LinkError, link_voids, linkable
 
 _DO_NOT_USE = "do not use"
+_RELINKED = ("cut", "joined")
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,29 @@ def link_series(
     )
 
 
-def mended_points(points: pd.DataFrame, linked: pd.DataFrame) -> pd.DataFrame:
-    """``points`` with ``corrected`` as ``linked`` has it; one whose track is no longer there is deleted.
+def mended_points(found: Linking, linked: pd.DataFrame) -> pd.DataFrame:
+    """The points of ``found`` as the tracks of ``linked`` are since they were corrected by hand; with ``corrected``.
 
-    A point stays where the whole track had it that it was made from, also when that was cut or joined by hand.
+    Tracks that were cut or joined are placed anew, in the views as they were found: the errors are those of the
+    detections alone. What is left in a single view has no point; a point whose track is gone is deleted.
     """
-    flagged = flag_tracks(points, linked)
-    gone = ~flagged["particle"].isin(linked["particle"])
-    return flagged.assign(corrected=flagged["corrected"].mask(gone, "deleted"))
+    if found.points.empty:
+        return tables.check(found.points, "points")
+    row = found.reconstruction.iloc[0]
+    relinked = linked[linked["corrected"].isin(_RELINKED)]
+    anew = place(
+        relinked,
+        found.views,
+        tilt_axis_deg=row["tilt_axis_deg"],
+        origin_px=(row["origin_x_px"], row["origin_y_px"]),
+        sigma_px=row["sigma_px"],
+    )
+    untouched = found.points[~found.points["particle"].isin(anew["particle"])]
+    points = pd.concat([untouched, anew.astype(untouched.dtypes[anew.columns])], ignore_index=True)
+    flagged = flag_tracks(points.sort_values("particle", ignore_index=True), linked)
+    lone = flagged["particle"].isin(set(relinked["particle"]) - set(anew["particle"]))
+    gone = ~flagged["particle"].isin(linked["particle"]) | lone
+    return tables.select(flagged.assign(corrected=flagged["corrected"].mask(gone, "deleted")), "points")
 
 
 def _reconstruct(

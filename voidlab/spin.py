@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from voidlab.figures import round_down
 from voidlab.tables import HasPixelSize
 from voidlab.tilt_figures import depth_colours
-from voidlab.tilt_points import depth_in_foil
+from voidlab.tilt_points import mid_foil
 
 _SIZE = (480, 360)
 _CENTRE = np.array([_SIZE[0] / 2, _SIZE[1] / 2 - 8])  # the scale bar stands below
@@ -98,14 +98,13 @@ def _draw_faces(
     """The two faces of what holds voids, which lean as the foil does; none where there is no thickness."""
     if reconstruction.empty or not np.isfinite(reconstruction["thickness_px"].iloc[0]):
         return
-    around = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)])
-    corners = pd.DataFrame(middle[:2] + around * reach[:2], columns=["x_px", "y_px"]).assign(z_px=0.0)
     row = reconstruction.iloc[0]
-    lean = np.hypot(1, np.hypot(row["foil_slope_across"], row["foil_slope_along"]))
-    inside = -depth_in_foil(corners, reconstruction)  # of mid-foil above z = 0, along the normal
-    for side in (-0.5, 0.5):
-        face = corners.assign(z_px=(inside + side * row["thickness_px"]) * lean).to_numpy() - middle
-        line = _CENTRE + (face @ turn.T)[:, :2] * scale
+    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]) * reach[:2]
+    depth = mid_foil(corners + middle[:2], row) - middle[2]
+    # The thickness is that along the normal, the faces lie apart along the beam.
+    half = row["thickness_px"] / 2 * np.hypot(1, np.hypot(row["foil_slope_across"], row["foil_slope_along"]))
+    for side in (-half, half):
+        line = _CENTRE + (np.column_stack([corners, depth + side]) @ turn.T)[:, :2] * scale
         pen.line([tuple(point) for point in line], fill=(150, 150, 150), width=1)
 
 

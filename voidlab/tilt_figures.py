@@ -31,7 +31,11 @@ def verdict_light(reconstruction: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def residual_by_view(views: pd.DataFrame, linked: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
-    """For each view: how far its voids lie from where the points are seen, and how many are linked."""
+    """For each view: how far its voids lie from where the points are seen, how many are linked, and left out itself.
+
+    The third of the ``axes`` shows, of the voids that all other views predict there, the share that is found, and how
+    far off they are over what is expected.
+    """
     shown = views.dropna(subset="residual_px")
     if shown.empty:
         for ax in axes:
@@ -40,13 +44,27 @@ def residual_by_view(views: pd.DataFrame, linked: pd.DataFrame, axes: Sequence[A
     counts = linked["frame"].value_counts().reindex(shown["frame"], fill_value=0)
     left_out = views[views["residual_px"].isna()]
     values = (shown["residual_px"].to_numpy(), counts.to_numpy())
-    for ax, value, name in zip(axes, values, ("rms residual (px)", "linked voids"), strict=True):
+    for ax, value, name in zip(axes[:2], values, ("rms residual (px)", "linked voids"), strict=True):
         ax.plot(shown["tilt_deg"], value, color=BLUE, marker="o", ms=4, lw=1)
+        ax.set(ylabel=name, ylim=(0, 1.15 * max(value.max(), 1e-3)))
+    of_others = (
+        ("left_out_found", "found (share)", BLUE, "o"),
+        ("left_out_error", "off / expected", ORANGE, "s"),
+    )
+    for column, name, colour, marker in of_others:
+        axes[2].plot(shown["tilt_deg"], shown[column], color=colour, marker=marker, ms=4, lw=1, label=name)
+    axes[2].axhline(1, color=GREY, ls="--", lw=0.8)
+    axes[2].set(
+        ylabel="where the other views predict", ylim=(0, max(1.3, 1.15 * shown["left_out_error"].max()))
+    )
+    axes[2].legend(frameon=False, fontsize=8, loc="lower right")
+    for ax in axes:
+        ax.set(xlabel="tilt (°)")
         for tilt in left_out["tilt_deg"].dropna():
             ax.axvline(tilt, color=RED, ls=":", lw=1)
-        ax.set(xlabel="tilt (°)", ylabel=name, ylim=(0, 1.15 * max(value.max(), 1e-3)))
     if len(left_out):
-        axes[0].set_title(f"{len(left_out)} views left out (dotted)", fontsize=9)
+        word = "view" if len(left_out) == 1 else "views"
+        axes[0].set_title(f"{len(left_out)} {word} left out (dotted)", fontsize=9)
     return axes
 
 
@@ -163,6 +181,19 @@ def _depths(depth: pd.Series) -> Normalize:
     """Colours for all but the outermost depths."""
     low, high = np.quantile(depth, [0.01, 0.99])
     return Normalize(float(low), float(max(high, low + 1e-6)))
+
+
+def depth_against_truth(depths: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Found over true depth, with one standard error; ``depths`` as `voidlab.tilt_truth.compare_depths` has them."""
+    size, unit = unit_of(calibration)
+    true, found, error = (depths[name] * size for name in ("true_z_px", "z_px", "sigma_z_px"))
+    ax.errorbar(true, found, yerr=error, fmt="o", ms=3, color=BLUE, ecolor=BLUE, elinewidth=0.6, alpha=0.8)
+    ends = [true.min(), true.max()] if len(depths) else [0, 1]
+    ax.plot(ends, ends, color=GREY, lw=1, ls="--", label="right")
+    ax.set(xlabel=f"true depth ({unit})", ylabel=f"found depth ({unit})", aspect="equal")
+    ax.set_title(f"{len(depths)} voids", fontsize=9)
+    ax.legend(frameon=False)
+    return ax
 
 
 def _down(ax: Axes, x: pd.Series, y: pd.Series) -> None:

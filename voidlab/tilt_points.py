@@ -32,11 +32,20 @@ def depth_in_foil(points: pd.DataFrame, reconstruction: pd.DataFrame) -> np.ndar
     if reconstruction.empty:
         return np.full(len(points), np.nan)
     row = reconstruction.iloc[0]
+    off = points["z_px"].to_numpy(np.float64) - mid_foil(points[["x_px", "y_px"]].to_numpy(np.float64), row)
+    return np.asarray(off * np.cos(_inclination(row)))
+
+
+def mid_foil(xy: np.ndarray, row: pd.Series) -> np.ndarray:
+    """Depth (n,) of mid-foil, px, at places (n, 2) in the untilted foil; ``row`` of the table ``reconstruction``."""
     origin = row[["origin_x_px", "origin_y_px"]].to_numpy(np.float64)
-    pq = to_axis(points[["x_px", "y_px"]].to_numpy(np.float64) - origin, np.deg2rad(row["tilt_axis_deg"]))
     slope = row[["foil_slope_across", "foil_slope_along"]].to_numpy(np.float64)
-    off = points["z_px"].to_numpy(np.float64) - row["foil_z_px"] - pq @ slope
-    return np.asarray(off / np.sqrt(1 + slope @ slope))
+    return np.asarray(row["foil_z_px"] + to_axis(xy - origin, np.deg2rad(row["tilt_axis_deg"])) @ slope)
+
+
+def _inclination(row: pd.Series) -> float:
+    """Angle, radians, between the foil's normal and the beam at stated tilt zero."""
+    return float(np.arctan(np.hypot(row["foil_slope_across"], row["foil_slope_along"])))
 
 
 def flattened(
@@ -82,12 +91,13 @@ def common_field(
     height, width = shape
     corners = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [-0.5, height - 0.5], [width - 0.5, height - 0.5]])
     half = 0.0 if pd.isna(row["thickness_px"]) else row["thickness_px"] / 2
+    middle = mid_foil(corners, row)
     inner = [-np.inf, -np.inf, np.inf, np.inf]
     for view in used.itertuples():
-        for depth in (-half, half):
+        for depth in (middle - half, middle + half):
             flat = unproject(
                 corners,
-                np.full(4, depth),
+                depth,
                 np.full(4, view.tilt_deg),
                 row["tilt_axis_deg"],
                 origin=(row["origin_x_px"], row["origin_y_px"]),
@@ -162,7 +172,9 @@ def swelling_in_3d(
             f"skin_px = {skin_px:g}: the foil is {thickness:.4g} px thick; nothing is left of it."
         )
     counted = replace(foil, thickness=foil.thickness * (1 - 2 * skin_px / thickness))
-    sample = replace(sample, foil=counted)
+    # Along the beam an inclined foil is thicker.
+    leans = float(np.rad2deg(_inclination(reconstruction.iloc[0])))
+    sample = replace(sample, foil=counted).tilted(leans)
     # Within a foil as many are moved out by the error of their depth as in; across a face they only move out.
     beyond = 0.0 if skin_px else _BEYOND * points["sigma_z_px"].to_numpy()
     inside = points[np.abs(depth_in_foil(points, reconstruction)) <= thickness / 2 - skin_px + beyond]

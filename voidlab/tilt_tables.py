@@ -37,6 +37,8 @@ TILT_TABLES = (
         ("drift_y_px", "float64", "px", "the same, down"),
         ("drift_sigma_px", "float64", "px", "standard error of the drift, per axis"),
         ("residual_px", "float64", "px", "rms distance of the voids from where their points are seen"),
+        ("left_out_found", "float64", "", "share of the voids that are where all other views have them"),
+        ("left_out_error", "float64", "", "median distance of these from there over that expected; about 1"),
     ),
     table_of(
         "reconstruction",
@@ -57,7 +59,12 @@ TILT_TABLES = (
         ("thickness_high_px", "float64", "px", "high end of the 95 % interval of the thickness"),
         ("thickness_method", "str", "", "even depths or outermost voids"),
         ("thickness_reason", "str", "", "why there is no thickness"),
-        ("foil_tilt_deg", "float64", "deg", "tilt of the foil about the axis at stated tilt zero"),
+        (
+            "foil_tilt_deg",
+            "float64",
+            "deg",
+            "tilt of the foil about the axis at stated tilt zero; adds to the others",
+        ),
         ("foil_tilt_sigma_deg", "float64", "deg", "standard error of the tilt of the foil"),
         ("foil_z_px", "float64", "px", "depth of mid-foil at the point that the axis passes through"),
         ("foil_slope_across", "float64", "", "slope of mid-foil across the axis"),

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
-from voidlab.figures import BLUE, GREY, unit_of
 from voidlab.scores import match_voids, score_tracks
 from voidlab.simulate import TRUTH
 from voidlab.tables import HasPixelSize
@@ -132,20 +130,6 @@ def _drift_error(truth: TiltTruth, views: pd.DataFrame) -> float:
     return float(np.sqrt((across**2 + (pq[:, 1] - pq[:, 1].mean()) ** 2).mean() / 2))
 
 
-def depth_against_truth(depths: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
-    """Found over true depth, with one standard error."""
-    size, unit = unit_of(calibration)
-    sure = depths[depths["views"] >= _SURE_VIEWS]
-    true, found, error = (sure[name] * size for name in ("true_z_px", "z_px", "sigma_z_px"))
-    ax.errorbar(true, found, yerr=error, fmt="o", ms=3, color=BLUE, ecolor=BLUE, elinewidth=0.6, alpha=0.8)
-    ends = [true.min(), true.max()] if len(sure) else [0, 1]
-    ax.plot(ends, ends, color=GREY, lw=1, ls="--", label="right")
-    ax.set(xlabel=f"true depth ({unit})", ylabel=f"found depth ({unit})", aspect="equal")
-    ax.set_title(f"{len(sure)} voids seen in {_SURE_VIEWS} views or more", fontsize=9)
-    ax.legend(frameon=False)
-    return ax
-
-
 def show_against_truth(
     truth: TiltTruth | None,
     linked: pd.DataFrame,
@@ -159,12 +143,17 @@ def show_against_truth(
     from IPython.display import Markdown, display
 
     from voidlab.figures import show, show_table
+    from voidlab.tilt_figures import depth_against_truth
 
     if truth is None or points.empty:
         return
-    text = "### Against the truth\n\nThese images are simulated, so that what is true is known."
+    text = (
+        "### Against the truth\n\nThese images are simulated, so that what is true is known. Drawn are voids seen in "
+        f"{_SURE_VIEWS} views or more."
+    )
     display(Markdown(text))
     figure, ax = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
-    depth_against_truth(compare_depths(truth, linked, points), ax, calibration)
+    depths = compare_depths(truth, linked, points)
+    depth_against_truth(depths[depths["views"] >= _SURE_VIEWS], ax, calibration)
     show(figure, "Found depth of each void over its true depth, with its standard error")
     show_table(against_truth(truth, linked, points, views, reconstruction).round(3))

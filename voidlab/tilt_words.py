@@ -70,7 +70,7 @@ def of_reconstruction(
     ]
 
 
-def verdict_in_words(reconstruction: pd.DataFrame) -> str:
+def verdict_in_words(reconstruction: pd.DataFrame, views: pd.DataFrame) -> str:
     """The verdict, its reasons and the shares that it rests on, a line each."""
     if reconstruction.empty:
         return "Not placed in depth: the series was linked in the image plane."
@@ -82,6 +82,8 @@ def verdict_in_words(reconstruction: pd.DataFrame) -> str:
         f"{row['used']:.0%} of the detections are linked; the rest may be false or too few to tell",
         f"a void is linked in {row['coverage']:.0%} of the views that show its place (median)",
         f"{row['duplicates']:.1%} of the points lie in the same place as another",
+        f"leaving a view out: of the voids that the others predict {_range(views['left_out_found'], '.0%')} are "
+        f"found there, {_range(views['left_out_error'], '.2f')} times as far off as expected (1 is right)",
         f"tilt axis {_degrees(row['tilt_axis_deg'], row['tilt_axis_sigma_deg'])}; by another method, good to some "
         f"degrees, {row['axis_by_stretch_deg']:.1f}°",
         f"error of a detected centre, per axis: {row['sigma_px']:.2f} px",
@@ -109,6 +111,11 @@ def gauges_in_words(reconstruction: pd.DataFrame, views: pd.DataFrame, calibrati
             "set track: {flip_depth: " + str(not row["mirrored"]).lower() + "}",
         ]
     )
+
+
+def _range(values: pd.Series, form: str) -> str:
+    low, high = f"{values.min():{form}}", f"{values.max():{form}}"
+    return "unknown" if values.isna().all() else low if low == high else f"{low} to {high}"
 
 
 def _degrees(value: float, sigma: float) -> str:

@@ -3,5 +3,6 @@
 from voidlab.tilt.geometry import project, unproject
 from voidlab.tilt.model import CONVENTIONS, TiltModel
 from voidlab.tilt.pipeline import reconstruct
+from voidlab.tilt.place import place
 
-__all__ = ["CONVENTIONS", "TiltModel", "project", "reconstruct", "unproject"]
+__all__ = ["CONVENTIONS", "TiltModel", "place", "project", "reconstruct", "unproject"]

@@ -144,7 +144,7 @@ def adjust(
 def triangulate(links: Links, cameras: Cameras, weight: np.ndarray, count: int) -> np.ndarray:
     """Points (count, 3) that fit the links best in known views."""
     seen = to_axis(links.xy, cameras.axis) - cameras.shift[links.view]
-    blocks = _point_blocks(links, cameras, weight, count)
+    blocks = point_blocks(links, cameras, weight, count)
     c, s = np.cos(cameras.tilt[links.view]), np.sin(cameras.tilt[links.view])
     columns = (c * seen[:, 0], seen[:, 1], s * seen[:, 0])
     side = np.column_stack([np.bincount(links.point, weight * v, count) for v in columns])
@@ -206,7 +206,7 @@ def _normal_equations(
     columns = (c * residual[:, 0], residual[:, 1], s * residual[:, 0])
     points_side = np.column_stack([np.bincount(i, weight * v, count) for v in columns])
     _add_prior(matrix, side, cameras, prior)
-    return _Normal(matrix, _point_blocks(links, cameras, weight, count), between, side, points_side)
+    return _Normal(matrix, point_blocks(links, cameras, weight, count), between, side, points_side)
 
 
 def _add_prior(matrix: np.ndarray, side: np.ndarray, cameras: Cameras, prior: Prior) -> None:
@@ -228,7 +228,7 @@ def _add_prior(matrix: np.ndarray, side: np.ndarray, cameras: Cameras, prior: Pr
         matrix[np.ix_(columns, columns)] += scale * np.outer(mode, mode)
 
 
-def _point_blocks(links: Links, cameras: Cameras, weight: np.ndarray, count: int) -> np.ndarray:
+def point_blocks(links: Links, cameras: Cameras, weight: np.ndarray, count: int) -> np.ndarray:
     """Normal equations (count, 3, 3) of each point by itself."""
     c, s = np.cos(cameras.tilt[links.view]), np.sin(cameras.tilt[links.view])
     blocks = np.zeros((count, 3, 3))
@@ -283,7 +283,7 @@ def _freedom(
     links: Links, cameras: Cameras, weight: np.ndarray, of_view: np.ndarray, count: int
 ) -> np.ndarray:
     """Of the two coordinates of each link, how much the fit of its point and its view leaves free, 0 to 2."""
-    inverse = np.linalg.inv(_point_blocks(links, cameras, weight, count))[links.point]
+    inverse = np.linalg.inv(point_blocks(links, cameras, weight, count))[links.point]
     c, s = np.cos(cameras.tilt[links.view]), np.sin(cameras.tilt[links.view])
     across = c * c * inverse[:, 0, 0] + 2 * c * s * inverse[:, 0, 2] + s * s * inverse[:, 2, 2]
     taken = (across + inverse[:, 1, 1]) * weight

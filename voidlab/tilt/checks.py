@@ -13,10 +13,11 @@ import numpy as np
 from voidlab.tilt.assign import within
 from voidlab.tilt.geometry import to_axis
 from voidlab.tilt.grow import Linked, depths
-from voidlab.tilt.linker import Series, believe
-from voidlab.tilt.settle import in_field, same_place
+from voidlab.tilt.linker import Series, believe, in_field
+from voidlab.tilt.settle import same_place
 
 _GATE = 3.5
+_LEAST_FOUND = 20  # to know how far off they are
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Checks:
     left_out : ndarray of shape (views,)
         Share of the voids found in a view where all other views say that they are; chance is taken off.
     left_out_error : ndarray of shape (views,)
-        Median distance of these, over what the errors allow; about 1.
+        Median distance of these from there, over what the errors allow; about 1. NaN where they are few.
     """
 
     used: float
@@ -110,5 +111,6 @@ def _left_out(series: Series, now: Linked, seen: np.ndarray) -> tuple[np.ndarray
         hit = np.isfinite(distance)
         chance = min(float(np.median(4 * _GATE**2 * reach.prod(axis=1))) * len(rows) / area, 0.9)
         found[view] = (hit.mean() - chance) / (1 - chance)
-        error[view] = float(np.median(distance[hit])) / 1.1774 if hit.any() else np.nan
+        if hit.sum() >= _LEAST_FOUND:
+            error[view] = float(np.median(distance[hit])) / 1.1774
     return found, error

@@ -13,7 +13,7 @@ import numpy as np
 
 from voidlab.tilt.assign import assign, within
 from voidlab.tilt.bundle import Cameras, Links
-from voidlab.tilt.geometry import to_axis
+from voidlab.tilt.geometry import from_axis, to_axis
 
 GATE = 4.0
 _LONE_GATE = 3.0
@@ -101,12 +101,30 @@ def believe(
 
 
 def _sizes(size: np.ndarray, point: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean ``size`` of each track, and how far the next one may lie off, as the tracks themselves show it."""
+    """Mean ``size`` of each track, and how far the next one may lie off."""
+    mean = np.bincount(point, size, len(seen)) / np.maximum(seen, 1)
+    return mean, size_error(size, point, seen) * np.sqrt(1 + 1 / np.maximum(seen, 1))
+
+
+def size_error(size: np.ndarray, point: np.ndarray, seen: np.ndarray) -> float:
+    """Error of the logarithm of a radius as the tracks themselves show it; infinite where there are too few."""
     mean = np.bincount(point, size, len(seen)) / np.maximum(seen, 1)
     several = seen[point] > 2
     apart = (size - mean[point])[several] / np.sqrt(1 - 1 / seen[point][several])
     error = 1.4826 * float(np.median(np.abs(apart))) if len(apart) >= _LEAST_SIZES else np.inf
-    return mean, max(error, _SIZE_SIGMA) * np.sqrt(1 + 1 / np.maximum(seen, 1))
+    return max(error, _SIZE_SIGMA)
+
+
+def in_field(series: Series, cameras: Cameras, belief: Belief, sigma: float) -> np.ndarray:
+    """Which views (n, views) certainly show the place of each track."""
+    inside = np.zeros((len(belief.points), len(series.tilt)), bool)
+    for view in np.flatnonzero(cameras.placed).tolist():
+        xy = from_axis(cameras.see(belief.points, view), cameras.axis)
+        margin = 2 * belief.reach(cameras, view, sigma).max(axis=1, keepdims=True)
+        inside[:, view] = ((xy >= series.corners[0] + margin) & (xy <= series.corners[1] - margin)).all(
+            axis=1
+        )
+    return inside
 
 
 def extend(

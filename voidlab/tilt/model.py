@@ -34,7 +34,8 @@ class TiltModel:
         Covariance of x, y, z of each point, px².
     views : DataFrame
         ``frame, tilt_deg`` (refined), ``drift_x_px, drift_y_px, residual_px`` (rms distance of the linked voids from
-        where the points are seen); NaN in frames that were left out.
+        where the points are seen), ``left_out_found, left_out_error`` (see `Checks`); NaN in frames that were left
+        out.
     drift_px, drift_sigma_px : ndarray of shape (views, 2)
         Drift (x, y) of each frame and its standard error, in the order of ``views``.
     tilt_axis_deg, tilt_axis_sigma_deg : float
@@ -51,7 +52,8 @@ class TiltModel:
     thickness_method : str
         "even depths" or "outermost voids".
     foil_tilt_deg, foil_tilt_sigma_deg : float
-        Tilt of the foil about the axis at stated tilt zero, and its standard error.
+        Tilt of the foil about the axis at stated tilt zero, and its standard error: added to the stated tilts it
+        gives those of the foil to the beam.
     foil_plane : tuple of float
         Mid-foil (c, a, b), in the gauge of the points: z = c + a p + b q, with p across and q along the axis, from
         ``origin_px``.

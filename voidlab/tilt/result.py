@@ -16,6 +16,7 @@ from voidlab.tilt.model import TiltModel, no_points
 from voidlab.tilt.verdict import CHECK, DO_NOT_USE, GOOD
 
 _POINT_VIEWS = 3  # for a depth to count in the thickness
+_OF_VIEWS = ["drift_x_px", "drift_y_px", "residual_px", "left_out_found", "left_out_error"]
 
 
 def model(given: Given, attempt: Attempt) -> TiltModel:
@@ -55,7 +56,8 @@ def model(given: Given, attempt: Attempt) -> TiltModel:
         thickness_interval_px=foil.interval_px,
         thickness_method=foil.method,
         thickness_reason=foil.reason,
-        foil_tilt_deg=float(np.rad2deg(np.arctan(foil.middle[1]))),
+        # A foil that rises with p is level once the stage has tilted it so far: at zero it leans the other way.
+        foil_tilt_deg=-float(np.rad2deg(np.arctan(foil.middle[1]))),
         foil_tilt_sigma_deg=float(np.rad2deg(foil.slope_sigma[0])),
         foil_plane=(-sign * float(back @ foil.middle[1:]), foil.middle[1], foil.middle[2]),
         checks=attempt.checks,
@@ -103,9 +105,11 @@ def _views(given: Given, attempt: Attempt, cameras: Cameras) -> pd.DataFrame:
     links, count = attempt.linked.links, len(given.frames)
     square = np.bincount(links.view, (attempt.linked.solution.residual**2).sum(axis=1), count)
     rms = np.sqrt(square / np.bincount(links.view, minlength=count).clip(1))
-    values = np.column_stack([np.rad2deg(cameras.tilt), from_axis(cameras.shift, cameras.axis), rms])
-    columns = ["tilt_deg", "drift_x_px", "drift_y_px", "residual_px"]
-    table = pd.DataFrame(given.by_frame(values), columns=columns)
+    left_out = (attempt.checks.left_out, attempt.checks.left_out_error)
+    values = np.column_stack(
+        [np.rad2deg(cameras.tilt), from_axis(cameras.shift, cameras.axis), rms, *left_out]
+    )
+    table = pd.DataFrame(given.by_frame(values), columns=["tilt_deg", *_OF_VIEWS])
     table["tilt_deg"] = table["tilt_deg"].fillna(given.angles.reset_index(drop=True))
     table.insert(0, "frame", given.angles.index.to_numpy(np.int64))
     return table
@@ -125,7 +129,7 @@ def nothing(given: Given, reason: str) -> TiltModel:
     nan = float("nan")
     unknown = np.full((len(angles), 2), nan)
     views = pd.DataFrame({"frame": angles.index.to_numpy(np.int64), "tilt_deg": angles.to_numpy()})
-    views = views.assign(drift_x_px=nan, drift_y_px=nan, residual_px=nan)
+    views = views.assign(**dict.fromkeys(_OF_VIEWS, nan))
     return TiltModel(
         voids=voids.assign(particle=pd.array([pd.NA] * len(voids), dtype="Int64")),
         points=no_points(),

@@ -1,4 +1,4 @@
-"""Once all views are placed: predict, link again, merge what is one void, drop what is none; until settled."""
+"""Once all views are placed: predict, link again, merge what is one, drop what is none; until settled; then cut."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.stats import binom
 
-from voidlab.tilt.bundle import Cameras, Prior
-from voidlab.tilt.geometry import from_axis
+from voidlab.tilt.bundle import Prior
 from voidlab.tilt.grow import Linked, adjusted, depths, pairs_or_more
-from voidlab.tilt.linker import GATE, Belief, Series, believe, extend, match
+from voidlab.tilt.linker import GATE, Belief, Series, believe, extend, in_field, match
+from voidlab.tilt.parting import parted
 
 _ROUNDS = 6
 _SETTLED = 0.002
@@ -20,7 +20,7 @@ _PART = 0.35
 
 
 def settle(series: Series, linked: Linked, prior: Prior) -> Linked:
-    """Predict every point in every view, link all again, merge what is one; until hardly a link changes."""
+    """Predict every point in every view, link all again, merge what is one; once settled, cut what is two."""
     now = linked
     for _ in range(_ROUNDS):
         track = _linked_again(series, now)
@@ -33,7 +33,10 @@ def settle(series: Series, linked: Linked, prior: Prior) -> Linked:
             break
         if changed < _SETTLED * max(len(series.view), 1):
             break
-    return now
+    if not now.count:
+        return now
+    track = pairs_or_more(parted(series, now))
+    return adjusted(series, track, now.solution.cameras, prior, now.solution.sigma_px)
 
 
 def _linked_again(series: Series, now: Linked) -> np.ndarray:
@@ -107,18 +110,6 @@ def _pruned(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     likely |= sure & (belief.seen >= _PART * recall * visible)
     # The last answers for −1, no track.
     return np.where(np.append(likely, False)[numbered], numbered, -1)
-
-
-def in_field(series: Series, cameras: Cameras, belief: Belief, sigma: float) -> np.ndarray:
-    """Which views (n, views) certainly show the place of each track."""
-    inside = np.zeros((len(belief.points), len(series.tilt)), bool)
-    for view in np.flatnonzero(cameras.placed).tolist():
-        xy = from_axis(cameras.see(belief.points, view), cameras.axis)
-        margin = 2 * belief.reach(cameras, view, sigma).max(axis=1, keepdims=True)
-        inside[:, view] = ((xy >= series.corners[0] + margin) & (xy <= series.corners[1] - margin)).all(
-            axis=1
-        )
-    return inside
 
 
 def _changed(before: np.ndarray, after: np.ndarray) -> int:

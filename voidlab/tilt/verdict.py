@@ -15,6 +15,7 @@ _FEW_VOIDS = 20
 _DRIFT_SIGMA_PX = 0.1
 _ANGLES_OFF_DEG = 1.0
 _AXES_APART_DEG = 15.0
+_LEFT_OUT_ERROR = 1.5
 # Below the first a figure fails, below the second it is worth a look.
 _LEFT_OUT = (0.35, 0.55)
 _GAP = (0.6, 0.85)
@@ -59,6 +60,14 @@ def judge(checks: Checks, evidence: Evidence) -> tuple[str, list[str]]:
                 into.append(_where(names, shares, bad, text))
     if checks.duplicates > 0.1:
         doubts.append(f"{checks.duplicates:.0%} of the points lie in the same place as another")
+    off = np.flatnonzero(checks.left_out_error > _LEFT_OUT_ERROR)
+    if len(off):
+        names = ", ".join(_frames(evidence)[row] for row in off[:3])
+        more = f" and {len(off) - 3} more" if len(off) > 3 else ""
+        doubts.append(
+            f"{names}{more}: the voids lie {np.nanmax(checks.left_out_error):.1f} times as far as their errors allow "
+            "from where other views have them"
+        )
     doubts += _doubts(evidence)
     if failures:
         return DO_NOT_USE, failures + doubts
