@@ -23,7 +23,10 @@ def shared():
 
 
 def make_project(root, name="small", seed=1, **sample):
-    """A project at ``root`` with a small simulated tilt series called ``name``; non-square on purpose."""
+    """A project at ``root`` with a small simulated tilt series called ``name``; non-square on purpose.
+
+    Its segmenter is the one that is sooner ready: what the network finds, its own tests say.
+    """
     sample = {"views": 4, "shape": (150, 210), "voids": 25} | sample
     truth = simulate.tilt_series(seed=seed, **sample)
     simulate.write_demo(root / "data" / name, truth)
@@ -31,7 +34,8 @@ def make_project(root, name="small", seed=1, **sample):
     yaml = root / "parameters" / f"{name}.yaml"
     yaml.write_text(
         f"dataset: {name}\nimages: ../data/{name}/tilt*.tif\npixel_size_nm: 0.5\n"
-        f"tilt_angles_deg: ../data/{name}/tilt.rawtlt\nexport: {{min_frames: 3}}\n",
+        f"tilt_angles_deg: ../data/{name}/tilt.rawtlt\nexport: {{min_frames: 3}}\n"
+        "segment: {segmenter: classical}\n",
         encoding="utf-8",
     )
     notebooks = Path(__file__).parents[1] / "notebooks"

@@ -13,7 +13,8 @@ from voidlab.micrographs import micrograph
 # What is asked of the network and the weights do not give yet; strict, so that better weights must take it off.
 not_yet = pytest.mark.xfail(
     strict=True,
-    reason="the weights make flat discs 9 to 14 % too large and take dark discs for voids; see their card",
+    reason="real discs come out 6 to 12 % too large, some dark ones are taken for voids, and of crowded and faint "
+    "simulated voids a quarter is missed; see the weights' card",
 )
 
 
@@ -34,9 +35,7 @@ def test_none(bright):
     assert not result.labels.any()
 
 
-@pytest.mark.parametrize(
-    "radius", [pytest.param(3, marks=not_yet), pytest.param(6.5, marks=not_yet), 14, 22, 35]
-)
+@pytest.mark.parametrize("radius", [3, 6.5, 14, 22, 35])
 def test_one_of_any_size(bright, radius):
     (void,) = bright.find(image_with((80.3, 60.7, radius))).to_dict("records")
     assert (void["x_px"], void["y_px"]) == (pytest.approx(80.3, abs=0.6), pytest.approx(60.7, abs=0.6))
@@ -56,15 +55,18 @@ def test_two_that_touch_are_two(bright):
     assert voids["radius_px"].tolist() == pytest.approx([9, 9], rel=0.12)
 
 
-@not_yet
 def test_two_that_overlap_keep_their_full_circles(bright):
     voids = bright.find(image_with((70, 60, 10), (84, 62, 8))).sort_values("x_px")
     assert len(voids) == 2
-    assert voids["radius_px"].tolist() == pytest.approx([10, 8], rel=0.15)
-    assert voids["area_px"].sum() < 0.97 * np.pi * (100 + 64)
+    assert voids["radius_px"].tolist() == pytest.approx([10, 8], rel=0.05)
 
 
 @not_yet
+def test_two_that_overlap_share_the_pixels_of_both(bright):
+    voids = bright.find(image_with((70, 60, 10), (84, 62, 8)))
+    assert voids["area_px"].sum() < 0.97 * np.pi * (100 + 64)
+
+
 def test_dark_discs_are_no_bright_voids(bright, dark):
     image = image_with((50, 40, 7), (100, 80, 12))
     assert len(bright.find(1 - image)) == 0
@@ -169,11 +171,17 @@ def test_simulated_images_never_trained_on(bright):
     assert abs(score["radius_bias"]) < 0.04
 
 
-@not_yet
-def test_a_real_frame_of_voids(shared, bright, dark):
+def test_a_real_frame_of_voids(shared, bright):
     (item,) = labelled.read(shared / "argonne_voids")
     score = scores.score_voids(item.voids, bright.find(item.image).drop(columns="frame"))
     assert score["f1"] >= 0.95
+    assert score["radius_error"] <= 0.08
+
+
+@not_yet
+def test_sizes_in_a_real_frame_and_nothing_dark_in_it(shared, bright, dark):
+    (item,) = labelled.read(shared / "argonne_voids")
+    score = scores.score_voids(item.voids, bright.find(item.image).drop(columns="frame"))
     assert score["radius_error"] <= 0.05
     assert len(dark.find(item.image)) == 0
 

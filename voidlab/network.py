@@ -138,7 +138,8 @@ def maps(model: torch.nn.Module, image: np.ndarray, scale: int, *, precise: bool
     """
     import torch
 
-    small = normalised(reduced(np.asarray(image, np.float32), scale))
+    seen = reduced(np.asarray(image, np.float32), scale)
+    small = normalised(seen)
     height, width = small.shape
     margins = ((0, -height % _STEP), (0, -width % _STEP))
     padded = np.pad(small, margins, mode="reflect" if min(small.shape) >= _STEP else "edge")
@@ -152,7 +153,8 @@ def maps(model: torch.nn.Module, image: np.ndarray, scale: int, *, precise: bool
         raw = _tiled(model, x) if max(padded.shape) > _TILE + _OVERLAP else model(x).float()
     void, centre, radius = raw[0, :, :height, :width].cpu().numpy()
     size = USUAL_RADIUS_PX * np.exp(np.clip(radius, -2, 2.5))
-    return Maps(scale, _sigmoid(void), _sigmoid(centre), size)
+    known = np.isfinite(seen)  # where nothing is known there is no void, whatever stands in for it
+    return Maps(scale, _sigmoid(void) * known, _sigmoid(centre) * known, size)
 
 
 def load(path: Path = SHIPPED, *, device: str | None = None) -> tuple[torch.nn.Module, dict[str, Any]]:

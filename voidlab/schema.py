@@ -43,7 +43,7 @@ class SegmentParameters(_Model):
             min_length=1,
             description="voids (trained network), classical, or a file with a network of your own",
         ),
-    ] = "classical"
+    ] = "voids"
     trust_model: Annotated[
         bool, Field(description="run a network in a .pt2 file, which is a program, of somebody you trust")
     ] = False

@@ -30,7 +30,9 @@ def seconds(do, values):
 @pytest.fixture
 def explorer(tmp_path, monkeypatch):
     paths, _ = make_project(tmp_path, "big", views=3, shape=(1024, 1024), voids=300)
-    paths.parameters.write_text(paths.parameters.read_text() + "segment: {contrast: bright}\n")
+    paths.parameters.write_text(
+        paths.parameters.read_text().replace("segmenter: classical", "contrast: bright")
+    )
     monkeypatch.chdir(tmp_path)
     return explore.open_explorer("big")
 
