@@ -85,7 +85,9 @@ def test_what_cannot_be_trusted_falls_back_and_says_why(series):
     (figure,) = tilt_words.of_linker(found.linker, found.reconstruction)
     assert "could not be placed in depth" in figure["mind"]
     assert row["reasons"].split("\n")[0] in figure["mind"]
-    assert "trackpy linked the voids instead" in tilt_words.verdict_in_words(found.reconstruction)
+    assert "trackpy linked the voids instead" in tilt_words.verdict_in_words(
+        found.reconstruction, found.views
+    )
 
 
 def test_tilt_when_asked_for_is_kept_with_its_warning(series):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from voidlab import linking, simulate, spin, tables, tilt_figures, tilt_truth, tilt_words
+from voidlab import figures, linking, simulate, spin, tables, tilt_figures, tilt_truth, tilt_words
 from voidlab.images import Calibration
 from voidlab.schema import TrackParameters
 
@@ -176,9 +176,13 @@ class _Pen:
         self.lines.append(points)
 
 
-def test_no_voids_turn_to_a_picture_that_says_so():
-    data = spin.spin_gif(NOTHING["points"], NOTHING["reconstruction"], PX, pictures=2)
-    assert Image.open(io.BytesIO(data)).size == (480, 360)
+def test_no_voids_give_no_picture_and_words_in_place_of_a_figure(monkeypatch, three):
+    assert spin.spin_gif(NOTHING["points"], NOTHING["reconstruction"], PX) == b""
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda what, **how: shown.append(what))
+    tilt_figures.residual_by_view(NOTHING["views"], NO_LINKS, three)
+    figures.show(three[0].get_figure(), "residuals")
+    assert shown == [{"text/plain": "no view was used"}]
 
 
 def test_the_words_say_how_well_the_others_predict_a_view(found):
@@ -191,12 +195,12 @@ def test_the_words_say_how_well_the_others_predict_a_view(found):
 
 
 def test_key_figures_are_in_nm(found):
-    figures = {
+    shown = {
         f["label"]: f["value"] for f in tilt_words.of_reconstruction(found.reconstruction, found.points, NM)
     }
-    assert figures["Voids in 3D"] == str(len(found.points))
-    assert figures["Thickness"].endswith(" nm")
-    assert float(figures["Thickness"].split()[0]) == pytest.approx(30, rel=0.1)
+    assert shown["Voids in 3D"] == str(len(found.points))
+    assert shown["Thickness"].endswith(" nm")
+    assert float(shown["Thickness"].split()[0]) == pytest.approx(30, rel=0.1)
 
 
 # Against the truth

@@ -126,6 +126,16 @@ def test_all_views_show_the_common_field(both):
         assert (seen < [SHAPE[1] + 1, SHAPE[0] + 1]).all()
 
 
+def test_a_thicker_foil_has_less_in_common(both):
+    _, found = both
+    thin, thick = (
+        tilt_points.common_field(found.views, found.reconstruction, SHAPE, thickness_px=t) for t in (0, 120)
+    )
+    assert thick[2] - thick[0] < thin[2] - thin[0] - 10
+    unknown = found.reconstruction.assign(thickness_px=np.nan)
+    assert tilt_points.common_field(found.views, unknown, SHAPE) == thin
+
+
 def test_density_and_volume_are_those_of_the_voids_that_are_there():
     ratios = []
     for seed in range(4):

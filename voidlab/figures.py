@@ -29,14 +29,21 @@ ORANGE, BLUE, RED, GREY = "#E69F00", "#0072B2", "#D55E00", "#7F7F7F"
 SKY = "#56B4E9"  # the blue that is seen on a micrograph
 _OVER_FRAMES = "viridis"
 
+_NOTHING = "nothing to draw"
+
 
 def show(figure: Figure, alt: str, *, photo: bool = False) -> None:
     """Show ``figure`` below a notebook cell with the alternative text ``alt``, and close it.
 
-    ``photo`` is for micrographs: a JPEG is a fifth of the PNG's size and looks the same.
+    ``photo`` is for micrographs: a JPEG is a fifth of the PNG's size and looks the same. Where no panel has anything
+    to draw, the words that say so stand alone.
     """
     from IPython.display import Image, display
 
+    if figure.axes and all(ax.get_gid() == _NOTHING for ax in figure.axes):
+        plt.close(figure)
+        display({"text/plain": figure.axes[0].texts[0].get_text()}, raw=True)
+        return
     kind = "jpeg" if photo else "png"
     stream = io.BytesIO()
     quality = {"quality": 85} if photo else None
@@ -347,5 +354,5 @@ def whole_numbers(axis: Axis) -> None:
 def nothing(ax: Axes, text: str) -> Axes:
     """Say in place of a figure that there is nothing to draw."""
     ax.text(0.5, 0.5, text, ha="center", va="center", color=GREY, transform=ax.transAxes)
-    ax.set(xticks=[], yticks=[])
+    ax.set(xticks=[], yticks=[], gid=_NOTHING)
     return ax

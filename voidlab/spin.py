@@ -33,8 +33,10 @@ def spin_gif(
     Returns
     -------
     bytes
-        A GIF, well below 1 MB.
+        A GIF, well below 1 MB; empty where there are no points.
     """
+    if points.empty:
+        return b""
     shown = points.nlargest(_MOST, "radius_px")
     drawn = [
         _draw(shown, reconstruction, calibration, angle)
@@ -55,9 +57,6 @@ def _draw(
     picture = Image.new("RGB", _SIZE, _GROUND)
     pen = ImageDraw.Draw(picture)
     font = ImageFont.load_default(13)
-    if points.empty:
-        pen.text((_SIZE[0] / 2, _SIZE[1] / 2), "no voids in 3D", fill=_INK, anchor="mm", font=font)
-        return picture
     places = points[["x_px", "y_px", "z_px"]].to_numpy(np.float64)
     middle = (places.max(axis=0) + places.min(axis=0)) / 2
     reach = np.ptp(places, axis=0) / 2 + points["radius_px"].max()  # a single void has its own width

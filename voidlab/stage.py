@@ -192,7 +192,8 @@ class Stage:
         record.write(self.paths, self.name, entry)
         named = [path.relative_to(self.paths.folder).as_posix() for path in files if path.is_dir()]
         named += [name for name in entry.outputs if not name.startswith(tuple(f"{n}/" for n in named))]
-        return f"wrote {', '.join(named)} and the record {self.paths.record.name}"
+        said = f"the record {self.paths.record.name}"
+        return f"wrote {', '.join(named)} and {said}" if named else f"wrote {said}"
 
     def _check(self, stage: str, file: Path) -> None:
         reason = record.why_not_usable(self.paths, stage, file)

@@ -73,7 +73,11 @@ def flattened(
 
 
 def common_field(
-    views: pd.DataFrame, reconstruction: pd.DataFrame, shape: tuple[int, int]
+    views: pd.DataFrame,
+    reconstruction: pd.DataFrame,
+    shape: tuple[int, int],
+    *,
+    thickness_px: float | None = None,
 ) -> tuple[float, float, float, float]:
     """Left, top, right, bottom, px, of the part of the untilted foil that every view shows, at every depth in it.
 
@@ -81,6 +85,8 @@ def common_field(
     ----------
     shape
         (H, W) of the images, px.
+    thickness_px
+        Thickness of the foil; None: as the depths give it, if they do.
 
     Raises
     ------
@@ -90,7 +96,8 @@ def common_field(
     row, used = reconstruction.iloc[0], views.dropna(subset="drift_x_px")
     height, width = shape
     corners = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [-0.5, height - 0.5], [width - 0.5, height - 0.5]])
-    half = 0.0 if pd.isna(row["thickness_px"]) else row["thickness_px"] / 2
+    thickness = row["thickness_px"] if thickness_px is None else thickness_px
+    half = 0.0 if pd.isna(thickness) else thickness / 2
     middle = mid_foil(corners, row)
     inner = [-np.inf, -np.inf, np.inf, np.inf]
     for view in used.itertuples():
@@ -158,10 +165,7 @@ def swelling_in_3d(
     if reconstruction.empty or reconstruction["linker"].iloc[0] != "tilt":
         raise SwellingError("no tilt series was placed in depth: there are no voids in 3D to count.")
     foil = foil or _foil_of(reconstruction)
-    left, top, right, bottom = common_field(views, reconstruction, shape)
-    sample = Sample(
-        shape=(int(bottom - top), int(right - left)), scale=scale, foil=foil, size_sigma=size_sigma
-    )
+    sample = Sample(shape=shape, scale=scale, foil=foil, size_sigma=size_sigma)
     thickness = sample.thickness_px
     if thickness is None:
         raise SwellingError(
@@ -171,10 +175,11 @@ def swelling_in_3d(
         raise SwellingError(
             f"skin_px = {skin_px:g}: the foil is {thickness:.4g} px thick; nothing is left of it."
         )
+    left, top, right, bottom = common_field(views, reconstruction, shape, thickness_px=thickness)
     counted = replace(foil, thickness=foil.thickness * (1 - 2 * skin_px / thickness))
     # Along the beam an inclined foil is thicker.
     leans = float(np.rad2deg(_inclination(reconstruction.iloc[0])))
-    sample = replace(sample, foil=counted).tilted(leans)
+    sample = replace(sample, shape=(int(bottom - top), int(right - left)), foil=counted).tilted(leans)
     # Within a foil as many are moved out by the error of their depth as in; across a face they only move out.
     beyond = 0.0 if skin_px else _BEYOND * points["sigma_z_px"].to_numpy()
     inside = points[np.abs(depth_in_foil(points, reconstruction)) <= thickness / 2 - skin_px + beyond]

@@ -38,6 +38,11 @@ class Foil:
     method: str
     reason: str
 
+    @property
+    def known(self) -> bool:
+        """Whether the mid-plane was fitted; else it is level, for want of better."""
+        return bool(np.isfinite(self.slope_sigma[0]))
+
 
 def fit_foil(points: np.ndarray, sigma_z: np.ndarray) -> Foil:
     """Fit two parallel planes to the voids at ``points`` (n, 3), as X, Y, Z, with errors ``sigma_z`` (n,), px."""

@@ -57,7 +57,7 @@ def model(given: Given, attempt: Attempt) -> TiltModel:
         thickness_method=foil.method,
         thickness_reason=foil.reason,
         # A foil that rises with p is level once the stage has tilted it so far: at zero it leans the other way.
-        foil_tilt_deg=-float(np.rad2deg(np.arctan(foil.middle[1]))),
+        foil_tilt_deg=-float(np.rad2deg(np.arctan(foil.middle[1]))) if foil.known else float("nan"),
         foil_tilt_sigma_deg=float(np.rad2deg(foil.slope_sigma[0])),
         foil_plane=(-sign * float(back @ foil.middle[1:]), foil.middle[1], foil.middle[2]),
         checks=attempt.checks,

@@ -62,10 +62,10 @@ def judge(checks: Checks, evidence: Evidence) -> tuple[str, list[str]]:
         doubts.append(f"{checks.duplicates:.0%} of the points lie in the same place as another")
     off = np.flatnonzero(checks.left_out_error > _LEFT_OUT_ERROR)
     if len(off):
-        names = ", ".join(_frames(evidence)[row] for row in off[:3])
+        some = ", ".join(_frames(evidence)[row] for row in off[:3])
         more = f" and {len(off) - 3} more" if len(off) > 3 else ""
         doubts.append(
-            f"{names}{more}: the voids lie {np.nanmax(checks.left_out_error):.1f} times as far as their errors allow "
+            f"{some}{more}: the voids lie {np.nanmax(checks.left_out_error):.1f} times as far as their errors allow "
             "from where other views have them"
         )
     doubts += _doubts(evidence)
