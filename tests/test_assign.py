@@ -113,7 +113,7 @@ def test_overlap_tells_a_large_void_that_shifts_from_a_small_one_beside_it():
     assert link(far, search_range_px=6)["particle"].tolist() == [0, 0]
 
 
-@pytest.mark.parametrize(("noise", "told"), [(0.05, 0.05 * np.sqrt(2)), (0.001, 0.03)])
+@pytest.mark.parametrize(("noise", "told"), [(0.05, 5 / 3 * 0.05 * np.sqrt(2)), (0.001, 0.03)])
 def test_how_well_sizes_are_known_is_told_from_the_voids(noise, told):
     random = np.random.default_rng(0)
     particle = np.tile(np.arange(50), 30)  # frame by frame, as the linker has them

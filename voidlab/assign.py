@@ -19,6 +19,8 @@ from voidlab.circles import circle_iou
 _NATS = 4.5  # a cost of 1 in log-likelihood: the gate is three standard deviations of a step
 _USUAL_SIZE_SIGMA, _LEAST_SIZE_SIGMA = 0.15, 0.03
 _ENOUGH_CHANGES = 100
+# The gate is three times what counts as a standard error: five of those seen, else hundreds of frames break tracks.
+_SIZE_MARGIN = 5 / 3
 
 
 def link_by_assignment(
@@ -115,12 +117,12 @@ def _link(
 
 
 def _scatter(particle: np.ndarray, size: np.ndarray) -> float:
-    """Standard deviation of the changes of log radius along tracks, from their median."""
+    """What counts as the standard error of a change of log radius, from the median change along tracks."""
     order = np.argsort(particle, kind="stable")
     change = np.abs(np.diff(size[order])[np.diff(particle[order]) == 0])
     if len(change) < _ENOUGH_CHANGES:
         return _USUAL_SIZE_SIGMA
-    return max(1.4826 * float(np.median(change)), _LEAST_SIZE_SIGMA)
+    return max(_SIZE_MARGIN * 1.4826 * float(np.median(change)), _LEAST_SIZE_SIGMA)
 
 
 def _near(
