@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import situations
-from voidlab.assign import link_by_assignment
+from voidlab.assign import _scatter, link_by_assignment
 
 ALL = pytest.mark.parametrize("situation", situations.ALL, ids=lambda situation: situation.__name__)
 
@@ -111,3 +111,28 @@ def test_overlap_tells_a_large_void_that_shifts_from_a_small_one_beside_it():
     far = situations.voids([(0, 1, 50, 50, 2.0), (0, 2, 55, 50, 2.0)])
     assert link(far, search_range_px=6, overlap=1.0)["particle"].tolist() == [0, 1]
     assert link(far, search_range_px=6)["particle"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("noise", "told"), [(0.05, 5 / 3 * 0.05 * np.sqrt(2)), (0.001, 0.03)])
+def test_how_well_sizes_are_known_is_told_from_the_voids(noise, told):
+    random = np.random.default_rng(0)
+    particle = np.tile(np.arange(50), 30)  # frame by frame, as the linker has them
+    size = np.log(random.uniform(3, 20, 50))[particle] + random.normal(0, noise, len(particle))
+    assert _scatter(particle, size) == pytest.approx(told, rel=0.1)
+    assert _scatter(particle[:100], size[:100]) == 0.15  # 50 changes are too few to tell
+
+
+def test_sizes_that_are_well_known_tell_two_apart_by_themselves():
+    """A crowd of steady voids; two of slightly different size swap places."""
+    random = np.random.default_rng(1)
+    rows = [
+        (n, frame, 40 * (n % 8), 40 * (n // 8), (4 + 0.2 * n) * np.exp(random.normal(0, 0.01)))
+        for n in range(2, 40)
+        for frame in range(6)
+    ]
+    rows += [(n, 0, 500 + 3 * n, 50, 5.0 + n) for n in (0, 1)] + [
+        (n, 1, 503 - 3 * n, 50, 5.0 + n) for n in (0, 1)
+    ]
+    voids = situations.voids(rows)
+    assert same_tracks(link(voids, size_sigma=None)["particle"], voids["particle"])
+    assert not same_tracks(link(voids, size_sigma=0.3)["particle"], voids["particle"])

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from voidlab import drift, positions, tables, tabular
-from voidlab.paths import ProjectError
-from voidlab.track import link_voids
+from voidlab import drift, positions, record, report, tables, tabular
+from voidlab.paths import ProjectError, RunPaths
+from voidlab.track import link_voids, summarize_tracks
 
 SHAPE = (300, 420)
 
@@ -169,3 +169,104 @@ def test_a_dataset_with_images_is_not_written_over(tmp_path, monkeypatch):
     with pytest.raises(ProjectError, match="'gold' is a dataset with images"):
         tabular.make(file, "gold", SHAPE[::-1])
     assert not (tmp_path / "reports").exists()
+
+
+def saved(root, name="video"):
+    """Tables of positions saved as the notebook does it, in a project at ``root``."""
+    (root / "parameters").mkdir(exist_ok=True)
+    _, voids, _ = moving(frames=10, voids=4)
+    file = write(
+        root / "a.json",
+        [
+            {"frame": int(frame), "positions": rows[["x_px", "y_px"]].to_numpy().tolist(), "radii": [5.0] * len(rows)}
+            for frame, rows in voids.groupby("frame")
+        ],
+    )  # fmt: skip
+    loaded = positions.read_positions(file, SHAPE)
+    drifts = positions.drift_from_tracks(loaded.frames, loaded.voids, search_range_px=10, memory=2)
+    linked = link_voids(drift.subtract_drift(loaded.voids, drifts), search_range_px=10, memory=2)
+    made = {
+        "frames": loaded.frames,
+        "voids": loaded.voids,
+        "drift": drifts,
+        "links": tables.select(linked, "links"),
+        "tracks": summarize_tracks(linked),
+        "lives": tables.empty("lives"),
+        "events": tables.empty("events"),
+    }
+    figure = {"label": "Particles", "value": "4", "meaning": "voids"}
+    tabular.save(name, file, made, parameters={"memory": 2}, min_frames=2, key_figures=[figure])
+    return RunPaths.find(name)
+
+
+def test_the_page_is_reached_from_the_list_of_datasets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "parameters").mkdir()
+    paths = saved(tmp_path)
+    paths.html("positions").write_text("a page", encoding="utf-8")
+    listed = report.write_root_index(paths.root).read_text("utf-8")
+    assert 'href="video/index.html"' in listed
+    assert "Particles <b>4</b>" in listed
+    assert "1 finished" in listed
+    page = report.write_dataset_index(paths).read_text("utf-8")
+    assert 'href="positions.html"' in page
+    assert "segment" not in page
+    assert "not written by the stage export" not in page
+    assert record.out_of_date(paths) == []
+    outputs = record.read(paths)["positions"].outputs
+    assert {"tables/links.parquet", "exports/track-data.json", "exports/video-results.zip"} <= set(outputs)
+    saved(tmp_path)  # once more: the same name is no other's
+
+
+def test_by_hand_a_dataset_with_images_is_not_written_over_either(finished, tmp_path, monkeypatch):
+    paths, _, _ = finished
+    monkeypatch.chdir(paths.root)
+    before = record.digest(paths.table("links"))
+    with pytest.raises(ProjectError, match="is a dataset with images; choose another name"):
+        tabular.save(paths.dataset, tmp_path / "a.json", {}, parameters={}, min_frames=2)
+    assert record.digest(paths.table("links")) == before
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([{"frame": 1}, {}], "1 of 2 images have a 'frame'; expected all or none"),
+        ([{"path": "a_Hour_01_Minute_00_Second_00.tif"}, {"path": "b.tif"}], "1 of 2 images have a time"),
+        ([{"frame": 1.5}], "frame 1.5 is no whole number"),
+        ([{"frame": "first"}], "line 1 holds no positions"),
+        (
+            [{"path": f"a_Hour_{hour:02d}_Minute_00_Second_00.tif"} for hour in (1, 2, 19, 20)],
+            "leave open whether the series begins at 01:00:00",
+        ),
+    ],
+)
+def test_an_order_that_is_not_known_is_refused(tmp_path, lines, said):
+    file = write(tmp_path / "a.json", [{"positions": [], "radii": [], **line} for line in lines])
+    with pytest.raises(positions.PositionsError, match=said):
+        positions.read_positions(file, SHAPE)
+
+
+def test_a_series_over_midnight_is_put_in_order_and_it_is_said(tmp_path):
+    name = "a_Hour_{:02d}_Minute_{:02d}_Second_00_Frame_0000.tif"
+    clocks = [(0, 20), (23, 40), (0, 0), (23, 50)]
+    images = [{"image-path": name.format(*c), "positions": [[100, 50]], "radii": [4]} for c in clocks]
+    found = positions.read_positions(write(tmp_path / "a.json", images), SHAPE)
+    assert found.frames["path"].tolist() == [name.format(*clocks[row]) for row in (1, 3, 2, 0)]
+    assert found.frames["time_s"].tolist() == [0, 600, 1200, 2400]
+    assert any("pass midnight once" in note for note in found.notes)
+
+
+def test_numbered_images_go_by_their_numbers_and_times_must_agree(tmp_path):
+    name = "a_Hour_{:02d}_Minute_00_Second_00.tif"
+    for hours, times in (((22, 23, 0), [0, 3600, 7200]), ((3, 2, 4), [None] * 3)):
+        images = [
+            {"frame": frame, "path": name.format(hour), "positions": [], "radii": []}
+            for frame, hour in zip((5, 6, 7), hours, strict=True)
+        ]
+        found = positions.read_positions(write(tmp_path / "a.json", images[::-1]), SHAPE)
+        assert found.frames["frame"].tolist() == [5, 6, 7]
+        assert (
+            found.frames["time_s"].astype(object).where(found.frames["time_s"].notna(), None).tolist()
+            == times
+        )
+        assert any("run against the frame numbers" in note for note in found.notes) == (times[0] is None)

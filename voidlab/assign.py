@@ -18,7 +18,9 @@ from voidlab.circles import circle_iou
 
 _NATS = 4.5  # a cost of 1 in log-likelihood: the gate is three standard deviations of a step
 _USUAL_SIZE_SIGMA, _LEAST_SIZE_SIGMA = 0.15, 0.03
-_ENOUGH_CHANGES = 100
+_ENOUGH_CHANGES, _VOIDS_THAT_TELL = 100, 20_000
+# The gate is three times what counts as a standard error: five of those seen, else hundreds of frames break tracks.
+_SIZE_MARGIN = 5 / 3
 
 
 def link_by_assignment(
@@ -48,7 +50,7 @@ def link_by_assignment(
         Frames a void may be missing and still be the same.
     size_sigma
         Standard error of a change of log radius; infinite: sizes do not count. None: told from the voids themselves,
-        linked once with 0.15 (which stands where fewer than 100 changes are seen).
+        the first 20,000 linked with 0.15 (which stands where fewer than 100 changes are seen).
     overlap
         Cost of two circles that share nothing, in units of a step as long as the search range; what they share of
         their union takes as much of it off. Voids wider than they move then keep to where they lie. 0: no matter.
@@ -71,10 +73,15 @@ def link_by_assignment(
     order = np.lexsort((voids["label"].to_numpy(), voids["frame"].to_numpy()))
     frame = voids["frame"].to_numpy(np.int64)[order]
     place, size = numbers[order, :2], np.log(numbers[order, 2])
-    link = partial(_link, frame, place, size, search_range_px=search_range_px, memory=memory, overlap=overlap)
-    particle = link(size_sigma=_USUAL_SIZE_SIGMA if size_sigma is None else size_sigma)
+    link = partial(_link, search_range_px=search_range_px, memory=memory, overlap=overlap)
     if size_sigma is None:
-        particle = link(size_sigma=_scatter(particle, size))
+        # Of a crowd two frames tell enough.
+        last = max([*frame[:_VOIDS_THAT_TELL][-1:], *np.unique(frame)[:2]], default=0)
+        early = frame <= last
+        size_sigma = _scatter(
+            link(frame[early], place[early], size[early], size_sigma=_USUAL_SIZE_SIGMA), size[early]
+        )
+    particle = link(frame, place, size, size_sigma=size_sigma)
     result = np.empty(len(voids), np.int64)
     result[order] = particle
     return voids.assign(particle=result)
@@ -115,12 +122,12 @@ def _link(
 
 
 def _scatter(particle: np.ndarray, size: np.ndarray) -> float:
-    """Standard deviation of the changes of log radius along tracks, from their median."""
+    """What counts as the standard error of a change of log radius, from the median change along tracks."""
     order = np.argsort(particle, kind="stable")
     change = np.abs(np.diff(size[order])[np.diff(particle[order]) == 0])
     if len(change) < _ENOUGH_CHANGES:
         return _USUAL_SIZE_SIGMA
-    return max(1.4826 * float(np.median(change)), _LEAST_SIZE_SIGMA)
+    return max(_SIZE_MARGIN * 1.4826 * float(np.median(change)), _LEAST_SIZE_SIGMA)
 
 
 def _near(

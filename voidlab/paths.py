@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STAGES = ("segment", "drift", "track", "reconstruct", "export")
+POSITIONS = "positions"  # the one notebook of a dataset without images
 _TILT_LINKERS = ("auto", "tilt")
 
 # Letters and digits of any language, space, dot, dash, underscore: a name that is one folder everywhere.

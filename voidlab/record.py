@@ -19,8 +19,10 @@ from typing import Any
 import nbformat
 
 from voidlab import __version__, corrections
-from voidlab.paths import STAGES, RunPaths, replacing
+from voidlab.paths import POSITIONS, STAGES, RunPaths, replacing
 from voidlab.schema import DatasetParameters
+
+_RECORDED = (*STAGES, POSITIONS)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def read(paths: RunPaths) -> dict[str, Entry]:
     """Entries of the stages in run.json; none when there is no such file or it cannot be read."""
     try:
         stages = json.loads(paths.record.read_text(encoding="utf-8"))["stages"]
-        return {name: Entry(**stages[name]) for name in STAGES if name in stages}
+        return {name: Entry(**stages[name]) for name in _RECORDED if name in stages}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
@@ -71,7 +73,7 @@ def remove(paths: RunPaths, stage: str) -> None:
 
 
 def _write(paths: RunPaths, entries: Mapping[str, Entry]) -> None:
-    stages = {name: asdict(entries[name]) for name in STAGES if name in entries}
+    stages = {name: asdict(entries[name]) for name in _RECORDED if name in entries}
     with replacing(paths.record) as temporary:
         text = json.dumps({"dataset": paths.dataset, "stages": stages}, indent=1, ensure_ascii=False)
         temporary.write_text(text, encoding="utf-8")

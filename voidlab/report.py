@@ -26,7 +26,7 @@ from jinja2 import Environment, PackageLoader
 from voidlab import __version__, blocks
 from voidlab.exchange import meanings, size_of
 from voidlab.parameters import load
-from voidlab.paths import STAGES, ProjectError, RunPaths, replacing, stages_for
+from voidlab.paths import POSITIONS, STAGES, ProjectError, RunPaths, replacing, stages_for
 from voidlab.record import out_of_date, read
 from voidlab.schema import describe
 from voidlab.tables import TABLES
@@ -41,6 +41,7 @@ _SHOWN_OF = {
     "drift": 1,
     "track": 1,
     "reconstruct": 1,
+    POSITIONS: 3,
 }  # key figures of a stage in the list of datasets
 _WORST_FIRST = ("failed", "unknown", "out of date", "partly run", "not run", "finished")
 
@@ -159,7 +160,7 @@ def dataset_links(paths: RunPaths, stages: Sequence[str] = _USUAL) -> list[Link]
 def write_dataset_index(paths: RunPaths) -> Path:
     """Write the page that leads to everything of a dataset: key figures, stages, files, parameters."""
     stages, problem = _read_record(paths)
-    links = dataset_links(paths, STAGES)
+    links = dataset_links(paths, (*STAGES, POSITIONS))
     fields: dict[str, object] = {
         "title": paths.dataset,
         "stages": stages,
@@ -215,7 +216,9 @@ def _read_record(paths: RunPaths) -> tuple[list[_Stage], str | None]:
         problem = f"{paths.record.name} cannot be read ({error}). Run the dataset again to make it anew."
     # A stage that does not apply to every series is shown once it has run.
     names = [name for name in STAGES if name in _USUAL or name in records]
-    names += [name for name in records if name not in STAGES]
+    others = [name for name in records if name not in STAGES]
+    # A dataset without images has a notebook of its own, and no stages.
+    names = others if others and len(others) == len(records) else names + others
     outdated = out_of_date(paths)
     return [_stage(paths, name, records.get(name, {}), name in outdated) for name in names], problem
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import papermill
 
-from voidlab import export, positions, report, tables
+from voidlab import exchange, export, positions, record, report, tables
 from voidlab.images import Calibration
-from voidlab.paths import ProjectError, RunPaths
-
-NOTEBOOK = "positions"
+from voidlab.paths import POSITIONS, ProjectError, RunPaths
 
 
 def make(file: Path, name: str, size: tuple[int, int]) -> Path:
-    """Run the notebook positions on ``file`` and write reports/NAME/positions.html.
+    """Run the notebook positions on ``file``, and write reports/NAME/positions.html and the index pages.
 
     Parameters
     ----------
@@ -32,19 +32,15 @@ def make(file: Path, name: str, size: tuple[int, int]) -> Path:
         If the name belongs to a dataset with images, whose results would be lost, or the notebook fails.
     """
     positions.read_positions(file, (size[1], size[0]))
-    paths = RunPaths.find(name)
-    if paths.parameters.exists() or paths.record.exists():
-        raise ProjectError(
-            f"'{name}' is a dataset with images; choose another --name: its results would be lost."
-        )
+    paths, started = _paths(name), datetime.now(UTC)
     paths.folder.mkdir(parents=True, exist_ok=True)
     given = {"dataset": name, "file": str(file.resolve()), "width_px": size[0], "height_px": size[1]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # papermill still calls what nbformat and asyncio deprecate
         try:
             papermill.execute_notebook(
-                str(paths.source(NOTEBOOK)),
-                str(paths.notebook(NOTEBOOK)),
+                str(paths.source(POSITIONS)),
+                str(paths.notebook(POSITIONS)),
                 given,
                 kernel_name="python3",
                 progress_bar=False,
@@ -52,10 +48,17 @@ def make(file: Path, name: str, size: tuple[int, int]) -> Path:
             )
         except papermill.PapermillExecutionError as error:
             raise ProjectError(f"the notebook failed, {error.ename}: {error.evalue}") from None
-    return report.write_html(
-        paths.notebook(NOTEBOOK),
-        paths.html(NOTEBOOK),
+    seconds = round((datetime.now(UTC) - started).total_seconds(), 1)
+    entry = replace(
+        record.read(paths)[POSITIONS], started=started.isoformat(timespec="seconds"), seconds=seconds
+    )
+    record.write(paths, POSITIONS, entry)
+    page = report.write_html(
+        paths.notebook(POSITIONS),
+        paths.html(POSITIONS),
         title=f"{name}: positions",
+        links=report.dataset_links(paths, (POSITIONS,)),
+        figures=entry.key_figures,
         parameters=[
             {
                 "name": "file",
@@ -73,22 +76,68 @@ def make(file: Path, name: str, size: tuple[int, int]) -> Path:
             },
         ],
     )
+    report.write_dataset_index(paths)
+    report.write_root_index(paths.root)
+    return page
 
 
-def save(dataset: str, made: Mapping[str, pd.DataFrame], *, min_frames: int) -> pd.DataFrame:
-    """Write the tables of a dataset without images and its exports; list what was exported.
+def _paths(dataset: str) -> RunPaths:
+    paths = RunPaths.find(dataset)
+    if paths.parameters.exists() or (paths.record.exists() and set(record.read(paths)) != {POSITIONS}):
+        raise ProjectError(
+            f"'{dataset}' is a dataset with images; choose another name: its results would be lost."
+        )
+    return paths
+
+
+def save(
+    dataset: str,
+    file: Path,
+    made: Mapping[str, pd.DataFrame],
+    *,
+    parameters: Mapping[str, object],
+    min_frames: int,
+    key_figures: Sequence[Mapping[str, str]] = (),
+) -> pd.DataFrame:
+    """Write the tables of a dataset without images, its exports and its record; list what was exported.
 
     Parameters
     ----------
+    file
+        What was read.
     made
         Tables ``frames, voids, drift, links, tracks, lives, events``.
+    parameters
+        What the notebook ran with, for the record.
+    min_frames
+        See `voidlab.export.write_all`.
+
+    Raises
+    ------
+    ProjectError
+        If the name belongs to a dataset with images.
     """
-    paths = RunPaths.find(dataset)
+    paths = _paths(dataset)
     for name, table in made.items():
         tables.write(table, name, paths.table(name))
     every = {**made, "pairs": tables.empty("pairs")}
     unknown = Calibration(None, "unknown")
-    return export.write_all(paths.exports, every, min_frames=min_frames, calibration=unknown)
+    files = export.write_all(paths.exports, every, min_frames=min_frames, calibration=unknown)
+    written = exchange.bundle(paths.exports, dataset, files)
+    outputs = [*map(paths.table, made), *(paths.exports / name for name in written["file"])]
+    inputs = {"file": record.digest(file)}
+    entry = record.Entry(
+        status="finished",
+        fingerprint=record.digest_of({"parameters": dict(parameters), "inputs": inputs}),
+        parameters={"file": file.name, **parameters},
+        given=[],
+        inputs=inputs,
+        outputs={output.relative_to(paths.folder).as_posix(): record.digest(output) for output in outputs},
+        key_figures=[dict(figure) for figure in key_figures],
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    record.write(paths, POSITIONS, entry)
+    return written
 
 
 def compare(linked: Mapping[str, pd.DataFrame], *, long: int) -> pd.DataFrame:
