@@ -168,7 +168,7 @@ class ExportParameters(_Model):
     diameter_error: Annotated[
         float,
         Field(ge=0, le=0.5, description="standard error that all diameters have in common, as a share"),
-    ] = 0.05
+    ] = 0.08
     void_shape: Annotated[
         Literal["sphere", "cube", "truncated octahedron"],
         Field(description="sphere, cube or truncated octahedron: what volume a projected area stands for"),
