@@ -97,6 +97,18 @@ def test_tilts_and_transforms_align_the_fiducials(made, tmp_path, suffix):
     assert np.sqrt((np.concatenate(apart) ** 2).mean()) < 0.3
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_an_image_that_was_left_out_has_its_stated_tilt_in_the_same_sense_as_the_others(
+    made, tmp_path, mirrored
+):
+    sign = -1 if mirrored else 1
+    views = made["views"].assign(tilt_deg=sign * made["views"]["tilt_deg"]).iloc[:-1]
+    changed = {"views": views, "reconstruction": made["reconstruction"].assign(mirrored=mirrored)}
+    tilt_exports.write_all(tmp_path, made | changed, shape=SHAPE, calibration=PX)
+    tilts = np.loadtxt(tmp_path / tilt_exports.TILTS)
+    np.testing.assert_allclose(tilts, sign * made["frames"]["tilt_deg"], atol=0.5)
+
+
 def test_a_series_that_is_not_in_depth_gives_no_such_files(made, tmp_path):
     tilt_exports.write_all(tmp_path, made, shape=SHAPE, calibration=PX)
     flat = made | {name: tables.empty(name) for name in ("points", "views", "reconstruction")}

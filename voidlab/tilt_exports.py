@@ -42,7 +42,8 @@ def write_all(
     views = frames[["frame", "tilt_deg"]].merge(
         made["views"].rename(columns={"tilt_deg": "refined"}), on="frame", how="left"
     )
-    views = views.assign(tilt_deg=views["refined"].fillna(views["tilt_deg"]))
+    stated = -views["tilt_deg"] if row["mirrored"] else views["tilt_deg"]
+    views = views.assign(tilt_deg=views["refined"].fillna(stated))
     from_below = imod.rows_from_below(str(frames["path"].iloc[0]))
     size = calibration.pixel_size_nm
     written = [
