@@ -58,7 +58,7 @@ class Sample:
         See `voidlab.stereology.shape_factor`; diameters are those of circles of the projected area.
     size_sigma
         Relative standard error that all diameters have in common, such as from the choice of the edge in a fringe. It
-        counts three times in the swelling; 5 % unless you know better.
+        counts three times in the swelling; 8 % unless you know better: as much as the shipped network is off.
     margin_px
         Voids nearer to the border do not count as whole.
     """
@@ -68,7 +68,7 @@ class Sample:
     foil: Foil | None = None
     void_shape: Shape = "sphere"
     beam: tuple[float, float, float] | None = None
-    size_sigma: float = 0.05
+    size_sigma: float = 0.08
     margin_px: float = 0.0
 
     def __post_init__(self) -> None:
