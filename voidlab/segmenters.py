@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -128,7 +128,10 @@ class NetworkSegmenter:
     even: float = 0.5
     precise: bool = False
     name: str = "voids"
-    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    # The network by itself keeps all cores busy, and each thread that runs it keeps a sixth of a gigabyte.
+    _own_thread: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1), repr=False, compare=False
+    )
 
     def settled(self, images: Iterable[np.ndarray]) -> NetworkSegmenter:
         """This segmenter with the contrast that most of the ``images`` speak for."""
@@ -142,10 +145,10 @@ class NetworkSegmenter:
         image = _grey(image)
         decided = self.settled([image])
         shown = -image.astype(np.float32) if decided.contrast == "dark" else image
-        with self._one_at_a_time:  # the network by itself keeps all cores busy
-            return tuple(
-                network.maps(self.model, shown, scale, precise=self.precise) for scale in network.SCALES
-            )
+        return self._own_thread.submit(self._maps, shown).result()
+
+    def _maps(self, shown: np.ndarray) -> tuple[network.Maps, ...]:
+        return tuple(network.maps(self.model, shown, scale, precise=self.precise) for scale in network.SCALES)
 
     def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:
         """Probability, labels and voids from the maps of an image."""
