@@ -7,22 +7,16 @@ out brighter than their surroundings: images of dark ones are turned upside down
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage, signal
+from scipy import ndimage
 
 from voidlab import optics, specimen
-from voidlab.network import reduced
+from voidlab.visibility import Visibility
 
 _MARGIN = 48
-_OF_A_DISC = float(
-    np.exp(-1 / (2 * 1.1**2)) - np.exp(-1 / (2 * 0.5**2))
-)  # what the two Gaussians of `_as_a_disc` give for contrast 1
-# Foil and noise disturb the eye less than they do `_as_a_disc`: an eye looks for a disc with an edge.
-_OF_FOIL, _OF_NOISE = 0.7, 0.55
 _LEAST_EVIDENCE = (
     6.0  # from which a person would point at a void; SNR 1 and radius 4 px give 6.7 on an even foil
 )
@@ -290,12 +284,11 @@ def _truth(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Voids and mask; what a person would not see is ignored.
 
-    ``difference`` is what the voids change in the image before noise, ``without`` the image before there are voids,
-    ``grain`` the noise.
+    ``difference``, ``without`` and ``grain`` as `Visibility` has them.
     """
     shape = difference.shape
     mask, rows = np.zeros(shape, bool), []
-    looks: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+    visible = Visibility(difference, without, grain)
     for (ys, xs), inside in masks:
         v, u = np.nonzero(inside)
         y, x = v + ys.start - _MARGIN, u + xs.start - _MARGIN
@@ -303,85 +296,12 @@ def _truth(
         if not within.any():
             continue
         cx, cy, radius = x.mean(), y.mean(), np.sqrt(len(x) / np.pi)
-        half_octave = round(2 * np.log2(max(radius, 1.5)))
-        size = 2 ** (half_octave / 2)
-        if half_octave not in looks:
-            looks[half_octave] = [
-                _signal_and_doubt(look, size, difference, without, grain)
-                for look in (_as_a_disc, _as_an_edge, _as_a_rim)
-            ]
-        stands_out, doubt = np.array(
-            [[_at(part, cx, cy, size) for part in pair] for pair in looks[half_octave]]
-        ).T
-        contrast = stands_out.max()
-        disc, edge, rim = np.maximum(stands_out / np.maximum(doubt, 1e-9), 0)
-        evidence = np.hypot(max(disc, edge), rim)
+        contrast, evidence = visible.at(cx, cy, radius)
         outside = not (0 <= cx <= shape[1] - 1 and 0 <= cy <= shape[0] - 1)
         seen = evidence >= _LEAST_EVIDENCE
         if seen:
             mask[y[within], x[within]] = True
-        rows.append((cx, cy, radius, contrast / grain.std(), evidence, outside or not seen))
+        rows.append((cx, cy, radius, contrast / float(grain.std()), evidence, outside or not seen))
     columns = ["x_px", "y_px", "radius_px", "snr", "evidence", "ignored"]
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[:5], float) | {"ignored": bool})
     return table, mask
-
-
-def _signal_and_doubt(
-    look: Callable[[np.ndarray, float], np.ndarray],
-    radius_px: float,
-    difference: np.ndarray,
-    without: np.ndarray,
-    grain: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """What voids of that radius add to a look of them, and what foil and noise do; every `_step`-th pixel."""
-    clutter = (_OF_FOIL * look(without, radius_px)) ** 2 + (_OF_NOISE * look(grain, radius_px)) ** 2
-    around = ndimage.gaussian_filter(clutter, 2 * radius_px / _step(radius_px))
-    return look(difference, radius_px), np.sqrt(around)
-
-
-def _as_a_disc(image: np.ndarray, radius_px: float) -> np.ndarray:
-    """How much brighter a disc of that radius is than the ring around it."""
-    step = _step(radius_px)
-    small = reduced(image, step)
-    inner, outer = (ndimage.gaussian_filter(small, share * radius_px / step) for share in (0.5, 1.1))
-    return (inner - outer) / _OF_A_DISC
-
-
-def _as_an_edge(image: np.ndarray, radius_px: float) -> np.ndarray:
-    """How much brighter it is just inside a circle of that radius than just outside of it."""
-    share, pixel = _shares(radius_px)
-    width = max(0.22, 0.7 * pixel)
-    inside, outside = (share > 1 - width) & (share < 1), (share > 1) & (share < 1 + width)
-    return _filtered(image, radius_px, inside / inside.sum() - outside / outside.sum())
-
-
-def _as_a_rim(image: np.ndarray, radius_px: float) -> np.ndarray:
-    """How much darker a ring of that radius is than what lies inside and outside of it."""
-    share, pixel = _shares(radius_px)
-    ring = np.exp(-((share - 1) ** 2) / (2 * max(0.12, 0.5 * pixel) ** 2))
-    inside, outside = share < 0.6, (share > 1.35) & (share < 1.7)
-    beside = (inside / inside.sum() + outside / outside.sum()) / 2
-    return _filtered(image, radius_px, beside - ring / ring.sum())
-
-
-def _shares(radius_px: float) -> tuple[np.ndarray, float]:
-    """Distance from the middle of a kernel over the radius, and a pixel over the radius."""
-    pixel = _step(radius_px) / radius_px
-    reach = int(np.ceil(1.7 / pixel))
-    v, u = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    return np.hypot(u, v) * pixel, pixel
-
-
-def _filtered(image: np.ndarray, radius_px: float, kernel: np.ndarray) -> np.ndarray:
-    small = np.pad(reduced(image, _step(radius_px)), len(kernel) // 2, mode="reflect")
-    return signal.fftconvolve(small, kernel.astype(np.float32), mode="valid")
-
-
-def _step(radius_px: float) -> int:
-    return max(int(radius_px / 6), 1)
-
-
-def _at(small: np.ndarray, x: float, y: float, radius_px: float) -> float:
-    step = _step(radius_px)
-    row, column = (int(np.clip((c + 0.5) / step, 0, n - 1)) for c, n in zip((y, x), small.shape, strict=True))
-    return float(small[row, column])
