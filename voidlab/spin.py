@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from voidlab.figures import round_down
 from voidlab.tables import HasPixelSize
 from voidlab.tilt_figures import depth_colours
-from voidlab.tilt_points import mid_foil
+from voidlab.tilt_points import inclination, mid_foil
 
 _SIZE = (480, 360)
 _CENTRE = np.array([_SIZE[0] / 2, _SIZE[1] / 2 - 8])  # the scale bar stands below
@@ -101,7 +101,7 @@ def _draw_faces(
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]) * reach[:2]
     depth = mid_foil(corners + middle[:2], row) - middle[2]
     # The thickness is that along the normal, the faces lie apart along the beam.
-    half = row["thickness_px"] / 2 * np.hypot(1, np.hypot(row["foil_slope_across"], row["foil_slope_along"]))
+    half = row["thickness_px"] / 2 / np.cos(inclination(row))
     for side in (-half, half):
         line = _CENTRE + (np.column_stack([corners, depth + side]) @ turn.T)[:, :2] * scale
         pen.line([tuple(point) for point in line], fill=(150, 150, 150), width=1)

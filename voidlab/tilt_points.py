@@ -33,7 +33,7 @@ def depth_in_foil(points: pd.DataFrame, reconstruction: pd.DataFrame) -> np.ndar
         return np.full(len(points), np.nan)
     row = reconstruction.iloc[0]
     off = points["z_px"].to_numpy(np.float64) - mid_foil(points[["x_px", "y_px"]].to_numpy(np.float64), row)
-    return np.asarray(off * np.cos(_inclination(row)))
+    return np.asarray(off * np.cos(inclination(row)))
 
 
 def mid_foil(xy: np.ndarray, row: pd.Series) -> np.ndarray:
@@ -43,7 +43,7 @@ def mid_foil(xy: np.ndarray, row: pd.Series) -> np.ndarray:
     return np.asarray(row["foil_z_px"] + to_axis(xy - origin, np.deg2rad(row["tilt_axis_deg"])) @ slope)
 
 
-def _inclination(row: pd.Series) -> float:
+def inclination(row: pd.Series) -> float:
     """Angle, radians, between the foil's normal and the beam at stated tilt zero."""
     return float(np.arctan(np.hypot(row["foil_slope_across"], row["foil_slope_along"])))
 
@@ -178,7 +178,7 @@ def swelling_in_3d(
     left, top, right, bottom = common_field(views, reconstruction, shape, thickness_px=thickness)
     counted = replace(foil, thickness=foil.thickness * (1 - 2 * skin_px / thickness))
     # Along the beam an inclined foil is thicker.
-    leans = float(np.rad2deg(_inclination(reconstruction.iloc[0])))
+    leans = float(np.rad2deg(inclination(reconstruction.iloc[0])))
     sample = replace(sample, shape=(int(bottom - top), int(right - left)), foil=counted).tilted(leans)
     # Within a foil as many are moved out by the error of their depth as in; across a face they only move out.
     beyond = 0.0 if skin_px else _BEYOND * points["sigma_z_px"].to_numpy()
