@@ -1,6 +1,7 @@
 """Videos of voids that coalesce, linked with trackpy and by assignment: the same scores side by side.
 
-Search ranges were chosen on the seeds 0 to 3; those below were looked at for nothing else.
+Search ranges were chosen on the seeds 0 to 3. Those below showed that a first estimate of the error of sizes broke
+long tracks; the margin it has now was chosen on the seeds 0 to 3 again.
 """
 
 import time
@@ -42,7 +43,21 @@ LINKERS = {
 }
 
 
-def test_linkers_side_by_side():
+def test_linkers_side_by_side(benchmark):
+    found = benchmark.pedantic(side_by_side, rounds=1)
+    by_linker = found.drop(columns="seed").groupby("linker", sort=False)
+    print(f"\n{len(SEEDS)} videos of 100 voids and 300 frames, 8 % missed, 5 % false; mean, then worst")
+    mean = by_linker.mean()
+    print(mean.T.round(4).to_string())
+    print(by_linker[[*LEAST]].min().T.round(4).to_string())
+    ours = mean.loc["assignment, larger goes on"]
+    for name, least in LEAST.items():
+        assert ours[name] >= least, name
+        assert ours[name] > mean.loc["trackpy, 8 px", name], name
+
+
+def side_by_side():
+    """Scores of every linker on every video."""
     rows = []
     for seed in SEEDS:
         voids, mergers = coalescing.video(seed, **FIELD)
@@ -57,13 +72,4 @@ def test_linkers_side_by_side():
             )["value"]
             about = {"linker": name, "seed": seed, "mergers": len(mergers), "CPU seconds": took}
             rows.append(about | scores[SHOWN].to_dict())
-    found = pd.DataFrame(rows)
-    by_linker = found.drop(columns="seed").groupby("linker", sort=False)
-    print(f"\n{len(SEEDS)} videos of 100 voids and 300 frames, 8 % missed, 5 % false; mean, then worst")
-    mean = by_linker.mean()
-    print(mean.T.round(4).to_string())
-    print(by_linker[[*LEAST]].min().T.round(4).to_string())
-    ours = mean.loc["assignment, larger goes on"]
-    for name, least in LEAST.items():
-        assert ours[name] >= least, name
-        assert ours[name] > mean.loc["trackpy, 8 px", name], name
+    return pd.DataFrame(rows)
