@@ -58,6 +58,7 @@ def test_coverage_of_the_intervals(expected):
             shape,
             scale=Scale(pixel * scale, 0.02),
             foil=Foil(thickness * pixel * thicker, 0.1 * thickness * pixel * thicker),
+            size_sigma=0.05,
         )
         voids["radius_px"] *= size
         found = measure_swelling(voids, sample, draws=600, seed=seed).estimates
