@@ -75,11 +75,9 @@ def link_by_assignment(
     place, size = numbers[order, :2], np.log(numbers[order, 2])
     link = partial(_link, search_range_px=search_range_px, memory=memory, overlap=overlap)
     if size_sigma is None:
-        # Of a crowd two frames tell enough.
-        last = max([*frame[:_VOIDS_THAT_TELL][-1:], *np.unique(frame)[:2]], default=0)
-        early = frame <= last
+        some = _that_tell(frame, place)
         size_sigma = _scatter(
-            link(frame[early], place[early], size[early], size_sigma=_USUAL_SIZE_SIGMA), size[early]
+            link(frame[some], place[some], size[some], size_sigma=_USUAL_SIZE_SIGMA), size[some]
         )
     particle = link(frame, place, size, size_sigma=size_sigma)
     result = np.empty(len(voids), np.int64)
@@ -119,6 +117,15 @@ def _link(
         count += len(born)
         open_rows = np.concatenate([np.delete(open_rows, taken[:, 0]), rows])
     return particle
+
+
+def _that_tell(frame: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Which voids tell the error of sizes: the first 20,000; of a crowd a strip of the first two frames."""
+    last = max([*frame[:_VOIDS_THAT_TELL][-1:], *np.unique(frame)[:2]], default=0)
+    early = frame <= last
+    if early.sum() <= 2 * _VOIDS_THAT_TELL:
+        return early
+    return early & (place[:, 0] <= np.quantile(place[early, 0], _VOIDS_THAT_TELL / early.sum()))
 
 
 def _scatter(particle: np.ndarray, size: np.ndarray) -> float:
