@@ -167,7 +167,7 @@ def write_all(
     what = f"spreadsheets: positions of voids that live for {min_frames} frames or more"
     written.append((write_csv(spots, folder / COORDINATES), len(spots), what))
     trails = napari.tracks(linked, made["frames"])
-    what = "napari: tracks that lie on labels.tif"
+    what = "napari: tracks, in px of the images"
     written.append((write_csv(trails, folder / NAPARI_TRACKS), len(trails), what))
     for name, table in made.items():
         if table.empty and name in _OF_TILT:
