@@ -41,11 +41,52 @@ def test_ignored_and_too_large_voids_count_neither_way():
 
 def test_crops_turn_all_maps_alike():
     m = with_voids((160, 160))
-    pool = [examples.example(m.image.astype(float), m.mask, m.voids)]
-    image, centre, void, radius, known = next(examples.batches(pool, np.random.default_rng(0), 4, 160))
-    assert image.shape == centre.shape == void.shape == radius.shape == known.shape == (4, 160, 160)
-    assert (void[centre > 200] == 1).mean() > 0.9
-    assert (radius[centre > 60] != 0).mean() > 0.9
+    pool = examples.Pool([examples.example(m.image.astype(float), m.mask, m.voids)])
+    image, centre, void, radius, known = next(examples.batches(pool, np.random.default_rng(0), 8, 160))
+    assert image.shape == centre.shape == void.shape == radius.shape == known.shape == (8, 160, 160)
+    sure = (centre > 0.8) & (known == 1) & (void < 2)
+    assert (void[sure] == 1).float().mean() > 0.9
+    assert (radius[centre > 0.24] != 0).float().mean() > 0.9
+
+
+def test_margins_are_mirrored_as_before_the_network_looks(monkeypatch):
+    seen = []
+
+    class Watch(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.at = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, x):
+            seen.append(x)
+            return torch.zeros(1, 3, *x.shape[2:])
+
+    image = np.random.default_rng(0).normal(size=(64 - 9, 96)).astype(np.float32)
+    network.maps(Watch(), image, 1)
+    (padded,) = seen
+    one = padded[0, 0].clone()
+    one[-9:] = 0
+    void, known = torch.zeros(64, 96), torch.ones(64, 96)
+    examples._mirror_a_margin((one, void, known), 9)
+    assert torch.equal(one, padded[0, 0])
+    assert (void[-9:] == 2).all()
+    assert known.sum() == 55 * 96
+
+
+def test_a_pool_is_renewed_in_the_order_of_the_seeds():
+    blank = examples.example(np.zeros((64, 64)), np.zeros((64, 64), bool), voids())
+    fresh = [examples.example(np.zeros((64, 64)), np.ones((64, 64), bool), voids()) for _ in range(3)]
+    pool = examples.Pool([blank, blank], fresh=iter(fresh), renewed=1.0)
+    stream = examples.batches(pool, np.random.default_rng(0), 32, 64)
+    shares = [float((next(stream)[2] == 1).float().mean().round()) for _ in range(3)]
+    assert shares[-1] == 1  # both have been replaced; a fresh one that is used up changes nothing
+    assert float((next(stream)[2] >= 1).float().mean()) == 1
+
+
+def test_simulated_examples_come_in_order_of_their_seeds():
+    made = list(examples.simulated_stream(range(3)))
+    for seed, each in enumerate(made):
+        np.testing.assert_array_equal(each.image, examples.simulated(seed).image)
 
 
 def test_labelled_images_are_met_at_several_sizes():
@@ -66,7 +107,7 @@ def with_voids(shape):
 
 
 def stream(seed=0):
-    pool = [examples.simulated(seed, 128) for seed in range(3)]
+    pool = examples.Pool([examples.simulated(seed, 128) for seed in range(3)])
     return examples.batches(pool, np.random.default_rng(seed), 2, 64)
 
 

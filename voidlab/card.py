@@ -73,7 +73,7 @@ def simulated(method: NetworkSegmenter, seed: int, images: int = 40) -> dict[str
         finds.append(replace(method, min_radius_px=1.5).find(made.image).assign(frame=number))
     truth, found = pd.concat(truths, ignore_index=True), pd.concat(finds, ignore_index=True)
     # A find that is small and matches nothing that counts is judged by the other tests.
-    found = found[(found["radius_px"] >= 3.5) | _matched(truth, found)].reset_index(drop=True)
+    found = found[(found["radius_px"] >= 3.5) | _matches_what_counts(truth, found)].reset_index(drop=True)
     return _usual(truth, found) | {"f1_iou_0.5": scores.score_voids(truth, found, iou=0.5)["f1"]}
 
 
@@ -154,9 +154,11 @@ def _usual(truth: pd.DataFrame, found: pd.DataFrame) -> dict[str, float]:
     return {name: float(score[name]) for name in names}
 
 
-def _matched(truth: pd.DataFrame, found: pd.DataFrame) -> np.ndarray:
+def _matches_what_counts(truth: pd.DataFrame, found: pd.DataFrame) -> np.ndarray:
+    matches = scores.match_voids(truth, found)
+    counts = ~truth["ignored"].to_numpy(bool)[matches["truth"]]
     matched = np.zeros(len(found), bool)
-    matched[scores.match_voids(truth, found)["found"]] = True
+    matched[matches["found"][counts]] = True
     return matched
 
 

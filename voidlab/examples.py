@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +18,10 @@ from voidlab.discs import Discs, draw
 from voidlab.labelled import Labelled
 from voidlab.micrographs import micrograph
 
+if TYPE_CHECKING:
+    import torch
+
+_AHEAD = 64  # images that are simulated before they are asked for
 _IGNORED_RIM = 1.3  # voids this much larger than the network knows count neither way
 
 
@@ -78,15 +86,20 @@ def simulated(seed: int, size: int = 320) -> Example:
     return example(m.image.astype(np.float32), m.mask, m.voids)
 
 
-def simulated_pool(seeds: range, *, workers: int = 2, tell: Callable[[str], None]) -> list[Example]:
-    """Examples of all ``seeds``, made side by side."""
-    pool = []
-    with ProcessPoolExecutor(workers) as executor:
-        for made in executor.map(simulated, seeds, chunksize=8):
-            pool.append(made)
-            if len(pool) % 500 == 0:
-                tell(f"{len(pool)} of {len(seeds)} images simulated")
-    return pool
+def simulated_stream(seeds: Iterable[int]) -> Iterator[Example]:
+    """Examples of ``seeds`` in their order, made side by side on all cores."""
+    # Not forked: the process that asks may hold a GPU and threads.
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as executor:
+        waiting: deque[Future[Example]] = deque()
+        try:
+            for seed in seeds:
+                waiting.append(executor.submit(simulated, seed))
+                if len(waiting) > _AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            executor.shutdown(cancel_futures=True)
 
 
 def of_labelled(labelled: Labelled, *, dark: bool = False) -> list[Example]:
@@ -117,26 +130,87 @@ def _circles(labelled: Labelled) -> np.ndarray:
     return draw(Discs(x, y, radius, np.ones(len(voids))), shape)[0] > 0
 
 
+@dataclass
+class Pool:
+    """What batches are drawn from.
+
+    Attributes
+    ----------
+    simulated
+        Examples from the simulation.
+    own
+        Examples from labelled images.
+    share : float
+        How often a crop is of ``own``.
+    fresh
+        Examples that take the place of the oldest simulated ones, ``renewed`` of them at each batch.
+    renewed : float
+    """
+
+    simulated: Sequence[Example]
+    own: Sequence[Example] = ()
+    share: float = 0.5
+    fresh: Iterator[Example] = field(default_factory=lambda: iter(()))
+    renewed: float = 0.0
+
+
 def batches(
-    pool: Sequence[Example], random: np.random.Generator, batch: int, size: int
-) -> Iterator[tuple[np.ndarray, ...]]:
-    """Endless batches of crops, turned and mirrored, with a little more noise and another contrast."""
+    pool: Pool, random: np.random.Generator, batch: int, size: int, *, device: str | torch.device = "cpu"
+) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Endless batches of crops, turned and mirrored, with a little more noise and another contrast.
+
+    Yields
+    ------
+    image, centre, void, radius, known : Tensor of shape (batch, size, size), float32
+        On ``device``; as in `Example`, but the centres from 0 to 1.
+    """
+    import torch
+
+    simulated = [_layers(each, device) for each in pool.simulated]
+    own = [_layers(each, device) for each in pool.own]
+    oldest, due = 0, 0.0
     while True:
-        crops = [_crop(pool[int(random.integers(len(pool)))], random, size) for _ in range(batch)]
-        yield tuple(np.stack(part) for part in zip(*crops, strict=True))
+        due += pool.renewed
+        while due >= 1:
+            due -= 1
+            if (new := next(pool.fresh, None)) is not None:
+                simulated[oldest % len(simulated)] = _layers(new, device)
+                oldest += 1
+        chosen = [own if own and random.random() < pool.share else simulated for _ in range(batch)]
+        crops = [_crop(group[int(random.integers(len(group)))], random, size) for group in chosen]
+        image, centre, void, radius, known = torch.stack(crops).float().unbind(1)
+        image = image * _column(np.exp(random.normal(0, 0.2, batch)), device)
+        noise = np.where(random.random(batch) < 0.3, random.uniform(0, 0.6, batch), 0)
+        image = image + _column(noise, device) * torch.randn_like(image)
+        for n in np.flatnonzero(random.random(batch) < 0.2):
+            _mirror_a_margin((image[n], void[n], known[n]), int(random.integers(1, network.STEP)))
+        yield image, centre / 255, void, radius, known
 
 
-def _crop(whole: Example, random: np.random.Generator, size: int) -> tuple[np.ndarray, ...]:
-    height, width = whole.image.shape
-    y, x = random.integers(0, height - size + 1), random.integers(0, width - size + 1)
-    turns, mirrored = int(random.integers(4)), random.random() < 0.5
-    cut = []
-    for part in (whole.image, whole.centre, whole.void, whole.radius, whole.known):
-        piece = np.rot90(part[y : y + size, x : x + size], turns)
-        cut.append(np.ascontiguousarray(piece[:, ::-1] if mirrored else piece))
-    image = cut[0].astype(np.float32) * np.float32(np.exp(random.normal(0, 0.2)))
-    if random.random() < 0.3:
-        image = image + np.float32(random.uniform(0, 0.6)) * random.standard_normal(
-            image.shape, dtype=np.float32
-        )
-    return (image, *cut[1:])
+def _layers(each: Example, device: str | torch.device) -> torch.Tensor:
+    """The five arrays of an example, (5, H, W), float16."""
+    import torch
+
+    parts = (each.image, each.centre, each.void, each.radius, each.known)
+    return torch.stack([torch.from_numpy(part).to(device, torch.float16) for part in parts])
+
+
+def _crop(layers: torch.Tensor, random: np.random.Generator, size: int) -> torch.Tensor:
+    height, width = layers.shape[1:]
+    y, x = (int(random.integers(0, side - size + 1)) for side in (height, width))
+    piece = layers[:, y : y + size, x : x + size].rot90(int(random.integers(4)), (1, 2))
+    return piece.flip(2) if random.random() < 0.5 else piece
+
+
+def _column(values: np.ndarray, device: str | torch.device) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(values.astype(np.float32)).to(device)[:, None, None]
+
+
+def _mirror_a_margin(of: tuple[torch.Tensor, torch.Tensor, torch.Tensor], width: int) -> None:
+    """Fill the last rows as `network.maps` does where an image is no multiple of its step; they count neither way."""
+    image, void, known = of
+    image[-width:] = image[-2 * width - 1 : -width - 1].flip(0)
+    void[-width:] = 2
+    known[-width:] = 0

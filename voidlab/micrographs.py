@@ -77,7 +77,7 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
         masks = []  # dark discs are no voids
     foil = np.ones(whole, np.float32)
     if not look.mask:
-        foil = specimen.foil(random, whole, usual, busy=len(voids) == 0)
+        foil = specimen.foil(random, whole, usual, busy=len(voids) == 0 and random.random() < 0.6)
     without = _seen(foil, np.zeros(whole, np.float32), usual, look)
     clean = _seen(foil, missing, usual, look)
     cut = (slice(_MARGIN, -_MARGIN), slice(_MARGIN, -_MARGIN))
@@ -87,21 +87,21 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
     clean, without = (ndimage.gaussian_filter(part, blur) for part in (clean, without))
     difference = (clean - without)[cut]
     noisy = optics.detect(random, clean[cut], look.noise)
-    image, step = optics.write(random, -noisy if look.upside_down else noisy)
-    grain = noisy - clean[cut] + 0.3 * step * random.standard_normal(shape, dtype=np.float32)
     sign = -1 if look.upside_down else 1
+    image, told = optics.write(random, sign * noisy)
+    grain = told - np.clip(sign * clean[cut], told.min(), told.max())
     truth, mask = _truth(masks, sign * difference, without[cut], grain)
     return Micrograph(image, mask, truth)
 
 
 _KINDS = {
-    "mass": 0.3,
-    "under": 0.23,
-    "over": 0.12,
-    "mixed": 0.13,
-    "particles": 0.11,
-    "dark": 0.05,
-    "mask": 0.06,
+    "mass": 0.29,
+    "under": 0.21,
+    "over": 0.11,
+    "mixed": 0.12,
+    "particles": 0.1,
+    "dark": 0.09,
+    "mask": 0.08,
 }
 
 
@@ -115,7 +115,7 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
     state = optics.Optics(
         fringe, kind != "over", random.uniform(0.7, 2.0), random.uniform(0, 0.08), random.uniform(0, np.pi)
     )
-    if kind in ("mass", "particles", "dark", "mask"):
+    if kind in ("mass", "particles", "mask") or (kind == "dark" and random.random() < 0.6):
         state = optics.Optics(0.0)
     if kind == "particles":
         contrast = random.uniform(0.25, 0.9)
@@ -136,8 +136,9 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
     variety = random.uniform(0.1, 0.6) if kind == "particles" else 0.0
     if kind == "mask":
         noise = np.exp(random.uniform(np.log(0.003), np.log(0.1)))
-    if kind == "dark":
+    if kind == "dark":  # voids upside down: dark inside, and with a bright rim when out of focus
         contrast = -contrast
+        state = replace(state, under=False)
     spheres = {"mass": 0.1, "particles": 0.05, "mixed": 0.25, "mask": 0.0}.get(kind, 0.4)
     phase = phase if state.fringe_px else 0.0
     return _Look(contrast, phase, state, float(noise), kind == "over", variety, spheres, kind == "mask")
@@ -211,7 +212,7 @@ def _missing_foil(
     shape_of = random.choice(["sphere", "facets", "blunt"], p=[look.spheres, 0.3 * others, 0.7 * others])
     share_faceted = {"facets": random.choice([0.3, 1.0])}.get(shape_of, 0.0)
     # A sphere, or one with flat faces towards the beam: its rim is steeper and its top flatter.
-    blunt = np.float32(random.uniform(3, 10) if shape_of == "blunt" else 2)
+    blunt = np.float32(np.exp(random.uniform(np.log(3), np.log(25))) if shape_of == "blunt" else 2)
     turn = _rotation(random)
     truncation = random.uniform(0.75, 1.35)
     stretch = random.choice([1.0, random.uniform(1, 1.4)], p=[0.75, 0.25])
@@ -257,10 +258,10 @@ def _polyhedron(
 
 
 def _rotation(random: np.random.Generator) -> np.ndarray:
-    """A rotation (3, 3): half of them near a zone axis, as microscopists choose them."""
+    """A rotation (3, 3): most of them near a zone axis, as microscopists choose them."""
     q, r = np.linalg.qr(random.standard_normal((3, 3)))
     q = q * np.sign(np.diag(r))
-    if random.random() < 0.5:
+    if random.random() < 0.7:
         angle = random.uniform(0, 2 * np.pi)
         c, s = np.cos(angle), np.sin(angle)
         tilt = np.linalg.qr(np.eye(3) + 0.05 * random.standard_normal((3, 3)))[0]

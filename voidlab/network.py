@@ -22,7 +22,7 @@ from scipy import ndimage
 if TYPE_CHECKING:
     import torch
 
-FEATURES = (32, 48, 64, 96, 128, 32)
+FEATURES = (32, 48, 96, 160, 256, 32)
 CHANNELS = ("void", "centre", "radius")
 USUAL_RADIUS_PX = 6.0  # the radius channel is the logarithm of the radius over this
 MAX_RADIUS_PX = 26.0  # largest void the network knows, in its own pixels
@@ -31,7 +31,7 @@ _TILE = 1024
 _OVERLAP = 160
 _RIM = 40
 _BACKGROUND_PX = 40.0
-_STEP = 32  # sizes the network takes are multiples of this
+STEP = 32  # sizes the network takes are multiples of this
 SHIPPED = Path(__file__).parent / "weights" / "voids.safetensors"
 
 
@@ -141,8 +141,8 @@ def maps(model: torch.nn.Module, image: np.ndarray, scale: int, *, precise: bool
     seen = reduced(np.asarray(image, np.float32), scale)
     small = normalised(seen)
     height, width = small.shape
-    margins = ((0, -height % _STEP), (0, -width % _STEP))
-    padded = np.pad(small, margins, mode="reflect" if min(small.shape) >= _STEP else "edge")
+    margins = ((0, -height % STEP), (0, -width % STEP))
+    padded = np.pad(small, margins, mode="reflect" if min(small.shape) >= STEP else "edge")
     device = next(model.parameters()).device
     x = torch.from_numpy(padded)[None, None].to(device)
     half = torch.bfloat16 if device.type == "cuda" or _has_bfloat16() else torch.float32
@@ -182,9 +182,15 @@ def load(path: Path = SHIPPED, *, device: str | None = None) -> tuple[torch.nn.M
         model.load_state_dict(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:
         raise ModelError(f"{path.name} does not hold weights of this network: {error}") from None
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    model = model.eval().to(device)
+    model = model.eval().to(device or usual_device())
     return model.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
+
+
+def usual_device() -> str:
+    """A GPU where there is one: "cuda" or "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def read_card(path: Path) -> dict[str, Any]:

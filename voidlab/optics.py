@@ -115,19 +115,20 @@ def detect(random: np.random.Generator, image: np.ndarray, noise: float) -> np.n
     return image.astype(np.float32)
 
 
-def write(random: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, float]:
+def write(random: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The file a microscopist gives: stretched, clipped, 8 bit, now and then JPEG or with a scale bar burnt in.
 
     Returns
     -------
     picture : ndarray of shape (H, W), uint8
-    step : float
-        Brightness from one of its grey values to the next.
+    told : ndarray of shape (H, W)
+        Brightness that its grey values stand for.
     """
     low, high = np.percentile(image, [random.uniform(0, 1), random.uniform(99, 100)])
     scaled = np.clip((image - low) / max(float(high - low), 1e-6), 0, 1)
     floor, span = random.uniform(0, 0.3), np.exp(random.uniform(np.log(0.1), 0))
-    scaled = np.clip(floor + span * scaled ** random.uniform(0.7, 1.4), 0, 1)
+    gamma = random.uniform(0.7, 1.4)
+    scaled = np.clip(floor + span * scaled**gamma, 0, 1)
     picture = Image.fromarray(np.round(scaled * 255).astype(np.uint8))
     if random.random() < 0.12:
         _burn_in(random, picture)
@@ -135,7 +136,9 @@ def write(random: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, f
         stream = io.BytesIO()
         picture.save(stream, "JPEG", quality=int(random.integers(50, 95)))
         picture = Image.open(stream)
-    return np.asarray(picture), max(float(high - low), 1e-6) / (255 * span)
+    grey = np.asarray(picture)
+    told = low + (high - low) * np.clip((grey / 255 - floor) / span, 0, 1) ** (1 / gamma)
+    return grey, told
 
 
 def _burn_in(random: np.random.Generator, picture: Image.Image) -> None:

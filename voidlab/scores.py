@@ -85,6 +85,9 @@ def objects(
     partner[matches["truth"]] = matches["found"]
     wanted = np.flatnonzero(~ignored)
     false = np.setdiff1d(np.arange(len(found)), matches["found"])
+    # What is found where a void counts neither way is not false, whatever the size it is given.
+    at_ignored = match_voids(truth[ignored], found.iloc[false], share=share)["found"]
+    false = np.delete(false, at_ignored)
     hit = partner[wanted] >= 0
     radius = np.append(found["radius_px"].to_numpy(float), np.nan)  # -1, no partner, takes the NaN
     framed = "frame" in truth and "frame" in found

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ Tell = Callable[[str], None]
 _FIRST_SEED = 1_000_000  # of the simulated images trained on; tests and demos use smaller ones
 _SETTLING_SEED = 1_900_000  # of those the threshold is settled on
 _BATCH, _CROP = 8, 256
+_LARGE_BATCH = 48  # for weights from nothing: many looks at once, as a GPU can
+_POOL = 2000  # simulated images that are held at a time
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def loss(raw: torch.Tensor, targets: tuple[torch.Tensor, ...]) -> torch.Tensor:
 
 def fit(
     model: torch.nn.Module,
-    stream: Iterator[tuple[np.ndarray, ...]],
+    stream: Iterator[tuple[torch.Tensor, ...]],
     plan: Plan,
     *,
     score: Callable[[torch.nn.Module], float] | None = None,
@@ -88,7 +91,9 @@ def fit(
 
     model.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = next(model.parameters()).device
-    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=1e-3)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=plan.rate, weight_decay=1e-3, fused=device.type == "cuda"
+    )
     averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(plan.memory), use_buffers=True)
     state: dict[str, Any] = {"step": 0, "best": None, "best_score": -math.inf}
     if plan.checkpoint.exists():
@@ -97,10 +102,10 @@ def fit(
         optimizer.load_state_dict(state["optimizer"])
         averaged.load_state_dict(state["averaged"])
         tell(f"going on from step {state['step']}")
-    began, mean = time.monotonic(), 0.0
+    began, mean = time.monotonic(), torch.zeros((), device=device)
     for step in range(state["step"], plan.steps):
         _set_rate(optimizer, plan, step)
-        value = _step(model, optimizer, [torch.from_numpy(part).to(device) for part in next(stream)])
+        value = _step(model, optimizer, next(stream))
         averaged.update_parameters(model)
         mean = value if step == state["step"] else 0.98 * mean + 0.02 * value
         if (step + 1) % plan.every == 0 or step + 1 == plan.steps:
@@ -118,7 +123,9 @@ def fit(
             )
             with replacing(plan.checkpoint) as temporary:
                 torch.save(state, temporary)
-            tell(f"step {step + 1} of {plan.steps}, loss {mean:.3f}{said}, {time.monotonic() - began:.0f} s")
+            tell(
+                f"step {step + 1} of {plan.steps}, loss {float(mean):.3f}{said}, {time.monotonic() - began:.0f} s"
+            )
     if state["best"] is not None:
         averaged.module.load_state_dict(state["best"])
     return averaged.module.eval()
@@ -131,19 +138,20 @@ def _set_rate(optimizer: torch.optim.Optimizer, plan: Plan, step: int) -> None:
         group["lr"] = plan.rate * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * fall)
 
 
-def _step(model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: Sequence[torch.Tensor]) -> float:
+def _step(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: Sequence[torch.Tensor]
+) -> torch.Tensor:
     import torch
 
-    image, centre, void, radius, known = batch
-    targets = (centre.float() / 255, void.float(), radius.float(), known.float())
+    image, *targets = batch
     with torch.autocast(image.device.type, torch.bfloat16):
         raw = model(image[:, None].to(memory_format=torch.channels_last))
-    value = loss(raw.float(), targets)
+    value = loss(raw.float(), tuple(targets))
     optimizer.zero_grad(set_to_none=True)
     value.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    return float(value.item())
+    return value.detach()
 
 
 def make_weights(
@@ -170,14 +178,17 @@ def make_weights(
     import torch
 
     torch.manual_seed(seed)
-    model, before = network.load(weights, device="cpu") if further else (network.build(), None)
+    device = network.usual_device()
+    model, before = network.load(weights, device=device) if further else (network.build().to(device), None)
     first = before["made"]["first_seed_not_seen"] if before else _FIRST_SEED
-    pool = examples.simulated_pool(range(first, first + images), tell=tell)
-    gold = [] if also is None else [e for item in labelled.read(also)[::2] for e in _usable(item, dark=True)]
-    if gold:
-        pool += gold * max(1, round(0.03 * len(pool) / len(gold)))
-    stream = examples.batches(pool, np.random.default_rng(seed), _BATCH, _CROP)
-    plan = Plan(steps, 1e-3 if further else 2e-3, weights.with_suffix(".training.pt"))
+    held = min(images, _POOL)
+    fresh = examples.simulated_stream(range(first, first + images))
+    tell(f"simulating the first {held} of {images} images, then training on {device}")
+    pool = examples.Pool(list(islice(fresh, held)), [], 0.03, fresh, (images - held) / steps)
+    if also is not None:
+        pool.own = [e for item in labelled.read(also)[::2] for e in _usable(item, dark=True)]
+    stream = examples.batches(pool, np.random.default_rng(seed), _LARGE_BATCH, _CROP, device=device)
+    plan = Plan(steps, 1e-3 if further else 2e-3, weights.with_suffix(".training.pt"), every=500)
     model = fit(model, stream, plan, tell=tell)
     card = {
         "name": weights.stem,
@@ -203,7 +214,7 @@ def make_weights(
     return card
 
 
-def even_height(model: torch.nn.Module, images: int = 30) -> float:
+def even_height(model: torch.nn.Module, images: int = 60) -> float:
     """Height of a centre peak from which voids should count: the one with the best F1 on simulated images."""
     truths, finds = [], []
     method = NetworkSegmenter(model, "bright", threshold=0.1, min_radius_px=1.5)  # confidence is the height
@@ -248,10 +259,12 @@ def fine_tune(
     own = [example for item in kept for example in _usable(item, dark=dark)]
     if not own:
         raise labelled.LabelledError(f"no image of {folder} is larger than {_CROP} px in both directions.")
-    model, card = network.load(device="cpu")
-    simulated = examples.simulated_pool(range(_FIRST_SEED, _FIRST_SEED + 100), tell=tell)
-    pool = simulated + own * max(1, round(len(simulated) / len(own)))
-    stream = examples.batches(pool, np.random.default_rng(seed), _BATCH, _CROP)
+    model, card = network.load()
+    simulated = list(examples.simulated_stream(range(_FIRST_SEED, _FIRST_SEED + 100)))
+    device = next(model.parameters()).device
+    stream = examples.batches(
+        examples.Pool(simulated, own), np.random.default_rng(seed), _BATCH, _CROP, device=device
+    )
     plan = Plan(steps, 3e-4, weights.with_suffix(".training.pt"), every=50, memory=0.98)
     score = _score_on(aside, card, dark) if aside else None
     before = score(model.eval()) if score else None
