@@ -88,8 +88,9 @@ def simulated(seed: int, size: int = 320) -> Example:
 
 def simulated_stream(seeds: Iterable[int]) -> Iterator[Example]:
     """Examples of ``seeds`` in their order, made side by side on all cores."""
-    # Not forked: the process that asks may hold a GPU and threads.
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as executor:
+    # Not forked: the process that asks may hold a GPU and threads. A core is left to it where there are many.
+    workers = max(2, (os.cpu_count() or 1) - 2)
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as executor:
         waiting: deque[Future[Example]] = deque()
         try:
             for seed in seeds:

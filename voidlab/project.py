@@ -144,8 +144,8 @@ def train(
         training.make_weights(
             network.SHIPPED,
             also=folder,
-            images=6000,
-            steps=steps or 12000,
+            images=5000,
+            steps=steps or 10_000,
             seed=seed,
             further=further,
             tell=tell,

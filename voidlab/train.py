@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 _FIRST_SEED = 1_000_000  # of the simulated images trained on; tests and demos use smaller ones
 _SETTLING_SEED = 1_900_000  # of those the threshold is settled on
-_BATCH, _CROP = 8, 256
-_LARGE_BATCH = 48  # for weights from nothing: many looks at once, as a GPU can
+_BATCH = {"cpu": 8, "cuda": 48}  # a GPU is not busy with fewer
+_CROP = 256
 _POOL = 2000  # simulated images that are held at a time
 
 
@@ -187,7 +187,7 @@ def make_weights(
     pool = examples.Pool(list(islice(fresh, held)), [], 0.03, fresh, (images - held) / steps)
     if also is not None:
         pool.own = [e for item in labelled.read(also)[::2] for e in _usable(item, dark=True)]
-    stream = examples.batches(pool, np.random.default_rng(seed), _LARGE_BATCH, _CROP, device=device)
+    stream = examples.batches(pool, np.random.default_rng(seed), _BATCH[device], _CROP, device=device)
     plan = Plan(steps, 1e-3 if further else 2e-3, weights.with_suffix(".training.pt"), every=500)
     model = fit(model, stream, plan, tell=tell)
     card = {
@@ -199,6 +199,7 @@ def make_weights(
             + (" FOLDER" if also else ""),
             "seed": seed,
             "steps": steps,
+            "crops_a_step": _BATCH[device],
             "simulated_images": images,
             "first_seed_not_seen": first + images,
             "data": "simulated micrographs (voidlab.micrographs)"
@@ -261,9 +262,9 @@ def fine_tune(
         raise labelled.LabelledError(f"no image of {folder} is larger than {_CROP} px in both directions.")
     model, card = network.load()
     simulated = list(examples.simulated_stream(range(_FIRST_SEED, _FIRST_SEED + 100)))
-    device = next(model.parameters()).device
+    device = next(model.parameters()).device.type
     stream = examples.batches(
-        examples.Pool(simulated, own), np.random.default_rng(seed), _BATCH, _CROP, device=device
+        examples.Pool(simulated, own), np.random.default_rng(seed), _BATCH[device], _CROP, device=device
     )
     plan = Plan(steps, 3e-4, weights.with_suffix(".training.pt"), every=50, memory=0.98)
     score = _score_on(aside, card, dark) if aside else None
