@@ -55,7 +55,7 @@ class Swelling:
 
     estimates: pd.DataFrame
     counted: pd.DataFrame
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, seed: int = 0) -> Swelling:

@@ -10,7 +10,7 @@ import pandas as pd
 from voidlab import tables
 from voidlab.sample import Sample, SwellingError
 from voidlab.sizes import SizeDistribution, size_distribution
-from voidlab.swelling import Note, Swelling, measure_swelling
+from voidlab.swelling import Swelling, measure_swelling
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def measure_series(
         weight=1 / summary.counted["area_px2"].to_numpy(float),
     )
     # The doubt says it better than that no thickness was given.
-    said = [n for n in summary.notes if not (doubt and isinstance(n, Note) and n.about == "thickness")]
+    said = [n for n in summary.notes if not (doubt and n.about == "thickness")]
     notes = tuple(filter(None, (why, doubt, *said)))
     number = None if chosen is None else int(chosen)
     return Outcome(number, summary, sizes, tables.select(over_time, "swelling"), notes, doubt)

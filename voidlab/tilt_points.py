@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.sample import Foil, Sample, Scale, SwellingError
-from voidlab.swelling import SOURCES, Swelling, measure_swelling
+from voidlab.swelling import SOURCES, Note, Swelling, measure_swelling
 from voidlab.tilt import unproject
 from voidlab.tilt.geometry import to_axis
 
@@ -210,14 +210,15 @@ def _as_seen(estimates: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([kept, swelling]).rename_axis("quantity")
 
 
-def _note(points: pd.DataFrame, inside: pd.DataFrame, sample: Sample) -> str:
-    return (
+def _note(points: pd.DataFrame, inside: pd.DataFrame, sample: Sample) -> Note:
+    return Note(
+        "surfaces",
         f"{len(inside)} of {len(points)} voids in 3D have their centre in the foil; counted are those in the "
         f"{sample.shape[1]} × {sample.shape[0]} px that all views show. Each counts once, and no correction is "
-        "made for voids that a surface cuts."
+        "made for voids that a surface cuts.",
     )
 
 
-def _kept(found: Swelling) -> list[str]:
+def _kept(found: Swelling) -> list[Note]:
     """The notes but for that on cut voids."""
-    return [note for note in found.notes if "cut by a surface" not in note]
+    return [note for note in found.notes if note.about != "surfaces"]

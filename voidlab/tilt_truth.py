@@ -156,4 +156,6 @@ def show_against_truth(
     depths = compare_depths(truth, linked, points)
     depth_against_truth(depths[depths["views"] >= _SURE_VIEWS], ax, calibration)
     show(figure, "Found depth of each void over its true depth, with its standard error")
-    show_table(against_truth(truth, linked, points, views, reconstruction).round(3))
+    compared = against_truth(truth, linked, points, views, reconstruction)
+    shown = compared[["found", "true"]].map("{:.4g}".format)  # counts without decimals, shares with three
+    show_table(compared.assign(**shown))
