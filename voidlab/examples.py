@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -148,8 +148,8 @@ class Pool:
     renewed : float
     """
 
-    simulated: Sequence[Example]
-    own: Sequence[Example] = ()
+    simulated: Iterable[Example]
+    own: Iterable[Example] = ()
     share: float = 0.5
     fresh: Iterator[Example] = field(default_factory=lambda: iter(()))
     renewed: float = 0.0

@@ -184,7 +184,7 @@ def make_weights(
     held = min(images, _POOL)
     fresh = examples.simulated_stream(range(first, first + images))
     tell(f"simulating the first {held} of {images} images, then training on {device}")
-    pool = examples.Pool(list(islice(fresh, held)), [], 0.03, fresh, (images - held) / steps)
+    pool = examples.Pool(islice(fresh, held), [], 0.03, fresh, (images - held) / steps)
     if also is not None:
         pool.own = [e for item in labelled.read(also)[::2] for e in _usable(item, dark=True)]
     stream = examples.batches(pool, np.random.default_rng(seed), _BATCH[device], _CROP, device=device)
@@ -261,7 +261,7 @@ def fine_tune(
     if not own:
         raise labelled.LabelledError(f"no image of {folder} is larger than {_CROP} px in both directions.")
     model, card = network.load()
-    simulated = list(examples.simulated_stream(range(_FIRST_SEED, _FIRST_SEED + 100)))
+    simulated = examples.simulated_stream(range(_FIRST_SEED, _FIRST_SEED + 100))
     device = next(model.parameters()).device.type
     stream = examples.batches(
         examples.Pool(simulated, own), np.random.default_rng(seed), _BATCH[device], _CROP, device=device
