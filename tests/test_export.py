@@ -1,6 +1,7 @@
 """The files other notebooks read: exactly their names, columns and meanings; and what is written reads back."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -66,6 +67,17 @@ def test_frame_data_has_the_columns_and_meanings_notebooks_know(made):
     assert second["positions-no-drift"] == [[11.0, 20.0]]
     assert second["type"] == ["void"]
     assert rows.iloc[0]["radii_average"] == 3.5
+
+
+def test_lines_are_read_back_one_at_a_time(tmp_path):
+    rows = pd.DataFrame(
+        {"frame": range(200), "radii": [list(np.linspace(i, i + 1, 500)) for i in range(200)]}
+    )
+    tracemalloc.start()
+    path = export.write_lines(rows, tmp_path / "lines.json")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.2 * path.stat().st_size
 
 
 def test_a_frame_that_was_not_looked_at_counts_no_voids(made, tmp_path):

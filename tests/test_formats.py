@@ -1,6 +1,7 @@
 """Files of other programs, read back by those programs' own readers."""
 
 import sys
+import tracemalloc
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
 
@@ -112,6 +113,18 @@ def test_trackmate_through_another_reader_with_a_merge(tmp_path):
     assert [graph.nodes[node]["FRAME"] for node in joined] == [6]
     assert {axis.name: axis.unit for axis in about.axes}["POSITION_X"] == "pixel"
     assert len({track for _, track in graph.nodes(data="TRACK_ID")}) == 1
+
+
+def test_trackmate_takes_no_memory_that_grows_with_the_file(tmp_path):
+    one = situations.two_that_touch()
+    many = pd.concat(
+        [one.assign(label=one["label"] + 2 * i, particle=one["particle"] + 2 * i) for i in range(400)]
+    )
+    tracemalloc.start()
+    path = write_trackmate(many, tmp_path / "t.xml", frames=FRAMES, shape=situations.SHAPE)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < path.stat().st_size  # as a tree it is six times the file
 
 
 def test_trackmate_finds_the_image(tmp_path):

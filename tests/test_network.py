@@ -150,6 +150,22 @@ def test_tiles_leave_no_seams(monkeypatch):
     assert sorted(found.x[sure]) == pytest.approx(sorted(again.x[same]), abs=0.2)
 
 
+def test_what_is_left_out_between_the_levels_changes_nothing():
+    """The padding that MONAI offers, and a copy of every layer: a tenth of a gigabyte, a third of the time."""
+    lean, _ = network.load()
+    usual, _ = network.load()
+    for module in usual.modules():
+        if hasattr(module, "is_pad"):
+            module.is_pad = True
+        if hasattr(module, "inplace"):
+            module.inplace = False
+    image = image_with((50, 40, 7), (100, 80, 12), shape=(150, 210))
+    for scale in network.SCALES:
+        here, there = (network.maps(model, image, scale) for model in (lean, usual))
+        np.testing.assert_array_equal(here.centre, there.centre)
+        np.testing.assert_array_equal(here.radius_px, there.radius_px)
+
+
 def test_fast_arithmetic_finds_the_same(bright):
     assert card.precision(bright, seed=0)["share_found"] >= 0.995
 

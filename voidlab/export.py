@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -149,41 +150,49 @@ def write_all(
         made["links"].drop(columns="corrected", errors="ignore"), on=["frame", "label"]
     )
     drift = tables.used_drift(made["drift"], made.get("views", tables.empty("views")))
-    frame_lines = frame_data(made["frames"], made["voids"], drift)
-    track_lines = track_data(linked, made["voids"])
+    # Each is written before the next is made: as Python lists they take ten times what the tables take.
     written = [
-        (
-            write_lines(frame_lines, folder / FRAME_DATA),
-            len(frame_lines),
+        _written(
+            write_lines,
+            frame_data(made["frames"], made["voids"], drift),
+            folder / FRAME_DATA,
             "JSON lines for notebooks: a row per image, its voids as lists",
         ),
-        (
-            write_lines(track_lines, folder / TRACK_DATA),
-            len(track_lines),
+        _written(
+            write_lines,
+            track_data(linked, made["voids"]),
+            folder / TRACK_DATA,
             "JSON lines for notebooks: a row per void, its life as lists",
         ),
+        _written(
+            write_csv,
+            coordinates(linked, min_frames=min_frames, calibration=calibration),
+            folder / COORDINATES,
+            f"spreadsheets: positions of voids that live for {min_frames} frames or more",
+        ),
+        _written(
+            write_csv,
+            napari.tracks(linked, made["frames"]),
+            folder / NAPARI_TRACKS,
+            "napari: tracks, in px of the images",
+        ),
     ]
-    spots = coordinates(linked, min_frames=min_frames, calibration=calibration)
-    what = f"spreadsheets: positions of voids that live for {min_frames} frames or more"
-    written.append((write_csv(spots, folder / COORDINATES), len(spots), what))
-    trails = napari.tracks(linked, made["frames"])
-    what = "napari: tracks, in px of the images"
-    written.append((write_csv(trails, folder / NAPARI_TRACKS), len(trails), what))
     for name, table in made.items():
         if table.empty and name in _OF_TILT:
             (folder / f"{name}.csv").unlink(missing_ok=True)  # of an earlier run, to which it applied
             continue
-        rows = tables.to_nm(table, calibration)
         what = f"spreadsheets: a row per {tables.TABLES[name].row.removeprefix('an ').removeprefix('a ')}"
-        written.append((write_csv(rows, folder / f"{name}.csv"), len(rows), what))
-    meanings = _dictionary(calibration)
-    written.append(
-        (write_csv(meanings, folder / DICTIONARY), len(meanings), "what every column of every file means")
-    )
-    return pd.DataFrame(
-        [(path.name, rows, path.stat().st_size, what) for path, rows, what in written],
-        columns=["file", "rows", "bytes", "what"],
-    )
+        written.append(_written(write_csv, tables.to_nm(table, calibration), folder / f"{name}.csv", what))
+    what = "what every column of every file means"
+    written.append(_written(write_csv, _dictionary(calibration), folder / DICTIONARY, what))
+    return pd.DataFrame(written, columns=["file", "rows", "bytes", "what"])
+
+
+def _written(
+    write: Callable[[pd.DataFrame, Path], Path], rows: pd.DataFrame, path: Path, what: str
+) -> tuple[str, int, int, str]:
+    """Write ``rows``, and give the row of the list of files."""
+    return write(rows, path).name, len(rows), path.stat().st_size, what
 
 
 def listed(*written: pd.DataFrame) -> pd.DataFrame:
@@ -197,8 +206,8 @@ def write_lines(rows: pd.DataFrame, path: Path) -> Path:
         with temporary.open("w", encoding="utf-8") as stream:
             for row in rows.to_dict("records"):
                 stream.write(json.dumps(_jsonable(row), ensure_ascii=False, allow_nan=False) + "\n")
-        wanted = [_jsonable(row) for row in rows.to_dict("records")]
-        if list(_lines(temporary)) != wanted:
+        both = zip_longest(_lines(temporary), rows.to_dict("records"))
+        if not all(back == _jsonable(row) for back, row in both):
             raise OSError(f"{path.name} cannot be read back as it was written; nothing was kept of it.")
     return path
 

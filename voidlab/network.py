@@ -71,16 +71,20 @@ def build(features: Sequence[int] = FEATURES) -> torch.nn.Module:
     from torch import nn
 
     with _quiet():
-        from monai.networks.nets import BasicUNet
+        from monai.networks.nets import BasicUNet, basic_unet
 
         unet = BasicUNet(
             spatial_dims=2,
             in_channels=4,
             out_channels=4 * len(CHANNELS),
             features=list(features),
-            act="relu",
+            act=("relu", {"inplace": True}),
             norm="batch",
         )
+    # Sides are multiples of 32, so there is nothing to pad: doing so all the same would make copies, in float32.
+    for module in unet.modules():
+        if isinstance(module, basic_unet.UpCat):
+            module.is_pad = False
     # Most pixels are no void and hardly any is a centre: start from there.
     for channel, start in enumerate((-2.0, -4.0, 0.0)):
         nn.init.constant_(unet.final_conv.bias[4 * channel : 4 * channel + 4], start)

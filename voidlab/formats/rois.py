@@ -35,25 +35,24 @@ def write_rois(voids: pd.DataFrame, path: Path, *, frames: Sequence[int]) -> Pat
         raise ModuleNotFoundError("ImageJ ROIs need roifile: pip install 'voidlab[exchange]'") from None
     columns = voids[["frame", "label", "x_px", "y_px", "radius_px"]].to_numpy(float)
     particles = voids["particle"].tolist() if "particle" in voids else [pd.NA] * len(voids)
-    rois = {}
-    for image, row, particle in zip(image_index(voids, frames), columns, particles, strict=True):
-        frame, label, x, y, radius = row.tolist()
-        tracked = not pd.isna(particle)
-        name = f"frame {frame:.0f} label {label:.0f}" + (f" particle {particle:.0f}" if tracked else "")
-        # ImageJ counts from the corner of the top-left pixel, not from its centre.
-        left, top, width = x + 0.5 - radius, y + 0.5 - radius, 2 * radius
-        roi = roifile.ImagejRoi(
-            roitype=roifile.ROI_TYPE.OVAL,
-            options=roifile.ROI_OPTIONS.SUB_PIXEL_RESOLUTION,
-            name=name,
-            position=int(image) + 1,
-            group=int(particle) % 255 + 1 if tracked else 0,
-        )
-        roi.xd, roi.yd, roi.widthd, roi.heightd = left, top, width, width
-        roi.left, roi.top, roi.right, roi.bottom = int(left), int(top), ceil(left + width), ceil(top + width)
-        rois[f"{name}.roi"] = roi.tobytes()
+    index = image_index(voids, frames)
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in rois.items():
+        for image, row, particle in zip(index, columns, particles, strict=True):
+            frame, label, x, y, radius = row.tolist()
+            tracked = not pd.isna(particle)
+            name = f"frame {frame:.0f} label {label:.0f}" + (f" particle {particle:.0f}" if tracked else "")
+            # ImageJ counts from the corner of the top-left pixel, not from its centre.
+            left, top, width = x + 0.5 - radius, y + 0.5 - radius, 2 * radius
+            roi = roifile.ImagejRoi(
+                roitype=roifile.ROI_TYPE.OVAL,
+                options=roifile.ROI_OPTIONS.SUB_PIXEL_RESOLUTION,
+                name=name,
+                position=int(image) + 1,
+                group=int(particle) % 255 + 1 if tracked else 0,
+            )
+            roi.xd, roi.yd, roi.widthd, roi.heightd = left, top, width, width
+            roi.left, roi.top = int(left), int(top)
+            roi.right, roi.bottom = ceil(left + width), ceil(top + width)
             # Without the time of writing, so that the same voids give the same file.
-            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(f"{name}.roi"), roi.tobytes(), zipfile.ZIP_DEFLATED)
     return path
