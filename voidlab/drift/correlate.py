@@ -12,7 +12,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from voidlab.drift.frames import BINNED_SIDE, BinnedFrames
-from voidlab.drift.refine import Refined, band, refine, taper
+from voidlab.drift.refine import Refined, band_root, refine, taper, window_of
 
 MIN_OVERLAP = 0.3
 _KEPT_BYTES = 2**26  # of spectra; four times as much would save a twentieth of the time
@@ -89,13 +89,13 @@ class Correlator:
     def _padded(self) -> tuple[int, int]:
         """Size at which a shift that leaves the least overlap does not wrap around."""
         return tuple(
-            fft.next_fast_len(int(np.ceil((2 - MIN_OVERLAP) * n)), real=True) for n in self.frames.shape
+            fft.next_fast_len(size + int((_overlap(size) >= MIN_OVERLAP).sum()), real=True)
+            for size in self.frames.shape
         )
 
     @cached_property
     def _band(self) -> np.ndarray:
-        y, x = fft.fftfreq(self._padded[0])[:, None], fft.rfftfreq(self._padded[1])[None, :]
-        return np.sqrt(band(y**2 + x**2, self.low_cut)).astype(np.float32)
+        return band_root(fft.fftfreq(self._padded[0]), fft.rfftfreq(self._padded[1]), self.low_cut)
 
     @cached_property
     def _lags(self) -> tuple[np.ndarray, np.ndarray]:
@@ -109,14 +109,12 @@ class Correlator:
 
         The square root keeps the noise of small overlaps from winning.
         """
-        shares = []
-        for size, lag in zip(self.frames.shape, self._lags, strict=True):
-            window = taper(size)
-            common = np.correlate(window, window, "full")[size - 1 :]
-            shares.append(np.interp(np.abs(lag), np.arange(size), common / common[0], right=0))
-        overlap = np.outer(*shares)
-        weight = np.where(overlap >= MIN_OVERLAP, 1 / np.sqrt(np.maximum(overlap, MIN_OVERLAP)), 0)
-        return weight.astype(np.float32)
+        y, x = (
+            _overlap(size)[np.abs(lag).astype(int)]
+            for size, lag in zip(self.frames.shape, self._lags, strict=True)
+        )
+        overlap = np.outer(y, x)
+        return np.where(overlap >= MIN_OVERLAP, 1 / np.sqrt(np.maximum(overlap, MIN_OVERLAP)), 0)
 
     @cached_property
     def _still(self) -> np.ndarray:
@@ -127,7 +125,7 @@ class Correlator:
     def _transform(self, row: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Band-passed spectrum of a frame, of norm 1, and what whitened it, if it is to be whitened."""
         frame = self.frames[row]
-        window = np.outer(*(taper(size) for size in frame.shape)).astype(np.float32)
+        window = window_of(frame.shape)
         frame = (frame - (frame * window).sum() / window.sum()) * window
         spectrum = fft.rfft2(frame, self._padded) * self._band
         root = None
@@ -135,8 +133,8 @@ class Correlator:
             strength = np.abs(spectrum)
             root = 1 / np.sqrt(np.maximum(strength, 1e-6 * strength.max() + 1e-30))
             spectrum *= root
-        norm = max(float(np.linalg.norm(spectrum)), 1e-12)
-        return spectrum / norm, None if root is None else root / norm
+        scale = 1 / max(float(np.linalg.norm(spectrum)), 1e-12)
+        return spectrum * scale, None if root is None else root * scale
 
     def _correlation(self, a: int, b: int) -> np.ndarray:
         """How alike the frames are at each shift, (H, W) as padded."""
@@ -219,6 +217,14 @@ class Correlator:
         enough = (common >= MIN_OVERLAP * common.max()) & (self._weight > 0)
         # As without a mask: what rests on fewer pixels is less sure.
         return np.where(enough, alike * np.sqrt(common / common.max()), 0)
+
+
+@lru_cache(64)
+def _overlap(size: int) -> np.ndarray:
+    """Share of a tapered side that is left at each shift along it, from 0 to ``size`` px; float32."""
+    window = taper(size)
+    common = np.correlate(np.append(window, np.float32(0)), window, "full")[size - 1 :]
+    return np.asarray(common / common[0])
 
 
 def _about(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from tempfile import SpooledTemporaryFile
 from threading import Lock
 
@@ -11,6 +12,7 @@ import numpy as np
 
 BINNED_SIDE = 256
 _KEPT_BYTES = 2**24  # of binned frames, in memory
+_AT_HAND = 64  # frames that were looked at last, float32
 _VALID_SHARE = 0.5  # of a binned pixel
 _COMPARED = 8  # pairs of frames that are searched for a pattern of the camera
 _SIGNIFICANT = 8.0  # standard deviations of chance
@@ -23,18 +25,25 @@ class _Spool:
         self.shape = shape
         self._file = SpooledTemporaryFile(max_size=_KEPT_BYTES)  # noqa: SIM115, closed with the frames
         self._lock = Lock()
+        self._at_hand = lru_cache(_AT_HAND)(self._read)
 
     def append(self, image: np.ndarray) -> None:
         self._file.write(image.astype(np.float16).tobytes())
 
     def __getitem__(self, row: int) -> np.ndarray:
+        return self._at_hand(row)
+
+    def _read(self, row: int) -> np.ndarray:
         size = 2 * self.shape[0] * self.shape[1]
         with self._lock:
             self._file.seek(row * size)
             content = self._file.read(size)
-        return np.frombuffer(content, np.float16).reshape(self.shape)
+        image = np.frombuffer(content, np.float16).reshape(self.shape).astype(np.float32)
+        image.setflags(write=False)
+        return image
 
     def close(self) -> None:
+        self._at_hand.cache_clear()
         self._file.close()
 
 
@@ -85,10 +94,11 @@ class BinnedFrames:
                 image = np.asarray(images[row])
                 _check_size(image, first.shape, row)
                 small, known = _binned(image, factor, valid)
-                scale = float(small[known].std()) if known.any() else 0.0
+                seen = small if known.all() else small[known]
+                scale = float(seen.std()) if seen.size else 0.0
                 blank.append(not scale > 0)
                 scales.append(scale)
-                middle = small[known].mean() if known.any() else 0.0
+                middle = seen.mean() if seen.size else 0.0
                 spool.append(np.where(known, (small - middle) / (scale or 1.0), 0))
                 if not known.all():
                     invalid[row] = np.packbits(~known)
@@ -110,7 +120,7 @@ class BinnedFrames:
 
     def __getitem__(self, row: int) -> np.ndarray:
         """Frame ``row``, (H, W) float32; 0, its mean, where it is not looked at."""
-        return self._binned[row].astype(np.float32)
+        return self._binned[row]
 
     def valid(self, row: int) -> np.ndarray | None:
         """Pixels of frame ``row`` that are looked at, (H, W); None for all."""
@@ -139,9 +149,9 @@ def _check_valid(valid: np.ndarray | None, shape: tuple[int, ...]) -> None:
 
 def _binned(image: np.ndarray, factor: int, valid: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Means of ``factor`` × ``factor`` pixels over those that are known, and where half of them or more are."""
-    good = np.isfinite(image) if image.dtype.kind == "f" else np.ones(image.shape, bool)
+    good = np.asarray(np.isfinite(image) if image.dtype.kind == "f" else True)
     if valid is not None:
-        good &= valid
+        good = good & valid
     if good.all():
         small = _block_means(image, factor)
         return small, np.ones(small.shape, bool)
@@ -154,7 +164,9 @@ def _binned(image: np.ndarray, factor: int, valid: np.ndarray | None) -> tuple[n
 def _block_means(values: np.ndarray, factor: int) -> np.ndarray:
     height, width = values.shape[0] // factor, values.shape[1] // factor
     rows = values[: height * factor, : width * factor].reshape(height, factor, width * factor)
-    sums = rows.sum(axis=1, dtype=np.float32)  # along whole rows first: four times faster than both at once
+    # Along whole rows first, and the pixels of masks as bytes: each is four times faster than the other way.
+    by_rows = rows.view(np.uint8) if values.dtype == bool else rows
+    sums = by_rows.sum(axis=1, dtype=np.uint8 if values.dtype == bool else np.float32).astype(np.float32)
     columns = sum(sums[:, start::factor] for start in range(factor))
     return np.asarray(columns / np.float32(factor**2), np.float32)
 

@@ -75,12 +75,11 @@ def _in_common_part(
 ) -> Refined:
     in_a, in_b = _common(a.shape, whole)
     shape = (in_a[0].stop - in_a[0].start, in_a[1].stop - in_a[1].start)
-    window = _window(shape)
+    window = window_of(shape)
     if valid[0] is not None or valid[1] is not None:
         window = window * _soft(valid[0], in_a, shape) * _soft(valid[1], in_b, shape)
-    strength = float((window**2).sum())
-    if strength <= 0:
-        return Refined(whole.astype(float), _UNKNOWN_SIGMA, 0.0)
+        if not window.any():
+            return Refined(whole.astype(float), _UNKNOWN_SIGMA, 0.0)
     spectra = [_spectrum(part, window) for part in (a[in_a], b[in_b])]
     passed = _passed(shape, low_cut)
     if whiten:
@@ -91,44 +90,45 @@ def _in_common_part(
     if pattern:
         # It has not moved, so that in the common part it lies off by the whole shift the other way.
         x, y = _waves(shape, -whole.astype(float))
-        cross -= (pattern * strength) * np.outer(y, x) * passed**2
-    cross *= _twice(shape)
-    power = [float((np.abs(of) ** 2 * _twice(shape)).sum()) for of in (of_a, of_b)]
-    rest, bend, height = _climb(cross, shape)
+        cross -= (pattern * float((window**2).sum())) * np.outer(y, x) * passed**2
+    twice = _twice(shape)
+    cross *= twice
+    power = [float(np.vecdot(of * twice, of).real.sum()) for of in (of_a, of_b)]
+    rest, inverse, height = _climb(cross, shape)
     alike = float(np.clip(height / np.sqrt(max(power[0] * power[1], 1e-30)), 0, 1))
-    if bend is None:
+    if inverse is None:
         return Refined(whole + rest, _UNKNOWN_SIGMA, 0.0)
     if whiten:
         votes = _votes_of_frequencies(cross, rest, shape)
     else:
         votes = _votes_of_parts(of_a, of_b, height / max(power[0], 1e-30), rest, shape)
-    inverse = np.linalg.inv(bend)
-    sigma = np.sqrt(max(np.trace(inverse @ votes @ votes.T @ inverse) / 2, 0.0))
+    sigma = np.linalg.norm(inverse @ votes) / np.sqrt(2)
     return Refined(whole + rest, float(min(np.hypot(sigma, _LEAST_SIGMA), _UNKNOWN_SIGMA)), alike)
 
 
 def _climb(cross: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None, float]:
-    """Shift (x, y) at which the sum of ``cross`` is largest, by Newton's method; how it bends there; the sum.
+    """Shift (x, y) at which the sum of ``cross`` is largest, by Newton's method; the inverse of its bend; the sum.
 
     There is no bend where there is no peak.
     """
-    kx, ky = (2 * np.pi * f for f in _frequencies(shape))
-    powers_x, powers_y = (np.stack([k**0, k, k**2]) for k in (kx, ky))
+    powers_x, powers_y = _powers(shape)
+    rows = cross[:, None, :]
     shift = np.zeros(2)
     for _ in range(_STEPS):
-        x, y = _waves(shape, -shift)
-        # einsum for the large product: the threads of a matrix product get in the way of those that measure pairs.
-        along_x = np.einsum("yx,kx->yk", cross, (powers_x * x).astype(np.complex64))
-        moments = (powers_y * y) @ along_x
-        uphill = -np.array([moments[0, 1].imag, moments[1, 0].imag])
-        bend = np.array([[moments[0, 2].real, moments[1, 1].real], [moments[1, 1].real, moments[2, 0].real]])
-        if not (bend[0, 0] > 0 and np.linalg.det(bend) > 0):
+        x, y = _waves(shape, shift)
+        # One row at a time: the threads of a matrix product would get in the way of those that measure pairs.
+        along_x = np.vecdot(powers_x * x, rows)  # with the conjugates of the waves, as it should be
+        moments = (powers_y * y.conj()) @ along_x
+        xx, xy, yy = moments[0, 2].real, moments[1, 1].real, moments[2, 0].real
+        volume = xx * yy - xy**2
+        if not (xx > 0 and volume > 0):
             return shift, None, 0.0
-        step = np.clip(np.linalg.solve(bend, uphill), -0.5, 0.5)
+        inverse = np.array([[yy, -xy], [-xy, xx]]) / volume
+        step = (inverse @ -moments[[0, 1], [1, 0]].imag).clip(-0.5, 0.5)
         shift = shift + step
         if np.abs(step).max() < _FINE:
             break
-    return shift, bend, float(moments[0, 0].real)
+    return shift, inverse, float(moments[0, 0].real)
 
 
 # Parts of what was compared vote on the shift by themselves. How much their votes differ says how well it is known,
@@ -140,9 +140,9 @@ def _votes_of_parts(
 ) -> np.ndarray:
     """Votes (2, n) on x and y of the parts of a mask, in which mistakes are local; b holds a ``alike`` times."""
     x, y = _waves(shape, -shift)
-    kx, ky = (2j * np.pi * f for f in _frequencies(shape))
-    left = fft.irfft2(of_b * y[:, None] * x[None, :] - alike * of_a, shape)
-    pulls = (fft.irfft2(slope, shape) * left for slope in (of_a * kx[None, :], of_a * ky[:, None]))
+    kx, ky = (1j * powers[1] for powers in _powers(shape))
+    left = fft.irfft2(of_b * y[:, None] * x - alike * of_a, shape)
+    pulls = (fft.irfft2(slope, shape) * left for slope in (of_a * kx, of_a * ky[:, None]))
     starts = [np.arange(_PARTS) * size // _PARTS for size in shape]
     return np.stack([_summed(pull, starts) * (shape[0] * shape[1]) for pull in pulls])
 
@@ -150,10 +150,10 @@ def _votes_of_parts(
 def _votes_of_frequencies(cross: np.ndarray, shift: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Votes (2, n) on x and y of blocks of frequencies: of noise, each frequency has its own."""
     x, y = _waves(shape, -shift)
-    quadrature = (cross * y[:, None] * x[None, :]).imag
-    kx, ky = (2 * np.pi * f for f in _frequencies(shape))
+    quadrature = (cross * y[:, None] * x).imag
+    kx, ky = (powers[1] for powers in _powers(shape))
     starts = [np.arange(0, size, _FREQUENCIES) for size in quadrature.shape]
-    return np.stack([_summed(quadrature * k, starts) for k in (kx[None, :], ky[:, None])])
+    return np.stack([_summed(quadrature * k, starts) for k in (kx, ky[:, None])])
 
 
 def _summed(values: np.ndarray, starts: list[np.ndarray]) -> np.ndarray:
@@ -175,8 +175,9 @@ def _common(shape: tuple[int, int], whole: np.ndarray) -> tuple[tuple[slice, sli
 
 
 def _spectrum(part: np.ndarray, window: np.ndarray) -> np.ndarray:
-    middle = (part * window).sum() / max(float(window.sum()), 1e-6)
-    return np.asarray(fft.rfft2((part - middle) * window))
+    tapered = part * window
+    middle = tapered.sum() / max(float(window.sum()), 1e-6)
+    return np.asarray(fft.rfft2(tapered - middle * window))
 
 
 def _soft(valid: np.ndarray | None, part: tuple[slice, slice], shape: tuple[int, int]) -> np.ndarray:
@@ -195,14 +196,22 @@ def _fast_length(length: int) -> int:
 
 
 @lru_cache(64)
-def _window(shape: tuple[int, int]) -> np.ndarray:
-    return np.outer(*(taper(size) for size in shape)).astype(np.float32)
+def window_of(shape: tuple[int, int]) -> np.ndarray:
+    """Window (H, W) that falls to zero over the outer tenths, so that the border makes no pattern."""
+    return np.outer(*(taper(size) for size in shape))
 
 
 @lru_cache(64)
 def _frequencies(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Along x (the half that is stored) and along y, cycles per px."""
     return fft.rfftfreq(shape[1]), fft.fftfreq(shape[0])
+
+
+@lru_cache(64)
+def _powers(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Powers 0, 1 and 2 of the frequencies along x and along y, (3, n) each, radians per px."""
+    x, y = (np.float32(2 * np.pi * f) for f in _frequencies(shape))
+    return np.stack([x**0, x, x**2]), np.stack([y**0, y, y**2])
 
 
 @lru_cache(64)
@@ -217,9 +226,8 @@ def _twice(shape: tuple[int, int]) -> np.ndarray:
 
 @lru_cache(64)
 def _passed(shape: tuple[int, int], low_cut: float) -> np.ndarray:
-    """Root of the band-pass: each of two frames has its half."""
     x, y = _frequencies(shape)
-    return np.sqrt(band(y[:, None] ** 2 + x[None, :] ** 2, low_cut)).astype(np.float32)
+    return band_root(y, x, low_cut)
 
 
 def _waves(shape: tuple[int, int], shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -231,16 +239,22 @@ def _waves(shape: tuple[int, int], shift: np.ndarray) -> tuple[np.ndarray, np.nd
     )
 
 
-def band(squared: np.ndarray, low_cut: float) -> np.ndarray:
-    """Band-pass at squared frequencies: without what is slower than ``low_cut`` or too fine for binned pixels."""
-    passed = np.exp(-squared / (2 * HIGH_CUT**2)) - np.exp(-squared / (2 * low_cut**2))
-    return np.asarray(np.clip(passed, 0, None))
+def band_root(y: np.ndarray, x: np.ndarray, low_cut: float) -> np.ndarray:
+    """Root of the band-pass at frequencies y of rows and x of columns: each of two frames has its half.
+
+    It takes out what is slower than ``low_cut`` and what is too fine for binned pixels.
+    """
+    high, low = (
+        np.outer(*(np.exp(-np.float32(f**2) / (2 * cut**2)) for f in (y, x))) for cut in (HIGH_CUT, low_cut)
+    )
+    return np.sqrt(np.clip(high - low, 0, None))
 
 
+@lru_cache(64)
 def taper(size: int) -> np.ndarray:
-    """Window along a side that falls to zero over the outer tenths, so that the border makes no pattern."""
+    """Window along a side, float32."""
     fall = min(max(round(size * _TAPERED), 2), size // 2)
-    side = np.ones(size)
+    side = np.ones(size, np.float32)
     if fall:
         ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(fall) + 0.5) / fall)
         side[:fall], side[-fall:] = ramp, ramp[::-1]

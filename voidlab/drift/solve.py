@@ -260,10 +260,11 @@ def _factored(normal: sparse.csc_array) -> SuperLU:
 
 def _diagonal_of_inverse(normal: np.ndarray | sparse.csc_array) -> np.ndarray:
     """Diagonal of the inverse of a symmetric matrix: whole while that is small, else a block of columns at a time."""
+    if isinstance(normal, np.ndarray):
+        return np.asarray(np.diagonal(np.linalg.inv(normal)))
     size = normal.shape[0]
-    if isinstance(normal, np.ndarray) or size <= _WHOLE_INVERSE_UP_TO:
-        whole = normal if isinstance(normal, np.ndarray) else normal.toarray()
-        inverse = lapack.dpotri(lapack.dpotrf(whole, overwrite_a=True)[0], overwrite_c=True)[0]
+    if size <= _WHOLE_INVERSE_UP_TO:
+        inverse = lapack.dpotri(lapack.dpotrf(normal.toarray(), overwrite_a=True)[0], overwrite_c=True)[0]
         return np.asarray(np.diagonal(inverse))
     factors = _factored(normal)
 
