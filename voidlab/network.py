@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy import ndimage
@@ -129,7 +129,7 @@ def enlarged(small: np.ndarray, factor: int, shape: tuple[int, int]) -> np.ndarr
 
 
 def maps(model: torch.nn.Module, image: np.ndarray, scale: int, *, precise: bool = False) -> Maps:
-    """Maps of an image at one scale.
+    """Maps of an image at one scale: `shown` to the network, which `answer`s, `read` from its answer.
 
     Parameters
     ----------
@@ -140,24 +140,45 @@ def maps(model: torch.nn.Module, image: np.ndarray, scale: int, *, precise: bool
     precise
         float32 where the processor could do with bfloat16, about twice as fast.
     """
+    picture, known = shown(image, scale)
+    return read(answer(model, picture, precise=precise), known, scale)
+
+
+def shown(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
+    """What the network is shown of an image at one scale, and where something is known of the image.
+
+    Returns
+    -------
+    picture : ndarray, float32
+        Normalised, its sides mirrored to the next multiple of `STEP`.
+    known : ndarray of shape (h, w), bool
+    """
+    small = reduced(np.asarray(image, np.float32), scale)
+    margins = tuple((0, -side % STEP) for side in small.shape)
+    mode: Literal["reflect", "edge"] = "reflect" if min(small.shape) >= STEP else "edge"
+    return np.pad(normalised(small), margins, mode=mode), np.isfinite(small)
+
+
+def answer(model: torch.nn.Module, picture: np.ndarray, *, precise: bool = False) -> np.ndarray:
+    """What the network says of a picture, (3, h, w) float32."""
     import torch
 
-    seen = reduced(np.asarray(image, np.float32), scale)
-    small = normalised(seen)
-    height, width = small.shape
-    margins = ((0, -height % STEP), (0, -width % STEP))
-    padded = np.pad(small, margins, mode="reflect" if min(small.shape) >= STEP else "edge")
     device = next(model.parameters()).device
-    x = torch.from_numpy(padded)[None, None].to(device)
+    x = torch.from_numpy(picture)[None, None].to(device)
     half = torch.bfloat16 if device.type == "cuda" or _has_bfloat16() else torch.float32
     with (
         torch.inference_mode(),
         torch.autocast(device.type, half, enabled=not precise and half != torch.float32),
     ):
-        raw = _tiled(model, x) if max(padded.shape) > _TILE + _OVERLAP else model(x).float()
-    void, centre, radius = raw[0, :, :height, :width].cpu().numpy()
+        raw = _tiled(model, x) if max(picture.shape) > _TILE + _OVERLAP else model(x).float()
+    return np.asarray(raw[0].cpu().numpy())
+
+
+def read(raw: np.ndarray, known: np.ndarray, scale: int) -> Maps:
+    """Maps from an answer of the network; where nothing is known there is no void, whatever stood in for it."""
+    height, width = known.shape
+    void, centre, radius = raw[:, :height, :width]
     size = USUAL_RADIUS_PX * np.exp(np.clip(radius, -2, 2.5))
-    known = np.isfinite(seen)  # where nothing is known there is no void, whatever stands in for it
     return Maps(scale, _sigmoid(void) * known, _sigmoid(centre) * known, size)
 
 

@@ -144,11 +144,13 @@ class NetworkSegmenter:
         """What the network says of ``image`` (H, W), at every scale."""
         image = _grey(image)
         decided = self.settled([image])
-        shown = -image.astype(np.float32) if decided.contrast == "dark" else image
-        return self._own_thread.submit(self._maps, shown).result()
+        bright = -image.astype(np.float32) if decided.contrast == "dark" else image
+        return tuple(self._maps(bright, scale) for scale in network.SCALES)
 
-    def _maps(self, shown: np.ndarray) -> tuple[network.Maps, ...]:
-        return tuple(network.maps(self.model, shown, scale, precise=self.precise) for scale in network.SCALES)
+    def _maps(self, bright: np.ndarray, scale: int) -> network.Maps:
+        picture, known = network.shown(bright, scale)
+        answer = self._own_thread.submit(network.answer, self.model, picture, precise=self.precise)
+        return network.read(answer.result(), known, scale)
 
     def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:
         """Probability, labels and voids from the maps of an image."""
