@@ -102,6 +102,52 @@ def test_raw_frames_behind_a_fixed_pattern(benchmark, step):
     assert gross(errors, 1) <= 1 if step == 15 else flags == {"fixed pattern", "reference"}
 
 
+def series(kind, seed):
+    """Six frames that drift by steps of 25 px, and their drift."""
+    random = np.random.default_rng(seed)
+    voids = scenes.Voids(seed, 140 if kind == "raw images" else 250, margin=300)
+    truth = np.cumsum(random.normal(0, 25, (6, 2)), axis=0)
+    if kind == "raw images":
+        background = scenes.smooth_background(random)
+        return [voids.image(shift, random, background).astype(np.float32) for shift in truth], truth
+    if kind == "detected masks":
+        return [voids.detected(shift, random) for shift in truth], truth
+    return [voids.mask(shift) for shift in truth], truth
+
+
+@pytest.mark.parametrize("kind", ["perfect masks", "detected masks", "raw images"])
+def test_two_thirds_of_the_errors_lie_within_one_sigma(benchmark, kind):
+    def run():
+        errors = []
+        for seed in range(6000, 6040):
+            images, truth = series(kind, seed)
+            found = estimate_drift(images)
+            errors.append((found.drift_px - truth + truth[0])[1:] / found.sigma_px[1:, None])
+        return np.abs(errors)
+
+    errors = benchmark.pedantic(run, rounds=1)
+    inside = (errors < 1).mean(axis=(1, 2))
+    print(f"\n{kind}: {inside.mean():.1%} ± {inside.std() / np.sqrt(len(inside)):.1%} within one sigma, "
+          f"{(errors < 2).mean():.1%} within two")  # fmt: skip
+    assert 0.60 <= inside.mean() <= 0.76
+
+
+@pytest.mark.parametrize("kind", ["perfect masks", "detected masks", "raw images"])
+def test_the_other_way_round_is_the_opposite(benchmark, kind):
+    def run():
+        sums = []
+        for seed in range(5):
+            images, _ = series(kind, seed)
+            for a, b in pairwise(images):
+                there, back = pair_shift(a, b), pair_shift(b, a)
+                sums.append((there.dx_px + back.dx_px, there.dy_px + back.dy_px))
+        return np.abs(sums).max()
+
+    worst = benchmark.pedantic(run, rounds=1)
+    print(f"\n{kind}: there and back misses the start by {worst:.1e} px at most")
+    assert worst <= 1e-3
+
+
 def measured_pairs(truth, rows, random, nonsense, sigma=0.1):
     shift = truth[rows[:, 1]] - truth[rows[:, 0]] + random.normal(0, sigma, (len(rows), 2))
     bad = random.random(len(rows)) < nonsense

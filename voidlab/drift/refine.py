@@ -15,8 +15,10 @@ from scipy import fft, ndimage
 HIGH_CUT = 0.18  # cycles per binned px: above it, noise and the staircase of binned edges
 _LEAST_SIGMA = 0.0005  # binned px: rounding
 _UNKNOWN_SIGMA = 30.0  # binned px, of a pair that has no peak
+_LEAST_SIDE = 4  # binned px, of the common part
 _TAPERED = 0.1  # of a side, along each border
 _PARTS = 8  # of a mask along a side, whose votes are compared
+_SLOPE = (0.73, -0.12)  # of differences over 2 px and 4 px in a slope: right to 3 % up to 0.22 cycles per px
 _FREQUENCIES = 16  # along a side of a block of them, whose votes are compared
 _STEPS = 8
 _FINE = 3e-4  # Newton's next step would be smaller than its square
@@ -75,6 +77,8 @@ def _in_common_part(
 ) -> Refined:
     in_a, in_b = _common(a.shape, whole)
     shape = (in_a[0].stop - in_a[0].start, in_a[1].stop - in_a[1].start)
+    if min(shape) < _LEAST_SIDE:
+        return Refined(whole.astype(float), _UNKNOWN_SIGMA, 0.0)
     window = window_of(shape)
     if valid[0] is not None or valid[1] is not None:
         window = window * _soft(valid[0], in_a, shape) * _soft(valid[1], in_b, shape)
@@ -98,10 +102,7 @@ def _in_common_part(
     alike = float(np.clip(height / np.sqrt(max(power[0] * power[1], 1e-30)), 0, 1))
     if inverse is None:
         return Refined(whole + rest, _UNKNOWN_SIGMA, 0.0)
-    if whiten:
-        votes = _votes_of_frequencies(cross, rest, shape)
-    else:
-        votes = _votes_of_parts(of_a, of_b, height / max(power[0], 1e-30), rest, shape)
+    votes = _votes_of_frequencies(cross, rest, shape) if whiten else _votes_of_parts(of_a, of_b, rest, shape)
     sigma = np.linalg.norm(inverse @ votes) / np.sqrt(2)
     return Refined(whole + rest, float(min(np.hypot(sigma, _LEAST_SIGMA), _UNKNOWN_SIGMA)), alike)
 
@@ -136,15 +137,25 @@ def _climb(cross: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
 
 
 def _votes_of_parts(
-    of_a: np.ndarray, of_b: np.ndarray, alike: float, shift: np.ndarray, shape: tuple[int, int]
+    of_a: np.ndarray, of_b: np.ndarray, shift: np.ndarray, shape: tuple[int, int]
 ) -> np.ndarray:
-    """Votes (2, n) on x and y of the parts of a mask, in which mistakes are local; b holds a ``alike`` times."""
+    """Votes (2, n) on x and y of the parts of a mask, in which mistakes are local.
+
+    A pixel pulls by b's value times a's slope less a's value times b's slope. So voids that the border of two parts
+    cuts, and those that one of the frames lacks, do not pull one part this way and the next one that way.
+    """
     x, y = _waves(shape, -shift)
-    kx, ky = (1j * powers[1] for powers in _powers(shape))
-    left = fft.irfft2(of_b * y[:, None] * x - alike * of_a, shape)
-    pulls = (fft.irfft2(slope, shape) * left for slope in (of_a * kx, of_a * ky[:, None]))
+    a, b = (fft.irfft2(of, shape).ravel() for of in (of_a, of_b * y[:, None] * x))
     starts = [np.arange(_PARTS) * size // _PARTS for size in shape]
-    return np.stack([_summed(pull, starts) * (shape[0] * shape[1]) for pull in pulls])
+
+    def votes(step: int) -> np.ndarray:
+        pulls = np.zeros_like(a)
+        for apart, share in ((step, _SLOPE[0]), (2 * step, _SLOPE[1])):
+            pulls[:-apart] += share * (b[:-apart] * a[apart:] - b[apart:] * a[:-apart])
+        return _summed(pulls.reshape(shape), starts)
+
+    # Along x, what runs over the end of a row is next to nothing: there the window is zero.
+    return a.size * np.stack([votes(1), votes(shape[1])])
 
 
 def _votes_of_frequencies(cross: np.ndarray, shift: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
