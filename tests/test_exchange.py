@@ -10,7 +10,7 @@ import pytrackmate
 import roifile
 
 import situations
-from voidlab import coalescence, exchange, export, lives, tables, track
+from voidlab import coalescence, contents, exchange, export, lives, tables, track
 from voidlab.images import Calibration
 
 NM = Calibration(0.5, "parameters")
@@ -112,7 +112,7 @@ def test_the_bundle_holds_it_all_and_says_what_it_is(tmp_path):
     }
     assert names == {"gold/README.txt", "gold/labels.tif", *on_disk}
     assert all(file in readme for file in found.files["file"])
-    assert exchange.meanings(tmp_path / "one").keys() == set(every["file"])
+    assert contents.meanings(tmp_path / "one").keys() == set(every["file"])
     assert (every["bytes"] > 0).all()
 
 
@@ -124,9 +124,9 @@ def test_the_same_results_give_the_same_rois(tmp_path):
 
 
 def test_a_folder_without_a_list_has_no_meanings(tmp_path):
-    assert exchange.meanings(tmp_path) == {}
-    (tmp_path / exchange.CONTENTS).write_text("nonsense\n")
-    assert exchange.meanings(tmp_path) == {}
+    assert contents.meanings(tmp_path) == {}
+    (tmp_path / contents.CONTENTS).write_text("nonsense\n")
+    assert contents.meanings(tmp_path) == {}
 
 
 @pytest.mark.parametrize("times", [[], [1.0], [5.0, 5.0]])

@@ -189,6 +189,23 @@ def test_a_series_with_every_kind_of_frame():
     assert np.isnan(frames["void_fraction"].iloc[1])
 
 
+def test_no_more_images_are_in_memory_than_the_segmenter_can_use(monkeypatch):
+    class Two(segment.ClassicalSegmenter):
+        at_once = 2
+
+    class Counted(Series):
+        def __getitem__(self, row):
+            read.append(row)
+            ahead.append(len(read) - len(kept))
+            return super().__getitem__(row)
+
+    read, kept, ahead = [], [], []
+    monkeypatch.setattr("os.cpu_count", lambda: 32)
+    segment.segment_series(Counted([image_with((50, 40, 7))] * 12), Two("bright"), keep_labels=kept.append)
+    assert len(kept) == 12
+    assert max(ahead) <= 3  # two worked on, and one that waits for its turn
+
+
 def test_no_readable_frame_is_an_error():
     series = Series([OSError("a.tif is cut short")] * 2)
     with pytest.raises(

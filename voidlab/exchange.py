@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
+from voidlab.contents import CONTENTS, files_in, size_of
 from voidlab.export import write_csv
 from voidlab.formats.challenge import write_challenge
 from voidlab.formats.geffs import write_geff
@@ -18,7 +19,6 @@ from voidlab.formats.rois import write_rois
 from voidlab.formats.trackmate import write_trackmate
 from voidlab.paths import replacing
 
-CONTENTS = "contents.csv"
 LOADER = "open-in-napari.py"
 _COLUMNS = ["file", "rows", "bytes", "what"]
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # so that the same results give the same file
@@ -153,7 +153,7 @@ def bundle(folder: Path, name: str, files: pd.DataFrame, beside: Sequence[Path] 
     ):
         _add(archive, f"{name}/README.txt", ("\n".join(lines) + "\n").encode())
         for inside, path in members:
-            for file in _files_in(path):
+            for file in files_in(path):
                 place = inside if path.is_file() else f"{inside}/{file.relative_to(path).as_posix()}"
                 _add(archive, f"{name}/{place}", file)
     with zipfile.ZipFile(folder / archive_name) as archive:
@@ -165,24 +165,6 @@ def bundle(folder: Path, name: str, files: pd.DataFrame, beside: Sequence[Path] 
 
 
 _BESIDE = {"labels.tif": "label image of each frame; the pixel value is the label in exports/voids.csv"}
-
-
-def meanings(folder: Path) -> dict[str, str]:
-    """What each entry of the folder ``exports`` is for, as its list says; empty without one."""
-    try:
-        listed = pd.read_csv(folder / CONTENTS)
-        return dict(zip(listed["file"].astype(str), listed["what"].astype(str), strict=True))
-    except (OSError, ValueError, KeyError):
-        return {}
-
-
-def size_of(path: Path) -> int:
-    """Bytes in a file, or in all files of a folder."""
-    return sum(file.stat().st_size for file in _files_in(path))
-
-
-def _files_in(path: Path) -> list[Path]:
-    return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> None:

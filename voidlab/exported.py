@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -59,6 +59,7 @@ class ExportedSegmenter:
     edge_buffer_px: int
     name: str
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    at_once: ClassVar[int] = 4  # one in the network, the others being read or measured
 
     def settled(self, images: Iterable[np.ndarray]) -> ExportedSegmenter:
         """This segmenter; "auto" is taken for bright: it shows the network the image as it is."""

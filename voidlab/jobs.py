@@ -18,8 +18,8 @@ import psutil
 
 from voidlab.plan import Plan
 
-# Measured: a kernel with everything imported, and what the stages hold per pixel of an image.
-_KERNEL_BYTES, _BYTES_PER_PIXEL = 500e6, 400
+# Measured, 1 to 9 Mpx: the run and its kernel with the network in it, and what they hold per pixel of an image.
+_PROCESSES_BYTES, _BYTES_PER_PIXEL = 900e6, 200
 
 Tell = Callable[[str], None]
 
@@ -28,13 +28,13 @@ def how_many(wanted: int, plans: Sequence[Plan], free_bytes: float | None = None
     """How many of ``wanted`` jobs the free memory allows to run at once; at least one."""
     if free_bytes is None:
         free_bytes = psutil.virtual_memory().available
-    largest = max((needed_bytes(plan) for plan in plans), default=_KERNEL_BYTES)
+    largest = max((needed_bytes(plan) for plan in plans), default=_PROCESSES_BYTES)
     return max(1, min(wanted, len(plans), int(free_bytes // largest)))
 
 
 def needed_bytes(plan: Plan) -> float:
     """Memory that running a dataset takes at most, roughly."""
-    return _KERNEL_BYTES + _BYTES_PER_PIXEL * plan.pixels
+    return _PROCESSES_BYTES + _BYTES_PER_PIXEL * plan.pixels
 
 
 def run_all(plans: Sequence[Plan], arguments: Sequence[str], jobs: int, tell: Tell) -> list[int]:

@@ -24,7 +24,7 @@ import PIL.Image
 from jinja2 import Environment, PackageLoader
 
 from voidlab import __version__, blocks
-from voidlab.exchange import meanings, size_of
+from voidlab.contents import meanings, size_of
 from voidlab.parameters import load
 from voidlab.paths import POSITIONS, STAGES, ProjectError, RunPaths, replacing, stages_for
 from voidlab.record import out_of_date, read

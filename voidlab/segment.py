@@ -214,8 +214,8 @@ def _look(series: SeriesOfImages, segmenter: Segmenter, row: int) -> _Outcome:
 
 
 def _ordered(series: SeriesOfImages, segmenter: Segmenter) -> Iterator[_Outcome]:
-    """What comes of each image, in order, worked on by all cores, with a few under way at a time."""
-    workers = os.cpu_count() or 1
+    """What comes of each image, in order, with a few under way at a time."""
+    workers = min(os.cpu_count() or 1, segmenter.at_once)
     with ThreadPoolExecutor(workers) as pool:
         under_way: deque[Future[_Outcome]] = deque()
         try:

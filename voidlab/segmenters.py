@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,11 @@ class Segmenter(Protocol):
         """What the method is called in reports."""
         ...
 
+    @property
+    def at_once(self) -> int:
+        """Images that it pays to work on side by side; each of them takes memory."""
+        ...
+
     def settled(self, images: Iterable[np.ndarray]) -> Segmenter:
         """This segmenter with what it reads off the images (as dark or bright) decided once for all of them."""
         ...
@@ -72,6 +78,11 @@ class ClassicalSegmenter:
     max_radius_px: float = 80.0
     edge_buffer_px: int = 8
     name: str = "classical"
+
+    @property
+    def at_once(self) -> int:
+        """Images to work on side by side: one per core, since each keeps one busy."""
+        return os.cpu_count() or 1
 
     def settled(self, images: Iterable[np.ndarray]) -> ClassicalSegmenter:
         """This segmenter with the contrast that most of the ``images`` speak for."""
@@ -132,6 +143,7 @@ class NetworkSegmenter:
     _own_thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1), repr=False, compare=False
     )
+    at_once: ClassVar[int] = 4  # one in the network, the others being read or decoded
 
     def settled(self, images: Iterable[np.ndarray]) -> NetworkSegmenter:
         """This segmenter with the contrast that most of the ``images`` speak for."""

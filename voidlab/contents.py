@@ -1,0 +1,28 @@
+"""The list of what was exported, contents.csv: what each file is for, and how big it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+CONTENTS = "contents.csv"
+
+
+def meanings(folder: Path) -> dict[str, str]:
+    """What each entry of the folder ``exports`` is for, as its list says; empty without one."""
+    try:
+        listed = pd.read_csv(folder / CONTENTS)
+        return dict(zip(listed["file"].astype(str), listed["what"].astype(str), strict=True))
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def size_of(path: Path) -> int:
+    """Bytes in a file, or in all files of a folder."""
+    return sum(file.stat().st_size for file in files_in(path))
+
+
+def files_in(path: Path) -> list[Path]:
+    """The file itself, or all files of a folder."""
+    return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
