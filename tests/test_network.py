@@ -13,8 +13,8 @@ from voidlab.micrographs import micrograph
 # What is asked of the network and the weights do not give yet; strict, so that better weights must take it off.
 not_yet = pytest.mark.xfail(
     strict=True,
-    reason="real discs come out 6 to 12 % too large, some dark ones are taken for voids, and of crowded and faint "
-    "simulated voids a quarter is missed; see the weights' card",
+    reason="real discs come out 6 to 15 % too large and the smaller of two that overlap 7 %, some dark ones are taken "
+    "for voids, and of crowded and faint simulated voids a fifth is missed; see the weights' card",
 )
 
 
@@ -58,6 +58,12 @@ def test_two_that_touch_are_two(bright):
 def test_two_that_overlap_keep_their_full_circles(bright):
     voids = bright.find(image_with((70, 60, 10), (84, 62, 8))).sort_values("x_px")
     assert len(voids) == 2
+    assert voids["radius_px"].tolist() == pytest.approx([10, 8], rel=0.08)
+
+
+@not_yet
+def test_two_that_overlap_are_as_large_as_they_are(bright):
+    voids = bright.find(image_with((70, 60, 10), (84, 62, 8))).sort_values("x_px")
     assert voids["radius_px"].tolist() == pytest.approx([10, 8], rel=0.05)
 
 
@@ -164,6 +170,15 @@ def test_what_is_left_out_between_the_levels_changes_nothing():
         here, there = (network.maps(model, image, scale) for model in (lean, usual))
         np.testing.assert_array_equal(here.centre, there.centre)
         np.testing.assert_array_equal(here.radius_px, there.radius_px)
+
+
+def test_what_is_made_for_use_says_the_same():
+    trained, _ = network.load()
+    used = network.for_use(network.load()[0])
+    image = image_with((50, 40, 7), (100, 80, 12), shape=(150, 210))
+    there, here = (network.maps(model, image, 1, precise=True) for model in (trained, used))
+    np.testing.assert_allclose(here.centre, there.centre, atol=1e-4)
+    np.testing.assert_allclose(here.radius_px, there.radius_px, rtol=1e-3)
 
 
 def test_fast_arithmetic_finds_the_same(bright):

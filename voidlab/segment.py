@@ -80,7 +80,7 @@ def load_segmenter(
     if name == "voids" or path.suffix == ".safetensors":
         model, card = network.load(network.SHIPPED if name == "voids" else path)
         return NetworkSegmenter(
-            model,
+            network.for_use(model),
             contrast,
             threshold,
             min_radius_px,
