@@ -274,6 +274,6 @@ def test_860_masks(benchmark):
     assert seconds <= 90
     if seconds > 2 * bare:
         pytest.xfail(
-            f"{seconds / bare:.1f} times the bare transforms, asked 2: half of a pair is no transform, and two threads "
-            "do the work of one and a half"
+            f"{seconds / bare:.1f} times the bare transforms, asked 2: half of a pair is no transform, and two "
+            "threads do the work of one and a half"
         )
