@@ -87,8 +87,8 @@ def simulated(seed: int, size: int = 320) -> Example:
 
 
 def simulated_stream(seeds: Iterable[int]) -> Iterator[Example]:
-    """Examples of ``seeds`` in their order, made side by side on all cores."""
-    # Not forked: the process that asks may hold a GPU and threads. A core is left to it where there are many.
+    """Examples of ``seeds`` in their order, made side by side."""
+    # Not forked: the process that asks may hold a GPU and threads. Where there are many cores, two are left to it.
     workers = max(2, (os.cpu_count() or 1) - 2)
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as executor:
         waiting: deque[Future[Example]] = deque()
@@ -131,7 +131,7 @@ def _circles(labelled: Labelled) -> np.ndarray:
     return draw(Discs(x, y, radius, np.ones(len(voids))), shape)[0] > 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Pool:
     """What batches are drawn from.
 

@@ -215,6 +215,7 @@ def for_use(model: torch.nn.Module) -> torch.nn.Module:
     """The same network, no longer to be trained, that in bfloat16 says nearly what it says in float32.
 
     Its normalisations become part of its convolutions, so that it rounds half as often, and its last step is float32.
+    ``model`` itself is changed.
     """
     import torch
     from torch.nn.utils.fusion import fuse_conv_bn_eval

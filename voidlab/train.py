@@ -184,9 +184,8 @@ def make_weights(
     held = min(images, _POOL)
     fresh = examples.simulated_stream(range(first, first + images))
     tell(f"simulating the first {held} of {images} images, then training on {device}")
-    pool = examples.Pool(islice(fresh, held), [], 0.03, fresh, (images - held) / steps)
-    if also is not None:
-        pool.own = [e for item in labelled.read(also)[::2] for e in _usable(item, dark=True)]
+    own = [] if also is None else [e for item in labelled.read(also)[::2] for e in _usable(item, dark=True)]
+    pool = examples.Pool(islice(fresh, held), own, 0.03, fresh, (images - held) / steps)
     stream = examples.batches(pool, np.random.default_rng(seed), _BATCH[device], _CROP, device=device)
     plan = Plan(steps, 1e-3 if further else 2e-3, weights.with_suffix(".training.pt"), every=500)
     model = fit(model, stream, plan, tell=tell)

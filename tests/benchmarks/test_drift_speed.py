@@ -273,7 +273,4 @@ def test_860_masks(benchmark):
     assert peak[0] < 1.5e9
     assert seconds <= 90
     if seconds > 2 * bare:
-        pytest.xfail(
-            f"{seconds / bare:.1f} times the bare transforms, asked 2: half of a pair is no transform, and two "
-            "threads do the work of one and a half"
-        )
+        pytest.xfail(f"{seconds / bare:.1f} times the bare transforms, asked 2")

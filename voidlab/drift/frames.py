@@ -165,8 +165,10 @@ def _block_means(values: np.ndarray, factor: int) -> np.ndarray:
     height, width = values.shape[0] // factor, values.shape[1] // factor
     rows = values[: height * factor, : width * factor].reshape(height, factor, width * factor)
     # Along whole rows first, and the pixels of masks as bytes: each is four times faster than the other way.
-    by_rows = rows.view(np.uint8) if values.dtype == bool else rows
-    sums = by_rows.sum(axis=1, dtype=np.uint8 if values.dtype == bool else np.float32).astype(np.float32)
+    if values.dtype == bool and factor < 256:  # a sum of more would not fit into a byte
+        sums = rows.view(np.uint8).sum(axis=1, dtype=np.uint8).astype(np.float32)
+    else:
+        sums = rows.sum(axis=1, dtype=np.float32)
     columns = sum(sums[:, start::factor] for start in range(factor))
     return np.asarray(columns / np.float32(factor**2), np.float32)
 
