@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from voidlab import drift, simulate, tables
+from voidlab.drift.frames import _block_means
 
 SHAPE = (200, 300)
 
@@ -148,6 +149,13 @@ def test_only_blank_frames_do_not_drift():
     found = drift.estimate_drift([np.zeros(SHAPE, bool)] * 3)
     assert not found.drift_px.any()
     assert found.flags == ["reference", "interpolated", "interpolated"]
+
+
+@pytest.mark.parametrize("factor", [4, 255, 256, 300])
+def test_a_block_of_a_mask_is_as_full_as_it_is(factor):
+    mask = np.ones((factor, 2 * factor), bool)
+    mask[0, factor:] = False
+    assert _block_means(mask, factor)[0] == pytest.approx([1, 1 - 1 / factor])
 
 
 def test_frames_of_another_size_are_named():

@@ -16,17 +16,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import nbformat
 import pandas as pd
 import PIL.Image
-from jinja2 import Environment, PackageLoader
 
-from voidlab import __version__, blocks
+from voidlab import blocks, page
 from voidlab.contents import meanings, size_of
 from voidlab.parameters import load
-from voidlab.paths import POSITIONS, STAGES, ProjectError, RunPaths, replacing, stages_for
+from voidlab.paths import POSITIONS, STAGES, ProjectError, RunPaths, stages_for
 from voidlab.record import out_of_date, read
 from voidlab.schema import describe
 from voidlab.tables import TABLES
@@ -104,7 +102,7 @@ def write_html(
     missing = bool(failure) and not notebook.exists()
     book = nbformat.v4.new_notebook() if missing else nbformat.read(notebook, as_version=4)
     shown, error = blocks.read(book, title)
-    return _write(
+    return page.write(
         html,
         "stage.html.j2",
         {
@@ -118,7 +116,7 @@ def write_html(
             "links": links,
             "figures": figures,
             "notebook": None if missing else Path(os.path.relpath(notebook, html.parent)).as_posix(),
-            "made": _when(book.metadata.get("papermill", {}).get("start_time")),
+            "made": page.when(book.metadata.get("papermill", {}).get("start_time")),
         },
     )
 
@@ -174,7 +172,7 @@ def write_dataset_index(paths: RunPaths) -> Path:
         "thumbnail": _thumbnail(paths),
         "made": _last_run(stages),
     }
-    return _write(paths.index, "dataset.html.j2", fields)
+    return page.write(paths.index, "dataset.html.j2", fields)
 
 
 def write_root_index(root: Path) -> Path:
@@ -185,17 +183,9 @@ def write_root_index(root: Path) -> Path:
         "title": "Datasets",
         "rows": [row for row in rows if row],
         "links": (),
-        "made": _when(datetime.now(UTC).isoformat()),
+        "made": page.when(datetime.now(UTC).isoformat()),
     }
-    return _write(reports / "index.html", "root.html.j2", fields)
-
-
-def _write(path: Path, template: str, fields: Mapping[str, object]) -> Path:
-    page = _ENVIRONMENT.get_template(template).render(fields, here=path.name, version=__version__)
-    with replacing(path) as temporary:
-        # A file name that is not UTF-8 must not cost the report.
-        temporary.write_bytes(page.encode("utf-8", "replace"))
-    return path
+    return page.write(reports / "index.html", "root.html.j2", fields)
 
 
 # --- a record ---------------------------------------------------------------------------------------------------
@@ -320,52 +310,4 @@ def _thumbnail(paths: RunPaths) -> str | None:
 
 
 def _last_run(stages: Sequence[_Stage]) -> str:
-    return max((_when(stage.record.get("started")) for stage in stages), default="")
-
-
-# --- how values look ---------------------------------------------------------------------------------------------
-
-
-def _when(moment: object) -> str:
-    """Date and time of an ISO 8601 text, to the minute; empty when it is none."""
-    try:
-        time = datetime.fromisoformat(str(moment))
-    except ValueError:
-        return ""
-    # papermill writes UTC without saying so
-    return f"{time.astimezone(UTC) if time.tzinfo else time:%Y-%m-%d %H:%M} UTC"
-
-
-def _duration(seconds: object) -> str:
-    if not isinstance(seconds, int | float):
-        return ""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _size(size: int) -> str:
-    if size < 1000:
-        return f"{size} bytes"
-    return f"{size / 1e3:.1f} kB" if size < 1e6 else f"{size / 1e6:.1f} MB"
-
-
-def _value(value: object) -> str:
-    """A parameter's value as its YAML file would show it."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return "–" if value != value else f"{value:.12g}"
-    return ", ".join(map(_value, value)) if isinstance(value, list | tuple) else str(value)
-
-
-_ENVIRONMENT = Environment(
-    loader=PackageLoader("voidlab"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-)
-# Quoting makes an address with a scheme a relative one, so no link leads out of the project.
-_ENVIRONMENT.filters.update(
-    address=lambda href: quote(href, safe="/"), when=_when, duration=_duration, size=_size, value=_value
-)
+    return max((page.when(stage.record.get("started")) for stage in stages), default="")

@@ -1,0 +1,67 @@
+"""A page of a report: a template filled in, its values as people read them; nothing in them becomes markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader
+
+from voidlab import __version__
+from voidlab.paths import replacing
+
+
+def write(path: Path, template: str, fields: Mapping[str, object]) -> Path:
+    """Fill in a template of the package and write it to ``path``."""
+    page = _ENVIRONMENT.get_template(template).render(fields, here=path.name, version=__version__)
+    with replacing(path) as temporary:
+        # A file name that is not UTF-8 must not cost the report.
+        temporary.write_bytes(page.encode("utf-8", "replace"))
+    return path
+
+
+def when(moment: object) -> str:
+    """Date and time of an ISO 8601 text, to the minute; empty when it is none."""
+    try:
+        time = datetime.fromisoformat(str(moment))
+    except ValueError:
+        return ""
+    # papermill writes UTC without saying so
+    return f"{time.astimezone(UTC) if time.tzinfo else time:%Y-%m-%d %H:%M} UTC"
+
+
+def _duration(seconds: object) -> str:
+    if not isinstance(seconds, int | float):
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _size(size: int) -> str:
+    if size < 1000:
+        return f"{size} bytes"
+    return f"{size / 1e3:.1f} kB" if size < 1e6 else f"{size / 1e6:.1f} MB"
+
+
+def _value(value: object) -> str:
+    """A parameter's value as its YAML file would show it."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return "–" if value != value else f"{value:.12g}"
+    return ", ".join(map(_value, value)) if isinstance(value, list | tuple) else str(value)
+
+
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("voidlab"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
+# Quoting makes an address with a scheme a relative one, so no link leads out of the project.
+_ENVIRONMENT.filters.update(
+    address=lambda href: quote(href, safe="/"), when=when, duration=_duration, size=_size, value=_value
+)
