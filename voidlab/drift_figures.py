@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
+from matplotlib.ticker import LogLocator
 
 from voidlab.drift import align, mean_image
 from voidlab.drift.trust import CHECK, DO_NOT_USE, GOOD, Verdict
@@ -79,6 +80,9 @@ def error_curve(drift: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axe
         lw=1,
     )
     ax.set(xlabel="frame", ylabel=f"standard error ({unit})", yscale="log")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    ax.yaxis.set_minor_formatter("{x:.3g}")
     whole_numbers(ax.xaxis)
     return ax
 
