@@ -126,13 +126,15 @@ def write(random: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, n
     """
     low, high = np.percentile(image, [random.uniform(0, 1), random.uniform(99, 100)])
     scaled = np.clip((image - low) / max(float(high - low), 1e-6), 0, 1)
-    floor, span = random.uniform(0, 0.3), np.exp(random.uniform(np.log(0.1), 0))
+    jpeg = random.random() < 0.3
+    # Who saves as JPEG has stretched the image; of few grey values it would keep nothing but blocks.
+    floor, span = random.uniform(0, 0.3), np.exp(random.uniform(np.log(0.4 if jpeg else 0.1), 0))
     gamma = random.uniform(0.7, 1.4)
     scaled = np.clip(floor + span * scaled**gamma, 0, 1)
     picture = Image.fromarray(np.round(scaled * 255).astype(np.uint8))
     if random.random() < 0.12:
         _burn_in(random, picture)
-    if random.random() < 0.3:
+    if jpeg:
         stream = io.BytesIO()
         picture.save(stream, "JPEG", quality=int(random.integers(50, 95)))
         picture = Image.open(stream)
@@ -147,7 +149,7 @@ def _burn_in(random: np.random.Generator, picture: Image.Image) -> None:
     width, height = picture.size
     x, y = random.uniform(5, width * 0.6), random.choice([15, height - 40])
     colour = int(random.choice([0, 255]))
-    length, thick = random.uniform(40, width * 0.35), random.uniform(3, 9)
+    length, thick = random.uniform(0.1, 0.35) * width, random.uniform(3, 9)
     if random.random() < 0.5:
         draw.rectangle([x - 8, y - 8, x + length + 8, y + 35], fill=255 - colour)
     draw.rectangle([x, y, x + length, y + thick], fill=colour)
