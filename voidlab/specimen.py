@@ -45,7 +45,9 @@ def _bend_contour(random: np.random.Generator, shape: tuple[int, int]) -> np.nda
     thickness = random.uniform(0.5, 3) * (1 + 0.2 * random.normal() * x)
     effective = np.sqrt(1 + deviation**2)
     depth = random.uniform(0.1, 0.6)
-    return 1 - depth * (np.sin(np.pi * thickness * effective) / effective) ** 2
+    # Absorption and a beam that is not quite parallel: the farther from the contour, the fainter the fringes.
+    clear = np.exp(-random.uniform(0, 1.2) * np.abs(deviation))
+    return 1 - depth * (1 - clear * np.cos(2 * np.pi * thickness * effective)) / 2 / effective**2
 
 
 def _defects(random: np.random.Generator, shape: tuple[int, int], usual: float, more: float) -> np.ndarray:
