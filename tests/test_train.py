@@ -107,8 +107,13 @@ def with_voids(shape):
     return next(m for m in made if (~m.voids["ignored"]).sum() >= 4)
 
 
+def small_example(seed):
+    made = micrograph(seed, shape=(128, 128))
+    return examples.example(made.image.astype(np.float32), made.mask, made.voids)
+
+
 def stream(seed=0):
-    pool = examples.Pool([examples.simulated(seed, 128) for seed in range(3)])
+    pool = examples.Pool([small_example(seed) for seed in range(3)])
     return examples.batches(pool, np.random.default_rng(seed), 2, 64)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import torch
 
 _AHEAD = 64  # images that are simulated before they are asked for
+_SIZE = 320
+_SEEN_SMALLER, _SMALLER_SIZE = 8, 272  # one in so many is made smaller, to this size
 _IGNORED_RIM = 1.3  # voids this much larger than the network knows count neither way
 
 
@@ -80,10 +82,18 @@ def example(image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame) -> Example
     )
 
 
-def simulated(seed: int, size: int = 320) -> Example:
-    """Example number ``seed`` of the simulation."""
-    m = micrograph(seed, shape=(size, size))
-    return example(m.image.astype(np.float32), m.mask, m.voids)
+def simulated(seed: int) -> Example:
+    """Example number ``seed`` of the simulation.
+
+    One in eight is of a larger image made smaller, as the network sees every image too: less noise, and what has no
+    edges stands out.
+    """
+    if seed % _SEEN_SMALLER:
+        m = micrograph(seed, shape=(_SIZE, _SIZE))
+        return example(m.image.astype(np.float32), m.mask, m.voids)
+    factor = 2 + seed // _SEEN_SMALLER % 3
+    m = micrograph(seed, shape=(factor * _SMALLER_SIZE, factor * _SMALLER_SIZE))
+    return _made_smaller(m.image.astype(np.float32), m.mask.astype(np.float32), m.voids, factor)
 
 
 def simulated_stream(seeds: Iterable[int]) -> Iterator[Example]:
@@ -109,18 +119,18 @@ def of_labelled(labelled: Labelled, *, dark: bool = False) -> list[Example]:
     ``dark``: its voids are darker than their surroundings.
     """
     image = -labelled.image if dark else labelled.image
-    made = []
-    for factor in (1, 2, 3, 4):
-        small = network.reduced(image, factor)
-        if min(small.shape) < 96:
-            break
-        voids = labelled.voids.copy()
-        voids[["x_px", "y_px"]] = (voids[["x_px", "y_px"]] + 0.5) / factor - 0.5
-        voids["radius_px"] = voids["radius_px"] / factor
-        voids["ignored"] |= voids["radius_px"] < 1.5
-        mask = _circles(labelled) if labelled.mask is None else labelled.mask
-        made.append(example(small, network.reduced(mask.astype(np.float32), factor) >= 0.5, voids))
-    return made
+    mask = (_circles(labelled) if labelled.mask is None else labelled.mask).astype(np.float32)
+    factors = [factor for factor in (1, 2, 3, 4) if -(-min(image.shape) // factor) >= 96]
+    return [_made_smaller(image, mask, labelled.voids, factor) for factor in factors]
+
+
+def _made_smaller(image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame, factor: int) -> Example:
+    """Example from an image of which every pixel is the mean of ``factor`` × ``factor``."""
+    voids = voids.copy()
+    voids[["x_px", "y_px"]] = (voids[["x_px", "y_px"]] + 0.5) / factor - 0.5
+    voids["radius_px"] = voids["radius_px"] / factor
+    voids["ignored"] |= voids["radius_px"] < 1.5
+    return example(network.reduced(image, factor), network.reduced(mask, factor) >= 0.5, voids)
 
 
 def _circles(labelled: Labelled) -> np.ndarray:
