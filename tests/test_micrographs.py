@@ -25,7 +25,7 @@ def test_truth_lies_in_the_image(seed):
     assert sure["y_px"].between(0, 127).all()
     at = m.mask[sure["y_px"].round().astype(int), sure["x_px"].round().astype(int)]
     assert at.all()
-    assert m.mask.any() == bool((m.voids["evidence"] >= 6).any())
+    assert m.mask.any() == bool((m.voids["evidence"] >= 8.5).any())
 
 
 def test_voids_that_count_are_brighter_than_what_is_around_them_more_often_than_not():

@@ -14,12 +14,14 @@ import pandas as pd
 from scipy import ndimage
 
 from voidlab import optics, specimen
-from voidlab.visibility import Visibility
+from voidlab.visibility import Visibility, reach
 
 _MARGIN = 48
-_LEAST_EVIDENCE = (
-    6.0  # from which a person would point at a void; SNR 1 and radius 4 px give 6.7 on an even foil
-)
+_LEAST_EVIDENCE = 8.5  # of a sphere of SNR 1 and radius 4 px, on an even foil in uncorrelated noise
+
+_CUT = (slice(_MARGIN, -_MARGIN), slice(_MARGIN, -_MARGIN))
+
+Part = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,36 @@ class _Look:
     variety: float  # spread of the contrast from one void to the next: crystals have it, voids have not
     spheres: float  # how often voids are round: bubbles are, voids in metals have facets
     mask: bool  # no micrograph but somebody's mask
+    exact: bool  # a mask of two values
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What lies under the beam, with a margin around it, and how it is looked at.
+
+    ``voids``: of each a part of the image, the length of foil it takes away at each pixel of it, and where it lies.
+    """
+
+    look: _Look
+    usual: float
+    foil: np.ndarray
+    voids: list[tuple[Part, np.ndarray, np.ndarray]]
+    most: float  # length of foil beyond which it gets no brighter
+    blur: float
+
+    def missing(self) -> np.ndarray:
+        """Length of foil that the voids take away at each pixel."""
+        total = np.zeros(self.foil.shape, np.float32)
+        for part, length, _ in self.voids:
+            total[part] += length
+        return total
+
+    def brightness(self, foil: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        """What comes to the detector."""
+        length = np.minimum(missing, np.float32(self.most)) / (2 * self.usual)
+        amplitude = np.sqrt(foil) * np.exp(0.5 * np.log1p(self.look.contrast) * length)
+        wave = optics.intensity(amplitude, -self.look.phase_rad * length, self.look.optics)
+        return np.asarray(ndimage.gaussian_filter(wave, self.blur))
 
 
 def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
@@ -66,41 +98,64 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
         (H, W), px.
     """
     random = np.random.default_rng(np.random.SeedSequence([seed, 7]))
-    whole = (shape[0] + 2 * _MARGIN, shape[1] + 2 * _MARGIN)
+    scene = _scene(random, (shape[0] + 2 * _MARGIN, shape[1] + 2 * _MARGIN))
+    look, missing = scene.look, scene.missing()
+    without = scene.brightness(scene.foil, np.zeros_like(missing))
+    clean = scene.brightness(scene.foil, missing)
+    sign = -1 if look.upside_down else 1
+    taken = clean[_CUT] if look.exact else optics.detect(random, clean[_CUT], look.noise)
+    image, told = optics.write(random, sign * taken)
+
+    def shown(brightness: np.ndarray) -> np.ndarray:
+        return np.clip(sign * brightness, told.min(), told.max())
+
+    grain = told - shown(clean[_CUT])
+    visible = Visibility(without[_CUT], grain)
+    rows, mask = [], np.zeros(missing.shape, bool)
+    for part, length, inside in scene.voids if look.contrast > 0 else []:  # dark discs are no voids
+        if not (circle := _circle(part, inside, shape)):
+            continue
+        even, there = np.ones_like(length), missing[part]
+        light = scene.brightness(even, there) - scene.brightness(even, there - length)
+        own = shown(clean[part]) - shown(clean[part] - light * without[part])
+        others = shown(clean[part]) - shown(without[part]) - own
+        corner = (part[0].start - _MARGIN, part[1].start - _MARGIN)
+        contrast, evidence = visible.at(circle, own, others, corner)
+        seen = evidence >= _LEAST_EVIDENCE
+        mask[part] |= inside & seen
+        outside = not (0 <= circle[0] <= shape[1] - 1 and 0 <= circle[1] <= shape[0] - 1)
+        rows.append((*circle, contrast / max(float(grain.std()), 1e-9), evidence, outside or not seen))
+    columns = ["x_px", "y_px", "radius_px", "snr", "evidence", "ignored"]
+    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[:5], float) | {"ignored": bool})
+    return Micrograph(image, mask[_CUT], table)
+
+
+def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
     usual = float(np.exp(random.uniform(np.log(2.2), np.log(20))))
     look = _look(random, usual)
-    voids = _population(random, whole, usual)
-    missing, masks = _missing_foil(random, voids, whole, usual, look)
-    if look.mask or random.random() < 0.05:  # as bright as it gets: overlaps are no brighter
-        missing = np.minimum(missing, np.float32(usual * random.uniform(0.05, 1)))
-    if look.contrast < 0:
-        masks = []  # dark discs are no voids
-    foil = np.ones(whole, np.float32)
+    population = _population(random, shape, usual)
+    voids = _lengths(random, population, shape, usual, look)
+    # As bright as it gets: overlaps are no brighter.
+    most = usual * random.uniform(0.05, 1) if look.mask or random.random() < 0.08 else np.inf
+    foil = np.ones(shape, np.float32)
     if not look.mask:
-        foil = specimen.foil(random, whole, usual, busy=len(voids) == 0 and random.random() < 0.6)
-    without = _seen(foil, np.zeros(whole, np.float32), usual, look)
-    clean = _seen(foil, missing, usual, look)
-    cut = (slice(_MARGIN, -_MARGIN), slice(_MARGIN, -_MARGIN))
+        foil = specimen.foil(random, shape, usual, busy=len(voids) == 0 and random.random() < 0.6)
     # Vibration, drift during the exposure, a spread of energies: edges as wide as those of a rounder void.
     widest = 0.6 if look.mask else 3.5
-    blur = min(np.exp(random.uniform(np.log(0.2), np.log(widest))), 0.35 * usual)
-    clean, without = (ndimage.gaussian_filter(part, blur) for part in (clean, without))
-    difference = (clean - without)[cut]
-    noisy = optics.detect(random, clean[cut], look.noise)
-    sign = -1 if look.upside_down else 1
-    image, told = optics.write(random, sign * noisy)
-    grain = told - np.clip(sign * clean[cut], told.min(), told.max())
-    truth, mask = _truth(masks, sign * difference, without[cut], grain)
-    return Micrograph(image, mask, truth)
+    blur = min(float(np.exp(random.uniform(np.log(0.2), np.log(widest)))), 0.35 * usual)
+    if look.exact:
+        voids = [(part, inside * np.float32(usual), inside) for part, _, inside in voids]
+        most, blur = usual, 0.0
+    return _Scene(look, usual, foil, voids, most, blur)
 
 
 _KINDS = {
-    "mass": 0.29,
-    "under": 0.21,
+    "mass": 0.28,
+    "under": 0.2,
     "over": 0.11,
     "mixed": 0.12,
-    "particles": 0.1,
-    "dark": 0.09,
+    "particles": 0.09,
+    "dark": 0.12,
     "mask": 0.08,
 }
 
@@ -109,8 +164,9 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
     kinds, chances = zip(*_KINDS.items(), strict=True)
     kind = random.choice(kinds, p=chances)
     fringe = float(np.exp(random.uniform(np.log(0.8), np.log(6.0))))
-    fringe = min(fringe, 1.6 * usual)
     phase = float(np.exp(random.uniform(np.log(0.15), np.log(2.5))))
+    # Metals shift the phase by some 0.16 rad/nm, and nobody goes farther than 3 µm from focus, fringes of 2.4 nm.
+    fringe = min(fringe, 1.6 * usual, 0.8 / phase * usual)
     contrast = float(np.exp(random.uniform(np.log(0.06), np.log(0.5))))
     state = optics.Optics(
         fringe, kind != "over", random.uniform(0.7, 2.0), random.uniform(0, 0.08), random.uniform(0, np.pi)
@@ -141,7 +197,9 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
         state = replace(state, under=False)
     spheres = {"mass": 0.1, "particles": 0.05, "mixed": 0.25, "mask": 0.0}.get(kind, 0.4)
     phase = phase if state.fringe_px else 0.0
-    return _Look(contrast, phase, state, float(noise), kind == "over", variety, spheres, kind == "mask")
+    mask = kind == "mask"
+    exact = mask and random.random() < 0.5
+    return _Look(contrast, phase, state, float(noise), kind == "over", variety, spheres, mask, exact)
 
 
 def _population(random: np.random.Generator, shape: tuple[int, int], usual: float) -> np.ndarray:
@@ -199,28 +257,32 @@ _CUBE = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], float)
 _OCTAHEDRON = np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]], float) / np.sqrt(3)
 
 
-def _missing_foil(
+def _lengths(
     random: np.random.Generator,
     voids: np.ndarray,
     shape: tuple[int, int],
     usual: float,
     look: _Look,
-) -> tuple[np.ndarray, list[tuple[tuple[slice, slice], np.ndarray]]]:
-    """Length of foil the voids take away at each pixel, and where each void lies."""
-    total, masks = np.zeros(shape, np.float32), []
+) -> list[tuple[Part, np.ndarray, np.ndarray]]:
+    """Of each void a part of the image, the length of foil it takes away at each pixel of it, and where it lies."""
     others = 1 - look.spheres
-    shape_of = random.choice(["sphere", "facets", "blunt"], p=[look.spheres, 0.3 * others, 0.7 * others])
+    # Out of focus it is faceted ones that have a rim of their own shape.
+    faceted = 0.45 if look.optics.fringe_px else 0.2
+    shape_of = random.choice(
+        ["sphere", "facets", "blunt"], p=[look.spheres, faceted * others, (1 - faceted) * others]
+    )
     share_faceted = {"facets": random.choice([0.3, 1.0])}.get(shape_of, 0.0)
     # A sphere, or one with flat faces towards the beam: its rim is steeper and its top flatter.
-    blunt = np.float32(np.exp(random.uniform(np.log(3), np.log(25))) if shape_of == "blunt" else 2)
+    blunt = np.float32(np.exp(random.uniform(np.log(4), np.log(30))) if shape_of == "blunt" else 2)
     turn = _rotation(random)
     truncation = random.uniform(0.75, 1.35)
     stretch = random.choice([1.0, random.uniform(1, 1.4)], p=[0.75, 0.25])
     half = usual * random.uniform(1.5, 12)  # half the foil's thickness
+    made = []
     for x, y, radius in voids:
-        reach = int(np.ceil(radius * 1.5)) + 2
-        rows = slice(max(int(y) - reach, 0), min(int(y) + reach + 1, shape[0]))
-        columns = slice(max(int(x) - reach, 0), min(int(x) + reach + 1, shape[1]))
+        far = reach(radius) + int(2 * look.optics.fringe_px)
+        rows = slice(max(int(y) - far, 0), min(int(y) + far + 1, shape[0]))
+        columns = slice(max(int(x) - far, 0), min(int(x) + far + 1, shape[1]))
         v, u = np.mgrid[rows, columns].astype(np.float32)
         u, v = (u - np.float32(x)) * np.float32(stretch), v - np.float32(y)
         if random.random() < share_faceted and radius > 4:
@@ -233,9 +295,18 @@ def _missing_foil(
         depth = random.uniform(-half, half)
         length = np.minimum(high + depth, half) - np.maximum(low + depth, -half)
         length = np.clip(length, 0, None).astype(np.float32)
-        total[rows, columns] += length * np.float32(random.lognormal(0, look.variety))
-        masks.append(((rows, columns), length > 0.15 * radius))
-    return total, masks
+        inside = length > 0.15 * radius
+        made.append(((rows, columns), length * np.float32(random.lognormal(0, look.variety)), inside))
+    return made
+
+
+def _circle(part: Part, inside: np.ndarray, shape: tuple[int, int]) -> tuple[float, float, float] | None:
+    """x, y and radius of the circle as large as a void, px of the image; none if nothing of it is in the image."""
+    v, u = np.nonzero(inside)
+    y, x = v + part[0].start - _MARGIN, u + part[1].start - _MARGIN
+    if not ((x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])).any():
+        return None
+    return float(x.mean()), float(y.mean()), float(np.sqrt(len(x) / np.pi))
 
 
 def _polyhedron(
@@ -243,11 +314,11 @@ def _polyhedron(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where the beam enters and leaves a truncated octahedron: low and high, (H, W)."""
     low, high = np.full(u.shape, -np.inf, np.float32), np.full(u.shape, np.inf, np.float32)
-    for normals, reach in ((_CUBE, truncation), (_OCTAHEDRON, 1.0)):
+    for normals, distance in ((_CUBE, truncation), (_OCTAHEDRON, 1.0)):
         for nx, ny, nz in normals @ turn:
             across = (nx * u + ny * v).astype(np.float32)
             for sign in (-1, 1):
-                bound = reach * radius - sign * across
+                bound = distance * radius - sign * across
                 if abs(nz) < 0.02:
                     high = np.where(bound < 0, -np.inf, high)
                 elif sign * nz > 0:
@@ -269,40 +340,3 @@ def _rotation(random: np.random.Generator) -> np.ndarray:
         edge_on = np.array([[1, 0, 0], [0, np.sqrt(0.5), -np.sqrt(0.5)], [0, np.sqrt(0.5), np.sqrt(0.5)]])
         q = (edge_on if random.random() < 0.5 else np.eye(3)) @ about @ tilt
     return q
-
-
-def _seen(foil: np.ndarray, missing: np.ndarray, usual: float, look: _Look) -> np.ndarray:
-    length = missing / (2 * usual)
-    amplitude = np.sqrt(foil) * np.exp(0.5 * np.log1p(look.contrast) * length)
-    return optics.intensity(amplitude, -look.phase_rad * length, look.optics)
-
-
-def _truth(
-    masks: list[tuple[tuple[slice, slice], np.ndarray]],
-    difference: np.ndarray,
-    without: np.ndarray,
-    grain: np.ndarray,
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Voids and mask; what a person would not see is ignored.
-
-    ``difference``, ``without`` and ``grain`` as `Visibility` has them.
-    """
-    shape = difference.shape
-    mask, rows = np.zeros(shape, bool), []
-    visible = Visibility(difference, without, grain)
-    for (ys, xs), inside in masks:
-        v, u = np.nonzero(inside)
-        y, x = v + ys.start - _MARGIN, u + xs.start - _MARGIN
-        within = (x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])
-        if not within.any():
-            continue
-        cx, cy, radius = x.mean(), y.mean(), np.sqrt(len(x) / np.pi)
-        contrast, evidence = visible.at(cx, cy, radius)
-        outside = not (0 <= cx <= shape[1] - 1 and 0 <= cy <= shape[0] - 1)
-        seen = evidence >= _LEAST_EVIDENCE
-        if seen:
-            mask[y[within], x[within]] = True
-        rows.append((cx, cy, radius, contrast / float(grain.std()), evidence, outside or not seen))
-    columns = ["x_px", "y_px", "radius_px", "snr", "evidence", "ignored"]
-    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[:5], float) | {"ignored": bool})
-    return table, mask
