@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from voidlab import optics
+from voidlab import micrographs, optics
 from voidlab.micrographs import micrograph
+from voidlab.visibility import Visibility, reach
 
 
 def test_the_same_seed_gives_the_same_micrograph():
@@ -65,3 +66,38 @@ def test_in_focus_a_phase_is_not_seen():
 def test_defocus_keeps_the_electrons():
     image = optics.intensity(np.ones((64, 80)), -1.2 * _void(6, 80)[:64], optics.Optics(4.0, coherence=50))
     assert image.mean() == pytest.approx(1, abs=1e-3)
+
+
+def _evidence(own, others=0.0, *, radius=4.0, noise=1.0):
+    """Evidence of a void in the middle of what it adds, in white noise on an even foil; mean over places."""
+    grain = noise * np.random.default_rng(0).standard_normal((160, 200))
+    visible = Visibility(np.zeros_like(grain), grain)
+    half = own.shape[0] // 2
+    places = [(x, y) for x in range(40, 180, 20) for y in range(40, 140, 20)]
+    of = [visible.at((x, y, radius), own, others + 0 * own, (y - half, x - half))[1] for x, y in places]
+    return float(np.mean(of))
+
+
+def _sphere(radius=4.0, x=0.0):
+    half = reach(radius)
+    v, u = np.mgrid[-half : half + 1, -half : half + 1]
+    return np.sqrt(np.clip(1 - ((u - x) ** 2 + v**2) / radius**2, 0, None))
+
+
+def test_a_sphere_of_snr_1_and_8_px_is_what_just_counts():
+    assert _evidence(_sphere()) == pytest.approx(micrographs._LEAST_EVIDENCE, rel=0.05)
+    assert _evidence(_sphere(), noise=0.5) == pytest.approx(2 * micrographs._LEAST_EVIDENCE, rel=0.05)
+    assert _evidence(_sphere(6.0), radius=6.0) > 1.3 * micrographs._LEAST_EVIDENCE
+
+
+def test_what_other_voids_add_is_no_evidence():
+    hidden = 0 * _sphere()
+    assert _evidence(hidden, _sphere()) == 0
+    alone, beside, upon = (_evidence(_sphere(), other) for other in (0.0, _sphere(x=9), _sphere(x=2)))
+    assert upon < 0.6 * alone
+    assert upon < beside <= alone
+
+
+def test_bent_foils_and_bars_fit_images_of_any_shape():
+    for seed in range(30):
+        assert micrograph(seed, shape=(33, 47)).image.shape == (33, 47)

@@ -90,6 +90,18 @@ def test_simulated_examples_come_in_order_of_their_seeds():
         np.testing.assert_array_equal(each.image, examples.simulated(seed).image)
 
 
+def test_some_simulated_images_are_made_smaller_with_their_voids():
+    large = micrograph(144, shape=(544, 544))  # one in eight is: by two, three and four in turn
+    small = examples.simulated(144)
+    assert small.image.shape == (272, 272)
+    counts = large.voids[~large.voids["ignored"] & (large.voids["radius_px"] > 6)]
+    assert len(counts) > 10
+    at = tuple(((counts[name] - 0.5) / 2).round().astype(int) for name in ("y_px", "x_px"))
+    assert (small.centre[at] > 150).all()
+    expected = np.log(counts["radius_px"] / 2 / network.USUAL_RADIUS_PX)
+    assert np.median(np.abs(small.radius[at] - expected)) < 0.01
+
+
 def test_labelled_images_are_met_at_several_sizes():
     y, x = np.mgrid[:200, :300]
     image = (np.hypot(x - 100, y - 80) < 20).astype(np.float32)
