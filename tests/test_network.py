@@ -195,7 +195,6 @@ def test_the_card_says_how_the_weights_were_made():
     assert network.SHIPPED.stat().st_size < 16e6
 
 
-@not_yet
 def test_simulated_images_never_trained_on(bright):
     score = card.simulated(bright, seed=0, images=12)
     assert score["f1_iou_0.5"] > 0.85

@@ -108,7 +108,7 @@ def false_voids(folder: Path, method: NetworkSegmenter) -> dict[str, float]:
 def precision(method: NetworkSegmenter, seed: int) -> dict[str, float]:
     """Share of the voids found in float32 that are found in the fast arithmetic too."""
     same = [0, 0]
-    for number in range(10):
+    for number in range(30):
         image = micrograph(_FIRST_SEED + 1000 * seed + number, shape=(512, 512)).image
         exact, fast = replace(method, precise=True).find(image), method.find(image)
         same[0] += len(scores.match_voids(exact, fast, share=0.25))
