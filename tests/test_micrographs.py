@@ -20,7 +20,8 @@ def test_the_same_seed_gives_the_same_micrograph():
 @pytest.mark.parametrize("seed", range(12))
 def test_truth_lies_in_the_image(seed):
     m = micrograph(seed, shape=(128, 160))
-    assert list(m.voids.columns) == ["x_px", "y_px", "radius_px", "snr", "evidence", "ignored"]
+    assert list(m.voids.columns) == ["x_px", "y_px", "radius_px", "snr", "evidence", "overlap", "ignored"]
+    assert m.voids["overlap"].between(0, 1).all()
     sure = m.voids[~m.voids["ignored"]]
     assert sure["x_px"].between(0, 159).all()
     assert sure["y_px"].between(0, 127).all()
@@ -101,3 +102,16 @@ def test_what_other_voids_add_is_no_evidence():
 def test_bent_foils_and_bars_fit_images_of_any_shape():
     for seed in range(30):
         assert micrograph(seed, shape=(33, 47)).image.shape == (33, 47)
+
+
+def test_overlap_is_the_share_of_a_void_that_others_share():
+    seed = next(s for s in range(99) if micrograph(s, shape=(96, 128)).voids["overlap"].max() > 0.2)
+    voids = micrograph(seed, shape=(96, 128)).voids.query("0.1 < overlap < 0.9")
+    x, y, radius = voids[["x_px", "y_px", "radius_px"]].to_numpy().T
+    every = micrograph(seed, shape=(96, 128)).voids
+    distance = np.hypot(x[:, None] - every["x_px"].to_numpy(), y[:, None] - every["y_px"].to_numpy())
+    assert (
+        ((distance > 0) & (distance < 1.2 * (radius[:, None] + every["radius_px"].to_numpy())))
+        .any(axis=1)
+        .all()
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,10 +22,11 @@ from voidlab.micrographs import micrograph
 from voidlab.segmenters import NetworkSegmenter
 
 Tell = Callable[[str], None]
+SEED = 0
 _FIRST_SEED = 2_000_000  # of simulated images no network was trained on
 
 
-def measure(method: NetworkSegmenter, data: Path | None, *, seed: int = 0, tell: Tell) -> dict[str, Any]:
+def measure(method: NetworkSegmenter, data: Path | None, *, seed: int = SEED, tell: Tell) -> dict[str, Any]:
     """Scores of a network on simulation and, where ``data`` has them, on real images.
 
     Parameters
@@ -42,6 +44,7 @@ def measure(method: NetworkSegmenter, data: Path | None, *, seed: int = 0, tell:
         "perfect masks, 16 % coverage": lambda: masks(bright, seed, 10.0, 0.157),
         "bfloat16 against float32": lambda: precision(bright, seed),
         "speed, 1024 × 1024 px": lambda: speed(bright, seed),
+        "memory, 4096 × 4096 px": lambda: memory(bright, seed),
     }
     if data is not None:
         tests |= {
@@ -128,6 +131,17 @@ def speed(method: NetworkSegmenter, seed: int) -> dict[str, float]:
         method.decode(maps)
         times.append((between - began, time.perf_counter() - between))
     return {"maps_s": min(t[0] for t in times), "voids_s": min(t[1] for t in times)}
+
+
+def memory(method: NetworkSegmenter, seed: int) -> dict[str, float]:
+    """Peak memory of this process, MB, once it has found the voids of a large image; nothing where it is not told."""
+    method.find(np.tile(micrograph(_FIRST_SEED + 1000 * seed, shape=(1024, 1024)).image, (4, 4)))
+    try:
+        import resource
+    except ImportError:  # Windows
+        return {}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"peak_mb": peak / (1e6 if sys.platform == "darwin" else 1e3 / 1.024)}
 
 
 def _on(folder: Path, method: NetworkSegmenter, which: slice = slice(None)) -> dict[str, float]:

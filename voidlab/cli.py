@@ -283,7 +283,8 @@ def _score_card(options: argparse.Namespace) -> int:
     scores = card.measure(
         card.method_of(options.segmenter), options.folder, tell=lambda text: print(text, flush=True)
     )
-    network.write_card(weights, network.read_card(weights) | {"scores": scores})
+    scored = {"command": "voidlab score FOLDER --card", "seed": card.SEED}
+    network.write_card(weights, network.read_card(weights) | {"scored": scored, "scores": scores})
     print(f"wrote {os.path.relpath(weights.with_suffix('.json'))}")
     return _OK
 

@@ -36,8 +36,8 @@ class Micrograph:
     voids : DataFrame
         ``x_px, y_px, radius_px`` (of the circle as large as the projection), ``snr`` (how much brighter than its
         surroundings it is, or how much darker its rim, over the noise of a pixel), ``evidence`` (how much more it
-        looks like a disc, an edge and a rim than what is there without voids, noise and foil), ``ignored`` (too faint
-        to be sure of, or its centre is outside).
+        looks like a disc, an edge and a rim than what is there without it), ``overlap`` (share of its projection that
+        other voids share), ``ignored`` (too faint to be sure of, or its centre is outside).
     """
 
     image: np.ndarray
@@ -81,6 +81,13 @@ class _Scene:
             total[part] += length
         return total
 
+    def voids_at(self) -> np.ndarray:
+        """How many voids lie at each pixel."""
+        count = np.zeros(self.foil.shape, np.int32)
+        for part, _, inside in self.voids:
+            count[part] += inside
+        return count
+
     def brightness(self, foil: np.ndarray, missing: np.ndarray) -> np.ndarray:
         """What comes to the detector."""
         length = np.minimum(missing, np.float32(self.most)) / (2 * self.usual)
@@ -111,7 +118,7 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
 
     grain = told - shown(clean[_CUT])
     visible = Visibility(without[_CUT], grain)
-    rows, mask = [], np.zeros(missing.shape, bool)
+    rows, mask, voids_at = [], np.zeros(missing.shape, bool), scene.voids_at()
     for part, length, inside in scene.voids if look.contrast > 0 else []:  # dark discs are no voids
         if not (circle := _circle(part, inside, shape)):
             continue
@@ -124,9 +131,11 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
         seen = evidence >= _LEAST_EVIDENCE
         mask[part] |= inside & seen
         outside = not (0 <= circle[0] <= shape[1] - 1 and 0 <= circle[1] <= shape[0] - 1)
-        rows.append((*circle, contrast / max(float(grain.std()), 1e-9), evidence, outside or not seen))
-    columns = ["x_px", "y_px", "radius_px", "snr", "evidence", "ignored"]
-    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[:5], float) | {"ignored": bool})
+        snr = contrast / max(float(grain.std()), 1e-9)
+        overlap = np.mean(voids_at[part][inside] > 1)
+        rows.append((*circle, snr, evidence, overlap, outside or not seen))
+    columns = ["x_px", "y_px", "radius_px", "snr", "evidence", "overlap", "ignored"]
+    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[:6], float) | {"ignored": bool})
     return Micrograph(image, mask[_CUT], table)
 
 

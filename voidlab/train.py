@@ -31,6 +31,14 @@ _BATCH = {"cpu": 8, "cuda": 48}  # a GPU is not busy with fewer
 _CROP = 256
 _POOL = 2000  # simulated images that are held at a time
 
+LIMITS = (
+    "Voids of 2.5 to 80 px in radius.",
+    "Bright voids or dark ones, not both in one image.",
+    "A void that adds less to the image than a sphere of SNR 1 and 8 px may be missed, as may one behind others.",
+    "Two voids whose centres are closer than a quarter of the larger radius are taken for one.",
+    "The radius is that of the circle as large as the void's outline; where its sides slope, the edge looks nearer.",
+)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -206,6 +214,7 @@ def make_weights(
             **_versions(),
             **({"before": before["made"]} if before else {}),
         },
+        "limits": list(LIMITS),
         "licence": "MIT",
         "scores": {},
     }
