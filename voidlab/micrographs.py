@@ -172,10 +172,10 @@ _KINDS = {
 def _look(random: np.random.Generator, usual: float) -> _Look:
     kinds, chances = zip(*_KINDS.items(), strict=True)
     kind = random.choice(kinds, p=chances)
-    fringe = float(np.exp(random.uniform(np.log(0.8), np.log(6.0))))
+    fringe = usual * float(np.exp(random.uniform(np.log(0.12), np.log(1.6))))
     phase = float(np.exp(random.uniform(np.log(0.15), np.log(2.5))))
     # Metals shift the phase by some 0.16 rad/nm, and nobody goes farther than 3 µm from focus, fringes of 2.4 nm.
-    fringe = min(fringe, 1.6 * usual, 0.8 / phase * usual)
+    fringe = min(max(fringe, 0.8), 0.8 / phase * usual)
     contrast = float(np.exp(random.uniform(np.log(0.06), np.log(0.5))))
     state = optics.Optics(
         fringe, kind != "over", random.uniform(0.7, 2.0), random.uniform(0, 0.08), random.uniform(0, np.pi)
