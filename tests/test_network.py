@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from test_segment import SHAPE, image_with
 
-from voidlab import card, decode, labelled, network, scores, segment, tables
+from voidlab import card, decode, labelled, network, scores, segment, tables, train
 from voidlab.micrographs import micrograph
 
 # What is asked of the network and the weights do not give yet; strict, so that better weights must take it off.
 not_yet = pytest.mark.xfail(
     strict=True,
-    reason="real discs come out 4 to 15 % too large, the smaller of two that overlap 7 %, some dark ones are taken "
-    "for voids, and of crowded and faint simulated voids a fifth is missed; see the weights' card",
+    reason="of a real frame the radii come out 7 % too large, small and faint ones most; two voids that overlap are "
+    "drawn a few per cent too large together; see the weights' card",
 )
 
 
@@ -58,12 +58,6 @@ def test_two_that_touch_are_two(bright):
 def test_two_that_overlap_keep_their_full_circles(bright):
     voids = bright.find(image_with((70, 60, 10), (84, 62, 8))).sort_values("x_px")
     assert len(voids) == 2
-    assert voids["radius_px"].tolist() == pytest.approx([10, 8], rel=0.08)
-
-
-@not_yet
-def test_two_that_overlap_are_as_large_as_they_are(bright):
-    voids = bright.find(image_with((70, 60, 10), (84, 62, 8))).sort_values("x_px")
     assert voids["radius_px"].tolist() == pytest.approx([10, 8], rel=0.05)
 
 
@@ -187,9 +181,17 @@ def test_fast_arithmetic_finds_the_same(bright):
 
 def test_the_card_says_how_the_weights_were_made():
     given = json.loads(network.SHIPPED.with_suffix(".json").read_text(encoding="utf-8"))
-    assert given["made"]["command"].startswith("voidlab train --from-nothing")
-    assert {"seed", "steps", "data", "torch"} <= set(given["made"])
-    assert "10.69761/HDTA8338" in given["made"]["data"]
+    made = [given["made"]]
+    while "before" in made[-1]:
+        made.append(made[-1]["before"])
+    assert [each["command"].split()[2] for each in made] == ["--further"] * (len(made) - 1) + [
+        "--from-nothing"
+    ]
+    for each in made:
+        assert {"seed", "steps", "data", "torch"} <= set(each)
+        assert "10.69761/HDTA8338" in each["data"]
+    assert given["limits"] == list(train.LIMITS)
+    assert given["scored"]["seed"] == card.SEED
     assert given["licence"] == "MIT"
     assert given["scores"]
     assert network.SHIPPED.stat().st_size < 16e6
@@ -197,8 +199,8 @@ def test_the_card_says_how_the_weights_were_made():
 
 def test_simulated_images_never_trained_on(bright):
     score = card.simulated(bright, seed=0, images=12)
-    assert score["f1_iou_0.5"] > 0.85
-    assert abs(score["radius_bias"]) < 0.04
+    assert score["f1_iou_0.5"] >= 0.9
+    assert abs(score["radius_bias"]) <= 0.03
 
 
 def test_a_real_frame_of_voids(shared, bright):
@@ -208,12 +210,16 @@ def test_a_real_frame_of_voids(shared, bright):
     assert score["radius_error"] <= 0.08
 
 
+def test_nothing_dark_in_a_real_frame_of_voids(shared, dark):
+    (item,) = labelled.read(shared / "argonne_voids")
+    assert len(dark.find(item.image)) == 0
+
+
 @not_yet
-def test_sizes_in_a_real_frame_and_nothing_dark_in_it(shared, bright, dark):
+def test_sizes_in_a_real_frame(shared, bright):
     (item,) = labelled.read(shared / "argonne_voids")
     score = scores.score_voids(item.voids, bright.find(item.image).drop(columns="frame"))
     assert score["radius_error"] <= 0.05
-    assert len(dark.find(item.image)) == 0
 
 
 def test_real_dark_particles(shared, dark):
