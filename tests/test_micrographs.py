@@ -72,7 +72,7 @@ def test_defocus_keeps_the_electrons():
 def _evidence(own, others=0.0, *, radius=4.0, noise=1.0):
     """Evidence of a void in the middle of what it adds, in white noise on an even foil; mean over places."""
     grain = noise * np.random.default_rng(0).standard_normal((160, 200))
-    visible = Visibility(np.zeros_like(grain), grain)
+    visible = Visibility(np.ones_like(grain), grain)
     half = own.shape[0] // 2
     places = [(x, y) for x in range(40, 180, 20) for y in range(40, 140, 20)]
     of = [visible.at((x, y, radius), own, others + 0 * own, (y - half, x - half))[1] for x, y in places]

@@ -97,7 +97,7 @@ def test_some_simulated_images_are_made_smaller_with_their_voids():
     counts = large.voids[~large.voids["ignored"] & (large.voids["radius_px"] > 6)]
     assert len(counts) > 10
     at = tuple(((counts[name] - 0.5) / 2).round().astype(int) for name in ("y_px", "x_px"))
-    assert (small.centre[at] > 150).all()
+    assert (small.centre[at] > 240).all()  # a quarter of a pixel off would give less
     expected = np.log(counts["radius_px"] / 2 / network.USUAL_RADIUS_PX)
     assert np.median(np.abs(small.radius[at] - expected)) < 0.01
 

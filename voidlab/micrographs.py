@@ -34,10 +34,10 @@ class Micrograph:
     mask : ndarray of shape (H, W), bool
         Where there is a void.
     voids : DataFrame
-        ``x_px, y_px, radius_px`` (of the circle as large as the projection), ``snr`` (how much brighter than its
-        surroundings it is, or how much darker its rim, over the noise of a pixel), ``evidence`` (how much more it
-        looks like a disc, an edge and a rim than what is there without it), ``overlap`` (share of its projection that
-        other voids share), ``ignored`` (too faint to be sure of, or its centre is outside).
+        ``x_px, y_px, radius_px`` (of the circle as large as the projection), ``snr`` (how much brighter on average
+        than its surroundings it is, or how much darker its rim, over the noise of a pixel), ``evidence`` (how much
+        more it looks like a disc, an edge and a rim than what is there without it), ``overlap`` (share of its
+        projection that other voids share), ``ignored`` (too faint to be sure of, or its centre is outside).
     """
 
     image: np.ndarray
@@ -117,7 +117,7 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
         return np.clip(sign * brightness, told.min(), told.max())
 
     grain = told - shown(clean[_CUT])
-    visible = Visibility(without[_CUT], grain)
+    visible = Visibility(shown(without[_CUT]), grain)
     rows, mask, voids_at = [], np.zeros(missing.shape, bool), scene.voids_at()
     for part, length, inside in scene.voids if look.contrast > 0 else []:  # dark discs are no voids
         if not (circle := _circle(part, inside, shape)):
@@ -131,7 +131,7 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
         seen = evidence >= _LEAST_EVIDENCE
         mask[part] |= inside & seen
         outside = not (0 <= circle[0] <= shape[1] - 1 and 0 <= circle[1] <= shape[0] - 1)
-        snr = contrast / max(float(grain.std()), 1e-9)
+        snr = contrast / max(float(grain.std()), 1e-6)
         overlap = np.mean(voids_at[part][inside] > 1)
         rows.append((*circle, snr, evidence, overlap, outside or not seen))
     columns = ["x_px", "y_px", "radius_px", "snr", "evidence", "overlap", "ignored"]

@@ -125,6 +125,8 @@ def write(random: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, n
         Brightness that its grey values stand for.
     """
     low, high = np.percentile(image, [random.uniform(0, 1), random.uniform(99, 100)])
+    if high <= low:  # a mask of little
+        low, high = image.min(), image.max()
     scaled = np.clip((image - low) / max(float(high - low), 1e-6), 0, 1)
     jpeg = random.random() < 0.3
     # Who saves as JPEG has stretched the image; of few grey values it would keep nothing but blocks.

@@ -35,7 +35,7 @@ LIMITS = (
     "Voids of 2.5 to 80 px in radius.",
     "Bright voids or dark ones, not both in one image.",
     "A void that adds less to the image than a sphere of SNR 1 and 8 px may be missed, as may one behind others.",
-    "Two voids whose centres are closer than a quarter of the larger radius are taken for one.",
+    "Two voids closer than half the larger radius are taken for one; a quarter of it where their sizes differ much.",
     "The radius is that of the circle as large as the void's outline; where its sides slope, the edge looks nearer.",
 )
 
@@ -282,6 +282,7 @@ def fine_tune(
     else:
         tell(f"{len(kept)} images to train on; with three or more, one would be kept aside to judge by")
     model = fit(model, stream, plan, score=score, tell=tell)
+    card.pop("scored", None)  # that was of the weights begun with
     card = {
         **card,
         "name": weights.stem,

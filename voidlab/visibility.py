@@ -20,7 +20,7 @@ def reach(radius_px: float) -> int:
 
 
 class Visibility:
-    """Contrast and evidence of the voids of one image.
+    """Contrast and evidence of the voids of one image; even brightness counts for nothing in any of the looks.
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ class Visibility:
 
 def _as_a_disc(share: np.ndarray, pixel: float) -> np.ndarray:
     """How much brighter a disc is than the ring around it; ``share``: distance over radius, ``pixel``: 1 / radius."""
-    inner, outer = (np.exp(-(share**2) / (2 * size**2)) / (2 * np.pi * size**2) for size in (0.5, 1.1))
+    inner, outer = (_mean(np.exp(-(share**2) / (2 * size**2))) for size in (0.5, 1.1))
     of_a_disc = np.exp(-1 / (2 * 1.1**2)) - np.exp(-1 / (2 * 0.5**2))
-    return (inner - outer) * pixel**2 / of_a_disc
+    return np.asarray((inner - outer) / of_a_disc)
 
 
 def _as_an_edge(share: np.ndarray, pixel: float) -> np.ndarray:
