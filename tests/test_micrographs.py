@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from voidlab import micrographs, optics
+from voidlab import micrographs, optics, population
 from voidlab.micrographs import micrograph
 from voidlab.visibility import Visibility, reach
 
@@ -27,7 +27,7 @@ def test_truth_lies_in_the_image(seed):
     assert sure["y_px"].between(0, 127).all()
     at = m.mask[sure["y_px"].round().astype(int), sure["x_px"].round().astype(int)]
     assert at.all()
-    assert m.mask.any() == bool((m.voids["evidence"] >= 8.5).any())
+    assert m.mask.any() == bool((m.voids["evidence"] >= micrographs._LEAST_EVIDENCE).any())
 
 
 def test_voids_that_count_are_brighter_than_what_is_around_them_more_often_than_not():
@@ -104,14 +104,18 @@ def test_bent_foils_and_bars_fit_images_of_any_shape():
         assert micrograph(seed, shape=(33, 47)).image.shape == (33, 47)
 
 
-def test_overlap_is_the_share_of_a_void_that_others_share():
-    seed = next(s for s in range(99) if micrograph(s, shape=(96, 128)).voids["overlap"].max() > 0.2)
-    voids = micrograph(seed, shape=(96, 128)).voids.query("0.1 < overlap < 0.9")
-    x, y, radius = voids[["x_px", "y_px", "radius_px"]].to_numpy().T
-    every = micrograph(seed, shape=(96, 128)).voids
-    distance = np.hypot(x[:, None] - every["x_px"].to_numpy(), y[:, None] - every["y_px"].to_numpy())
-    assert (
-        ((distance > 0) & (distance < 1.2 * (radius[:, None] + every["radius_px"].to_numpy())))
-        .any(axis=1)
-        .all()
-    )
+@pytest.mark.parametrize("seed", [0, 1, 2, 4, 5])
+def test_overlap_is_the_share_of_a_void_that_others_share(monkeypatch, seed):
+    at = [
+        (100.0, 110.0, 12.0),
+        (100.0, 110.0, 5.0),
+        (180.0, 70.0, 8.0),
+    ]  # one within another, and one by itself
+    monkeypatch.setattr(population, "scatter", lambda random, shape, usual: np.array(at))
+    monkeypatch.setitem(micrographs._KINDS, "mass", sum(micrographs._KINDS.values()))
+    for kind in set(micrographs._KINDS) - {"mass"}:
+        monkeypatch.setitem(micrographs._KINDS, kind, 0.0)
+    voids = micrograph(seed, shape=(128, 160)).voids
+    large, small, alone = voids.to_dict("records")
+    assert (small["overlap"], alone["overlap"]) == (1, 0)
+    assert large["overlap"] == pytest.approx((small["radius_px"] / large["radius_px"]) ** 2)

@@ -140,8 +140,8 @@ def memory(method: NetworkSegmenter, seed: int) -> dict[str, float]:
         import resource
     except ImportError:  # Windows
         return {}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"peak_mb": peak / (1e6 if sys.platform == "darwin" else 1e3 / 1.024)}
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
 
 
 def _on(folder: Path, method: NetworkSegmenter, which: slice = slice(None)) -> dict[str, float]:

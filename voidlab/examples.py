@@ -88,11 +88,9 @@ def simulated(seed: int) -> Example:
     One in eight is of a larger image made smaller, as the network sees every image too: less noise, and what has no
     edges stands out.
     """
-    if seed % _SEEN_SMALLER:
-        m = micrograph(seed, shape=(_SIZE, _SIZE))
-        return example(m.image.astype(np.float32), m.mask, m.voids)
-    factor = 2 + seed // _SEEN_SMALLER % 3
-    m = micrograph(seed, shape=(factor * _SMALLER_SIZE, factor * _SMALLER_SIZE))
+    factor = 1 if seed % _SEEN_SMALLER else 2 + seed // _SEEN_SMALLER % 3
+    size = _SIZE if factor == 1 else factor * _SMALLER_SIZE
+    m = micrograph(seed, shape=(size, size))
     return _made_smaller(m.image.astype(np.float32), m.mask.astype(np.float32), m.voids, factor)
 
 
