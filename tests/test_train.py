@@ -211,6 +211,59 @@ def test_images_too_small_to_train_on_are_explained(tmp_path):
         train.fine_tune(tmp_path, tmp_path / "mine.safetensors", dark=False, steps=1, seed=0, tell=print)
 
 
+def write_labelled(folder, count):
+    """``count`` images of a few bright discs with their labels."""
+    for number in range(count):
+        y, x = np.mgrid[:260, :280]
+        labels = np.zeros(y.shape, np.uint8)
+        for label, (cx, cy) in enumerate([(60, 70), (150, 90), (200, 200)], start=1):
+            labels[np.hypot(x - cx - number, y - cy) < 9] = label
+        grey = np.random.default_rng(number).normal(90, 8, labels.shape) + 60 * (labels > 0)
+        tifffile.imwrite(folder / f"{number}.tif", grey.clip(0, 255).astype(np.uint8))
+        tifffile.imwrite(folder / f"{number}_labels.tif", labels)
+
+
+@pytest.fixture
+def few_simulated(monkeypatch):
+    """A simulation of few small images, whatever is asked for."""
+    made = micrograph(3, shape=(256, 256))
+    each = examples.example(made.image.astype(np.float32), made.mask, made.voids)
+    monkeypatch.setattr(examples, "simulated_stream", lambda seeds: iter([each, each]))
+    monkeypatch.setattr(train, "_BATCH", {"cpu": 2, "cuda": 2})
+
+
+def test_fine_tuned_weights_say_how_they_were_made(tmp_path, few_simulated):
+    write_labelled(tmp_path, 3)
+    weights = tmp_path / "mine.safetensors"
+    card = train.fine_tune(tmp_path, weights, dark=False, steps=2, seed=0, tell=lambda text: None)
+    assert card == json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+    assert card["made"]["from"] == "voids"
+    assert (len(card["made"]["data"]), len(card["made"]["kept_aside"])) == (2, 1)
+    assert card["limits"]
+    assert set(card["scores"]) == {"f1_before", "f1"}
+    assert "scored" not in card  # the shipped weights were, not these
+    assert not weights.with_suffix(".training.pt").exists()
+    assert (
+        len(segment.load_segmenter(weights, contrast="bright").find(tifffile.imread(tmp_path / "2.tif"))) == 3
+    )
+
+
+def test_weights_gone_on_from_say_what_was_before(tmp_path, few_simulated, monkeypatch):
+    monkeypatch.setattr(network, "FEATURES", TINY)
+    monkeypatch.setattr(train, "even_height", lambda model: 0.4)
+    monkeypatch.setattr(network, "build", lambda features=TINY, build=network.build: build(features))
+    weights = tmp_path / "voids.safetensors"
+    made = [
+        train.make_weights(
+            weights, also=None, images=2, steps=1, seed=seed, further=further, tell=lambda text: None
+        )["made"]
+        for seed, further in ((1, False), (2, True))
+    ]
+    assert made[1]["before"] == made[0]
+    assert made[1]["first_seed_not_seen"] == made[0]["first_seed_not_seen"] + 2  # none is simulated twice
+    assert [each["command"] for each in made] == ["voidlab train --from-nothing", "voidlab train --further"]
+
+
 def test_the_command_says_what_is_missing(tmp_path, monkeypatch, capsys):
     (tmp_path / "parameters").mkdir()
     monkeypatch.chdir(tmp_path)
