@@ -33,10 +33,33 @@ def test_ignored_and_too_large_voids_count_neither_way():
     table = voids((30, 30, 6), (70, 40, 30), (20, 60, 60))
     table["ignored"] = [True, False, False]
     made = examples.example(np.zeros((90, 120)), np.zeros((90, 120), bool), table)
-    assert made.centre.max() == 0
+    assert (made.centre * made.known).max() == 0
     assert not made.known[30, 30]
     assert not made.known[40, 70]  # a little larger than the network knows
     assert made.void[30, 30] == 2
+
+
+def test_radii_of_voids_too_faint_to_count_are_learnt():
+    table = voids((30, 30, 9), (40, 30, 5), (90, 40, 12)).assign(ignored=[True, False, True])
+    made = examples.example(np.zeros((80, 120)), np.zeros((80, 120), bool), table)
+    of = {
+        name: float(made.radius[y, x])
+        for name, y, x in (("faint", 30, 30), ("plain", 30, 40), ("alone", 40, 90))
+    }
+    expected = {"faint": 9, "plain": 5, "alone": 12}
+    assert of == pytest.approx(
+        {name: np.log(r / network.USUAL_RADIUS_PX) for name, r in expected.items()}, abs=1e-3
+    )
+    assert made.known[30, 40]
+    assert not made.known[40, 90]
+    maps = (made.centre / 255, made.void, made.radius, made.known)
+    targets = tuple(torch.from_numpy(np.asarray(part, np.float32))[None] for part in maps)
+    raw = torch.stack([torch.zeros_like(targets[0]), torch.zeros_like(targets[0]), targets[2]], dim=1)
+    found, smaller = raw.clone(), raw.clone()
+    found[0, 1, 40, 90] = 5  # to find it or not is all the same, its radius is not
+    smaller[0, 2, 40, 90] -= 0.5
+    assert train.loss(found, targets) == train.loss(raw, targets)
+    assert train.loss(smaller, targets) > train.loss(raw, targets)
 
 
 def test_crops_turn_all_maps_alike():
@@ -66,11 +89,11 @@ def test_margins_are_mirrored_as_before_the_network_looks(monkeypatch):
     (padded,) = seen
     one = padded[0, 0].clone()
     one[-9:] = 0
-    void, known = torch.zeros(64, 96), torch.ones(64, 96)
-    examples._mirror_a_margin((one, void, known), 9)
+    centre, void, known = torch.ones(64, 96), torch.zeros(64, 96), torch.ones(64, 96)
+    examples._mirror_a_margin((one, centre, void, known), 9)
     assert torch.equal(one, padded[0, 0])
     assert (void[-9:] == 2).all()
-    assert known.sum() == 55 * 96
+    assert known.sum() == centre.sum() == 55 * 96
 
 
 def test_a_pool_is_renewed_in_the_order_of_the_seeds():

@@ -38,7 +38,8 @@ class Example:
     centre, void, radius : uint8, uint8, float16
         Targets: 0 to 255; 0, 1 or 2 (unknown); logarithm of the radius over the usual one.
     known : uint8
-        1 where the target ``centre`` counts.
+        1 where the target ``centre`` counts; where it does not it says how near the centre of a void is that may or
+        may not be found, but whose radius is known.
     """
 
     image: np.ndarray
@@ -52,10 +53,11 @@ def example(image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame) -> Example
     """Example from an image, its mask and its voids (``x_px, y_px, radius_px, ignored``)."""
     shape = image.shape
     centre, radius = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    of_ignored, radius_of_ignored = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     known, unknown = np.ones(shape, np.uint8), np.zeros(shape, bool)
     for x, y, r, ignored in voids[["x_px", "y_px", "radius_px", "ignored"]].to_numpy(float):
         too_large = r > network.MAX_RADIUS_PX
-        reach = 1.1 * r + 1 if ignored or too_large else max(1.5 * r, 4)
+        reach = max(1.5 * r, 4)
         rows = slice(max(int(y - reach), 0), max(int(y + reach) + 2, 0))
         columns = slice(max(int(x - reach), 0), max(int(x + reach) + 2, 0))
         v, u = np.ogrid[rows.start : min(rows.stop, shape[0]), columns.start : min(columns.stop, shape[1])]
@@ -66,12 +68,18 @@ def example(image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame) -> Example
                 known[part][distance2 < r**2] = 0
             if ignored:
                 unknown[part] |= distance2 < (1.1 * r + 1) ** 2
+        if too_large:
             continue
+        bells, radii = (of_ignored, radius_of_ignored) if ignored else (centre, radius)
         bell = np.exp(-distance2 / (2 * (0.2 * r + 0.5) ** 2))
-        stronger = bell > centre[part]
-        centre[part] = np.where(stronger, bell, centre[part])
-        radius[part] = np.where(stronger, np.log(r / network.USUAL_RADIUS_PX), radius[part])
+        stronger = bell > bells[part]
+        bells[part] = np.where(stronger, bell, bells[part])
+        radii[part] = np.where(stronger, np.log(r / network.USUAL_RADIUS_PX), radii[part])
     known[centre > 0.1] = 1  # next to a void that counts, another that does not changes nothing
+    # Were radii learnt from plain voids only, faint ones would come out as large as plain ones have to be.
+    open_to_both = known == 0
+    centre = np.where(open_to_both, of_ignored, centre)
+    radius = np.where(open_to_both, radius_of_ignored, radius)
     void = np.where(mask, 1, np.where(unknown, 2, 0)).astype(np.uint8)
     return Example(
         network.normalised(image).astype(np.float16),
@@ -192,7 +200,8 @@ def batches(
         noise = np.where(random.random(batch) < 0.3, random.uniform(0, 0.6, batch), 0)
         image = image + _column(noise, device) * torch.randn_like(image)
         for n in np.flatnonzero(random.random(batch) < 0.2):
-            _mirror_a_margin((image[n], void[n], known[n]), int(random.integers(1, network.STEP)))
+            width = int(random.integers(1, network.STEP))
+            _mirror_a_margin((image[n], centre[n], void[n], known[n]), width)
         yield image, centre / 255, void, radius, known
 
 
@@ -217,9 +226,10 @@ def _column(values: np.ndarray, device: str | torch.device) -> torch.Tensor:
     return torch.from_numpy(values.astype(np.float32)).to(device)[:, None, None]
 
 
-def _mirror_a_margin(of: tuple[torch.Tensor, torch.Tensor, torch.Tensor], width: int) -> None:
+def _mirror_a_margin(of: tuple[torch.Tensor, ...], width: int) -> None:
     """Fill the last rows as `network.maps` does where an image is no multiple of its step; they count neither way."""
-    image, void, known = of
+    image, centre, void, known = of
     image[-width:] = image[-2 * width - 1 : -width - 1].flip(0)
+    centre[-width:] = 0
     void[-width:] = 2
     known[-width:] = 0

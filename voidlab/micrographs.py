@@ -163,13 +163,13 @@ def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
 
 
 _KINDS = {
-    "mass": 0.28,
+    "mass": 0.27,
     "under": 0.2,
     "over": 0.11,
     "mixed": 0.12,
-    "particles": 0.09,
+    "particles": 0.08,
     "dark": 0.12,
-    "mask": 0.08,
+    "mask": 0.1,
 }
 
 
@@ -179,7 +179,7 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
     fringe = usual * float(np.exp(random.uniform(np.log(0.12), np.log(1.6))))
     phase = float(np.exp(random.uniform(np.log(0.15), np.log(2.5))))
     # Metals shift the phase by some 0.16 rad/nm, and nobody goes farther than 3 µm from focus, fringes of 2.4 nm.
-    fringe = min(max(fringe, 0.8), 0.8 / phase * usual)
+    fringe = min(max(fringe, 0.8), 0.8 / phase * usual, _MARGIN / 2)
     contrast = float(np.exp(random.uniform(np.log(0.06), np.log(0.5))))
     state = optics.Optics(
         fringe, kind != "over", random.uniform(0.7, 2.0), random.uniform(0, 0.08), random.uniform(0, np.pi)
@@ -211,7 +211,7 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
     spheres = {"mass": 0.1, "particles": 0.05, "mixed": 0.25, "mask": 0.0}.get(kind, 0.4)
     phase = phase if state.fringe_px else 0.0
     mask = kind == "mask"
-    exact = mask and random.random() < 0.5
+    exact = mask and random.random() < 0.6
     return _Look(contrast, phase, state, float(noise), kind == "over", variety, spheres, mask, exact)
 
 

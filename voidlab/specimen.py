@@ -23,7 +23,7 @@ def foil(random: np.random.Generator, shape: tuple[int, int], usual: float, *, b
     brightness = np.exp(uneven + 0.5 * (wedge[0] * x + wedge[1] * y))
     for _ in range(random.choice([0, 1, 2], p=[0.45, 0.35, 0.2])):
         brightness = brightness * _bend_contour(random, shape)
-    if random.random() < 0.8:
+    for _ in range(random.choice([0, 1, 2], p=[0.2, 0.5, 0.3])):  # oxide, what polishing left, redeposition
         size = np.exp(random.uniform(np.log(1.0), np.log(14)))
         mottle = optics.field(random, shape, size, random.choice([0, 2.0, 3.0]))
         brightness = brightness * np.exp(np.exp(random.uniform(np.log(0.003), np.log(0.15))) * mottle)
@@ -42,9 +42,16 @@ def _bend_contour(random: np.random.Generator, shape: tuple[int, int]) -> np.nda
     y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     slope = random.normal(0, 3, 2)
     deviation = deviation + slope[0] * x + slope[1] * y + random.normal()
+    # No foil is bent or thinned evenly: contours are ragged, and stronger here than there.
+    deviation = deviation + random.uniform(0, 0.4) * optics.field(random, shape, random.uniform(8, 40))
     thickness = random.uniform(0.5, 3) * (1 + 0.2 * random.normal() * x)
+    thickness = thickness * np.exp(
+        random.uniform(0, 0.2) * optics.field(random, shape, random.uniform(30, 150))
+    )
     effective = np.sqrt(1 + deviation**2)
-    depth = random.uniform(0.1, 0.6)
+    depth = random.uniform(0.1, 0.6) * np.exp(
+        -random.uniform(0, 0.6) * np.abs(optics.field(random, shape, random.uniform(30, 150)))
+    )
     # Absorption and a beam that is not quite parallel: the farther from the contour, the fainter the fringes.
     clear = np.exp(-random.uniform(0, 1.2) * np.abs(deviation))
     return 1 - depth * (1 - clear * np.cos(2 * np.pi * thickness * effective)) / 2 / effective**2

@@ -56,7 +56,7 @@ def loss(raw: torch.Tensor, targets: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """Sum of the losses of the three maps.
 
     Centres: quality focal loss, doi:10.48550/arXiv.2006.04388. Voids: cross entropy and Dice. Radii: smooth L1 of the
-    logarithm near the centres.
+    logarithm near the centres, also of voids too faint to count.
     """
     import torch
     from torch.nn import functional
@@ -64,7 +64,7 @@ def loss(raw: torch.Tensor, targets: tuple[torch.Tensor, ...]) -> torch.Tensor:
     centre, void, radius, known = targets
     entropy = functional.binary_cross_entropy_with_logits(raw[:, 1], centre, reduction="none")
     focus = (torch.sigmoid(raw[:, 1]) - centre).abs() ** 2
-    of_centre = (entropy * focus * known).sum() / (centre.sum() + 20 * len(centre))
+    of_centre = (entropy * focus * known).sum() / ((centre * known).sum() + 20 * len(centre))
     certain = (void < 1.5).float()
     inside = (void == 1).float()
     entropy = functional.binary_cross_entropy_with_logits(raw[:, 0], inside, reduction="none")
