@@ -1,0 +1,133 @@
+"""What names and headers say of images before they are a series: numbers, angles, the one size, width of a pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from voidlab import metadata, pixel_size
+from voidlab.metadata import ImageReadError, ImagesError, PerFrame
+from voidlab.readers import ImageFile, open_file, size_text
+
+Item = TypeVar("Item")
+
+LOOKED_INTO = 16  # files opened at first, and frames that the scale of intensities rests on
+_TILTS_DIFFER_DEG = 0.5  # more than stages are off by
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Width of a pixel in nm (None when unknown), and who says so: parameters, the file or unknown."""
+
+    pixel_size_nm: float | None
+    source: str
+
+
+def by_number(
+    files: list[Path], pattern: str | None, step: int
+) -> tuple[list[Path], list[int], list[float] | None]:
+    """Files in the order of their frame numbers, these numbers, and the tilt angles that the names hold."""
+    angles = metadata.angles_in_names(files)
+    numbers = metadata.divide(metadata.frame_numbers(files, pattern, angles), step)
+    order = sorted(range(len(files)), key=numbers.__getitem__)
+    in_order = [files[i] for i in order], [numbers[i] for i in order]
+    return *in_order, None if angles is None else [angles[i] for i in order]
+
+
+def found_tilts(
+    files: Sequence[Path], surveyed: Sequence[ImageFile], in_names: list[float] | None, notes: list[str]
+) -> tuple[PerFrame | None, Path | None]:
+    """Tilt angles that no one gave: from a file beside a stack, the headers or the file names; and that file."""
+    in_headers = _tilts_in_headers(files, surveyed)
+    beside, angle_file = None, None
+    if surveyed[0].count > 1:
+        beside, angle_file = metadata.angles_beside(files[0], len(files), notes)
+    known = [
+        (beside, angle_file and angle_file.name),
+        (in_headers, "the file header"),
+        (in_names, "the file names"),
+    ]
+    angles, source = next(((a, s) for a, s in known if a is not None), (None, None))
+    if angles is not None:
+        notes.append(f"Tilt angles are those in {source}, {min(angles):g} to {max(angles):g} deg.")
+    if beside is not None and in_headers is not None:
+        apart = max(abs(a - b) for a, b in zip(beside, in_headers, strict=True))
+        if apart > _TILTS_DIFFER_DEG:
+            notes.append(f"They differ from those in the file header by up to {apart:.1f} deg.")
+    return angles, angle_file
+
+
+def _tilts_in_headers(files: Sequence[Path], surveyed: Sequence[ImageFile]) -> list[float] | None:
+    """Tilt angles in the headers, when all images that were looked into have one; all 0 means none was stored."""
+    if not all(file.tilts_deg for file in surveyed):
+        return None
+    if surveyed[0].count > 1:
+        angles = list(surveyed[0].tilts_deg)
+    else:
+        try:
+            angles = [angle for file in files for angle in open_file(file).tilts_deg]
+        except ImagesError:
+            return None
+    return angles if len(angles) == len(files) and any(angles) else None
+
+
+def headers(files: Sequence[Path]) -> list[ImageFile]:
+    """Headers of files spread over the series, those that can be read."""
+    opened, failed = [], []
+    for file in list(spread_first(files))[:LOOKED_INTO]:
+        try:
+            opened.append(open_file(file))
+        except ImageReadError as error:
+            failed.append(str(error))
+    if not opened:
+        tried = f"none of {len(failed)} images could be read, the first: " if len(files) > 1 else ""
+        raise ImagesError(tried + failed[0])
+    stack = next((file for file in opened if file.count > 1), None)
+    if stack is not None and len(files) > 1:
+        raise ImagesError(
+            f"{stack.path} is a stack of {stack.count} images among {len(files)} files; expected files of "
+            "one image each, or one stack. Open each stack by itself."
+        )
+    return opened
+
+
+def common_shape(opened: Sequence[ImageFile]) -> tuple[int, int]:
+    """Shape of all images that were looked into."""
+    first = {file.shape: file.path.name for file in reversed(opened)}
+    if len(first) > 1:
+        found = ", ".join(f"{name} is {size_text(shape)}" for shape, name in sorted(first.items()))
+        raise ImagesError(
+            f"the images are of several sizes (width × height): {found}. All images of a series must be of one size: "
+            "leave some out, or narrow the glob to those of one series."
+        )
+    return opened[0].shape
+
+
+def spread_first(items: Sequence[Item]) -> Iterator[Item]:
+    """``items``, those first that are spread evenly over them, then the others."""
+    rows = np.unique(np.linspace(0, len(items) - 1, min(LOOKED_INTO, len(items))).round().astype(int))
+    spread = set(rows.tolist())
+    for row in (*sorted(spread), *(r for r in range(len(items)) if r not in spread)):
+        yield items[row]
+
+
+def calibrated(given: float | None, opened: Sequence[ImageFile], notes: list[str]) -> Calibration:
+    """Width of a pixel as somebody gave it, else as the files have it; ``notes`` says where they disagree."""
+    notes += opened[0].pixel_size.notes
+    sizes = [file.pixel_size.nm for file in opened if file.pixel_size.nm is not None]
+    stored = sizes[0] if sizes else None
+    source = next((file.pixel_source for file in opened if file.pixel_size.nm is not None), "unknown")
+    if sizes and max(sizes) > 1.01 * min(sizes):
+        low, high = min(sizes), max(sizes)
+        notes.append(f"The files disagree on the pixel size, {low:.4g} to {high:.4g} nm: theirs is not used.")
+        stored, source = None, "unknown"
+    if given is None:
+        return Calibration(stored, source)
+    pixel_size.check_pixel_size(given)
+    if stored is not None and abs(stored - given) > 0.01 * given:
+        notes.append(f"pixel_size_nm is {given:g}, but the {source} say {stored:.4g}: {given:g} is used.")
+    return Calibration(float(given), "parameters")
