@@ -16,7 +16,9 @@ TINY = (4, 4, 4, 4, 4, 4)
 
 
 def voids(*rows):
-    return pd.DataFrame(rows, columns=["x_px", "y_px", "radius_px"], dtype=float).assign(ignored=False)
+    return pd.DataFrame(rows, columns=["x_px", "y_px", "radius_px"], dtype=float).assign(
+        ignored=False, sized=True
+    )
 
 
 def test_targets_of_one_void():
@@ -40,8 +42,10 @@ def test_ignored_and_too_large_voids_count_neither_way():
 
 
 def test_radii_of_voids_too_faint_to_count_are_learnt():
-    table = voids((30, 30, 9), (40, 30, 5), (90, 40, 12)).assign(ignored=[True, False, True])
+    table = voids((30, 30, 9), (40, 30, 5), (90, 40, 12), (20, 60, 8))
+    table = table.assign(ignored=[True, False, True, True], sized=[True, True, True, False])
     made = examples.example(np.zeros((80, 120)), np.zeros((80, 120), bool), table)
+    assert made.centre[60, 20] == made.radius[60, 20] == made.known[60, 20] == 0
     of = {
         name: float(made.radius[y, x])
         for name, y, x in (("faint", 30, 30), ("plain", 30, 40), ("alone", 40, 90))
@@ -64,7 +68,7 @@ def test_radii_of_voids_too_faint_to_count_are_learnt():
 
 def test_crops_turn_all_maps_alike():
     m = with_voids((160, 160))
-    pool = examples.Pool([examples.example(m.image.astype(float), m.mask, m.voids)])
+    pool = examples.Pool([examples.example(m.image.astype(float), m.mask, m.voids.assign(sized=True))])
     image, centre, void, radius, known = next(examples.batches(pool, np.random.default_rng(0), 8, 160))
     assert image.shape == centre.shape == void.shape == radius.shape == known.shape == (8, 160, 160)
     sure = (centre > 0.8) & (known == 1) & (void < 2)
@@ -144,7 +148,7 @@ def with_voids(shape):
 
 def small_example(seed):
     made = micrograph(seed, shape=(128, 128))
-    return examples.example(made.image.astype(np.float32), made.mask, made.voids)
+    return examples.example(made.image.astype(np.float32), made.mask, made.voids.assign(sized=True))
 
 
 def stream(seed=0):
@@ -182,7 +186,7 @@ def test_the_best_state_is_the_one_given(tmp_path):
 
 def test_loss_falls_when_the_maps_are_right():
     m = with_voids((96, 96))
-    made = examples.example(m.image.astype(float), m.mask, m.voids)
+    made = examples.example(m.image.astype(float), m.mask, m.voids.assign(sized=True))
     parts = [
         torch.from_numpy(np.asarray(p, np.float32))[None]
         for p in (made.centre, made.void, made.radius, made.known)
@@ -250,7 +254,7 @@ def write_labelled(folder, count):
 def few_simulated(monkeypatch):
     """A simulation of few small images, whatever is asked for."""
     made = micrograph(3, shape=(256, 256))
-    each = examples.example(made.image.astype(np.float32), made.mask, made.voids)
+    each = examples.example(made.image.astype(np.float32), made.mask, made.voids.assign(sized=True))
     monkeypatch.setattr(examples, "simulated_stream", lambda seeds: iter([each, each]))
     monkeypatch.setattr(train, "_BATCH", {"cpu": 2, "cuda": 2})
 

@@ -42,6 +42,7 @@ def measure(method: NetworkSegmenter, data: Path | None, *, seed: int = SEED, te
         "simulated, SNR ≥ 1, diameter ≥ 8 px": lambda: simulated(bright, seed),
         "perfect masks, 7 % coverage": lambda: masks(bright, seed, 6.5, 0.07),
         "perfect masks, 16 % coverage": lambda: masks(bright, seed, 10.0, 0.157),
+        "white noise": lambda: white_noise(bright, seed),
         "bfloat16 against float32": lambda: precision(bright, seed),
         "speed, 1024 × 1024 px": lambda: speed(bright, seed),
         "memory, 4096 × 4096 px": lambda: memory(bright, seed),
@@ -49,6 +50,8 @@ def measure(method: NetworkSegmenter, data: Path | None, *, seed: int = SEED, te
     if data is not None:
         tests |= {
             "argonne_voids": lambda: _on(data / "argonne_voids", bright),
+            "argonne_voids, radius < 8 px": lambda: _on(data / "argonne_voids", bright, below_px=8),
+            "argonne_voids, radius ≥ 10 px": lambda: _on(data / "argonne_voids", bright, from_px=10),
             "argonne_voids, dark": lambda: {"voids": len(dark.find(_image(data / "argonne_voids")))},
             "cavity_micrographs": lambda: _on(data / "cavity_micrographs", bright),
             "loops_hard_negatives": lambda: false_voids(data / "loops_hard_negatives", bright),
@@ -108,6 +111,14 @@ def false_voids(folder: Path, method: NetworkSegmenter) -> dict[str, float]:
     return {"voids_per_megapixel": found / (sum(image.size for image in images) / 1e6)}
 
 
+def white_noise(method: NetworkSegmenter, seed: int) -> dict[str, float]:
+    """Voids found per megapixel in nothing but noise, in images of two sizes."""
+    random = np.random.default_rng(seed)
+    images = [random.standard_normal(shape) for shape in ((512, 512), (150, 210)) for _ in range(40)]
+    found = sum(len(method.find(image)) for image in images)
+    return {"voids_per_megapixel": found / (sum(image.size for image in images) / 1e6)}
+
+
 def precision(method: NetworkSegmenter, seed: int) -> dict[str, float]:
     """Share of the voids found in float32 that are found in the fast arithmetic too."""
     same = [0, 0]
@@ -144,10 +155,18 @@ def memory(method: NetworkSegmenter, seed: int) -> dict[str, float]:
     return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
 
 
-def _on(folder: Path, method: NetworkSegmenter, which: slice = slice(None)) -> dict[str, float]:
-    items = labelled.read(folder)[which]
-    truth, found = labelled.truth_and_found(items, method)
-    return _usual(truth, found)
+def _on(
+    folder: Path,
+    method: NetworkSegmenter,
+    which: slice = slice(None),
+    *,
+    from_px: float = 0,
+    below_px: float = np.inf,
+) -> dict[str, float]:
+    """Scores on labelled images; voids of other radii count neither way."""
+    truth, found = labelled.truth_and_found(labelled.read(folder)[which], method)
+    other = (truth["radius_px"] < from_px) | (truth["radius_px"] >= below_px)
+    return _usual(truth.assign(ignored=truth["ignored"] | other), found)
 
 
 def _image(folder: Path) -> np.ndarray:

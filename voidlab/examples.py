@@ -50,12 +50,18 @@ class Example:
 
 
 def example(image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame) -> Example:
-    """Example from an image, its mask and its voids (``x_px, y_px, radius_px, ignored``)."""
+    """Example from an image, its mask and its voids.
+
+    Parameters
+    ----------
+    voids
+        ``x_px, y_px, radius_px, ignored`` (to find it or not is all the same), ``sized`` (its radius is known).
+    """
     shape = image.shape
     centre, radius = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     of_ignored, radius_of_ignored = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     known, unknown = np.ones(shape, np.uint8), np.zeros(shape, bool)
-    for x, y, r, ignored in voids[["x_px", "y_px", "radius_px", "ignored"]].to_numpy(float):
+    for x, y, r, ignored, sized in voids[["x_px", "y_px", "radius_px", "ignored", "sized"]].to_numpy(float):
         too_large = r > network.MAX_RADIUS_PX
         reach = max(1.5 * r, 4)
         rows = slice(max(int(y - reach), 0), max(int(y + reach) + 2, 0))
@@ -68,7 +74,7 @@ def example(image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame) -> Example
                 known[part][distance2 < r**2] = 0
             if ignored:
                 unknown[part] |= distance2 < (1.1 * r + 1) ** 2
-        if too_large:
+        if too_large or not sized:
             continue
         bells, radii = (of_ignored, radius_of_ignored) if ignored else (centre, radius)
         bell = np.exp(-distance2 / (2 * (0.2 * r + 0.5) ** 2))
@@ -99,7 +105,9 @@ def simulated(seed: int) -> Example:
     factor = 1 if seed % _SEEN_SMALLER else 2 + seed // _SEEN_SMALLER % 3
     size = _SIZE if factor == 1 else factor * _SMALLER_SIZE
     m = micrograph(seed, shape=(size, size))
-    return _made_smaller(m.image.astype(np.float32), m.mask.astype(np.float32), m.voids, factor)
+    return _made_smaller(
+        m.image.astype(np.float32), m.mask.astype(np.float32), m.voids.assign(sized=True), factor
+    )
 
 
 def simulated_stream(seeds: Iterable[int]) -> Iterator[Example]:
@@ -126,8 +134,9 @@ def of_labelled(labelled: Labelled, *, dark: bool = False) -> list[Example]:
     """
     image = -labelled.image if dark else labelled.image
     mask = (_circles(labelled) if labelled.mask is None else labelled.mask).astype(np.float32)
+    voids = labelled.voids.assign(sized=~labelled.voids["ignored"])  # of one that the border cuts it is not
     factors = [factor for factor in (1, 2, 3, 4) if -(-min(image.shape) // factor) >= 96]
-    return [_made_smaller(image, mask, labelled.voids, factor) for factor in factors]
+    return [_made_smaller(image, mask, voids, factor) for factor in factors]
 
 
 def _made_smaller(image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame, factor: int) -> Example:
@@ -135,7 +144,9 @@ def _made_smaller(image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame, fact
     voids = voids.copy()
     voids[["x_px", "y_px"]] = (voids[["x_px", "y_px"]] + 0.5) / factor - 0.5
     voids["radius_px"] = voids["radius_px"] / factor
-    voids["ignored"] |= voids["radius_px"] < 1.5
+    speck = voids["radius_px"] < 1.5
+    voids["ignored"] |= speck
+    voids["sized"] &= ~speck
     return example(network.reduced(image, factor), network.reduced(mask, factor) >= 0.5, voids)
 
 
