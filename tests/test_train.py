@@ -1,6 +1,9 @@
 """Training: examples agree with their truth, a state is gone on from, weights and cards are kept, users' mistakes."""
 
 import json
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pandas as pd
@@ -115,6 +118,26 @@ def test_simulated_examples_come_in_order_of_their_seeds():
     made = list(examples.simulated_stream(range(3)))
     for seed, each in enumerate(made):
         np.testing.assert_array_equal(each.image, examples.simulated(seed).image)
+
+
+def test_what_simulates_ends_when_the_training_is_killed():
+    code = """
+        from voidlab import examples
+        stream = examples.simulated_stream(range(1000))
+        next(stream)
+        print("under way", flush=True)
+        input()
+    """
+    training = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert training.stdout is not None
+    assert training.stdout.readline() == "under way\n"
+    training.kill()
+    training.communicate(timeout=60)  # all that were started by it have closed what they could write to
 
 
 def test_some_simulated_images_are_made_smaller_with_their_voids():

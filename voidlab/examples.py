@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -114,7 +115,8 @@ def simulated_stream(seeds: Iterable[int]) -> Iterator[Example]:
     """Examples of ``seeds`` in their order, made side by side."""
     # Not forked: the process that asks may hold a GPU and threads. Where there are many cores, two are left to it.
     workers = max(2, (os.cpu_count() or 1) - 2)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as executor:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_behind_the_training) as executor:
         waiting: deque[Future[Example]] = deque()
         try:
             for seed in seeds:
@@ -125,6 +127,20 @@ def simulated_stream(seeds: Iterable[int]) -> Iterator[Example]:
                 yield waiting.popleft().result()
         finally:
             executor.shutdown(cancel_futures=True)
+
+
+def _behind_the_training() -> None:
+    """Take the cores that the training leaves, and end when it ends, killed or not."""
+    if hasattr(os, "nice"):  # Windows has none
+        os.nice(19)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def of_labelled(labelled: Labelled, *, dark: bool = False) -> list[Example]:
