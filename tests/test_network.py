@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from test_segment import SHAPE, image_with
 
 from voidlab import card, decode, labelled, network, scores, segment, tables, train
@@ -177,6 +178,18 @@ def test_what_is_made_for_use_says_the_same():
 
 def test_fast_arithmetic_finds_the_same(bright):
     assert card.precision(bright, seed=0)["share_found"] >= 0.995
+
+
+@pytest.mark.parametrize("able", [True, False])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_bfloat16_only_where_the_device_multiplies_it_by_itself(monkeypatch, device, able):
+    def supported(including_emulation=True):
+        return able or including_emulation
+
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", supported)
+    monkeypatch.setattr(network, "_has_bfloat16", lambda: able)
+    expected = torch.bfloat16 if able else torch.float32
+    assert network.fast_dtype(torch.device(device)) == expected
 
 
 def test_the_card_says_how_the_weights_were_made():

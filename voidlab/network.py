@@ -165,11 +165,8 @@ def answer(model: torch.nn.Module, picture: np.ndarray, *, precise: bool = False
 
     device = next(model.parameters()).device
     x = torch.from_numpy(picture)[None, None].to(device)
-    half = torch.bfloat16 if device.type == "cuda" or _has_bfloat16() else torch.float32
-    with (
-        torch.inference_mode(),
-        torch.autocast(device.type, half, enabled=not precise and half != torch.float32),
-    ):
+    dtype = torch.float32 if precise else fast_dtype(device)
+    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         raw = _tiled(model, x) if max(picture.shape) > _TILE + _OVERLAP else model(x).float()
     return np.asarray(raw[0].cpu().numpy())
 
@@ -241,6 +238,21 @@ def usual_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def fast_dtype(device: torch.device) -> torch.dtype:
+    """The arithmetic that ``device`` is fastest in: bfloat16 where it multiplies it by itself, else float32.
+
+    Where it does not, bfloat16 would be imitated, slower than float32, or refused.
+    """
+    import torch
+
+    by_itself = (
+        torch.cuda.is_bf16_supported(including_emulation=False)
+        if device.type == "cuda"
+        else device.type == "cpu" and _has_bfloat16()
+    )
+    return torch.bfloat16 if by_itself else torch.float32
 
 
 def read_card(path: Path) -> dict[str, Any]:
@@ -318,7 +330,7 @@ def _tiled(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 @lru_cache
 def _has_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 by itself; else it would be slower than float32."""
+    """Whether this processor multiplies bfloat16 by itself."""
     import torch
 
     can = torch.cpu.get_capabilities()
