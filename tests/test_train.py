@@ -11,7 +11,7 @@ import pytest
 import tifffile
 import torch
 
-from voidlab import cli, examples, network, segment, train
+from voidlab import cli, examples, fit, network, segment, train
 from voidlab.labelled import Labelled, LabelledError
 from voidlab.micrographs import micrograph
 
@@ -65,8 +65,8 @@ def test_radii_of_voids_too_faint_to_count_are_learnt():
     found, smaller = raw.clone(), raw.clone()
     found[0, 1, 40, 90] = 5  # to find it or not is all the same, its radius is not
     smaller[0, 2, 40, 90] -= 0.5
-    assert train.loss(found, targets) == train.loss(raw, targets)
-    assert train.loss(smaller, targets) > train.loss(raw, targets)
+    assert fit.loss(found, targets) == fit.loss(raw, targets)
+    assert fit.loss(smaller, targets) > fit.loss(raw, targets)
 
 
 def test_crops_turn_all_maps_alike():
@@ -182,29 +182,52 @@ def stream(seed=0):
 def test_it_learns_and_goes_on_from_where_it_was_stopped(tmp_path):
     torch.manual_seed(0)
     said = []
-    plan = train.Plan(6, 1e-3, tmp_path / "state.pt", every=3)
-    train.fit(network.build(TINY), stream(), plan, tell=said.append)
+    plan = fit.Plan(6, 1e-3, tmp_path / "state.pt", "discs", every=3)
+    fit.fit(network.build(TINY), stream(), plan, tell=said.append)
     assert [line.split(",")[0] for line in said] == ["step 3 of 6", "step 6 of 6"]
     said.clear()
-    longer = train.Plan(9, 1e-3, tmp_path / "state.pt", every=3)
-    train.fit(network.build(TINY), stream(), longer, tell=said.append)
+    longer = fit.Plan(9, 1e-3, tmp_path / "state.pt", "discs", every=3)
+    fit.fit(network.build(TINY), stream(), longer, tell=said.append)
     assert said[0] == "going on from step 6"
     assert said[1].startswith("step 9 of 9")
 
 
+def test_a_state_of_another_training_is_not_gone_on_from(tmp_path):
+    state = tmp_path / "state.pt"
+    fit.fit(network.build(TINY), stream(), fit.Plan(1, 1e-3, state, "bright discs"), tell=lambda text: None)
+    other = fit.Plan(2, 1e-3, state, "dark discs")
+    with pytest.raises(network.ModelError, match=r"left by a training of bright discs, this one is of dark"):
+        fit.fit(network.build(TINY), stream(), other, tell=lambda text: None)
+    assert fit.steps_done(fit.Plan(2, 1e-3, state, "bright discs")) == 1
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(
+        network.ModelError, match=r"state\.pt cannot be read .* remove .*state\.pt to begin anew"
+    ):
+        fit.steps_done(other)
+
+
+def test_a_network_that_training_makes_worse_is_left_as_it_was(tmp_path):
+    model = network.build(TINY)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    scores = iter([0.9, 0.1])
+    plan = fit.Plan(2, 1e-2, tmp_path / "state.pt", "discs", every=2)
+    after = fit.fit(model, stream(), plan, score=lambda model: next(scores), tell=lambda text: None)
+    assert all(torch.equal(value, before[name]) for name, value in after.state_dict().items())
+
+
 def test_the_best_state_is_the_one_given(tmp_path):
     torch.manual_seed(0)
-    scores = iter([0.3, 0.9, 0.1])
+    scores = iter([0.2, 0.3, 0.9, 0.1])
     seen = []
 
     def score(model):
         seen.append({name: value.clone() for name, value in model.state_dict().items()})
         return next(scores)
 
-    plan = train.Plan(6, 1e-2, tmp_path / "state.pt", every=2, memory=0.5)
-    model = train.fit(network.build(TINY), stream(), plan, score=score, tell=lambda text: None)
+    plan = fit.Plan(6, 1e-2, tmp_path / "state.pt", "discs", every=2, memory=0.5)
+    model = fit.fit(network.build(TINY), stream(), plan, score=score, tell=lambda text: None)
     for name, value in model.state_dict().items():
-        assert torch.equal(value, seen[1][name]), name
+        assert torch.equal(value, seen[2][name]), name
 
 
 def test_loss_falls_when_the_maps_are_right():
@@ -222,7 +245,7 @@ def test_loss_falls_when_the_maps_are_right():
 
     right = torch.stack([logit((targets[1] == 1).float()), logit(targets[0]), targets[2]], dim=1)
     wrong = torch.stack([logit((targets[1] != 1).float()), logit(1 - targets[0]), targets[2] + 1], dim=1)
-    assert train.loss(right, targets) < 0.1 * train.loss(wrong, targets)
+    assert fit.loss(right, targets) < 0.1 * fit.loss(wrong, targets)
 
 
 def test_weights_and_card_are_read_back(tmp_path):
@@ -290,12 +313,54 @@ def test_fine_tuned_weights_say_how_they_were_made(tmp_path, few_simulated):
     assert card["made"]["from"] == "voids"
     assert (len(card["made"]["data"]), len(card["made"]["kept_aside"])) == (2, 1)
     assert card["limits"]
-    assert set(card["scores"]) == {"f1_before", "f1"}
+    assert set(card["scores"]) == {"f1_before", "f1", "radius_bias_before", "radius_bias"}
+    assert card["made"]["command"].endswith("--name mine --contrast bright --seed 0 --steps 2")
+    assert "yours" in card["licence"]
     assert "scored" not in card  # the shipped weights were, not these
     assert not weights.with_suffix(".training.pt").exists()
     assert (
         len(segment.load_segmenter(weights, contrast="bright").find(tifffile.imread(tmp_path / "2.tif"))) == 3
     )
+
+
+def test_voids_of_the_other_contrast_are_noticed(tmp_path, few_simulated):
+    write_labelled(tmp_path, 2)
+    said = []
+    card = train.fine_tune(
+        tmp_path, tmp_path / "mine.safetensors", dark=True, steps=1, seed=0, tell=said.append
+    )
+    assert said[0].startswith("The labelled voids look bright: F1 is 1.00 with --contrast bright, 0.00 with")
+    assert card["scores"] == {}  # too few images to keep one aside
+
+
+def test_making_weights_goes_on_with_the_images_it_had_got_to(tmp_path, few_simulated, monkeypatch):
+    asked = []
+    few = examples.simulated_stream
+
+    def simulated_stream(seeds):
+        asked.append(seeds)
+        return few(seeds)
+
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(network, "FEATURES", TINY)
+    monkeypatch.setattr(network, "build", lambda features=TINY, build=network.build: build(features))
+    monkeypatch.setattr(examples, "simulated_stream", simulated_stream)
+    monkeypatch.setattr(train, "_POOL", 2)
+    monkeypatch.setattr(train, "even_height", stopped)
+
+    def make():
+        weights = tmp_path / "voids.safetensors"
+        train.make_weights(
+            weights, also=None, images=6, steps=2, seed=1, further=False, tell=lambda text: None
+        )
+
+    for _ in range(2):  # stopped when the last step is done, the weights not yet written
+        with pytest.raises(KeyboardInterrupt):
+            make()
+    assert [len(seeds) for seeds in asked] == [6, 2]
+    assert asked[0][-1] == asked[1][-1]
 
 
 def test_weights_gone_on_from_say_what_was_before(tmp_path, few_simulated, monkeypatch):
@@ -311,7 +376,10 @@ def test_weights_gone_on_from_say_what_was_before(tmp_path, few_simulated, monke
     ]
     assert made[1]["before"] == made[0]
     assert made[1]["first_seed_not_seen"] == made[0]["first_seed_not_seen"] + 2  # none is simulated twice
-    assert [each["command"] for each in made] == ["voidlab train --from-nothing", "voidlab train --further"]
+    assert [each["command"] for each in made] == [
+        "voidlab train --from-nothing --seed 1 --steps 1",
+        "voidlab train --further --seed 2 --steps 1",
+    ]
 
 
 def test_the_command_says_what_is_missing(tmp_path, monkeypatch, capsys):
@@ -321,3 +389,23 @@ def test_the_command_says_what_is_missing(tmp_path, monkeypatch, capsys):
     assert "say which labelled images to train on" in capsys.readouterr().err
     assert cli.main(["score", str(tmp_path)]) == 2
     assert "no labelled images" in capsys.readouterr().err
+    for option in (["--name", "mine"], ["--contrast", "dark"]):
+        assert cli.main(["train", str(tmp_path), "--further", *option]) == 2
+        assert "leave out --name and --contrast" in capsys.readouterr().err
+
+
+def test_one_training_of_a_network_at_a_time(tmp_path, monkeypatch, capsys):
+    (tmp_path / "parameters").mkdir()
+    write_labelled(tmp_path, 1)
+    monkeypatch.chdir(tmp_path)
+    again = []
+
+    def fine_tune(*args, **kwargs):
+        again.append(cli.main(["train", str(tmp_path), "--name", "mine"]))
+        return {"scores": {}}
+
+    monkeypatch.setattr(train, "fine_tune", fine_tune)
+    assert cli.main(["train", str(tmp_path), "--name", "mine"]) == 0
+    assert again == [2]
+    assert "mine.safetensors is being trained by another process" in capsys.readouterr().err
+    assert not list((tmp_path / "parameters").iterdir())

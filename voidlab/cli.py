@@ -109,14 +109,15 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("folder", type=Path, nargs="?", help="labelled images, as for 'voidlab score'")
     train.add_argument("--name", help="name of the new network")
     train.add_argument(
-        "--contrast", default="bright", choices=("bright", "dark"), help="voids in your images"
+        "--contrast", choices=("bright", "dark"), help="of the voids in your images; left out: bright"
     )
     train.add_argument("--steps", type=_positive, help="steps of training")
     train.add_argument("--seed", type=int, default=1)
-    train.add_argument("--from-nothing", dest="shipped", action="store_const", const="from nothing",
-                       help="make the shipped network anew, from simulation and FOLDER (gold_pairs)")  # fmt: skip
-    train.add_argument("--further", dest="shipped", action="store_const", const="further",
-                       help="go on training the shipped network, with other simulated images")  # fmt: skip
+    made = train.add_argument_group("the network that comes with voidlab, which these overwrite")
+    made.add_argument("--from-nothing", dest="shipped", action="store_const", const="from nothing",
+                      help="make it anew, from simulation and FOLDER (gold_pairs)")  # fmt: skip
+    made.add_argument("--further", dest="shipped", action="store_const", const="further",
+                      help="go on training it, with other simulated images")  # fmt: skip
     train.set_defaults(command=_train)
 
     correct = commands.add_parser("correct", help="take labels.tif, edited in napari or Fiji, as corrections")
@@ -280,11 +281,13 @@ def _score_card(options: argparse.Namespace) -> int:
     from voidlab import card, network
 
     weights = network.SHIPPED if options.segmenter == "voids" else Path(options.segmenter)
-    scores = card.measure(
-        card.method_of(options.segmenter), options.folder, tell=lambda text: print(text, flush=True)
-    )
+    method = card.method_of(options.segmenter)
+    scores = card.measure(method, options.folder, tell=lambda text: print(text, flush=True))
     scored = {"command": "voidlab score FOLDER --card", "seed": card.SEED}
-    network.write_card(weights, network.read_card(weights) | {"scored": scored, "scores": scores})
+    before = network.read_card(weights)
+    # What this folder has no images for was scored with another one: these are the same weights.
+    known = before["scores"] if "scored" in before else {}
+    network.write_card(weights, before | {"scored": scored, "scores": known | scores})
     print(f"wrote {os.path.relpath(weights.with_suffix('.json'))}")
     return _OK
 
@@ -295,7 +298,7 @@ def _train(options: argparse.Namespace) -> int:
     card = project.train(
         options.folder,
         name=options.name,
-        dark=options.contrast == "dark",
+        contrast=options.contrast,
         steps=options.steps,
         seed=options.seed,
         shipped=options.shipped,

@@ -6,8 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from voidlab import corrections, images, napari, record, tables
 from voidlab.corrections import VoidEdit
@@ -119,7 +122,7 @@ def train(
     folder: Path | None,
     *,
     name: str | None,
-    dark: bool,
+    contrast: str | None,
     steps: int | None,
     seed: int,
     shipped: str | None,
@@ -127,12 +130,13 @@ def train(
 ) -> str:
     """Train a network into ``parameters/NAME.safetensors``, or make the shipped one; say what came of it.
 
-    ``shipped`` is "from nothing" or "further" to make the network that comes with the package.
+    ``shipped`` is "from nothing" or "further" to make the network that comes with the package; ``contrast``, of the
+    labelled voids, is "bright" (the default) or "dark".
 
     Raises
     ------
     ProjectError
-        If the name is missing, cannot be used, or is taken.
+        If the name is missing, cannot be used, or is taken, or that network is being trained already.
     LabelledError
         If ``folder`` holds no labelled images.
     """
@@ -140,16 +144,21 @@ def train(
     from voidlab import train as training
 
     if shipped:
-        further = shipped == "further"
-        training.make_weights(
-            network.SHIPPED,
-            also=folder,
-            images=5000,
-            steps=steps or 10_000,
-            seed=seed,
-            further=further,
-            tell=tell,
-        )
+        if name or contrast:
+            raise ProjectError(
+                f"--{shipped.replace(' ', '-')} makes the network that comes with voidlab anew: leave out --name and "
+                f"--contrast. For a network of your own leave out --{shipped.replace(' ', '-')}."
+            )
+        with _being_trained(network.SHIPPED):
+            training.make_weights(
+                network.SHIPPED,
+                also=folder,
+                images=5000,
+                steps=steps or 13_000,
+                seed=seed,
+                further=shipped == "further",
+                tell=tell,
+            )
         return f"wrote {network.SHIPPED}"
     if folder is None or name is None:
         raise ProjectError("say which labelled images to train on, and --name for the new network.")
@@ -157,14 +166,33 @@ def train(
     weights = root / "parameters" / f"{check_name(name)}.safetensors"
     if weights.exists():
         raise ProjectError(f"{weights} is there already; choose another --name, or remove it and its .json.")
-    card = training.fine_tune(folder, weights, dark=dark, steps=steps or 400, seed=seed, tell=tell)
-    scores = card["scores"]
-    said = (
-        ""
-        if scores["f1"] is None
-        else f"F1 on images kept aside: {scores['f1_before']:.3f} → {scores['f1']:.3f}\n"
-    )
+    dark = contrast == "dark"
+    with _being_trained(weights):
+        card = training.fine_tune(folder, weights, dark=dark, steps=steps or 400, seed=seed, tell=tell)
+    said, scores = "", card["scores"]
+    if scores:
+        said = (
+            f"on images kept aside: F1 {scores['f1_before']:.3f} → {scores['f1']:.3f}, "
+            f"radii {100 * scores['radius_bias_before']:+.1f} → {100 * scores['radius_bias']:+.1f} %\n"
+        )
     return f"{said}wrote {os.path.relpath(weights)}\nuse it with\n  segment: {{segmenter: {weights.name}}}"
+
+
+@contextmanager
+def _being_trained(weights: Path) -> Iterator[None]:
+    """Hold the training of ``weights``: two at once would go on from each other's states."""
+    lock = FileLock(weights.with_name(f".{weights.stem}.training.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ProjectError(
+            f"{weights.name} is being trained by another process; wait for it, or choose another --name."
+        ) from None
+    try:
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
 
 
 def take_labels(name: str, labels: Path) -> tuple[RunPaths, list[VoidEdit]]:
