@@ -3,10 +3,14 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from test_segment import Series
 
 from voidlab import segment
+from voidlab.explore.finder import Finder
+from voidlab.schema import SegmentParameters
 
 GIVEN = {"size": [64, 96], "channels": 3, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
          "output": "logits", "min_area_px": 10}  # fmt: skip
@@ -50,6 +54,31 @@ def test_dark_ones_are_shown_upside_down(model):
 
 def test_small_pieces_are_dropped(model):
     assert len(segment.load_segmenter(model, trust=True, min_radius_px=1).find(image_of((40, 30, 1.5)))) == 0
+
+
+def soft_discs():
+    """Two that are one piece at a low threshold, and one by itself; their rims are grey."""
+    y, x = np.mgrid[:128, :160]
+    away = np.min([np.hypot(x - cx, y - cy) for cx, cy in ((40, 40), (62, 40), (120, 90))], axis=0)
+    return (0.5 + 0.03 * np.clip((9 - away) / 1.5, -1.5, 1.5)).astype(np.float32)
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.5, 0.9])
+def test_the_explorer_shows_what_a_run_finds(model, threshold):
+    series = Series([soft_discs()])
+    series.shape = series[0].shape
+    settings = SegmentParameters(segmenter=model.name, trust_model=True, threshold=threshold)
+    method = segment.from_parameters(settings, model.parent)
+    kept = []
+    _, voids = segment.segment_series(series, method, keep_labels=kept.append)
+    finder = Finder(series, model.parent)
+    finder.find(
+        0, lambda: series[0], settings.model_copy(update={"threshold": 0.2})
+    )  # what is kept serves any
+    seen = finder.find(0, lambda: series[0], settings)
+    pd.testing.assert_frame_equal(seen.voids.drop(columns="frame"), voids.drop(columns="frame"))
+    np.testing.assert_array_equal(seen.labels, kept[0])
+    assert len(voids) == (2 if threshold == 0.05 else 3)
 
 
 def test_without_trust_it_is_refused(model):

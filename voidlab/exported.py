@@ -48,7 +48,11 @@ class Description:
 
 @dataclass(frozen=True)
 class ExportedSegmenter:
-    """A network of somebody else's that gives void probabilities; voids are its connected pieces."""
+    """A network of somebody else's that gives void probabilities; voids are its connected pieces.
+
+    `run` is `maps`, which takes the time, then `decode`, which depends on threshold and sizes: keep the probability
+    to try other ones.
+    """
 
     model: torch.nn.Module
     description: Description
@@ -67,15 +71,7 @@ class ExportedSegmenter:
 
     def run(self, image: np.ndarray) -> Segmentation:
         """Probability, labels and voids of ``image`` (H, W), in its own pixels."""
-        probability, factor = self._probability(np.asarray(image, np.float32))
-        labels, _ = ndimage.label(probability >= self.threshold)
-        least = self.description.min_area_px * factor
-        voids = measure_voids(labels, edge_buffer_px=self.edge_buffer_px, probability=probability)
-        keep = (voids["area_px"] >= least) & voids["radius_px"].between(
-            self.min_radius_px, self.max_radius_px
-        )
-        labels = np.where(np.isin(labels, voids.loc[keep, "label"]), labels, 0).astype(np.int32)
-        return Segmentation(probability, labels, tables.check(voids[keep].reset_index(drop=True), "voids"))
+        return self.decode(self.maps(image))
 
     def find(self, image: np.ndarray) -> pd.DataFrame:
         """Voids of ``image``."""
@@ -85,11 +81,12 @@ class ExportedSegmenter:
         """Label image of ``image``."""
         return self.run(image).labels
 
-    def _probability(self, image: np.ndarray) -> tuple[np.ndarray, float]:
-        """Void probability (H, W), and pixels of the image to a pixel of the network."""
+    def maps(self, image: np.ndarray) -> np.ndarray:
+        """Void probability (H, W), float32, of each pixel of ``image`` (H, W)."""
         import torch
         from torch.nn.functional import interpolate
 
+        image = np.asarray(image, np.float32)
         shape = (image.shape[0], image.shape[1])
         size = self.description.size or shape
         x = torch.from_numpy(np.nan_to_num(1 - image if self.contrast == "dark" else image))[None, None]
@@ -107,7 +104,19 @@ class ExportedSegmenter:
         y = torch.sigmoid(y) if self.description.output == "logits" else y
         # Both sizes count from the centre of the first pixel: centres stay where they are.
         y = interpolate(y, shape, mode="bilinear", align_corners=False)
-        return y[0, 0].numpy(), image.size / (size[0] * size[1])
+        return np.asarray(y[0, 0].numpy())
+
+    def decode(self, probability: np.ndarray) -> Segmentation:
+        """Probability, labels and voids from the void probability of an image."""
+        labels, _ = ndimage.label(probability >= self.threshold)
+        height, width = self.description.size or probability.shape
+        least = self.description.min_area_px * probability.size / (height * width)
+        voids = measure_voids(labels, edge_buffer_px=self.edge_buffer_px, probability=probability)
+        keep = (voids["area_px"] >= least) & voids["radius_px"].between(
+            self.min_radius_px, self.max_radius_px
+        )
+        labels = np.where(np.isin(labels, voids.loc[keep, "label"]), labels, 0).astype(np.int32)
+        return Segmentation(probability, labels, tables.check(voids[keep].reset_index(drop=True), "voids"))
 
 
 def load(

@@ -1,7 +1,8 @@
 """The voids of a frame for the settings at hand, fast: what a segmenter needs long for is kept, the rest is quick.
 
 A segmenter that splits its work (``maps``, then ``decode``) is asked for the second half only. Of any other the
-voids down to the least sure are kept, and those above the threshold chosen.
+voids down to the least sure are kept, and those above the threshold chosen: right where the threshold is one of
+the voids' confidence, not of pixels.
 """
 
 from __future__ import annotations
