@@ -23,6 +23,7 @@ from voidlab.segmenters import NetworkSegmenter
 
 Tell = Callable[[str], None]
 SEED = 0
+_SETS = ("argonne_voids", "cavity_micrographs", "loops_hard_negatives", "gold_pairs", "gold_video")
 _FIRST_SEED = 2_000_000  # of simulated images no network was trained on
 
 
@@ -36,7 +37,16 @@ def measure(method: NetworkSegmenter, data: Path | None, *, seed: int = SEED, te
     data
         Folder with ``argonne_voids``, ``cavity_micrographs``, ``loops_hard_negatives``, ``gold_pairs`` and
         ``gold_video``; what is not there is left out.
+
+    Raises
+    ------
+    LabelledError
+        If ``data`` has none of them.
     """
+    if data is not None and not any((data / name).is_dir() for name in _SETS):
+        raise labelled.LabelledError(
+            f"{data} holds none of the folders that the card's tests rest on: {', '.join(_SETS)}."
+        )
     bright, dark = replace(method, contrast="bright"), replace(method, contrast="dark")
     tests: dict[str, Callable[[], dict[str, float]]] = {
         "simulated, SNR ≥ 1, diameter ≥ 8 px": lambda: simulated(bright, seed),
@@ -70,17 +80,31 @@ def measure(method: NetworkSegmenter, data: Path | None, *, seed: int = SEED, te
 
 
 def simulated(method: NetworkSegmenter, seed: int, images: int = 40) -> dict[str, float]:
-    """Scores on simulated images whose seeds were not trained on; fainter or smaller voids count neither way."""
+    """Scores on simulated images whose seeds were not trained on; fainter or smaller voids count neither way.
+
+    Nor do voids of SNR 1 or more that foil or other voids hide, see `voidlab.visibility`: ``share_hidden`` of them
+    all; ``f1_iou_0.5_hidden_too`` is the score if they did.
+    """
     truths, finds = [], []
     for number in range(images):
         made = micrograph(_FIRST_SEED + 1000 * seed + number, shape=(512, 512))
-        small = (made.voids["radius_px"] < 4) | (made.voids["radius_px"] > 80) | (made.voids["snr"] < 1)
-        truths.append(made.voids.assign(frame=number, ignored=made.voids["ignored"] | small))
+        x, y, radius, snr = made.voids[["x_px", "y_px", "radius_px", "snr"]].to_numpy().T
+        outside = (x < 0) | (y < 0) | (x > 511) | (y > 511)
+        small = (radius < 4) | (radius > 80) | (snr < 1)
+        hidden = made.voids["ignored"] & ~outside & ~small
+        truths.append(made.voids.assign(frame=number, ignored=outside | small | hidden, hidden=hidden))
         finds.append(replace(method, min_radius_px=1.5).find(made.image).assign(frame=number))
     truth, found = pd.concat(truths, ignore_index=True), pd.concat(finds, ignore_index=True)
-    # A find that is small and matches nothing that counts is judged by the other tests.
-    found = found[(found["radius_px"] >= 3.5) | _matches_what_counts(truth, found)].reset_index(drop=True)
-    return _usual(truth, found) | {"f1_iou_0.5": scores.score_voids(truth, found, iou=0.5)["f1"]}
+
+    def f1(truth: pd.DataFrame) -> float:
+        return float(scores.score_voids(truth, _worth_judging(truth, found), iou=0.5)["f1"])
+
+    hidden = truth["hidden"]
+    return _usual(truth, _worth_judging(truth, found)) | {
+        "f1_iou_0.5": f1(truth),
+        "share_hidden": hidden.sum() / (hidden | ~truth["ignored"]).sum(),
+        "f1_iou_0.5_hidden_too": f1(truth.assign(ignored=truth["ignored"] & ~hidden)),
+    }
 
 
 def masks(method: NetworkSegmenter, seed: int, radius_px: float, coverage: float) -> dict[str, float]:
@@ -187,12 +211,13 @@ def _usual(truth: pd.DataFrame, found: pd.DataFrame) -> dict[str, float]:
     return {name: float(score[name]) for name in names}
 
 
-def _matches_what_counts(truth: pd.DataFrame, found: pd.DataFrame) -> np.ndarray:
+def _worth_judging(truth: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """Finds without those that are small and match nothing that counts: other tests judge these."""
     matches = scores.match_voids(truth, found)
     counts = ~truth["ignored"].to_numpy(bool)[matches["truth"]]
     matched = np.zeros(len(found), bool)
     matched[matches["found"][counts]] = True
-    return matched
+    return found[(found["radius_px"] >= 3.5) | matched].reset_index(drop=True)
 
 
 def _discs(random: np.random.Generator, radius_px: float, coverage: float) -> tuple[pd.DataFrame, np.ndarray]:

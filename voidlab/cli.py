@@ -280,6 +280,10 @@ def _score(options: argparse.Namespace) -> int:
 def _score_card(options: argparse.Namespace) -> int:
     from voidlab import card, network
 
+    if (options.contrast, options.threshold, options.out) != ("auto", 0.5, None):
+        raise ProjectError(
+            "the card's tests set contrast and threshold; leave out --contrast, --threshold, --out."
+        )
     weights = network.SHIPPED if options.segmenter == "voids" else Path(options.segmenter)
     method = card.method_of(options.segmenter)
     scores = card.measure(method, options.folder, tell=lambda text: print(text, flush=True))
