@@ -132,7 +132,7 @@ def simulated_stream(seeds: Iterable[int]) -> Iterator[Example]:
 def _behind_the_training() -> None:
     """Take the cores that the training leaves, and end when it ends, killed or not."""
     if hasattr(os, "nice"):  # Windows has none
-        os.nice(19)
+        os.nice(10)
     parent = multiprocessing.parent_process()
     assert parent is not None
 
