@@ -210,6 +210,36 @@ def test_the_card_says_how_the_weights_were_made():
     assert network.SHIPPED.stat().st_size < 16e6
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"even": None}, "even: .*valid number, found None"),
+        ({"even": "0.5"}, "even: .*valid number, found '0.5'"),
+        ({"even": 1}, "even: .*less than 1, found 1"),
+        ({"even": float("nan")}, "even: .*found nan"),
+        ({"features": [4, 4, 4]}, r"features: .*at least 6 items.*found \[4, 4, 4\]"),
+        ({"features": [4, 4, 4, 4, 4, 0]}, "features.5: .*greater than 0, found 0"),
+        ({"features": [4, 4, 4, 4, 4, 4.5]}, "features.5: .*valid integer, found 4.5"),
+    ],
+)
+def test_a_card_that_the_network_cannot_rest_on_is_explained(tmp_path, change, said):
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(b"")
+    card = {"features": [4, 4, 4, 4, 4, 4], "even": 0.5} | change
+    path.with_suffix(".json").write_text(json.dumps(card))
+    for use in (segment.check_segmenter, segment.load_segmenter):
+        with pytest.raises(network.ModelError, match=f"mine.json is not the card .*{said}.* Take the one"):
+            use(path)
+
+
+def test_a_card_without_what_a_void_is_by_height_is_explained(tmp_path):
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(b"")
+    path.with_suffix(".json").write_text(json.dumps({"features": [4, 4, 4, 4, 4, 4]}))
+    with pytest.raises(network.ModelError, match=r"even: Field required\. Take the one"):
+        segment.check_segmenter(path)
+
+
 def test_simulated_images_never_trained_on(bright):
     score = card.simulated(bright, seed=0, images=12)
     assert score["f1_iou_0.5"] >= 0.9

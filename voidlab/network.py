@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from scipy import ndimage
 
 if TYPE_CHECKING:
@@ -56,7 +57,15 @@ class Maps:
 
 
 class ModelError(ValueError):
-    """A file of weights that cannot be used, and what to do."""
+    """A segmenter that cannot be used, and what to do."""
+
+
+class _Card(BaseModel):
+    """What the network rests on of a card; the rest of it is for people."""
+
+    model_config = ConfigDict(strict=True)
+    features: Annotated[list[PositiveInt], Field(min_length=len(FEATURES), max_length=len(FEATURES))]
+    even: Annotated[float, Field(gt=0, lt=1)]
 
 
 def build(features: Sequence[int] = FEATURES) -> torch.nn.Module:
@@ -265,13 +274,26 @@ def read_card(path: Path) -> dict[str, Any]:
     """
     card_path = path.with_suffix(".json")
     try:
-        card = json.loads(card_path.read_text(encoding="utf-8"))
-        features = [int(n) for n in card["features"]]
+        card: dict[str, Any] = json.loads(card_path.read_text(encoding="utf-8"))
+        _Card.model_validate(card)
     except FileNotFoundError:
         raise ModelError(f"{card_path.name} is missing beside {path.name}; a network has both.") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{card_path.name} is not the card of a voidlab network: {error!r}") from None
-    return {**card, "features": features}
+    except (OSError, ValueError) as error:
+        said = in_words(error) if isinstance(error, ValidationError) else error
+        raise ModelError(
+            f"{card_path.name} is not the card of a voidlab network: {said}. Take the one that was written with "
+            f"{path.name}."
+        ) from None
+    return card
+
+
+def in_words(errors: ValidationError) -> str:
+    """What was found wrong with the values of a card or of settings, one after the other."""
+    return "; ".join(
+        f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
+        + ("" if error["type"] in ("missing", "json_invalid") else f", found {error['input']!r}")
+        for error in errors.errors()
+    )
 
 
 def save(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> None:
