@@ -1,15 +1,27 @@
 """Folders of images with their labels: what a network is trained on and judged by.
 
-Either ``images/`` and ``labels/`` (or ``masks/``) with the same names or numbers, or, side by side, ``NAME.tif`` with
-``NAME_labels.tif`` (``.png``) or ``NAME_labels.csv``. A label image numbers the voids; one with a single number is a
-mask, whose touching pieces are taken apart at their necks. A CSV has ``x_px, y_px, r_px`` (or ``radius_px``); rows
-whose ``kind`` is "ambiguous", or that touch the edge, count neither way.
+Either ``images/`` and ``labels/`` (or ``frames/``, ``masks/``), or, side by side, ``NAME.tif`` with
+``NAME_labels.tif`` (``.png``) or ``NAME_labels.csv``; ``_mask`` does for ``_labels``. In two folders labels belong to
+the image of the same name, else to the one whose name has the same last number. Images without labels, labels without
+an image and hidden files are left out.
+
+A label image has 0 where there is no void and a number per void. Of a number in several pieces the largest is the
+void; the others may be specks left by painting, up to 4 px each or together 5 % of the largest. A label image with a
+single number is a mask, whose touching pieces are taken apart at their necks. What has 1 or 2 px, or is cut by the
+border, counts neither way.
+
+A CSV has a row per void with ``x_px, y_px, r_px`` (or ``radius_px``). Rows whose ``kind`` is "ambiguous", or whose
+``touches_edge`` is yes, true or 1, count neither way. Every other row is a void, so ``kind`` may else be "void",
+"sure" or empty only: a row of a loop is refused.
+
+Labels of a stack are a stack of as many pages, or a CSV with a column ``frame``, which counts the pages from 0; pages
+without a row are taken as not labelled, and left out.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,15 +29,22 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 from scipy import ndimage
+from skimage.measure import label as pieces_of
 from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
-from voidlab.images import ImagesError, open_series
+from voidlab.images import ImageSeries, ImagesError, open_series
 from voidlab.labels import open_labels
 from voidlab.measure import measure_voids
 
 _IMAGES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".mrc", ".dm3", ".dm4")
 _LABELS = (".tif", ".tiff", ".png", ".csv")
+_CIRCLE = ["x_px", "y_px", "radius_px"]
+_COUNTS = {"": True, "void": True, "sure": True, "ambiguous": False}  # kinds of a row of a CSV
+_YES_OR_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+_SPECK_PX = 2  # area of what is too small to be told from a slip of the brush
+# Pieces that a void may have beside its largest; voidlab's own label images have such where voids overlap.
+_LOOSE_PX, _LOOSE_SHARE = 4, 0.05
 
 
 class LabelledError(ValueError):
@@ -42,7 +61,7 @@ class Labelled:
     voids : DataFrame
         ``x_px, y_px, radius_px, ignored``.
     mask : ndarray of shape (H, W), bool, or None
-        Pixels of voids; None when only circles are known.
+        Pixels of voids as they were painted; None when only circles are known.
     """
 
     name: str
@@ -52,14 +71,14 @@ class Labelled:
 
 
 def read(folder: Path) -> list[Labelled]:
-    """All labelled images of a folder, in order of their names.
+    """All labelled images of a folder, in order of their names; of a stack, each page.
 
     Raises
     ------
     LabelledError
-        If there are none, or a pair does not fit together.
+        If there are none, it is not clear which belong together, a pair does not fit, or labels are no voids.
     """
-    return [_read_pair(image, labels) for image, labels in pairs(folder)]
+    return [item for image, labels in pairs(folder) for item in _read_pair(image, labels)]
 
 
 class Finder(Protocol):
@@ -87,20 +106,17 @@ def pairs(folder: Path) -> list[tuple[Path, Path]]:
     Raises
     ------
     LabelledError
-        If there are none.
+        If there are none, or an image or its labels are there twice.
     """
     if not folder.is_dir():
         raise LabelledError(f"there is no folder {folder}.")
     aside = next((folder / name for name in ("labels", "masks") if (folder / name).is_dir()), None)
     inside = next((folder / name for name in ("images", "frames") if (folder / name).is_dir()), None)
     if aside and inside:
-        images = {_key(file): file for file in _files(inside, _IMAGES)}
-        found = [(images[_key(file)], file) for file in _files(aside, _LABELS) if _key(file) in images]
+        found = _across(_files(inside, _IMAGES), _files(aside, _LABELS))
     else:
-        labels = {
-            f.stem.removesuffix("_labels"): f for f in _files(folder, _LABELS) if f.stem.endswith("_labels")
-        }
-        found = [(file, labels[file.stem]) for file in _files(folder, _IMAGES) if file.stem in labels]
+        labels = {file: _bare(file) for file in _files(folder, _LABELS) if _bare(file) != file.stem}
+        found = _matched({file: file.stem for file in _files(folder, _IMAGES)}, labels)
     if not found:
         raise LabelledError(
             f"no labelled images in {folder}; expected images/ and labels/ with files of the same names or numbers, "
@@ -110,60 +126,246 @@ def pairs(folder: Path) -> list[tuple[Path, Path]]:
 
 
 def voids_of(labels: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
-    """Voids (``x_px, y_px, radius_px, ignored``: cut by the border) and mask of a label image or mask."""
-    numbers = np.unique(labels)
-    if len(numbers[numbers > 0]) == 1:
-        labels = _taken_apart(labels > 0)
-    measured = measure_voids(labels, edge_buffer_px=0)
-    voids = measured[["x_px", "y_px", "radius_px"]].assign(ignored=measured["touches_edge"].to_numpy(bool))
-    return voids, labels > 0
+    """Voids (``x_px, y_px, radius_px, ignored``: a speck, or cut by the border) and mask of a label image or mask.
+
+    Raises
+    ------
+    LabelledError
+        If a number covers more than half of the image, or has several pieces where there are other numbers.
+    """
+    mask = labels > 0
+    numbers, areas = np.unique(labels[mask], return_counts=True)
+    # Pieces come first: they tell an image of classes, whose background is a number too, from an inverted mask.
+    numbered = _taken_apart(mask) if len(numbers) == 1 else _in_one_piece(labels)
+    _refuse_background(numbers, areas / mask.size)
+    measured = measure_voids(numbered, edge_buffer_px=0)
+    ignored = measured["touches_edge"].to_numpy(bool) | (measured["area_px"] <= _SPECK_PX).to_numpy(bool)
+    return measured[_CIRCLE].assign(ignored=ignored), mask
 
 
-def _read_pair(image_file: Path, label_file: Path) -> Labelled:
+def _across(images: Sequence[Path], labels: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Pairs of files in two folders: by name, then by number."""
+    stems = {file: file.stem for file in images}
+    known = set(stems.values())
+    by_name = _matched(stems, {file: file.stem if file.stem in known else _bare(file) for file in labels})
+    paired = {file for pair in by_name for file in pair}
+    # All images have a say: a number that an image with labels of its own shares tells nothing.
+    numbers = _numbers(images)
+    still_open = {numbers[file] for file in numbers if file not in paired}
+    left = _numbers(file for file in labels if file not in paired)
+    return by_name + _matched(
+        numbers, {file: number for file, number in left.items() if number in still_open}
+    )
+
+
+def _matched(images: dict[Path, str], labels: dict[Path, str]) -> list[tuple[Path, Path]]:
+    """Pairs of an image and labels that are called the same."""
+    image_of, labels_of = _by_value(images), _by_value(labels)
+    called = [key for key in image_of if key in labels_of]
+    for key in called:
+        _refuse_two(image_of[key], f"the image that {labels_of[key][0].name} labels")
+        _refuse_two(labels_of[key], f"the labels of {image_of[key][0].name}")
+    return [(image_of[key][0], labels_of[key][0]) for key in called]
+
+
+def _by_value(called: dict[Path, str]) -> dict[str, list[Path]]:
+    files: dict[str, list[Path]] = {}
+    for file, key in called.items():
+        files.setdefault(key, []).append(file)
+    return files
+
+
+def _refuse_two(files: list[Path], what: str) -> None:
+    if len(files) > 1:
+        raise LabelledError(
+            f"{files[0].name} and {files[1].name} in {files[0].parent} may both be {what}; expected one. "
+            "Give labels the name of their image, and move what is not meant out of the folder."
+        )
+
+
+def _read_pair(image_file: Path, label_file: Path) -> Iterator[Labelled]:
     try:
-        image = open_series(image_file)[0]
-        if label_file.suffix == ".csv":
-            return Labelled(image_file.stem, image, _voids_of_csv(label_file), None)
-        labels = open_labels(label_file)[0]
+        images = open_series(image_file)
+        of_pair = _with_circles if label_file.suffix.lower() == ".csv" else _with_label_images
+        yield from of_pair(images, label_file)
     except (ImagesError, OSError) as error:
         raise LabelledError(str(error)) from None
-    if labels.shape != image.shape:
+
+
+def _with_label_images(images: ImageSeries, label_file: Path) -> Iterator[Labelled]:
+    labels, image_file = open_labels(label_file), images.files[0]
+    if len(labels) != len(images):
+        raise LabelledError(
+            f"{label_file.name} has {_pages(len(labels))}, {image_file.name} has {_pages(len(images))}; "
+            "a stack needs a page of labels for each of its own."
+        )
+    if labels.shape != images.shape:
         raise LabelledError(
             f"{label_file.name} has {labels.shape[1]} × {labels.shape[0]} px, {image_file.name} has "
-            f"{image.shape[1]} × {image.shape[0]}; labels must be of the size of their image."
+            f"{images.shape[1]} × {images.shape[0]}; labels must be of the size of their image."
         )
-    return Labelled(image_file.stem, image, *voids_of(labels))
+    for frame in range(len(images)):
+        try:
+            voids, mask = voids_of(labels[frame])
+        except LabelledError as error:
+            raise LabelledError(f"{_page(label_file.name, images, frame)}: {error}") from None
+        yield Labelled(_page(image_file.stem, images, frame), images[frame], voids, mask)
 
 
-def _voids_of_csv(file: Path) -> pd.DataFrame:
+def _with_circles(images: ImageSeries, label_file: Path) -> Iterator[Labelled]:
+    image_file, table = images.files[0], _csv(label_file)
+    voids, frame = _circles(label_file, table), _frames(label_file, table, len(images))
+    for number in range(1) if frame is None else np.unique(frame):
+        circles = voids if frame is None else voids[frame == number].reset_index(drop=True)
+        yield Labelled(_page(image_file.stem, images, number), images[number], circles, None)
+
+
+def _page(name: str, images: ImageSeries, frame: int) -> str:
+    """What a page is called; frames of a stack count from 0, as everywhere."""
+    return name if len(images) == 1 else f"{name}, frame {frame}"
+
+
+def _pages(count: int) -> str:
+    return "1 page" if count == 1 else f"{count} pages"
+
+
+def _csv(file: Path) -> pd.DataFrame:
+    """A CSV as text, with the columns that every one must have."""
     try:
-        table = pd.read_csv(file).rename(columns={"r_px": "radius_px"})
-        voids = table[["x_px", "y_px", "radius_px"]].astype(float)
-    except (KeyError, ValueError, UnicodeDecodeError) as error:
-        raise LabelledError(f"{file.name}: {error}; expected columns x_px, y_px, r_px.") from None
+        table = pd.read_csv(file, dtype=str, keep_default_na=False).fillna("")
+    except ValueError as error:  # of pandas, and of bytes that are no text
+        said = str(error).strip()
+        raise LabelledError(f"{file.name}: {said}; expected columns x_px, y_px, r_px.") from None
+    if not isinstance(
+        table.index, pd.RangeIndex
+    ):  # pandas takes what is too much for an index, and moves the rest
+        raise LabelledError(
+            f"rows of {file.name} have more values than its header has names; expected as many. "
+            "Remove commas at the ends of rows, and write decimals with a point."
+        )
+    table = table.rename(columns={"r_px": "radius_px"})
+    if any(list(table.columns).count(column) != 1 for column in _CIRCLE):
+        raise LabelledError(
+            f"{file.name} has columns {', '.join(map(str, table.columns))}; "
+            "expected columns x_px, y_px, r_px (or radius_px), each once, separated by commas."
+        )
+    return table.apply(lambda column: column.str.strip())
+
+
+def _circles(file: Path, table: pd.DataFrame) -> pd.DataFrame:
+    voids = table[_CIRCLE].apply(pd.to_numeric, errors="coerce").astype(float)
+    for column in _CIRCLE:
+        _expect(file, table[column], np.isfinite(voids[column]), "a number, px")
+    _expect(file, table["radius_px"], voids["radius_px"] > 0, "a radius above 0 px")
     ignored = np.zeros(len(table), bool)
     if "kind" in table:
-        ignored |= (table["kind"] == "ambiguous").to_numpy()
+        kind = table["kind"].str.lower()
+        _expect(
+            file, table["kind"], kind.isin(_COUNTS), "void, sure or ambiguous: what is no void has no row"
+        )
+        ignored |= ~kind.map(_COUNTS).to_numpy(bool)
     if "touches_edge" in table:
-        ignored |= table["touches_edge"].astype(bool).to_numpy()
+        touches = table["touches_edge"].str.lower().str.removesuffix(".0")
+        _expect(file, table["touches_edge"], touches.isin(_YES_OR_NO), "yes, no, true, false, 1 or 0")
+        ignored |= touches.map(_YES_OR_NO).to_numpy(bool)
     return voids.assign(ignored=ignored)
+
+
+def _frames(file: Path, table: pd.DataFrame, count: int) -> np.ndarray | None:
+    """Page of each row; None for a single image, whose rows are all of it."""
+    if count == 1:
+        if "frame" in table and len(set(table["frame"])) > 1:
+            raise LabelledError(
+                f"{file.name} has rows of several frames, but lies beside a single image; "
+                "keep the rows of that image only."
+            )
+        return None
+    if "frame" not in table or table.empty:
+        raise LabelledError(
+            f"{file.name} lies beside a stack of {count} pages; expected a column frame that says for every row "
+            f"which page it is of, 0 to {count - 1}, and a row at least."
+        )
+    frame = pd.to_numeric(table["frame"], errors="coerce").astype(float)
+    _expect(file, table["frame"], frame.isin(range(count)), f"a whole number from 0 to {count - 1}")
+    return frame.to_numpy(int)
+
+
+def _expect(file: Path, column: pd.Series, right: pd.Series, expected: str) -> None:
+    """Refuse the first row that is not right."""
+    wrong = np.flatnonzero(~right)
+    if wrong.size:
+        found = column.iloc[wrong[0]] or "empty"
+        raise LabelledError(
+            f"{file.name}, row {wrong[0] + 1} below the header: {column.name} is {found}; expected {expected}. "
+            "Correct the row or remove it."
+        )
+
+
+def _refuse_background(numbers: np.ndarray, shares: np.ndarray) -> None:
+    """Refuse what can only be the surroundings of voids."""
+    if not (shares > 0.5).any():
+        return
+    found = (
+        f"number {numbers[shares.argmax()]} covers {shares.max():.0%} of the image, as only background does"
+    )
+    if len(numbers) == 1:
+        raise LabelledError(f"{found}: an inverted mask? Expected 0 where there is no void; invert it.")
+    raise LabelledError(f"{found}. Expected 0 where there is no void, and a number per void.")
+
+
+def _in_one_piece(labels: np.ndarray) -> np.ndarray:
+    """Labels without the specks that painting left beside the voids."""
+    part = pieces_of(labels, background=0, connectivity=2)
+    area = np.bincount(part.ravel())
+    number = np.zeros(len(area), np.int64)
+    number[part.ravel()] = labels.ravel()
+    pieces = pd.DataFrame({"number": number, "area": area}).iloc[1:]  # the first is no void
+    largest = pieces.loc[pieces.groupby("number")["area"].idxmax()]
+    _refuse_scattered(largest, pieces.drop(largest.index))
+    is_void = np.zeros(len(area), bool)
+    is_void[largest.index] = True
+    return np.where(is_void[part], labels, 0)
+
+
+def _refuse_scattered(largest: pd.DataFrame, others: pd.DataFrame) -> None:
+    """Refuse a number with pieces that are more than specks beside its largest one."""
+    coarse = others[others["area"] > _LOOSE_PX].groupby("number")["area"]
+    beside = coarse.sum() / largest.set_index("number")["area"]
+    scattered = beside.index[beside > _LOOSE_SHARE]
+    if len(scattered):
+        number = scattered[0]
+        raise LabelledError(
+            f"number {number} has {coarse.size()[number] + 1} separate pieces; expected a number per void. If the "
+            "numbers are classes, make a mask: one number for all voids and 0 for all else; touching voids "
+            "are then taken apart."
+        )
 
 
 def _taken_apart(mask: np.ndarray) -> np.ndarray:
     """Labels of a mask whose pieces are cut at their necks."""
     depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), 1.0)
     labels: np.ndarray = watershed(-depth, ndimage.label(h_maxima(depth, 1.0))[0], mask=mask)
-    return labels
+    # What is too thin to have a maximum of that height is a piece all the same.
+    thin, _ = ndimage.label(mask & (labels == 0), np.ones((3, 3)))
+    return np.where(thin > 0, thin + labels.max(), labels)
 
 
 def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in endings)
+    """Files that a person put there; a Mac adds ``._NAME.tif``, which is no image."""
+    return sorted(
+        file for file in folder.iterdir() if file.suffix.lower() in endings and not file.name.startswith(".")
+    )
 
 
-def _key(file: Path) -> str:
-    """What the names of an image and of its labels share: the last number in it, else the name."""
-    numbers = re.findall(r"\d+", file.stem)
-    return str(int(numbers[-1])) if numbers else file.stem
+def _bare(file: Path) -> str:
+    """Name of the image that labels are called after."""
+    return re.sub("_(labels|mask)$", "", file.stem)
+
+
+def _numbers(files: Iterable[Path]) -> dict[Path, str]:
+    """Last number in the names of those that have one."""
+    found = {file: re.findall(r"\d+", file.stem) for file in files}
+    return {file: str(int(numbers[-1])) for file, numbers in found.items() if numbers}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
