@@ -9,7 +9,7 @@ import torch
 from test_segment import Series
 
 from voidlab import segment
-from voidlab.explore.finder import Finder
+from voidlab.explore.finder import Finder, SegmenterError
 from voidlab.schema import SegmentParameters
 
 GIVEN = {"size": [64, 96], "channels": 3, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
@@ -23,12 +23,25 @@ class Bright(torch.nn.Module):
         return 20 * x[:, :1]
 
 
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "theirs.pt2"
-    torch.export.save(torch.export.export(Bright(), (torch.zeros(1, 3, 64, 96),)), path)
+class TwoClasses(torch.nn.Module):
+    def forward(self, x):
+        return x[:, :2]
+
+
+class Named(torch.nn.Module):
+    def forward(self, x):
+        return {"out": x[:, :1]}
+
+
+def export(program, path):
+    torch.export.save(torch.export.export(program, (torch.zeros(1, 3, 64, 96),)), path)
     path.with_suffix(".json").write_text(json.dumps(GIVEN))
     return path
+
+
+@pytest.fixture
+def model(tmp_path):
+    return export(Bright(), tmp_path / "theirs.pt2")
 
 
 def image_of(*discs, shape=(128, 160)):
@@ -90,14 +103,47 @@ def test_without_trust_it_is_refused(model):
     ("change", "said"),
     [
         ({"mean": [0.5]}, "expected 3 numbers in mean and in std"),
-        ({"output": "mask"}, "output 'logits' or 'probability'"),
-        ({"size": "large"}, "does not say what the network takes and gives"),
+        ({"output": "mask"}, "output: .*'logits' or 'probability', found 'mask'"),
+        ({"size": "large"}, "does not say what the network takes and gives: size: .*found 'large'"),
+        ({"size": [64, 0]}, "size.1: .*greater than 0, found 0"),
+        ({"size": [64.5, 96]}, "size.0: .*valid integer, found 64.5"),
+        ({"size": [64]}, "size.1: Field required"),
+        ({"std": [0.25, 0, 0.25]}, "std.1: .*greater than 0, found 0"),
+        ({"std": [0.25, float("nan"), 0.25]}, "std.1: .*finite number, found nan"),
+        ({"channels": 0}, "channels: .*greater than 0, found 0"),
     ],
 )
 def test_a_wrong_description_is_explained(model, change, said):
     model.with_suffix(".json").write_text(json.dumps(GIVEN | change))
     with pytest.raises(ValueError, match=said):
         segment.load_segmenter(model, trust=True)
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [(TwoClasses(), r"gives \(1, 2, 64, 96\); expected \(1, 1, .*of two classes"), (Named(), "gives dict; ")],
+)
+def test_a_network_that_gives_something_else_is_explained(tmp_path, program, said):
+    method = segment.load_segmenter(export(program, tmp_path / "theirs.pt2"), trust=True)
+    with pytest.raises(segment.ModelError, match=f"'theirs' {said}"):
+        method.run(image_of((40, 30, 10)))
+
+
+def test_a_program_of_one_size_without_it_is_explained(model):
+    model.with_suffix(".json").write_text(json.dumps(GIVEN | {"size": None}))
+    method = segment.load_segmenter(model, trust=True)
+    said = r"'theirs' cannot work on \(1, 3, 128, 160\): .*say which: 'size' and 'channels' in theirs\.json"
+    with pytest.raises(segment.ModelError, match=said):
+        method.run(image_of((40, 30, 10)))
+
+
+def test_what_goes_wrong_in_a_network_is_said_in_the_explorer(model):
+    model.with_suffix(".json").write_text(json.dumps(GIVEN | {"size": None}))
+    series = Series([image_of((40, 30, 10))])
+    with pytest.raises(SegmenterError, match="'size' and 'channels' in theirs.json"):
+        Finder(series, model.parent).find(
+            0, lambda: series[0], SegmentParameters(segmenter=model.name, trust_model=True)
+        )
 
 
 def test_a_missing_description_is_explained(model):

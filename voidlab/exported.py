@@ -2,7 +2,7 @@
 
 A .pt2 file is a program, so it is only run with ``trust=True``. The JSON file beside it, of the same name::
 
-    {"size": [1024, 1024],             pixels (height, width) the network takes; null: the image's own
+    {"size": [1024, 1024],             pixels (height, width) the network takes; null: the image's own, of any size
      "channels": 3,                    the grey image is repeated
      "mean": [0.485, 0.456, 0.406],    subtracted from grey values of 0 to 1,
      "std": [0.229, 0.224, 0.225],     then divided by
@@ -12,20 +12,20 @@ A .pt2 file is a program, so it is only run with ``trust=True``. The JSON file b
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt, ValidationError
 from scipy import ndimage
 
 from voidlab import tables
 from voidlab.measure import measure_voids
-from voidlab.network import ModelError
+from voidlab.network import ModelError, in_words
 from voidlab.segmenters import Segmentation
 
 if TYPE_CHECKING:
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 PICKLES = (".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin")
 
 
-@dataclass(frozen=True)
-class Description:
+class Description(BaseModel):
     """What a network takes and gives; see the module's text."""
 
-    size: tuple[int, int] | None
-    channels: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    output: str
-    min_area_px: int
+    model_config = ConfigDict(strict=True, frozen=True)
+    size: tuple[PositiveInt, PositiveInt] | None
+    channels: PositiveInt
+    mean: tuple[FiniteFloat, ...]
+    std: tuple[Annotated[FiniteFloat, Field(gt=0)], ...]
+    output: Literal["logits", "probability"]
+    min_area_px: NonNegativeInt
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,13 @@ class ExportedSegmenter:
         return self.run(image).labels
 
     def maps(self, image: np.ndarray) -> np.ndarray:
-        """Void probability (H, W), float32, of each pixel of ``image`` (H, W)."""
+        """Void probability (H, W), float32, of each pixel of ``image`` (H, W).
+
+        Raises
+        ------
+        ModelError
+            If the network cannot work on the image, or gives something else.
+        """
         import torch
         from torch.nn.functional import interpolate
 
@@ -95,16 +101,31 @@ class ExportedSegmenter:
             torch.tensor(v).reshape(1, -1, 1, 1) for v in (self.description.mean, self.description.std)
         )
         x = (x.repeat(1, self.description.channels, 1, 1) - mean) / std
-        with self._one_at_a_time, torch.inference_mode():
-            y = self.model(x).float()
-        if y.ndim != 4 or y.shape[:2] != (1, 1):
-            raise ValueError(
-                f"the network '{self.name}' gives {tuple(y.shape)}; expected (1, 1, height, width): void or not."
-            )
+        y = self._answer(x)
         y = torch.sigmoid(y) if self.description.output == "logits" else y
         # Both sizes count from the centre of the first pixel: centres stay where they are.
         y = interpolate(y, shape, mode="bilinear", align_corners=False)
         return np.asarray(y[0, 0].numpy())
+
+    def _answer(self, x: torch.Tensor) -> torch.Tensor:
+        """What the network says of (1, channels, height, width): (1, 1, height, width) float32."""
+        import torch
+
+        try:
+            with self._one_at_a_time, torch.inference_mode():
+                y = self.model(x)
+        except Exception as error:  # whatever a program of others may raise
+            raise ModelError(
+                f"the network '{self.name}' cannot work on {tuple(x.shape)}: {error}. If its program is for one size "
+                f"or number of channels, say which: 'size' and 'channels' in {self.name}.json."
+            ) from error
+        if not isinstance(y, torch.Tensor) or y.ndim != 4 or y.shape[:2] != (1, 1):
+            given = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
+            raise ModelError(
+                f"the network '{self.name}' gives {given}; expected (1, 1, height, width): void or not. Export a "
+                "module that returns only that; of two classes, the logit of void less that of the other."
+            )
+        return y.float()
 
     def decode(self, probability: np.ndarray) -> Segmentation:
         """Probability, labels and voids from the void probability of an image."""
@@ -155,29 +176,20 @@ def describe(path: Path) -> Description:
         Saying what is missing or wrong.
     """
     try:
-        given: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        size = given["size"]
-        channels = int(given["channels"])
-        mean, std = (tuple(map(float, given[key])) for key in ("mean", "std"))
-        description = Description(
-            None if size is None else (int(size[0]), int(size[1])),
-            channels,
-            mean,
-            std,
-            str(given["output"]),
-            int(given["min_area_px"]),
-        )
+        description = Description.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise ModelError(f"{path.name} is missing: it says what the network takes and gives.") from None
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValidationError) as error:
+        said = in_words(error) if isinstance(error, ValidationError) else error
         raise ModelError(
-            f"{path.name} does not say what the network takes and gives: {error!r}; expected the keys "
-            "size, channels, mean, std, output, min_area_px."
+            f"{path.name} does not say what the network takes and gives: {said}. Expected the keys "
+            f"{', '.join(Description.model_fields)}; README, 'A network of your own', has an example."
         ) from None
-    if len(mean) != channels or len(std) != channels or description.output not in ("logits", "probability"):
+    channels, mean, std = description.channels, len(description.mean), len(description.std)
+    if not mean == std == channels:
         raise ModelError(
-            f"{path.name}: expected {channels} numbers in mean and in std, and output 'logits' or 'probability'; "
-            f"found {len(mean)}, {len(std)} and '{description.output}'."
+            f"{path.name}: expected {channels} numbers in mean and in std, one for each of the channels; found "
+            f"{mean} and {std}."
         )
     return description
 

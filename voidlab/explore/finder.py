@@ -42,8 +42,14 @@ class Finder:
         Raises
         ------
         SegmenterError
-            If there is no such segmenter.
+            If there is no such segmenter, or it cannot work on the image.
         """
+        try:
+            return self._find(row, image, settings)
+        except segment.ModelError as error:
+            raise SegmenterError(str(error)) from None
+
+    def _find(self, row: int, image: Callable[[], np.ndarray], settings: SegmentParameters) -> Segmentation:
         method: Any = self._segmenter(settings)
         key = self._key(row, settings)
         if _in_halves(method):
