@@ -153,6 +153,15 @@ def test_a_colour_image_is_refused():
         find(np.zeros((20, 30, 3)))
 
 
+@pytest.mark.parametrize("name", ["voids", "classical"])
+@pytest.mark.parametrize("shape", [(0, 12), (9, 0)])
+def test_an_image_without_pixels_is_refused(name, shape):
+    with pytest.raises(
+        ValueError, match=rf"has shape \({shape[0]}, {shape[1]}\), no pixels; expected \(H, W\)"
+    ):
+        segment.load_segmenter(name).run(np.zeros(shape))
+
+
 class Series(list):
     """Images with a table of frames; an exception in place of an image is raised when it is asked for."""
 

@@ -93,7 +93,7 @@ class ClassicalSegmenter:
 
     def run(self, image: np.ndarray) -> Segmentation:
         """Probability, labels and voids of ``image`` (H, W)."""
-        image = _grey(image)
+        image = grey(image)
         discs = self._discs(image)
         labels, probability = draw(discs, image.shape)
         return _segmentation(discs, labels, probability, self.edge_buffer_px)
@@ -154,7 +154,7 @@ class NetworkSegmenter:
 
     def maps(self, image: np.ndarray) -> tuple[network.Maps, ...]:
         """What the network says of ``image`` (H, W), at every scale."""
-        image = _grey(image)
+        image = grey(image)
         decided = self.settled([image])
         bright = -image.astype(np.float32) if decided.contrast == "dark" else image
         return tuple(self._maps(bright, scale) for scale in network.SCALES)
@@ -189,10 +189,19 @@ class NetworkSegmenter:
         return float(found.at_least(0.5, self.min_radius_px, self.max_radius_px).confidence.sum())
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
+def grey(image: np.ndarray) -> np.ndarray:
+    """``image``, if it is one: (H, W).
+
+    Raises
+    ------
+    ValueError
+        If it has colours or no pixels.
+    """
     image = np.asarray(image)
     if image.ndim != 2:
         raise ValueError(f"image has shape {image.shape}; expected (H, W), one grey value per pixel.")
+    if not image.size:
+        raise ValueError(f"image has shape {image.shape}, no pixels; expected (H, W), each at least 1.")
     return image
 
 
