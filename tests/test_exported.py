@@ -8,7 +8,7 @@ import pytest
 import torch
 from test_segment import Series
 
-from voidlab import segment
+from voidlab import exported, segment
 from voidlab.explore.finder import Finder, SegmenterError
 from voidlab.schema import SegmentParameters
 
@@ -92,6 +92,41 @@ def test_the_explorer_shows_what_a_run_finds(model, threshold):
     pd.testing.assert_frame_equal(seen.voids.drop(columns="frame"), voids.drop(columns="frame"))
     np.testing.assert_array_equal(seen.labels, kept[0])
     assert len(voids) == (2 if threshold == 0.05 else 3)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16])
+def test_whole_numbers_are_scaled_by_the_range_of_their_kind(model, kind):
+    method = segment.load_segmenter(model, trust=True)
+    image = np.round(soft_discs() * np.iinfo(kind).max)
+    found = method.find(image.astype(kind))
+    pd.testing.assert_frame_equal(found, method.find(image / np.iinfo(kind).max), rtol=1e-4)
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (200 * image_of((40, 30, 10)), r"20 to 180 \(float32\); expected 0 to 1"),
+        (image_of((40, 30, 10)) - 0.5, r"-0.4 to 0.4 \(float32\)"),
+        (
+            np.round(200 * image_of((40, 30, 10))).astype(np.int64),
+            r"20 to 180 \(int64\); .* or uint8 or uint16",
+        ),
+        (np.full((20, 30), -999, np.int16), r"-999 to -999 \(int16\)"),
+        (np.full((20, 30), np.inf), r"inf to inf"),
+    ],
+)
+def test_grey_values_that_are_not_0_to_1_are_explained(image, said):
+    with pytest.raises(ValueError, match=said):
+        exported.from_0_to_1(image)
+
+
+def test_rounding_and_unknown_pixels_are_no_reason_to_refuse(model):
+    image = image_of((40, 30, 10), (120, 90, 14))
+    image[0, :10], image[1, 0], image[1, 1] = np.nan, -1e-6, 1 + 1e-6
+    method = segment.load_segmenter(model, trust=True)
+    assert len(method.find(image)) == 2
+    assert len(method.find(np.full((128, 160), np.nan))) == 0
 
 
 def test_without_trust_it_is_refused(model):

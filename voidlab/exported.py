@@ -26,11 +26,12 @@ from scipy import ndimage
 from voidlab import tables
 from voidlab.measure import measure_voids
 from voidlab.network import ModelError, in_words
-from voidlab.segmenters import Segmentation
+from voidlab.segmenters import Segmentation, grey
 
 if TYPE_CHECKING:
     import torch
 
+_ROUNDING = 1e-3  # beyond 0 and 1 that resampled grey values may be
 PICKLES = (".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin")
 
 
@@ -86,13 +87,15 @@ class ExportedSegmenter:
 
         Raises
         ------
+        ValueError
+            If the grey values are not those of `from_0_to_1`.
         ModelError
             If the network cannot work on the image, or gives something else.
         """
         import torch
         from torch.nn.functional import interpolate
 
-        image = np.asarray(image, np.float32)
+        image = from_0_to_1(image)
         shape = (image.shape[0], image.shape[1])
         size = self.description.size or shape
         x = torch.from_numpy(np.nan_to_num(1 - image if self.contrast == "dark" else image))[None, None]
@@ -138,6 +141,31 @@ class ExportedSegmenter:
         )
         labels = np.where(np.isin(labels, voids.loc[keep, "label"]), labels, 0).astype(np.int32)
         return Segmentation(probability, labels, tables.check(voids[keep].reset_index(drop=True), "voids"))
+
+
+def from_0_to_1(image: np.ndarray) -> np.ndarray:
+    """Grey values of 0 to 1, (H, W) float32: of 8 and 16 bits over the largest of their kind, others as they are.
+
+    A network that was trained on 0 to 1 would be blind on any other scale, and nobody would be told.
+
+    Raises
+    ------
+    ValueError
+        If others are not within 0 and 1.
+    """
+    image = grey(image)
+    if image.dtype.kind in "iu" and image.dtype.itemsize <= 2:
+        values = image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+    else:
+        values = image.astype(np.float32)
+    known = values[~np.isnan(values)]
+    if known.size and not (known.min() >= -_ROUNDING and known.max() <= 1 + _ROUNDING):
+        low, high = np.nanmin(image), np.nanmax(image)
+        raise ValueError(
+            f"image has grey values of {low:g} to {high:g} ({image.dtype}); expected 0 to 1, as "
+            "voidlab.images.open_series gives them, or uint8 or uint16."
+        )
+    return values
 
 
 def load(
