@@ -140,12 +140,23 @@ def test_a_flipped_image_has_flipped_voids():
         ({"name_or_path": "clasical"}, "there is no segmenter 'clasical'.*Did you mean 'classical'"),
         ({"name_or_path": "mine.safetensors"}, "there is no file mine.safetensors"),
         ({"name_or_path": "small_voids_031023.pth"}, "is a pickle: opening it runs whatever is in it"),
-        ({"contrast": "light"}, "expected 'auto', 'bright' or 'dark'"),
+        ({"contrast": "light"}, "contrast: .*'auto', 'bright' or 'dark', found 'light'"),
+        ({"threshold": 50}, "threshold: .*less than 1, found 50"),
+        ({"threshold": 0}, "threshold: .*greater than 0, found 0"),
+        ({"threshold": float("nan")}, "threshold: .*finite number, found nan"),
+        ({"min_radius_px": 0.5}, "min_radius_px: .*greater than or equal to 1, found 0.5"),
+        ({"min_radius_px": 9, "max_radius_px": 8}, "max_radius_px = 8: expected more than min_radius_px = 9"),
+        ({"edge_buffer_px": -1}, "edge_buffer_px: .*greater than or equal to 0, found -1"),
     ],
 )
-def test_what_is_not_there_is_explained(options, said):
-    with pytest.raises(ValueError, match=said):
-        segment.load_segmenter(**options)
+def test_what_cannot_be_is_explained(options, said):
+    with pytest.raises(segment.ModelError, match=said):  # which the command line says without a traceback
+        segment.load_segmenter(**{"name_or_path": "classical"} | options)
+
+
+def test_numbers_of_numpy_are_numbers():
+    method = segment.load_segmenter("classical", threshold=np.float32(0.25), edge_buffer_px=np.int64(3))
+    assert (method.threshold, method.edge_buffer_px) == (0.25, 3)
 
 
 def test_a_colour_image_is_refused():

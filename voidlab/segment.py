@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
 from voidlab import exported, network, tables
 from voidlab.network import ModelError
@@ -58,9 +59,10 @@ def load_segmenter(
     contrast
         "bright" or "dark" voids, or "auto": what the images speak for.
     threshold
-        Confidence from which a disc counts as a void; with a ``.pt2`` file, the probability from which a pixel does.
+        Confidence from which a disc counts as a void, between 0 and 1; with a ``.pt2`` file, the probability from
+        which a pixel does.
     min_radius_px, max_radius_px
-        Radii looked for, px.
+        Radii looked for, px, 1 to 1000.
     edge_buffer_px
         Voids this near to the border touch the edge, px.
     trust
@@ -68,28 +70,41 @@ def load_segmenter(
 
     Raises
     ------
-    ValueError
-        If there is no such segmenter, the file cannot be used, or a value cannot be.
+    ModelError
+        If there is no such segmenter, the file cannot be used, or a value cannot be; a ValueError.
     """
-    if contrast not in ("auto", "bright", "dark"):
-        raise ValueError(f"contrast = '{contrast}': expected 'auto', 'bright' or 'dark'.")
+    settings = _checked(
+        contrast=contrast,
+        threshold=threshold,
+        min_radius_px=min_radius_px,
+        max_radius_px=max_radius_px,
+        edge_buffer_px=edge_buffer_px,
+    )
     check_segmenter(name_or_path, trust=trust)
     name, path = str(name_or_path), Path(name_or_path)
     if name == "classical":
-        return ClassicalSegmenter(contrast, threshold, min_radius_px, max_radius_px, edge_buffer_px)
+        return ClassicalSegmenter(**settings)
     if name == "voids" or path.suffix == ".safetensors":
         model, card = network.load(network.SHIPPED if name == "voids" else path)
-        return NetworkSegmenter(
-            network.for_use(model),
-            contrast,
-            threshold,
-            min_radius_px,
-            max_radius_px,
-            edge_buffer_px,
-            even=card["even"],
-            name="voids" if name == "voids" else path.stem,
+        called = "voids" if name == "voids" else path.stem
+        return NetworkSegmenter(network.for_use(model), **settings, even=card["even"], name=called)
+    return exported.load(path, **settings)
+
+
+def _checked(**settings: object) -> dict[str, Any]:
+    """These settings of a segmenter, in the ranges that a parameter file may give them."""
+    try:
+        # Not strict: numpy's numbers are numbers in a notebook.
+        given = SegmentParameters.model_validate(settings, strict=False)
+    except ValidationError as errors:
+        raise ModelError(
+            f"a segmenter cannot work with these settings: {network.in_words(errors)}."
+        ) from None
+    if given.max_radius_px <= given.min_radius_px:
+        raise ModelError(
+            f"max_radius_px = {given.max_radius_px:g}: expected more than min_radius_px = {given.min_radius_px:g}."
         )
-    return exported.load(path, contrast, threshold, min_radius_px, max_radius_px, edge_buffer_px)
+    return given.model_dump(include=set(settings))
 
 
 def from_parameters(parameters: SegmentParameters, folder: Path) -> Segmenter:
