@@ -20,8 +20,7 @@ without a row are taken as not labelled, and left out.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -33,22 +32,16 @@ from skimage.measure import label as pieces_of
 from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
+from voidlab import circle_csv
 from voidlab.images import ImageSeries, ImagesError, open_series
 from voidlab.labels import open_labels
 from voidlab.measure import measure_voids
+from voidlab.pairing import LabelledError, pairs
 
-_IMAGES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".mrc", ".dm3", ".dm4")
-_LABELS = (".tif", ".tiff", ".png", ".csv")
 _CIRCLE = ["x_px", "y_px", "radius_px"]
-_COUNTS = {"": True, "void": True, "sure": True, "ambiguous": False}  # kinds of a row of a CSV
-_YES_OR_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _SPECK_PX = 2  # area of what is too small to be told from a slip of the brush
 # Pieces that a void may have beside its largest; voidlab's own label images have such where voids overlap.
 _LOOSE_PX, _LOOSE_SHARE = 4, 0.05
-
-
-class LabelledError(ValueError):
-    """A folder that is no set of labelled images, and what was expected."""
 
 
 @dataclass(frozen=True)
@@ -100,31 +93,6 @@ def truth_and_found(
     return pd.concat(truth, ignore_index=True), pd.concat(found, ignore_index=True)
 
 
-def pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """Files of images and of their labels.
-
-    Raises
-    ------
-    LabelledError
-        If there are none, or an image or its labels are there twice.
-    """
-    if not folder.is_dir():
-        raise LabelledError(f"there is no folder {folder}.")
-    aside = next((folder / name for name in ("labels", "masks") if (folder / name).is_dir()), None)
-    inside = next((folder / name for name in ("images", "frames") if (folder / name).is_dir()), None)
-    if aside and inside:
-        found = _across(_files(inside, _IMAGES), _files(aside, _LABELS))
-    else:
-        labels = {file: _bare(file) for file in _files(folder, _LABELS) if _bare(file) != file.stem}
-        found = _matched({file: file.stem for file in _files(folder, _IMAGES)}, labels)
-    if not found:
-        raise LabelledError(
-            f"no labelled images in {folder}; expected images/ and labels/ with files of the same names or numbers, "
-            "or NAME.tif beside NAME_labels.tif or NAME_labels.csv."
-        )
-    return sorted(found, key=lambda pair: _natural(pair[0].name))
-
-
 def voids_of(labels: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
     """Voids (``x_px, y_px, radius_px, ignored``: a speck, or cut by the border) and mask of a label image or mask.
 
@@ -141,46 +109,6 @@ def voids_of(labels: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
     measured = measure_voids(numbered, edge_buffer_px=0)
     ignored = measured["touches_edge"].to_numpy(bool) | (measured["area_px"] <= _SPECK_PX).to_numpy(bool)
     return measured[_CIRCLE].assign(ignored=ignored), mask
-
-
-def _across(images: Sequence[Path], labels: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Pairs of files in two folders: by name, then by number."""
-    stems = {file: file.stem for file in images}
-    known = set(stems.values())
-    by_name = _matched(stems, {file: file.stem if file.stem in known else _bare(file) for file in labels})
-    paired = {file for pair in by_name for file in pair}
-    # All images have a say: a number that an image with labels of its own shares tells nothing.
-    numbers = _numbers(images)
-    still_open = {numbers[file] for file in numbers if file not in paired}
-    left = _numbers(file for file in labels if file not in paired)
-    return by_name + _matched(
-        numbers, {file: number for file, number in left.items() if number in still_open}
-    )
-
-
-def _matched(images: dict[Path, str], labels: dict[Path, str]) -> list[tuple[Path, Path]]:
-    """Pairs of an image and labels that are called the same."""
-    image_of, labels_of = _by_value(images), _by_value(labels)
-    called = [key for key in image_of if key in labels_of]
-    for key in called:
-        _refuse_two(image_of[key], f"the image that {labels_of[key][0].name} labels")
-        _refuse_two(labels_of[key], f"the labels of {image_of[key][0].name}")
-    return [(image_of[key][0], labels_of[key][0]) for key in called]
-
-
-def _by_value(called: dict[Path, str]) -> dict[str, list[Path]]:
-    files: dict[str, list[Path]] = {}
-    for file, key in called.items():
-        files.setdefault(key, []).append(file)
-    return files
-
-
-def _refuse_two(files: list[Path], what: str) -> None:
-    if len(files) > 1:
-        raise LabelledError(
-            f"{files[0].name} and {files[1].name} in {files[0].parent} may both be {what}; expected one. "
-            "Give labels the name of their image, and move what is not meant out of the folder."
-        )
 
 
 def _read_pair(image_file: Path, label_file: Path) -> Iterator[Labelled]:
@@ -213,8 +141,8 @@ def _with_label_images(images: ImageSeries, label_file: Path) -> Iterator[Labell
 
 
 def _with_circles(images: ImageSeries, label_file: Path) -> Iterator[Labelled]:
-    image_file, table = images.files[0], _csv(label_file)
-    voids, frame = _circles(label_file, table), _frames(label_file, table, len(images))
+    image_file = images.files[0]
+    voids, frame = circle_csv.read(label_file, pages=len(images))
     for number in range(1) if frame is None else np.unique(frame):
         circles = voids if frame is None else voids[frame == number].reset_index(drop=True)
         yield Labelled(_page(image_file.stem, images, number), images[number], circles, None)
@@ -227,78 +155,6 @@ def _page(name: str, images: ImageSeries, frame: int) -> str:
 
 def _pages(count: int) -> str:
     return "1 page" if count == 1 else f"{count} pages"
-
-
-def _csv(file: Path) -> pd.DataFrame:
-    """A CSV as text, with the columns that every one must have."""
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False).fillna("")
-    except ValueError as error:  # of pandas, and of bytes that are no text
-        said = str(error).strip()
-        raise LabelledError(f"{file.name}: {said}; expected columns x_px, y_px, r_px.") from None
-    if not isinstance(
-        table.index, pd.RangeIndex
-    ):  # pandas takes what is too much for an index, and moves the rest
-        raise LabelledError(
-            f"rows of {file.name} have more values than its header has names; expected as many. "
-            "Remove commas at the ends of rows, and write decimals with a point."
-        )
-    table = table.rename(columns={"r_px": "radius_px"})
-    if any(list(table.columns).count(column) != 1 for column in _CIRCLE):
-        raise LabelledError(
-            f"{file.name} has columns {', '.join(map(str, table.columns))}; "
-            "expected columns x_px, y_px, r_px (or radius_px), each once, separated by commas."
-        )
-    return table.apply(lambda column: column.str.strip())
-
-
-def _circles(file: Path, table: pd.DataFrame) -> pd.DataFrame:
-    voids = table[_CIRCLE].apply(pd.to_numeric, errors="coerce").astype(float)
-    for column in _CIRCLE:
-        _expect(file, table[column], np.isfinite(voids[column]), "a number, px")
-    _expect(file, table["radius_px"], voids["radius_px"] > 0, "a radius above 0 px")
-    ignored = np.zeros(len(table), bool)
-    if "kind" in table:
-        kind = table["kind"].str.lower()
-        _expect(
-            file, table["kind"], kind.isin(_COUNTS), "void, sure or ambiguous: what is no void has no row"
-        )
-        ignored |= ~kind.map(_COUNTS).to_numpy(bool)
-    if "touches_edge" in table:
-        touches = table["touches_edge"].str.lower().str.removesuffix(".0")
-        _expect(file, table["touches_edge"], touches.isin(_YES_OR_NO), "yes, no, true, false, 1 or 0")
-        ignored |= touches.map(_YES_OR_NO).to_numpy(bool)
-    return voids.assign(ignored=ignored)
-
-
-def _frames(file: Path, table: pd.DataFrame, count: int) -> np.ndarray | None:
-    """Page of each row; None for a single image, whose rows are all of it."""
-    if count == 1:
-        if "frame" in table and len(set(table["frame"])) > 1:
-            raise LabelledError(
-                f"{file.name} has rows of several frames, but lies beside a single image; "
-                "keep the rows of that image only."
-            )
-        return None
-    if "frame" not in table or table.empty:
-        raise LabelledError(
-            f"{file.name} lies beside a stack of {count} pages; expected a column frame that says for every row "
-            f"which page it is of, 0 to {count - 1}, and a row at least."
-        )
-    frame = pd.to_numeric(table["frame"], errors="coerce").astype(float)
-    _expect(file, table["frame"], frame.isin(range(count)), f"a whole number from 0 to {count - 1}")
-    return frame.to_numpy(int)
-
-
-def _expect(file: Path, column: pd.Series, right: pd.Series, expected: str) -> None:
-    """Refuse the first row that is not right."""
-    wrong = np.flatnonzero(~right)
-    if wrong.size:
-        found = column.iloc[wrong[0]] or "empty"
-        raise LabelledError(
-            f"{file.name}, row {wrong[0] + 1} below the header: {column.name} is {found}; expected {expected}. "
-            "Correct the row or remove it."
-        )
 
 
 def _refuse_background(numbers: np.ndarray, shares: np.ndarray) -> None:
@@ -348,25 +204,3 @@ def _taken_apart(mask: np.ndarray) -> np.ndarray:
     # What is too thin to have a maximum of that height is a piece all the same.
     thin, _ = ndimage.label(mask & (labels == 0), np.ones((3, 3)))
     return np.where(thin > 0, thin + labels.max(), labels)
-
-
-def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    """Files that a person put there; a Mac adds ``._NAME.tif``, which is no image."""
-    return sorted(
-        file for file in folder.iterdir() if file.suffix.lower() in endings and not file.name.startswith(".")
-    )
-
-
-def _bare(file: Path) -> str:
-    """Name of the image that labels are called after."""
-    return re.sub("_(labels|mask)$", "", file.stem)
-
-
-def _numbers(files: Iterable[Path]) -> dict[Path, str]:
-    """Last number in the names of those that have one."""
-    found = {file: re.findall(r"\d+", file.stem) for file in files}
-    return {file: str(int(numbers[-1])) for file, numbers in found.items() if numbers}
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
