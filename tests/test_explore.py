@@ -18,6 +18,7 @@ from voidlab.explore.cache import Cache
 from voidlab.explore.latest import Latest
 from voidlab.explore.model import shrink
 from voidlab.explore.view import COLOURS, Style
+from voidlab.network import Maps
 
 
 @pytest.fixture
@@ -128,6 +129,14 @@ def test_the_cache_forgets_the_oldest_and_keeps_one_that_is_too_large():
     assert (2 in cache, 1 in cache, 3 in cache) == (False, True, True)
     cache.get(4, lambda: np.zeros(1000, np.uint8))
     assert len(cache) == 1
+
+
+def test_the_cache_counts_the_maps_of_all_scales():
+    cache = Cache(2 * 3 * 5 * 100)
+    for key in range(4):
+        map_ = np.zeros(100, np.uint8)
+        cache.get(key, lambda map_=map_: tuple(Maps(scale, map_, map_, map_) for scale in (1, 2, 4, 8, 16)))
+    assert len(cache) == 2
 
 
 def test_large_images_are_shown_smaller_and_points_stay_where_they_are():

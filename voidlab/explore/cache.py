@@ -42,8 +42,10 @@ class Cache(Generic[Value]):
 
 
 def size_of(value: object) -> int:
-    """Bytes of the arrays in ``value``: an array, or an object that holds some."""
+    """Bytes of the arrays in ``value``: an array, an object that holds some, or a tuple of these."""
     if isinstance(value, np.ndarray):
         return value.nbytes
+    if isinstance(value, tuple):
+        return sum(size_of(part) for part in value)
     fields = getattr(value, "__dict__", {})
     return sum(field.nbytes for field in fields.values() if isinstance(field, np.ndarray))
