@@ -75,10 +75,14 @@ def test_dark_discs_are_no_bright_voids(bright, dark):
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_auto_sees_which_it_is(sign):
+def test_auto_sees_which_it_is(sign, monkeypatch):
     image = image_with(*[(25 + 30 * i, 30 + 40 * (i % 3), 6) for i in range(5)])
     auto = segment.load_segmenter("voids", contrast="auto")
+    asked = []
+    ask = network.answer
+    monkeypatch.setattr(network, "answer", lambda *args, **how: asked.append(args) or ask(*args, **how))
     assert len(auto.find(image if sign > 0 else 1 - image)) == 5
+    assert len(asked) == 2 * len(network.SCALES)  # once for bright voids, once for dark ones
     assert auto.settled([image if sign > 0 else 1 - image]).contrast == ("bright" if sign > 0 else "dark")
 
 

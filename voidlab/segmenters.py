@@ -149,17 +149,24 @@ class NetworkSegmenter:
         """This segmenter with the contrast that most of the ``images`` speak for."""
         if self.contrast != "auto":
             return self
-        evidence = sum(self._evidence(image, "bright") - self._evidence(image, "dark") for image in images)
+        evidence = sum(
+            self._evidence(bright) - self._evidence(dark) for bright, dark in map(self._both, images)
+        )
         return replace(self, contrast="bright" if evidence >= 0 else "dark")
 
     def maps(self, image: np.ndarray) -> tuple[network.Maps, ...]:
         """What the network says of ``image`` (H, W), at every scale."""
+        if self.contrast == "auto":
+            return max(self._both(image), key=self._evidence)  # of two that are equal the first, bright
         image = grey(image)
-        decided = self.settled([image])
-        bright = -image.astype(np.float32) if decided.contrast == "dark" else image
-        return tuple(self._maps(bright, scale) for scale in network.SCALES)
+        bright = -image.astype(np.float32) if self.contrast == "dark" else image
+        return tuple(self._at(scale, bright) for scale in network.SCALES)
 
-    def _maps(self, bright: np.ndarray, scale: int) -> network.Maps:
+    def _both(self, image: np.ndarray) -> tuple[tuple[network.Maps, ...], tuple[network.Maps, ...]]:
+        """Maps of bright voids and of dark ones."""
+        return replace(self, contrast="bright").maps(image), replace(self, contrast="dark").maps(image)
+
+    def _at(self, scale: int, bright: np.ndarray) -> network.Maps:
         picture, known = network.shown(bright, scale)
         answer = self._own_thread.submit(network.answer, self.model, picture, precise=self.precise)
         return network.read(answer.result(), known, scale)
@@ -183,9 +190,9 @@ class NetworkSegmenter:
         """Label image of ``image``."""
         return self.run(image).labels
 
-    def _evidence(self, image: np.ndarray, contrast: str) -> float:
-        """How much speaks for bright (or dark) voids: how many sure ones there would be."""
-        found = decode.discs(replace(self, contrast=contrast).maps(image), even=self.even, least=0.5)
+    def _evidence(self, maps: tuple[network.Maps, ...]) -> float:
+        """How much speaks for voids as in these maps: how many sure ones there would be."""
+        found = decode.discs(maps, even=self.even, least=0.5)
         return float(found.at_least(0.5, self.min_radius_px, self.max_radius_px).confidence.sum())
 
 
