@@ -292,4 +292,6 @@ def foil(seed):
 def test_foils_without_voids_have_next_to_none(bright):
     images = [foil(seed) for seed in range(40)]
     found = sum(len(bright.find(image)) for image in images)
-    assert found / sum(image.size / 1e6 for image in images) <= 5  # round loops, most of them; of real ones .05
+    assert (
+        found / sum(image.size / 1e6 for image in images) <= 5
+    )  # round loops, most of them; of real ones .05
