@@ -66,3 +66,8 @@ def copied(finished, tmp_path):
     paths, _, _ = finished
     shutil.copytree(paths.root, tmp_path / "project")
     return RunPaths(tmp_path / "project", paths.dataset)
+
+
+def pytest_collection_modifyitems(items):
+    """Longest first: at the end of a run on two cores neither then waits for the other."""
+    items.sort(key=lambda item: item.path.stem != "test_faults")
