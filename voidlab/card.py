@@ -131,14 +131,17 @@ def false_voids(folder: Path, method: NetworkSegmenter) -> dict[str, float]:
     if not files:
         raise labelled.LabelledError(f"no images in {folder}")
     images = [open_series(file)[0] for file in files]
-    found = sum(len(method.find(image)) for image in images)
-    return {"voids_per_megapixel": found / (sum(image.size for image in images) / 1e6)}
+    return _per_megapixel(images, method)
 
 
 def white_noise(method: NetworkSegmenter, seed: int) -> dict[str, float]:
     """Voids found per megapixel in nothing but noise, in images of two sizes."""
     random = np.random.default_rng(seed)
     images = [random.standard_normal(shape) for shape in ((512, 512), (150, 210)) for _ in range(40)]
+    return _per_megapixel(images, method)
+
+
+def _per_megapixel(images: Sequence[np.ndarray], method: NetworkSegmenter) -> dict[str, float]:
     found = sum(len(method.find(image)) for image in images)
     return {"voids_per_megapixel": found / (sum(image.size for image in images) / 1e6)}
 
