@@ -12,6 +12,7 @@ import json
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -33,7 +34,7 @@ _OVERLAP = 160
 _RIM = 40
 _BACKGROUND_PX = 40.0
 STEP = 32  # sizes the network takes are multiples of this
-SHIPPED = Path(__file__).parent / "weights" / "voids.safetensors"
+SHIPPED = Path(str(files(__package__))) / "weights" / "voids.safetensors"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 STAGES = ("segment", "drift", "track", "reconstruct", "export")
@@ -71,8 +72,9 @@ def check_name(dataset: str) -> str:
 
 def packaged_notebook(stage: str) -> Path:
     """The notebook of a stage that came with voidlab: inside a wheel, or beside the package in a checkout."""
-    inside = Path(__file__).parent / "notebooks"
-    folder = inside if inside.is_dir() else Path(__file__).parents[1] / "notebooks"
+    package = Path(str(files("voidlab")))
+    inside = package / "notebooks"
+    folder = inside if inside.is_dir() else package.parent / "notebooks"
     return folder / f"{stage}.ipynb"
 
 

@@ -13,6 +13,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -201,5 +202,7 @@ def _model_digest(paths: RunPaths, parameters: DatasetParameters) -> str:
 
 @cache
 def _code_digest() -> str:
-    package = Path(__file__).parent
-    return digest_of_files([*sorted(package.rglob("*.py")), *sorted(package.glob("weights/*"))])
+    """Digest of the whole package, wherever in it this module lies: changed code makes every stage run again."""
+    package = Path(str(files("voidlab")))
+    decisive = (*package.rglob("*.py"), *package.rglob("weights/*"), *package.rglob("*.csv"))
+    return digest_of([(file.relative_to(package).as_posix(), digest(file)) for file in sorted(decisive)])
