@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
-from voidlab.circles import circle_iou
+from voidlab.measure import circle_iou
 
 _NATS = 4.5  # a cost of 1 in log-likelihood: the gate is three standard deviations of a step
 _USUAL_SIZE_SIGMA, _LEAST_SIZE_SIGMA = 0.15, 0.03

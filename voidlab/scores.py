@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from voidlab.circles import circle_iou
+from voidlab.measure import circle_iou
 
 _LEAST_REACH_PX = 3.0
 
