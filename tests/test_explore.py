@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 import situations
-from voidlab import corrections, explore, mend, parameters, scores, segment, stage, tables
+from voidlab import corrections, explore, mend, parameters, scores, segment, tables
 from voidlab.corrections import AddVoid, BadFrame, CutTrack, DeleteVoid, JoinTracks, MergeVoids, SplitVoid
 from voidlab.explore import Model, compare, tools
 from voidlab.explore.cache import Cache
@@ -19,6 +19,7 @@ from voidlab.explore.latest import Latest
 from voidlab.explore.model import shrink
 from voidlab.explore.view import COLOURS, Style
 from voidlab.network import Maps
+from voidlab.run import stage
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from voidlab import movie, tables
+from voidlab import tables
 from voidlab.cli import main
 from voidlab.images import Calibration
+from voidlab.run import movie
 
 NM = Calibration(0.5, "parameters")
 

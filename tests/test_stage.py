@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from voidlab import record, stage, tables
-from voidlab.stage import StageError
+from voidlab import record, tables
+from voidlab.run import stage
+from voidlab.run.stage import StageError
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from voidlab import __version__
 from voidlab.paths import STAGES, ProjectError
 
 if TYPE_CHECKING:
-    from voidlab.plan import Plan
+    from voidlab.run.validate import Plan
 
 _OK, _FAILED, _WRONG_INPUT, _INTERRUPTED = 0, 1, 2, 130
 
@@ -151,14 +151,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from voidlab import project
+    from voidlab.run import start as project
 
     paths = project.make_demo()
     return _run_all([paths.parameters], [], STAGES[0], False, 1)
 
 
 def _positions(options: argparse.Namespace) -> int:
-    from voidlab import tabular
+    from voidlab.run import positions as tabular
 
     width, height = options.size
     page = tabular.make(options.file, options.name, (width, height))
@@ -167,7 +167,7 @@ def _positions(options: argparse.Namespace) -> int:
 
 
 def _init(options: argparse.Namespace) -> int:
-    from voidlab import project
+    from voidlab.run import start as project
 
     paths, found = project.start(options.source, options.name)
     shown = os.path.relpath(paths.parameters)
@@ -177,7 +177,7 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from voidlab import stage
+    from voidlab.run import stage
 
     plans, problems = _plans(options.yaml, [])
     for plan in plans:
@@ -218,7 +218,7 @@ def _run_all(yamls: Sequence[Path], settings: Sequence[str], start: str, force: 
 
 
 def _run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int) -> int:
-    from voidlab import jobs as side_by_side
+    from voidlab.run import jobs as side_by_side
 
     at_once = side_by_side.how_many(jobs, plans)
     if at_once < min(jobs, len(plans)):
@@ -297,7 +297,7 @@ def _score_card(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from voidlab import project
+    from voidlab.run import start as project
 
     card = project.train(
         options.folder,
@@ -313,7 +313,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _correct(options: argparse.Namespace) -> int:
-    from voidlab import project
+    from voidlab.run import start as project
 
     paths, edits = project.take_labels(options.name, options.labels)
     for edit in edits:
@@ -324,7 +324,7 @@ def _correct(options: argparse.Namespace) -> int:
 
 
 def _movie(options: argparse.Namespace) -> int:
-    from voidlab import movie
+    from voidlab.run import movie
 
     path = movie.make(options.name, frames_per_s=options.fps, expand=options.expand, gif=options.gif)
     print(f"wrote {os.path.relpath(path)}")
@@ -334,7 +334,7 @@ def _movie(options: argparse.Namespace) -> int:
 
 
 def _lab(options: argparse.Namespace) -> int:
-    from voidlab import project
+    from voidlab.run import start as project
 
     return project.open_lab(options.name)
 

@@ -13,8 +13,9 @@ import pytest
 import tifffile
 
 from conftest import make_project
-from voidlab import explore, segment, stage, tables
+from voidlab import explore, segment, tables
 from voidlab.explore import Model
+from voidlab.run import stage
 
 
 def seconds(do, values):

@@ -16,8 +16,8 @@ from voidlab import corrections, mend, record, tables
 from voidlab.corrections import Edit, VoidEdit
 from voidlab.explore.cache import Cache
 from voidlab.explore.finder import Finder
+from voidlab.run.stage import Stage
 from voidlab.schema import SegmentParameters
-from voidlab.stage import Stage
 
 _REACH_PX = 3.0  # two centres nearer than this, or than half a radius, are the same void
 SHOWN_PX = 1500  # longest side of a picture; larger images are shown smaller

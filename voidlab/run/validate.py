@@ -12,8 +12,9 @@ from pathlib import Path
 
 import nbformat
 
-from voidlab import __version__, corrections, images, metadata, parameters, readers, segment, stage
+from voidlab import __version__, corrections, images, metadata, parameters, readers, segment
 from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root, stages_for
+from voidlab.run import stage
 from voidlab.schema import DatasetParameters
 from voidlab.yaml_read import ParameterErrors, Problem
 

@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from voidlab import report, stage
+from voidlab import report
 from voidlab.drift import Canvas, align, subtract_drift
 from voidlab.figures import round_down
 from voidlab.paths import ProjectError, replacing
+from voidlab.run import stage
 from voidlab.tables import HasPixelSize
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]

@@ -17,8 +17,8 @@ from typing import Any, TextIO
 
 from voidlab import lock, record, report, yaml_read
 from voidlab.paths import STAGES, RunPaths
-from voidlab.plan import Overrides, Plan
-from voidlab.plan import check as check
+from voidlab.run.validate import Overrides, Plan
+from voidlab.run.validate import check as check
 from voidlab.yaml_read import ParameterErrors, Problem
 
 Tell = Callable[[str], None]
@@ -157,7 +157,7 @@ def _execute(
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
-    from voidlab.engine import ENGINE
+    from voidlab.run.engine import ENGINE
 
     # Without it the kernel warns that its local connection is not encrypted.
     config = Config({"KernelManager": {"transport_encryption": "auto"}})

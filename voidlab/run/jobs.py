@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from voidlab.plan import Plan
+from voidlab.run.validate import Plan
 
 # Measured, 1 to 9 Mpx: the run and its kernel with the network in it, and what they hold per pixel of an image.
 _PROCESSES_BYTES, _BYTES_PER_PIXEL = 900e6, 200
