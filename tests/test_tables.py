@@ -5,7 +5,7 @@ import pytest
 
 from voidlab import tables
 from voidlab.images import Calibration
-from voidlab.tables import TABLES, TableError
+from voidlab.tables.catalogue import TABLES, TableError
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from voidlab.tables import TABLES
+from voidlab.tables.catalogue import TABLES
 
 EVENT_COLUMNS = {column.name: column.dtype for column in TABLES["events"].columns}
 _ALARM = 0.01

@@ -18,7 +18,7 @@ from scipy.stats import siegelslopes
 
 from voidlab import napari, tables
 from voidlab.paths import replacing
-from voidlab.tilt_tables import TILT_TABLES
+from voidlab.tables.tilt_tables import TILT_TABLES
 from voidlab.track import interpolate_tracks
 
 FRAME_DATA = "frame-data.json"

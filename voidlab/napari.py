@@ -12,7 +12,7 @@ from voidlab.corrections import AddVoid, DeleteVoid, RedrawVoid, VoidEdit
 from voidlab.images import ImagesError
 from voidlab.measure import measure_voids
 from voidlab.readers import size_text
-from voidlab.tables import standing
+from voidlab.tables.catalogue import standing
 
 
 def tracks(linked: pd.DataFrame, frames: pd.DataFrame) -> pd.DataFrame:

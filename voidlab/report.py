@@ -27,7 +27,7 @@ from voidlab.parameters import load
 from voidlab.paths import POSITIONS, STAGES, ProjectError, RunPaths, stages_for
 from voidlab.record import out_of_date, read
 from voidlab.schema import describe
-from voidlab.tables import TABLES
+from voidlab.tables.catalogue import TABLES
 from voidlab.yaml_read import ParameterErrors
 
 Link = tuple[str, str]

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from voidlab.figures import round_down
-from voidlab.tables import HasPixelSize
+from voidlab.tables.catalogue import HasPixelSize
 from voidlab.tilt_figures import depth_colours
 from voidlab.tilt_points import inclination, mid_foil
 

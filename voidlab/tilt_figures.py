@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from voidlab.drift.trust import Verdict
 from voidlab.drift_figures import traffic_light
 from voidlab.figures import BLUE, GREY, ORANGE, RED, nothing, unit_of
-from voidlab.tables import HasPixelSize
+from voidlab.tables.catalogue import HasPixelSize
 from voidlab.tilt_points import depth_in_foil, flattened
 
 OF_DEPTH = "cividis"

@@ -13,7 +13,7 @@ import pandas as pd
 
 from voidlab.scores import match_voids, score_tracks
 from voidlab.simulate import TRUTH
-from voidlab.tables import HasPixelSize
+from voidlab.tables.catalogue import HasPixelSize
 from voidlab.tilt.geometry import to_axis
 
 _SURE_VIEWS = 3

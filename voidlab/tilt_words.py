@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.highlights import Figure, figure, number
-from voidlab.tables import HasPixelSize
+from voidlab.tables.catalogue import HasPixelSize
 
 
 def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:

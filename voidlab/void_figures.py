@@ -15,7 +15,7 @@ from voidlab.figures import BLUE, GREY, ORANGE, RED, nothing, round_down, unit_o
 from voidlab.motion import local_motion
 from voidlab.quantities import reading
 from voidlab.sizes import SizeDistribution
-from voidlab.tables import HasPixelSize
+from voidlab.tables.catalogue import HasPixelSize
 
 _SHADE = 0.22
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from voidlab import figures, scores
 from voidlab.explore.model import Picture
-from voidlab.tables import HasPixelSize, standing
+from voidlab.tables.catalogue import HasPixelSize, standing
 
 
 @dataclass(frozen=True)

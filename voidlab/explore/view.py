@@ -24,7 +24,7 @@ from matplotlib.ticker import MaxNLocator
 
 from voidlab.explore.model import Picture
 from voidlab.figures import BLUE, GREY, ORANGE, RED, SKY, round_down
-from voidlab.tables import HasPixelSize, standing
+from voidlab.tables.catalogue import HasPixelSize, standing
 
 COLOURS = ("one colour", "size", "confidence", "track")
 # Of the figure, at 80 dots per inch: as wide as JupyterLab's cell beside its file list at 1280 px.

@@ -21,7 +21,7 @@ from voidlab.drift import Canvas, align, subtract_drift
 from voidlab.figures import round_down
 from voidlab.paths import ProjectError, replacing
 from voidlab.run import stage
-from voidlab.tables import HasPixelSize
+from voidlab.tables.catalogue import HasPixelSize
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 

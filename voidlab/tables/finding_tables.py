@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voidlab.contract import FRAME, PARTICLE, table_of
+from voidlab.tables.contract import FRAME, PARTICLE, table_of
 
 FINDING_TABLES = (
     table_of(

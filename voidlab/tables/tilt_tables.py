@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voidlab.contract import CORRECTED_TRACK, FRAME, PARTICLE, table_of
+from voidlab.tables.contract import CORRECTED_TRACK, FRAME, PARTICLE, table_of
 
 TILT_TABLES = (
     table_of(

@@ -13,10 +13,19 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from voidlab.contract import CORRECTED_TRACK, CORRECTED_VOID, FRAME, LABEL, PARTICLE, Column, Table, table_of
-from voidlab.finding_tables import FINDING_TABLES
 from voidlab.paths import RunPaths, replacing
-from voidlab.tilt_tables import TILT_TABLES
+from voidlab.tables.contract import (
+    CORRECTED_TRACK,
+    CORRECTED_VOID,
+    FRAME,
+    LABEL,
+    PARTICLE,
+    Column,
+    Table,
+    table_of,
+)
+from voidlab.tables.finding_tables import FINDING_TABLES
+from voidlab.tables.tilt_tables import TILT_TABLES
 
 __all__ = ["TABLES", "Column", "HasPixelSize", "Table", "TableError"]
 
