@@ -7,7 +7,7 @@ import matplotlib
 import pytest
 
 from voidlab import run, simulate
-from voidlab.paths import RunPaths
+from voidlab.project.paths import RunPaths
 
 matplotlib.use("agg")  # whatever the explorer's widgets choose for themselves
 

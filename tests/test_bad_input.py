@@ -11,8 +11,8 @@ import tifffile
 from conftest import make_project, run_project
 from voidlab import cli, export, run, segment, simulate, tables
 from voidlab.images import open_series
+from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.readers import pictures
-from voidlab.yaml_read import ParameterErrors
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,10 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from voidlab import corrections, parameters, tables
+from voidlab import tables
 from voidlab.explore.view import INCHES, View
 from voidlab.images import Calibration
+from voidlab.project import corrections, parameters
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = next(filter(None, (shutil.which(name) for name in ("chromium", "chromium-browser"))), None)

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from voidlab import cli
-from voidlab.paths import packaged_notebook
+from voidlab.project.paths import packaged_notebook
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from conftest import run_project
-from voidlab import corrections, mend, record, run, tables
-from voidlab.corrections import AddVoid, BadFrame, CutTrack, DeleteVoid, Spot
+from voidlab import mend, run, tables
 from voidlab.labels import open_labels
-from voidlab.yaml_read import ParameterErrors
+from voidlab.project import corrections, record
+from voidlab.project.corrections import AddVoid, BadFrame, CutTrack, DeleteVoid, Spot
+from voidlab.project.parameters.yaml_file import ParameterErrors
 
 GONE = Spot(frame=1, x_px=3, y_px=3, radius_px=50)
 

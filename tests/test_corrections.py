@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from voidlab import corrections
-from voidlab.corrections import (
+from voidlab.project import corrections
+from voidlab.project.corrections import (
     AddVoid,
     BadFrame,
     CorrectionsError,

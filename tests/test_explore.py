@@ -11,14 +11,23 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 import situations
-from voidlab import corrections, explore, mend, parameters, scores, segment, tables
-from voidlab.corrections import AddVoid, BadFrame, CutTrack, DeleteVoid, JoinTracks, MergeVoids, SplitVoid
+from voidlab import explore, mend, scores, segment, tables
 from voidlab.explore import Model, compare, tools
 from voidlab.explore.cache import Cache
 from voidlab.explore.latest import Latest
 from voidlab.explore.model import shrink
 from voidlab.explore.view import COLOURS, Style
 from voidlab.network import Maps
+from voidlab.project import corrections, parameters
+from voidlab.project.corrections import (
+    AddVoid,
+    BadFrame,
+    CutTrack,
+    DeleteVoid,
+    JoinTracks,
+    MergeVoids,
+    SplitVoid,
+)
 from voidlab.run import stage
 
 

@@ -10,7 +10,7 @@ from test_segment import Series
 
 from voidlab import exported, segment
 from voidlab.explore.finder import Finder, SegmenterError
-from voidlab.schema import SegmentParameters
+from voidlab.project.parameters.models import SegmentParameters
 
 GIVEN = {"size": [64, 96], "channels": 3, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
          "output": "logits", "min_area_px": 10}  # fmt: skip

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from conftest import make_project, run_project
-from voidlab import lock, record, run, tables
-from voidlab.paths import STAGES
+from voidlab import run, tables
+from voidlab.project import lock, record
+from voidlab.project.paths import STAGES
 from voidlab.run import jobs
 
 SAVE = dict.fromkeys(STAGES, "run.save(")

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from voidlab import drift, linking, scores, simulate, tables, tilt_words
-from voidlab.paths import STAGES, stages_for
-from voidlab.schema import TrackParameters
+from voidlab.project.parameters.models import TrackParameters
+from voidlab.project.paths import STAGES, stages_for
 from voidlab.tilt import project
 from voidlab.track import LinkError
 

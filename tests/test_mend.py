@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import situations
 from voidlab import mend, tables, track
-from voidlab.corrections import (
+from voidlab.measure import measure_voids
+from voidlab.project.corrections import (
     AddVoid,
     BadFrame,
     CutTrack,
@@ -20,7 +21,6 @@ from voidlab.corrections import (
     SplitVoid,
     Spot,
 )
-from voidlab.measure import measure_voids
 
 SHAPE = (60, 90)  # non-square
 

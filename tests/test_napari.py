@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voidlab import cli, corrections, mend, napari, tables
-from voidlab.corrections import AddVoid, DeleteVoid, RedrawVoid
+from voidlab import cli, mend, napari, tables
 from voidlab.images import ImagesError
 from voidlab.labels import LabelWriter, open_labels
 from voidlab.measure import measure_voids
+from voidlab.project import corrections
+from voidlab.project.corrections import AddVoid, DeleteVoid, RedrawVoid
 
 SHAPE = (50, 80)
 

@@ -11,8 +11,10 @@ import nbformat
 import papermill
 import pytest
 
-from voidlab import record, schema, tables
-from voidlab.paths import STAGES
+from voidlab import tables
+from voidlab.project import record
+from voidlab.project.parameters import models
+from voidlab.project.paths import STAGES
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SEGMENT_TO_EXPORT = {stage: NOTEBOOKS / f"{stage}.ipynb" for stage in STAGES}
@@ -55,10 +57,10 @@ def test_the_parameters_cell_is_the_model(stage):
     (cell,) = tagged(SEGMENT_TO_EXPORT[stage])
     first, *lines = cell.source.split("\n")
     assert first.startswith('dataset = "demo"  #')
-    model = type(schema.DatasetParameters(dataset="x", images="a").stage(stage))
+    model = type(models.DatasetParameters(dataset="x", images="a").stage(stage))
     assert [line.split(" = ")[0] for line in lines] == list(model.model_fields)
     for line, (name, field) in zip(lines, model.model_fields.items(), strict=True):
-        unit = schema.unit_of(model, name)
+        unit = models.unit_of(model, name)
         assert line == f"{name} = None  # {field.description}" + (f", {unit}" if unit else "")
 
 
@@ -128,5 +130,5 @@ def test_the_explorer_notebook_opens(copied, monkeypatch):
 def test_papermill_infers_every_parameter():
     for stage, notebook in SEGMENT_TO_EXPORT.items():
         known = papermill.inspect_notebook(str(notebook))
-        model = type(schema.DatasetParameters(dataset="x", images="a").stage(stage))
+        model = type(models.DatasetParameters(dataset="x", images="a").stage(stage))
         assert set(known) == {"dataset", *model.model_fields}

@@ -2,8 +2,9 @@
 
 import pytest
 
-from voidlab import parameters, schema, yaml_read
-from voidlab.yaml_read import ParameterErrors
+from voidlab.project import parameters
+from voidlab.project.parameters import models, yaml_file
+from voidlab.project.parameters.yaml_file import ParameterErrors
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_what_is_given_outweighs_the_file_and_is_checked(yaml):
 
 def test_describe_says_where_each_value_comes_from(yaml):
     typed = parameters.load(yaml("images: a\ntrack: {memory: 1}\n"), {"track": {"search_range_px": 9.0}})
-    table = schema.describe(typed.track, ["search_range_px"]).set_index("name")
+    table = models.describe(typed.track, ["search_range_px"]).set_index("name")
     assert table.loc["memory", "source"] == "YAML"
     assert table.loc["search_range_px", "source"] == "this run"
     assert table.loc["search_range_px", "unit"] == "px"
@@ -164,10 +165,10 @@ def test_the_difference_is_shown_before_it_is_made(yaml):
 
 
 def test_ranges_come_from_the_model():
-    segment = schema.SegmentParameters
-    assert schema.range_of(segment, "threshold") == (0, 1)
-    assert schema.range_of(segment, "min_radius_px") == (1, 1000)
-    assert schema.range_of(segment, "edge_buffer_px") == (0, float("inf"))
+    segment = models.SegmentParameters
+    assert models.range_of(segment, "threshold") == (0, 1)
+    assert models.range_of(segment, "min_radius_px") == (1, 1000)
+    assert models.range_of(segment, "edge_buffer_px") == (0, float("inf"))
 
 
 def test_write_values_refuses_what_could_not_be_read_again(yaml):
@@ -182,7 +183,7 @@ def test_write_values_refuses_what_could_not_be_read_again(yaml):
     [("3", 3), ("0.5", 0.5), ("true", True), ("dark", "dark"), ("[1, 2]", [1, 2]), ("a: [", "a: [")],
 )
 def test_read_value(text, value):
-    assert yaml_read.value_of(text) == value
+    assert yaml_file.value_of(text) == value
 
 
 def test_a_foil_needs_its_error_and_a_dose_is_said_once(yaml):

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from voidlab import drift, positions, record, report, tables
-from voidlab.paths import ProjectError, RunPaths
+from voidlab import drift, positions, report, tables
+from voidlab.project import record
+from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.run import positions as tabular
 from voidlab.track import link_voids, summarize_tracks
 

@@ -18,7 +18,7 @@ from imageio.v3 import imwrite
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from voidlab import report
-from voidlab.paths import RunPaths
+from voidlab.project.paths import RunPaths
 
 HOSTILE = "<script>alert(1)</script>.tif"
 TRACEBACK = [

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from conftest import make_project, run_project
-from voidlab import record, run, tables
-from voidlab.paths import STAGES, RunPaths
-from voidlab.yaml_read import ParameterErrors
+from voidlab import run, tables
+from voidlab.project import record
+from voidlab.project.parameters.yaml_file import ParameterErrors
+from voidlab.project.paths import STAGES, RunPaths
 
 
 def test_a_run_leaves_every_file_of_the_design(finished):

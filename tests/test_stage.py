@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from voidlab import record, tables
+from voidlab import tables
+from voidlab.project import record
 from voidlab.run import stage
 from voidlab.run.stage import StageError
 

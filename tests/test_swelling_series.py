@@ -8,8 +8,8 @@ import pytest
 from foils import spheres
 
 from voidlab import quantities, swelling, swelling_series, tables
+from voidlab.project.parameters.models import ExportParameters
 from voidlab.sample import Foil, Sample, Scale, SwellingError
-from voidlab.schema import ExportParameters
 
 SHAPE = (300, 420)
 SAMPLE = Sample(SHAPE, scale=Scale(0.5, 0.02), foil=Foil(50.0, 5.0))  # 100 px

@@ -9,7 +9,7 @@ from plyfile import PlyData
 from voidlab import linking, simulate, tables, tilt_exports
 from voidlab.formats import imod, ply
 from voidlab.images import Calibration
-from voidlab.schema import TrackParameters
+from voidlab.project.parameters.models import TrackParameters
 from voidlab.tilt import project
 
 PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from voidlab import linking, tables, tilt_points
 from voidlab.detections import tilt_detections
+from voidlab.project.parameters.models import TrackParameters
 from voidlab.sample import Foil, Scale, SwellingError
-from voidlab.schema import TrackParameters
 from voidlab.tilt import project, reconstruct, unproject
 
 SHAPE = (420, 560)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voidlab import __version__
-from voidlab.paths import STAGES, ProjectError
+from voidlab.project.paths import STAGES, ProjectError
 
 if TYPE_CHECKING:
     from voidlab.run.validate import Plan
@@ -26,12 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for library in ("asyncio", "papermill"):  # what they log of a failure is said here in words for the user
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
-    from voidlab.corrections import CorrectionsError
     from voidlab.images import ImagesError
     from voidlab.labelled import LabelledError
     from voidlab.network import ModelError
     from voidlab.positions import PositionsError
-    from voidlab.yaml_read import ParameterErrors
+    from voidlab.project.corrections import CorrectionsError
+    from voidlab.project.parameters.yaml_file import ParameterErrors
 
     try:
         code: int = options.command(options)
@@ -241,7 +241,7 @@ def _positive(text: str) -> int:
 def _plans(yamls: Sequence[Path], settings: Sequence[str]) -> tuple[list[Plan], int]:
     """Check every parameter file before anything runs; print what is wrong with any of them."""
     from voidlab import run
-    from voidlab.yaml_read import ParameterErrors
+    from voidlab.project.parameters.yaml_file import ParameterErrors
 
     overrides = run.read_overrides(settings)
     plans: list[Plan] = []

@@ -17,7 +17,7 @@ from voidlab.formats.challenge import write_challenge
 from voidlab.formats.geffs import write_geff
 from voidlab.formats.rois import write_rois
 from voidlab.formats.trackmate import write_trackmate
-from voidlab.paths import replacing
+from voidlab.project.paths import replacing
 
 LOADER = "open-in-napari.py"
 _COLUMNS = ["file", "rows", "bytes", "what"]

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.stats import siegelslopes
 
 from voidlab import napari, tables
-from voidlab.paths import replacing
+from voidlab.project.paths import replacing
 from voidlab.tables.tilt_tables import TILT_TABLES
 from voidlab.track import interpolate_tracks
 

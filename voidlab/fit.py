@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voidlab import network
-from voidlab.paths import replacing
+from voidlab.project.paths import replacing
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from voidlab import readers
 from voidlab.images import Frames, open_series
 from voidlab.metadata import ImageReadError, ImagesError, PathLike
-from voidlab.paths import replacing
+from voidlab.project.paths import replacing
 from voidlab.readers import size_text
 from voidlab.sources import Source
 

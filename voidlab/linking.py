@@ -15,8 +15,8 @@ from voidlab.coalescence import find_merges
 from voidlab.drift import subtract_drift
 from voidlab.mend import flag_tracks
 from voidlab.merging import follow_larger
-from voidlab.paths import stages_for
-from voidlab.schema import TrackParameters
+from voidlab.project.parameters.models import TrackParameters
+from voidlab.project.paths import stages_for
 from voidlab.tilt import TiltModel, place, reconstruct
 from voidlab.track import LinkError, link_voids, linkable
 

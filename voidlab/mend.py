@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
-from voidlab.corrections import (
+from voidlab.measure import measure_voids
+from voidlab.project.corrections import (
     AddVoid,
     BadFrame,
     Correction,
@@ -30,7 +31,6 @@ from voidlab.corrections import (
     VoidEdit,
     frame_of,
 )
-from voidlab.measure import measure_voids
 
 _NEAR_PX = 3.0
 _NEAR_SHARE = 0.5  # of the radius, as when voids are matched with a truth

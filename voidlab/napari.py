@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from voidlab import mend
-from voidlab.corrections import AddVoid, DeleteVoid, RedrawVoid, VoidEdit
 from voidlab.images import ImagesError
 from voidlab.measure import measure_voids
+from voidlab.project.corrections import AddVoid, DeleteVoid, RedrawVoid, VoidEdit
 from voidlab.readers import size_text
 from voidlab.tables.catalogue import standing
 

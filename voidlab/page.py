@@ -10,7 +10,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader
 
 from voidlab import __version__
-from voidlab.paths import replacing
+from voidlab.project.paths import replacing
 
 
 def write(path: Path, template: str, fields: Mapping[str, object]) -> Path:

@@ -23,12 +23,12 @@ import PIL.Image
 
 from voidlab import blocks, page
 from voidlab.contents import meanings, size_of
-from voidlab.parameters import load
-from voidlab.paths import POSITIONS, STAGES, ProjectError, RunPaths, stages_for
-from voidlab.record import out_of_date, read
-from voidlab.schema import describe
+from voidlab.project.parameters.load import load
+from voidlab.project.parameters.models import describe
+from voidlab.project.parameters.yaml_file import ParameterErrors
+from voidlab.project.paths import POSITIONS, STAGES, ProjectError, RunPaths, stages_for
+from voidlab.project.record import out_of_date, read
 from voidlab.tables.catalogue import TABLES
-from voidlab.yaml_read import ParameterErrors
 
 Link = tuple[str, str]
 _USUAL = stages_for((), "auto")  # the stages that apply to every series

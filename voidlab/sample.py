@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from voidlab.schema import ExportParameters
+from voidlab.project.parameters.models import ExportParameters
 from voidlab.stereology import Shape
 
 

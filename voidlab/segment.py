@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from voidlab import exported, network, tables
 from voidlab.network import ModelError
-from voidlab.schema import SegmentParameters
+from voidlab.project.parameters.models import SegmentParameters
 from voidlab.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmentation, Segmenter
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]

@@ -14,8 +14,8 @@ import pytest
 
 from voidlab import linking, scores, tables, tilt_points, track
 from voidlab.detections import tilt_detections
+from voidlab.project.parameters.models import TrackParameters
 from voidlab.sample import Foil
-from voidlab.schema import TrackParameters
 from voidlab.tilt import project, reconstruct
 from voidlab.tilt.geometry import from_axis, to_axis
 

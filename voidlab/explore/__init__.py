@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from voidlab.corrections import CorrectionsError
 from voidlab.explore.explorer import Explorer, Sentence
 from voidlab.explore.model import Model
 from voidlab.images import ImagesError
-from voidlab.paths import ProjectError, RunPaths
+from voidlab.project.corrections import CorrectionsError
+from voidlab.project.parameters.yaml_file import ParameterErrors
+from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.run import stage
-from voidlab.yaml_read import ParameterErrors
 
 __all__ = ["Explorer", "Model", "Sentence", "open_explorer"]
 

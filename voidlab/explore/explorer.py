@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from voidlab import parameters, tables
-from voidlab.corrections import BadFrame, CorrectionsError, Edit
+from voidlab import tables
 from voidlab.explore import compare
 from voidlab.explore.canvas import canvas_of
 from voidlab.explore.finder import SegmenterError, names
@@ -22,7 +21,9 @@ from voidlab.explore.model import Model, Picture
 from voidlab.explore.panels import CorrectPanel, KeepPanel, SettingsPanel, StylePanel, text
 from voidlab.explore.tools import DRAWN, Point, Shown, Tool, pick
 from voidlab.explore.view import INCHES, Scene, View
-from voidlab.yaml_read import ParameterErrors
+from voidlab.project import parameters
+from voidlab.project.corrections import BadFrame, CorrectionsError, Edit
+from voidlab.project.parameters.yaml_file import ParameterErrors
 
 _EXPECTED = (OSError, ParameterErrors, CorrectionsError, SegmenterError)  # their messages are for the user
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from voidlab import segment
 from voidlab.explore.cache import Cache
-from voidlab.schema import SegmentParameters
+from voidlab.project.parameters.models import SegmentParameters
 from voidlab.segment import Segmentation, Segmenter
 
 LEAST = 0.01  # lowest threshold; below it nothing is a void to any segmenter

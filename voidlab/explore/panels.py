@@ -10,11 +10,11 @@ from typing import Any, get_args
 import ipywidgets as w
 import numpy as np
 
-from voidlab.corrections import Log
 from voidlab.explore.finder import LEAST
 from voidlab.explore.tools import HELP
 from voidlab.explore.view import COLOURS, Style
-from voidlab.schema import SegmentParameters, range_of
+from voidlab.project.corrections import Log
+from voidlab.project.parameters.models import SegmentParameters, range_of
 
 Changed = Callable[[], None]
 text = partial(html.escape, quote=False)  # for the body of an HTML widget

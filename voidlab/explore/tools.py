@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from voidlab.corrections import (
+from voidlab.mend import spot_of
+from voidlab.project.corrections import (
     AddVoid,
     CutTrack,
     DeleteTrack,
@@ -18,7 +19,6 @@ from voidlab.corrections import (
     SplitVoid,
     Spot,
 )
-from voidlab.mend import spot_of
 
 HELP = {
     "look": "click a void to select it",

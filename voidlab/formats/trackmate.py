@@ -14,7 +14,7 @@ import pandas as pd
 
 from voidlab.formats import image_index
 from voidlab.formats.graph import edges, lineages
-from voidlab.paths import replacing
+from voidlab.project.paths import replacing
 
 _SPOT_FEATURES = {  # feature: (name, dimension, whole number)
     "QUALITY": ("Quality", "QUALITY", False),

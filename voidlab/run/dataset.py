@@ -15,11 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from voidlab import lock, record, report, yaml_read
-from voidlab.paths import STAGES, RunPaths
+from voidlab import report
+from voidlab.project import lock, record
+from voidlab.project.parameters import yaml_file
+from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
+from voidlab.project.paths import STAGES, RunPaths
 from voidlab.run.validate import Overrides, Plan
 from voidlab.run.validate import check as check
-from voidlab.yaml_read import ParameterErrors, Problem
 
 Tell = Callable[[str], None]
 
@@ -256,7 +258,7 @@ def read_overrides(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
             wanted = f"STAGE.KEY=VALUE with a stage of {', '.join(STAGES)}, such as segment.threshold=0.6"
             problems.append(Problem("--set", None, f"'{setting}' should be {wanted}"))
             continue
-        given.setdefault(name, {})[parameter.strip()] = yaml_read.value_of(value)
+        given.setdefault(name, {})[parameter.strip()] = yaml_file.value_of(value)
     if problems:
         raise ParameterErrors(problems)
     return given

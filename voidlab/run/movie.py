@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from voidlab import report
 from voidlab.drift import Canvas, align, subtract_drift
 from voidlab.figures import round_down
-from voidlab.paths import ProjectError, replacing
+from voidlab.project.paths import ProjectError, replacing
 from voidlab.run import stage
 from voidlab.tables.catalogue import HasPixelSize
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pandas as pd
 import papermill
 
-from voidlab import exchange, export, positions, record, report, tables
+from voidlab import exchange, export, positions, report, tables
 from voidlab.images import Calibration
-from voidlab.paths import POSITIONS, ProjectError, RunPaths
+from voidlab.project import record
+from voidlab.project.paths import POSITIONS, ProjectError, RunPaths
 
 
 def make(file: Path, name: str, size: tuple[int, int]) -> Path:

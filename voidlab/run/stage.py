@@ -17,11 +17,12 @@ import pandas as pd
 from pydantic import BaseModel
 from tqdm import tqdm
 
-from voidlab import corrections, images, mend, parameters, record, tables
+from voidlab import images, mend, tables
 from voidlab.images import Calibration, ImageReadError
 from voidlab.labels import LabelWriter, open_labels
-from voidlab.paths import STAGES, RunPaths
-from voidlab.schema import DatasetParameters
+from voidlab.project import corrections, parameters, record
+from voidlab.project.parameters.models import DatasetParameters
+from voidlab.project.paths import STAGES, RunPaths
 
 Item = TypeVar("Item")
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from voidlab import corrections, images, napari, record, tables
-from voidlab.corrections import VoidEdit
+from voidlab import images, napari, tables
 from voidlab.labels import open_labels
-from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook
+from voidlab.project import corrections, record
+from voidlab.project.corrections import VoidEdit
+from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook
 
 _NOTEBOOKS = (*STAGES, "explore", "positions")
 

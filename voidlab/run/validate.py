@@ -12,11 +12,12 @@ from pathlib import Path
 
 import nbformat
 
-from voidlab import __version__, corrections, images, metadata, parameters, readers, segment
-from voidlab.paths import STAGES, ProjectError, RunPaths, check_name, find_root, stages_for
+from voidlab import __version__, images, metadata, readers, segment
+from voidlab.project import corrections, parameters
+from voidlab.project.parameters.models import DatasetParameters
+from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
+from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, stages_for
 from voidlab.run import stage
-from voidlab.schema import DatasetParameters
-from voidlab.yaml_read import ParameterErrors, Problem
 
 Overrides = Mapping[str, Mapping[str, object]]
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from voidlab.paths import RunPaths, replacing
+from voidlab.project.paths import RunPaths, replacing
 from voidlab.tables.contract import (
     CORRECTED_TRACK,
     CORRECTED_VOID,

@@ -11,7 +11,7 @@ from datetime import datetime
 import psutil
 from filelock import FileLock, Timeout
 
-from voidlab.paths import RunPaths
+from voidlab.project.paths import RunPaths
 
 
 class DatasetBusy(RuntimeError):

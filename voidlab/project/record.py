@@ -19,9 +19,10 @@ from typing import Any
 
 import nbformat
 
-from voidlab import __version__, corrections
-from voidlab.paths import POSITIONS, STAGES, RunPaths, replacing
-from voidlab.schema import DatasetParameters
+from voidlab import __version__
+from voidlab.project import corrections
+from voidlab.project.parameters.models import DatasetParameters
+from voidlab.project.paths import POSITIONS, STAGES, RunPaths, replacing
 
 _RECORDED = (*STAGES, POSITIONS)
 

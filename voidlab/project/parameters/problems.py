@@ -10,9 +10,9 @@ from typing import Any
 from pydantic_core import ErrorDetails
 from ruamel.yaml.comments import CommentedMap
 
-from voidlab.paths import STAGES, ProjectError, check_name
-from voidlab.schema import DatasetParameters, ExportParameters
-from voidlab.yaml_read import Problem, line_of
+from voidlab.project.parameters.models import DatasetParameters, ExportParameters
+from voidlab.project.parameters.yaml_file import Problem, line_of
+from voidlab.project.paths import STAGES, ProjectError, check_name
 
 
 def one_per_key(errors: list[ErrorDetails]) -> list[ErrorDetails]:

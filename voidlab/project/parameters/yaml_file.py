@@ -13,7 +13,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 
-from voidlab.schema import DatasetParameters
+from voidlab.project.parameters.models import DatasetParameters
 
 
 @dataclass(frozen=True)

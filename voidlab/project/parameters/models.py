@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from voidlab.paths import STAGES
+from voidlab.project.paths import STAGES
 
 
 def _unit(name: str) -> dict[str, Any]:
