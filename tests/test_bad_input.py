@@ -10,9 +10,9 @@ import tifffile
 
 from conftest import make_project, run_project
 from voidlab import cli, export, run, segment, simulate, tables
-from voidlab.images import open_series
+from voidlab.images.readers import pictures
+from voidlab.images.series import open_series
 from voidlab.project.parameters.yaml_file import ParameterErrors
-from voidlab.readers import pictures
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from voidlab import tables
 from voidlab.explore.view import INCHES, View
-from voidlab.images import Calibration
+from voidlab.images.series import Calibration
 from voidlab.project import corrections, parameters
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

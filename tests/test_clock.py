@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from voidlab.clock import ClockError, clock_of, running_seconds
+from voidlab.images.clock import ClockError, clock_of, running_seconds
 
 DAY = 86_400
 

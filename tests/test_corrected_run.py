@@ -5,7 +5,7 @@ import pytest
 
 from conftest import run_project
 from voidlab import mend, run, tables
-from voidlab.labels import open_labels
+from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, record
 from voidlab.project.corrections import AddVoid, BadFrame, CutTrack, DeleteVoid, Spot
 from voidlab.project.parameters.yaml_file import ParameterErrors

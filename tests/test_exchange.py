@@ -11,7 +11,7 @@ import roifile
 
 import situations
 from voidlab import coalescence, contents, exchange, export, lives, tables, track
-from voidlab.images import Calibration
+from voidlab.images.series import Calibration
 
 NM = Calibration(0.5, "parameters")
 FRAMES = list(range(16))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from voidlab import export, tables, track
-from voidlab.images import Calibration
+from voidlab.images.series import Calibration
 
 PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")
 

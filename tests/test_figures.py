@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from voidlab import drift_figures, figures, tables
-from voidlab.images import Calibration
+from voidlab.images.series import Calibration
 
 PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")
 

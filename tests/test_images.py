@@ -12,10 +12,10 @@ import tifffile
 from PIL import Image
 
 from voidlab import images
-from voidlab import labels as label_files
-from voidlab.images import ImageReadError, ImagesError, open_series, read_image
-from voidlab.labels import LabelWriter, open_labels
-from voidlab.readers import pictures
+from voidlab.images import label_stack as label_files
+from voidlab.images.label_stack import LabelWriter, open_labels
+from voidlab.images.readers import pictures
+from voidlab.images.series import ImageReadError, ImagesError, open_series, read_image
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real images in {REAL}")

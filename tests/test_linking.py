@@ -142,7 +142,7 @@ def test_flipping_turns_depths_and_tilts_and_nothing_else(series):
 
 
 def series_calibration():
-    from voidlab.images import Calibration
+    from voidlab.images.series import Calibration
 
     return Calibration(None, "unknown")
 

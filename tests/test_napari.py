@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voidlab import cli, mend, napari, tables
-from voidlab.images import ImagesError
-from voidlab.labels import LabelWriter, open_labels
+from voidlab.images.label_stack import LabelWriter, open_labels
+from voidlab.images.series import ImagesError
 from voidlab.measure import measure_voids
 from voidlab.project import corrections
 from voidlab.project.corrections import AddVoid, DeleteVoid, RedrawVoid

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from voidlab.images import ImagesError, open_series
-from voidlab.readers import em
+from voidlab.images.readers import rosettasciio
+from voidlab.images.series import ImagesError, open_series
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 needs_real = pytest.mark.skipif(
@@ -275,8 +275,8 @@ def test_an_extra_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.Monk
         raise ImportError(f"No module named '{name}'")
 
     monkeypatch.setattr(builtins, "__import__", without)
-    monkeypatch.setattr(em, "import_module", gone)
-    em._library.cache_clear()
+    monkeypatch.setattr(rosettasciio, "import_module", gone)
+    rosettasciio._library.cache_clear()
     for name, extra in (("a.mp4", "video"), ("a.dm3", "em")):
         (tmp_path / name).write_bytes(b"x")
         with pytest.raises(
@@ -284,7 +284,7 @@ def test_an_extra_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.Monk
         ) as said:
             open_series(tmp_path / name)
         assert "\n" not in str(said.value)
-    em._library.cache_clear()
+    rosettasciio._library.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from voidlab import scores, segment, simulate, tables
-from voidlab.images import open_series
+from voidlab.images.series import open_series
 
 SHAPE = (120, 180)
 

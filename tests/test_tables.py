@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from voidlab import tables
-from voidlab.images import Calibration
+from voidlab.images.series import Calibration
 from voidlab.tables.catalogue import TABLES, TableError
 
 

@@ -8,7 +8,7 @@ from plyfile import PlyData
 
 from voidlab import linking, simulate, tables, tilt_exports
 from voidlab.formats import imod, ply
-from voidlab.images import Calibration
+from voidlab.images.series import Calibration
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.tilt import project
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from voidlab import figures, linking, simulate, spin, tables, tilt_figures, tilt_truth, tilt_words
-from voidlab.images import Calibration
+from voidlab.images.series import Calibration
 from voidlab.project.parameters.models import TrackParameters
 
 PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")

@@ -7,7 +7,7 @@ import pytest
 from foils import spheres
 
 from voidlab import lives, quantities, swelling_series, tables, track, void_figures
-from voidlab.images import Calibration
+from voidlab.images.series import Calibration
 from voidlab.sample import Foil, Sample, Scale
 
 SHAPE = (300, 420)

@@ -16,7 +16,7 @@ from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
 from voidlab import labelled, scores, segment
-from voidlab.images import open_series
+from voidlab.images.series import open_series
 from voidlab.measure import measure_voids
 from voidlab.micrographs import micrograph
 from voidlab.segmenters import NetworkSegmenter

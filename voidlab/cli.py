@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for library in ("asyncio", "papermill"):  # what they log of a failure is said here in words for the user
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
-    from voidlab.images import ImagesError
+    from voidlab.images.series import ImagesError
     from voidlab.labelled import LabelledError
     from voidlab.network import ModelError
     from voidlab.positions import PositionsError

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from voidlab import figures, scores
-from voidlab.images import Calibration
+from voidlab.images.series import Calibration
 from voidlab.labelled import Finder, Labelled, truth_and_found
 from voidlab.project.paths import replacing
 

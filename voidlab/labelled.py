@@ -33,8 +33,8 @@ from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
 from voidlab import circle_csv
-from voidlab.images import ImageSeries, ImagesError, open_series
-from voidlab.labels import open_labels
+from voidlab.images.label_stack import open_labels
+from voidlab.images.series import ImageSeries, ImagesError, open_series
 from voidlab.measure import measure_voids
 from voidlab.pairing import LabelledError, pairs
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from voidlab import mend
-from voidlab.images import ImagesError
+from voidlab.images.readers import size_text
+from voidlab.images.series import ImagesError
 from voidlab.measure import measure_voids
 from voidlab.project.corrections import AddVoid, DeleteVoid, RedrawVoid, VoidEdit
-from voidlab.readers import size_text
 from voidlab.tables.catalogue import standing
 
 

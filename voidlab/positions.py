@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 
 from voidlab import tables
 from voidlab.assign import link_by_assignment
-from voidlab.clock import ClockError, clock_of, running_seconds
+from voidlab.images.clock import ClockError, clock_of, running_seconds
 
 _SWEEPS, _HUBER = 6, 1.5
 _LOOSE = 1e-6  # of the weight of a position: what no track ties lies where its neighbours are
@@ -55,7 +55,7 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
     Notes
     -----
     Images are in the order of ``frame``, else of the time in their names (Hour_…_Minute_…_Second_…, see
-    `voidlab.clock.running_seconds` for midnight), else as they stand in the file. Some tools wrote diameters as
+    `voidlab.images.clock.running_seconds` for midnight), else as they stand in the file. Some tools wrote diameters as
     ``radii``: where ``void_frac`` shows it, they are halved. The notes say so.
 
     Raises

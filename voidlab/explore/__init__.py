@@ -6,7 +6,7 @@ import os
 
 from voidlab.explore.explorer import Explorer, Sentence
 from voidlab.explore.model import Model
-from voidlab.images import ImagesError
+from voidlab.images.series import ImagesError
 from voidlab.project.corrections import CorrectionsError
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import ProjectError, RunPaths

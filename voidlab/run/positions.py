@@ -12,7 +12,7 @@ import pandas as pd
 import papermill
 
 from voidlab import exchange, export, positions, report, tables
-from voidlab.images import Calibration
+from voidlab.images.series import Calibration
 from voidlab.project import record
 from voidlab.project.paths import POSITIONS, ProjectError, RunPaths
 

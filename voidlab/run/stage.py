@@ -18,8 +18,8 @@ from pydantic import BaseModel
 from tqdm import tqdm
 
 from voidlab import images, mend, tables
-from voidlab.images import Calibration, ImageReadError
-from voidlab.labels import LabelWriter, open_labels
+from voidlab.images.label_stack import LabelWriter, open_labels
+from voidlab.images.series import Calibration, ImageReadError
 from voidlab.project import corrections, parameters, record
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import STAGES, RunPaths

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from voidlab import images, napari, tables
-from voidlab.labels import open_labels
+from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, record
 from voidlab.project.corrections import VoidEdit
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from voidlab.metadata import ImagesError, PathLike
-from voidlab.readers import READERS, supported, why_unknown
+from voidlab.images.frame_numbers import ImagesError, PathLike
+from voidlab.images.readers import READERS, supported, why_unknown
 
 Source = PathLike | Sequence[PathLike]
 

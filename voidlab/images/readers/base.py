@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from voidlab.metadata import ImageReadError, ImagesError
-from voidlab.pixel_size import PixelSize
+from voidlab.images.frame_numbers import ImageReadError, ImagesError
+from voidlab.images.pixel_size import PixelSize
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 

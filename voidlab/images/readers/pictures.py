@@ -7,7 +7,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 
-from voidlab.readers.base import ImageFile, gray
+from voidlab.images.readers.base import ImageFile, gray
 
 
 def open_picture(path: Path) -> ImageFile:

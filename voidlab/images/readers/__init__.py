@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from voidlab.metadata import ImageReadError
-from voidlab.readers.base import ImageFile, naming, size_text
-from voidlab.readers.em import open_em
-from voidlab.readers.movie import open_movie
-from voidlab.readers.mrc import open_mrc
-from voidlab.readers.pictures import open_picture
-from voidlab.readers.tiff import open_tiff
+from voidlab.images.frame_numbers import ImageReadError
+from voidlab.images.readers.base import ImageFile, naming, size_text
+from voidlab.images.readers.mrc import open_mrc
+from voidlab.images.readers.pictures import open_picture
+from voidlab.images.readers.rosettasciio import open_em
+from voidlab.images.readers.tiff import open_tiff
+from voidlab.images.readers.video import open_movie
 
 __all__ = ["READERS", "ImageFile", "open_file", "open_tiff", "size_text", "supported", "why_unknown"]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 
-from voidlab.metadata import ImagesError
-from voidlab.pixel_size import PixelSize
-from voidlab.readers.base import ImageFile, plane
+from voidlab.images.frame_numbers import ImagesError
+from voidlab.images.pixel_size import PixelSize
+from voidlab.images.readers.base import ImageFile, plane
 
 _HEADER_BYTES = 1024
 _SIGNED_FROM = 20140  # version of the format that says that bytes have a sign

@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 
-from voidlab.metadata import ImagesError
-from voidlab.pixel_size import PixelSize, plausible, unit_nm
-from voidlab.readers.base import ImageFile, gray, plane
-from voidlab.readers.pictures import decode_with_pillow
+from voidlab.images.frame_numbers import ImagesError
+from voidlab.images.pixel_size import PixelSize, plausible, unit_nm
+from voidlab.images.readers.base import ImageFile, gray, plane
+from voidlab.images.readers.pictures import decode_with_pillow
 
 # Compressions that tifffile leaves to a package not needed here otherwise: fax, LZW, JPEG.
 _PILLOW_COMPRESSIONS = (2, 3, 4, 5, 6, 7)

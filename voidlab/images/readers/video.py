@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from voidlab.metadata import ImagesError
-from voidlab.readers.base import ImageFile
+from voidlab.images.frame_numbers import ImagesError
+from voidlab.images.readers.base import ImageFile
 
 _KEPT = 4  # frames kept, for those who ask for neighbours out of order
 _READ_ON = 100  # frames that are rather decoded than jumped over

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from voidlab.metadata import ImagesError
-from voidlab.pixel_size import PixelSize, unit_nm
-from voidlab.readers.base import ImageFile
+from voidlab.images.frame_numbers import ImagesError
+from voidlab.images.pixel_size import PixelSize, unit_nm
+from voidlab.images.readers.base import ImageFile
 
 _MODULES = {".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".ser": "tia", ".emd": "emd"}
 

@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from voidlab import metadata, survey, tables
-from voidlab.metadata import ImageReadError, ImagesError, PathLike, PerFrame
-from voidlab.readers import ImageFile, open_file, size_text
-from voidlab.sources import Source, find_files
-from voidlab.survey import Calibration
+from voidlab import tables
+from voidlab.images import frame_numbers, headers
+from voidlab.images.find_files import Source, find_files
+from voidlab.images.frame_numbers import ImageReadError, ImagesError, PathLike, PerFrame
+from voidlab.images.headers import Calibration
+from voidlab.images.readers import ImageFile, open_file, size_text
 
 __all__ = [
     "Calibration",
@@ -136,14 +137,14 @@ class ImageSeries(Frames):
         step = max(1, math.isqrt(self.shape[0] * self.shape[1] // _SAMPLED_PIXELS))
         samples: list[np.ndarray] = []
         failed: ImageReadError | None = None
-        for row in survey.spread_first(rows.tolist()):
+        for row in headers.spread_first(rows.tolist()):
             try:
                 values = self.raw(row)[::step, ::step].astype(np.float64).ravel()
             except ImageReadError as error:
                 failed = error
                 continue
             samples.append(values[np.isfinite(values)])
-            if len(samples) == survey.LOOKED_INTO:
+            if len(samples) == headers.LOOKED_INTO:
                 break
         if not samples and failed is not None:
             raise failed
@@ -224,33 +225,33 @@ def open_series(
         If nothing is found, files are of several formats or sizes, numbers stand twice, or counts differ.
     """
     files = find_files(source)
-    surveyed = survey.headers(files)
+    surveyed = headers.headers(files)
     stack = surveyed[0] if surveyed[0].count > 1 else None
-    shape = survey.common_shape(surveyed)
+    shape = headers.common_shape(surveyed)
     notes = list(surveyed[0].notes)
     if stack is None:
-        files, numbers, in_names = survey.by_number(files, frame_pattern, frame_step)
+        files, numbers, in_names = headers.by_number(files, frame_pattern, frame_step)
     else:
         files, numbers, in_names = files * stack.count, list(range(stack.count)), None
         if frame_pattern is not None or frame_step != 1:
             notes.append("frame_pattern and frame_step are not used: the frames of a stack count from 0.")
-    notes += metadata.notes_on_numbers(numbers, step_given=frame_step != 1)
-    status = metadata.status(numbers, excluded_frames, notes)
+    notes += frame_numbers.notes_on_numbers(numbers, step_given=frame_step != 1)
+    status = frame_numbers.status(numbers, excluded_frames, notes)
     angle_file = Path(tilt_angles_deg) if isinstance(tilt_angles_deg, str | os.PathLike) else None
     if tilt_angles_deg is None:
-        tilt_angles_deg, angle_file = survey.found_tilts(files, surveyed, in_names, notes)
+        tilt_angles_deg, angle_file = headers.found_tilts(files, surveyed, in_names, notes)
     if times_s is None and frame_interval_s is None and stack is not None and stack.times_s:
         times_s = stack.times_s
     frames = pd.DataFrame(
         {
             "frame": numbers,
             "path": [str(file) for file in files],
-            "tilt_deg": metadata.tilts(tilt_angles_deg, numbers, notes),
-            "time_s": metadata.times(times_s, frame_interval_s, numbers, notes),
+            "tilt_deg": frame_numbers.tilts(tilt_angles_deg, numbers, notes),
+            "time_s": frame_numbers.times(times_s, frame_interval_s, numbers, notes),
             "status": status,
         }
     )
-    calibration = survey.calibrated(pixel_size_nm, surveyed, notes)
+    calibration = headers.calibrated(pixel_size_nm, surveyed, notes)
     series = ImageSeries(files, stack, shape, tables.cast(frames, "frames"), calibration, notes)
     series.angle_file = angle_file
     return series
