@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 import tifffile
 
-from voidlab import card, cli, network, segment
+from voidlab import card, cli, segment
 from voidlab.labelled import LabelledError
+from voidlab.segment import network
 
 
 class Fixed:

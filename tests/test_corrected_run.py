@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from conftest import run_project
-from voidlab import mend, run, tables
+from voidlab import run, tables
 from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, record
 from voidlab.project.corrections import AddVoid, BadFrame, CutTrack, DeleteVoid, Spot
 from voidlab.project.parameters.yaml_file import ParameterErrors
+from voidlab.segment import corrections as mend
 
 GONE = Spot(frame=1, x_px=3, y_px=3, radius_px=50)
 

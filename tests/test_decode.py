@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from voidlab import decode, network
-from voidlab.network import Maps
+from voidlab.segment import decode, network
+from voidlab.segment.network import Maps
 
 SHAPE = (160, 224)
 

@@ -11,13 +11,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 import situations
-from voidlab import explore, mend, scores, segment, tables
+from voidlab import explore, scores, segment, tables
 from voidlab.explore import Model, compare, tools
 from voidlab.explore.cache import Cache
 from voidlab.explore.latest import Latest
 from voidlab.explore.model import shrink
 from voidlab.explore.view import COLOURS, Style
-from voidlab.network import Maps
 from voidlab.project import corrections, parameters
 from voidlab.project.corrections import (
     AddVoid,
@@ -29,6 +28,8 @@ from voidlab.project.corrections import (
     SplitVoid,
 )
 from voidlab.run import stage
+from voidlab.segment import corrections as mend
+from voidlab.segment.network import Maps
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import pytest
 import torch
 from test_segment import Series
 
-from voidlab import exported, segment
+from voidlab import segment
 from voidlab.explore.finder import Finder, SegmenterError
 from voidlab.project.parameters.models import SegmentParameters
+from voidlab.segment import torch_export
 
 GIVEN = {"size": [64, 96], "channels": 3, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
          "output": "logits", "min_area_px": 10}  # fmt: skip
@@ -118,7 +119,7 @@ def test_whole_numbers_are_scaled_by_the_range_of_their_kind(model, kind):
 )
 def test_grey_values_that_are_not_0_to_1_are_explained(image, said):
     with pytest.raises(ValueError, match=said):
-        exported.from_0_to_1(image)
+        torch_export.from_0_to_1(image)
 
 
 def test_rounding_and_unknown_pixels_are_no_reason_to_refuse(model):

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voidlab import cli, mend, napari, tables
+from voidlab import cli, tables
 from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.series import ImagesError
 from voidlab.measure import measure_voids
 from voidlab.project import corrections
 from voidlab.project.corrections import AddVoid, DeleteVoid, RedrawVoid
+from voidlab.segment import corrections as mend
+from voidlab.segment import edited_labels
 
 SHAPE = (50, 80)
 
@@ -37,7 +39,7 @@ def same_parts(a, b):
 
 def there_and_back(before, after):
     voids = measure_voids(before, frame=4)
-    edits = napari.edits_of_frame(voids, before, after, frame=4)
+    edits = edited_labels.edits_of_frame(voids, before, after, frame=4)
     mended, labels, reasons = mend.mend_frame(voids, before, edits)
     assert reasons == [""] * len(edits)
     assert same_parts(labels, after)
@@ -86,9 +88,9 @@ def test_another_number_or_size_of_images_is_refused(before):
     frames = pd.DataFrame({"frame": [4]})
     voids = measure_voids(before, frame=4)
     with pytest.raises(ImagesError, match="have 2 images, labels.tif has 1"):
-        napari.edits_of_series(frames, voids, [before], [before, before])
+        edited_labels.edits_of_series(frames, voids, [before], [before, before])
     with pytest.raises(ImagesError, match=r"are 50 × 80 px in frame 4, labels.tif is 80 × 50 px \(width"):
-        napari.edits_of_series(frames, voids, [before], [before.T])
+        edited_labels.edits_of_series(frames, voids, [before], [before.T])
 
 
 def test_tracks_lie_on_the_labels(finished):

@@ -8,8 +8,9 @@ import pytest
 import torch
 from test_segment import SHAPE, image_with
 
-from voidlab import card, decode, labelled, network, optics, scores, segment, specimen, tables, train
+from voidlab import card, labelled, optics, scores, segment, specimen, tables, train
 from voidlab.micrographs import micrograph
+from voidlab.segment import decode, network
 
 # What is asked of the network and the weights do not give yet; strict, so that better weights must take it off.
 not_yet = pytest.mark.xfail(

@@ -11,9 +11,10 @@ import pytest
 import tifffile
 import torch
 
-from voidlab import cli, examples, fit, network, segment, train
+from voidlab import cli, examples, fit, segment, train
 from voidlab.labelled import Labelled, LabelledError
 from voidlab.micrographs import micrograph
+from voidlab.segment import network
 
 TINY = (4, 4, 4, 4, 4, 4)
 

@@ -19,7 +19,7 @@ from voidlab import labelled, scores, segment
 from voidlab.images.series import open_series
 from voidlab.measure import measure_voids
 from voidlab.micrographs import micrograph
-from voidlab.segmenters import NetworkSegmenter
+from voidlab.segment.segmenters import NetworkSegmenter
 
 Tell = Callable[[str], None]
 SEED = 0

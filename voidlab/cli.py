@@ -28,10 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
     from voidlab.images.series import ImagesError
     from voidlab.labelled import LabelledError
-    from voidlab.network import ModelError
     from voidlab.positions import PositionsError
     from voidlab.project.corrections import CorrectionsError
     from voidlab.project.parameters.yaml_file import ParameterErrors
+    from voidlab.segment.network import ModelError
 
     try:
         code: int = options.command(options)
@@ -278,7 +278,8 @@ def _score(options: argparse.Namespace) -> int:
 
 
 def _score_card(options: argparse.Namespace) -> int:
-    from voidlab import card, network
+    from voidlab import card
+    from voidlab.segment import network
 
     if (options.contrast, options.threshold, options.out) != ("auto", 0.5, None):
         raise ProjectError(

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import siegelslopes
 
-from voidlab import napari, tables
+from voidlab import tables
 from voidlab.project.paths import replacing
+from voidlab.segment import edited_labels
 from voidlab.tables.tilt_tables import TILT_TABLES
 from voidlab.track import interpolate_tracks
 
@@ -172,7 +173,7 @@ def write_all(
         ),
         _written(
             write_csv,
-            napari.tracks(linked, made["frames"]),
+            edited_labels.tracks(linked, made["frames"]),
             folder / NAPARI_TRACKS,
             "napari: tracks, in px of the images",
         ),

@@ -75,7 +75,7 @@ def read(folder: Path) -> list[Labelled]:
 
 
 class Finder(Protocol):
-    """Anything that finds voids in an image, as a `voidlab.segmenters.Segmenter`."""
+    """Anything that finds voids in an image, as a `voidlab.segment.segmenters.Segmenter`."""
 
     def find(self, image: np.ndarray) -> pd.DataFrame: ...
 

@@ -13,10 +13,10 @@ from voidlab import tables
 from voidlab.assign import link_by_assignment
 from voidlab.coalescence import find_merges
 from voidlab.drift import subtract_drift
-from voidlab.mend import flag_tracks
 from voidlab.merging import follow_larger
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.project.paths import stages_for
+from voidlab.segment.corrections import flag_tracks
 from voidlab.tilt import TiltModel, place, reconstruct
 from voidlab.track import LinkError, link_voids, linkable
 

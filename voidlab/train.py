@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from voidlab import __version__, examples, labelled, network, scores
+from voidlab import __version__, examples, labelled, scores
 from voidlab.fit import Plan, Tell, fit, steps_done
 from voidlab.labelled import Labelled
 from voidlab.micrographs import micrograph
-from voidlab.segmenters import NetworkSegmenter
+from voidlab.segment import network
+from voidlab.segment.segmenters import NetworkSegmenter
 
 if TYPE_CHECKING:
     import torch

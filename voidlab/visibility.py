@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage, signal
 
-from voidlab.network import reduced
+from voidlab.segment.network import reduced
 
 # Foil, noise and other voids disturb the eye less than they do the looks below: an eye looks for a disc with an edge.
 _OF_FOIL, _OF_NOISE, _OF_OTHERS = 0.7, 0.55, 0.3

@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from voidlab import mend, tables
+from voidlab import tables
 from voidlab.explore.cache import Cache
 from voidlab.explore.finder import Finder
 from voidlab.project import corrections, record
 from voidlab.project.corrections import Edit, VoidEdit
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.run.stage import Stage
+from voidlab.segment import corrections as mend
 
 _REACH_PX = 3.0  # two centres nearer than this, or than half a radius, are the same void
 SHOWN_PX = 1500  # longest side of a picture; larger images are shown smaller

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from voidlab.mend import spot_of
 from voidlab.project.corrections import (
     AddVoid,
     CutTrack,
@@ -19,6 +18,7 @@ from voidlab.project.corrections import (
     SplitVoid,
     Spot,
 )
+from voidlab.segment.corrections import spot_of
 
 HELP = {
     "look": "click a void to select it",

@@ -17,12 +17,13 @@ import pandas as pd
 from pydantic import BaseModel
 from tqdm import tqdm
 
-from voidlab import images, mend, tables
+from voidlab import images, tables
 from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.series import Calibration, ImageReadError
 from voidlab.project import corrections, parameters, record
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import STAGES, RunPaths
+from voidlab.segment import corrections as mend
 
 Item = TypeVar("Item")
 

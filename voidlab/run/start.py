@@ -12,11 +12,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from voidlab import images, napari, tables
+from voidlab import images, tables
 from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, record
 from voidlab.project.corrections import VoidEdit
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook
+from voidlab.segment import edited_labels
 
 _NOTEBOOKS = (*STAGES, "explore", "positions")
 
@@ -141,8 +142,8 @@ def train(
     LabelledError
         If ``folder`` holds no labelled images.
     """
-    from voidlab import network
     from voidlab import train as training
+    from voidlab.segment import network
 
     if shipped:
         if name or contrast:
@@ -215,7 +216,7 @@ def take_labels(name: str, labels: Path) -> tuple[RunPaths, list[VoidEdit]]:
             f"{reason}. Run the dataset first: voidlab run {os.path.relpath(paths.parameters)}"
         )
     frames, voids = tables.load(paths, "frames"), tables.load(paths, "voids")
-    edits = napari.edits_of_series(frames, voids, open_labels(paths.labels), open_labels(labels))
+    edits = edited_labels.edits_of_series(frames, voids, open_labels(paths.labels), open_labels(labels))
     corrections.append(paths.corrections, edits)
     return paths, edits
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from voidlab import mend
 from voidlab.images.readers import size_text
 from voidlab.images.series import ImagesError
 from voidlab.measure import measure_voids
 from voidlab.project.corrections import AddVoid, DeleteVoid, RedrawVoid, VoidEdit
+from voidlab.segment import corrections
 from voidlab.tables.catalogue import standing
 
 
@@ -57,16 +57,16 @@ def edits_of_frame(
     changed = (set(np.unique(before[touched])) | set(np.unique(after[touched]))) - {0}
     old, new = set(row_of), set(np.unique(after)) - {0}
     edits: list[VoidEdit] = [
-        DeleteVoid(at=mend.spot_of(row_of[label])) for label in sorted(changed & old - new)
+        DeleteVoid(at=corrections.spot_of(row_of[label])) for label in sorted(changed & old - new)
     ]
     edits += [
-        RedrawVoid(at=mend.spot_of(row_of[label]), runs=mend.runs_of(after == label))
+        RedrawVoid(at=corrections.spot_of(row_of[label]), runs=corrections.runs_of(after == label))
         for label in sorted(changed & old & new)
     ]
     for label in sorted(changed - old):
         if (after == label).any():
             (void,) = measure_voids(after == label, frame=frame).to_dict("records")
-            edits.append(AddVoid(at=mend.spot_of(void), runs=mend.runs_of(after == label)))
+            edits.append(AddVoid(at=corrections.spot_of(void), runs=corrections.runs_of(after == label)))
     return edits
 
 

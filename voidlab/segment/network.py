@@ -1,7 +1,7 @@
 """The torch network: image → maps of void probability, void centres and radii; weights, precision, tiles.
 
 The network looks at an image at its own size and at a quarter of it, so that it only has to know voids of 2 to 26 px
-in radius; `voidlab.decode` makes voids of the maps of both. Nothing here knows of files but the weights.
+in radius; `voidlab.segment.decode` makes voids of the maps of both. Nothing here knows of files but the weights.
 """
 
 from __future__ import annotations

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from voidlab import exported, network, tables
-from voidlab.network import ModelError
+from voidlab import tables
 from voidlab.project.parameters.models import SegmentParameters
-from voidlab.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmentation, Segmenter
+from voidlab.segment import network, torch_export
+from voidlab.segment.network import ModelError
+from voidlab.segment.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmentation, Segmenter
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 SHIPPED = ("voids", "classical")
@@ -55,7 +56,7 @@ def load_segmenter(
         "voids", the trained network of this package; "classical", blobs and circle fits without one; or a file: a
         network that `voidlab train` made (``.safetensors`` with its ``.json`` card), or any network written by
         ``torch.export`` (``.pt2`` with a ``.json`` that says what goes in and what comes out, see
-        `voidlab.exported`).
+        `voidlab.segment.torch_export`).
     contrast
         "bright" or "dark" voids, or "auto": what the images speak for.
     threshold
@@ -88,7 +89,7 @@ def load_segmenter(
         model, card = network.load(network.SHIPPED if name == "voids" else path)
         called = "voids" if name == "voids" else path.stem
         return NetworkSegmenter(network.for_use(model), **settings, even=card["even"], name=called)
-    return exported.load(path, **settings)
+    return torch_export.load(path, **settings)
 
 
 def _checked(**settings: object) -> dict[str, Any]:
@@ -131,8 +132,8 @@ def check_segmenter(name_or_path: str | Path, *, trust: bool = False) -> None:
     name, path = str(name_or_path), Path(name_or_path)
     if name in SHIPPED:
         return
-    if path.suffix.lower() in exported.PICKLES:
-        raise ModelError(exported.why_no_pickle(path))
+    if path.suffix.lower() in torch_export.PICKLES:
+        raise ModelError(torch_export.why_no_pickle(path))
     if path.suffix not in (".safetensors", ".pt2"):
         near = difflib.get_close_matches(name, SHIPPED, 1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -150,7 +151,7 @@ def check_segmenter(name_or_path: str | Path, *, trust: bool = False) -> None:
             "so: trust=True, or 'trust_model: true' under 'segment:'."
         )
     else:
-        exported.describe(path.with_suffix(".json"))
+        torch_export.describe(path.with_suffix(".json"))
 
 
 def segment_series(

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from voidlab.discs import Discs
+from voidlab.segment.discs import Discs
 
 _SCALE_STEP = 1.2
 _ANGLES = np.linspace(0, 2 * np.pi, 32, endpoint=False)

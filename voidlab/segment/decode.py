@@ -9,8 +9,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from voidlab.discs import Discs
-from voidlab.network import Maps, enlarged
+from voidlab.segment.discs import Discs
+from voidlab.segment.network import Maps, enlarged
 
 LEAST_CONFIDENCE = 0.05
 _OF_SCALE = {1: (0.0, 24.0), 4: (4.0, 30.0)}  # radii taken from each scale, px of the maps; they overlap

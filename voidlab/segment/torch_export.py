@@ -25,8 +25,8 @@ from scipy import ndimage
 
 from voidlab import tables
 from voidlab.measure import measure_voids
-from voidlab.network import ModelError, in_words
-from voidlab.segmenters import Segmentation, grey
+from voidlab.segment.network import ModelError, in_words
+from voidlab.segment.segmenters import Segmentation, grey
 
 if TYPE_CHECKING:
     import torch

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import numpy as np
 import pandas as pd
 
-from voidlab import classical, decode, network, tables
-from voidlab.discs import Discs, draw
+from voidlab import tables
 from voidlab.measure import measure_voids
+from voidlab.segment import classical, decode, network
+from voidlab.segment.discs import Discs, draw
 
 if TYPE_CHECKING:
     import torch
@@ -70,7 +71,7 @@ class Segmenter(Protocol):
 
 @dataclass(frozen=True)
 class ClassicalSegmenter:
-    """Blobs at many scales, judged by contrast and edge, fitted as circles; see `voidlab.classical`."""
+    """Blobs at many scales, judged by contrast and edge, fitted as circles; see `voidlab.segment.classical`."""
 
     contrast: str = "auto"
     threshold: float = 0.5
@@ -124,7 +125,7 @@ class ClassicalSegmenter:
 
 @dataclass(frozen=True)
 class NetworkSegmenter:
-    """The trained network, see `voidlab.network`; it sees bright voids, so dark ones are shown to it upside down.
+    """The trained network, see `voidlab.segment.network`; it sees bright voids, so dark ones are shown to it upside down.
 
     `run` is `maps`, which takes the time, then `decode`, which depends on threshold and sizes: keep the maps to try
     other ones.
