@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 import tifffile
 
-from voidlab import card, cli, segment
-from voidlab.labelled import LabelledError
+from voidlab import cli, segment
 from voidlab.segment import network
+from voidlab.training import model_card
+from voidlab.training.labelled import LabelledError
 
 
 class Fixed:
@@ -39,8 +40,8 @@ def labelled_frame(folder):
 def test_radii_are_scored_by_size(tmp_path):
     labelled_frame(tmp_path / "set")
     finder = Fixed((30, 30, 6), (80, 60, 12.6), (10, 90, 9))
-    small = card._on(tmp_path / "set", finder, below_px=8)
-    large = card._on(tmp_path / "set", finder, from_px=10)
+    small = model_card._on(tmp_path / "set", finder, below_px=8)
+    large = model_card._on(tmp_path / "set", finder, from_px=10)
     assert (small["radius_bias"], large["radius_bias"]) == pytest.approx((0.2, 0.05))
     assert small["precision"] == large["precision"] == 0.5  # what is false is false for both
 
@@ -48,30 +49,32 @@ def test_radii_are_scored_by_size(tmp_path):
 def test_false_finds_are_counted_per_megapixel(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((200, 250), np.uint8))
     tifffile.imwrite(tmp_path / "b.tif", np.zeros((200, 250), np.uint8))
-    assert card.false_voids(tmp_path, Fixed((30, 30, 5))) == {"voids_per_megapixel": pytest.approx(20)}
+    assert model_card.false_voids(tmp_path, Fixed((30, 30, 5))) == {"voids_per_megapixel": pytest.approx(20)}
     with pytest.raises(LabelledError, match="no images in"):
-        card.false_voids(tmp_path / "nothing", Fixed())
+        model_card.false_voids(tmp_path / "nothing", Fixed())
 
 
 def test_a_perfect_finder_has_perfect_scores_on_masks():
-    truths = iter([card._discs(np.random.default_rng([0, number]), 10, 0.157)[0] for number in range(4)])
+    truths = iter(
+        [model_card._discs(np.random.default_rng([0, number]), 10, 0.157)[0] for number in range(4)]
+    )
 
     class Perfect:
         def find(self, image):
             return next(truths).assign(confidence=1.0)
 
-    score = card.masks(Perfect(), 0, 10, 0.157)
+    score = model_card.masks(Perfect(), 0, 10, 0.157)
     assert (score["f1"], score["radius_error"], score["volume_error"]) == (1, 0, 0)
     assert score["watershed_f1"] < 1
 
 
 def test_masks_are_taken_apart(bright):
-    assert card.masks(bright, 0, 6.5, 0.07)["f1"] >= 0.97
-    assert card.masks(bright, 0, 10, 0.157)["f1"] >= 0.92
+    assert model_card.masks(bright, 0, 6.5, 0.07)["f1"] >= 0.97
+    assert model_card.masks(bright, 0, 10, 0.157)["f1"] >= 0.92
 
 
 def test_next_to_nothing_is_found_in_noise(bright):
-    assert card.white_noise(bright, 0)["voids_per_megapixel"] <= 2
+    assert model_card.white_noise(bright, 0)["voids_per_megapixel"] <= 2
 
 
 def test_a_folder_without_the_sets_is_refused_before_anything_is_measured(tmp_path, capsys):
@@ -87,12 +90,12 @@ def test_scores_of_images_that_are_not_at_hand_are_kept(tmp_path, monkeypatch):
     known = {"argonne_voids": {"f1": 0.9}, "white noise": {"voids_per_megapixel": 2}}
     network.save(model, weights, made | {"scored": {"seed": 0}, "scores": known})
     measured = {"white noise": {"voids_per_megapixel": 0}}
-    monkeypatch.setattr(card, "measure", lambda *args, **kwargs: measured)
+    monkeypatch.setattr(model_card, "measure", lambda *args, **kwargs: measured)
     assert cli.main(["score", str(tmp_path), "--card", "--segmenter", str(weights)]) == 0
     assert json.loads(weights.with_suffix(".json").read_text())["scores"] == known | measured
 
 
 def test_hidden_voids_are_told_from_faint_ones(bright):
-    score = card.simulated(bright, seed=0, images=8)
+    score = model_card.simulated(bright, seed=0, images=8)
     assert 0 < score["share_hidden"] < 1
     assert score["f1_iou_0.5_hidden_too"] < score["f1_iou_0.5"]

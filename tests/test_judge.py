@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 import tifffile
 
-from voidlab import cli, judge
-from voidlab.labelled import Labelled
+from voidlab import cli
+from voidlab.training import evaluate
+from voidlab.training.labelled import Labelled
 
 
 def discs(*circles, shape=(160, 224), seed=0):
@@ -37,7 +38,7 @@ class Knows:
 def judged():
     items = [Labelled(f"image {i}", discs(*CIRCLES), table(*CIRCLES), None) for i in range(2)]
     found = table(*CIRCLES[:3], (120, 130, 5))
-    return items, judge.judge(items, Knows(found, found))
+    return items, evaluate.judge(items, Knows(found, found))
 
 
 def test_scores_of_all_images_together():
@@ -49,17 +50,17 @@ def test_scores_of_all_images_together():
 
 def test_what_is_written_can_be_read_again(tmp_path):
     items, judgement = judged()
-    files = judge.write(tmp_path / "out", items, judgement)
+    files = evaluate.write(tmp_path / "out", items, judgement)
     assert [file.name for file in files] == ["scores.csv", "recall-by-size.csv", "hits-and-misses.png"]
     again = pd.read_csv(files[0])
-    assert set(again["rule"]) == set(judge.RULES)
+    assert set(again["rule"]) == set(evaluate.RULES)
     assert again.loc[(again["rule"] == "centre") & (again["score"] == "f1"), "value"].iloc[0] == 0.75
     assert files[2].read_bytes()[:4] == b"\x89PNG"
 
 
 def test_the_sheet_says_how_many_were_hit_missed_and_false():
     items, judgement = judged()
-    figure = judge.sheet(items, judgement)
+    figure = evaluate.sheet(items, judgement)
     texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert texts == ["3 hits", "1 missed", "1 false finds"]
 

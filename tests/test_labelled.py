@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from voidlab import labelled
+from voidlab.training import labelled
 
 
 def picture(shape=(60, 90)):

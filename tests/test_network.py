@@ -8,9 +8,11 @@ import pytest
 import torch
 from test_segment import SHAPE, image_with
 
-from voidlab import card, labelled, optics, scores, segment, specimen, tables, train
+from voidlab import optics, scores, segment, specimen, tables
 from voidlab.micrographs import micrograph
 from voidlab.segment import decode, network
+from voidlab.training import labelled, train
+from voidlab.training import model_card as card
 
 # What is asked of the network and the weights do not give yet; strict, so that better weights must take it off.
 not_yet = pytest.mark.xfail(

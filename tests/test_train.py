@@ -11,10 +11,11 @@ import pytest
 import tifffile
 import torch
 
-from voidlab import cli, examples, fit, segment, train
-from voidlab.labelled import Labelled, LabelledError
+from voidlab import cli, segment
 from voidlab.micrographs import micrograph
 from voidlab.segment import network
+from voidlab.training import examples, fit, train
+from voidlab.training.labelled import Labelled, LabelledError
 
 TINY = (4, 4, 4, 4, 4, 4)
 

@@ -27,11 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for library in ("asyncio", "papermill"):  # what they log of a failure is said here in words for the user
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
     from voidlab.images.series import ImagesError
-    from voidlab.labelled import LabelledError
     from voidlab.positions import PositionsError
     from voidlab.project.corrections import CorrectionsError
     from voidlab.project.parameters.yaml_file import ParameterErrors
     from voidlab.segment.network import ModelError
+    from voidlab.training.labelled import LabelledError
 
     try:
         code: int = options.command(options)
@@ -258,7 +258,8 @@ def _plans(yamls: Sequence[Path], settings: Sequence[str]) -> tuple[list[Plan], 
 
 
 def _score(options: argparse.Namespace) -> int:
-    from voidlab import judge, labelled, segment
+    from voidlab import segment
+    from voidlab.training import evaluate, labelled
 
     if options.card:
         return _score_card(options)
@@ -269,17 +270,17 @@ def _score(options: argparse.Namespace) -> int:
         threshold=options.threshold,
         trust=options.trust_model,
     ).settled(item.image for item in items)
-    judgement = judge.judge(items, method, tell=print)
-    print(judge.summary(judgement))
+    judgement = evaluate.judge(items, method, tell=print)
+    print(evaluate.summary(judgement))
     out = options.out or Path("reports") / "scores" / options.folder.resolve().name
-    for file in judge.write(out, items, judgement):
+    for file in evaluate.write(out, items, judgement):
         print(f"wrote {os.path.relpath(file)}")
     return _OK
 
 
 def _score_card(options: argparse.Namespace) -> int:
-    from voidlab import card
     from voidlab.segment import network
+    from voidlab.training import model_card as card
 
     if (options.contrast, options.threshold, options.out) != ("auto", 0.5, None):
         raise ProjectError(

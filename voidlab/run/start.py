@@ -142,8 +142,8 @@ def train(
     LabelledError
         If ``folder`` holds no labelled images.
     """
-    from voidlab import train as training
     from voidlab.segment import network
+    from voidlab.training import train as training
 
     if shipped:
         if name or contrast:

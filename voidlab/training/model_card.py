@@ -15,11 +15,12 @@ from scipy import ndimage
 from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
-from voidlab import labelled, scores, segment
+from voidlab import scores, segment
 from voidlab.images.series import open_series
 from voidlab.measure import measure_voids
 from voidlab.micrographs import micrograph
 from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.training import labelled
 
 Tell = Callable[[str], None]
 SEED = 0

@@ -32,11 +32,11 @@ from skimage.measure import label as pieces_of
 from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
-from voidlab import circle_csv
 from voidlab.images.label_stack import open_labels
 from voidlab.images.series import ImageSeries, ImagesError, open_series
 from voidlab.measure import measure_voids
-from voidlab.pairing import LabelledError, pairs
+from voidlab.training import circle_csv
+from voidlab.training.pairing import LabelledError, pairs
 
 _CIRCLE = ["x_px", "y_px", "radius_px"]
 _SPECK_PX = 2  # area of what is too small to be told from a slip of the brush

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from voidlab.pairing import LabelledError
+from voidlab.training.pairing import LabelledError
 
 _CIRCLE = ["x_px", "y_px", "radius_px"]
 _COUNTS = {"": True, "void": True, "sure": True, "ambiguous": False}  # kinds of a row of a CSV

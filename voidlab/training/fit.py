@@ -74,7 +74,7 @@ def fit(
     Parameters
     ----------
     stream
-        Batches as `voidlab.examples.batches` gives them.
+        Batches as `voidlab.training.examples.batches` gives them.
     score
         How good a network is, the higher the better; looked at every ``plan.every`` steps.
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from voidlab import __version__, examples, labelled, scores
-from voidlab.fit import Plan, Tell, fit, steps_done
-from voidlab.labelled import Labelled
+from voidlab import __version__, scores
 from voidlab.micrographs import micrograph
 from voidlab.segment import network
 from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.training import examples, labelled
+from voidlab.training.fit import Plan, Tell, fit, steps_done
+from voidlab.training.labelled import Labelled
 
 if TYPE_CHECKING:
     import torch

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from voidlab.labelled import Labelled
 from voidlab.micrographs import micrograph
 from voidlab.segment import network
 from voidlab.segment.discs import Discs, draw
+from voidlab.training.labelled import Labelled
 
 if TYPE_CHECKING:
     import torch

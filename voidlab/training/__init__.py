@@ -1,0 +1,1 @@
+"""Labelled images, the training of the network, and the scores on its model card."""
