@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import situations
-from voidlab.assign import _scatter, link_by_assignment
+from voidlab.track.assign import _scatter, link_by_assignment
 
 ALL = pytest.mark.parametrize("situation", situations.ALL, ids=lambda situation: situation.__name__)
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import situations
-from voidlab import coalescence
+from voidlab.track import conservation
 
 
 def merges(seed, *, events, power, error, bias=1.0):
@@ -22,7 +22,7 @@ def merges(seed, *, events, power, error, bias=1.0):
 @pytest.mark.parametrize(("power", "law"), [(3, "volume"), (2, "area")])
 def test_the_law_is_told_from_ten_events(power, law):
     right = [
-        coalescence.conservation(merges(seed, events=10, power=power, error=0.05)).verdict
+        conservation.conservation(merges(seed, events=10, power=power, error=0.05)).verdict
         for seed in range(200)
     ]
     assert right.count(law) >= 180
@@ -35,7 +35,7 @@ def test_by_hand():
         {"radius_a_px": [3.0], "radius_b_px": 4.0, "radius_child_px": 5.0, "sigma_a_px": 1e-9, "sigma_b_px": 1e-9,
          "sigma_child_px": 0.25}
     )  # fmt: skip
-    found = coalescence.conservation(events)
+    found = conservation.conservation(events)
     row = found.events.iloc[0]
     assert row["volume_px"] == pytest.approx(91 ** (1 / 3))
     assert row["area_px"] == pytest.approx(5)
@@ -54,20 +54,22 @@ def test_the_error_of_the_parents_counts_as_it_reaches_the_child():
             {"radius_a_px": [8.0], "radius_b_px": 6.0, "radius_child_px": 11.0, "sigma_a_px": 0.08,
              "sigma_b_px": 0.06, "sigma_child_px": 1e-6}
         )  # fmt: skip
-        row = coalescence.conservation(events).events.iloc[0]
+        row = conservation.conservation(events).events.iloc[0]
         assert (11 - row[f"{law}_px"]) / row[f"{law}_z"] == pytest.approx(scatter, rel=0.02)
 
 
 def test_when_neither_fits_it_is_said():
-    assert coalescence.conservation(merges(1, events=10, power=3, error=0.03, bias=0.85)).verdict == "neither"
+    assert (
+        conservation.conservation(merges(1, events=10, power=3, error=0.03, bias=0.85)).verdict == "neither"
+    )
 
 
 def test_few_and_rough_events_are_undecided():
-    assert coalescence.conservation(merges(2, events=1, power=3, error=0.2)).verdict == "undecided"
+    assert conservation.conservation(merges(2, events=1, power=3, error=0.2)).verdict == "undecided"
 
 
 def test_no_events_decide_nothing():
-    found = coalescence.conservation(coalescence.find_merges(situations.none()))
+    found = conservation.conservation(conservation.find_merges(situations.none()))
     assert found.verdict == "undecided"
     assert found.volume_probability == 0.5
     assert found.events.empty
@@ -78,24 +80,24 @@ def test_a_radius_of_nought_is_refused():
     events = merges(1, events=3, power=3, error=0.05)
     events.loc[1, "sigma_a_px"] = 0.0
     with pytest.raises(ValueError, match="1 of 3 events have a radius or standard error"):
-        coalescence.conservation(events)
+        conservation.conservation(events)
 
 
 def test_the_merge_of_two_is_found():
-    events = coalescence.find_merges(situations.two_that_merge())
+    events = conservation.find_merges(situations.two_that_merge())
     assert len(events) == 1
     row = events.iloc[0]
     assert (row["frame"], row["parent_a"], row["parent_b"], row["child"]) == (6, 1, 0, 0)
     assert row["radius_a_px"] == pytest.approx(4)
     assert row["radius_b_px"] == pytest.approx(6)
     assert row["radius_child_px"] == pytest.approx((4**3 + 6**3) ** (1 / 3))
-    assert coalescence.conservation(events).log_likelihood_ratio > 0
+    assert conservation.conservation(events).log_likelihood_ratio > 0
 
 
 def test_the_child_may_have_a_number_of_its_own():
     voids = situations.two_that_merge()
     voids.loc[voids["frame"] > 5, "particle"] = 7
-    events = coalescence.find_merges(voids)
+    events = conservation.find_merges(voids)
     assert len(events) == 1  # though both parents end
     assert set(events.loc[0, ["parent_a", "parent_b"]]) == {0, 1}
     assert events.loc[0, "child"] == 7
@@ -105,7 +107,7 @@ def test_the_child_may_have_a_number_of_its_own():
 def test_a_merge_is_found_though_frames_are_missing(gone):
     voids = situations.two_that_merge()
     late = voids["frame"].isin(gone) & (voids["particle"] == 0)
-    events = coalescence.find_merges(voids[~late])
+    events = conservation.find_merges(voids[~late])
     assert len(events) == 1
     assert events.loc[0, "frame"] == (6 if gone == [5] else max(gone) + 1)
 
@@ -116,24 +118,24 @@ def test_a_merge_is_found_though_frames_are_missing(gone):
     ids=lambda situation: situation.__name__,
 )
 def test_nothing_merges_where_nothing_merges(quiet):
-    events = coalescence.find_merges(quiet())
+    events = conservation.find_merges(quiet())
     assert events.empty
-    assert events.dtypes.astype(str).to_dict() == coalescence.EVENT_COLUMNS
+    assert events.dtypes.astype(str).to_dict() == conservation.EVENT_COLUMNS
 
 
 def test_a_void_that_vanishes_beside_another_is_no_merge():
     """The other does not grow."""
     rows = situations.moving(0, range(1, 11), (60, 48), radius=6.0)
     rows += situations.moving(1, range(1, 6), (71, 48), radius=4.0)
-    assert coalescence.find_merges(situations.voids(rows)).empty
+    assert conservation.find_merges(situations.voids(rows)).empty
 
 
 def test_a_false_find_beside_a_void_is_no_merge():
     rows = situations.moving(0, range(1, 6), (60, 48), radius=6.0)
     rows += situations.moving(0, range(6, 11), (60, 48), radius=6.4)
     rows += situations.moving(1, range(4, 6), (68, 48), radius=3.0)
-    assert coalescence.find_merges(situations.voids(rows)).empty
-    assert len(coalescence.find_merges(situations.voids(rows), least_frames=2)) == 1
+    assert conservation.find_merges(situations.voids(rows)).empty
+    assert len(conservation.find_merges(situations.voids(rows), least_frames=2)) == 1
 
 
 def test_three_that_merge_at_once_are_no_test_of_the_law():
@@ -141,14 +143,14 @@ def test_three_that_merge_at_once_are_no_test_of_the_law():
     rows = situations.moving(0, range(1, 6), (60, 48), radius=5.0)
     rows += situations.moving(1, range(1, 6), (70, 48), radius=5.0)
     rows += situations.moving(2, range(1, 6), (50, 48), radius=5.0)
-    events = coalescence.find_merges(
+    events = conservation.find_merges(
         situations.voids(rows + situations.moving(0, range(6, 11), (60, 48), radius=both))
     )
     assert events["parent_a"].tolist() == [1, 2]
     assert not events["alone"].any()
-    assert coalescence.clear_events(events).empty
-    sure = coalescence.find_merges(situations.two_that_merge(), radius_sigma=0.02)
-    assert len(coalescence.clear_events(sure)) == 1
+    assert conservation.clear_events(events).empty
+    sure = conservation.find_merges(situations.two_that_merge(), radius_sigma=0.02)
+    assert len(conservation.clear_events(sure)) == 1
 
 
 def test_what_cannot_be_told_is_said():
@@ -156,7 +158,9 @@ def test_what_cannot_be_told_is_said():
     rows = situations.moving(0, range(1, 6), (60, 48), radius=6.0)
     rows += situations.moving(1, range(1, 6), (68, 48), radius=2.0)
     rows += situations.moving(0, range(6, 11), (60.3, 48), radius=(6.0**3 + 2.0**3) ** (1 / 3))
-    small, large = (coalescence.find_merges(v) for v in (situations.voids(rows), situations.two_that_merge()))
+    small, large = (
+        conservation.find_merges(v) for v in (situations.voids(rows), situations.two_that_merge())
+    )
     assert small.loc[0, "growth_z"] < 0.5
     both = (6.0**3 + 4.0**3) ** (1 / 3)
     error = 0.05 * np.hypot(6, both) / np.sqrt(5)
@@ -166,16 +170,16 @@ def test_what_cannot_be_told_is_said():
 def test_the_order_of_the_rows_does_not_matter():
     voids = situations.two_that_merge()
     pd.testing.assert_frame_equal(
-        coalescence.find_merges(voids.sample(frac=1, random_state=1)), coalescence.find_merges(voids)
+        conservation.find_merges(voids.sample(frac=1, random_state=1)), conservation.find_merges(voids)
     )
 
 
 def test_a_split_is_a_merger_backwards():
     voids = situations.two_that_merge()
     voids = voids.assign(frame=20 - voids["frame"])
-    splits = coalescence.find_splits(voids)
+    splits = conservation.find_splits(voids)
     assert splits[["frame", "parent", "child_a", "child_b"]].to_numpy().tolist() == [[14, 0, 1, 0]]
     assert splits.loc[0, "radius_parent_px"] == pytest.approx((4**3 + 6**3) ** (1 / 3))
-    assert coalescence.find_merges(voids).empty
-    assert coalescence.find_splits(situations.two_that_merge()).empty
-    assert list(coalescence.find_splits(situations.none())) == list(splits)
+    assert conservation.find_merges(voids).empty
+    assert conservation.find_splits(situations.two_that_merge()).empty
+    assert list(conservation.find_splits(situations.none())) == list(splits)

@@ -10,8 +10,9 @@ import pytrackmate
 import roifile
 
 import situations
-from voidlab import coalescence, contents, exchange, export, lives, tables, track
+from voidlab import contents, exchange, export, tables, track
 from voidlab.images.series import Calibration
+from voidlab.track import conservation, fates
 
 NM = Calibration(0.5, "parameters")
 FRAMES = list(range(16))
@@ -24,14 +25,14 @@ def run_of(voids):
          "void_count": 1, "void_fraction": 0.1}
     )  # fmt: skip
     linked = voids.assign(x_corrected_px=voids["x_px"], y_corrected_px=voids["y_px"])
-    events = coalescence.find_merges(linked)
+    events = conservation.find_merges(linked)
     made = {
         "frames": tables.check(frames, "frames"),
         "voids": tables.select(voids, "voids"),
         "links": tables.select(linked, "links"),
         "tracks": track.summarize_tracks(linked),
         "events": events,
-        "lives": lives.describe_lives(linked, frames, events, situations.SHAPE, border_px=5, memory=1),
+        "lives": fates.describe_lives(linked, frames, events, situations.SHAPE, border_px=5, memory=1),
     }
     ys, xs = np.mgrid[: situations.SHAPE[0], : situations.SHAPE[1]]
     labels = np.zeros((len(FRAMES), *situations.SHAPE), np.uint16)

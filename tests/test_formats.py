@@ -17,12 +17,12 @@ from geff.convert._ctc import from_ctc_to_geff
 
 import situations
 from voidlab import formats
-from voidlab.coalescence import find_merges
 from voidlab.formats.challenge import write_challenge
 from voidlab.formats.geffs import write_geff
 from voidlab.formats.graph import edges
 from voidlab.formats.rois import write_rois
 from voidlab.formats.trackmate import write_trackmate
+from voidlab.track.conservation import find_merges
 
 FRAMES = list(range(16))  # no situation has voids in the first
 ONE_OR_NONE = (situations.none, situations.one, situations.one_at_the_edge)

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from voidlab import coalescence, lives, tables, track
+from voidlab import tables, track
+from voidlab.track import conservation, fates
 
 SHAPE = (200, 300)
 FRAMES = pd.DataFrame({"frame": np.arange(10, 40), "status": "ok", "tilt_deg": np.nan})
@@ -18,7 +19,7 @@ def track_of(particle, frames, x, y, radius=6.0):
 def described(*tracks, memory=1, events=None, frames=FRAMES):
     linked = pd.concat(tracks, ignore_index=True)
     events = tables.empty("events") if events is None else events
-    found = lives.describe_lives(linked, frames, events, SHAPE, border_px=10, memory=memory)
+    found = fates.describe_lives(linked, frames, events, SHAPE, border_px=10, memory=memory)
     return found.set_index("particle")
 
 
@@ -50,7 +51,7 @@ def test_a_disappearance_falls_on_a_frame_that_was_looked_at():
 def test_a_merger_ends_two_lives_and_begins_one():
     one, other = track_of(0, range(10, 25), 100, 100, 8.0), track_of(1, range(10, 25), 114, 100, 8.0)
     child = track_of(2, range(25, 40), 107, 100, 8 * 2 ** (1 / 3))
-    events = coalescence.find_merges(pd.concat([one, other, child], ignore_index=True))
+    events = conservation.find_merges(pd.concat([one, other, child], ignore_index=True))
     assert len(events) == 1
     found = described(one, other, child, events=events)
     assert found["fate"].tolist() == ["merged", "merged", "to the end"]
@@ -61,7 +62,7 @@ def test_a_merger_ends_two_lives_and_begins_one():
 def test_the_parent_that_goes_on_is_not_gone():
     large = track_of(0, range(10, 40), 100, 100, np.where(np.arange(10, 40) < 25, 10.0, 11.5))
     small = track_of(1, range(10, 25), 114, 100, 8.0)
-    events = coalescence.find_merges(pd.concat([large, small], ignore_index=True))
+    events = conservation.find_merges(pd.concat([large, small], ignore_index=True))
     found = described(large, small, events=events)
     assert found["fate"].tolist() == ["to the end", "merged"]
 
@@ -89,7 +90,7 @@ def test_voids_at_rest_do_not_diffuse_and_their_noise_is_told():
 
 def test_nothing_and_one():
     pd.testing.assert_frame_equal(
-        lives.describe_lives(
+        fates.describe_lives(
             track_of(0, [], [], []), FRAMES, tables.empty("events"), SHAPE, border_px=1, memory=0
         ),
         tables.empty("lives"),
@@ -101,10 +102,10 @@ def test_nothing_and_one():
 
 def test_a_tilt_series_is_not_told_as_a_history():
     linked = track_of(0, range(10, 40), 100, 100)
-    found = lives.describe_lives(linked, FRAMES, tables.empty("events"), SHAPE, border_px=1, memory=0)
+    found = fates.describe_lives(linked, FRAMES, tables.empty("events"), SHAPE, border_px=1, memory=0)
     long = np.array([True])
-    assert "no history" in lives.history_in_words(found, FRAMES.assign(tilt_deg=1.0), long=long)
-    assert "1 are there from the start" in lives.history_in_words(found, FRAMES, long=long)
+    assert "no history" in fates.history_in_words(found, FRAMES.assign(tilt_deg=1.0), long=long)
+    assert "1 are there from the start" in fates.history_in_words(found, FRAMES, long=long)
 
 
 def test_the_columns_of_tracks_stay_what_they_were():
@@ -113,10 +114,10 @@ def test_the_columns_of_tracks_stay_what_they_were():
 
 
 def test_the_law_is_told_in_words():
-    assert coalescence.law_in_words(tables.empty("events"), FRAMES).startswith("0 voids merged")
+    assert conservation.law_in_words(tables.empty("events"), FRAMES).startswith("0 voids merged")
     a, b = np.full(10, 8.0), np.full(10, 7.0)
     radii = {"radius_a_px": a, "radius_b_px": b, "radius_child_px": (a**3 + b**3) ** (1 / 3)}
     events = pd.DataFrame(radii | {f"sigma_{n}_px": 0.1 for n in ("a", "b", "child")})
     events = events.assign(alone=True, growth_z=9.0)
-    assert "volume is conserved" in coalescence.law_in_words(events, FRAMES)
-    assert "hide" in coalescence.law_in_words(events, FRAMES.assign(tilt_deg=0.0))
+    assert "volume is conserved" in conservation.law_in_words(events, FRAMES)
+    assert "hide" in conservation.law_in_words(events, FRAMES.assign(tilt_deg=0.0))

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 import situations
-from voidlab import coalescence, merging, motion, track
+from voidlab import track
+from voidlab.track import conservation, mergers, motion
 
 
 def with_child(number=7):
@@ -16,14 +17,14 @@ def with_child(number=7):
 
 
 def joined(voids):
-    return merging.follow_larger(voids, coalescence.find_merges(voids))
+    return mergers.follow_larger(voids, conservation.find_merges(voids))
 
 
 def test_the_larger_goes_on():
     true, found = situations.two_that_merge(), joined(with_child())
     assert found["particle"].tolist() == true["particle"].tolist()
     pd.testing.assert_frame_equal(found.drop(columns="particle"), true.drop(columns="particle"))
-    events = coalescence.find_merges(found)
+    events = conservation.find_merges(found)
     assert events[["frame", "parent_a", "parent_b", "child"]].to_numpy().tolist() == [[6, 1, 0, 0]]
 
 
@@ -68,13 +69,13 @@ def test_one_that_swallows_two_in_turn_stays_itself():
 
 def test_stretches_begin_with_tracks_and_mergers():
     particle, frame = np.array([2, 2, 2, 5, 5]), np.array([1, 3, 4, 1, 2])
-    none = merging.stretches(particle, frame, None)
+    none = mergers.stretches(particle, frame, None)
     assert none.tolist() == [1, 1, 1, 2, 2]
     events = pd.DataFrame(
         {"frame": [2, 9, 1, 1], "child": [2, 2, 5, 77]}
     )  # one each: within, after, at the start
-    assert merging.stretches(particle, frame, events).tolist() == [1, 2, 2, 3, 3]
-    assert merging.stretches(particle[:0], frame[:0], events).tolist() == []
+    assert mergers.stretches(particle, frame, events).tolist() == [1, 2, 2, 3, 3]
+    assert mergers.stretches(particle[:0], frame[:0], events).tolist() == []
 
 
 def swallowing(random, voids=400, frames=40, slope=0.02):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import situations
-from voidlab import motion
+from voidlab.track import motion
 
 
 def walks(seed, *, voids, frames, moving, noise, missing=0.0, blur_steps=1):

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from voidlab import drift, positions, report, tables
+from voidlab import drift, report, tables
 from voidlab.project import record
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.run import positions as tabular
-from voidlab.track import link_voids, summarize_tracks
+from voidlab.track import drift_from_voids
+from voidlab.track.link import link_voids, summarize_tracks
 
 SHAPE = (300, 420)
 
@@ -40,7 +41,7 @@ def moving(seed=0, frames=40, voids=14, step=12.0, missed=0.1):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_drift_is_that_of_the_stage(seed):
     frames, voids, true = moving(seed)
-    found = positions.drift_from_tracks(frames, voids, search_range_px=10, memory=5)
+    found = drift_from_voids.drift_from_tracks(frames, voids, search_range_px=10, memory=5)
     known = (found["flag"] != "interpolated").to_numpy()
     error = found[["drift_x_px", "drift_y_px"]].to_numpy() - true
     # One frame, the reference, carries its own error into all.
@@ -54,7 +55,7 @@ def test_the_drift_is_that_of_the_stage(seed):
 
 def test_less_the_drift_tracks_are_whole():
     frames, voids, _ = moving()
-    found = positions.drift_from_tracks(frames, voids, search_range_px=10, memory=5)
+    found = drift_from_voids.drift_from_tracks(frames, voids, search_range_px=10, memory=5)
     placed = drift.subtract_drift(voids, found)
     linked = link_voids(placed, search_range_px=10, memory=5)
     assert linked["particle"].nunique() == 14
@@ -67,17 +68,19 @@ def test_less_the_drift_tracks_are_whole():
 
 def test_voids_that_are_missing_altogether_leave_no_drift():
     frames = pd.DataFrame({"frame": [0, 1], "status": "ok"})
-    found = positions.drift_from_tracks(frames, tables.empty("voids"), search_range_px=10, memory=2)
+    found = drift_from_voids.drift_from_tracks(frames, tables.empty("voids"), search_range_px=10, memory=2)
     assert found["flag"].tolist() == ["interpolated", "interpolated"]
     assert (found[["drift_x_px", "drift_y_px"]] == 0).all(axis=None)
-    none = positions.drift_from_tracks(frames.iloc[:0], tables.empty("voids"), search_range_px=10, memory=2)
+    none = drift_from_voids.drift_from_tracks(
+        frames.iloc[:0], tables.empty("voids"), search_range_px=10, memory=2
+    )
     pd.testing.assert_frame_equal(none, tables.empty("drift"))
 
 
 def test_one_void_in_one_frame():
     frames = pd.DataFrame({"frame": [3], "status": "ok"})
     _, voids, _ = moving(frames=1, voids=1, missed=0)
-    found = positions.drift_from_tracks(frames, voids.assign(frame=3), search_range_px=10, memory=2)
+    found = drift_from_voids.drift_from_tracks(frames, voids.assign(frame=3), search_range_px=10, memory=2)
     assert found[["drift_x_px", "drift_y_px"]].to_numpy().tolist() == [[0, 0]]
 
 
@@ -88,7 +91,7 @@ def test_images_are_put_in_the_order_of_their_times(tmp_path):
         {"image-path": name.format(0, 58), "positions": [[10, 20], [200, 30]], "radii": [5, 6]},
         {"image-path": name.format(1, 3), "positions": [], "radii": []},
     ]
-    found = positions.read_positions(write(tmp_path / "a.json", images), SHAPE)
+    found = drift_from_voids.read_positions(write(tmp_path / "a.json", images), SHAPE)
     assert found.frames["time_s"].tolist() == [0, 5, 7]
     assert found.frames["void_count"].tolist() == [2, 0, 1]
     assert found.voids[["frame", "label", "x_px", "y_px", "radius_px"]].to_numpy().tolist() == [
@@ -102,7 +105,7 @@ def test_diameters_that_are_called_radii_are_noticed(tmp_path):
     fraction = np.pi * 10**2 / (300 * 420)
     for given, radius, said in ((20.0, 10.0, True), (10.0, 10.0, False)):
         image = {"frame": 7, "positions": [[100, 50]], "radii": [given], "void_frac": fraction}
-        found = positions.read_positions(write(tmp_path / "a.json", [image]), SHAPE)
+        found = drift_from_voids.read_positions(write(tmp_path / "a.json", [image]), SHAPE)
         assert found.voids["radius_px"].tolist() == [radius]
         assert any("diameters" in note for note in found.notes) == said
         assert found.frames["frame"].tolist() == [7]
@@ -119,14 +122,14 @@ def test_diameters_that_are_called_radii_are_noticed(tmp_path):
 )
 def test_what_is_no_such_file_is_refused(tmp_path, text, said):
     (tmp_path / "a.json").write_text(text)
-    with pytest.raises(positions.PositionsError, match=said):
-        positions.read_positions(tmp_path / "a.json", SHAPE)
+    with pytest.raises(drift_from_voids.PositionsError, match=said):
+        drift_from_voids.read_positions(tmp_path / "a.json", SHAPE)
 
 
 def test_what_voidlab_exports_is_read_back(finished):
     paths, _, _ = finished
     voids = tables.load(paths, "voids")
-    found = positions.read_positions(paths.exports / "frame-data.json", (150, 210)).voids
+    found = drift_from_voids.read_positions(paths.exports / "frame-data.json", (150, 210)).voids
     columns = ["frame", "x_px", "y_px", "radius_px"]
     pd.testing.assert_frame_equal(found[columns], voids[columns])
 
@@ -134,12 +137,12 @@ def test_what_voidlab_exports_is_read_back(finished):
 def test_real_positions_make_fewer_and_longer_tracks(shared):
     """1,477 images of a heated nickel foil, whose stage wandered by more than a field of view."""
     file = shared / "void_video_positions" / "video34-Ni-600C-then-650C_defects.json"
-    loaded = positions.read_positions(file, (1024, 1024))
+    loaded = drift_from_voids.read_positions(file, (1024, 1024))
     assert len(loaded.voids) == 16797
     assert any("diameters" in note for note in loaded.notes)
     first = loaded.frames["frame"] < 600
     frames, voids = loaded.frames[first], loaded.voids[loaded.voids["frame"] < 600]
-    found = positions.drift_from_tracks(frames, voids, search_range_px=20, memory=10)
+    found = drift_from_voids.drift_from_tracks(frames, voids, search_range_px=20, memory=10)
     placed = drift.subtract_drift(voids, found)
     linked = {
         "with": link_voids(voids, search_range_px=20, memory=10),
@@ -159,8 +162,8 @@ def test_real_positions_make_fewer_and_longer_tracks(shared):
     ],
 )
 def test_what_cannot_be_right_is_refused(tmp_path, lines, said):
-    with pytest.raises(positions.PositionsError, match=said):
-        positions.read_positions(write(tmp_path / "a.json", lines), SHAPE)
+    with pytest.raises(drift_from_voids.PositionsError, match=said):
+        drift_from_voids.read_positions(write(tmp_path / "a.json", lines), SHAPE)
 
 
 def test_a_dataset_with_images_is_not_written_over(tmp_path, monkeypatch):
@@ -184,8 +187,8 @@ def saved(root, name="video"):
             for frame, rows in voids.groupby("frame")
         ],
     )  # fmt: skip
-    loaded = positions.read_positions(file, SHAPE)
-    drifts = positions.drift_from_tracks(loaded.frames, loaded.voids, search_range_px=10, memory=2)
+    loaded = drift_from_voids.read_positions(file, SHAPE)
+    drifts = drift_from_voids.drift_from_tracks(loaded.frames, loaded.voids, search_range_px=10, memory=2)
     linked = link_voids(drift.subtract_drift(loaded.voids, drifts), search_range_px=10, memory=2)
     made = {
         "frames": loaded.frames,
@@ -244,15 +247,15 @@ def test_by_hand_a_dataset_with_images_is_not_written_over_either(finished, tmp_
 )
 def test_an_order_that_is_not_known_is_refused(tmp_path, lines, said):
     file = write(tmp_path / "a.json", [{"positions": [], "radii": [], **line} for line in lines])
-    with pytest.raises(positions.PositionsError, match=said):
-        positions.read_positions(file, SHAPE)
+    with pytest.raises(drift_from_voids.PositionsError, match=said):
+        drift_from_voids.read_positions(file, SHAPE)
 
 
 def test_a_series_over_midnight_is_put_in_order_and_it_is_said(tmp_path):
     name = "a_Hour_{:02d}_Minute_{:02d}_Second_00_Frame_0000.tif"
     clocks = [(0, 20), (23, 40), (0, 0), (23, 50)]
     images = [{"image-path": name.format(*c), "positions": [[100, 50]], "radii": [4]} for c in clocks]
-    found = positions.read_positions(write(tmp_path / "a.json", images), SHAPE)
+    found = drift_from_voids.read_positions(write(tmp_path / "a.json", images), SHAPE)
     assert found.frames["path"].tolist() == [name.format(*clocks[row]) for row in (1, 3, 2, 0)]
     assert found.frames["time_s"].tolist() == [0, 600, 1200, 2400]
     assert any("pass midnight once" in note for note in found.notes)
@@ -265,7 +268,7 @@ def test_numbered_images_go_by_their_numbers_and_times_must_agree(tmp_path):
             {"frame": frame, "path": name.format(hour), "positions": [], "radii": []}
             for frame, hour in zip((5, 6, 7), hours, strict=True)
         ]
-        found = positions.read_positions(write(tmp_path / "a.json", images[::-1]), SHAPE)
+        found = drift_from_voids.read_positions(write(tmp_path / "a.json", images[::-1]), SHAPE)
         assert found.frames["frame"].tolist() == [5, 6, 7]
         assert (
             found.frames["time_s"].astype(object).where(found.frames["time_s"].notna(), None).tolist()

@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 from plyfile import PlyData
 
-from voidlab import linking, simulate, tables, tilt_exports
+from voidlab import simulate, tables, tilt_exports
 from voidlab.formats import imod, ply
 from voidlab.images.series import Calibration
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.tilt import project
+from voidlab.track import series as linking
 
 PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")
 SHAPE = (300, 420)

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voidlab import linking, tables, tilt_points
+from voidlab import tables, tilt_points
 from voidlab.detections import tilt_detections
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.sample import Foil, Scale, SwellingError
 from voidlab.tilt import project, reconstruct, unproject
+from voidlab.track import series as linking
 
 SHAPE = (420, 560)
 THICK = 80.0

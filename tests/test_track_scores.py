@@ -9,8 +9,8 @@ from scipy.optimize import linear_sum_assignment
 from test_scores import tracks
 
 from voidlab import scores, track_scores
-from voidlab.assign import link_by_assignment
-from voidlab.track import link_voids
+from voidlab.track.assign import link_by_assignment
+from voidlab.track.link import link_voids
 
 
 def table(*rows):

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from foils import spheres
 
-from voidlab import lives, quantities, swelling_series, tables, track, void_figures
+from voidlab import quantities, swelling_series, tables, track, void_figures
 from voidlab.images.series import Calibration
 from voidlab.sample import Foil, Sample, Scale
+from voidlab.track import fates
 
 SHAPE = (300, 420)
 KNOWN = Sample(SHAPE, scale=Scale(0.5, 0.02), foil=Foil(50.0, 5.0))
@@ -84,7 +85,7 @@ def test_spread_growth_and_displacement(made, axes, calibration, unit):
     axes[0].clear()
     void_figures.growth_over_radius(track.summarize_tracks(voids), axes[0], calibration)
     assert axes[0].get_ylabel() == f"growth ({unit}/frame)" or axes[0].texts
-    history = lives.describe_lives(voids, frames, tables.empty("events"), SHAPE, border_px=5, memory=1)
+    history = fates.describe_lives(voids, frames, tables.empty("events"), SHAPE, border_px=5, memory=1)
     void_figures.displacement_field(voids, history, axes[1], calibration, min_frames=1)
     assert axes[1].get_xlabel() == f"x ({unit})" or axes[1].texts
 

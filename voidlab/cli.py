@@ -27,10 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for library in ("asyncio", "papermill"):  # what they log of a failure is said here in words for the user
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
     from voidlab.images.series import ImagesError
-    from voidlab.positions import PositionsError
     from voidlab.project.corrections import CorrectionsError
     from voidlab.project.parameters.yaml_file import ParameterErrors
     from voidlab.segment.network import ModelError
+    from voidlab.track.drift_from_voids import PositionsError
     from voidlab.training.labelled import LabelledError
 
     try:

@@ -20,7 +20,7 @@ from voidlab import tables
 from voidlab.project.paths import replacing
 from voidlab.segment import edited_labels
 from voidlab.tables.tilt_tables import TILT_TABLES
-from voidlab.track import interpolate_tracks
+from voidlab.track.link import interpolate_tracks
 
 FRAME_DATA = "frame-data.json"
 TRACK_DATA = "track-data.json"

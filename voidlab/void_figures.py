@@ -12,10 +12,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from voidlab.figures import BLUE, GREY, ORANGE, RED, nothing, round_down, unit_of
-from voidlab.motion import local_motion
 from voidlab.quantities import reading
 from voidlab.sizes import SizeDistribution
 from voidlab.tables.catalogue import HasPixelSize
+from voidlab.track.motion import local_motion
 
 _SHADE = 0.22
 

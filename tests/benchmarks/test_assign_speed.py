@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from test_merges import complete_share, edges, hits
 
-from voidlab.assign import link_by_assignment
-from voidlab.coalescence import find_merges
-from voidlab.track import LinkError, link_voids
+from voidlab.track.assign import link_by_assignment
+from voidlab.track.conservation import find_merges
+from voidlab.track.link import LinkError, link_voids
 
 LINKERS = {
     "trackpy": lambda voids: link_voids(voids, search_range_px=8, memory=8),

@@ -10,10 +10,10 @@ import coalescing
 import pandas as pd
 
 from voidlab import track_scores
-from voidlab.assign import link_by_assignment
-from voidlab.coalescence import find_merges
-from voidlab.merging import follow_larger
-from voidlab.track import link_voids
+from voidlab.track.assign import link_by_assignment
+from voidlab.track.conservation import find_merges
+from voidlab.track.link import link_voids
+from voidlab.track.mergers import follow_larger
 
 SEEDS = range(100, 106)
 MEMORY = 8

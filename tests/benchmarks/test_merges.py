@@ -4,8 +4,8 @@ import coalescing
 import numpy as np
 import pandas as pd
 
-from voidlab.coalescence import clear_events, conservation, find_merges
-from voidlab.track import link_voids
+from voidlab.track.conservation import clear_events, conservation, find_merges
+from voidlab.track.link import link_voids
 
 SEEDS = range(100, 105)
 LEAST_F1, LEAST_JACCARD = 0.8, 0.99

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from voidlab.motion import diffusion
+from voidlab.track.motion import diffusion
 
 MOST_BIAS, LEAST_STILL = 0.005, 0.93
 

@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from voidlab import linking, scores, tables, tilt_points, track
+from voidlab import scores, tables, tilt_points, track
 from voidlab.detections import tilt_detections
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.sample import Foil
 from voidlab.tilt import project, reconstruct
 from voidlab.tilt.geometry import from_axis, to_axis
+from voidlab.track import series as linking
 
 FIRST_SEED = 1000
 COUNT = int(os.environ.get("VOIDLAB_TILT_SEEDS", "2"))

@@ -11,10 +11,11 @@ from pathlib import Path
 import pandas as pd
 import papermill
 
-from voidlab import exchange, export, positions, report, tables
+from voidlab import exchange, export, report, tables
 from voidlab.images.series import Calibration
 from voidlab.project import record
 from voidlab.project.paths import POSITIONS, ProjectError, RunPaths
+from voidlab.track import drift_from_voids
 
 
 def make(file: Path, name: str, size: tuple[int, int]) -> Path:
@@ -32,7 +33,7 @@ def make(file: Path, name: str, size: tuple[int, int]) -> Path:
     ProjectError
         If the name belongs to a dataset with images, whose results would be lost, or the notebook fails.
     """
-    positions.read_positions(file, (size[1], size[0]))
+    drift_from_voids.read_positions(file, (size[1], size[0]))
     paths, started = _paths(name), datetime.now(UTC)
     paths.folder.mkdir(parents=True, exist_ok=True)
     given = {"dataset": name, "file": str(file.resolve()), "width_px": size[0], "height_px": size[1]}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
-from voidlab.motion import diffusion, local_motion
+from voidlab.track.motion import diffusion, local_motion
 
 _X, _Y = "x_corrected_px", "y_corrected_px"
 

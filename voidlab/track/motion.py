@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from voidlab.merging import stretches
+from voidlab.track.mergers import stretches
 
 _LEAST_STEPS = 4
 _LEAST_NEIGHBOURS = 3
@@ -38,7 +38,7 @@ def diffusion(
         How much of a step happens while the image is taken: 0 for a short exposure, 1/6 for one as long as the time
         between frames.
     events : DataFrame, optional
-        Mergers, `voidlab.coalescence.find_merges`: the step to the common centre in one is no diffusion.
+        Mergers, `voidlab.track.conservation.find_merges`: the step to the common centre in one is no diffusion.
 
     Returns
     -------

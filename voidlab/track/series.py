@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import pandas as pd
 
 from voidlab import tables
-from voidlab.assign import link_by_assignment
-from voidlab.coalescence import find_merges
 from voidlab.drift import subtract_drift
-from voidlab.merging import follow_larger
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.project.paths import stages_for
 from voidlab.segment.corrections import flag_tracks
 from voidlab.tilt import TiltModel, place, reconstruct
-from voidlab.track import LinkError, link_voids, linkable
+from voidlab.track.assign import link_by_assignment
+from voidlab.track.conservation import find_merges
+from voidlab.track.link import LinkError, link_voids, linkable
+from voidlab.track.mergers import follow_larger
 
 _DO_NOT_USE = "do not use"
 _RELINKED = ("cut", "joined")

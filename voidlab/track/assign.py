@@ -1,7 +1,7 @@
 """Linking by one sparse assignment per frame: place, size and overlap in the cost, gates that grow with gaps.
 
 `voidlab.track` with trackpy is the default; this one is for voids so dense that it would give up, or whose sizes tell
-them apart. Which tracks merged is found afterwards: `voidlab.coalescence`.
+them apart. Which tracks merged is found afterwards: `voidlab.track.conservation`.
 """
 
 from __future__ import annotations

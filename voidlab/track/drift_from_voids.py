@@ -19,8 +19,8 @@ from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
 from voidlab import tables
-from voidlab.assign import link_by_assignment
 from voidlab.images.clock import ClockError, clock_of, running_seconds
+from voidlab.track.assign import link_by_assignment
 
 _SWEEPS, _HUBER = 6, 1.5
 _LOOSE = 1e-6  # of the weight of a position: what no track ties lies where its neighbours are
@@ -128,7 +128,7 @@ def drift_from_tracks(
     Parameters
     ----------
     search_range_px, memory
-        As for `voidlab.assign.link_by_assignment`.
+        As for `voidlab.track.assign.link_by_assignment`.
     jump_px
         Furthest the content may jump from a frame to the next.
 

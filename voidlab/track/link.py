@@ -16,8 +16,8 @@ from scipy.spatial import cKDTree
 from trackpy.linking import SubnetOversizeException, link
 
 from voidlab import tables
-from voidlab.growth import robust_slopes
-from voidlab.merging import stretches
+from voidlab.track.growth import robust_slopes
+from voidlab.track.mergers import stretches
 
 _GROWTH_MIN_FRAMES = 4
 
@@ -200,12 +200,12 @@ def summarize_tracks(
     voids_with_particle : DataFrame
         Voids with ``particle``; rows where it is missing do not count. Corrected positions are used when there.
     events : DataFrame, optional
-        Mergers, `voidlab.coalescence.find_merges`: what a void gains at once in one is no growth.
+        Mergers, `voidlab.track.conservation.find_merges`: what a void gains at once in one is no growth.
 
     Notes
     -----
     Displacements and radii are those of the track interpolated over frames in which the void was not seen; mean
-    radius and growth rest on measured rows only. Growth is a robust slope, `voidlab.growth.robust_slopes`: ± one
+    radius and growth rest on measured rows only. Growth is a robust slope, `voidlab.track.growth.robust_slopes`: ± one
     error covers 68 %. Rows that touch the edge do not count for it where four others are left.
 
     Raises

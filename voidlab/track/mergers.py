@@ -18,7 +18,7 @@ def follow_larger(linked: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     linked : DataFrame
         ``frame, label, particle``; rows may lack a particle.
     events : DataFrame
-        Of `voidlab.coalescence.find_merges`, with the same particles.
+        Of `voidlab.track.conservation.find_merges`, with the same particles.
 
     Returns
     -------
