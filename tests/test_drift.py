@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from voidlab import drift, simulate, tables
-from voidlab.drift.frames import _block_means
+from voidlab.drift.binned_frames import _block_means
 
 SHAPE = (200, 300)
 

@@ -13,7 +13,7 @@ from matplotlib.patches import Circle
 from matplotlib.ticker import LogLocator
 
 from voidlab.drift import align, mean_image
-from voidlab.drift.trust import CHECK, DO_NOT_USE, GOOD, Verdict
+from voidlab.drift.verdict import CHECK, DO_NOT_USE, GOOD, Verdict
 from voidlab.figures import BLUE, GREY, ORANGE, RED, micrograph, nothing, unit_of, whole_numbers
 from voidlab.tables.catalogue import HasPixelSize
 

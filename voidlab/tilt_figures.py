@@ -13,7 +13,7 @@ from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from voidlab.drift.trust import Verdict
+from voidlab.drift.verdict import Verdict
 from voidlab.drift_figures import traffic_light
 from voidlab.figures import BLUE, GREY, ORANGE, RED, nothing, unit_of
 from voidlab.tables.catalogue import HasPixelSize

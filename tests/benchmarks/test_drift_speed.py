@@ -13,9 +13,9 @@ from scipy import fft
 
 import drift_scenes as scenes
 from voidlab.drift import estimate_drift, pair_shift, plan_pairs, solve_drift
+from voidlab.drift.binned_frames import BinnedFrames
 from voidlab.drift.correlate import Correlator
-from voidlab.drift.frames import BinnedFrames
-from voidlab.drift.plan import every_pair
+from voidlab.drift.pairs import every_pair
 
 GROSS_PX = 3
 

@@ -9,9 +9,9 @@ apart from it here.
 from voidlab.drift.apply import Canvas, align, mean_image, outside_boxes, reference_row, subtract_drift
 from voidlab.drift.correlate import MIN_OVERLAP, Shift
 from voidlab.drift.estimate import FLAGS, Drift, estimate_drift, pair_shift
-from voidlab.drift.plan import ALL_PAIRS_UP_TO, plan_pairs
+from voidlab.drift.pairs import ALL_PAIRS_UP_TO, plan_pairs
 from voidlab.drift.solve import Solution, solve_drift
-from voidlab.drift.trust import Verdict, judge, triangle_closures
+from voidlab.drift.verdict import Verdict, judge, triangle_closures
 
 __all__ = [
     "ALL_PAIRS_UP_TO",

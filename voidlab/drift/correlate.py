@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from scipy import fft, ndimage
 
-from voidlab.drift.frames import BINNED_SIDE, BinnedFrames
+from voidlab.drift.binned_frames import BINNED_SIDE, BinnedFrames
 from voidlab.drift.refine import Refined, band_root, refine, taper, window_of
 
 MIN_OVERLAP = 0.3

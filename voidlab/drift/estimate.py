@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
-from voidlab.drift import plan
+from voidlab.drift import pairs as plan
+from voidlab.drift.binned_frames import BinnedFrames
 from voidlab.drift.correlate import APART, MIN_OVERLAP, Correlator, Shift
-from voidlab.drift.frames import BinnedFrames
 from voidlab.drift.solve import Solution, solve_drift
 
 FLAGS = {
