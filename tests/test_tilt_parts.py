@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from voidlab.detections import tilt_detections
 from voidlab.tilt import reconstruct
-from voidlab.tilt.assign import assign, within
-from voidlab.tilt.bundle import Cameras, Links, Prior, adjust
 from voidlab.tilt.foil import fit_foil
 from voidlab.tilt.geometry import from_axis, to_axis
-from voidlab.tilt.grow import adjusted
 from voidlab.tilt.inputs import take
-from voidlab.tilt.parting import parted
 from voidlab.tilt.place import place
-from voidlab.tilt.seed import triples
-from voidlab.tilt.votes import ridge, sharp_peak
+from voidlab.tilt.solver.assign import assign, within
+from voidlab.tilt.solver.bundle import Cameras, Links, Prior, adjust
+from voidlab.tilt.solver.grow import adjusted
+from voidlab.tilt.solver.seed import triples
+from voidlab.tilt.solver.split_tracks import parted
+from voidlab.tilt.solver.votes import ridge, sharp_peak
 
 
 @given(st.integers(0, 2000))

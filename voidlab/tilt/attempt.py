@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voidlab.tilt.axis import scan
-from voidlab.tilt.bundle import Prior, covariance
 from voidlab.tilt.checks import Checks, check
-from voidlab.tilt.grow import Linked, grow
 from voidlab.tilt.inputs import LEAST_VOIDS
-from voidlab.tilt.linker import Series
-from voidlab.tilt.seed import Seed, plant, triples
-from voidlab.tilt.settle import settle
+from voidlab.tilt.solver.axis import scan
+from voidlab.tilt.solver.bundle import Prior, covariance
+from voidlab.tilt.solver.grow import Linked, grow
+from voidlab.tilt.solver.link import Series
+from voidlab.tilt.solver.seed import Seed, plant, triples
+from voidlab.tilt.solver.settle import settle
 from voidlab.tilt.verdict import CHECK, DO_NOT_USE, GOOD, Evidence, judge
 
 _TILT_SIGMA = np.deg2rad(0.5)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voidlab.tilt.assign import within
 from voidlab.tilt.geometry import to_axis
-from voidlab.tilt.grow import Linked, depths
-from voidlab.tilt.linker import Series, believe, in_field
-from voidlab.tilt.settle import same_place
+from voidlab.tilt.solver.assign import within
+from voidlab.tilt.solver.grow import Linked, depths
+from voidlab.tilt.solver.link import Series, believe, in_field
+from voidlab.tilt.solver.settle import same_place
 
 _GATE = 3.5
 _LEAST_FOUND = 20  # to know how far off they are

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from voidlab.tilt.linker import Series
+from voidlab.tilt.solver.link import Series
 
 _NEEDED = ("frame", "label", "x_px", "y_px", "radius_px")
 _STEEPEST_DEG = 80.0

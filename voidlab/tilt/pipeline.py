@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from voidlab.tilt.assemble import model, nothing
 from voidlab.tilt.attempt import attempt
 from voidlab.tilt.inputs import Angles, take
-from voidlab.tilt.model import TiltModel
-from voidlab.tilt.result import model, nothing
+from voidlab.tilt.result import TiltModel
 
 
 def reconstruct(

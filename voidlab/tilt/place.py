@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from voidlab.tilt.bundle import Cameras, Links, point_blocks, triangulate
 from voidlab.tilt.geometry import from_axis, to_axis
-from voidlab.tilt.model import no_points
+from voidlab.tilt.result import no_points
+from voidlab.tilt.solver.bundle import Cameras, Links, point_blocks, triangulate
 
 
 def place(

@@ -1,155 +1,109 @@
-"""Puts the result of a reconstruction together: gauge, errors, foil, tables."""
+"""The result of a reconstruction: links, points, views, and how far they can be trusted."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from voidlab.tilt.attempt import Attempt
-from voidlab.tilt.bundle import Cameras, covariance
-from voidlab.tilt.foil import Foil, fit_foil
-from voidlab.tilt.geometry import from_axis
-from voidlab.tilt.inputs import Given
-from voidlab.tilt.model import TiltModel, no_points
-from voidlab.tilt.verdict import CHECK, DO_NOT_USE, GOOD
+from voidlab.tilt.checks import Checks
 
-_POINT_VIEWS = 3  # for a depth to count in the thickness
-_OF_VIEWS = ["drift_x_px", "drift_y_px", "residual_px", "left_out_found", "left_out_error"]
+CONVENTIONS = (
+    "Gauges, which no series of views can tell: the origin (no drift in the reference frame, z = 0 in mid-foil); "
+    "a common offset of all tilts (their mean stays as stated; foil_tilt_deg says how the foil lies to it); "
+    "the mirror (a positive tilt moves what has positive z towards positive p, flipped() gives the other hand)."
+)
 
 
-def model(given: Given, attempt: Attempt) -> TiltModel:
-    """The result of an attempt, in the frame and the units of the images."""
-    linked = attempt.linked
-    spread, views = covariance(linked.links, linked.solution, attempt.prior, linked.count)
-    seen = np.bincount(linked.links.point, minlength=linked.count)
-    sure = seen >= _POINT_VIEWS
-    foil = fit_foil(linked.solution.points[sure], np.sqrt(spread[sure, 2, 2]))
-    failed = attempt.verdict == DO_NOT_USE
-    if failed:
-        nan = float("nan")
-        reason = "the reconstruction is not to be used"
-        foil = replace(foil, thickness_px=nan, interval_px=(nan, nan), method="", reason=reason)
-    cameras, points, back = _in_gauge(linked.solution.cameras, linked.solution.points, foil)
-    particle, order = _particles(given, attempt)
-    # An axis turned by 180° is the same axis: p, q and with them the depths change sign.
-    turns = np.ceil((np.rad2deg(cameras.axis) - 90) / 180)
-    sign = -1.0 if turns % 2 else 1.0
-    flip = np.array([1.0, 1.0, sign])
-    points = np.column_stack([from_axis(points[:, :2], cameras.axis) + given.origin, points[:, 2]]) * flip
-    spread = spread * np.outer(flip, flip)
-    doubtful = given.notes and attempt.verdict == GOOD
-    return TiltModel(
-        voids=given.voids.assign(particle=particle),
-        points=_points(attempt, points[order], spread[order], order),
-        covariance_px2=spread[order],
-        views=_views(given, attempt, cameras),
-        drift_px=given.by_frame(from_axis(cameras.shift, cameras.axis)),
-        drift_sigma_px=given.by_frame(_drift_sigma(views, cameras)),
-        tilt_axis_deg=float(np.rad2deg(cameras.axis) - 180 * turns),
-        tilt_axis_sigma_deg=float(np.rad2deg(np.sqrt(views[0, 0]))),
-        axis_by_stretch_deg=float(np.rad2deg(attempt.scanned)),
-        origin_px=given.origin,
-        sigma_px=linked.solution.sigma_px,
-        thickness_px=foil.thickness_px,
-        thickness_interval_px=foil.interval_px,
-        thickness_method=foil.method,
-        thickness_reason=foil.reason,
-        # A foil that rises with p is level once the stage has tilted it so far: at zero it leans the other way.
-        foil_tilt_deg=-float(np.rad2deg(np.arctan(foil.middle[1]))) if foil.known else float("nan"),
-        foil_tilt_sigma_deg=float(np.rad2deg(foil.slope_sigma[0])),
-        foil_plane=(-sign * float(back @ foil.middle[1:]), foil.middle[1], foil.middle[2]),
-        checks=attempt.checks,
-        verdict=CHECK if doubtful else attempt.verdict,
-        reasons=[*attempt.reasons, *given.notes],
-    )
+@dataclass(frozen=True)
+class TiltModel:
+    """Voids of a tilt series in 3D. `CONVENTIONS` says what is fixed by choice.
+
+    A point (x, y, z) is seen at ``voidlab.tilt.project(points, tilt_deg, tilt_axis_deg, origin=origin_px,
+    drift_px=drift)``.
+
+    Attributes
+    ----------
+    voids : DataFrame
+        The rows that were given, with ``particle`` (Int64), <NA> when not linked.
+    points : DataFrame
+        ``particle, x_px, y_px, z_px, sigma_x_px, sigma_y_px, sigma_z_px, radius_px, views``; x and y in the untilted
+        foil as the reference frame has it, z along the beam from mid-foil.
+    covariance_px2 : ndarray of shape (points, 3, 3)
+        Covariance of x, y, z of each point, px².
+    views : DataFrame
+        ``frame, tilt_deg`` (refined), ``drift_x_px, drift_y_px, residual_px`` (rms distance of the linked voids from
+        where the points are seen), ``left_out_found, left_out_error`` (see `Checks`); NaN in frames that were left
+        out.
+    drift_px, drift_sigma_px : ndarray of shape (views, 2)
+        Drift (x, y) of each frame and its standard error, in the order of ``views``.
+    tilt_axis_deg, tilt_axis_sigma_deg : float
+        Direction of the axis in (−90, 90] and its standard error.
+    axis_by_stretch_deg : float
+        The axis by another method: stretching the views until they agree; good to some degrees.
+    origin_px : tuple of float
+        x, y of the point that the axis passes through.
+    sigma_px : float
+        Error of a detected centre per axis, as the residuals show it.
+    thickness_px : float
+        Distance between the faces of what holds voids, NaN when refused (``thickness_reason`` says why); the foil
+        may reach further. With 95 % it lies in ``thickness_interval_px``.
+    thickness_method : str
+        "even depths" or "outermost voids".
+    foil_tilt_deg, foil_tilt_sigma_deg : float
+        Tilt of the foil about the axis at stated tilt zero, and its standard error: added to the stated tilts it
+        gives those of the foil to the beam.
+    foil_plane : tuple of float
+        Mid-foil (c, a, b), in the gauge of the points: z = c + a p + b q, with p across and q along the axis, from
+        ``origin_px``.
+    checks : Checks or None
+        The figures behind the verdict; None when nothing was reconstructed.
+    verdict : str
+        "good", "check" or "do not use".
+    reasons : list of str
+        Why not good.
+    """
+
+    voids: pd.DataFrame
+    points: pd.DataFrame
+    covariance_px2: np.ndarray
+    views: pd.DataFrame
+    drift_px: np.ndarray
+    drift_sigma_px: np.ndarray
+    tilt_axis_deg: float
+    tilt_axis_sigma_deg: float
+    axis_by_stretch_deg: float
+    origin_px: tuple[float, float]
+    sigma_px: float
+    thickness_px: float
+    thickness_interval_px: tuple[float, float]
+    thickness_method: str
+    thickness_reason: str
+    foil_tilt_deg: float
+    foil_tilt_sigma_deg: float
+    foil_plane: tuple[float, float, float]
+    checks: Checks | None
+    verdict: str
+    reasons: list[str]
+
+    def flipped(self) -> TiltModel:
+        """The mirror image: depths and tilts of opposite sign, seen just the same."""
+        signs = np.array([1.0, 1.0, -1.0])
+        return replace(
+            self,
+            points=self.points.assign(z_px=-self.points["z_px"]),
+            covariance_px2=self.covariance_px2 * np.outer(signs, signs),
+            views=self.views.assign(tilt_deg=-self.views["tilt_deg"]),
+            foil_tilt_deg=-self.foil_tilt_deg,
+            foil_plane=(-self.foil_plane[0], -self.foil_plane[1], -self.foil_plane[2]),
+        )
 
 
-def _in_gauge(cameras: Cameras, points: np.ndarray, foil: Foil) -> tuple[Cameras, np.ndarray, np.ndarray]:
-    """Cameras and points with mid-foil at zero depth, no drift in the view of least tilt; how far they moved."""
-    reference = int(np.argmin(np.abs(cameras.tilt)))
-    moved, shift = points.copy(), cameras.shift.copy()
-    moved[:, 2] -= foil.middle[0]
-    shift[:, 0] += foil.middle[0] * np.sin(cameras.tilt)
-    back = shift[reference] / [np.cos(cameras.tilt[reference]), 1.0]
-    moved[:, :2] += back
-    shift -= np.column_stack([back[0] * np.cos(cameras.tilt), np.full(len(shift), back[1])])
-    shift[reference] = 0.0
-    return Cameras(cameras.axis, cameras.tilt, shift), moved, back
+_POINTS = ("x_px", "y_px", "z_px", "sigma_x_px", "sigma_y_px", "sigma_z_px", "radius_px")
 
 
-def _particles(given: Given, attempt: Attempt) -> tuple[pd.Series, np.ndarray]:
-    """Particle of every void, numbered by first frame and label, and the points in the order of these numbers."""
-    linked = attempt.linked
-    particle = pd.Series(pd.NA, index=given.voids.index, dtype="Int64")
-    number, order = pd.factorize(linked.track[linked.rows])
-    particle.iloc[given.rows[linked.rows]] = number
-    return particle, np.asarray(order)
-
-
-def _points(attempt: Attempt, points: np.ndarray, spread: np.ndarray, order: np.ndarray) -> pd.DataFrame:
-    linked = attempt.linked
-    radius = pd.Series(attempt.series.radius[linked.rows]).groupby(linked.links.point).median().to_numpy()
-    seen = np.bincount(linked.links.point, minlength=linked.count)
-    sigma = np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
-    table = {
-        "particle": np.arange(linked.count), "x_px": points[:, 0], "y_px": points[:, 1], "z_px": points[:, 2],
-        "sigma_x_px": sigma[:, 0], "sigma_y_px": sigma[:, 1], "sigma_z_px": sigma[:, 2],
-        "radius_px": radius[order], "views": seen[order],
-    }  # fmt: skip
-    return pd.DataFrame(table).astype(no_points().dtypes)
-
-
-def _views(given: Given, attempt: Attempt, cameras: Cameras) -> pd.DataFrame:
-    links, count = attempt.linked.links, len(given.frames)
-    square = np.bincount(links.view, (attempt.linked.solution.residual**2).sum(axis=1), count)
-    rms = np.sqrt(square / np.bincount(links.view, minlength=count).clip(1))
-    left_out = (attempt.checks.left_out, attempt.checks.left_out_error)
-    values = np.column_stack(
-        [np.rad2deg(cameras.tilt), from_axis(cameras.shift, cameras.axis), rms, *left_out]
-    )
-    table = pd.DataFrame(given.by_frame(values), columns=["tilt_deg", *_OF_VIEWS])
-    table["tilt_deg"] = table["tilt_deg"].fillna(given.angles.reset_index(drop=True))
-    table.insert(0, "frame", given.angles.index.to_numpy(np.int64))
-    return table
-
-
-def _drift_sigma(views: np.ndarray, cameras: Cameras) -> np.ndarray:
-    """Standard error (views, 2) of the drifts in x and y, px."""
-    count = len(cameras.tilt)
-    p, q = np.diagonal(views)[1 : 1 + count], np.diagonal(views)[1 + count : 1 + 2 * count]
-    c, s = np.cos(cameras.axis) ** 2, np.sin(cameras.axis) ** 2
-    return np.sqrt(np.column_stack([p * c + q * s, p * s + q * c]))
-
-
-def nothing(given: Given, reason: str) -> TiltModel:
-    """What is given when nothing can be reconstructed: typed, empty, and why."""
-    voids, angles = given.voids, given.angles
-    nan = float("nan")
-    unknown = np.full((len(angles), 2), nan)
-    views = pd.DataFrame({"frame": angles.index.to_numpy(np.int64), "tilt_deg": angles.to_numpy()})
-    views = views.assign(**dict.fromkeys(_OF_VIEWS, nan))
-    return TiltModel(
-        voids=voids.assign(particle=pd.array([pd.NA] * len(voids), dtype="Int64")),
-        points=no_points(),
-        covariance_px2=np.zeros((0, 3, 3)),
-        views=views,
-        drift_px=unknown,
-        drift_sigma_px=unknown.copy(),
-        tilt_axis_deg=nan,
-        tilt_axis_sigma_deg=nan,
-        axis_by_stretch_deg=nan,
-        origin_px=given.origin,
-        sigma_px=nan,
-        thickness_px=nan,
-        thickness_interval_px=(nan, nan),
-        thickness_method="",
-        thickness_reason="nothing was reconstructed",
-        foil_tilt_deg=nan,
-        foil_tilt_sigma_deg=nan,
-        foil_plane=(nan, nan, nan),
-        checks=None,
-        verdict=DO_NOT_USE,
-        reasons=[reason, *given.notes],
-    )
+def no_points() -> pd.DataFrame:
+    """Empty table of points with its columns, typed."""
+    columns = {"particle": "int64", **dict.fromkeys(_POINTS, "float64"), "views": "int64"}
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from voidlab.tilt.bundle import Cameras, Links, Prior, Solution, adjust
 from voidlab.tilt.geometry import to_axis
-from voidlab.tilt.linker import Depths, Series, believe, extend, match
-from voidlab.tilt.seed import Seed
-from voidlab.tilt.votes import sharp_peak
+from voidlab.tilt.solver.bundle import Cameras, Links, Prior, Solution, adjust
+from voidlab.tilt.solver.link import Depths, Series, believe, extend, match
+from voidlab.tilt.solver.seed import Seed
+from voidlab.tilt.solver.votes import sharp_peak
 
 
 @dataclass(frozen=True)

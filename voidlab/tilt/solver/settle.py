@@ -6,10 +6,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.stats import binom
 
-from voidlab.tilt.bundle import Prior
-from voidlab.tilt.grow import Linked, adjusted, depths, pairs_or_more
-from voidlab.tilt.linker import GATE, Belief, Series, believe, extend, in_field, match
-from voidlab.tilt.parting import parted
+from voidlab.tilt.solver.bundle import Prior
+from voidlab.tilt.solver.grow import Linked, adjusted, depths, pairs_or_more
+from voidlab.tilt.solver.link import GATE, Belief, Series, believe, extend, in_field, match
+from voidlab.tilt.solver.split_tracks import parted
 
 _ROUNDS = 6
 _SETTLED = 0.002

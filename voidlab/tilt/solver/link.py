@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voidlab.tilt.assign import assign, within
-from voidlab.tilt.bundle import Cameras, Links
 from voidlab.tilt.geometry import from_axis, to_axis
+from voidlab.tilt.solver.assign import assign, within
+from voidlab.tilt.solver.bundle import Cameras, Links
 
 GATE = 4.0
 _LONE_GATE = 3.0

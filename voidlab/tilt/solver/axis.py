@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from voidlab.tilt.geometry import to_axis
-from voidlab.tilt.linker import Series
-from voidlab.tilt.votes import ridge
+from voidlab.tilt.solver.link import Series
+from voidlab.tilt.solver.votes import ridge
 
 _STEP_DEG = 6.0
 _FINE_DEG = (-3.0, 3.0)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voidlab.tilt.assign import within
-from voidlab.tilt.bundle import Cameras
 from voidlab.tilt.geometry import to_axis
-from voidlab.tilt.linker import Series
-from voidlab.tilt.votes import ridge, sharp_peak
+from voidlab.tilt.solver.assign import within
+from voidlab.tilt.solver.bundle import Cameras
+from voidlab.tilt.solver.link import Series
+from voidlab.tilt.solver.votes import ridge, sharp_peak
 
 LEAST_STEP = np.deg2rad(2.5)
 _SAME = np.deg2rad(0.25)

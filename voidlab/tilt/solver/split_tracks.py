@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voidlab.tilt.assign import within
 from voidlab.tilt.geometry import to_axis
-from voidlab.tilt.grow import Linked, depths
-from voidlab.tilt.linker import GATE, Belief, Depths, Series, in_field, size_error
+from voidlab.tilt.solver.assign import within
+from voidlab.tilt.solver.grow import Linked, depths
+from voidlab.tilt.solver.link import GATE, Belief, Depths, Series, in_field, size_error
 
 _LEAST = 2.0  # logarithm of the odds: a wrong link does more harm than a right one does good
 _CERTAIN = 10.0  # odds of a detection that is no other void's
