@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from voidlab.sizes import size_distribution
+from voidlab.swelling.sizes import size_distribution
 
 
 def test_every_void_is_in_one_class():

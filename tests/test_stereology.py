@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
-from voidlab import stereology
+from voidlab.swelling import stereology
 
 
 @pytest.mark.parametrize("power", [0, 1, 2, 3])

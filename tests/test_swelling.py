@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voidlab import swelling, tables
-from voidlab.sample import Foil, Sample, Scale, SwellingError
-from voidlab.stereology import shape_factor
+from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
+from voidlab.swelling.stereology import shape_factor
 
 SHAPE = (300, 420)
 SAMPLE = Sample(SHAPE, scale=Scale(0.5, 0.02), foil=Foil(50.0, 5.0))  # 100 px

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from foils import spheres
 
-from voidlab import quantities, swelling, swelling_series, tables
+from voidlab import quantities, swelling, tables
 from voidlab.project.parameters.models import ExportParameters
-from voidlab.sample import Foil, Sample, Scale, SwellingError
+from voidlab.swelling import series
+from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
 
 SHAPE = (300, 420)
 SAMPLE = Sample(SHAPE, scale=Scale(0.5, 0.02), foil=Foil(50.0, 5.0))  # 100 px
@@ -34,7 +35,7 @@ def plain(text):
 
 def test_over_time_every_frame_that_was_looked_at_has_a_row():
     frames = frames_of([3, 4, 5], time_s=[0.0, 10.0, 20.0], status=["ok", "unreadable", "ok"])
-    found = swelling_series.swelling_over_time(frames, some(5), SAMPLE, dose_dpa_per_s=0.01)
+    found = series.swelling_over_time(frames, some(5), SAMPLE, dose_dpa_per_s=0.01)
     density = found[found["quantity"] == "number_density"].set_index("frame")
     alone = swelling.measure_swelling(some(5), SAMPLE).estimates.loc["number_density", "value"]
     assert density["value"].tolist() == [0, alone]
@@ -44,18 +45,18 @@ def test_over_time_every_frame_that_was_looked_at_has_a_row():
 
 def test_the_dose_per_frame_counts_images_that_were_not_looked_at_too():
     frames = frames_of([10, 20, 30], status=["ok", "blank", "ok"])
-    found = swelling_series.swelling_over_time(frames, some(30), SAMPLE, dose_dpa_per_frame=0.5)
+    found = series.swelling_over_time(frames, some(30), SAMPLE, dose_dpa_per_frame=0.5)
     assert found.groupby("frame")["dose_dpa"].first().to_dict() == {10: 0.0, 30: 1.0}
 
 
 def test_over_no_time_there_is_an_empty_table():
-    found = swelling_series.swelling_over_time(tables.empty("frames"), tables.empty("voids"), SAMPLE)
+    found = series.swelling_over_time(tables.empty("frames"), tables.empty("voids"), SAMPLE)
     pd.testing.assert_frame_equal(found, tables.empty("swelling"))
 
 
 def test_voids_of_a_series_are_never_added_up():
     voids = pd.concat([some(0), some(1), some(2)], ignore_index=True)
-    outcome = swelling_series.measure_series(frames_of([0, 1, 2]), voids, SAMPLE)
+    outcome = series.measure_series(frames_of([0, 1, 2]), voids, SAMPLE)
     alone = swelling.measure_swelling(some(2), SAMPLE).estimates
     pd.testing.assert_frame_equal(outcome.summary.estimates, alone)
     assert outcome.frame == 2
@@ -64,27 +65,27 @@ def test_voids_of_a_series_are_never_added_up():
 
 def test_a_tilt_series_speaks_through_its_lowest_tilt():
     frames = frames_of([1, 2, 3], tilt_deg=[-60.0, 1.0, 60.0])
-    outcome = swelling_series.measure_series(frames, pd.concat([some(1), some(2), some(3)]), SAMPLE)
+    outcome = series.measure_series(frames, pd.concat([some(1), some(2), some(3)]), SAMPLE)
     assert outcome.frame == 2
     assert "lowest tilt, 1°" in outcome.notes[0]
 
 
 def test_at_60_degrees_the_beam_crosses_twice_the_foil():
     frames = frames_of([1, 2], tilt_deg=[0.0, 60.0])
-    found = swelling_series.swelling_over_time(frames, pd.concat([some(1), some(2)]), SAMPLE)
+    found = series.swelling_over_time(frames, pd.concat([some(1), some(2)]), SAMPLE)
     density = found[found["quantity"] == "number_density_uncorrected"].set_index("frame")["value"]
     assert density[2] == pytest.approx(density[1] / 2)
 
 
 def test_the_frame_that_was_asked_for_is_taken_or_refused():
     frames, voids = frames_of([1, 2], status=["ok", "excluded"]), some(1)
-    assert swelling_series.measure_series(frames, voids, SAMPLE, frame=1).frame == 1
+    assert series.measure_series(frames, voids, SAMPLE, frame=1).frame == 1
     with pytest.raises(SwellingError, match="frame 2 was not looked at"):
-        swelling_series.measure_series(frames, voids, SAMPLE, frame=2)
+        series.measure_series(frames, voids, SAMPLE, frame=2)
 
 
 def test_without_thickness_the_rest_is_said_and_what_is_missing():
-    outcome = swelling_series.measure_series(frames_of([1]), some(1), PLAIN)
+    outcome = series.measure_series(frames_of([1]), some(1), PLAIN)
     assert "swelling" not in outcome.summary.estimates.index
     text = " ".join(outcome.notes)
     assert "pixel size is not known" in text
@@ -95,7 +96,7 @@ def test_without_thickness_the_rest_is_said_and_what_is_missing():
 
 def test_a_thickness_the_voids_do_not_fit_into_is_doubted_not_used():
     thin = dataclasses.replace(SAMPLE, foil=Foil(0.05, 0.005))
-    outcome = swelling_series.measure_series(frames_of([1]), some(1), thin)
+    outcome = series.measure_series(frames_of([1]), some(1), thin)
     assert "swelling" not in outcome.summary.estimates.index
     assert "Check the thickness and its unit" in outcome.doubt
     assert not any("thickness is not known" in note for note in outcome.notes)
@@ -103,7 +104,7 @@ def test_a_thickness_the_voids_do_not_fit_into_is_doubted_not_used():
 
 
 def test_a_frame_without_voids_is_a_result():
-    outcome = swelling_series.measure_series(frames_of([1]), tables.empty("voids"), SAMPLE)
+    outcome = series.measure_series(frames_of([1]), tables.empty("voids"), SAMPLE)
     assert outcome.summary.estimates.loc["swelling", "value"] == 0
     assert outcome.sizes_table(0.5).empty
     assert quantities.of_outcome(outcome)[0]["value"] == "0.00 %"
@@ -111,7 +112,7 @@ def test_a_frame_without_voids_is_a_result():
 
 def test_no_frame_at_all_is_a_result_too():
     frames = frames_of([1], status="unreadable")
-    outcome = swelling_series.measure_series(frames, tables.empty("voids"), SAMPLE)
+    outcome = series.measure_series(frames, tables.empty("voids"), SAMPLE)
     assert outcome.frame is None
     assert outcome.notes == ("No image was looked at.",)
     assert quantities.readable(outcome.summary.estimates).empty
@@ -121,8 +122,8 @@ def test_no_frame_at_all_is_a_result_too():
 
 
 def test_sizes_are_kept_in_px_whatever_the_unit_they_are_shown_in():
-    in_nm = swelling_series.measure_series(frames_of([1]), some(1), SAMPLE)
-    in_px = swelling_series.measure_series(frames_of([1]), some(1), PLAIN)
+    in_nm = series.measure_series(frames_of([1]), some(1), SAMPLE)
+    in_px = series.measure_series(frames_of([1]), some(1), PLAIN)
     pd.testing.assert_frame_equal(in_nm.sizes_table(0.5), in_px.sizes_table(1.0))
     np.testing.assert_allclose(in_nm.sizes.classes["low"], in_nm.sizes_table(0.5)["diameter_low_px"] * 0.5)
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voidlab import tables, tilt_points
+from voidlab import tables
 from voidlab.detections import tilt_detections
 from voidlab.project.parameters.models import TrackParameters
-from voidlab.sample import Foil, Scale, SwellingError
+from voidlab.swelling import in_3d
+from voidlab.swelling.sample import Foil, Scale, SwellingError
 from voidlab.tilt import project, reconstruct, unproject
 from voidlab.track import series as linking
 
@@ -58,7 +59,7 @@ def test_unproject_turns_project_round(points, tilt, axis, drift):
 
 def test_without_parallax_a_track_is_a_dot(both):
     _, found = both
-    flat = tilt_points.flattened(found.linked, found.points, found.views, found.reconstruction)
+    flat = in_3d.flattened(found.linked, found.points, found.views, found.reconstruction)
     assert len(flat) == len(found.linked)
     groups = flat.groupby("particle")
     still = groups[["x_flat_px", "y_flat_px"]].std().median()
@@ -72,7 +73,7 @@ def test_without_parallax_a_track_is_a_dot(both):
 
 def test_depths_lie_between_the_faces_evenly_about_the_middle(both):
     _, found = both
-    depth = tilt_points.depth_in_foil(found.points, found.reconstruction)
+    depth = in_3d.depth_in_foil(found.points, found.reconstruction)
     thickness = found.reconstruction["thickness_px"].iloc[0]
     assert thickness == pytest.approx(THICK, rel=0.08)
     assert (np.abs(depth) < thickness / 2 + 4 * found.points["sigma_z_px"]).mean() > 0.97
@@ -90,7 +91,7 @@ def test_a_foil_that_is_inclined_is_made_flat():
     along = (xy - [50, 40]) @ [-np.sin(a), np.cos(a)]
     z = 3 + 0.2 * across - 0.1 * along + depth * np.sqrt(1 + 0.2**2 + 0.1**2)
     points = pd.DataFrame({"x_px": xy[:, 0], "y_px": xy[:, 1], "z_px": z})
-    np.testing.assert_allclose(tilt_points.depth_in_foil(points, pd.DataFrame([row])), depth)
+    np.testing.assert_allclose(in_3d.depth_in_foil(points, pd.DataFrame([row])), depth)
 
 
 def test_an_inclined_foil_is_counted_as_the_same_foil(both):
@@ -100,7 +101,7 @@ def test_an_inclined_foil_is_counted_as_the_same_foil(both):
     model = reconstruct(series.voids.drop(columns="particle"), stated, shape=SHAPE)
     row = linking._row(model, "tilt", mirrored=False)
     upright, leaning = (
-        tilt_points.swelling_in_3d(*tables_, SHAPE).estimates["value"]
+        in_3d.swelling_in_3d(*tables_, SHAPE).estimates["value"]
         for tables_ in (
             (found.points, found.views, found.reconstruction),
             (model.points, model.views, row),
@@ -113,7 +114,7 @@ def test_an_inclined_foil_is_counted_as_the_same_foil(both):
 
 def test_all_views_show_the_common_field(both):
     _, found = both
-    left, top, right, bottom = tilt_points.common_field(found.views, found.reconstruction, SHAPE)
+    left, top, right, bottom = in_3d.common_field(found.views, found.reconstruction, SHAPE)
     assert 0.4 * SHAPE[1] < right - left < SHAPE[1]
     assert 0.4 * SHAPE[0] < bottom - top < SHAPE[0]
     corners = [(x, y, z) for x in (left, right) for y in (top, bottom) for z in (-THICK / 2, THICK / 2)]
@@ -130,24 +131,24 @@ def test_all_views_show_the_common_field(both):
 def test_a_thicker_foil_has_less_in_common(both):
     _, found = both
     thin, thick = (
-        tilt_points.common_field(found.views, found.reconstruction, SHAPE, thickness_px=t) for t in (0, 120)
+        in_3d.common_field(found.views, found.reconstruction, SHAPE, thickness_px=t) for t in (0, 120)
     )
     assert thick[2] - thick[0] < thin[2] - thin[0] - 10
     unknown = found.reconstruction.assign(thickness_px=np.nan)
-    assert tilt_points.common_field(found.views, unknown, SHAPE) == thin
+    assert in_3d.common_field(found.views, unknown, SHAPE) == thin
 
 
 def test_density_and_volume_are_those_of_the_voids_that_are_there():
     ratios = []
     for seed in range(4):
         series, found = placed(seed)
-        left, top, right, bottom = tilt_points.common_field(found.views, found.reconstruction, SHAPE)
+        left, top, right, bottom = in_3d.common_field(found.views, found.reconstruction, SHAPE)
         x, y, radius = (series.points[name] for name in ("x_px", "y_px", "radius_px"))
         there = (x > left) & (x < right) & (y > top) & (y < bottom)
         room = (right - left) * (bottom - top) * THICK
         true = np.array([there.sum(), 4 / 3 * np.pi * (radius[there] ** 3).sum()]) / room
         for foil in (None, Foil(THICK, 0.0, "px")):
-            estimates = tilt_points.swelling_in_3d(
+            estimates = in_3d.swelling_in_3d(
                 found.points, found.views, found.reconstruction, SHAPE, foil=foil
             ).estimates
             value = estimates["value"]
@@ -165,8 +166,8 @@ def test_density_and_volume_are_those_of_the_voids_that_are_there():
 def test_lengths_are_in_nm_where_the_pixel_is_known(both):
     _, found = both
     tables_ = (found.points, found.views, found.reconstruction, SHAPE)
-    px = tilt_points.swelling_in_3d(*tables_).estimates["value"]
-    nm = tilt_points.swelling_in_3d(*tables_, scale=Scale(0.5, 0.01)).estimates
+    px = in_3d.swelling_in_3d(*tables_).estimates["value"]
+    nm = in_3d.swelling_in_3d(*tables_, scale=Scale(0.5, 0.01)).estimates
     assert nm.loc["number_density", "value"] == pytest.approx(px["number_density"] / 0.5**3)
     assert nm.loc["volume_fraction", "value"] == pytest.approx(px["volume_fraction"])
     assert nm.loc["volume_fraction", "scale"] == pytest.approx(0, abs=1e-9)
@@ -187,9 +188,7 @@ def test_a_skin_leaves_out_what_surfaces_cut(both):
     rest = (found.views, found.reconstruction, SHAPE)
 
     def density(points, skin):
-        return tilt_points.swelling_in_3d(points, *rest, skin_px=skin).estimates.loc[
-            "number_density", "value"
-        ]
+        return in_3d.swelling_in_3d(points, *rest, skin_px=skin).estimates.loc["number_density", "value"]
 
     assert density(with_caps, 0.0) > 1.25 * density(found.points, 0.0)
     assert density(with_caps, 6.0) == pytest.approx(density(found.points, 6.0))
@@ -200,24 +199,24 @@ def test_what_cannot_be_counted_is_refused_in_a_sentence(both):
     _, found = both
     rest = (found.views, found.reconstruction, SHAPE)
     with pytest.raises(SwellingError, match="no tilt series was placed in depth"):
-        tilt_points.swelling_in_3d(found.points, found.views, tables.empty("reconstruction"), SHAPE)
+        in_3d.swelling_in_3d(found.points, found.views, tables.empty("reconstruction"), SHAPE)
     unknown = found.reconstruction.assign(thickness_px=np.nan, thickness_reason="too few voids")
     with pytest.raises(SwellingError, match=r"no thickness \(too few voids\); give the foil's thickness"):
-        tilt_points.swelling_in_3d(found.points, found.views, unknown, SHAPE)
+        in_3d.swelling_in_3d(found.points, found.views, unknown, SHAPE)
     with pytest.raises(SwellingError, match="give the pixel size too"):
-        tilt_points.swelling_in_3d(found.points, *rest, foil=Foil(40.0, 2.0, "nm"))
+        in_3d.swelling_in_3d(found.points, *rest, foil=Foil(40.0, 2.0, "nm"))
     with pytest.raises(SwellingError, match="nothing is left of it"):
-        tilt_points.swelling_in_3d(found.points, *rest, skin_px=50.0)
+        in_3d.swelling_in_3d(found.points, *rest, skin_px=50.0)
     far = found.views.assign(drift_x_px=found.views["drift_x_px"] + 300.0 * np.arange(7))
     with pytest.raises(SwellingError, match="too little of the foil in common"):
-        tilt_points.swelling_in_3d(found.points, far, found.reconstruction, SHAPE)
+        in_3d.swelling_in_3d(found.points, far, found.reconstruction, SHAPE)
 
 
 def test_no_points_are_a_density_of_none(both):
     _, found = both
-    none = tilt_points.swelling_in_3d(found.points.iloc[:0], found.views, found.reconstruction, SHAPE)
+    none = in_3d.swelling_in_3d(found.points.iloc[:0], found.views, found.reconstruction, SHAPE)
     assert none.estimates.loc["number_density", "value"] == 0
     assert none.estimates.loc["number_density", "high95"] > 0
-    flat = tilt_points.flattened(found.linked, found.points.iloc[:0], found.views, found.reconstruction)
+    flat = in_3d.flattened(found.linked, found.points.iloc[:0], found.views, found.reconstruction)
     assert flat.empty
     assert {"x_flat_px", "y_flat_px", "z_px"} <= set(flat.columns)

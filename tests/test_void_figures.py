@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from foils import spheres
 
-from voidlab import quantities, swelling_series, tables, track, void_figures
+from voidlab import quantities, tables, track, void_figures
 from voidlab.images.series import Calibration
-from voidlab.sample import Foil, Sample, Scale
+from voidlab.swelling import series as swelling_series
+from voidlab.swelling.sample import Foil, Sample, Scale
 from voidlab.track import fates
 
 SHAPE = (300, 420)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from voidlab.highlights import Figure
-from voidlab.swelling import SOURCES
-from voidlab.swelling_series import Outcome
+from voidlab.swelling.estimate import SOURCES
+from voidlab.swelling.series import Outcome
 
 _NAMES = {
     "swelling": "swelling, f / (1 − f)",

@@ -9,9 +9,9 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from voidlab.figures import round_down
+from voidlab.swelling.in_3d import inclination, mid_foil
 from voidlab.tables.catalogue import HasPixelSize
 from voidlab.tilt_figures import depth_colours
-from voidlab.tilt_points import inclination, mid_foil
 
 _SIZE = (480, 360)
 _CENTRE = np.array([_SIZE[0] / 2, _SIZE[1] / 2 - 8])  # the scale bar stands below

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from voidlab.drift.verdict import Verdict
 from voidlab.drift_figures import traffic_light
 from voidlab.figures import BLUE, GREY, ORANGE, RED, nothing, unit_of
+from voidlab.swelling.in_3d import depth_in_foil, flattened
 from voidlab.tables.catalogue import HasPixelSize
-from voidlab.tilt_points import depth_in_foil, flattened
 
 OF_DEPTH = "cividis"
 _NO_POINTS = "no voids in 3D"

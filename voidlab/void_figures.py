@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from voidlab.figures import BLUE, GREY, ORANGE, RED, nothing, round_down, unit_of
 from voidlab.quantities import reading
-from voidlab.sizes import SizeDistribution
+from voidlab.swelling.sizes import SizeDistribution
 from voidlab.tables.catalogue import HasPixelSize
 from voidlab.track.motion import local_motion
 

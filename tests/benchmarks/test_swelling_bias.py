@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from foils import spheres, volume_fraction
 
-from voidlab.sample import Foil, Sample, Scale
-from voidlab.swelling import measure_swelling
+from voidlab.swelling.estimate import measure_swelling
+from voidlab.swelling.sample import Foil, Sample, Scale
 
 DIAMETER, VOIDS = 20.0, 40_000
 MOST_BIAS = 0.02

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from voidlab import scores, tables, tilt_points, track
+from voidlab import scores, tables, track
 from voidlab.detections import tilt_detections
 from voidlab.project.parameters.models import TrackParameters
-from voidlab.sample import Foil
+from voidlab.swelling import in_3d
+from voidlab.swelling.sample import Foil
 from voidlab.tilt import project, reconstruct
 from voidlab.tilt.geometry import from_axis, to_axis
 from voidlab.track import series as linking
@@ -222,14 +223,14 @@ def density_ratios(seed, thickness_px=150.0):
         shape=series.shape,
     )
     made = (found.points, found.views, found.reconstruction, series.shape)
-    left, top, right, bottom = tilt_points.common_field(*made[1:])
+    left, top, right, bottom = in_3d.common_field(*made[1:])
     x, y, radius = (series.points[name] for name in ("x_px", "y_px", "radius_px"))
     there = (x > left) & (x < right) & (y > top) & (y < bottom)
     room = (right - left) * (bottom - top) * thickness_px
     density, fraction = there.sum() / room, 4 / 3 * np.pi * (radius[there] ** 3).sum() / room
     row = {"seed": seed}
     for name, foil in (("true thickness", Foil(thickness_px, 0.0, "px")), ("end to end", None)):
-        value = tilt_points.swelling_in_3d(*made, foil=foil).estimates["value"]
+        value = in_3d.swelling_in_3d(*made, foil=foil).estimates["value"]
         row[f"density, {name}"] = value["number_density"] / density
         row[f"swelling, {name}"] = value["swelling"] / (fraction / (1 - fraction))
     return row

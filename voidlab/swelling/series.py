@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
-from voidlab.sample import Sample, SwellingError
-from voidlab.sizes import SizeDistribution, size_distribution
-from voidlab.swelling import Swelling, measure_swelling
+from voidlab.swelling.estimate import Swelling, measure_swelling
+from voidlab.swelling.sample import Sample, SwellingError
+from voidlab.swelling.sizes import SizeDistribution, size_distribution
 
 
 @dataclass(frozen=True)

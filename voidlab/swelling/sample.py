@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from voidlab.project.parameters.models import ExportParameters
-from voidlab.stereology import Shape
+from voidlab.swelling.stereology import Shape
 
 
 class SwellingError(ValueError):
@@ -55,7 +55,7 @@ class Sample:
     scale, foil
         None when unknown. The foil is taken as seen along its normal.
     void_shape, beam
-        See `voidlab.stereology.shape_factor`; diameters are those of circles of the projected area.
+        See `voidlab.swelling.stereology.shape_factor`; diameters are those of circles of the projected area.
     size_sigma
         Relative standard error that all diameters have in common, such as from the choice of the edge in a fringe. It
         counts three times in the swelling; 8 % unless you know better: as much as the shipped network is off.

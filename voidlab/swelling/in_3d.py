@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from voidlab.sample import Foil, Sample, Scale, SwellingError
-from voidlab.swelling import SOURCES, Note, Swelling, measure_swelling
+from voidlab.swelling.estimate import SOURCES, Note, Swelling, measure_swelling
+from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
 from voidlab.tilt import unproject
 from voidlab.tilt.geometry import to_axis
 
@@ -154,7 +154,7 @@ def swelling_in_3d(
         Left out below each surface. A void centred beyond a surface that cuts it looks as if centred in the surface:
         in a foil that was thinned after the voids came, leave out some errors of a depth.
     size_sigma
-        See `voidlab.sample.Sample`.
+        See `voidlab.swelling.sample.Sample`.
 
     Raises
     ------

@@ -39,7 +39,7 @@ def size_distribution(
     pixel
         Width of a pixel in ``unit``: no class is narrower than two.
     weight : (n,) float
-        How many voids each stands for, such as 1 / `voidlab.stereology.inclusion_area`; None: one.
+        How many voids each stands for, such as 1 / `voidlab.swelling.stereology.inclusion_area`; None: one.
 
     References
     ----------

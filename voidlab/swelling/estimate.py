@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from voidlab.sample import Sample, SwellingError
-from voidlab.stereology import foil_series, inclusion_area, shape_factor
+from voidlab.swelling.sample import Sample, SwellingError
+from voidlab.swelling.stereology import foil_series, inclusion_area, shape_factor
 
 SOURCES = ("statistical", "size", "thickness", "scale")
 _QUANTILES = {"low95": 0.025, "low68": 0.16, "high68": 0.84, "high95": 0.975}
@@ -242,7 +242,7 @@ def _circles(voids: pd.DataFrame) -> np.ndarray:
     if len(frames) > 1:
         raise SwellingError(
             f"these are the voids of {len(frames)} frames, which would count as so many times the density; give "
-            "those of one frame, or use voidlab.swelling_series."
+            "those of one frame, or use voidlab.swelling.series."
         )
     circles = _only_voids(voids)[["x_px", "y_px", "radius_px"]].to_numpy(np.float64)
     wrong = int((~np.isfinite(circles).all(axis=1) | ~(circles[:, 2] > 0)).sum())
