@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from voidlab import micrographs, optics, population
-from voidlab.micrographs import micrograph
-from voidlab.visibility import Visibility, reach
+from voidlab.simulate import micrographs, microscope, void_shapes
+from voidlab.simulate.micrographs import micrograph
+from voidlab.simulate.visibility import Visibility, reach
 
 
 def test_the_same_seed_gives_the_same_micrograph():
@@ -49,7 +49,7 @@ def _void(radius, size=128):
 def test_fresnel_contrast_has_the_sign_the_books_give_it(under):
     # Under focus bright inside with a dark rim, over focus the reverse: a void advances the phase less.
     length = _void(10.0)
-    image = optics.intensity(np.ones_like(length), -0.5 * length, optics.Optics(3.0, under))
+    image = microscope.intensity(np.ones_like(length), -0.5 * length, microscope.Optics(3.0, under))
     row = image[64, 64:84]
     inside, rim = row[:9].max() - 1, row[9:13].min() - 1
     if not under:
@@ -60,12 +60,14 @@ def test_fresnel_contrast_has_the_sign_the_books_give_it(under):
 
 def test_in_focus_a_phase_is_not_seen():
     length = _void(10.0)
-    image = optics.intensity(np.ones_like(length), -0.5 * length, optics.Optics(0.0))
+    image = microscope.intensity(np.ones_like(length), -0.5 * length, microscope.Optics(0.0))
     np.testing.assert_allclose(image, 1, atol=1e-6)
 
 
 def test_defocus_keeps_the_electrons():
-    image = optics.intensity(np.ones((64, 80)), -1.2 * _void(6, 80)[:64], optics.Optics(4.0, coherence=50))
+    image = microscope.intensity(
+        np.ones((64, 80)), -1.2 * _void(6, 80)[:64], microscope.Optics(4.0, coherence=50)
+    )
     assert image.mean() == pytest.approx(1, abs=1e-3)
 
 
@@ -111,7 +113,7 @@ def test_overlap_is_the_share_of_a_void_that_others_share(monkeypatch, seed):
         (100.0, 110.0, 5.0),
         (180.0, 70.0, 8.0),
     ]  # one within another, and one by itself
-    monkeypatch.setattr(population, "scatter", lambda random, shape, usual: np.array(at))
+    monkeypatch.setattr(void_shapes, "scatter", lambda random, shape, usual: np.array(at))
     monkeypatch.setitem(micrographs._KINDS, "mass", sum(micrographs._KINDS.values()))
     for kind in set(micrographs._KINDS) - {"mass"}:
         monkeypatch.setitem(micrographs._KINDS, kind, 0.0)

@@ -8,9 +8,11 @@ import pytest
 import torch
 from test_segment import SHAPE, image_with
 
-from voidlab import optics, scores, segment, specimen, tables
-from voidlab.micrographs import micrograph
+from voidlab import scores, segment, tables
 from voidlab.segment import decode, network
+from voidlab.simulate import foil as specimen
+from voidlab.simulate import microscope
+from voidlab.simulate.micrographs import micrograph
 from voidlab.training import labelled, train
 from voidlab.training import model_card as card
 
@@ -289,7 +291,7 @@ def foil(seed):
     """What is no void: loops, dots, lines, precipitates, stains, bend contours, scale bars and their text."""
     random = np.random.default_rng(seed)
     bare = specimen.foil(random, (384, 384), random.uniform(3, 15), busy=False)
-    return optics.write(random, optics.detect(random, bare, random.uniform(0.01, 0.1)))[0]
+    return microscope.write(random, microscope.detect(random, bare, random.uniform(0.01, 0.1)))[0]
 
 
 def test_foils_without_voids_have_next_to_none(bright):

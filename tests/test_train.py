@@ -12,8 +12,8 @@ import tifffile
 import torch
 
 from voidlab import cli, segment
-from voidlab.micrographs import micrograph
 from voidlab.segment import network
+from voidlab.simulate.micrographs import micrograph
 from voidlab.training import examples, fit, train
 from voidlab.training.labelled import Labelled, LabelledError
 

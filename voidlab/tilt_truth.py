@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.scores import match_voids, score_tracks
-from voidlab.simulate import TRUTH
+from voidlab.simulate.series import TRUTH
 from voidlab.tables.catalogue import HasPixelSize
 from voidlab.tilt.geometry import to_axis
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from voidlab.micrographs import micrograph
 from voidlab.segment import network
 from voidlab.segment.discs import Discs, draw
+from voidlab.simulate.micrographs import micrograph
 from voidlab.training.labelled import Labelled
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from skimage.segmentation import watershed
 from voidlab import scores, segment
 from voidlab.images.series import open_series
 from voidlab.measure import measure_voids
-from voidlab.micrographs import micrograph
 from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.simulate.micrographs import micrograph
 from voidlab.training import labelled
 
 Tell = Callable[[str], None]
@@ -83,7 +83,7 @@ def measure(method: NetworkSegmenter, data: Path | None, *, seed: int = SEED, te
 def simulated(method: NetworkSegmenter, seed: int, images: int = 40) -> dict[str, float]:
     """Scores on simulated images whose seeds were not trained on; fainter or smaller voids count neither way.
 
-    Nor do voids of SNR 1 or more that foil or other voids hide, see `voidlab.visibility`: ``share_hidden`` of them
+    Nor do voids of SNR 1 or more that foil or other voids hide, see `voidlab.simulate.visibility`: ``share_hidden`` of them
     all; ``f1_iou_0.5_hidden_too`` is the score if they did.
     """
     truths, finds = [], []

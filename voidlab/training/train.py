@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from voidlab import __version__, scores
-from voidlab.micrographs import micrograph
 from voidlab.segment import network
 from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.simulate.micrographs import micrograph
 from voidlab.training import examples, labelled
 from voidlab.training.fit import Plan, Tell, fit, steps_done
 from voidlab.training.labelled import Labelled
@@ -91,7 +91,7 @@ def make_weights(
             "crops_a_step": _BATCH[device],
             "simulated_images": images,
             "first_seed_not_seen": first + images,
-            "data": "simulated micrographs (voidlab.micrographs)"
+            "data": "simulated micrographs (voidlab.simulate.micrographs)"
             + ("; gold_pairs, every second image, doi:10.69761/HDTA8338, CC-BY-4.0" if also else ""),
             **_versions(),
             **({"before": before["made"]} if before else {}),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voidlab.visibility import reach
+from voidlab.simulate.visibility import reach
 
 
 @dataclass(frozen=True)

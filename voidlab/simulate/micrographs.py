@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from voidlab import optics, population, specimen
-from voidlab.population import Void
-from voidlab.visibility import Visibility
+from voidlab.simulate import foil as specimen
+from voidlab.simulate import microscope as optics
+from voidlab.simulate import void_shapes
+from voidlab.simulate.visibility import Visibility
+from voidlab.simulate.void_shapes import Void
 
 _MARGIN = 48
 _LEAST_EVIDENCE = 8.5  # of a sphere of SNR 1 and radius 4 px, on an even foil in uncorrelated noise
@@ -139,9 +141,9 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
 def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
     usual = float(np.exp(random.uniform(np.log(2.2), np.log(20))))
     look = _look(random, usual)
-    voids = population.shaped(
+    voids = void_shapes.shaped(
         random,
-        population.scatter(random, shape, usual),
+        void_shapes.scatter(random, shape, usual),
         shape,
         usual,
         spheres=look.spheres,

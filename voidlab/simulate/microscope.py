@@ -1,6 +1,6 @@
 """From what the beam meets to what the detector gives: exit wave, defocus, dose, detector, file.
 
-All lengths are px. Nothing here knows of voids; `voidlab.micrographs` makes the foil.
+All lengths are px. Nothing here knows of voids; `voidlab.simulate.micrographs` makes the foil.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from voidlab import optics
+from voidlab.simulate import microscope
 
 
 def foil(random: np.random.Generator, shape: tuple[int, int], usual: float, *, busy: bool) -> np.ndarray:
@@ -16,7 +16,7 @@ def foil(random: np.random.Generator, shape: tuple[int, int], usual: float, *, b
     uneven = (
         random.choice([0.05, 0.12, 0.25])
         * random.random()
-        * optics.field(random, shape, random.uniform(20, 150), 2.0)
+        * microscope.field(random, shape, random.uniform(20, 150), 2.0)
     )
     wedge = random.uniform(-0.3, 0.3, 2)
     y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
@@ -25,7 +25,7 @@ def foil(random: np.random.Generator, shape: tuple[int, int], usual: float, *, b
         brightness = brightness * _bend_contour(random, shape)
     for _ in range(random.choice([0, 1, 2], p=[0.2, 0.5, 0.3])):  # oxide, what polishing left, redeposition
         size = np.exp(random.uniform(np.log(1.0), np.log(14)))
-        mottle = optics.field(random, shape, size, random.choice([0, 2.0, 3.0]))
+        mottle = microscope.field(random, shape, size, random.choice([0, 2.0, 3.0]))
         brightness = brightness * np.exp(np.exp(random.uniform(np.log(0.003), np.log(0.15))) * mottle)
     drawn = _defects(random, shape, usual, 0.5 if busy else 0.0)
     return np.clip(brightness * np.exp(drawn), 0.05, 4).astype(np.float32)
@@ -38,19 +38,19 @@ def _bend_contour(random: np.random.Generator, shape: tuple[int, int]) -> np.nda
     ----------
     Hirsch et al., Electron Microscopy of Thin Crystals (1965), chapter 8.
     """
-    deviation = random.uniform(0.5, 3) * optics.field(random, shape, random.uniform(60, 200))
+    deviation = random.uniform(0.5, 3) * microscope.field(random, shape, random.uniform(60, 200))
     y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     slope = random.normal(0, 3, 2)
     deviation = deviation + slope[0] * x + slope[1] * y + random.normal()
     # No foil is bent or thinned evenly: contours are ragged, and stronger here than there.
-    deviation = deviation + random.uniform(0, 0.4) * optics.field(random, shape, random.uniform(8, 40))
+    deviation = deviation + random.uniform(0, 0.4) * microscope.field(random, shape, random.uniform(8, 40))
     thickness = random.uniform(0.5, 3) * (1 + 0.2 * random.normal() * x)
     thickness = thickness * np.exp(
-        random.uniform(0, 0.2) * optics.field(random, shape, random.uniform(30, 150))
+        random.uniform(0, 0.2) * microscope.field(random, shape, random.uniform(30, 150))
     )
     effective = np.sqrt(1 + deviation**2)
     depth = random.uniform(0.1, 0.6) * np.exp(
-        -random.uniform(0, 0.6) * np.abs(optics.field(random, shape, random.uniform(30, 150)))
+        -random.uniform(0, 0.6) * np.abs(microscope.field(random, shape, random.uniform(30, 150)))
     )
     # Absorption and a beam that is not quite parallel: the farther from the contour, the fainter the fringes.
     clear = np.exp(-random.uniform(0, 1.2) * np.abs(deviation))
@@ -161,7 +161,7 @@ def _stain(random: np.random.Generator, drawn: np.ndarray, strength: float, usua
     part, u, v = _window(random, drawn, 2.2 * size)
     if min(part.shape) < 8:
         return
-    ragged = optics.field(random, (part.shape[0], part.shape[1]), size / 4)
+    ragged = microscope.field(random, (part.shape[0], part.shape[1]), size / 4)
     sign = random.choice([-1.5, 1.0], p=[0.65, 0.35])
     part += (sign * strength * np.exp(-((u / size) ** 2) - (v / size) ** 2) * (0.5 + 0.5 * ragged)).astype(
         np.float32
