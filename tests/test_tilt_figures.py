@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from voidlab import figures, simulate, spin, tables, tilt_figures, tilt_truth, tilt_words
+from voidlab import figures, simulate, spin, tables, tilt_figures, tilt_words
 from voidlab.images.series import Calibration
 from voidlab.project.parameters.models import TrackParameters
+from voidlab.scores import depths as tilt_truth
 from voidlab.track import series as linking
 
 PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")

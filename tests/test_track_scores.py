@@ -8,7 +8,8 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 from test_scores import tracks
 
-from voidlab import scores, track_scores
+from voidlab import scores
+from voidlab.scores import tracks as track_scores
 from voidlab.track.assign import link_by_assignment
 from voidlab.track.link import link_voids
 

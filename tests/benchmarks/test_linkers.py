@@ -9,7 +9,7 @@ import time
 import coalescing
 import pandas as pd
 
-from voidlab import track_scores
+from voidlab.scores import tracks
 from voidlab.track.assign import link_by_assignment
 from voidlab.track.conservation import find_merges
 from voidlab.track.link import link_voids
@@ -67,7 +67,7 @@ def side_by_side():
             linked = link(voids.drop(columns="particle"))
             took = time.process_time() - began
             events = find_merges(linked, memory=MEMORY)
-            scores = track_scores.score(
+            scores = tracks.score(
                 truth.dropna(subset="particle"), linked, mergers=(mergers, events), resamples=0
             )["value"]
             about = {"linker": name, "seed": seed, "mergers": len(mergers), "CPU seconds": took}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from voidlab.scores import match_voids, score_tracks
+from voidlab.scores.voids import match_voids, score_tracks
 from voidlab.simulate.series import TRUTH
 from voidlab.tables.catalogue import HasPixelSize
 from voidlab.tilt.geometry import to_axis

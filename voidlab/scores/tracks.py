@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-from voidlab.scores import match_voids
+from voidlab.scores.voids import match_voids
 
 LEAST_FRAMES = 4
 DEFINITIONS = {
