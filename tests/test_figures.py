@@ -5,8 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from voidlab import drift_figures, figures, tables
+from voidlab import tables
 from voidlab.images.series import Calibration
+from voidlab.report import figures
+from voidlab.report.figures import drift
 
 PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")
 
@@ -45,12 +47,12 @@ def test_sizes(made, ax, calibration, unit):
 
 @pytest.mark.parametrize(("calibration", "unit"), [(PX, "px"), (NM, "nm")])
 def test_drift(made, ax, calibration, unit):
-    drift_figures.drift_curve(made["drift"], ax, calibration)
+    drift.drift_curve(made["drift"], ax, calibration)
     assert ax.get_ylabel() == f"drift ({unit})"
 
 
 def test_residuals(made, ax):
-    drift_figures.residual_matrix(made["pairs"], ax)
+    drift.residual_matrix(made["pairs"], ax)
 
 
 def test_count_and_fraction(made):

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from voidlab import drift, scores, simulate, tables, tilt_words
+from voidlab import drift, scores, simulate, tables
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.project.paths import STAGES, stages_for
+from voidlab.report import tilt_words
 from voidlab.tilt import project
 from voidlab.track import series as linking
 from voidlab.track.link import LinkError

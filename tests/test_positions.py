@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from voidlab import drift, report, tables
+from voidlab import drift, tables
 from voidlab.project import record
 from voidlab.project.paths import ProjectError, RunPaths
+from voidlab.report import pages
 from voidlab.run import positions as tabular
 from voidlab.track import drift_from_voids
 from voidlab.track.link import link_voids, summarize_tracks
@@ -209,11 +210,11 @@ def test_the_page_is_reached_from_the_list_of_datasets(tmp_path, monkeypatch):
     (tmp_path / "parameters").mkdir()
     paths = saved(tmp_path)
     paths.html("positions").write_text("a page", encoding="utf-8")
-    listed = report.write_root_index(paths.root).read_text("utf-8")
+    listed = pages.write_root_index(paths.root).read_text("utf-8")
     assert 'href="video/index.html"' in listed
     assert "Particles <b>4</b>" in listed
     assert "1 finished" in listed
-    page = report.write_dataset_index(paths).read_text("utf-8")
+    page = pages.write_dataset_index(paths).read_text("utf-8")
     assert 'href="positions.html"' in page
     assert "segment" not in page
     assert "not written by the stage export" not in page

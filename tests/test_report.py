@@ -17,8 +17,8 @@ from bs4 import BeautifulSoup
 from imageio.v3 import imwrite
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from voidlab import report
 from voidlab.project.paths import RunPaths
+from voidlab.report import pages
 
 HOSTILE = "<script>alert(1)</script>.tif"
 TRACEBACK = [
@@ -52,7 +52,7 @@ def render(tmp_path: Path, *cells: nbformat.NotebookNode, **options: object) -> 
 def render_text(tmp_path: Path, *cells: nbformat.NotebookNode, **options: object) -> str:
     notebook = tmp_path / "segment.ipynb"
     nbformat.write(new_notebook(cells=list(cells)), notebook)
-    written = report.write_html(
+    written = pages.write_html(
         notebook, tmp_path / "segment.html", **{"title": "demo: segment", "parameters": PARAMETERS, **options}
     )
     return written.read_text(encoding="utf-8")
@@ -133,7 +133,7 @@ def test_alt_falls_back_to_the_heading_above(tmp_path: Path) -> None:
 
 
 def test_navigation_marks_the_page(tmp_path: Path) -> None:
-    links = report.dataset_links(RunPaths(tmp_path, "demo"))
+    links = pages.dataset_links(RunPaths(tmp_path, "demo"))
     page = render(tmp_path, new_markdown_cell("text"), links=links)
     assert [a["href"] for a in page.nav.find_all("a")] == [
         "../index.html",
@@ -227,7 +227,7 @@ def test_widgets_leave_nothing_but_their_picture(tmp_path: Path) -> None:
         },
     )
     nbformat.write(notebook, tmp_path / "a.ipynb")
-    text = report.write_html(tmp_path / "a.ipynb", tmp_path / "a.html", title="a").read_text(encoding="utf-8")
+    text = pages.write_html(tmp_path / "a.ipynb", tmp_path / "a.html", title="a").read_text(encoding="utf-8")
     assert not re.search("WIDGET STATE|Canvas|widget", text)
     assert text.count("<img") == 1
 
@@ -251,7 +251,7 @@ def test_a_failure_is_unmistakable(tmp_path: Path) -> None:
 
 
 def test_a_stage_that_failed_without_a_notebook_has_a_page(tmp_path: Path) -> None:
-    html = report.write_html(tmp_path / "no.ipynb", tmp_path / "no.html", title="a", failure="no kernel")
+    html = pages.write_html(tmp_path / "no.ipynb", tmp_path / "no.html", title="a", failure="no kernel")
     assert "no kernel" in html.read_text(encoding="utf-8")
 
 
@@ -262,7 +262,7 @@ def test_the_page_of_a_stage_tells_what_its_notebook_ran_with(tmp_path: Path) ->
     ran = {"papermill": {"parameters": {"dataset": "demo", "threshold": 0.7}}}
     paths.folder.mkdir(parents=True)
     nbformat.write(new_notebook(metadata=ran), paths.notebook("segment"))
-    page = read_page(report.write_stage(paths, "segment"))
+    page = read_page(pages.write_stage(paths, "segment"))
     rows = {row.th.text: [data.text for data in row.find_all("td")] for row in page.select("tbody tr")}
     assert rows["threshold"][0::3] == ["0.7", "this run"]
     assert rows["min_radius_px"][0:2] == ["3.5", "px"]
@@ -271,14 +271,14 @@ def test_the_page_of_a_stage_tells_what_its_notebook_ran_with(tmp_path: Path) ->
 
 
 def test_the_page_of_a_stage_does_without_its_parameters(tmp_path: Path) -> None:
-    page = read_page(report.write_stage(RunPaths(tmp_path, "demo"), "drift", failure="no kernel"))
+    page = read_page(pages.write_stage(RunPaths(tmp_path, "demo"), "drift", failure="no kernel"))
     assert not page.select("table")
     assert "no kernel" in page.select_one(".banner").text
 
 
 def test_a_missing_notebook_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        report.write_html(tmp_path / "no.ipynb", tmp_path / "no.html", title="a")
+        pages.write_html(tmp_path / "no.ipynb", tmp_path / "no.html", title="a")
     assert not (tmp_path / "no.html").exists()
 
 
@@ -339,7 +339,7 @@ def test_dataset_index_tells_the_state_of_each_stage(tmp_path: Path) -> None:
     photo = shown({"image/jpeg": image_data((600, 900), ".jpg")})
     nbformat.write(new_notebook(cells=[cell(photo)]), paths.notebook("segment"))
     paths.html("segment").write_text("report")
-    page = read_page(report.write_dataset_index(paths))
+    page = read_page(pages.write_dataset_index(paths))
     assert badges(page) == ["finished", "out of date", "failed", "not run"]
     assert page.title.text == "FAILED: demo"
     assert f"too many voids {HOSTILE}" in page.select_one(".banner").text
@@ -359,7 +359,7 @@ def test_dataset_index_lists_files_with_sizes(tmp_path: Path) -> None:
     ):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(bytes(size))
-    page = read_page(report.write_dataset_index(paths))
+    page = read_page(pages.write_dataset_index(paths))
     files = page.find("h2", string="Files").find_next("table")
     assert [[data.text for data in row.find_all("td")] for row in files.select("tbody tr")] == [
         ["exports/a #1 <b>.csv", "not written by the stage export", "12 bytes"],
@@ -376,10 +376,10 @@ def test_dataset_index_lists_files_with_sizes(tmp_path: Path) -> None:
 def test_corrupt_record_is_told(tmp_path: Path, text: str) -> None:
     paths = write_record(tmp_path)
     paths.record.write_text(text)
-    page = read_page(report.write_dataset_index(paths))
+    page = read_page(pages.write_dataset_index(paths))
     assert "run.json cannot be read" in page.select_one(".warning").text
     assert badges(page) == ["not run"] * 4
-    assert "run.json cannot be read" in read_page(report.write_root_index(tmp_path)).text
+    assert "run.json cannot be read" in read_page(pages.write_root_index(tmp_path)).text
 
 
 def test_odd_values_in_a_record_do_not_stop_the_page(tmp_path: Path) -> None:
@@ -394,29 +394,29 @@ def test_odd_values_in_a_record_do_not_stop_the_page(tmp_path: Path) -> None:
     paths = write_record(
         tmp_path, segment=odd, drift={"status": "running", "key_figures": [1]}, later=stage_record()
     )
-    page = read_page(report.write_dataset_index(paths))
+    page = read_page(pages.write_dataset_index(paths))
     assert badges(page)[:2] == ["3", "running"]
     assert "later" in page.text
-    read_page(report.write_root_index(tmp_path))
+    read_page(pages.write_root_index(tmp_path))
 
 
 def test_missing_record_is_told(tmp_path: Path) -> None:
-    page = read_page(report.write_dataset_index(RunPaths(tmp_path, "new")))
+    page = read_page(pages.write_dataset_index(RunPaths(tmp_path, "new")))
     assert "no stage of this dataset has been run" in page.text
 
 
 def test_root_index_without_datasets(tmp_path: Path) -> None:
     (tmp_path / "reports" / "folder without a record").mkdir(parents=True)
-    page = read_page(report.write_root_index(tmp_path))
+    page = read_page(pages.write_root_index(tmp_path))
     assert "No dataset has been run yet" in page.text
 
 
 def test_root_index_of_one_and_two_datasets(tmp_path: Path) -> None:
     every = dict.fromkeys(("segment", "drift", "track", "export"), stage_record())
     write_record(tmp_path, "gold foil", **every)
-    assert "1 dataset with a report: 1 finished." in read_page(report.write_root_index(tmp_path)).text
+    assert "1 dataset with a report: 1 finished." in read_page(pages.write_root_index(tmp_path)).text
     write_record(tmp_path, "demo", segment=stage_record())
-    page = read_page(report.write_root_index(tmp_path))
+    page = read_page(pages.write_root_index(tmp_path))
     assert badges(page) == ["partly run", "finished"]
     assert [a["href"] for a in page.select("tbody a")] == ["demo/index.html", "gold%20foil/index.html"]
     assert page.find("b", string="148")
@@ -449,10 +449,10 @@ def test_a_browser_runs_nothing_of_it(tmp_path: Path) -> None:
 def test_key_figures_come_first_and_doubts_are_told(tmp_path: Path) -> None:
     doubtful = {"label": "Doubtful frames", "value": "3 of 8", "meaning": "thin", "mind": f"3 of 8 {HOSTILE}"}
     record = stage_record() | {"key_figures": [doubtful]}
-    page = read_page(report.write_dataset_index(write_record(tmp_path, "demo", drift=record)))
+    page = read_page(pages.write_dataset_index(write_record(tmp_path, "demo", drift=record)))
     headings = [h.text for h in page.find_all("h2")]
     assert headings[:2] == ["Key figures", "Can I trust it?"]
     assert [li.text.split(" See")[0].strip() for li in page.select(".minds li")] == [f"⚠ 3 of 8 {HOSTILE}"]
-    calm = read_page(report.write_dataset_index(write_record(tmp_path, "calm", drift=stage_record())))
+    calm = read_page(pages.write_dataset_index(write_record(tmp_path, "calm", drift=stage_record())))
     assert calm.select(".minds li") == []
     assert "Nothing stood out" in calm.text

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from foils import spheres
 
-from voidlab import quantities, swelling, tables
+from voidlab import swelling, tables
 from voidlab.project.parameters.models import ExportParameters
+from voidlab.report import swelling_words
 from voidlab.swelling import series
 from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
 
@@ -90,7 +91,7 @@ def test_without_thickness_the_rest_is_said_and_what_is_missing():
     text = " ".join(outcome.notes)
     assert "pixel size is not known" in text
     assert "foil thickness is not known" in text
-    labels = [figure["label"] for figure in quantities.of_outcome(outcome)]
+    labels = [figure["label"] for figure in swelling_words.of_outcome(outcome)]
     assert labels[:2] == ["Voids per area", "Mean diameter as seen"]
 
 
@@ -100,14 +101,14 @@ def test_a_thickness_the_voids_do_not_fit_into_is_doubted_not_used():
     assert "swelling" not in outcome.summary.estimates.index
     assert "Check the thickness and its unit" in outcome.doubt
     assert not any("thickness is not known" in note for note in outcome.notes)
-    assert "mind" in quantities.of_outcome(outcome)[0]
+    assert "mind" in swelling_words.of_outcome(outcome)[0]
 
 
 def test_a_frame_without_voids_is_a_result():
     outcome = series.measure_series(frames_of([1]), tables.empty("voids"), SAMPLE)
     assert outcome.summary.estimates.loc["swelling", "value"] == 0
     assert outcome.sizes_table(0.5).empty
-    assert quantities.of_outcome(outcome)[0]["value"] == "0.00 %"
+    assert swelling_words.of_outcome(outcome)[0]["value"] == "0.00 %"
 
 
 def test_no_frame_at_all_is_a_result_too():
@@ -115,9 +116,9 @@ def test_no_frame_at_all_is_a_result_too():
     outcome = series.measure_series(frames, tables.empty("voids"), SAMPLE)
     assert outcome.frame is None
     assert outcome.notes == ("No image was looked at.",)
-    assert quantities.readable(outcome.summary.estimates).empty
-    assert len(quantities.over_series(outcome)) == 3
-    assert quantities.of_outcome(outcome) == []
+    assert swelling_words.readable(outcome.summary.estimates).empty
+    assert len(swelling_words.over_series(outcome)) == 3
+    assert swelling_words.of_outcome(outcome) == []
     pd.testing.assert_frame_equal(outcome.sizes_table(0.5), tables.empty("sizes"))
 
 
@@ -138,13 +139,13 @@ def test_parameters_become_a_sample():
 
 def test_numbers_are_read_in_the_units_people_use():
     estimates = swelling.measure_swelling(some(1), SAMPLE).estimates
-    table = quantities.readable(estimates).rename(index=plain)
+    table = swelling_words.readable(estimates).rename(index=plain)
     assert table.loc["number density", "unit"] == "×10²¹ m⁻³"
     density = float(table.loc["number density", "value"])
     assert density == pytest.approx(estimates.loc["number_density", "value"] * 1e27 / 1e21, rel=0.01)
     percent = float(table.loc["swelling, f / (1 − f)", "value"])
     assert percent == pytest.approx(100 * estimates.loc["swelling", "value"], rel=0.01)
     assert table.loc["largest diameter seen", "95 %"] == "–"
-    px = quantities.readable(swelling.measure_swelling(some(1), PLAIN).estimates).rename(index=plain)
+    px = swelling_words.readable(swelling.measure_swelling(some(1), PLAIN).estimates).rename(index=plain)
     assert px.loc["voids per area", "thickness"] == "–"
     assert px.loc["voids per area", "unit"] == "per 10⁶ px²"

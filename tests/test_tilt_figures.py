@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from voidlab import figures, simulate, spin, tables, tilt_figures, tilt_words
+from voidlab import simulate, tables
 from voidlab.images.series import Calibration
 from voidlab.project.parameters.models import TrackParameters
+from voidlab.report import figures, tilt_words
+from voidlab.report.figures import rotating_gif, tilt
 from voidlab.scores import depths as tilt_truth
 from voidlab.track import series as linking
 
@@ -58,7 +60,7 @@ NO_LINKS = tables.empty("voids").assign(
 
 
 def test_residuals_stand_at_the_tilt_of_their_view(found, three):
-    tilt_figures.residual_by_view(found.views, found.linked, three)
+    tilt.residual_by_view(found.views, found.linked, three)
     (line,) = three[0].get_lines()
     np.testing.assert_array_equal(line.get_xdata(), found.views["tilt_deg"])
     np.testing.assert_array_equal(line.get_ydata(), found.views["residual_px"])
@@ -72,13 +74,13 @@ def test_residuals_stand_at_the_tilt_of_their_view(found, three):
 def test_a_view_that_was_left_out_is_marked(found, three):
     views = found.views.copy()
     views.loc[2, ["residual_px", "drift_x_px", "drift_y_px", "left_out_found", "left_out_error"]] = np.nan
-    tilt_figures.residual_by_view(views, found.linked, three)
+    tilt.residual_by_view(views, found.linked, three)
     assert len(three[0].get_lines()) == 2
     assert "1 view left out" in three[0].get_title()
 
 
 def test_tracks_shrink_where_parallax_is_taken_off(found, two):
-    tilt_figures.before_and_after(found.linked, found.points, found.views, found.reconstruction, two, NM)
+    tilt.before_and_after(found.linked, found.points, found.views, found.reconstruction, two, NM)
     before, after = (
         np.median([np.ptp(line, axis=0).max() for line in ax.collections[0].get_segments()]) for ax in two
     )
@@ -87,7 +89,7 @@ def test_tracks_shrink_where_parallax_is_taken_off(found, two):
 
 
 def test_every_void_is_in_the_histogram_of_depths(found, ax):
-    tilt_figures.depth_histogram(found.points, found.reconstruction, ax, NM)
+    tilt.depth_histogram(found.points, found.reconstruction, ax, NM)
     bars = [patch for patch in ax.patches if patch.get_height() >= 1 and patch.get_width() < 20]
     assert sum(bar.get_height() for bar in bars if bar.get_y() == 0) >= len(found.points)
     faces = sorted(line.get_xdata()[0] for line in ax.get_lines())
@@ -97,13 +99,13 @@ def test_every_void_is_in_the_histogram_of_depths(found, ax):
 
 def test_without_a_thickness_the_reason_is_said(found, ax):
     none = found.reconstruction.assign(thickness_px=np.nan, thickness_reason="it fades out")
-    tilt_figures.depth_histogram(found.points, none, ax, PX)
+    tilt.depth_histogram(found.points, none, ax, PX)
     assert ax.get_title() == "no thickness: it fades out"
     assert not ax.get_lines()
 
 
 def test_three_sides_are_at_one_scale(found):
-    figure = tilt_figures.three_sides(found.points, found.reconstruction, NM)
+    figure = tilt.three_sides(found.points, found.reconstruction, NM)
     figure.canvas.draw()
     beam, side, corner, below = figure.axes[0], figure.axes[1], figure.axes[3], figure.axes[2]
     scales = []
@@ -119,11 +121,11 @@ def test_three_sides_are_at_one_scale(found):
 
 
 def test_where_nothing_is_in_depth_it_is_said(ax, two, three):
-    tilt_figures.verdict_light(NOTHING["reconstruction"], ax)
-    tilt_figures.residual_by_view(NOTHING["views"], NO_LINKS, three)
-    tilt_figures.before_and_after(NO_LINKS, *NOTHING.values(), two, PX)
-    tilt_figures.depth_histogram(NOTHING["points"], NOTHING["reconstruction"], ax, PX)
-    figure = tilt_figures.three_sides(NOTHING["points"], NOTHING["reconstruction"], PX)
+    tilt.verdict_light(NOTHING["reconstruction"], ax)
+    tilt.residual_by_view(NOTHING["views"], NO_LINKS, three)
+    tilt.before_and_after(NO_LINKS, *NOTHING.values(), two, PX)
+    tilt.depth_histogram(NOTHING["points"], NOTHING["reconstruction"], ax, PX)
+    figure = tilt.three_sides(NOTHING["points"], NOTHING["reconstruction"], PX)
     assert [text.get_text() for text in figure.axes[0].texts] == ["no voids in 3D"]
     plt.close(figure)
     assert tilt_words.of_reconstruction(NOTHING["reconstruction"], NOTHING["points"], PX) == []
@@ -132,7 +134,7 @@ def test_where_nothing_is_in_depth_it_is_said(ax, two, three):
 
 
 def test_the_turning_picture_is_small_and_turns(found):
-    data = spin.spin_gif(found.points, found.reconstruction, NM)
+    data = rotating_gif.spin_gif(found.points, found.reconstruction, NM)
     assert len(data) < 1_000_000
     picture = Image.open(io.BytesIO(data))
     assert picture.n_frames == 45
@@ -148,7 +150,7 @@ def test_the_turning_picture_is_small_and_turns(found):
 
 
 def test_one_void_turns_on_its_place_and_the_faces_lean_as_the_foil_does(found):
-    one = spin.spin_gif(found.points.head(1), NOTHING["reconstruction"], PX, pictures=2)
+    one = rotating_gif.spin_gif(found.points.head(1), NOTHING["reconstruction"], PX, pictures=2)
     shown = np.asarray(Image.open(io.BytesIO(one)).convert("L"))[:320]
     assert 0.02 < (shown < 200).mean() < 0.5  # a disc, and room around it
     leaning = found.reconstruction.assign(foil_slope_across=0.0, foil_slope_along=0.0, foil_z_px=0.0)
@@ -157,8 +159,8 @@ def test_one_void_turns_on_its_place_and_the_faces_lean_as_the_foil_does(found):
         # The axis along image y: across is x, and the far side of a foil that rises along x is higher.
         row = leaning.assign(tilt_axis_deg=0.0, foil_slope_across=slope)
         pen = _Pen()
-        spin._draw_faces(pen, row, np.zeros(3), np.full(3, 100.0), np.eye(3)[[0, 2, 1]], 1.0)
-        drawn[name] = np.array(pen.lines)[..., 1] - spin._CENTRE[1]
+        rotating_gif._draw_faces(pen, row, np.zeros(3), np.full(3, 100.0), np.eye(3)[[0, 2, 1]], 1.0)
+        drawn[name] = np.array(pen.lines)[..., 1] - rotating_gif._CENTRE[1]
     half = float(leaning["thickness_px"].iloc[0]) / 2
     origin = float(leaning["origin_x_px"].iloc[0])
     np.testing.assert_allclose(np.abs(drawn["flat"]), half)
@@ -179,10 +181,10 @@ class _Pen:
 
 
 def test_no_voids_give_no_picture_and_words_in_place_of_a_figure(monkeypatch, three):
-    assert spin.spin_gif(NOTHING["points"], NOTHING["reconstruction"], PX) == b""
+    assert rotating_gif.spin_gif(NOTHING["points"], NOTHING["reconstruction"], PX) == b""
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda what, **how: shown.append(what))
-    tilt_figures.residual_by_view(NOTHING["views"], NO_LINKS, three)
+    tilt.residual_by_view(NOTHING["views"], NO_LINKS, three)
     figures.show(three[0].get_figure(), "residuals")
     assert shown == [{"text/plain": "no view was used"}]
 
@@ -244,6 +246,6 @@ def test_depths_that_are_wrong_score_as_wrong(truth, found):
 
 def test_found_depths_are_drawn_over_true_ones(truth, found, ax):
     depths = tilt_truth.compare_depths(truth, found.linked, found.points)
-    tilt_figures.depth_against_truth(depths, ax, NM)
+    tilt.depth_against_truth(depths, ax, NM)
     assert ax.get_xlabel() == "true depth (nm)"
     np.testing.assert_allclose(ax.get_lines()[0].get_xdata(orig=False), depths["true_z_px"] * 0.5)

@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 from foils import spheres
 
-from voidlab import quantities, tables, track, void_figures
+from voidlab import tables, track
 from voidlab.images.series import Calibration
+from voidlab.report import swelling_words
+from voidlab.report.figures import swelling
 from voidlab.swelling import series as swelling_series
 from voidlab.swelling.sample import Foil, Sample, Scale
 from voidlab.track import fates
@@ -59,21 +61,21 @@ def axes():
 def test_sizes_and_curves(made, axes, sample, unit):
     frames, voids = made
     outcome = swelling_series.measure_series(frames, voids, sample)
-    void_figures.size_distribution(outcome.sizes, axes, sample.unit)
+    swelling.size_distribution(outcome.sizes, axes, sample.unit)
     assert axes[0].get_xlabel() == f"diameter ({unit})" or axes[0].texts
     if len(voids):
         assert sum(bar.get_height() for bar in axes[0].patches) == pytest.approx(100)
         assert sum(bar.get_height() for bar in axes[1].patches) == pytest.approx(100)
-    for quantity in quantities.over_series(outcome):
+    for quantity in swelling_words.over_series(outcome):
         axes[0].clear()
-        void_figures.over_series(outcome.over_time, frames, quantity, axes[0], marked=outcome.frame)
+        swelling.over_series(outcome.over_time, frames, quantity, axes[0], marked=outcome.frame)
         assert axes[0].get_xlabel() == "time (s)" or axes[0].texts
 
 
 def test_the_dose_runs_along_where_it_is_known(axes):
     frames, voids = series(4)
     outcome = swelling_series.measure_series(frames, voids, KNOWN, dose_dpa_per_frame=0.5)
-    void_figures.over_series(outcome.over_time, frames, "swelling", axes[0], marked=3)
+    swelling.over_series(outcome.over_time, frames, "swelling", axes[0], marked=3)
     assert axes[0].get_xlabel() == "dose (dpa)"
     assert axes[0].lines[0].get_xdata().tolist() == [0, 0.5, 1, 1.5]
 
@@ -81,19 +83,19 @@ def test_the_dose_runs_along_where_it_is_known(axes):
 @pytest.mark.parametrize(("calibration", "unit"), [(PX, "px"), (NM, "nm")])
 def test_spread_growth_and_displacement(made, axes, calibration, unit):
     frames, voids = made
-    void_figures.sizes_over_series(voids, frames, axes[0], calibration)
+    swelling.sizes_over_series(voids, frames, axes[0], calibration)
     assert axes[0].get_ylabel() == f"diameter ({unit})" or axes[0].texts
     axes[0].clear()
-    void_figures.growth_over_radius(track.summarize_tracks(voids), axes[0], calibration)
+    swelling.growth_over_radius(track.summarize_tracks(voids), axes[0], calibration)
     assert axes[0].get_ylabel() == f"growth ({unit}/frame)" or axes[0].texts
     history = fates.describe_lives(voids, frames, tables.empty("events"), SHAPE, border_px=5, memory=1)
-    void_figures.displacement_field(voids, history, axes[1], calibration, min_frames=1)
+    swelling.displacement_field(voids, history, axes[1], calibration, min_frames=1)
     assert axes[1].get_xlabel() == f"x ({unit})" or axes[1].texts
 
 
 def test_growth_lies_where_the_table_has_it(axes):
     _, voids = series(8)
     tracks = track.summarize_tracks(voids)
-    void_figures.growth_over_radius(tracks, axes[0], NM)
+    swelling.growth_over_radius(tracks, axes[0], NM)
     drawn = np.concatenate([line.get_ydata() for line in axes[0].lines[:2]])
     np.testing.assert_allclose(np.sort(drawn), np.sort(tracks["growth_px_per_frame"] * 0.5))

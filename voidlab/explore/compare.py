@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from voidlab import figures, scores
+from voidlab import scores
 from voidlab.explore.model import Picture
+from voidlab.report import figures
 from voidlab.tables.catalogue import HasPixelSize, standing
 
 

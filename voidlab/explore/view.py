@@ -23,7 +23,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from voidlab.explore.model import Picture
-from voidlab.figures import BLUE, GREY, ORANGE, RED, SKY, round_down
+from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, SKY, round_down
 from voidlab.tables.catalogue import HasPixelSize, standing
 
 COLOURS = ("one colour", "size", "confidence", "track")

@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from voidlab import report
 from voidlab.project import lock, record
 from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, RunPaths
+from voidlab.report import pages
 from voidlab.run.validate import Overrides, Plan
 from voidlab.run.validate import check as check
 
@@ -82,8 +82,8 @@ def _indexed(paths: RunPaths) -> Iterator[None]:
     try:
         yield
     finally:
-        report.write_dataset_index(paths)
-        report.write_root_index(paths.root)
+        pages.write_dataset_index(paths)
+        pages.write_root_index(paths.root)
 
 
 def _cannot_write(paths: RunPaths, error: OSError) -> str:
@@ -145,7 +145,7 @@ def run_notebook(
     os.replace(working, paths.notebook(name))
     if reason:
         _record_failure(paths, name, given, reason)
-    report.write_stage(paths, name, stages=stages, failure=reason)
+    pages.write_stage(paths, name, stages=stages, failure=reason)
     if reason:
         raise StageFailed(reason)
 

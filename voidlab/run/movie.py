@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from voidlab import report
 from voidlab.drift import Canvas, align, subtract_drift
-from voidlab.figures import round_down
 from voidlab.project.paths import ProjectError, replacing
+from voidlab.report import pages
+from voidlab.report.figures.base import round_down
 from voidlab.run import stage
 from voidlab.tables.catalogue import HasPixelSize
 
@@ -122,7 +122,7 @@ def make(dataset: str, *, frames_per_s: float = 10.0, expand: bool = False, gif:
         expand=expand,
         progress=run.progress,
     )
-    report.write_dataset_index(run.paths)
+    pages.write_dataset_index(run.paths)
     return path
 
 

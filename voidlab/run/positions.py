@@ -11,10 +11,11 @@ from pathlib import Path
 import pandas as pd
 import papermill
 
-from voidlab import exchange, export, report, tables
+from voidlab import exchange, export, tables
 from voidlab.images.series import Calibration
 from voidlab.project import record
 from voidlab.project.paths import POSITIONS, ProjectError, RunPaths
+from voidlab.report import pages
 from voidlab.track import drift_from_voids
 
 
@@ -55,11 +56,11 @@ def make(file: Path, name: str, size: tuple[int, int]) -> Path:
         record.read(paths)[POSITIONS], started=started.isoformat(timespec="seconds"), seconds=seconds
     )
     record.write(paths, POSITIONS, entry)
-    page = report.write_html(
+    page = pages.write_html(
         paths.notebook(POSITIONS),
         paths.html(POSITIONS),
         title=f"{name}: positions",
-        links=report.dataset_links(paths, (POSITIONS,)),
+        links=pages.dataset_links(paths, (POSITIONS,)),
         figures=entry.key_figures,
         parameters=[
             {
@@ -78,8 +79,8 @@ def make(file: Path, name: str, size: tuple[int, int]) -> Path:
             },
         ],
     )
-    report.write_dataset_index(paths)
-    report.write_root_index(paths.root)
+    pages.write_dataset_index(paths)
+    pages.write_root_index(paths.root)
     return page
 
 

@@ -142,8 +142,8 @@ def show_against_truth(
     import matplotlib.pyplot as plt
     from IPython.display import Markdown, display
 
-    from voidlab.figures import show, show_table
-    from voidlab.tilt_figures import depth_against_truth
+    from voidlab.report.figures.base import show, show_table
+    from voidlab.report.figures.tilt import depth_against_truth
 
     if truth is None or points.empty:
         return

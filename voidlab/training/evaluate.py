@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from voidlab import figures, scores
+from voidlab import scores
 from voidlab.images.series import Calibration
 from voidlab.project.paths import replacing
+from voidlab.report import figures
 from voidlab.training.labelled import Finder, Labelled, truth_and_found
 
 RULES: dict[str, float | None] = {"centre": None, "IoU 0.1": 0.1, "IoU 0.3": 0.3, "IoU 0.5": 0.5}

@@ -1,6 +1,6 @@
 """Figures of what the voids say of the material: sizes, growth, motion, density and swelling over the series.
 
-Tables and an ``Axes`` in, the ``Axes`` out, as in `voidlab.figures`.
+Tables and an ``Axes`` in, the ``Axes`` out, as in `voidlab.report.figures`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from voidlab.figures import BLUE, GREY, ORANGE, RED, nothing, round_down, unit_of
-from voidlab.quantities import reading
+from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, nothing, round_down, unit_of
+from voidlab.report.swelling_words import reading
 from voidlab.swelling.sizes import SizeDistribution
 from voidlab.tables.catalogue import HasPixelSize
 from voidlab.track.motion import local_motion

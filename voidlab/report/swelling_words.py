@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from voidlab.highlights import Figure
+from voidlab.report.key_figures import Figure
 from voidlab.swelling.estimate import SOURCES
 from voidlab.swelling.series import Outcome
 

@@ -14,8 +14,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from voidlab.drift.verdict import Verdict
-from voidlab.drift_figures import traffic_light
-from voidlab.figures import BLUE, GREY, ORANGE, RED, nothing, unit_of
+from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, nothing, unit_of
+from voidlab.report.figures.drift import traffic_light
 from voidlab.swelling.in_3d import depth_in_foil, flattened
 from voidlab.tables.catalogue import HasPixelSize
 

@@ -59,7 +59,7 @@ def _value(value: object) -> str:
 
 
 _ENVIRONMENT = Environment(
-    loader=PackageLoader("voidlab"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    loader=PackageLoader("voidlab.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
 # Quoting makes an address with a scheme a relative one, so no link leads out of the project.
 _ENVIRONMENT.filters.update(

@@ -21,13 +21,13 @@ import nbformat
 import pandas as pd
 import PIL.Image
 
-from voidlab import blocks, page
 from voidlab.contents import meanings, size_of
 from voidlab.project.parameters.load import load
 from voidlab.project.parameters.models import describe
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import POSITIONS, STAGES, ProjectError, RunPaths, stages_for
 from voidlab.project.record import out_of_date, read
+from voidlab.report import notebook_html, render
 from voidlab.tables.catalogue import TABLES
 
 Link = tuple[str, str]
@@ -101,8 +101,8 @@ def write_html(
     # A stage can fail before it has a notebook; its page must say so all the same.
     missing = bool(failure) and not notebook.exists()
     book = nbformat.v4.new_notebook() if missing else nbformat.read(notebook, as_version=4)
-    shown, error = blocks.read(book, title)
-    return page.write(
+    shown, error = notebook_html.read(book, title)
+    return render.write(
         html,
         "stage.html.j2",
         {
@@ -116,7 +116,7 @@ def write_html(
             "links": links,
             "figures": figures,
             "notebook": None if missing else Path(os.path.relpath(notebook, html.parent)).as_posix(),
-            "made": page.when(book.metadata.get("papermill", {}).get("start_time")),
+            "made": render.when(book.metadata.get("papermill", {}).get("start_time")),
         },
     )
 
@@ -172,7 +172,7 @@ def write_dataset_index(paths: RunPaths) -> Path:
         "thumbnail": _thumbnail(paths),
         "made": _last_run(stages),
     }
-    return page.write(paths.index, "dataset.html.j2", fields)
+    return render.write(paths.index, "dataset.html.j2", fields)
 
 
 def write_root_index(root: Path) -> Path:
@@ -183,9 +183,9 @@ def write_root_index(root: Path) -> Path:
         "title": "Datasets",
         "rows": [row for row in rows if row],
         "links": (),
-        "made": page.when(datetime.now(UTC).isoformat()),
+        "made": render.when(datetime.now(UTC).isoformat()),
     }
-    return page.write(reports / "index.html", "root.html.j2", fields)
+    return render.write(reports / "index.html", "root.html.j2", fields)
 
 
 # --- a record ---------------------------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ _MOVIES = dict.fromkeys(
 def _thumbnail(paths: RunPaths) -> str | None:
     """The first photo of the segment notebook, small, as an address; None when there is none."""
     try:
-        photo = blocks.first_photo(nbformat.read(paths.notebook(STAGES[0]), as_version=4))
+        photo = notebook_html.first_photo(nbformat.read(paths.notebook(STAGES[0]), as_version=4))
         picture = PIL.Image.open(io.BytesIO(photo)) if photo else None
     except (OSError, ValueError, AttributeError):
         return None
@@ -310,4 +310,4 @@ def _thumbnail(paths: RunPaths) -> str | None:
 
 
 def _last_run(stages: Sequence[_Stage]) -> str:
-    return max((page.when(stage.record.get("started")) for stage in stages), default="")
+    return max((render.when(stage.record.get("started")) for stage in stages), default="")

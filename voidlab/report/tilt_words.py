@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from voidlab.highlights import Figure, figure, number
+from voidlab.report.key_figures import Figure, figure, number
 from voidlab.tables.catalogue import HasPixelSize
 
 

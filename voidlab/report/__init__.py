@@ -1,0 +1,1 @@
+"""From executed notebooks to HTML reports: pages, figures, key figures and their wording."""
