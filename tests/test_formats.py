@@ -16,12 +16,12 @@ from geff.convert import from_trackmate_xml_to_geff
 from geff.convert._ctc import from_ctc_to_geff
 
 import situations
-from voidlab import formats
-from voidlab.formats.challenge import write_challenge
-from voidlab.formats.geffs import write_geff
-from voidlab.formats.graph import edges
-from voidlab.formats.rois import write_rois
-from voidlab.formats.trackmate import write_trackmate
+from voidlab.export import formats
+from voidlab.export.formats.ctc import write_challenge
+from voidlab.export.formats.geff import write_geff
+from voidlab.export.formats.imagej import write_rois
+from voidlab.export.formats.track_graph import edges
+from voidlab.export.formats.trackmate import write_trackmate
 from voidlab.track.conservation import find_merges
 
 FRAMES = list(range(16))  # no situation has voids in the first

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from plyfile import PlyData
 
-from voidlab import simulate, tables, tilt_exports
-from voidlab.formats import imod, ply
+from voidlab import simulate, tables
+from voidlab.export import tilt as tilt_exports
+from voidlab.export.formats import imod, ply
 from voidlab.images.series import Calibration
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.tilt import project

@@ -21,7 +21,7 @@ import nbformat
 import pandas as pd
 import PIL.Image
 
-from voidlab.contents import meanings, size_of
+from voidlab.export.contents import meanings, size_of
 from voidlab.project.parameters.load import load
 from voidlab.project.parameters.models import describe
 from voidlab.project.parameters.yaml_file import ParameterErrors

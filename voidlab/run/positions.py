@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 import papermill
 
-from voidlab import exchange, export, tables
+from voidlab import export, tables
+from voidlab.export import bundle
 from voidlab.images.series import Calibration
 from voidlab.project import record
 from voidlab.project.paths import POSITIONS, ProjectError, RunPaths
@@ -126,7 +127,7 @@ def save(
     every = {**made, "pairs": tables.empty("pairs")}
     unknown = Calibration(None, "unknown")
     files = export.write_all(paths.exports, every, min_frames=min_frames, calibration=unknown)
-    written = exchange.bundle(paths.exports, dataset, files)
+    written = bundle.bundle(paths.exports, dataset, files)
     outputs = [*map(paths.table, made), *(paths.exports / name for name in written["file"])]
     inputs = {"file": record.digest(file)}
     entry = record.Entry(

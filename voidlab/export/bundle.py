@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
-from voidlab.contents import CONTENTS, files_in, size_of
-from voidlab.export import write_csv
-from voidlab.formats.challenge import write_challenge
-from voidlab.formats.geffs import write_geff
-from voidlab.formats.rois import write_rois
-from voidlab.formats.trackmate import write_trackmate
+from voidlab.export.contents import CONTENTS, files_in, size_of
+from voidlab.export.formats.ctc import write_challenge
+from voidlab.export.formats.geff import write_geff
+from voidlab.export.formats.imagej import write_rois
+from voidlab.export.formats.trackmate import write_trackmate
+from voidlab.export.tables import write_csv
 from voidlab.project.paths import replacing
 
 LOADER = "open-in-napari.py"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import tifffile
 
-from voidlab.formats import image_index, replacing_folder
+from voidlab.export.formats import image_index, replacing_folder
 
 _MOST_TRACKS = 65_535  # masks are 16-bit
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from voidlab.formats import image_index
+from voidlab.export.formats import image_index
 from voidlab.project.paths import replacing
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from voidlab.formats import image_index, replacing_folder
-from voidlab.formats.graph import edges
+from voidlab.export.formats import image_index, replacing_folder
+from voidlab.export.formats.track_graph import edges
 
 
 def write_geff(

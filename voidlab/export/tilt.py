@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from voidlab.formats import imod, ply
+from voidlab.export.formats import imod, ply
 from voidlab.tables.catalogue import HasPixelSize
 
 PLY, FIDUCIALS, TILTS, TRANSFORMS = "voids-3d.ply", "voids.fid", "voids.tlt", "voids.xf"

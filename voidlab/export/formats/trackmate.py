@@ -12,8 +12,8 @@ from xml.sax.xmlreader import AttributesImpl
 import numpy as np
 import pandas as pd
 
-from voidlab.formats import image_index
-from voidlab.formats.graph import edges, lineages
+from voidlab.export.formats import image_index
+from voidlab.export.formats.track_graph import edges, lineages
 from voidlab.project.paths import replacing
 
 _SPOT_FEATURES = {  # feature: (name, dimension, whole number)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from voidlab.formats import image_index
+from voidlab.export.formats import image_index
 from voidlab.project.paths import replacing
 
 _OPEN_CONTOURS = 1 << 3
