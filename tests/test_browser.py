@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from voidlab import tables
-from voidlab.explore.view import INCHES, View
+from voidlab.explore.figure import INCHES, View
 from voidlab.images.series import Calibration
 from voidlab.project import corrections, parameters
 

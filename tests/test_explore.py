@@ -12,11 +12,11 @@ from matplotlib.patches import Circle
 
 import situations
 from voidlab import explore, scores, segment, tables
-from voidlab.explore import Model, compare, tools
+from voidlab.explore import Model, compare, mouse_tools
 from voidlab.explore.cache import Cache
-from voidlab.explore.latest import Latest
-from voidlab.explore.model import shrink
-from voidlab.explore.view import COLOURS, Style
+from voidlab.explore.debounce import Latest
+from voidlab.explore.figure import COLOURS, Style
+from voidlab.explore.state import shrink
 from voidlab.project import corrections, parameters
 from voidlab.project.corrections import (
     AddVoid,
@@ -235,12 +235,12 @@ def test_nothing_compared_with_nothing():
 def under():
     voids = situations.two_that_touch()
     voids = voids[voids["frame"] == 1].drop(columns="particle").reset_index(drop=True)
-    return tools.Shown(1, voids, np.array([7, -1]))
+    return mouse_tools.Shown(1, voids, np.array([7, -1]))
 
 
 def use(name, under, *drags):
-    tool = tools.Tool()
-    assert tool.take(name) == tools.HELP[name]
+    tool = mouse_tools.Tool()
+    assert tool.take(name) == mouse_tools.HELP[name]
     for start, end in drags:
         made = tool.use(under, start, end)
     return made
@@ -259,8 +259,8 @@ def test_each_tool_makes_its_edit(under):
     assert isinstance(merged, MergeVoids)
     assert [s.x_px for s in merged.at] == [50, 58]
     assert isinstance(use("cut track", under, (a, a))[0], CutTrack)
-    other = tools.Shown(2, under.voids.assign(frame=2), np.array([3, 4]))
-    tool = tools.Tool()
+    other = mouse_tools.Shown(2, under.voids.assign(frame=2), np.array([3, 4]))
+    tool = mouse_tools.Tool()
     tool.take("join tracks")
     assert "first: the void at" in tool.use(under, a, a)[1]
     joined = tool.use(other, b, b)[0]
@@ -271,16 +271,16 @@ def test_each_tool_makes_its_edit(under):
 def test_tools_say_what_is_missing(under):
     nowhere = (5.0, 5.0)
     assert use("delete", under, (nowhere, nowhere))[1].startswith("there is no void here")
-    assert use("add", under, (nowhere, nowhere)) == (None, tools.HELP["add"])
+    assert use("add", under, (nowhere, nowhere)) == (None, mouse_tools.HELP["add"])
     assert use("split", under, ((50.0, 50.0), (50.0, 50.0)))[0] is None
     assert "on no track" in use("delete track", under, ((58.0, 50.0), (58.0, 50.0)))[1]
     assert use("merge", under, ((50.0, 50.0),) * 2, ((50.0, 50.0),) * 2)[0] is None
 
 
 def test_the_smaller_of_two_voids_under_the_mouse_is_picked(under):
-    assert tools.pick(under.voids, (55.0, 50.0)) == 1
-    assert tools.pick(under.voids, (46.0, 50.0)) == 0
-    assert tools.pick(tables.empty("voids"), (1.0, 1.0)) is None
+    assert mouse_tools.pick(under.voids, (55.0, 50.0)) == 1
+    assert mouse_tools.pick(under.voids, (46.0, 50.0)) == 0
+    assert mouse_tools.pick(tables.empty("voids"), (1.0, 1.0)) is None
 
 
 # --- latest value wins -------------------------------------------------------------------------------------------

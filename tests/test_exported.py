@@ -9,7 +9,7 @@ import torch
 from test_segment import Series
 
 from voidlab import segment
-from voidlab.explore.finder import Finder, SegmenterError
+from voidlab.explore.live_segmenter import Finder, SegmenterError
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.segment import torch_export
 

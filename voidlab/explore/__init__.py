@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from voidlab.explore.explorer import Explorer, Sentence
-from voidlab.explore.model import Model
+from voidlab.explore.state import Model
 from voidlab.images.series import ImagesError
 from voidlab.project.corrections import CorrectionsError
 from voidlab.project.parameters.yaml_file import ParameterErrors

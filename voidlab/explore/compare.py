@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from voidlab import scores
-from voidlab.explore.model import Picture
+from voidlab.explore.state import Picture
 from voidlab.report import figures
 from voidlab.tables.catalogue import HasPixelSize, standing
 

@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from voidlab import tables
 from voidlab.explore import compare
 from voidlab.explore.canvas import canvas_of
-from voidlab.explore.finder import SegmenterError, names
-from voidlab.explore.latest import Latest
-from voidlab.explore.model import Model, Picture
+from voidlab.explore.debounce import Latest
+from voidlab.explore.figure import INCHES, Scene, View
+from voidlab.explore.live_segmenter import SegmenterError, names
+from voidlab.explore.mouse_tools import DRAWN, Point, Shown, Tool, pick
 from voidlab.explore.panels import CorrectPanel, KeepPanel, SettingsPanel, StylePanel, text
-from voidlab.explore.tools import DRAWN, Point, Shown, Tool, pick
-from voidlab.explore.view import INCHES, Scene, View
+from voidlab.explore.state import Model, Picture
 from voidlab.project import parameters
 from voidlab.project.corrections import BadFrame, CorrectionsError, Edit
 from voidlab.project.parameters.yaml_file import ParameterErrors

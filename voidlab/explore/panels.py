@@ -10,9 +10,9 @@ from typing import Any, get_args
 import ipywidgets as w
 import numpy as np
 
-from voidlab.explore.finder import LEAST
-from voidlab.explore.tools import HELP
-from voidlab.explore.view import COLOURS, Style
+from voidlab.explore.figure import COLOURS, Style
+from voidlab.explore.live_segmenter import LEAST
+from voidlab.explore.mouse_tools import HELP
 from voidlab.project.corrections import Log
 from voidlab.project.parameters.models import SegmentParameters, range_of
 

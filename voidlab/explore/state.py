@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from voidlab import tables
 from voidlab.explore.cache import Cache
-from voidlab.explore.finder import Finder
+from voidlab.explore.live_segmenter import Finder
 from voidlab.project import corrections, record
 from voidlab.project.corrections import Edit, VoidEdit
 from voidlab.project.parameters.models import SegmentParameters

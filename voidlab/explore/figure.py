@@ -22,7 +22,7 @@ from matplotlib.patches import Circle, Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from voidlab.explore.model import Picture
+from voidlab.explore.state import Picture
 from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, SKY, round_down
 from voidlab.tables.catalogue import HasPixelSize, standing
 
