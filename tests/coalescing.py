@@ -69,3 +69,37 @@ def video(
     }
     known = tables.check(table.assign(**rest).astype({"particle": "int64"}), "voids")
     return known, pd.DataFrame(merges, columns=["frame", "parent_a", "parent_b"])
+
+
+def edges(voids):
+    """Pairs of detections that follow each other in a track."""
+    rows = voids.sort_values(["particle", "frame"])
+    particle = rows["particle"].to_numpy()
+    keys = list(zip(rows["frame"], rows["label"], strict=True))
+    follows = (particle[1:] == particle[:-1]) & (particle[1:] >= 0)
+    return {(keys[i], keys[i + 1]) for i in np.flatnonzero(follows)}
+
+
+def hits(true, found, name_of, frames=3):
+    """Merges found within so many frames, both parents right, each once."""
+    left = [(merge.frame, {merge.parent_a, merge.parent_b}) for merge in true.itertuples()]
+    count = 0
+    for event in found.itertuples():
+        parents = {name_of[event.parent_a], name_of[event.parent_b]}
+        fits = [known for known in left if known[1] == parents and abs(known[0] - event.frame) <= frames]
+        if fits:
+            left.remove(fits[0])
+            count += 1
+    return count
+
+
+def complete_share(voids, linked):
+    """Share of the true tracks of 4 frames or more all of whose detections are one track that holds no others."""
+    known = pd.DataFrame({"true": voids["particle"], "found": linked["particle"]})
+    real = known[known["true"] >= 0]
+    sizes, long = known["found"].value_counts(), real["true"].value_counts()
+    whole = 0
+    for name in long[long >= 4].index:
+        found = real.loc[real["true"] == name, "found"]
+        whole += (found == found.iloc[0]).all() and sizes[found.iloc[0]] == len(found)
+    return whole / (long >= 4).sum()

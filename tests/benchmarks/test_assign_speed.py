@@ -2,12 +2,12 @@
 
 import time
 
-import coalescing
 import numpy as np
 import pandas as pd
 import pytest
-from test_merges import complete_share, edges, hits
 
+import coalescing
+from coalescing import complete_share, edges, hits
 from voidlab.track.assign import link_by_assignment
 from voidlab.track.conservation import find_merges
 from voidlab.track.link import LinkError, link_voids

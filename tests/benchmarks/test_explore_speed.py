@@ -12,7 +12,7 @@ import psutil
 import pytest
 import tifffile
 
-from conftest import make_project
+from projects import make_project
 from voidlab import explore, segment, tables
 from voidlab.explore import Model
 from voidlab.run import stage

@@ -6,9 +6,9 @@ long tracks; the margin it has now was chosen on the seeds 0 to 3 again.
 
 import time
 
-import coalescing
 import pandas as pd
 
+import coalescing
 from voidlab.scores import tracks
 from voidlab.track.assign import link_by_assignment
 from voidlab.track.conservation import find_merges

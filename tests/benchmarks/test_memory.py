@@ -9,7 +9,7 @@ import psutil
 import pytest
 import tifffile
 
-from conftest import make_project
+from projects import make_project
 from voidlab import simulate
 
 SHAPE = (1024, 1024)

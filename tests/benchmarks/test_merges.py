@@ -1,36 +1,15 @@
 """Merges found in the tracks of a video in which voids coalesce: how many, and what they say of the law."""
 
-import coalescing
 import numpy as np
 import pandas as pd
 
+import coalescing
+from coalescing import complete_share, edges, hits
 from voidlab.track.conservation import clear_events, conservation, find_merges
 from voidlab.track.link import link_voids
 
 SEEDS = range(100, 105)
 LEAST_F1, LEAST_JACCARD = 0.8, 0.99
-
-
-def edges(voids):
-    """Pairs of detections that follow each other in a track."""
-    rows = voids.sort_values(["particle", "frame"])
-    particle = rows["particle"].to_numpy()
-    keys = list(zip(rows["frame"], rows["label"], strict=True))
-    follows = (particle[1:] == particle[:-1]) & (particle[1:] >= 0)
-    return {(keys[i], keys[i + 1]) for i in np.flatnonzero(follows)}
-
-
-def hits(true, found, name_of, frames=3):
-    """Merges found within so many frames, both parents right, each once."""
-    left = [(merge.frame, {merge.parent_a, merge.parent_b}) for merge in true.itertuples()]
-    count = 0
-    for event in found.itertuples():
-        parents = {name_of[event.parent_a], name_of[event.parent_b]}
-        fits = [known for known in left if known[1] == parents and abs(known[0] - event.frame) <= frames]
-        if fits:
-            left.remove(fits[0])
-            count += 1
-    return count
 
 
 def test_merges_of_a_video():
@@ -57,15 +36,3 @@ def test_merges_of_a_video():
     assert min(jaccard) >= LEAST_JACCARD
     assert laws.count("volume") >= len(laws) - 1
     assert "area" not in laws
-
-
-def complete_share(voids, linked):
-    """Share of the true tracks of 4 frames or more all of whose detections are one track that holds no others."""
-    known = pd.DataFrame({"true": voids["particle"], "found": linked["particle"]})
-    real = known[known["true"] >= 0]
-    sizes, long = known["found"].value_counts(), real["true"].value_counts()
-    whole = 0
-    for name in long[long >= 4].index:
-        found = real.loc[real["true"] == name, "found"]
-        whole += (found == found.iloc[0]).all() and sizes[found.iloc[0]] == len(found)
-    return whole / (long >= 4).sum()

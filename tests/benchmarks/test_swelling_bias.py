@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from foils import spheres, volume_fraction
 
+from foils import spheres, volume_fraction
 from voidlab.swelling.estimate import measure_swelling
 from voidlab.swelling.sample import Foil, Sample, Scale
 

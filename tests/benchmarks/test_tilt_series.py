@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from detections import tilt_detections
 from voidlab import scores, tables, track
-from voidlab.detections import tilt_detections
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.swelling import in_3d
 from voidlab.swelling.sample import Foil

@@ -125,7 +125,7 @@ class ClassicalSegmenter:
 
 @dataclass(frozen=True)
 class NetworkSegmenter:
-    """The trained network, see `voidlab.segment.network`; it sees bright voids, so dark ones are shown to it upside down.
+    """The trained network, see `voidlab.segment.network`; it sees bright voids, so dark images are inverted.
 
     `run` is `maps`, which takes the time, then `decode`, which depends on threshold and sizes: keep the maps to try
     other ones.

@@ -55,7 +55,7 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
     Notes
     -----
     Images are in the order of ``frame``, else of the time in their names (Hour_…_Minute_…_Second_…, see
-    `voidlab.images.clock.running_seconds` for midnight), else as they stand in the file. Some tools wrote diameters as
+    `images.clock.running_seconds` for midnight), else as they stand in the file. Some tools wrote diameters as
     ``radii``: where ``void_frac`` shows it, they are halved. The notes say so.
 
     Raises

@@ -205,7 +205,7 @@ def summarize_tracks(
     Notes
     -----
     Displacements and radii are those of the track interpolated over frames in which the void was not seen; mean
-    radius and growth rest on measured rows only. Growth is a robust slope, `voidlab.track.growth.robust_slopes`: ± one
+    radius and growth rest on measured rows only. Growth is a robust slope, `track.growth.robust_slopes`: ± one
     error covers 68 %. Rows that touch the edge do not count for it where four others are left.
 
     Raises

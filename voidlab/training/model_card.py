@@ -83,7 +83,7 @@ def measure(method: NetworkSegmenter, data: Path | None, *, seed: int = SEED, te
 def simulated(method: NetworkSegmenter, seed: int, images: int = 40) -> dict[str, float]:
     """Scores on simulated images whose seeds were not trained on; fainter or smaller voids count neither way.
 
-    Nor do voids of SNR 1 or more that foil or other voids hide, see `voidlab.simulate.visibility`: ``share_hidden`` of them
+    Nor do voids of SNR 1 or more that foil or other voids hide, see `simulate.visibility`: ``share_hidden`` of them
     all; ``f1_iou_0.5_hidden_too`` is the score if they did.
     """
     truths, finds = [], []

@@ -184,7 +184,7 @@ def _depths(depth: pd.Series) -> Normalize:
 
 
 def depth_against_truth(depths: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
-    """Found over true depth, with one standard error; ``depths`` as `voidlab.scores.depths.compare_depths` has them."""
+    """Found over true depth, with one standard error; ``depths`` as `scores.depths.compare_depths` has them."""
     size, unit = unit_of(calibration)
     true, found, error = (depths[name] * size for name in ("true_z_px", "z_px", "sigma_z_px"))
     ax.errorbar(true, found, yerr=error, fmt="o", ms=3, color=BLUE, ecolor=BLUE, elinewidth=0.6, alpha=0.8)

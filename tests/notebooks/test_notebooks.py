@@ -5,18 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
 
+from projects import REPOSITORY
 from voidlab import tables
 from voidlab.project import record
 from voidlab.project.parameters import models
 from voidlab.project.paths import STAGES
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = REPOSITORY / "notebooks"
 SEGMENT_TO_EXPORT = {stage: NOTEBOOKS / f"{stage}.ipynb" for stage in STAGES}
 ALL = sorted(NOTEBOOKS.glob("*.ipynb"))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from conftest import make_project, run_project
+from projects import make_project, run_project
 from voidlab import cli, export, run, segment, simulate, tables
 from voidlab.images.readers import pictures
 from voidlab.images.series import open_series

@@ -6,11 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from by_hand import tracks, voids
 from voidlab import scores
-
-
-def voids(*rows, **columns):
-    return pd.DataFrame(rows, columns=["x_px", "y_px", "radius_px"], dtype="float64").assign(**columns)
 
 
 def test_nothing_against_nothing():
@@ -142,15 +139,6 @@ def test_intervals_of_nothing_are_empty_not_an_error():
     table = scores.score_intervals(voids(), voids())
     assert table["value"].isna().any()
     assert table.loc["hits", "value"] == 0
-
-
-def tracks(*rows):
-    """Voids 50 px apart along y for each (particle in truth, in found), a pair of them per frame from 1 on."""
-    table = voids(*[(10 * frame, 50 * row, 4) for frame, row, _, _ in rows])
-    frames, _, true, found = zip(*rows, strict=True)
-    table = table.assign(frame=frames)
-    truth = table.assign(particle=pd.array(true, dtype="Int64"))
-    return truth.dropna(subset="particle"), table.assign(particle=pd.array(found, dtype="Int64"))
 
 
 def test_tracks_by_hand():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import make_project, run_project
+from projects import make_project, run_project
 from voidlab import run, tables
 from voidlab.project import record
 from voidlab.project.parameters.yaml_file import ParameterErrors

@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from foils import spheres
 
+from foils import spheres
 from voidlab import tables, track
 from voidlab.images.series import Calibration
 from voidlab.report import swelling_words

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from detections import tilt_detections
 from voidlab import scores
-from voidlab.detections import tilt_detections
 from voidlab.tilt import project, reconstruct
 
 SMALL = {"shape": (420, 560), "voids": 110, "views": 7, "thickness_px": 80.0, "drift_step_px": 15.0}

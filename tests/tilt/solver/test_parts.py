@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voidlab.detections import tilt_detections
+from detections import tilt_detections
 from voidlab.tilt import reconstruct
 from voidlab.tilt.foil import fit_foil
 from voidlab.tilt.geometry import from_axis, to_axis

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import make_project, run_project
+from projects import make_project, run_project
 from voidlab import run, tables
 from voidlab.project import lock, record
 from voidlab.project.paths import STAGES

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from foils import spheres, volume_fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foils import spheres, volume_fraction
 from voidlab import swelling, tables
 from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
 from voidlab.swelling.stereology import shape_factor

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import tifffile
 
+from projects import SHARED as REAL
 from voidlab.images.readers import rosettasciio
 from voidlab.images.series import ImagesError, open_series
 
-REAL = Path(__file__).parents[2] / "shared" / "data"
 needs_real = pytest.mark.skipif(
     not REAL.is_dir(), reason="the real images are not on this machine (../shared/data)"
 )

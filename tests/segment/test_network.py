@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_segment import SHAPE, image_with
 
+from drawn_images import SHAPE, image_with
 from voidlab import scores, segment, tables
 from voidlab.segment import decode, network
 from voidlab.simulate import foil as specimen

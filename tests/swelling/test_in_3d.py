@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detections import tilt_detections
 from voidlab import tables
-from voidlab.detections import tilt_detections
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.swelling import in_3d
 from voidlab.swelling.sample import Foil, Scale, SwellingError

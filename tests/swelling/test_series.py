@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from foils import spheres
 
+from foils import spheres
 from voidlab import swelling, tables
 from voidlab.project.parameters.models import ExportParameters
 from voidlab.report import swelling_words

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conftest import run_project
+from projects import run_project
 from voidlab import run, tables
 from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, record

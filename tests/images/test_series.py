@@ -11,13 +11,13 @@ import pytest
 import tifffile
 from PIL import Image
 
+from projects import SHARED as REAL
 from voidlab import images
 from voidlab.images import label_stack as label_files
 from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.readers import pictures
 from voidlab.images.series import ImageReadError, ImagesError, open_series, read_image
 
-REAL = Path(__file__).parents[2] / "shared" / "data"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real images in {REAL}")
 
 SHAPE = (12, 20)  # not square, so that swapped axes show

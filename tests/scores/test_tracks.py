@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import linear_sum_assignment
-from test_scores import tracks
 
+from by_hand import tracks
 from voidlab import scores
 from voidlab.scores import tracks as track_scores
 from voidlab.track.assign import link_by_assignment

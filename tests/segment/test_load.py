@@ -6,19 +6,9 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
+from drawn_images import SHAPE, Series, image_with
 from voidlab import scores, segment, simulate, tables
 from voidlab.images.series import open_series
-
-SHAPE = (120, 180)
-
-
-def image_with(*discs, contrast=0.3, noise=0.05, seed=0, shape=SHAPE):
-    """Soft discs (x, y, radius) on an uneven background, with noise."""
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    image = 0.4 + 0.1 * np.sin(x / 60) + 0.05 * y / shape[0]
-    for cx, cy, radius in discs:
-        image = image + contrast / (1 + np.exp(2 * (np.hypot(x - cx, y - cy) - radius)))
-    return (image + np.random.default_rng(seed).normal(0, noise, shape)).astype(np.float32)
 
 
 def find(image, **options):
@@ -171,25 +161,6 @@ def test_an_image_without_pixels_is_refused(name, shape):
         ValueError, match=rf"has shape \({shape[0]}, {shape[1]}\), no pixels; expected \(H, W\)"
     ):
         segment.load_segmenter(name).run(np.zeros(shape))
-
-
-class Series(list):
-    """Images with a table of frames; an exception in place of an image is raised when it is asked for."""
-
-    def __init__(self, images, status=None):
-        super().__init__(images)
-        count = len(images)
-        self.shape = SHAPE
-        self.frames = pd.DataFrame(
-            {"frame": np.arange(count) + 5, "path": "x.tif", "tilt_deg": np.nan, "time_s": np.nan,
-             "status": status or ["ok"] * count}
-        )  # fmt: skip
-
-    def __getitem__(self, row):
-        image = super().__getitem__(row)
-        if isinstance(image, Exception):
-            raise image
-        return image
 
 
 def test_a_series_with_every_kind_of_frame():

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_segment import Series
 
+from drawn_images import Series
 from voidlab import segment
 from voidlab.explore.live_segmenter import Finder, SegmenterError
 from voidlab.project.parameters.models import SegmentParameters

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from test_drift import SHAPE, masks
+from void_masks import SHAPE, masks
 from voidlab import drift
 
 rng = np.random.default_rng
