@@ -37,5 +37,5 @@ def run_project(paths, **options):
     """Run a dataset without a terminal; give what came of it and the lines a user would have seen."""
     lines = []
     plan = run.check(paths.parameters, options.get("overrides"))
-    finished = run.run_dataset(plan, tell=lines.append, progress=lambda text: None, **options)
+    finished = run.run_dataset(plan, log=lines.append, progress=lambda text: None, **options)
     return finished, lines

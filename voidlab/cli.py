@@ -161,7 +161,7 @@ def _positions(options: argparse.Namespace) -> int:
     from voidlab.run import positions as tabular
 
     width, height = options.size
-    page = tabular.make(options.file, options.name, (width, height))
+    page = tabular.run_positions(options.file, options.name, (width, height))
     print(f"report: {os.path.relpath(page)}")
     return _OK
 
@@ -169,7 +169,7 @@ def _positions(options: argparse.Namespace) -> int:
 def _init(options: argparse.Namespace) -> int:
     from voidlab.run import start as project
 
-    paths, found = project.start(options.source, options.name)
+    paths, found = project.init_dataset(options.source, options.name)
     shown = os.path.relpath(paths.parameters)
     print(found)
     print(f"wrote {shown}\nnext: look through it, then\n  voidlab run {shown}\n  voidlab lab {options.name}")
@@ -210,7 +210,7 @@ def _run_all(yamls: Sequence[Path], settings: Sequence[str], start: str, force: 
         line = _Line()
         finished.append(
             run.run_dataset(
-                plan, overrides=overrides, start=start, force=force, tell=line.tell, progress=line.progress
+                plan, overrides=overrides, start=start, force=force, log=line.log, progress=line.progress
             )
         )
         print(f"  report: {os.path.relpath(plan.paths.index)}")
@@ -223,7 +223,7 @@ def _run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int
     at_once = side_by_side.how_many(jobs, plans)
     if at_once < min(jobs, len(plans)):
         print(f"{at_once} at a time, not {jobs}: the free memory allows no more.")
-    codes = side_by_side.run_all(plans, arguments, at_once, lambda text: print(text, flush=True))
+    codes = side_by_side.run_side_by_side(plans, arguments, at_once, lambda text: print(text, flush=True))
     failed = [plan.paths.dataset for plan, code in zip(plans, codes, strict=True) if code != _OK]
     print(f"{len(plans) - len(failed)} of {len(plans)} datasets finished", end="")
     print(f"; failed: {', '.join(failed)}" if failed else "")
@@ -263,17 +263,17 @@ def _score(options: argparse.Namespace) -> int:
 
     if options.card:
         return _score_card(options)
-    items = labelled.read(options.folder)
+    items = labelled.read_labelled(options.folder)
     method = segment.load_segmenter(
         options.segmenter,
         contrast=options.contrast,
         threshold=options.threshold,
         trust=options.trust_model,
-    ).settled(item.image for item in items)
-    judgement = evaluate.judge(items, method, tell=print)
-    print(evaluate.summary(judgement))
+    ).with_contrast_from(item.image for item in items)
+    judgement = evaluate.evaluate_segmenter(items, method, log=print)
+    print(evaluate.evaluation_in_words(judgement))
     out = options.out or Path("reports") / "scores" / options.folder.resolve().name
-    for file in evaluate.write(out, items, judgement):
+    for file in evaluate.write_evaluation(out, items, judgement):
         print(f"wrote {os.path.relpath(file)}")
     return _OK
 
@@ -287,8 +287,8 @@ def _score_card(options: argparse.Namespace) -> int:
             "the card's tests set contrast and threshold; leave out --contrast, --threshold, --out."
         )
     weights = network.SHIPPED if options.segmenter == "voids" else Path(options.segmenter)
-    method = card.method_of(options.segmenter)
-    scores = card.measure(method, options.folder, tell=lambda text: print(text, flush=True))
+    method = card.segmenter_to_score(options.segmenter)
+    scores = card.measure_scores(method, options.folder, log=lambda text: print(text, flush=True))
     scored = {"command": "voidlab score FOLDER --card", "seed": card.SEED}
     before = network.read_card(weights)
     # What this folder has no images for was scored with another one: these are the same weights.
@@ -301,14 +301,14 @@ def _score_card(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from voidlab.run import start as project
 
-    card = project.train(
+    card = project.train_network(
         options.folder,
         name=options.name,
         contrast=options.contrast,
         steps=options.steps,
         seed=options.seed,
         shipped=options.shipped,
-        tell=lambda text: print(text, flush=True),
+        log=lambda text: print(text, flush=True),
     )
     print(card)
     return _OK
@@ -317,7 +317,7 @@ def _train(options: argparse.Namespace) -> int:
 def _correct(options: argparse.Namespace) -> int:
     from voidlab.run import start as project
 
-    paths, edits = project.take_labels(options.name, options.labels)
+    paths, edits = project.take_edited_labels(options.name, options.labels)
     for edit in edits:
         print(f"  {edit}")
     shown = os.path.relpath(paths.parameters)
@@ -328,7 +328,7 @@ def _correct(options: argparse.Namespace) -> int:
 def _movie(options: argparse.Namespace) -> int:
     from voidlab.run import movie
 
-    path = movie.make(options.name, frames_per_s=options.fps, expand=options.expand, gif=options.gif)
+    path = movie.make_movie(options.name, frames_per_s=options.fps, expand=options.expand, gif=options.gif)
     print(f"wrote {os.path.relpath(path)}")
     if path.suffix == ".gif" and not options.gif:
         print("for MP4, install the extra: pip install 'voidlab[video]'")
@@ -351,7 +351,7 @@ class _Line:
         self._width = shutil.get_terminal_size().columns - 1
         self._last = time.monotonic()
 
-    def tell(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self._clear()
         print(f"  {text}", flush=True)
 

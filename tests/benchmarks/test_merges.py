@@ -5,7 +5,7 @@ import pandas as pd
 
 import coalescing
 from coalescing import complete_share, edges, hits
-from voidlab.track.conservation import clear_events, conservation, find_merges
+from voidlab.track.conservation import clear_events, compare_laws, find_merges
 from voidlab.track.link import link_voids
 
 SEEDS = range(100, 105)
@@ -25,7 +25,7 @@ def test_merges_of_a_video():
         true, linked_edges = edges(voids), edges(linked)
         jaccard.append(len(true & linked_edges) / len(true | linked_edges))
         complete.append(complete_share(voids, linked))
-        laws.append(conservation(clear_events(found)).verdict)
+        laws.append(compare_laws(clear_events(found)).verdict)
     f1 = 2 * total[0] / (total[1] + total[2])
     print(
         f"\n{len(SEEDS)} videos of 100 voids and 300 frames, 8 % missed, 5 % false: of {total[1]:.0f} merges "

@@ -138,7 +138,7 @@ def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     canvas.click(position=on_canvas(void["x_px"], void["y_px"]))
     page.get_by_text("1 correction by hand").wait_for()
     page.screenshot(path=shots / "3-corrected.png")
-    (made,) = corrections.read(copied.corrections).standing()
+    (made,) = corrections.read_log(copied.corrections).kept()
     assert (made.edit.at.x_px, made.edit.at.y_px) == pytest.approx((void["x_px"], void["y_px"]), abs=0.01)
 
     # see: filled, by size
@@ -162,7 +162,7 @@ def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     page.screenshot(path=shots / "6-difference.png")
     page.locator("button:visible", has_text="write").click()
     page.get_by_text("segment.threshold: default →").wait_for()
-    assert parameters.load(copied.parameters).segment.threshold > 0.9
+    assert parameters.load_parameters(copied.parameters).segment.threshold > 0.9
 
     # run, and find it all in the report
     done = subprocess.run(

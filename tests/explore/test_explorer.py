@@ -99,7 +99,7 @@ class _Halves:
     def __init__(self, threshold):
         self.threshold = threshold
 
-    def settled(self, images):
+    def with_contrast_from(self, images):
         return self
 
     def maps(self, image):
@@ -192,11 +192,11 @@ def test_corrections_show_at_once(copied, monkeypatch):
     model.correct(DeleteVoid(at=victim))
     after = model.voids(0, model.settings)
     assert (after["corrected"] == "deleted").sum() == 1
-    assert len(tables.standing(after)) == len(before) - 1
+    assert len(tables.kept(after)) == len(before) - 1
     assert model.undo().startswith("deleted the void")
     assert (model.voids(0, model.settings)["corrected"] == "").all()
     assert model.redo()
-    assert len(tables.standing(model.voids(0, model.settings))) == len(before) - 1
+    assert len(tables.kept(model.voids(0, model.settings))) == len(before) - 1
     # with other settings the same void is meant
     strict = model.settings.model_copy(update={"min_radius_px": 2.7})
     assert (model.voids(0, strict)["corrected"] == "deleted").sum() == 1
@@ -401,24 +401,24 @@ def test_correcting_with_the_mouse(explorer, copied):
     explorer.correct.tool.value = "delete"
     assert "click a void to delete it" in explorer.said.value
     explorer.drag(middle(void), middle(void))
-    assert len(tables.standing(shown(explorer))) == count - 1
+    assert len(tables.kept(shown(explorer))) == count - 1
     assert "deleted the void at" in explorer.said.value
     assert "1 correction by hand" in explorer.correct.list.value
     explorer.correct.tool.value = "add"
     explorer.drag(middle(void), (void["x_px"] + 4, void["y_px"]))
-    assert len(tables.standing(shown(explorer))) == count
+    assert len(tables.kept(shown(explorer))) == count
     explorer.correct.undo.click()
     explorer.correct.undo.click()
-    assert len(tables.standing(shown(explorer))) == count
+    assert len(tables.kept(shown(explorer))) == count
     explorer.correct.undo.click()
     assert "nothing to undo" in explorer.said.value
     explorer.correct.redo.click()
-    assert len(tables.standing(shown(explorer))) == count - 1
+    assert len(tables.kept(shown(explorer))) == count - 1
     explorer.correct.bad_frame.click()
     explorer.row.value = 0
     explorer.update()
     assert "left out, marked as bad" in explorer.said.value
-    kinds = [type(line.edit) for line in corrections.read(copied.corrections).standing()]
+    kinds = [type(line.edit) for line in corrections.read_log(copied.corrections).kept()]
     assert kinds == [DeleteVoid, BadFrame]
 
 
@@ -433,7 +433,7 @@ def test_keeping_shows_the_difference_first_and_writes_only_what_was_touched(exp
     explorer.keep.show.click()
     explorer.keep.write.click()
     assert "segment.threshold: default → 0.6" in explorer.said.value
-    assert parameters.load(copied.parameters).segment.threshold == 0.6
+    assert parameters.load_parameters(copied.parameters).segment.threshold == 0.6
     assert "min_radius_px" not in copied.parameters.read_text()
     explorer.keep.show.click()
     assert "nothing changed" in explorer.said.value

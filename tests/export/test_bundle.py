@@ -33,7 +33,7 @@ def run_of(voids):
         "links": tables.select(linked, "links"),
         "tracks": track.summarize_tracks(linked),
         "events": events,
-        "lives": fates.describe_lives(linked, frames, events, situations.SHAPE, border_px=5, memory=1),
+        "fates": fates.describe_fates(linked, frames, events, situations.SHAPE, border_px=5, memory=1),
     }
     ys, xs = np.mgrid[: situations.SHAPE[0], : situations.SHAPE[1]]
     labels = np.zeros((len(FRAMES), *situations.SHAPE), np.uint16)

@@ -109,7 +109,7 @@ def test_a_notebook_refuses_tables_that_do_not_belong_together(copied):
 def test_papermill_parameters_outweigh_the_yaml(copied):
     done, _ = _by_hand(copied, "track", memory=0, search_range_px=5.0)
     assert done.returncode == 0, done.stderr
-    entry = record.read(copied)["track"]
+    entry = record.read_record(copied)["track"]
     assert (entry.parameters["memory"], entry.parameters["search_range_px"]) == (0, 5.0)
     assert set(entry.given) == {"memory", "search_range_px"}
 

@@ -42,27 +42,27 @@ def path(tmp_path):
 
 
 def edits(path, stage=""):
-    return [line.edit for line in corrections.read(path).standing(stage)]
+    return [line.edit for line in corrections.read_log(path).kept(stage)]
 
 
 @pytest.mark.parametrize("edit", ALL, ids=lambda e: e.edit)
 def test_an_edit_comes_back_as_it_was(path, edit):
-    corrections.append(path, [edit])
+    corrections.append_edit(path, [edit])
     assert edits(path) == [edit]
     assert str(edit)
 
 
 def test_no_file_and_an_empty_file_hold_none(path):
-    assert corrections.read(path).lines == ()
+    assert corrections.read_log(path).lines == ()
     path.parent.mkdir()
     path.write_text("")
-    assert corrections.read(path).lines == ()
-    assert corrections.undo(path) is None
-    assert corrections.redo(path) is None
+    assert corrections.read_log(path).lines == ()
+    assert corrections.undo_edit(path) is None
+    assert corrections.redo_edit(path) is None
 
 
 def test_a_line_says_who_when_and_what_and_is_json(path):
-    corrections.append(path, [BadFrame(frame=7)], who="Ada")
+    corrections.append_edit(path, [BadFrame(frame=7)], who="Ada")
     fields = json.loads(path.read_text())
     assert (fields["who"], fields["edit"], fields["frame"]) == ("Ada", "bad_frame", 7)
     assert fields["when"].endswith("+00:00")
@@ -70,73 +70,73 @@ def test_a_line_says_who_when_and_what_and_is_json(path):
 
 def test_order_is_kept_and_stages_told_apart(path):
     for edit in ALL:
-        corrections.append(path, [edit])
+        corrections.append_edit(path, [edit])
     assert edits(path) == ALL
     assert edits(path, "segment") == ALL[:7]
     assert edits(path, "track") == ALL[7:]
 
 
 def test_undo_appends_and_takes_back_the_last(path):
-    corrections.append(path, ALL[:3])
+    corrections.append_edit(path, ALL[:3])
     before = path.read_bytes()
-    corrections.undo(path)
+    corrections.undo_edit(path)
     assert path.read_bytes().startswith(before)
     assert edits(path) == ALL[:2]
-    corrections.undo(path)
-    corrections.undo(path)
+    corrections.undo_edit(path)
+    corrections.undo_edit(path)
     assert edits(path) == []
-    assert corrections.undo(path) is None
+    assert corrections.undo_edit(path) is None
 
 
 def test_undo_of_undo(path):
-    (made,) = corrections.append(path, [ALL[0]])
-    (first,) = corrections.append(path, [Undo(undone=made.id)])
-    (second,) = corrections.append(path, [Undo(undone=first.id)])
+    (made,) = corrections.append_edit(path, [ALL[0]])
+    (first,) = corrections.append_edit(path, [Undo(undone=made.id)])
+    (second,) = corrections.append_edit(path, [Undo(undone=first.id)])
     assert edits(path) == [ALL[0]]
-    corrections.append(path, [Undo(undone=second.id)])
+    corrections.append_edit(path, [Undo(undone=second.id)])
     assert edits(path) == []
 
 
 def test_redo_brings_back_what_undo_took_in_order(path):
-    corrections.append(path, ALL[:3])
-    corrections.undo(path)
-    corrections.undo(path)
+    corrections.append_edit(path, ALL[:3])
+    corrections.undo_edit(path)
+    corrections.undo_edit(path)
     assert edits(path) == ALL[:1]
-    corrections.redo(path)
+    corrections.redo_edit(path)
     assert edits(path) == ALL[:2]
-    corrections.redo(path)
+    corrections.redo_edit(path)
     assert edits(path) == ALL[:3]
-    assert corrections.redo(path) is None
-    corrections.undo(path)
+    assert corrections.redo_edit(path) is None
+    corrections.undo_edit(path)
     assert edits(path) == ALL[:2]
 
 
 def test_no_redo_past_a_new_edit(path):
-    corrections.append(path, ALL[:2])
-    corrections.undo(path)
-    corrections.append(path, [ALL[6]])
-    assert corrections.redo(path) is None
+    corrections.append_edit(path, ALL[:2])
+    corrections.undo_edit(path)
+    corrections.append_edit(path, [ALL[6]])
+    assert corrections.redo_edit(path) is None
     assert edits(path) == [ALL[0], ALL[6]]
 
 
 @pytest.mark.parametrize("cut", [1, 20, 60])
 def test_a_line_cut_short_is_named_and_does_not_swallow_the_next(path, cut):
-    corrections.append(path, [ALL[0], ALL[1]])
+    corrections.append_edit(path, [ALL[0], ALL[1]])
     path.write_bytes(path.read_bytes()[:-cut])
     whole = [ALL[0]] if cut > 1 else [ALL[0], ALL[1]]  # the newline alone is missing: the line is whole
     assert edits(path) == whole
-    corrections.append(path, [ALL[6]])
+    corrections.append_edit(path, [ALL[6]])
     assert edits(path) == [*whole, ALL[6]]
-    problems = corrections.read(path).problems
+    problems = corrections.read_log(path).problems
     assert len(problems) == (cut > 1)
     assert all("x.corrections.jsonl:2: the line is cut short" in p for p in problems)
 
 
 def test_a_line_that_is_not_utf8_is_named(path):
-    corrections.append(path, [ALL[0]])
+    corrections.append_edit(path, [ALL[0]])
     path.write_bytes(path.read_bytes() + b'{"id": "\xff\xfe\n')
     assert edits(path) == [ALL[0]]
-    assert "corrections.jsonl:2" in corrections.read(path).problems[0]
+    assert "corrections.jsonl:2" in corrections.read_log(path).problems[0]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_whole_line_that_is_no_edit_is_an_error_with_its_line(path, line, said
     path.parent.mkdir()
     path.write_text(line + "\n")
     with pytest.raises(CorrectionsError) as caught:
-        corrections.read(path)
+        corrections.read_log(path)
     assert said in str(caught.value)
     assert ":1:" in str(caught.value)
 

@@ -447,12 +447,17 @@ def test_a_browser_runs_nothing_of_it(tmp_path: Path) -> None:
 
 
 def test_key_figures_come_first_and_doubts_are_told(tmp_path: Path) -> None:
-    doubtful = {"label": "Doubtful frames", "value": "3 of 8", "meaning": "thin", "mind": f"3 of 8 {HOSTILE}"}
+    doubtful = {
+        "label": "Doubtful frames",
+        "value": "3 of 8",
+        "meaning": "thin",
+        "warning": f"3 of 8 {HOSTILE}",
+    }
     record = stage_record() | {"key_figures": [doubtful]}
     page = read_page(pages.write_dataset_index(write_record(tmp_path, "demo", drift=record)))
     headings = [h.text for h in page.find_all("h2")]
     assert headings[:2] == ["Key figures", "Can I trust it?"]
-    assert [li.text.split(" See")[0].strip() for li in page.select(".minds li")] == [f"⚠ 3 of 8 {HOSTILE}"]
+    assert [li.text.split(" See")[0].strip() for li in page.select(".warnings li")] == [f"⚠ 3 of 8 {HOSTILE}"]
     calm = read_page(pages.write_dataset_index(write_record(tmp_path, "calm", drift=stage_record())))
-    assert calm.select(".minds li") == []
+    assert calm.select(".warnings li") == []
     assert "Nothing stood out" in calm.text

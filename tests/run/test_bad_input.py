@@ -57,7 +57,7 @@ def test_unreadable_images_are_left_out_named_and_nothing_else_changes(project, 
     unreadable(project / "data" / "x")
     plan = run.check(write(project, "track: {memory: 3}\nexport: {min_frames: 1}\n"))
     lines = []
-    assert run.run_dataset(plan, tell=lines.append, progress=lambda text: None)
+    assert run.run_dataset(plan, log=lines.append, progress=lambda text: None)
     assert "images left out 3 unreadable of 6" in lines[0]
     frames = tables.load(plan.paths, "frames")
     assert frames["status"].tolist() == ["ok", "unreadable", "unreadable", "unreadable", "ok", "ok"]
@@ -127,7 +127,7 @@ def test_images_without_content(project, images, kind):
     text = "segment: {segmenter: classical}\n" if kind == "without voids" else ""
     plan = run.check(write(project, text))
     lines = []
-    assert run.run_dataset(plan, tell=lines.append, progress=lambda text: None), lines
+    assert run.run_dataset(plan, log=lines.append, progress=lambda text: None), lines
     frames, voids = (tables.load(plan.paths, name) for name in ("frames", "voids"))
     expected = {
         "blank, saturated and constant": ["ok", "blank", "blank", "blank", "ok", "ok"],
@@ -147,7 +147,7 @@ def test_images_without_content(project, images, kind):
 
 def test_one_image(project, images):
     plan = run.check(write(project, images="../data/x/f01.tif"))
-    assert run.run_dataset(plan, tell=lambda text: None, progress=lambda text: None)
+    assert run.run_dataset(plan, log=lambda text: None, progress=lambda text: None)
     drift, tracks = (tables.load(plan.paths, name) for name in ("drift", "tracks"))
     assert drift[["drift_x_px", "drift_y_px", "drift_sigma_px"]].to_numpy().tolist() == [[0, 0, 0]]
     assert (tracks["total_frames"] == 1).all()

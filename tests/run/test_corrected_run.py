@@ -20,7 +20,7 @@ def test_an_edit_of_voids_runs_all_stages_again_and_one_of_tracks_only_track(cop
     victim = mend.spot_of(whole.iloc[0])
     free = np.argwhere(open_labels(copied.labels)[1] == 0)[4000]
     new = Spot(frame=2, x_px=float(free[1]), y_px=float(free[0]), radius_px=3)
-    corrections.append(
+    corrections.append_edit(
         copied.corrections, [DeleteVoid(at=victim), AddVoid(at=new), DeleteVoid(at=GONE), BadFrame(frame=4)]
     )
     assert record.out_of_date(copied) == ["segment"]
@@ -38,14 +38,14 @@ def test_an_edit_of_voids_runs_all_stages_again_and_one_of_tracks_only_track(cop
     frames = tables.load(copied, "frames").set_index("frame")
     assert frames.loc[4, "status"] == "excluded"
     assert not open_labels(copied.labels)[3].any()
-    assert frames.loc[2, "void_count"] == len(tables.standing(after[after["frame"] == 2]))
+    assert frames.loc[2, "void_count"] == len(tables.kept(after[after["frame"] == 2]))
 
     links = tables.load(copied, "links")
     assert not (links["frame"] == 4).any()
     joined = links.merge(flagged[["frame", "label"]], on=["frame", "label"])
     assert joined.empty
     exported = (copied.exports / "voids.csv").read_text().count("\n") - 1
-    assert exported == len(tables.standing(after))
+    assert exported == len(tables.kept(after))
 
     html = copied.html("segment").read_text(encoding="utf-8")
     assert "3 of 4 corrections by hand" in html
@@ -54,7 +54,7 @@ def test_an_edit_of_voids_runs_all_stages_again_and_one_of_tracks_only_track(cop
 
     linked = after.merge(links, on=["frame", "label"], suffixes=("", "_of_link"))
     long = linked[linked["particle"] == linked["particle"].mode()[0]].sort_values("frame")
-    corrections.append(copied.corrections, [CutTrack(at=mend.spot_of(long.iloc[-1]))])
+    corrections.append_edit(copied.corrections, [CutTrack(at=mend.spot_of(long.iloc[-1]))])
     done, lines = run_project(copied)
     assert done, lines
     assert ["skipped" in line for line in lines] == [True, True, False, False, False]
@@ -62,7 +62,7 @@ def test_an_edit_of_voids_runs_all_stages_again_and_one_of_tracks_only_track(cop
     assert "1 correction by hand" in copied.html("track").read_text(encoding="utf-8")
     assert (tables.load(copied, "links")["corrected"] == "cut").any()
 
-    corrections.undo(copied.corrections)
+    corrections.undo_edit(copied.corrections)
     assert record.out_of_date(copied) == ["track"]
 
 

@@ -69,7 +69,7 @@ def test_a_failed_stage_keeps_earlier_results_and_says_so(copied):
     html = copied.html("track").read_text(encoding="utf-8")
     assert "This stage failed" in html
     assert "no_such_verb" in html
-    assert record.read(copied)["track"].status == "failed"
+    assert record.read_record(copied)["track"].status == "failed"
     assert "no_such_verb" in copied.log("track").read_text()
     notebook.write_text(notebook.read_text().replace("linking.no_such_verb(", "linking.link_series("))
     done, lines = run_project(copied)
@@ -92,7 +92,7 @@ def test_overrides_are_used_for_this_run_and_recorded(copied):
     done, lines = run_project(copied, overrides=overrides, start="track")
     assert done
     assert [line.split()[0] for line in lines] == ["track", "reconstruct", "export"]
-    entry = record.read(copied)["track"]
+    entry = record.read_record(copied)["track"]
     assert entry.parameters["memory"] == 1
     assert entry.given == ["memory"]
 
@@ -106,7 +106,7 @@ def test_a_stage_that_does_not_apply_leaves_nothing_behind(copied):
     assert [line.split()[0] for line in lines] == ["segment", "drift", "track", "export"]
     assert not copied.html("reconstruct").exists()
     assert not copied.notebook("reconstruct").exists()
-    assert "reconstruct" not in record.read(copied)
+    assert "reconstruct" not in record.read_record(copied)
     assert tables.load(copied, "points").empty
     assert not (copied.exports / "points.csv").exists()
     assert not (copied.exports / "voids.fid").exists()
@@ -165,7 +165,7 @@ def test_a_notebook_that_does_not_save_has_not_finished(copied):
     done, lines = run_project(copied)
     assert not done
     assert "track.ipynb ended without saving: its last cell must call run.save" in lines[2]
-    assert record.read(copied)["track"].status == "failed"
+    assert record.read_record(copied)["track"].status == "failed"
     assert len(lines) == 4  # nothing was exported
 
 

@@ -127,8 +127,8 @@ def test_ctrl_c_says_where_it_stopped(tmp_path):
     assert process.returncode == 130
     assert "drift       interrupted; finished stages are kept" in said
     no_traceback(said)
-    assert record.read(paths)["segment"].status == "finished"
-    assert "drift" not in record.read(paths)
+    assert record.read_record(paths)["segment"].status == "finished"
+    assert "drift" not in record.read_record(paths)
 
 
 # Two at once
@@ -182,7 +182,7 @@ def test_full_disk(finished, tmp_path, free_kb):
         assert not done, said
         assert "no space is left" in said
         no_traceback(said)
-        kept = [name for name, entry in record.read(paths).items() if entry.status == "finished"]
+        kept = [name for name, entry in record.read_record(paths).items() if entry.status == "finished"]
         filler.unlink()
         done, lines = run_project(paths)
         assert done, lines
@@ -234,7 +234,7 @@ def test_jobs_side_by_side_one_of_them_fails(tmp_path):
     (bad.folder / "tables").write_text("a file where a folder should be")
     plans = [run.check(paths.parameters) for paths in (bad, good)]
     lines = []
-    codes = jobs.run_all(plans, [], 2, lines.append)
+    codes = jobs.run_side_by_side(plans, [], 2, lines.append)
     assert codes == [1, 0]
     assert any(line.startswith("bad: segment     FAILED: ") for line in lines)
     assert any(line.startswith("good: export      done") for line in lines)
@@ -255,7 +255,7 @@ def test_a_job_whose_process_is_killed_leaves_the_others(tmp_path):
         if text.startswith("dying: segment"):
             next(p for p in jobs._RUNNING if "dying" in p.args[4]).kill()
 
-    assert jobs.run_all(plans, [], 2, kill) == [-9, 0]
+    assert jobs.run_side_by_side(plans, [], 2, kill) == [-9, 0]
     assert "dying: stopped by signal 9, probably because the memory ran out" in lines
 
 

@@ -61,7 +61,7 @@ def test_less_the_drift_tracks_are_whole():
     linked = link_voids(placed, search_range_px=10, memory=5)
     assert linked["particle"].nunique() == 14
     without = link_voids(voids, search_range_px=10, memory=5)
-    table = tabular.compare({"without": without, "with": linked}, long=20)
+    table = tabular.compare_linking({"without": without, "with": linked}, long=20)
     assert table.loc["with", "tracks"] == 14
     assert table.loc["without", "tracks"] > 5 * 14
     assert table.loc["with", "tracks of 20 frames or more"] == 14
@@ -149,7 +149,7 @@ def test_real_positions_make_fewer_and_longer_tracks(shared):
         "with": link_voids(voids, search_range_px=20, memory=10),
         "less": link_voids(placed, search_range_px=20, memory=10),
     }
-    table = tabular.compare(linked, long=100)
+    table = tabular.compare_linking(linked, long=100)
     assert table.loc["less", "tracks"] < table.loc["with", "tracks"]
     assert table.loc["less", "longest, frames"] > table.loc["with", "longest, frames"]
 
@@ -173,7 +173,7 @@ def test_a_dataset_with_images_is_not_written_over(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = write(tmp_path / "a.json", [{"positions": [[100, 90]], "radii": [5]}])
     with pytest.raises(ProjectError, match="'gold' is a dataset with images"):
-        tabular.make(file, "gold", SHAPE[::-1])
+        tabular.run_positions(file, "gold", SHAPE[::-1])
     assert not (tmp_path / "reports").exists()
 
 
@@ -197,11 +197,11 @@ def saved(root, name="video"):
         "drift": drifts,
         "links": tables.select(linked, "links"),
         "tracks": summarize_tracks(linked),
-        "lives": tables.empty("lives"),
+        "fates": tables.empty("fates"),
         "events": tables.empty("events"),
     }
     figure = {"label": "Particles", "value": "4", "meaning": "voids"}
-    tabular.save(name, file, made, parameters={"memory": 2}, min_frames=2, key_figures=[figure])
+    tabular.save_positions(name, file, made, parameters={"memory": 2}, min_frames=2, key_figures=[figure])
     return RunPaths.find(name)
 
 
@@ -219,7 +219,7 @@ def test_the_page_is_reached_from_the_list_of_datasets(tmp_path, monkeypatch):
     assert "segment" not in page
     assert "not written by the stage export" not in page
     assert record.out_of_date(paths) == []
-    outputs = record.read(paths)["positions"].outputs
+    outputs = record.read_record(paths)["positions"].outputs
     assert {"tables/links.parquet", "exports/track-data.json", "exports/video-results.zip"} <= set(outputs)
     saved(tmp_path)  # once more: the same name is no other's
 
@@ -229,7 +229,7 @@ def test_by_hand_a_dataset_with_images_is_not_written_over_either(finished, tmp_
     monkeypatch.chdir(paths.root)
     before = record.digest(paths.table("links"))
     with pytest.raises(ProjectError, match="is a dataset with images; choose another name"):
-        tabular.save(paths.dataset, tmp_path / "a.json", {}, parameters={}, min_frames=2)
+        tabular.save_positions(paths.dataset, tmp_path / "a.json", {}, parameters={}, min_frames=2)
     assert record.digest(paths.table("links")) == before
 
 

@@ -63,7 +63,7 @@ def test_paths_in_the_tables_are_relative_to_the_project(finished):
 
 def test_a_record_that_cannot_be_read_counts_as_none(copied):
     copied.record.write_text("{")
-    assert record.read(copied) == {}
+    assert record.read_record(copied) == {}
 
 
 def test_progress_passes_the_items_on(opened, capsys):

@@ -45,17 +45,17 @@ def at(x, y, r, frame=5):
     return Spot(frame=frame, x_px=x, y_px=y, radius_px=r)
 
 
-def standing(voids):
-    return tables.standing(voids)["label"].tolist()
+def kept(voids):
+    return tables.kept(voids)["label"].tolist()
 
 
 def test_a_deleted_void_stays_flagged_and_leaves_the_labels(frame):
     voids, labels = frame
-    mended, after, reasons = corrections.mend_frame(voids, labels, [DeleteVoid(at=at(20.5, 30, 6))])
+    mended, after, reasons = corrections.correct_frame(voids, labels, [DeleteVoid(at=at(20.5, 30, 6))])
     assert reasons == [""]
     assert mended["label"].tolist() == [1, 2, 3]
     assert mended["corrected"].tolist() == ["deleted", "", ""]
-    assert standing(mended) == [2, 3]
+    assert kept(mended) == [2, 3]
     assert set(np.unique(after)) == {0, 2, 3}
     # what the segmenter found is still there to read
     raw = [c for c in voids.columns if c != "corrected"]
@@ -66,7 +66,7 @@ def test_a_deleted_void_stays_flagged_and_leaves_the_labels(frame):
 
 def test_an_added_circle_takes_free_pixels_only(frame):
     voids, labels = frame
-    mended, after, _ = corrections.mend_frame(voids, labels, [AddVoid(at=at(76, 20, 4))])
+    mended, after, _ = corrections.correct_frame(voids, labels, [AddVoid(at=at(76, 20, 4))])
     new = mended.iloc[-1]
     assert (new["label"], new["corrected"]) == (4, "added")
     assert (new["x_px"], new["y_px"], new["radius_px"]) == (76, 20, 4)
@@ -76,14 +76,14 @@ def test_an_added_circle_takes_free_pixels_only(frame):
 
 def test_split_and_merge_undo_each_other_in_pixels(frame):
     voids, labels = frame
-    split, after, _ = corrections.mend_frame(
+    split, after, _ = corrections.correct_frame(
         voids, labels, [SplitVoid(at=at(20, 30, 6), line=(20.5, 0, 20.5, 60))]
     )
     assert split["corrected"].tolist() == ["deleted", "", "", "split", "split"]
     assert split["area_px"].iloc[3:].sum() == (labels == 1).sum()
     a, b = (corrections.spot_of(row) for _, row in split.iloc[3:].iterrows())
     assert a.x_px > 20.5 > b.x_px or b.x_px > 20.5 > a.x_px
-    merged, again, reasons = corrections.mend_frame(split, after, [MergeVoids(at=(a, b))])
+    merged, again, reasons = corrections.correct_frame(split, after, [MergeVoids(at=(a, b))])
     assert reasons == [""]
     assert np.array_equal(again > 0, labels > 0)
     last = merged.iloc[-1]
@@ -96,7 +96,7 @@ def test_split_and_merge_undo_each_other_in_pixels(frame):
 def test_a_redrawn_void_has_those_pixels(frame):
     voids, labels = frame
     wanted = disc(21, 31, 7)
-    mended, after, _ = corrections.mend_frame(
+    mended, after, _ = corrections.correct_frame(
         voids, labels, [RedrawVoid(at=at(20, 30, 6), runs=corrections.runs_of(wanted))]
     )
     assert np.array_equal(after == 4, wanted)
@@ -108,11 +108,11 @@ def test_a_redrawn_void_has_those_pixels(frame):
 def test_edits_act_in_order(frame):
     voids, labels = frame
     new = at(50, 45, 5)
-    mended, after, reasons = corrections.mend_frame(voids, labels, [AddVoid(at=new), DeleteVoid(at=new)])
+    mended, after, reasons = corrections.correct_frame(voids, labels, [AddVoid(at=new), DeleteVoid(at=new)])
     assert reasons == ["", ""]
     assert mended["corrected"].tolist() == ["", "", "", "deleted"]
     assert np.array_equal(after, labels)
-    _, _, reasons = corrections.mend_frame(voids, labels, [DeleteVoid(at=new), AddVoid(at=new)])
+    _, _, reasons = corrections.correct_frame(voids, labels, [DeleteVoid(at=new), AddVoid(at=new)])
     assert reasons[0].startswith("there is no void of about 5.0 px radius at (50.0, 45.0) in frame 5")
     assert reasons[1] == ""
 
@@ -132,7 +132,7 @@ def test_edits_act_in_order(frame):
 )
 def test_an_edit_that_does_not_fit_changes_nothing_and_says_why(frame, edit, said):
     voids, labels = frame
-    mended, after, (reason,) = corrections.mend_frame(voids, labels, [edit])
+    mended, after, (reason,) = corrections.correct_frame(voids, labels, [edit])
     assert said in reason
     pd.testing.assert_frame_equal(mended, tables.check(voids, "voids"))
     assert np.array_equal(after, labels)
@@ -141,11 +141,11 @@ def test_an_edit_that_does_not_fit_changes_nothing_and_says_why(frame, edit, sai
 def test_a_void_that_is_deleted_twice_is_said(frame):
     voids, labels = frame
     twice = [DeleteVoid(at=at(20, 30, 6))] * 2
-    assert corrections.mend_frame(voids, labels, twice)[2][1].startswith("there is no void")
+    assert corrections.correct_frame(voids, labels, twice)[2][1].startswith("there is no void")
 
 
 def test_an_empty_frame_can_be_added_to():
-    voids, labels, reasons = corrections.mend_frame(
+    voids, labels, reasons = corrections.correct_frame(
         tables.empty("voids"), np.zeros(SHAPE, np.int32), [AddVoid(at=at(3, 30, 6))]
     )
     assert reasons == [""]
@@ -184,7 +184,7 @@ def test_a_series_is_mended_frame_by_frame_and_counted_anew(frame):
         DeleteVoid(at=at(20, 30, 6, frame=99)),
         DeleteVoid(at=at(70, 20, 4, frame=5)),
     ]
-    frames, voids, reasons = corrections.mend_series(
+    frames, voids, reasons = corrections.correct_series(
         frames, voids, labels, edits, edge_buffer_px=8, keep_labels=kept.append
     )
     assert reasons[:2] == ["", ""]
@@ -197,7 +197,7 @@ def test_a_series_is_mended_frame_by_frame_and_counted_anew(frame):
     assert len(kept) == 3
     assert not kept[0].any()
     assert len(voids) == 6
-    assert len(tables.standing(voids)) == 2
+    assert len(tables.kept(voids)) == 2
 
 
 # --- tracks ------------------------------------------------------------------------------------------------------
@@ -213,22 +213,22 @@ def spot(rows, particle, frame):
 
 def test_a_deleted_track_stays_flagged():
     rows = linked(situations.two_that_cross)
-    mended, reasons = corrections.mend_tracks(rows, [DeleteTrack(at=spot(rows, 0, 3))])
+    mended, reasons = corrections.correct_tracks(rows, [DeleteTrack(at=spot(rows, 0, 3))])
     assert reasons == [""]
     assert len(mended) == len(rows)
-    assert set(tables.standing(mended)["particle"]) == {1}
+    assert set(tables.kept(mended)["particle"]) == {1}
     tracks = corrections.flag_tracks(track.summarize_tracks(mended), mended)
     assert tracks["corrected"].tolist() == ["deleted", ""]
-    assert len(tables.standing(tracks)) == 1
+    assert len(tables.kept(tracks)) == 1
 
 
 def test_cut_and_join_undo_each_other():
     rows = linked(situations.one_missing_for_a_frame)
-    cut, _ = corrections.mend_tracks(rows, [CutTrack(at=spot(rows, 0, 5))])
+    cut, _ = corrections.correct_tracks(rows, [CutTrack(at=spot(rows, 0, 5))])
     assert cut["particle"].nunique() == 3
     assert set(cut.loc[cut["particle"] == 2, "frame"]) == {5, 6, 7}
     assert set(cut.loc[cut["particle"] == 0, "frame"]) == {1, 2, 3}
-    again, reasons = corrections.mend_tracks(
+    again, reasons = corrections.correct_tracks(
         rows, [CutTrack(at=spot(rows, 0, 5)), JoinTracks(at=spot(rows, 0, 1), to=spot(rows, 0, 7))]
     )
     assert reasons == ["", ""]
@@ -244,7 +244,7 @@ def test_edits_of_tracks_that_do_not_fit_are_said():
         CutTrack(at=spot(rows, 0, 1)),
         DeleteTrack(at=Spot(frame=3, x_px=5, y_px=5, radius_px=4)),
     ]
-    mended, reasons = corrections.mend_tracks(rows, edits)
+    mended, reasons = corrections.correct_tracks(rows, edits)
     for reason, said in zip(
         reasons,
         ["have a void in frame 1", "on one track already", "nothing to cut off", "no track goes through"],
@@ -257,13 +257,13 @@ def test_edits_of_tracks_that_do_not_fit_are_said():
 
 def test_no_voids_and_no_edits():
     rows = linked(situations.none)
-    mended, reasons = corrections.mend_tracks(rows, [])
+    mended, reasons = corrections.correct_tracks(rows, [])
     assert (len(mended), reasons) == (0, [])
-    _, (reason,) = corrections.mend_tracks(rows, [DeleteTrack(at=at(1, 1, 1))])
+    _, (reason,) = corrections.correct_tracks(rows, [DeleteTrack(at=at(1, 1, 1))])
     assert reason.startswith("no track goes through")
 
 
 def test_the_account_says_what_was_not_applied():
-    assert corrections.account([], []).empty
-    (row,) = corrections.account([], [], ["x:2: damaged"]).to_dict("records")
+    assert corrections.list_outcomes([], []).empty
+    (row,) = corrections.list_outcomes([], [], ["x:2: damaged"]).to_dict("records")
     assert row["outcome"] == "NOT applied: x:2: damaged"

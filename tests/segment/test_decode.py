@@ -35,9 +35,9 @@ def both(*circles):
 
 
 def test_nothing():
-    found = decode.discs(both())
+    found = decode.decode_discs(both())
     assert len(found) == 0
-    labels, probability = decode.draw(found, both())
+    labels, probability = decode.draw_labels(found, both())
     assert not labels.any()
     assert labels.shape == probability.shape == SHAPE
 
@@ -45,29 +45,29 @@ def test_nothing():
 @pytest.mark.parametrize("radius", [2.5, 6, 14, 20, 30, 60])
 def test_one_to_a_fraction_of_a_pixel(radius):
     maps = both((100.3, 80.6, radius))
-    found = decode.discs(maps)
+    found = decode.decode_discs(maps)
     assert len(found) == 1
     assert (found.x[0], found.y[0]) == (pytest.approx(100.3, abs=0.25), pytest.approx(80.6, abs=0.25))
     assert found.radius[0] == pytest.approx(radius, rel=0.02)
-    labels, _ = decode.draw(found, maps)
+    labels, _ = decode.draw_labels(found, maps)
     assert np.sqrt((labels == 1).sum() / np.pi) == pytest.approx(radius, rel=0.05, abs=0.3)
 
 
 def test_two_that_overlap_keep_their_full_circles():
     maps = both((90, 80, 12), (104, 80, 10))
-    found = decode.discs(maps)
+    found = decode.decode_discs(maps)
     assert sorted(found.radius) == pytest.approx([10, 12], rel=0.03)
-    labels, _ = decode.draw(found, maps)
+    labels, _ = decode.draw_labels(found, maps)
     assert set(np.unique(labels)) == {0, 1, 2}
 
 
 def test_a_small_one_in_front_of_a_large_one_is_kept():
-    found = decode.discs(both((100, 80, 50), (112, 90, 5)))
+    found = decode.decode_discs(both((100, 80, 50), (112, 90, 5)))
     assert sorted(found.radius) == pytest.approx([5, 50], rel=0.05)
 
 
 def test_confidence_is_one_half_where_the_network_is_as_often_wrong_as_right():
-    found = decode.discs((maps_of((60, 60, 8), peak=0.3),), even=0.3)
+    found = decode.decode_discs((maps_of((60, 60, 8), peak=0.3),), confidence_midpoint=0.3)
     assert found.confidence[0] == pytest.approx(0.5, abs=0.02)
 
 

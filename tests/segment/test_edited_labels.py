@@ -40,10 +40,10 @@ def same_parts(a, b):
 def there_and_back(before, after):
     voids = measure_voids(before, frame=4)
     edits = edited_labels.edits_of_frame(voids, before, after, frame=4)
-    mended, labels, reasons = mend.mend_frame(voids, before, edits)
+    mended, labels, reasons = mend.correct_frame(voids, before, edits)
     assert reasons == [""] * len(edits)
     assert same_parts(labels, after)
-    assert len(tables.standing(mended)) == len(np.unique(after)) - 1
+    assert len(tables.kept(mended)) == len(np.unique(after)) - 1
     return edits
 
 
@@ -112,7 +112,7 @@ def test_the_command_takes_edited_labels(copied, monkeypatch, capsys):
             writer.append(page)
     assert cli.main(["correct", "small", "edited.tif"]) == 0
     assert "deleted the void at" in capsys.readouterr().out
-    assert len(corrections.read(copied.corrections).standing("segment")) == 1
+    assert len(corrections.read_log(copied.corrections).kept("segment")) == 1
     # taken twice, it would count twice: the results have to be made anew first
     assert cli.main(["correct", "small", "edited.tif"]) == 2
     assert "before the last corrections" in capsys.readouterr().err

@@ -272,7 +272,7 @@ def test_nothing_to_find_in_noise(shape, contrast):
         method = segment.load_segmenter(
             "classical", contrast=contrast, min_radius_px=smallest, max_radius_px=largest
         )
-        found = method.settled([image]).run(image)
+        found = method.with_contrast_from([image]).run(image)
         assert len(found.voids) == 0
         assert not found.labels.any()
         tables.check(found.voids, "voids")
@@ -281,7 +281,7 @@ def test_nothing_to_find_in_noise(shape, contrast):
 def test_images_that_cannot_be_read_are_told_of():
     said = []
     series = Series([image_with(), OSError("b.tif is cut short"), image_with()])
-    segment.segment_series(series, segment.load_segmenter("classical"), tell=said.append)
+    segment.segment_series(series, segment.load_segmenter("classical"), log=said.append)
     assert said == ["frame 6 is left out: b.tif is cut short"]
 
 

@@ -86,11 +86,13 @@ def test_auto_sees_which_it_is(sign, monkeypatch):
     image = image_with(*[(25 + 30 * i, 30 + 40 * (i % 3), 6) for i in range(5)])
     auto = segment.load_segmenter("voids", contrast="auto")
     asked = []
-    ask = network.answer
-    monkeypatch.setattr(network, "answer", lambda *args, **how: asked.append(args) or ask(*args, **how))
+    ask = network.forward
+    monkeypatch.setattr(network, "forward", lambda *args, **how: asked.append(args) or ask(*args, **how))
     assert len(auto.find(image if sign > 0 else 1 - image)) == 5
     assert len(asked) == 2 * len(network.SCALES)  # once for bright voids, once for dark ones
-    assert auto.settled([image if sign > 0 else 1 - image]).contrast == ("bright" if sign > 0 else "dark")
+    assert auto.with_contrast_from([image if sign > 0 else 1 - image]).contrast == (
+        "bright" if sign > 0 else "dark"
+    )
 
 
 def test_the_grey_scale_does_not_matter(bright):
@@ -149,14 +151,14 @@ def test_the_same_image_gives_the_same_voids(bright):
 
 
 def test_tiles_leave_no_seams(monkeypatch):
-    model, _ = network.load()
+    model, _ = network.load_network()
     image = np.concatenate(
         [image_with((60 + 7 * i, 60, 6), shape=(300, 220), seed=i) for i in range(4)], axis=1
     )
-    whole = network.maps(model, image, 1, precise=True)
+    whole = network.compute_maps(model, image, 1, precise=True)
     monkeypatch.setattr(network, "_TILE", 256)
-    tiled = network.maps(model, image, 1, precise=True)
-    found, again = decode.discs((whole,)), decode.discs((tiled,))
+    tiled = network.compute_maps(model, image, 1, precise=True)
+    found, again = decode.decode_discs((whole,)), decode.decode_discs((tiled,))
     sure, same = found.confidence > 0.5, again.confidence > 0.5
     assert sure.sum() == same.sum() >= 4
     assert sorted(found.x[sure]) == pytest.approx(sorted(again.x[same]), abs=0.2)
@@ -164,8 +166,8 @@ def test_tiles_leave_no_seams(monkeypatch):
 
 def test_what_is_left_out_between_the_levels_changes_nothing():
     """The padding that MONAI offers, and a copy of every layer: a tenth of a gigabyte, a third of the time."""
-    lean, _ = network.load()
-    usual, _ = network.load()
+    lean, _ = network.load_network()
+    usual, _ = network.load_network()
     for module in usual.modules():
         if hasattr(module, "is_pad"):
             module.is_pad = True
@@ -173,16 +175,16 @@ def test_what_is_left_out_between_the_levels_changes_nothing():
             module.inplace = False
     image = image_with((50, 40, 7), (100, 80, 12), shape=(150, 210))
     for scale in network.SCALES:
-        here, there = (network.maps(model, image, scale) for model in (lean, usual))
+        here, there = (network.compute_maps(model, image, scale) for model in (lean, usual))
         np.testing.assert_array_equal(here.centre, there.centre)
         np.testing.assert_array_equal(here.radius_px, there.radius_px)
 
 
 def test_what_is_made_for_use_says_the_same():
-    trained, _ = network.load()
-    used = network.for_use(network.load()[0])
+    trained, _ = network.load_network()
+    used = network.fuse_for_inference(network.load_network()[0])
     image = image_with((50, 40, 7), (100, 80, 12), shape=(150, 210))
-    there, here = (network.maps(model, image, 1, precise=True) for model in (trained, used))
+    there, here = (network.compute_maps(model, image, 1, precise=True) for model in (trained, used))
     np.testing.assert_allclose(here.centre, there.centre, atol=1e-4)
     np.testing.assert_allclose(here.radius_px, there.radius_px, rtol=1e-3)
 
@@ -224,10 +226,10 @@ def test_the_card_says_how_the_weights_were_made():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"even": None}, "even: .*valid number, found None"),
-        ({"even": "0.5"}, "even: .*valid number, found '0.5'"),
-        ({"even": 1}, "even: .*less than 1, found 1"),
-        ({"even": float("nan")}, "even: .*found nan"),
+        ({"confidence_midpoint": None}, "confidence_midpoint: .*valid number, found None"),
+        ({"confidence_midpoint": "0.5"}, "confidence_midpoint: .*valid number, found '0.5'"),
+        ({"confidence_midpoint": 1}, "confidence_midpoint: .*less than 1, found 1"),
+        ({"confidence_midpoint": float("nan")}, "confidence_midpoint: .*found nan"),
         ({"features": [4, 4, 4]}, r"features: .*at least 6 items.*found \[4, 4, 4\]"),
         ({"features": [4, 4, 4, 4, 4, 0]}, "features.5: .*greater than 0, found 0"),
         ({"features": [4, 4, 4, 4, 4, 4.5]}, "features.5: .*valid integer, found 4.5"),
@@ -236,7 +238,7 @@ def test_the_card_says_how_the_weights_were_made():
 def test_a_card_that_the_network_cannot_rest_on_is_explained(tmp_path, change, said):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(b"")
-    card = {"features": [4, 4, 4, 4, 4, 4], "even": 0.5} | change
+    card = {"features": [4, 4, 4, 4, 4, 4], "confidence_midpoint": 0.5} | change
     path.with_suffix(".json").write_text(json.dumps(card))
     for use in (segment.check_segmenter, segment.load_segmenter):
         with pytest.raises(network.ModelError, match=f"mine.json is not the card .*{said}.* Take the one"):
@@ -247,7 +249,7 @@ def test_a_card_without_what_a_void_is_by_height_is_explained(tmp_path):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(b"")
     path.with_suffix(".json").write_text(json.dumps({"features": [4, 4, 4, 4, 4, 4]}))
-    with pytest.raises(network.ModelError, match=r"even: Field required\. Take the one"):
+    with pytest.raises(network.ModelError, match=r"confidence_midpoint: Field required\. Take the one"):
         segment.check_segmenter(path)
 
 
@@ -259,7 +261,7 @@ def test_simulated_images_never_trained_on(bright):
 
 
 def test_a_real_frame_of_voids(shared, bright):
-    (item,) = labelled.read(shared / "argonne_voids")
+    (item,) = labelled.read_labelled(shared / "argonne_voids")
     score = scores.score_voids(item.voids, bright.find(item.image).drop(columns="frame"))
     assert score["f1"] >= 0.95
     assert score["radius_error"] <= 0.08
@@ -267,19 +269,19 @@ def test_a_real_frame_of_voids(shared, bright):
 
 @not_yet
 def test_nothing_dark_in_a_real_frame_of_voids(shared, dark):
-    (item,) = labelled.read(shared / "argonne_voids")
+    (item,) = labelled.read_labelled(shared / "argonne_voids")
     assert len(dark.find(item.image)) == 0
 
 
 @not_yet
 def test_sizes_in_a_real_frame(shared, bright):
-    (item,) = labelled.read(shared / "argonne_voids")
+    (item,) = labelled.read_labelled(shared / "argonne_voids")
     score = scores.score_voids(item.voids, bright.find(item.image).drop(columns="frame"))
     assert score["radius_error"] <= 0.05
 
 
 def test_real_dark_particles(shared, dark):
-    items = labelled.read(shared / "gold_pairs")[1:8:2]
+    items = labelled.read_labelled(shared / "gold_pairs")[1:8:2]
     truth = pd.concat([item.voids.assign(frame=n) for n, item in enumerate(items)], ignore_index=True)
     found = pd.concat(
         [dark.find(item.image).assign(frame=n) for n, item in enumerate(items)], ignore_index=True

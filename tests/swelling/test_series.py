@@ -101,7 +101,7 @@ def test_a_thickness_the_voids_do_not_fit_into_is_doubted_not_used():
     assert "swelling" not in outcome.summary.estimates.index
     assert "Check the thickness and its unit" in outcome.doubt
     assert not any("thickness is not known" in note for note in outcome.notes)
-    assert "mind" in swelling_words.of_outcome(outcome)[0]
+    assert "warning" in swelling_words.of_outcome(outcome)[0]
 
 
 def test_a_frame_without_voids_is_a_result():

@@ -22,7 +22,7 @@ def merges(seed, *, events, power, error, bias=1.0):
 @pytest.mark.parametrize(("power", "law"), [(3, "volume"), (2, "area")])
 def test_the_law_is_told_from_ten_events(power, law):
     right = [
-        conservation.conservation(merges(seed, events=10, power=power, error=0.05)).verdict
+        conservation.compare_laws(merges(seed, events=10, power=power, error=0.05)).verdict
         for seed in range(200)
     ]
     assert right.count(law) >= 180
@@ -35,7 +35,7 @@ def test_by_hand():
         {"radius_a_px": [3.0], "radius_b_px": 4.0, "radius_child_px": 5.0, "sigma_a_px": 1e-9, "sigma_b_px": 1e-9,
          "sigma_child_px": 0.25}
     )  # fmt: skip
-    found = conservation.conservation(events)
+    found = conservation.compare_laws(events)
     row = found.events.iloc[0]
     assert row["volume_px"] == pytest.approx(91 ** (1 / 3))
     assert row["area_px"] == pytest.approx(5)
@@ -54,22 +54,22 @@ def test_the_error_of_the_parents_counts_as_it_reaches_the_child():
             {"radius_a_px": [8.0], "radius_b_px": 6.0, "radius_child_px": 11.0, "sigma_a_px": 0.08,
              "sigma_b_px": 0.06, "sigma_child_px": 1e-6}
         )  # fmt: skip
-        row = conservation.conservation(events).events.iloc[0]
+        row = conservation.compare_laws(events).events.iloc[0]
         assert (11 - row[f"{law}_px"]) / row[f"{law}_z"] == pytest.approx(scatter, rel=0.02)
 
 
 def test_when_neither_fits_it_is_said():
     assert (
-        conservation.conservation(merges(1, events=10, power=3, error=0.03, bias=0.85)).verdict == "neither"
+        conservation.compare_laws(merges(1, events=10, power=3, error=0.03, bias=0.85)).verdict == "neither"
     )
 
 
 def test_few_and_rough_events_are_undecided():
-    assert conservation.conservation(merges(2, events=1, power=3, error=0.2)).verdict == "undecided"
+    assert conservation.compare_laws(merges(2, events=1, power=3, error=0.2)).verdict == "undecided"
 
 
 def test_no_events_decide_nothing():
-    found = conservation.conservation(conservation.find_merges(situations.none()))
+    found = conservation.compare_laws(conservation.find_merges(situations.none()))
     assert found.verdict == "undecided"
     assert found.volume_probability == 0.5
     assert found.events.empty
@@ -80,7 +80,7 @@ def test_a_radius_of_nought_is_refused():
     events = merges(1, events=3, power=3, error=0.05)
     events.loc[1, "sigma_a_px"] = 0.0
     with pytest.raises(ValueError, match="1 of 3 events have a radius or standard error"):
-        conservation.conservation(events)
+        conservation.compare_laws(events)
 
 
 def test_the_merge_of_two_is_found():
@@ -91,7 +91,7 @@ def test_the_merge_of_two_is_found():
     assert row["radius_a_px"] == pytest.approx(4)
     assert row["radius_b_px"] == pytest.approx(6)
     assert row["radius_child_px"] == pytest.approx((4**3 + 6**3) ** (1 / 3))
-    assert conservation.conservation(events).log_likelihood_ratio > 0
+    assert conservation.compare_laws(events).log_likelihood_ratio > 0
 
 
 def test_the_child_may_have_a_number_of_its_own():

@@ -19,7 +19,7 @@ def track_of(particle, frames, x, y, radius=6.0):
 def described(*tracks, memory=1, events=None, frames=FRAMES):
     linked = pd.concat(tracks, ignore_index=True)
     events = tables.empty("events") if events is None else events
-    found = fates.describe_lives(linked, frames, events, SHAPE, border_px=10, memory=memory)
+    found = fates.describe_fates(linked, frames, events, SHAPE, border_px=10, memory=memory)
     return found.set_index("particle")
 
 
@@ -90,10 +90,10 @@ def test_voids_at_rest_do_not_diffuse_and_their_noise_is_told():
 
 def test_nothing_and_one():
     pd.testing.assert_frame_equal(
-        fates.describe_lives(
+        fates.describe_fates(
             track_of(0, [], [], []), FRAMES, tables.empty("events"), SHAPE, border_px=1, memory=0
         ),
-        tables.empty("lives"),
+        tables.empty("fates"),
     )
     once = described(track_of(0, [20], 100, 100))
     assert once["steps"].tolist() == [0]
@@ -102,10 +102,10 @@ def test_nothing_and_one():
 
 def test_a_tilt_series_is_not_told_as_a_history():
     linked = track_of(0, range(10, 40), 100, 100)
-    found = fates.describe_lives(linked, FRAMES, tables.empty("events"), SHAPE, border_px=1, memory=0)
+    found = fates.describe_fates(linked, FRAMES, tables.empty("events"), SHAPE, border_px=1, memory=0)
     long = np.array([True])
-    assert "no history" in fates.history_in_words(found, FRAMES.assign(tilt_deg=1.0), long=long)
-    assert "1 are there from the start" in fates.history_in_words(found, FRAMES, long=long)
+    assert "no history" in fates.fates_in_words(found, FRAMES.assign(tilt_deg=1.0), long=long)
+    assert "1 are there from the start" in fates.fates_in_words(found, FRAMES, long=long)
 
 
 def test_the_columns_of_tracks_stay_what_they_were():

@@ -60,7 +60,7 @@ def test_auto_is_trackpy_where_no_three_tilts_are_known(series):
         assert found.linker == "trackpy"
         assert found.reconstruction.empty
         assert found.points.empty
-        assert "mind" not in tilt_words.of_linker(found.linker, found.reconstruction)[0]
+        assert "warning" not in tilt_words.of_linker(found.linker, found.reconstruction)[0]
 
 
 @pytest.mark.parametrize("linker", ["trackpy", "assign"])
@@ -85,8 +85,8 @@ def test_what_cannot_be_trusted_falls_back_and_says_why(series):
     assert row["reasons"]
     pd.testing.assert_frame_equal(found.drift, series.truth.drift)
     (figure,) = tilt_words.of_linker(found.linker, found.reconstruction)
-    assert "could not be placed in depth" in figure["mind"]
-    assert row["reasons"].split("\n")[0] in figure["mind"]
+    assert "could not be placed in depth" in figure["warning"]
+    assert row["reasons"].split("\n")[0] in figure["warning"]
     assert "trackpy linked the voids instead" in tilt_words.verdict_in_words(
         found.reconstruction, found.views
     )
@@ -97,7 +97,7 @@ def test_tilt_when_asked_for_is_kept_with_its_warning(series):
     found = link(series, frames=wrong, linker="tilt")
     assert found.linker == "tilt"
     (figure,) = tilt_words.of_linker(found.linker, found.reconstruction)
-    assert "verdict is 'do not use'" in figure["mind"]
+    assert "verdict is 'do not use'" in figure["warning"]
 
 
 def test_tilt_that_cannot_be_done_is_an_error_in_a_sentence(series):
@@ -174,9 +174,9 @@ def test_points_follow_corrections_by_hand(series):
     cut.loc[cut["particle"].isin([a, b, 9001, 9002]), "corrected"] = "cut"
     cut.loc[cut["particle"] == c, "corrected"] = "deleted"
     cut = cut[cut["particle"] != d]
-    mended = linking.mended_points(found, cut)
+    mended = linking.corrected_points(found, cut)
     pd.testing.assert_frame_equal(tables.check(mended, "points"), mended)
-    stands = tables.standing(mended).set_index("particle")
+    stands = tables.kept(mended).set_index("particle")
     assert {a, b, 9001} <= set(stands.index)
     assert not {c, d, 9002} & set(stands.index)
     old = found.points.set_index("particle")
@@ -186,14 +186,14 @@ def test_points_follow_corrections_by_hand(series):
     assert stands.loc[[a, 9001], "views"].sum() == old.loc[a, "views"]
     untouched = stands[stands["corrected"] == ""].drop(columns="corrected")
     pd.testing.assert_frame_equal(untouched, old.loc[untouched.index, untouched.columns])
-    joined = linking.mended_points(found, rows.assign(corrected="joined")).set_index("particle")
+    joined = linking.corrected_points(found, rows.assign(corrected="joined")).set_index("particle")
     assert set(joined.index) == set(old.index)
     assert (joined["z_px"] - old["z_px"]).abs().median() < 0.1 * old["sigma_z_px"].median()
 
 
 def test_without_points_there_are_none_to_correct(series):
     found = link(series, linker="trackpy")
-    assert linking.mended_points(found, found.linked.assign(corrected="")).empty
+    assert linking.corrected_points(found, found.linked.assign(corrected="")).empty
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ class Knows:
 def judged():
     items = [Labelled(f"image {i}", discs(*CIRCLES), table(*CIRCLES), None) for i in range(2)]
     found = table(*CIRCLES[:3], (120, 130, 5))
-    return items, evaluate.judge(items, Knows(found, found))
+    return items, evaluate.evaluate_segmenter(items, Knows(found, found))
 
 
 def test_scores_of_all_images_together():
@@ -50,7 +50,7 @@ def test_scores_of_all_images_together():
 
 def test_what_is_written_can_be_read_again(tmp_path):
     items, judgement = judged()
-    files = evaluate.write(tmp_path / "out", items, judgement)
+    files = evaluate.write_evaluation(tmp_path / "out", items, judgement)
     assert [file.name for file in files] == ["scores.csv", "recall-by-size.csv", "hits-and-misses.png"]
     again = pd.read_csv(files[0])
     assert set(again["rule"]) == set(evaluate.RULES)
@@ -60,7 +60,7 @@ def test_what_is_written_can_be_read_again(tmp_path):
 
 def test_the_sheet_says_how_many_were_hit_missed_and_false():
     items, judgement = judged()
-    figure = evaluate.sheet(items, judgement)
+    figure = evaluate.draw_sheet(items, judgement)
     texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert texts == ["3 hits", "1 missed", "1 false finds"]
 

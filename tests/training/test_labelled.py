@@ -29,7 +29,7 @@ def test_two_folders_are_paired_by_number_in_natural_order(tmp_path):
         tifffile.imwrite(
             tmp_path / "labels" / f"label_{number}.tif", disc_labels((30, 30, 6), (60, 30, number))
         )
-    items = labelled.read(tmp_path)
+    items = labelled.read_labelled(tmp_path)
     assert [item.name for item in items] == ["image_9", "image_10"]
     assert items[0].voids["radius_px"].tolist() == pytest.approx([6, 9], rel=0.05)
     assert items[0].mask.sum() == (disc_labels((30, 30, 6), (60, 30, 9)) > 0).sum()
@@ -40,7 +40,7 @@ def test_circles_in_a_csv_beside_the_image(tmp_path):
     table = pd.DataFrame({"x_px": [10, 20, 3], "y_px": [5, 8, 3], "r_px": [3.5, 4, 4],
                           "kind": ["sure", "ambiguous", "sure"], "touches_edge": [0, 0, 1]})  # fmt: skip
     table.to_csv(tmp_path / "a_labels.csv", index=False)
-    (item,) = labelled.read(tmp_path)
+    (item,) = labelled.read_labelled(tmp_path)
     assert item.voids["ignored"].tolist() == [False, True, True]
     assert item.mask is None
 
@@ -62,23 +62,23 @@ def test_no_labels_is_explained(tmp_path):
     with pytest.raises(
         labelled.LabelledError, match=r"no labelled images in .*; expected images/ and labels/"
     ):
-        labelled.read(tmp_path)
+        labelled.read_labelled(tmp_path)
     with pytest.raises(labelled.LabelledError, match="there is no folder"):
-        labelled.read(tmp_path / "none")
+        labelled.read_labelled(tmp_path / "none")
 
 
 def test_labels_of_another_size_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", picture())
     tifffile.imwrite(tmp_path / "a_labels.tif", disc_labels((20, 20, 5), shape=(60, 80)))
     with pytest.raises(labelled.LabelledError, match="a_labels.tif has 80 × 60 px, a.tif has 90 × 60"):
-        labelled.read(tmp_path)
+        labelled.read_labelled(tmp_path)
 
 
 def test_a_csv_without_radii_is_refused(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", picture())
     (tmp_path / "a_labels.csv").write_text("x_px,y_px\n1,2\n")
     with pytest.raises(labelled.LabelledError, match="expected columns x_px, y_px, r_px"):
-        labelled.read(tmp_path)
+        labelled.read_labelled(tmp_path)
 
 
 def write_folders(root, images, labels):
@@ -107,7 +107,7 @@ def names_of(folder):
 @pytest.mark.parametrize("ending", ["", "_labels", "_mask"])
 def test_labels_go_with_the_image_of_the_same_name(tmp_path, names, ending):
     labels = [name.replace(".tif", f"{ending}.tif") for name in names]
-    items = labelled.read(write_folders(tmp_path, names, labels))
+    items = labelled.read_labelled(write_folders(tmp_path, names, labels))
     assert [f"{item.name}.tif" for item in items] == list(names)
     assert [item.voids["radius_px"].item() for item in items] == pytest.approx([5, 6], rel=0.05)
 
@@ -174,7 +174,7 @@ def test_every_page_of_a_stack_has_its_labels(tmp_path):
     write_stack(tmp_path)
     labels = np.stack([disc_labels((30, 30, 6), (60, 30, 8 + page)) for page in range(3)])
     tifffile.imwrite(tmp_path / "s_labels.tif", labels, photometric="minisblack")
-    items = labelled.read(tmp_path)
+    items = labelled.read_labelled(tmp_path)
     assert [item.name for item in items] == ["s, frame 0", "s, frame 1", "s, frame 2"]
     assert [item.voids["radius_px"].iloc[1] for item in items] == pytest.approx([8, 9, 10], rel=0.05)
     means = [item.image.mean() for item in items]
@@ -186,7 +186,7 @@ def test_a_stack_needs_as_many_pages_of_labels(tmp_path):
     write_stack(tmp_path)
     tifffile.imwrite(tmp_path / "s_labels.tif", disc_labels((30, 30, 6)))
     with pytest.raises(labelled.LabelledError, match=r"s_labels.tif has 1 page, s.tif has 3 pages"):
-        labelled.read(tmp_path)
+        labelled.read_labelled(tmp_path)
 
 
 def test_the_page_at_fault_is_named(tmp_path):
@@ -194,13 +194,13 @@ def test_the_page_at_fault_is_named(tmp_path):
     labels = np.stack([disc_labels((30, 30, 6)), 1 - disc_labels((30, 30, 6))])
     tifffile.imwrite(tmp_path / "s_labels.tif", labels, photometric="minisblack")
     with pytest.raises(labelled.LabelledError, match="s_labels.tif, frame 1: number 1 covers 98%"):
-        labelled.read(tmp_path)
+        labelled.read_labelled(tmp_path)
 
 
 def test_rows_of_a_csv_beside_a_stack_go_to_their_pages(tmp_path):
     stack = write_stack(tmp_path)
     (tmp_path / "s_labels.csv").write_text("frame,x_px,y_px,r_px\n2,10,20,5\n0,30,20,6\n2,50,20,7\n")
-    first, last = labelled.read(tmp_path)
+    first, last = labelled.read_labelled(tmp_path)
     assert (first.name, last.name) == ("s, frame 0", "s, frame 2")
     assert first.voids["radius_px"].tolist() == [6]
     assert last.voids["radius_px"].tolist() == [5, 7]
@@ -222,7 +222,7 @@ def test_a_csv_that_does_not_say_which_page_is_refused(tmp_path, text, said):
     write_stack(tmp_path)
     (tmp_path / "s_labels.csv").write_text(text)
     with pytest.raises(labelled.LabelledError, match=said):
-        labelled.read(tmp_path)
+        labelled.read_labelled(tmp_path)
 
 
 def classes():
@@ -302,7 +302,7 @@ def test_small_voids_of_a_mask_stay():
 def read_csv(folder, text):
     tifffile.imwrite(folder / "a.tif", picture())
     (folder / "a_labels.csv").write_text(text)
-    return labelled.read(folder)[0].voids
+    return labelled.read_labelled(folder)[0].voids
 
 
 @pytest.mark.parametrize(
@@ -383,12 +383,12 @@ def test_real_files_are_paired(shared, name, count, first):
 
 
 def test_real_circles(shared):
-    (item,) = labelled.read(shared / "cavity_micrographs")
+    (item,) = labelled.read_labelled(shared / "cavity_micrographs")
     assert (len(item.voids), (item.voids["ignored"]).sum()) == (112, 30)
 
 
 def test_real_pairs(shared):
-    items = labelled.read(shared / "gold_pairs")
+    items = labelled.read_labelled(shared / "gold_pairs")
     assert len(items) == 20
     assert all(len(item.voids) > 3 for item in items)
     assert all(item.image.shape == item.mask.shape == (512, 512) for item in items)

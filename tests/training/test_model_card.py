@@ -85,12 +85,12 @@ def test_a_folder_without_the_sets_is_refused_before_anything_is_measured(tmp_pa
 
 
 def test_scores_of_images_that_are_not_at_hand_are_kept(tmp_path, monkeypatch):
-    model, made = network.load()
+    model, made = network.load_network()
     weights = tmp_path / "mine.safetensors"
     known = {"argonne_voids": {"f1": 0.9}, "white noise": {"voids_per_megapixel": 2}}
-    network.save(model, weights, made | {"scored": {"seed": 0}, "scores": known})
+    network.save_network(model, weights, made | {"scored": {"seed": 0}, "scores": known})
     measured = {"white noise": {"voids_per_megapixel": 0}}
-    monkeypatch.setattr(model_card, "measure", lambda *args, **kwargs: measured)
+    monkeypatch.setattr(model_card, "measure_scores", lambda *args, **kwargs: measured)
     assert cli.main(["score", str(tmp_path), "--card", "--segmenter", str(weights)]) == 0
     assert json.loads(weights.with_suffix(".json").read_text())["scores"] == known | measured
 

@@ -94,7 +94,7 @@ def test_margins_are_mirrored_as_before_the_network_looks(monkeypatch):
             return torch.zeros(1, 3, *x.shape[2:])
 
     image = np.random.default_rng(0).normal(size=(64 - 9, 96)).astype(np.float32)
-    network.maps(Watch(), image, 1)
+    network.compute_maps(Watch(), image, 1)
     (padded,) = seen
     one = padded[0, 0].clone()
     one[-9:] = 0
@@ -185,21 +185,23 @@ def test_it_learns_and_goes_on_from_where_it_was_stopped(tmp_path):
     torch.manual_seed(0)
     said = []
     plan = fit.Plan(6, 1e-3, tmp_path / "state.pt", "discs", every=3)
-    fit.fit(network.build(TINY), stream(), plan, tell=said.append)
+    fit.fit(network.build_network(TINY), stream(), plan, log=said.append)
     assert [line.split(",")[0] for line in said] == ["step 3 of 6", "step 6 of 6"]
     said.clear()
     longer = fit.Plan(9, 1e-3, tmp_path / "state.pt", "discs", every=3)
-    fit.fit(network.build(TINY), stream(), longer, tell=said.append)
+    fit.fit(network.build_network(TINY), stream(), longer, log=said.append)
     assert said[0] == "going on from step 6"
     assert said[1].startswith("step 9 of 9")
 
 
 def test_a_state_of_another_training_is_not_gone_on_from(tmp_path):
     state = tmp_path / "state.pt"
-    fit.fit(network.build(TINY), stream(), fit.Plan(1, 1e-3, state, "bright discs"), tell=lambda text: None)
+    fit.fit(
+        network.build_network(TINY), stream(), fit.Plan(1, 1e-3, state, "bright discs"), log=lambda text: None
+    )
     other = fit.Plan(2, 1e-3, state, "dark discs")
     with pytest.raises(network.ModelError, match=r"left by a training of bright discs, this one is of dark"):
-        fit.fit(network.build(TINY), stream(), other, tell=lambda text: None)
+        fit.fit(network.build_network(TINY), stream(), other, log=lambda text: None)
     assert fit.steps_done(fit.Plan(2, 1e-3, state, "bright discs")) == 1
     state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(
@@ -209,11 +211,11 @@ def test_a_state_of_another_training_is_not_gone_on_from(tmp_path):
 
 
 def test_a_network_that_training_makes_worse_is_left_as_it_was(tmp_path):
-    model = network.build(TINY)
+    model = network.build_network(TINY)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     scores = iter([0.9, 0.1])
     plan = fit.Plan(2, 1e-2, tmp_path / "state.pt", "discs", every=2)
-    after = fit.fit(model, stream(), plan, score=lambda model: next(scores), tell=lambda text: None)
+    after = fit.fit(model, stream(), plan, score=lambda model: next(scores), log=lambda text: None)
     assert all(torch.equal(value, before[name]) for name, value in after.state_dict().items())
 
 
@@ -227,7 +229,7 @@ def test_the_best_state_is_the_one_given(tmp_path):
         return next(scores)
 
     plan = fit.Plan(6, 1e-2, tmp_path / "state.pt", "discs", every=2, memory=0.5)
-    model = fit.fit(network.build(TINY), stream(), plan, score=score, tell=lambda text: None)
+    model = fit.fit(network.build_network(TINY), stream(), plan, score=score, log=lambda text: None)
     for name, value in model.state_dict().items():
         assert torch.equal(value, seen[2][name]), name
 
@@ -251,11 +253,11 @@ def test_loss_falls_when_the_maps_are_right():
 
 
 def test_weights_and_card_are_read_back(tmp_path):
-    model = network.build(TINY)
+    model = network.build_network(TINY)
     path = tmp_path / "mine.safetensors"
-    network.save(model, path, {"features": list(TINY), "even": 0.4, "name": "mine"})
-    again, card = network.load(path, device="cpu")
-    assert card["even"] == 0.4
+    network.save_network(model, path, {"features": list(TINY), "confidence_midpoint": 0.4, "name": "mine"})
+    again, card = network.load_network(path, device="cpu")
+    assert card["confidence_midpoint"] == 0.4
     for name, value in again.state_dict().items():
         assert torch.equal(value.contiguous(), model.state_dict()[name].contiguous()), name
     assert segment.load_segmenter(path, contrast="bright").name == "mine"
@@ -274,7 +276,7 @@ def test_weights_without_a_card_are_refused(tmp_path, card):
 def test_damaged_weights_are_refused(tmp_path):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(b"not weights at all")
-    path.with_suffix(".json").write_text(json.dumps({"features": list(TINY), "even": 0.5}))
+    path.with_suffix(".json").write_text(json.dumps({"features": list(TINY), "confidence_midpoint": 0.5}))
     with pytest.raises(network.ModelError, match=r"mine\.safetensors does not hold weights"):
         segment.load_segmenter(path)
 
@@ -283,7 +285,7 @@ def test_images_too_small_to_train_on_are_explained(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((100, 100), np.uint8) + np.eye(100, dtype=np.uint8))
     tifffile.imwrite(tmp_path / "a_labels.tif", np.eye(100, dtype=np.uint8))
     with pytest.raises(LabelledError, match="is larger than 256 px in both directions"):
-        train.fine_tune(tmp_path, tmp_path / "mine.safetensors", dark=False, steps=1, seed=0, tell=print)
+        train.fine_tune(tmp_path, tmp_path / "mine.safetensors", dark=False, steps=1, seed=0, log=print)
 
 
 def write_labelled(folder, count):
@@ -310,7 +312,7 @@ def few_simulated(monkeypatch):
 def test_fine_tuned_weights_say_how_they_were_made(tmp_path, few_simulated):
     write_labelled(tmp_path, 3)
     weights = tmp_path / "mine.safetensors"
-    card = train.fine_tune(tmp_path, weights, dark=False, steps=2, seed=0, tell=lambda text: None)
+    card = train.fine_tune(tmp_path, weights, dark=False, steps=2, seed=0, log=lambda text: None)
     assert card == json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
     assert card["made"]["from"] == "voids"
     assert (len(card["made"]["data"]), len(card["made"]["kept_aside"])) == (2, 1)
@@ -329,7 +331,7 @@ def test_voids_of_the_other_contrast_are_noticed(tmp_path, few_simulated):
     write_labelled(tmp_path, 2)
     said = []
     card = train.fine_tune(
-        tmp_path, tmp_path / "mine.safetensors", dark=True, steps=1, seed=0, tell=said.append
+        tmp_path, tmp_path / "mine.safetensors", dark=True, steps=1, seed=0, log=said.append
     )
     assert said[0].startswith("The labelled voids look bright: F1 is 1.00 with --contrast bright, 0.00 with")
     assert card["scores"] == {}  # too few images to keep one aside
@@ -347,15 +349,17 @@ def test_making_weights_goes_on_with_the_images_it_had_got_to(tmp_path, few_simu
         raise KeyboardInterrupt
 
     monkeypatch.setattr(network, "FEATURES", TINY)
-    monkeypatch.setattr(network, "build", lambda features=TINY, build=network.build: build(features))
+    monkeypatch.setattr(
+        network, "build_network", lambda features=TINY, build=network.build_network: build(features)
+    )
     monkeypatch.setattr(examples, "simulated_stream", simulated_stream)
     monkeypatch.setattr(train, "_POOL", 2)
-    monkeypatch.setattr(train, "even_height", stopped)
+    monkeypatch.setattr(train, "confidence_midpoint", stopped)
 
     def make():
         weights = tmp_path / "voids.safetensors"
         train.make_weights(
-            weights, also=None, images=6, steps=2, seed=1, further=False, tell=lambda text: None
+            weights, also=None, images=6, steps=2, seed=1, further=False, log=lambda text: None
         )
 
     for _ in range(2):  # stopped when the last step is done, the weights not yet written
@@ -367,12 +371,14 @@ def test_making_weights_goes_on_with_the_images_it_had_got_to(tmp_path, few_simu
 
 def test_weights_gone_on_from_say_what_was_before(tmp_path, few_simulated, monkeypatch):
     monkeypatch.setattr(network, "FEATURES", TINY)
-    monkeypatch.setattr(train, "even_height", lambda model: 0.4)
-    monkeypatch.setattr(network, "build", lambda features=TINY, build=network.build: build(features))
+    monkeypatch.setattr(train, "confidence_midpoint", lambda model: 0.4)
+    monkeypatch.setattr(
+        network, "build_network", lambda features=TINY, build=network.build_network: build(features)
+    )
     weights = tmp_path / "voids.safetensors"
     made = [
         train.make_weights(
-            weights, also=None, images=2, steps=1, seed=seed, further=further, tell=lambda text: None
+            weights, also=None, images=2, steps=1, seed=seed, further=further, log=lambda text: None
         )["made"]
         for seed, further in ((1, False), (2, True))
     ]

@@ -11,7 +11,7 @@ from voidlab.drift.correlate import MIN_OVERLAP, Shift
 from voidlab.drift.estimate import FLAGS, Drift, estimate_drift, pair_shift
 from voidlab.drift.pairs import ALL_PAIRS_UP_TO, plan_pairs
 from voidlab.drift.solve import Solution, solve_drift
-from voidlab.drift.verdict import Verdict, judge, triangle_closures
+from voidlab.drift.verdict import Verdict, assess_drift, triangle_closures
 
 __all__ = [
     "ALL_PAIRS_UP_TO",
@@ -23,8 +23,8 @@ __all__ = [
     "Solution",
     "Verdict",
     "align",
+    "assess_drift",
     "estimate_drift",
-    "judge",
     "mean_image",
     "outside_boxes",
     "pair_shift",

@@ -50,7 +50,7 @@ def triangle_closures(pairs: pd.DataFrame) -> np.ndarray:
     return np.array(closures)
 
 
-def judge(drift: pd.DataFrame, pairs: pd.DataFrame) -> Verdict:
+def assess_drift(drift: pd.DataFrame, pairs: pd.DataFrame) -> Verdict:
     """Judge the tables ``drift`` and ``pairs``; the worst of what is found decides."""
     if len(drift) < 2:
         return Verdict(GOOD, ["There are no two frames that could drift."])

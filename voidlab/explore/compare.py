@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from voidlab import scores
 from voidlab.explore.state import Picture
 from voidlab.report import figures
-from voidlab.tables.catalogue import HasPixelSize, standing
+from voidlab.tables.catalogue import HasPixelSize, kept
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Comparison:
 
 def compare(left: pd.DataFrame, right: pd.DataFrame) -> Comparison:
     """Match the standing voids of two tables of one frame; a match is as in `voidlab.scores.match_voids`."""
-    left, right = (standing(t).reset_index(drop=True) for t in (left, right))
+    left, right = (kept(t).reset_index(drop=True) for t in (left, right))
     pairs = scores.match_voids(left, right)
     apart = right["radius_px"].to_numpy()[pairs["found"]] - left["radius_px"].to_numpy()[pairs["truth"]]
     difference = float(np.median(apart)) if len(apart) else np.nan

@@ -24,7 +24,7 @@ from matplotlib.ticker import MaxNLocator
 
 from voidlab.explore.state import Picture
 from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, SKY, round_down
-from voidlab.tables.catalogue import HasPixelSize, standing
+from voidlab.tables.catalogue import HasPixelSize, kept
 
 COLOURS = ("one colour", "size", "confidence", "track")
 # Of the figure, at 80 dots per inch: as wide as JupyterLab's cell beside its file list at 1280 px.
@@ -251,7 +251,7 @@ class View:
         )
 
     def _sizes(self, scene: Scene) -> None:
-        radii = standing(scene.voids)["radius_px"].to_numpy() * self._size
+        radii = kept(scene.voids)["radius_px"].to_numpy() * self._size
         if len(radii):
             spread = np.subtract(*np.percentile(radii, [75, 25]))
             width = max(2 * spread / np.cbrt(len(radii)), np.ptp(radii) / 40, 0.05 * self._size)

@@ -83,7 +83,9 @@ class Finder:
             if len(self._loaded) > 20:
                 self._loaded.clear()
             try:
-                method = segment.from_parameters(settings, self._folder).settled(segment.sample(self._series))
+                method = segment.from_parameters(settings, self._folder).with_contrast_from(
+                    segment.sample(self._series)
+                )
             except ValueError as error:
                 raise SegmenterError(str(error)) from None
             self._decided[question] = str(getattr(method, "contrast", settings.contrast))

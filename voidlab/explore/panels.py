@@ -127,11 +127,11 @@ class CorrectPanel:
 
     def show(self, log: Log) -> None:
         """List the last corrections that stand."""
-        standing = log.standing()
-        rows = "".join(f"<li>{text(str(line.edit))} – {text(line.who)}</li>" for line in standing[-4:][::-1])
-        noun = "correction" if len(standing) == 1 else "corrections"
+        kept = log.kept()
+        rows = "".join(f"<li>{text(str(line.edit))} – {text(line.who)}</li>" for line in kept[-4:][::-1])
+        noun = "correction" if len(kept) == 1 else "corrections"
         notes = "".join(f"<p>{text(problem)}</p>" for problem in log.problems)
-        self.list.value = f"<b>{len(standing)} {noun} by hand</b><ul>{rows}</ul>{notes}"
+        self.list.value = f"<b>{len(kept)} {noun} by hand</b><ul>{rows}</ul>{notes}"
 
 
 class KeepPanel:

@@ -59,7 +59,7 @@ class Model:
         self.finder = Finder(run.series, run.paths.parameters.parent)
         self._pictures: Cache[Picture] = Cache(60_000_000)
         self._images: Cache[np.ndarray] = Cache(80_000_000)
-        self.log = corrections.read(run.paths.corrections)
+        self.log = corrections.read_log(run.paths.corrections)
         self._results: Results | None = None
         self._linked: pd.DataFrame | None = None
         self._written_ns: int | None = None  # when the record of the run that these are of was written
@@ -100,7 +100,7 @@ class Model:
         voids = found.voids.assign(frame=number)
         if not edits:
             return tables.check(voids, "voids")
-        return mend.mend_frame(voids, found.labels, edits, edge_buffer_px=settings.edge_buffer_px)[0]
+        return mend.correct_frame(voids, found.labels, edits, edge_buffer_px=settings.edge_buffer_px)[0]
 
     def is_quick(self, row: int, settings: SegmentParameters) -> bool:
         """Whether `voids` can answer without a segmenter at work."""
@@ -109,7 +109,7 @@ class Model:
 
     def _edits(self, row: int) -> list[VoidEdit]:
         """The standing corrections of the voids of a frame."""
-        edits = [line.edit for line in self.log.standing("segment")]
+        edits = [line.edit for line in self.log.kept("segment")]
         return [e for e in edits if corrections.frame_of(e) == self.number(row)]  # type: ignore[arg-type, misc]
 
     def _is_in_results(self, row: int, settings: SegmentParameters) -> bool:
@@ -130,25 +130,25 @@ class Model:
         OSError
             If the file of corrections cannot be written.
         """
-        corrections.append(self.run.paths.corrections, [edit])
+        corrections.append_edit(self.run.paths.corrections, [edit])
         self.reload()
 
     def undo(self) -> str:
         """Take back the last correction; say what it was, nothing when there is none."""
-        standing = self.log.standing()
-        corrections.undo(self.run.paths.corrections)
+        kept = self.log.kept()
+        corrections.undo_edit(self.run.paths.corrections)
         self.reload()
-        return str(standing[-1].edit) if standing else ""
+        return str(kept[-1].edit) if kept else ""
 
     def redo(self) -> bool:
         """Bring back what was taken back last; False when there is nothing."""
-        done = corrections.redo(self.run.paths.corrections) is not None
+        done = corrections.redo_edit(self.run.paths.corrections) is not None
         self.reload()
         return done
 
     def reload(self) -> None:
         """Read the corrections on file anew."""
-        self.log = corrections.read(self.run.paths.corrections)
+        self.log = corrections.read_log(self.run.paths.corrections)
         self._linked = None
 
     def is_bad(self, row: int) -> bool:
@@ -172,7 +172,7 @@ class Model:
             if record.why_not_usable(paths, tables.TABLES[name].stage, paths.table(name)):
                 return None
         voids, links = tables.load(paths, "voids"), tables.load(paths, "links").drop(columns="corrected")
-        entry = record.read(paths)["segment"]
+        entry = record.read_record(paths)["segment"]
         same_images = entry.inputs.get("images") == self.run.inputs["images"]
         return Results(
             voids=voids,
@@ -193,8 +193,8 @@ class Model:
         if results is None:
             return tables.empty("voids").assign(particle=pd.Series(dtype="int64"))
         if self._linked is None:
-            edits = [line.edit for line in self.log.standing("track")]
-            self._linked = tables.standing(mend.mend_tracks(results.linked, edits)[0])  # type: ignore[arg-type]
+            edits = [line.edit for line in self.log.kept("track")]
+            self._linked = tables.kept(mend.correct_tracks(results.linked, edits)[0])  # type: ignore[arg-type]
         return self._linked
 
     def drift(self, row: int) -> tuple[float, float]:
@@ -242,7 +242,7 @@ class Model:
         tilt = "" if pd.isna(image["tilt_deg"]) else f", {image['tilt_deg']:g}°"
         if self.is_bad(row):
             return f"frame {number}{tilt}: left out, marked as bad"
-        counted = tables.standing(voids)
+        counted = tables.kept(voids)
         size = self.run.calibration.pixel_size_nm or 1.0
         unit = "px" if self.run.calibration.pixel_size_nm is None else "nm"
         radius = f", median radius {counted['radius_px'].median() * size:.2f} {unit}" if len(counted) else ""

@@ -61,7 +61,7 @@ def write_others(
     Parameters
     ----------
     made
-        Tables ``frames, voids, links, events, tracks, lives``.
+        Tables ``frames, voids, links, events, tracks, fates``.
     labels
         The label images, one per row of ``frames``.
     shape
@@ -118,7 +118,7 @@ def write_others(
         (LOADER, 0, size_of(folder / LOADER), "shows labels.tif and the tracks in napari: run it there")
     )
     per_void = tables.to_nm(
-        made["tracks"].merge(made["lives"], on="particle", how="left", validate="1:1"), calibration
+        made["tracks"].merge(made["fates"], on="particle", how="left", validate="1:1"), calibration
     )
     path = write_csv(per_void, folder / "per-void.csv")
     rows.append(

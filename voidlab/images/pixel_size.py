@@ -20,7 +20,7 @@ _UNITS_NM = {
 
 @dataclass(frozen=True)
 class PixelSize:
-    """Width of a pixel as a file has it (None when it says nothing credible), and what to mind."""
+    """Width of a pixel as a file has it (None when it says nothing credible), and warnings."""
 
     nm: float | None = None
     notes: tuple[str, ...] = ()

@@ -182,7 +182,7 @@ class Log:
     lines: tuple[Correction, ...] = ()
     problems: tuple[str, ...] = ()
 
-    def standing(self, stage: str = "") -> list[Correction]:
+    def kept(self, stage: str = "") -> list[Correction]:
         """Corrections that were not taken back, in order; those of ``stage`` alone if it is given."""
         undone: set[str] = set()
         kept = []
@@ -196,7 +196,7 @@ class Log:
         return kept[::-1]
 
 
-def read(path: Path) -> Log:
+def read_log(path: Path) -> Log:
     """Read a file of corrections; one that is not there holds none.
 
     A line cut short, as a crash leaves it, is left out and named in ``problems``.
@@ -241,7 +241,7 @@ def _correction(fields: object, where: str) -> Correction:
     return Correction(**about, edit=edit)
 
 
-def append(path: Path, edits: Sequence[Edit], *, who: str | None = None) -> list[Correction]:
+def append_edit(path: Path, edits: Sequence[Edit], *, who: str | None = None) -> list[Correction]:
     """Write ``edits`` at the end of the file, in the name of ``who`` (default: the user who is logged in).
 
     Raises
@@ -271,21 +271,21 @@ def append(path: Path, edits: Sequence[Edit], *, who: str | None = None) -> list
     return added
 
 
-def undo(path: Path) -> Correction | None:
+def undo_edit(path: Path) -> Correction | None:
     """Take back the last correction that stands, by one more line; None when none stands."""
-    standing = read(path).standing()
-    return append(path, [Undo(undone=standing[-1].id)])[0] if standing else None
+    kept = read_log(path).kept()
+    return append_edit(path, [Undo(undone=kept[-1].id)])[0] if kept else None
 
 
-def redo(path: Path) -> Correction | None:
+def redo_edit(path: Path) -> Correction | None:
     """Take back the last undo that stands, if no other correction was made after it."""
-    lines = read(path).lines
+    lines = read_log(path).lines
     undone = {line.edit.undone for line in lines if isinstance(line.edit, Undo)}
     for line in reversed(lines):
         if not isinstance(line.edit, Undo):
             return None
         if line.id not in undone and not _is_redo(line.edit, lines):
-            return append(path, [Undo(undone=line.id)])[0]
+            return append_edit(path, [Undo(undone=line.id)])[0]
     return None
 
 
@@ -302,12 +302,12 @@ def frame_of(edit: VoidEdit) -> int:
 
 def bad_frames(log: Log) -> set[int]:
     """Numbers of the images that were marked as bad."""
-    return {line.edit.frame for line in log.standing() if isinstance(line.edit, BadFrame)}
+    return {line.edit.frame for line in log.kept() if isinstance(line.edit, BadFrame)}
 
 
-def content(path: Path, stage: str) -> list[object]:
+def content_for(path: Path, stage: str) -> list[object]:
     """What the standing corrections of ``stage`` say, whoever made them whenever: what its results depend on."""
-    return [line.edit.model_dump(mode="json") for line in read(path).standing(stage)]
+    return [line.edit.model_dump(mode="json") for line in read_log(path).kept(stage)]
 
 
 def _user() -> str:

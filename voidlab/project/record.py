@@ -45,7 +45,7 @@ class Entry:
     python: str = field(default_factory=platform.python_version)
 
 
-def read(paths: RunPaths) -> dict[str, Entry]:
+def read_record(paths: RunPaths) -> dict[str, Entry]:
     """Entries of the stages in run.json; none when there is no such file or it cannot be read."""
     try:
         stages = json.loads(paths.record.read_text(encoding="utf-8"))["stages"]
@@ -62,14 +62,14 @@ def written_ns(paths: RunPaths) -> int | None:
         return None
 
 
-def write(paths: RunPaths, stage: str, entry: Entry) -> None:
+def write_entry(paths: RunPaths, stage: str, entry: Entry) -> None:
     """Put the entry of ``stage`` into run.json, and keep the others."""
-    _write(paths, {**read(paths), stage: entry})
+    _write(paths, {**read_record(paths), stage: entry})
 
 
-def remove(paths: RunPaths, stage: str) -> None:
+def remove_entry(paths: RunPaths, stage: str) -> None:
     """Take the entry of ``stage`` out of run.json, if it is there."""
-    entries = read(paths)
+    entries = read_record(paths)
     if entries.pop(stage, None) is not None:
         _write(paths, entries)
 
@@ -83,13 +83,13 @@ def _write(paths: RunPaths, entries: Mapping[str, Entry]) -> None:
 
 def write_failure(paths: RunPaths, stage: str, attempt: Entry) -> None:
     """Note in run.json that ``attempt`` at ``stage`` failed; what is said of earlier results is kept with them."""
-    before = read(paths).get(stage)
-    write(paths, stage, replace(before, status="failed", error=attempt.error) if before else attempt)
+    before = read_record(paths).get(stage)
+    write_entry(paths, stage, replace(before, status="failed", error=attempt.error) if before else attempt)
 
 
 def inputs_of(paths: RunPaths, stage: str, images: str) -> dict[str, str]:
     """Digests of what ``stage`` reads: the images, what each earlier stage made, its corrections by hand if any."""
-    entries = read(paths)
+    entries = read_record(paths)
     earlier = [name for name in STAGES[: STAGES.index(stage)] if name in entries]
     inputs = {"images": images, **{name: digest_of(entries[name].outputs) for name in earlier}}
     by_hand = _digest_of_corrections(paths, stage)
@@ -98,7 +98,7 @@ def inputs_of(paths: RunPaths, stage: str, images: str) -> dict[str, str]:
 
 def _digest_of_corrections(paths: RunPaths, stage: str) -> str:
     """Digest of the corrections that stand for ``stage``; empty without any."""
-    content = corrections.content(paths.corrections, stage)
+    content = corrections.content_for(paths.corrections, stage)
     return digest_of(content) if content else ""
 
 
@@ -118,7 +118,7 @@ def fingerprint(paths: RunPaths, parameters: DatasetParameters, stage: str, inpu
 
 def is_current(paths: RunPaths, stage: str, wanted: str) -> bool:
     """Whether ``stage`` finished with the fingerprint ``wanted`` and what it made is there, unchanged."""
-    entry = read(paths).get(stage)
+    entry = read_record(paths).get(stage)
     return (
         entry is not None
         and entry.status == "finished"
@@ -129,7 +129,7 @@ def is_current(paths: RunPaths, stage: str, wanted: str) -> bool:
 
 def why_not_usable(paths: RunPaths, stage: str, file: Path) -> str:
     """Why ``file`` made by ``stage`` must not be used; empty when it may."""
-    entries = read(paths)
+    entries = read_record(paths)
     entry = entries.get(stage)
     name = file.relative_to(paths.folder).as_posix()
     if entry is None or name not in entry.outputs:
@@ -144,7 +144,7 @@ def why_not_usable(paths: RunPaths, stage: str, file: Path) -> str:
 
 def out_of_date(paths: RunPaths) -> list[str]:
     """Stages whose results rest on corrections or results of earlier stages that are no longer the present ones."""
-    entries = read(paths)
+    entries = read_record(paths)
     return [s for s in entries if _older_inputs(entries, s) or _other_corrections(paths, s, entries[s])]
 
 

@@ -1,6 +1,6 @@
 """The few numbers of each stage that people look at first, worded for the pages of a report.
 
-A figure is ``label, value, meaning``, and ``mind`` where it is a reason not to trust the results as they are.
+A figure is ``label, value, meaning``, and ``warning`` where it is a reason not to trust the results as they are.
 """
 
 from __future__ import annotations
@@ -27,15 +27,17 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
         "Images left out",
         f"{said} of {len(frames)}",
         "no voids are counted in them",
-        mind=f"{said} of {len(frames)} images were left out.",
+        warning=f"{said} of {len(frames)} images were left out.",
     )
     unsure = float((voids["confidence"] < _UNSURE).mean()) if len(voids) else 0.0
     many = f"{unsure:.0%} of the voids are unsure (confidence below {_UNSURE:g}): look at the overlays."
     none = "No void was found in any image: look at the contrast and the sizes looked for."
-    mind = none if voids.empty else many if unsure > _MANY else ""
+    warning = none if voids.empty else many if unsure > _MANY else ""
     return [
         *([left_out] if said else []),
-        figure("Voids per image", _range(counts), f"{seen}; smallest to largest in brackets", mind=mind),
+        figure(
+            "Voids per image", _range(counts), f"{seen}; smallest to largest in brackets", warning=warning
+        ),
         figure(
             "Void radius", _length(inside, calibration), "median and the middle half, edge voids left out"
         ),
@@ -59,13 +61,13 @@ def of_drift(
             "Drift verdict",
             verdict,
             "good, check or do not use; the drift page says why",
-            mind="" if verdict == "good" else f"The drift's verdict is '{verdict}': its page says why.",
+            warning="" if verdict == "good" else f"The drift's verdict is '{verdict}': its page says why.",
         ),
         figure(
             "Pairs kept",
             f"{kept} of {len(pairs)}",
             "frame pairs that agree with the solution",
-            mind=f"Only {kept} of {len(pairs)} frame pairs agree on the drift."
+            warning=f"Only {kept} of {len(pairs)} frame pairs agree on the drift."
             if kept < 0.5 * len(pairs)
             else "",
         ),
@@ -73,7 +75,7 @@ def of_drift(
             "Doubtful frames",
             f"{doubtful} of {len(drift)}",
             "frames whose drift was interpolated or is thin",
-            mind=f"The drift of {doubtful} of {len(drift)} frames is doubtful." if doubtful else "",
+            warning=f"The drift of {doubtful} of {len(drift)} frames is doubtful." if doubtful else "",
         ),
     ]
 
@@ -93,7 +95,7 @@ def of_tracks(
             "Track length",
             number(median, "frames", 0),
             "median, from first to last frame",
-            mind=broken if short else "",
+            warning=broken if short else "",
         ),
     ]
 
@@ -114,8 +116,8 @@ def of_corrections(done: pd.DataFrame) -> list[Figure]:
     lost = len(done) - applied
     value = f"{applied}" if not lost else f"{applied} of {len(done)}"
     meaning = "edits that count" if not lost else f"{lost} no longer fit, so that they do not count"
-    mind = f"{lost} of {len(done)} corrections by hand no longer fit and do not count." if lost else ""
-    return [figure("Corrections by hand", value, meaning, mind=mind)]
+    warning = f"{lost} of {len(done)} corrections by hand no longer fit and do not count." if lost else ""
+    return [figure("Corrections by hand", value, meaning, warning=warning)]
 
 
 def corrections_in_words(done: pd.DataFrame) -> str:
@@ -133,10 +135,10 @@ def of_files(written: pd.DataFrame) -> list[Figure]:
     return [figure("Exported files", f"{len(written)}", f"{megabytes:.1f} MB in the folder exports")]
 
 
-def figure(label: str, value: str, meaning: str, *, mind: str = "") -> Figure:
-    """A figure; without ``mind`` when nothing is to be minded."""
+def figure(label: str, value: str, meaning: str, *, warning: str = "") -> Figure:
+    """A figure; without ``warning`` when nothing is to be minded."""
     said = {"label": label, "value": value, "meaning": meaning}
-    return {**said, "mind": mind} if mind else said
+    return {**said, "warning": warning} if warning else said
 
 
 def number(value: float, unit: str, digits: int = 2) -> str:

@@ -98,7 +98,7 @@ class _Prose(IPythonRenderer):
         return _clean(MarkdownWithMath(renderer=self).render(source), self.last_heading)
 
 
-def read(book: nbformat.NotebookNode, title: str) -> tuple[list[Block], Error | None]:
+def read_blocks(book: nbformat.NotebookNode, title: str) -> tuple[list[Block], Error | None]:
     """The blocks of a notebook up to its first error, and that error."""
     prose, blocks = _Prose(title), []
     for cell in book.cells:

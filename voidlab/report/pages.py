@@ -22,11 +22,11 @@ import pandas as pd
 import PIL.Image
 
 from voidlab.export.contents import meanings, size_of
-from voidlab.project.parameters.load import load
+from voidlab.project.parameters.load import load_parameters
 from voidlab.project.parameters.models import describe
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import POSITIONS, STAGES, ProjectError, RunPaths, stages_for
-from voidlab.project.record import out_of_date, read
+from voidlab.project.record import out_of_date, read_record
 from voidlab.report import notebook_html, render
 from voidlab.tables.catalogue import TABLES
 
@@ -101,8 +101,8 @@ def write_html(
     # A stage can fail before it has a notebook; its page must say so all the same.
     missing = bool(failure) and not notebook.exists()
     book = nbformat.v4.new_notebook() if missing else nbformat.read(notebook, as_version=4)
-    shown, error = notebook_html.read(book, title)
-    return render.write(
+    shown, error = notebook_html.read_blocks(book, title)
+    return render.write_page(
         html,
         "stage.html.j2",
         {
@@ -132,7 +132,7 @@ def write_stage(paths: RunPaths, stage: str, *, stages: Sequence[str] = _USUAL, 
         title=f"{paths.dataset}: {stage}",
         parameters=_parameters_of(paths, stage),
         links=dataset_links(paths, stages),
-        figures=() if failure or stage not in (entries := read(paths)) else entries[stage].key_figures,
+        figures=() if failure or stage not in (entries := read_record(paths)) else entries[stage].key_figures,
         failure=failure or None,
     )
 
@@ -144,7 +144,7 @@ def _parameters_of(paths: RunPaths, stage: str) -> pd.DataFrame | tuple[()]:
         book = nbformat.read(paths.notebook(stage), as_version=4)
         passed = book.metadata.get("papermill", {}).get("parameters", {})
         given = {key: value for key, value in passed.items() if key != "dataset" and value is not None}
-        return describe(load(paths.parameters, {stage: given}).stage(stage), given)
+        return describe(load_parameters(paths.parameters, {stage: given}).stage(stage), given)
     except (OSError, ParameterErrors):
         return ()
 
@@ -163,7 +163,7 @@ def write_dataset_index(paths: RunPaths) -> Path:
         "title": paths.dataset,
         "stages": stages,
         "state": _overall(stages, problem),
-        "minds": _minds(stages),
+        "warnings": _warnings(stages),
         "problem": problem,
         # Before its stage has run, a report is a dead link.
         "links": [*links[:2], *(link for link in links[2:] if (paths.folder / link[1]).exists())],
@@ -172,7 +172,7 @@ def write_dataset_index(paths: RunPaths) -> Path:
         "thumbnail": _thumbnail(paths),
         "made": _last_run(stages),
     }
-    return render.write(paths.index, "dataset.html.j2", fields)
+    return render.write_page(paths.index, "dataset.html.j2", fields)
 
 
 def write_root_index(root: Path) -> Path:
@@ -185,7 +185,7 @@ def write_root_index(root: Path) -> Path:
         "links": (),
         "made": render.when(datetime.now(UTC).isoformat()),
     }
-    return render.write(reports / "index.html", "root.html.j2", fields)
+    return render.write_page(reports / "index.html", "root.html.j2", fields)
 
 
 # --- a record ---------------------------------------------------------------------------------------------------
@@ -248,21 +248,21 @@ def _dataset_row(root: Path, dataset: str) -> dict[str, object] | None:
         "stages": stages,
         "problem": problem,
         "figures": [figure for stage in stages for figure in stage.figures[: _SHOWN_OF.get(stage.name, 0)]],
-        "minds": _minds(stages),
+        "warnings": _warnings(stages),
         "made": _last_run(stages),
         "href": f"{dataset}/{paths.index.name}",
         "thumbnail": _thumbnail(paths),
     }
 
 
-def _minds(stages: Sequence[_Stage]) -> list[tuple[str, str]]:
+def _warnings(stages: Sequence[_Stage]) -> list[tuple[str, str]]:
     """Reasons not to trust the results as they are: stage and sentence, the worst first."""
     worst = [
         (s.name, f"The stage {s.name} is {s.status}.")
         for s in stages
         if s.status not in ("finished", "not run")
     ]
-    return worst + [(s.name, str(f["mind"])) for s in stages for f in s.figures if f.get("mind")]
+    return worst + [(s.name, str(f["warning"])) for s in stages for f in s.figures if f.get("warning")]
 
 
 def _files(paths: RunPaths) -> list[dict[str, object]]:

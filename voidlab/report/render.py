@@ -13,7 +13,7 @@ from voidlab import __version__
 from voidlab.project.paths import replacing
 
 
-def write(path: Path, template: str, fields: Mapping[str, object]) -> Path:
+def write_page(path: Path, template: str, fields: Mapping[str, object]) -> Path:
     """Fill in a template of the package and write it to ``path``."""
     page = _ENVIRONMENT.get_template(template).render(fields, here=path.name, version=__version__)
     with replacing(path) as temporary:

@@ -97,7 +97,7 @@ def of_outcome(outcome: Outcome) -> list[Figure]:
         wanted = ("areal_density", *sized, "volume_per_area")
     figures = [_figure(quantity, estimates.loc[quantity], outcome.frame) for quantity in wanted]
     if outcome.doubt:
-        figures[0]["mind"] = outcome.doubt
+        figures[0]["warning"] = outcome.doubt
     return figures
 
 

@@ -21,15 +21,18 @@ def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:
     reasons = "; ".join(row["reasons"].split("\n"))
     if row["linker"] == "tilt":
         meaning = "tilt series: tracks and the drift used from here on come from one fit of points in 3D"
-        mind = f"The reconstruction's verdict is '{row['verdict']}': {reasons}."
-        return [figure("Linker", "tilt", meaning, mind="" if row["verdict"] == "good" else mind)]
-    mind = (
+        warning = f"The reconstruction's verdict is '{row['verdict']}': {reasons}."
+        return [figure("Linker", "tilt", meaning, warning="" if row["verdict"] == "good" else warning)]
+    warning = (
         f"The voids could not be placed in depth ({reasons}). They were linked by {row['linker']} with the drift of "
         "the drift stage instead: in a thick foil parallax breaks such tracks."
     )
     return [
         figure(
-            "Linker", row["linker"], "fallen back to: the tilt series could not be placed in depth", mind=mind
+            "Linker",
+            row["linker"],
+            "fallen back to: the tilt series could not be placed in depth",
+            warning=warning,
         )
     ]
 
@@ -37,7 +40,9 @@ def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:
 def linker_in_words(linked_by: str, reconstruction: pd.DataFrame) -> str:
     """The same as sentences."""
     (said,) = of_linker(linked_by, reconstruction)
-    return f"linker: {said['value']}; {said['meaning']}" + (f"\n{said['mind']}" if "mind" in said else "")
+    return f"linker: {said['value']}; {said['meaning']}" + (
+        f"\n{said['warning']}" if "warning" in said else ""
+    )
 
 
 def of_reconstruction(

@@ -23,7 +23,7 @@ from voidlab.report import pages
 from voidlab.run.validate import Overrides, Plan
 from voidlab.run.validate import check as check
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 class StageFailed(Exception):
@@ -36,8 +36,8 @@ def run_dataset(
     overrides: Overrides | None = None,
     start: str = STAGES[0],
     force: bool = False,
-    tell: Tell,
-    progress: Tell,
+    log: Log,
+    progress: Log,
 ) -> bool:
     """Run the stages of a dataset from ``start`` on; True when all of them are finished.
 
@@ -58,20 +58,20 @@ def run_dataset(
                 if name not in plan.stages:
                     _forget(plan.paths, name)
                     continue
-                _run_or_skip(plan, name, (overrides or {}).get(name, {}), again, tell, progress)
+                _run_or_skip(plan, name, (overrides or {}).get(name, {}), again, log, progress)
     except lock.DatasetBusy as busy:
-        tell(f"not run: {busy}")
+        log(f"not run: {busy}")
         return False
     except StageFailed as failure:
-        tell(f"{name:11} FAILED: {failure}")
+        log(f"{name:11} FAILED: {failure}")
         seen = (plan.paths.html(name), plan.paths.log(name))
-        tell(f"{'':11} see " + " and ".join(os.path.relpath(path) for path in seen))
+        log(f"{'':11} see " + " and ".join(os.path.relpath(path) for path in seen))
         return False
     except OSError as error:
-        tell(f"{name:11} FAILED: {_cannot_write(plan.paths, error)}")
+        log(f"{name:11} FAILED: {_cannot_write(plan.paths, error)}")
         return False
     except KeyboardInterrupt:
-        tell(f"{name:11} interrupted; finished stages are kept, the next run goes on from here")
+        log(f"{name:11} interrupted; finished stages are kept, the next run goes on from here")
         raise
     return True
 
@@ -99,31 +99,31 @@ def _cannot_write(paths: RunPaths, error: OSError) -> str:
 
 def _forget(paths: RunPaths, name: str) -> None:
     """Take away what stage ``name``, which does not apply, left when it did: it would pass for a present result."""
-    record.remove(paths, name)
+    record.remove_entry(paths, name)
     for file in (paths.html(name), paths.notebook(name), paths.log(name)):
         file.unlink(missing_ok=True)
 
 
 def _run_or_skip(
-    plan: Plan, name: str, given: Mapping[str, object], again: bool, tell: Tell, progress: Tell
+    plan: Plan, name: str, given: Mapping[str, object], again: bool, log: Log, progress: Log
 ) -> None:
     paths = plan.paths
     inputs = record.inputs_of(paths, name, plan.images_digest)
     wanted = record.fingerprint(paths, plan.parameters, name, inputs)
     reported = paths.html(name).exists() and paths.notebook(name).exists()
     if not again and reported and record.is_current(paths, name, wanted):
-        tell(f"{name:11} unchanged, skipped")
+        log(f"{name:11} unchanged, skipped")
         return
     started = datetime.now(UTC)
     run_notebook(paths, name, given, stages=plan.stages, progress=progress)
     figures = ", ".join(
-        f"{f['label'].lower()} {f['value']}" for f in record.read(paths)[name].key_figures[:3]
+        f"{f['label'].lower()} {f['value']}" for f in record.read_record(paths)[name].key_figures[:3]
     )
-    tell(f"{name:11} done in {(datetime.now(UTC) - started).total_seconds():.1f} s: {figures}")
+    log(f"{name:11} done in {(datetime.now(UTC) - started).total_seconds():.1f} s: {figures}")
 
 
 def run_notebook(
-    paths: RunPaths, name: str, given: Mapping[str, object], *, stages: Sequence[str], progress: Tell
+    paths: RunPaths, name: str, given: Mapping[str, object], *, stages: Sequence[str], progress: Log
 ) -> None:
     """Execute the notebook of stage ``name`` into the run's folder and make its HTML, with links to all ``stages``.
 
@@ -135,10 +135,10 @@ def run_notebook(
     paths.log(name).parent.mkdir(parents=True, exist_ok=True)
     working = paths.folder / ".running" / f"{name}.ipynb"
     working.parent.mkdir(exist_ok=True)
-    before = record.read(paths).get(name)
+    before = record.read_record(paths).get(name)
     with paths.log(name).open("w", encoding="utf-8", buffering=1) as log:
         reason = _execute(paths, name, given, working, log, progress)
-    if not reason and record.read(paths).get(name) == before:
+    if not reason and record.read_record(paths).get(name) == before:
         reason = (
             f"{os.path.relpath(paths.source(name))} ended without saving: its last cell must call run.save"
         )
@@ -151,7 +151,7 @@ def run_notebook(
 
 
 def _execute(
-    paths: RunPaths, name: str, given: Mapping[str, object], working: Path, log: TextIO, progress: Tell
+    paths: RunPaths, name: str, given: Mapping[str, object], working: Path, log: TextIO, progress: Log
 ) -> str:
     """Execute into ``working``; give the reason when it failed, else nothing."""
     import papermill
@@ -215,7 +215,7 @@ _OURS = {
 class _Feed:
     """What a running notebook prints: all of it to the log, the latest line to the user."""
 
-    def __init__(self, log: TextIO, progress: Tell) -> None:
+    def __init__(self, log: TextIO, progress: Log) -> None:
         self._log = log
         self._progress = progress
 

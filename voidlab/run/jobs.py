@@ -21,7 +21,7 @@ from voidlab.run.validate import Plan
 # Measured, 1 to 9 Mpx: the run and its kernel with the network in it, and what they hold per pixel of an image.
 _PROCESSES_BYTES, _BYTES_PER_PIXEL = 900e6, 200
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def how_many(wanted: int, plans: Sequence[Plan], free_bytes: float | None = None) -> int:
@@ -37,7 +37,7 @@ def needed_bytes(plan: Plan) -> float:
     return _PROCESSES_BYTES + _BYTES_PER_PIXEL * plan.pixels
 
 
-def run_all(plans: Sequence[Plan], arguments: Sequence[str], jobs: int, tell: Tell) -> list[int]:
+def run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int, log: Log) -> list[int]:
     """Run datasets side by side; give their exit codes in the order of ``plans``.
 
     Parameters
@@ -50,14 +50,14 @@ def run_all(plans: Sequence[Plan], arguments: Sequence[str], jobs: int, tell: Te
         Called with each line that a dataset's run prints, its name in front.
     """
     with ThreadPoolExecutor(jobs) as executor:
-        return submit_all(executor, plans, arguments, max(1, (os.cpu_count() or 1) // jobs), tell)
+        return submit_all(executor, plans, arguments, max(1, (os.cpu_count() or 1) // jobs), log)
 
 
 def submit_all(
-    executor: Executor, plans: Sequence[Plan], arguments: Sequence[str], threads: int, tell: Tell
+    executor: Executor, plans: Sequence[Plan], arguments: Sequence[str], threads: int, log: Log
 ) -> list[int]:
     """Hand every dataset to ``executor``, with ``threads`` threads of arithmetic each; give the exit codes."""
-    futures = [executor.submit(run_apart, plan.paths.parameters, arguments, threads, tell) for plan in plans]
+    futures = [executor.submit(run_apart, plan.paths.parameters, arguments, threads, log) for plan in plans]
     try:
         return [future.result() for future in futures]
     except BaseException:
@@ -69,7 +69,7 @@ def submit_all(
 _RUNNING: set[subprocess.Popen[str]] = set()
 
 
-def run_apart(yaml: Path, arguments: Sequence[str], threads: int, tell: Tell) -> int:
+def run_apart(yaml: Path, arguments: Sequence[str], threads: int, log: Log) -> int:
     """Run one dataset in a process of its own; give its exit code."""
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     with subprocess.Popen(
@@ -83,10 +83,10 @@ def run_apart(yaml: Path, arguments: Sequence[str], threads: int, tell: Tell) ->
         _RUNNING.add(process)
         for line in process.stdout or ():
             if line.strip():
-                tell(f"{yaml.stem}: {line.strip()}")
+                log(f"{yaml.stem}: {line.strip()}")
     _RUNNING.discard(process)
     if process.returncode < 0:
-        tell(f"{yaml.stem}: stopped by signal {-process.returncode}, probably because the memory ran out")
+        log(f"{yaml.stem}: stopped by signal {-process.returncode}, probably because the memory ran out")
     return process.returncode
 
 

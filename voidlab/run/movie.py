@@ -98,7 +98,7 @@ def write_movie(
     return path
 
 
-def make(dataset: str, *, frames_per_s: float = 10.0, expand: bool = False, gif: bool = False) -> Path:
+def make_movie(dataset: str, *, frames_per_s: float = 10.0, expand: bool = False, gif: bool = False) -> Path:
     """Write exports/movie.mp4 (or .gif) of a dataset whose stages have run, and list it on the dataset's page.
 
     Raises

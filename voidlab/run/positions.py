@@ -20,7 +20,7 @@ from voidlab.report import pages
 from voidlab.track import drift_from_voids
 
 
-def make(file: Path, name: str, size: tuple[int, int]) -> Path:
+def run_positions(file: Path, name: str, size: tuple[int, int]) -> Path:
     """Run the notebook positions on ``file``, and write reports/NAME/positions.html and the index pages.
 
     Parameters
@@ -54,9 +54,9 @@ def make(file: Path, name: str, size: tuple[int, int]) -> Path:
             raise ProjectError(f"the notebook failed, {error.ename}: {error.evalue}") from None
     seconds = round((datetime.now(UTC) - started).total_seconds(), 1)
     entry = replace(
-        record.read(paths)[POSITIONS], started=started.isoformat(timespec="seconds"), seconds=seconds
+        record.read_record(paths)[POSITIONS], started=started.isoformat(timespec="seconds"), seconds=seconds
     )
-    record.write(paths, POSITIONS, entry)
+    record.write_entry(paths, POSITIONS, entry)
     page = pages.write_html(
         paths.notebook(POSITIONS),
         paths.html(POSITIONS),
@@ -87,14 +87,14 @@ def make(file: Path, name: str, size: tuple[int, int]) -> Path:
 
 def _paths(dataset: str) -> RunPaths:
     paths = RunPaths.find(dataset)
-    if paths.parameters.exists() or (paths.record.exists() and set(record.read(paths)) != {POSITIONS}):
+    if paths.parameters.exists() or (paths.record.exists() and set(record.read_record(paths)) != {POSITIONS}):
         raise ProjectError(
             f"'{dataset}' is a dataset with images; choose another name: its results would be lost."
         )
     return paths
 
 
-def save(
+def save_positions(
     dataset: str,
     file: Path,
     made: Mapping[str, pd.DataFrame],
@@ -110,7 +110,7 @@ def save(
     file
         What was read.
     made
-        Tables ``frames, voids, drift, links, tracks, lives, events``.
+        Tables ``frames, voids, drift, links, tracks, fates, events``.
     parameters
         What the notebook ran with, for the record.
     min_frames
@@ -140,11 +140,11 @@ def save(
         key_figures=[dict(figure) for figure in key_figures],
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    record.write(paths, POSITIONS, entry)
+    record.write_entry(paths, POSITIONS, entry)
     return written
 
 
-def compare(linked: Mapping[str, pd.DataFrame], *, long: int) -> pd.DataFrame:
+def compare_linking(linked: Mapping[str, pd.DataFrame], *, long: int) -> pd.DataFrame:
     """How many tracks, single detections and long tracks each way of linking the same voids gives."""
     rows = {}
     for name, voids in linked.items():

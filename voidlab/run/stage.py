@@ -63,7 +63,7 @@ class Stage:
             If it is not there, was changed, or rests on older results of the stages before it.
         """
         self._check(tables.TABLES[name].stage, self.paths.table(name))
-        return tables.standing(tables.load(self.paths, name)).reset_index(drop=True)
+        return tables.kept(tables.load(self.paths, name)).reset_index(drop=True)
 
     def load_drift(self) -> pd.DataFrame:
         """The drift that the tracks rest on, as a table ``drift``; see `tables.used_drift`."""
@@ -104,7 +104,7 @@ class Stage:
 
     @cached_property
     def _bad_frames(self) -> set[int]:
-        return corrections.bad_frames(corrections.read(self.paths.corrections))
+        return corrections.bad_frames(corrections.read_log(self.paths.corrections))
 
     def correct_voids(
         self, frames: pd.DataFrame, voids: pd.DataFrame
@@ -116,12 +116,12 @@ class Stage:
         frames, voids, done : DataFrame
             The tables; deleted voids are flagged. And what came of each correction, see `mend.account`.
         """
-        log = corrections.read(self.paths.corrections)
-        lines = log.standing("segment")
+        log = corrections.read_log(self.paths.corrections)
+        lines = log.kept("segment")
         reasons: list[str] = []
         if lines:
             with self.label_writer() as writer:
-                frames, voids, reasons = mend.mend_series(
+                frames, voids, reasons = mend.correct_series(
                     frames,
                     voids,
                     open_labels(self.paths.labels),
@@ -139,9 +139,9 @@ class Stage:
         linked, done : DataFrame
             The linked voids, and what came of each correction.
         """
-        log = corrections.read(self.paths.corrections)
-        lines = log.standing("track")
-        linked, reasons = mend.mend_tracks(linked, [line.edit for line in lines])  # type: ignore[misc]
+        log = corrections.read_log(self.paths.corrections)
+        lines = log.kept("track")
+        linked, reasons = mend.correct_tracks(linked, [line.edit for line in lines])  # type: ignore[misc]
         return linked, _account(lines, reasons, log.problems)
 
     def label_writer(self) -> LabelWriter:
@@ -191,7 +191,7 @@ class Stage:
             started=self.started.isoformat(timespec="seconds"),
             seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),
         )
-        record.write(self.paths, self.name, entry)
+        record.write_entry(self.paths, self.name, entry)
         named = [path.relative_to(self.paths.folder).as_posix() for path in files if path.is_dir()]
         named += [name for name in entry.outputs if not name.startswith(tuple(f"{n}/" for n in named))]
         said = f"the record {self.paths.record.name}"
@@ -207,7 +207,7 @@ def _account(
     lines: Sequence[corrections.Correction], reasons: Sequence[str], problems: Sequence[str]
 ) -> pd.DataFrame:
     """What came of the corrections; a warning says which of them do not count."""
-    done = mend.account(lines, reasons, problems)
+    done = mend.list_outcomes(lines, reasons, problems)
     lost = done[done["outcome"] != "applied"]
     said = [": ".join(filter(None, row)) for row in zip(lost["what"], lost["outcome"], strict=True)]
     if said:
@@ -249,7 +249,7 @@ def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = Non
     started = datetime.now(UTC)
     paths = RunPaths.find(dataset)
     set_here = {key: value for key, value in (given or {}).items() if value is not None}
-    typed = parameters.load(paths.parameters, {name: set_here})
+    typed = parameters.load_parameters(paths.parameters, {name: set_here})
     series = open_images(paths, typed)
     inputs = record.inputs_of(paths, name, digest_of_images(series))
     print_ = record.fingerprint(paths, typed, name, inputs)

@@ -46,7 +46,7 @@ export: {{min_frames: 8}}
 """
 
 
-def start(source: str, name: str) -> tuple[RunPaths, str]:
+def init_dataset(source: str, name: str) -> tuple[RunPaths, str]:
     """Write ``parameters/NAME.yaml`` for the images at ``source``; make the project's folders if there is none.
 
     Returns
@@ -120,7 +120,7 @@ def make_demo() -> RunPaths:
     return paths
 
 
-def train(
+def train_network(
     folder: Path | None,
     *,
     name: str | None,
@@ -128,7 +128,7 @@ def train(
     steps: int | None,
     seed: int,
     shipped: str | None,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> str:
     """Train a network into ``parameters/NAME.safetensors``, or make the shipped one; say what came of it.
 
@@ -159,7 +159,7 @@ def train(
                 steps=steps or 13_000,
                 seed=seed,
                 further=shipped == "further",
-                tell=tell,
+                log=log,
             )
         return f"wrote {network.SHIPPED}"
     if folder is None or name is None:
@@ -170,7 +170,7 @@ def train(
         raise ProjectError(f"{weights} is there already; choose another --name, or remove it and its .json.")
     dark = contrast == "dark"
     with _being_trained(weights):
-        card = training.fine_tune(folder, weights, dark=dark, steps=steps or 400, seed=seed, tell=tell)
+        card = training.fine_tune(folder, weights, dark=dark, steps=steps or 400, seed=seed, log=log)
     said, scores = "", card["scores"]
     if scores:
         said = (
@@ -197,7 +197,7 @@ def _being_trained(weights: Path) -> Iterator[None]:
         lock.release()
 
 
-def take_labels(name: str, labels: Path) -> tuple[RunPaths, list[VoidEdit]]:
+def take_edited_labels(name: str, labels: Path) -> tuple[RunPaths, list[VoidEdit]]:
     """Compare edited ``labels`` with labels.tif of the dataset and keep the differences as corrections.
 
     Raises
@@ -217,7 +217,7 @@ def take_labels(name: str, labels: Path) -> tuple[RunPaths, list[VoidEdit]]:
         )
     frames, voids = tables.load(paths, "frames"), tables.load(paths, "voids")
     edits = edited_labels.edits_of_series(frames, voids, open_labels(paths.labels), open_labels(labels))
-    corrections.append(paths.corrections, edits)
+    corrections.append_edit(paths.corrections, edits)
     return paths, edits
 
 

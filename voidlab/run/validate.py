@@ -45,7 +45,7 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
     """
     problems: list[Problem] = []
     try:
-        typed = parameters.load(yaml, overrides)
+        typed = parameters.load_parameters(yaml, overrides)
     except ParameterErrors as errors:
         if errors.usable is None:
             raise
@@ -67,7 +67,7 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
     else:
         problems += _do_not_fit(yaml, typed, series)
     try:
-        by_hand = corrections.read(paths.corrections)
+        by_hand = corrections.read_log(paths.corrections)
     except (corrections.CorrectionsError, OSError) as error:
         problems.append(Problem(os.path.relpath(paths.corrections.parent), None, str(error)))
     if problems:

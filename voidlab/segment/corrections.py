@@ -45,7 +45,7 @@ class _NoFit(Exception):
     """Why an edit cannot be applied."""
 
 
-def find(rows: pd.DataFrame, at: Spot) -> int | None:
+def find_void(rows: pd.DataFrame, at: Spot) -> int | None:
     """Position in ``rows`` of the standing void at ``at``: the nearest of about its size; None when it is gone."""
     apart = np.hypot(rows["x_px"].to_numpy() - at.x_px, rows["y_px"].to_numpy() - at.y_px)
     size = rows["radius_px"].to_numpy() / at.radius_px
@@ -66,7 +66,7 @@ def spot_of(void: Any) -> Spot:
     )
 
 
-def mend_frame(
+def correct_frame(
     voids: pd.DataFrame, labels: np.ndarray, edits: Sequence[VoidEdit], *, edge_buffer_px: int = 8
 ) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
     """Apply ``edits`` of one frame, in order, to its voids and its label image.
@@ -92,7 +92,7 @@ def mend_frame(
     return frame.result(), frame.labels, reasons
 
 
-def mend_series(
+def correct_series(
     frames: pd.DataFrame,
     voids: pd.DataFrame,
     labels: Sequence[np.ndarray],
@@ -132,7 +132,7 @@ def mend_series(
         elif here:
             mine = [edits[number] for number in here]
             rows = voids[voids["frame"] == frame]
-            rows, page, said = mend_frame(rows, page, mine, edge_buffer_px=edge_buffer_px)
+            rows, page, said = correct_frame(rows, page, mine, edge_buffer_px=edge_buffer_px)
             for number, reason in zip(here, said, strict=True):
                 reasons[number] = reason
             mended.append(rows)
@@ -143,13 +143,13 @@ def mend_series(
 
 def _count(frames: pd.DataFrame, row: int, voids: pd.DataFrame, labels: np.ndarray, *, bad: bool) -> None:
     at = frames.index[row]
-    frames.loc[at, "void_count"] = pd.NA if bad else len(tables.standing(voids))
+    frames.loc[at, "void_count"] = pd.NA if bad else len(tables.kept(voids))
     frames.loc[at, "void_fraction"] = np.nan if bad else np.count_nonzero(labels) / labels.size
     if bad:
         frames.loc[at, "status"] = "excluded"
 
 
-def mend_tracks(linked: pd.DataFrame, edits: Sequence[TrackEdit]) -> tuple[pd.DataFrame, list[str]]:
+def correct_tracks(linked: pd.DataFrame, edits: Sequence[TrackEdit]) -> tuple[pd.DataFrame, list[str]]:
     """Apply ``edits``, in order, to linked voids.
 
     Parameters
@@ -175,7 +175,9 @@ def flag_tracks(tracks: pd.DataFrame, linked: pd.DataFrame) -> pd.DataFrame:
     return tracks.assign(corrected=tracks["particle"].map(of).fillna("").astype("str"))
 
 
-def account(made: Sequence[Correction], reasons: Sequence[str], problems: Sequence[str] = ()) -> pd.DataFrame:
+def list_outcomes(
+    made: Sequence[Correction], reasons: Sequence[str], problems: Sequence[str] = ()
+) -> pd.DataFrame:
     """What came of corrections: ``when, who, what, outcome``; ``problems`` are lines that could not be read."""
     rows = [
         (line.when, line.who, str(line.edit), f"{NOT_APPLIED}: {reason}" if reason else "applied")
@@ -235,7 +237,7 @@ class _Frame:
         return tables.check(self.voids, "voids")
 
     def _row(self, at: Spot) -> int:
-        row = find(self.voids, at)
+        row = find_void(self.voids, at)
         if row is None:
             raise _NoFit(f"there is no void of about {at.radius_px:.1f} px radius at {at}")
         return row
@@ -303,7 +305,7 @@ class _Tracks:
 
     def _through(self, at: Spot) -> np.ndarray:
         """Rows of the track through the void at ``at``."""
-        row = find(self.linked, at)
+        row = find_void(self.linked, at)
         if row is None:
             raise _NoFit(f"no track goes through a void of about {at.radius_px:.1f} px radius at {at}")
         return (self.linked["particle"] == self.linked["particle"].iloc[row]).to_numpy()

@@ -22,14 +22,16 @@ _SAME = 0.25  # closer than this: one and the same, whatever the radii
 _FACETS = 1.35  # corners of a faceted void reach this far beyond the circle of the same area
 
 
-def discs(maps: tuple[Maps, ...], *, even: float = 0.5, least: float = LEAST_CONFIDENCE) -> Discs:
+def decode_discs(
+    maps: tuple[Maps, ...], *, confidence_midpoint: float = 0.5, least: float = LEAST_CONFIDENCE
+) -> Discs:
     """Voids that the maps speak for, each once.
 
     Parameters
     ----------
     maps
         Of one image at several scales.
-    even : float
+    confidence_midpoint : float
         Height of a centre peak that is as often a void as not; it becomes confidence 0.5.
     least : float
         Least confidence; what is less sure takes nothing from what is surer.
@@ -39,7 +41,7 @@ def discs(maps: tuple[Maps, ...], *, even: float = 0.5, least: float = LEAST_CON
     Discs
         The most confident first.
     """
-    power = float(np.log(0.5) / np.log(even))
+    power = float(np.log(0.5) / np.log(confidence_midpoint))
     found = [_peaks(each, least ** (1 / power)) for each in maps]
     x, y, radius, height = (np.concatenate(part) for part in zip(*found, strict=True))
     confidence = height**power
@@ -49,7 +51,7 @@ def discs(maps: tuple[Maps, ...], *, even: float = 0.5, least: float = LEAST_CON
     return Discs(x[order], y[order], radius[order], confidence[order])
 
 
-def draw(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.ndarray]:
+def draw_labels(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Label image and probability.
 
     A void's pixels are those the network takes for void out to the corners it may have, and its middle in any case;

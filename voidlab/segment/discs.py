@@ -25,7 +25,7 @@ class Discs:
         return Discs(self.x[keep], self.y[keep], self.radius[keep], self.confidence[keep])
 
 
-def draw(discs: Discs, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def draw_discs(discs: Discs, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Label image and probability of discs.
 
     Where discs overlap a pixel goes to the one whose centre is nearest in terms of its radius.

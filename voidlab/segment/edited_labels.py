@@ -12,7 +12,7 @@ from voidlab.images.series import ImagesError
 from voidlab.measure import measure_voids
 from voidlab.project.corrections import AddVoid, DeleteVoid, RedrawVoid, VoidEdit
 from voidlab.segment import corrections
-from voidlab.tables.catalogue import standing
+from voidlab.tables.catalogue import kept
 
 
 def tracks(linked: pd.DataFrame, frames: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def edits_of_frame(
     list
         Deleted voids first, then redrawn ones, then added ones: so the pixels come out as they are in ``after``.
     """
-    row_of = {int(row["label"]): row for _, row in standing(voids).iterrows()}
+    row_of = {int(row["label"]): row for _, row in kept(voids).iterrows()}
     touched = before != after
     changed = (set(np.unique(before[touched])) | set(np.unique(after[touched]))) - {0}
     old, new = set(row_of), set(np.unique(after)) - {0}

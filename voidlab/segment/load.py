@@ -86,10 +86,15 @@ def load_segmenter(
     if name == "classical":
         return ClassicalSegmenter(**settings)
     if name == "voids" or path.suffix == ".safetensors":
-        model, card = network.load(network.SHIPPED if name == "voids" else path)
+        model, card = network.load_network(network.SHIPPED if name == "voids" else path)
         called = "voids" if name == "voids" else path.stem
-        return NetworkSegmenter(network.for_use(model), **settings, even=card["even"], name=called)
-    return torch_export.load(path, **settings)
+        return NetworkSegmenter(
+            network.fuse_for_inference(model),
+            **settings,
+            confidence_midpoint=card["confidence_midpoint"],
+            name=called,
+        )
+    return torch_export.load_exported(path, **settings)
 
 
 def _checked(**settings: object) -> dict[str, Any]:
@@ -151,7 +156,7 @@ def check_segmenter(name_or_path: str | Path, *, trust: bool = False) -> None:
             "so: trust=True, or 'trust_model: true' under 'segment:'."
         )
     else:
-        torch_export.describe(path.with_suffix(".json"))
+        torch_export.read_description(path.with_suffix(".json"))
 
 
 def segment_series(
@@ -160,7 +165,7 @@ def segment_series(
     *,
     keep_labels: Callable[[np.ndarray], None] | None = None,
     progress: Progress | None = None,
-    tell: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Find the voids in every image of a series, a few images in memory at a time.
 
@@ -187,7 +192,7 @@ def segment_series(
     ValueError
         If no image can be read.
     """
-    segmenter = segmenter.settled(sample(series))
+    segmenter = segmenter.with_contrast_from(sample(series))
     frames = series.frames.assign(
         void_count=pd.array([None] * len(series), dtype="Int64"), void_fraction=np.nan
     )
@@ -202,8 +207,8 @@ def segment_series(
             frames.loc[row, "void_fraction"] = np.count_nonzero(labels) / labels.size
             found.append(result.voids.assign(frame=series.frames["frame"].iloc[row]))
         unreadable = unreadable or reason
-        if reason and tell:
-            tell(f"frame {series.frames['frame'].iloc[row]} is left out: {reason}")
+        if reason and log:
+            log(f"frame {series.frames['frame'].iloc[row]} is left out: {reason}")
         if keep_labels:
             keep_labels(labels)
     if unreadable and not frames["status"].isin(["ok", "blank"]).any():

@@ -66,10 +66,10 @@ class _Card(BaseModel):
 
     model_config = ConfigDict(strict=True)
     features: Annotated[list[PositiveInt], Field(min_length=len(FEATURES), max_length=len(FEATURES))]
-    even: Annotated[float, Field(gt=0, lt=1)]
+    confidence_midpoint: Annotated[float, Field(gt=0, lt=1)]
 
 
-def build(features: Sequence[int] = FEATURES) -> torch.nn.Module:
+def build_network(features: Sequence[int] = FEATURES) -> torch.nn.Module:
     """An untrained network: (n, 1, H, W) normalised images → (n, 3, H, W), sides multiples of 32.
 
     A U-Net on blocks of 2×2 px, so that most of its work is done at half the size.
@@ -138,8 +138,8 @@ def enlarged(small: np.ndarray, factor: int, shape: tuple[int, int]) -> np.ndarr
     return across[y0] * (1 - fy) + across[y1] * fy
 
 
-def maps(model: torch.nn.Module, image: np.ndarray, scale: int, *, precise: bool = False) -> Maps:
-    """Maps of an image at one scale: `shown` to the network, which `answer`s, `read` from its answer.
+def compute_maps(model: torch.nn.Module, image: np.ndarray, scale: int, *, precise: bool = False) -> Maps:
+    """Maps of an image at one scale: `preprocess` to the network, which `forward`s, `to_maps` from its answer.
 
     Parameters
     ----------
@@ -150,11 +150,11 @@ def maps(model: torch.nn.Module, image: np.ndarray, scale: int, *, precise: bool
     precise
         float32 where the processor could do with bfloat16, about twice as fast.
     """
-    picture, known = shown(image, scale)
-    return read(answer(model, picture, precise=precise), known, scale)
+    picture, known = preprocess(image, scale)
+    return to_maps(forward(model, picture, precise=precise), known, scale)
 
 
-def shown(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
+def preprocess(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
     """What the network is shown of an image at one scale, and where something is known of the image.
 
     Returns
@@ -169,7 +169,7 @@ def shown(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
     return np.pad(normalised(small), margins, mode=mode), np.isfinite(small)
 
 
-def answer(model: torch.nn.Module, picture: np.ndarray, *, precise: bool = False) -> np.ndarray:
+def forward(model: torch.nn.Module, picture: np.ndarray, *, precise: bool = False) -> np.ndarray:
     """What the network says of a picture, (3, h, w) float32."""
     import torch
 
@@ -181,7 +181,7 @@ def answer(model: torch.nn.Module, picture: np.ndarray, *, precise: bool = False
     return np.asarray(raw[0].cpu().numpy())
 
 
-def read(raw: np.ndarray, known: np.ndarray, scale: int) -> Maps:
+def to_maps(raw: np.ndarray, known: np.ndarray, scale: int) -> Maps:
     """Maps from an answer of the network; where nothing is known there is no void, whatever stood in for it."""
     height, width = known.shape
     void, centre, radius = raw[:, :height, :width]
@@ -189,7 +189,9 @@ def read(raw: np.ndarray, known: np.ndarray, scale: int) -> Maps:
     return Maps(scale, _sigmoid(void) * known, _sigmoid(centre) * known, size)
 
 
-def load(path: Path = SHIPPED, *, device: str | None = None) -> tuple[torch.nn.Module, dict[str, Any]]:
+def load_network(
+    path: Path = SHIPPED, *, device: str | None = None
+) -> tuple[torch.nn.Module, dict[str, Any]]:
     """Network with the weights of a file, ready to be used, and the card beside it.
 
     Parameters
@@ -209,7 +211,7 @@ def load(path: Path = SHIPPED, *, device: str | None = None) -> tuple[torch.nn.M
     from safetensors.torch import load_file
 
     card = read_card(path)
-    model = build(card["features"])
+    model = build_network(card["features"])
     try:
         model.load_state_dict(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:
@@ -218,7 +220,7 @@ def load(path: Path = SHIPPED, *, device: str | None = None) -> tuple[torch.nn.M
     return model.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
 
 
-def for_use(model: torch.nn.Module) -> torch.nn.Module:
+def fuse_for_inference(model: torch.nn.Module) -> torch.nn.Module:
     """The same network, no longer to be trained, that in bfloat16 says nearly what it says in float32.
 
     Its normalisations become part of its convolutions, so that it rounds half as often, and its last step is float32.
@@ -297,7 +299,7 @@ def in_words(errors: ValidationError) -> str:
     )
 
 
-def save(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> None:
+def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> None:
     """Write weights to ``path`` (.safetensors) and their card beside it (.json)."""
     from safetensors.torch import save as as_bytes
 

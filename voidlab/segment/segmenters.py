@@ -14,7 +14,7 @@ import pandas as pd
 from voidlab import tables
 from voidlab.measure import measure_voids
 from voidlab.segment import classical, decode, network
-from voidlab.segment.discs import Discs, draw
+from voidlab.segment.discs import Discs, draw_discs
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +52,7 @@ class Segmenter(Protocol):
         """Images that it pays to work on side by side; each of them takes memory."""
         ...
 
-    def settled(self, images: Iterable[np.ndarray]) -> Segmenter:
+    def with_contrast_from(self, images: Iterable[np.ndarray]) -> Segmenter:
         """This segmenter with what it reads off the images (as dark or bright) decided once for all of them."""
         ...
 
@@ -85,7 +85,7 @@ class ClassicalSegmenter:
         """Images to work on side by side: one per core, since each keeps one busy."""
         return os.cpu_count() or 1
 
-    def settled(self, images: Iterable[np.ndarray]) -> ClassicalSegmenter:
+    def with_contrast_from(self, images: Iterable[np.ndarray]) -> ClassicalSegmenter:
         """This segmenter with the contrast that most of the ``images`` speak for."""
         if self.contrast != "auto":
             return self
@@ -96,7 +96,7 @@ class ClassicalSegmenter:
         """Probability, labels and voids of ``image`` (H, W)."""
         image = grey(image)
         discs = self._discs(image)
-        labels, probability = draw(discs, image.shape)
+        labels, probability = draw_discs(discs, image.shape)
         return _segmentation(discs, labels, probability, self.edge_buffer_px)
 
     def find(self, image: np.ndarray) -> pd.DataFrame:
@@ -108,7 +108,7 @@ class ClassicalSegmenter:
         return self.run(image).labels
 
     def _discs(self, image: np.ndarray) -> Discs:
-        decided = self.settled([image])
+        decided = self.with_contrast_from([image])
         found = decided._all(image, decided.contrast == "bright")
         return found.at_least(self.threshold, self.min_radius_px, self.max_radius_px)
 
@@ -137,7 +137,7 @@ class NetworkSegmenter:
     min_radius_px: float = 2.5
     max_radius_px: float = 80.0
     edge_buffer_px: int = 8
-    even: float = 0.5
+    confidence_midpoint: float = 0.5
     precise: bool = False
     name: str = "voids"
     # The network by itself keeps all cores busy, and each thread that runs it keeps a sixth of a gigabyte.
@@ -146,7 +146,7 @@ class NetworkSegmenter:
     )
     at_once: ClassVar[int] = 4  # one in the network, the others being read or decoded
 
-    def settled(self, images: Iterable[np.ndarray]) -> NetworkSegmenter:
+    def with_contrast_from(self, images: Iterable[np.ndarray]) -> NetworkSegmenter:
         """This segmenter with the contrast that most of the ``images`` speak for."""
         if self.contrast != "auto":
             return self
@@ -168,15 +168,15 @@ class NetworkSegmenter:
         return replace(self, contrast="bright").maps(image), replace(self, contrast="dark").maps(image)
 
     def _at(self, scale: int, bright: np.ndarray) -> network.Maps:
-        picture, known = network.shown(bright, scale)
-        answer = self._own_thread.submit(network.answer, self.model, picture, precise=self.precise)
-        return network.read(answer.result(), known, scale)
+        picture, known = network.preprocess(bright, scale)
+        answer = self._own_thread.submit(network.forward, self.model, picture, precise=self.precise)
+        return network.to_maps(answer.result(), known, scale)
 
     def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:
         """Probability, labels and voids from the maps of an image."""
-        found = decode.discs(maps, even=self.even, least=self.threshold)
+        found = decode.decode_discs(maps, confidence_midpoint=self.confidence_midpoint, least=self.threshold)
         found = found.at_least(self.threshold, self.min_radius_px, self.max_radius_px)
-        labels, probability = decode.draw(found, maps)
+        labels, probability = decode.draw_labels(found, maps)
         return _segmentation(found, labels, probability, self.edge_buffer_px)
 
     def run(self, image: np.ndarray) -> Segmentation:
@@ -193,7 +193,7 @@ class NetworkSegmenter:
 
     def _evidence(self, maps: tuple[network.Maps, ...]) -> float:
         """How much speaks for voids as in these maps: how many sure ones there would be."""
-        found = decode.discs(maps, even=self.even, least=0.5)
+        found = decode.decode_discs(maps, confidence_midpoint=self.confidence_midpoint, least=0.5)
         return float(found.at_least(0.5, self.min_radius_px, self.max_radius_px).confidence.sum())
 
 

@@ -66,7 +66,7 @@ class ExportedSegmenter:
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     at_once: ClassVar[int] = 4  # one in the network, the others being read or measured
 
-    def settled(self, images: Iterable[np.ndarray]) -> ExportedSegmenter:
+    def with_contrast_from(self, images: Iterable[np.ndarray]) -> ExportedSegmenter:
         """This segmenter; "auto" is taken for bright: it shows the network the image as it is."""
         return replace(self, contrast="bright") if self.contrast == "auto" else self
 
@@ -168,7 +168,7 @@ def from_0_to_1(image: np.ndarray) -> np.ndarray:
     return values
 
 
-def load(
+def load_exported(
     path: Path,
     contrast: str,
     threshold: float,
@@ -183,7 +183,7 @@ def load(
     ValueError
         If one of the two files is missing or wrong.
     """
-    description = describe(path.with_suffix(".json"))
+    description = read_description(path.with_suffix(".json"))
     import torch
 
     try:
@@ -195,7 +195,7 @@ def load(
     )
 
 
-def describe(path: Path) -> Description:
+def read_description(path: Path) -> Description:
     """Description in a JSON file.
 
     Raises

@@ -39,7 +39,7 @@ class Note(str):
 
 @dataclass(frozen=True)
 class Swelling:
-    """Estimates, the voids they rest on, and what to mind.
+    """Estimates, the voids they rest on, and warnings.
 
     Parameters
     ----------

@@ -243,7 +243,7 @@ def used_drift(drift: pd.DataFrame, views: pd.DataFrame) -> pd.DataFrame:
     return found.assign(flag=pd.Series(flag, index=found.index, dtype="str"))
 
 
-def standing(table: pd.DataFrame) -> pd.DataFrame:
+def kept(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that count: all but those deleted by hand."""
     return table[table["corrected"] != "deleted"] if "corrected" in table else table
 

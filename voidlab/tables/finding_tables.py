@@ -1,4 +1,4 @@
-"""Tables of what tracks and sizes tell, listed with all others in `voidlab.tables`: lives, mergers, swelling."""
+"""Tables of what tracks and sizes tell, listed with all others in `voidlab.tables`: fates, mergers, swelling."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from voidlab.tables.contract import FRAME, PARTICLE, table_of
 
 FINDING_TABLES = (
     table_of(
-        "lives",
+        "fates",
         "track",
         "a void through all frames",
         "particle",

@@ -13,9 +13,9 @@ from voidlab.tilt.solver.axis import scan
 from voidlab.tilt.solver.bundle import Prior, covariance
 from voidlab.tilt.solver.grow import Linked, grow
 from voidlab.tilt.solver.link import Series
-from voidlab.tilt.solver.seed import Seed, plant, triples
+from voidlab.tilt.solver.seed import Seed, place_three_views, triples
 from voidlab.tilt.solver.settle import settle
-from voidlab.tilt.verdict import CHECK, DO_NOT_USE, GOOD, Evidence, judge
+from voidlab.tilt.verdict import CHECK, DO_NOT_USE, GOOD, Evidence, assess
 
 _TILT_SIGMA = np.deg2rad(0.5)
 _SCAN_SIGMA = np.deg2rad(5.0)
@@ -61,7 +61,7 @@ def attempt(series: Series, frames: np.ndarray, axis: float | None) -> Attempt |
             continue
         checks = check(series, linked)
         evidence = _evidence(series, frames, linked, prior, float(scanned[0]))
-        now = Attempt(series, linked, prior, checks, float(scanned[0]), *judge(checks, evidence))
+        now = Attempt(series, linked, prior, checks, float(scanned[0]), *assess(checks, evidence))
         if best is None or _rank(now) > _rank(best):
             best = now
         if best.verdict == GOOD:
@@ -75,7 +75,7 @@ def _seeds(series: Series, axes: np.ndarray, reach: float) -> Iterator[Seed]:
     for least, most in ((_AGREED, np.inf), (0.0, _AGREED)):
         for axis in axes:
             for views in triples(series.tilt)[:3]:
-                seed = plant(series, float(axis), views, reach)
+                seed = place_three_views(series, float(axis), views, reach)
                 links = seed.track.max(initial=-1) + 1
                 if least <= seed.support < most and links >= LEAST_VOIDS - 1 and given < _ATTEMPTS:
                     given += 1

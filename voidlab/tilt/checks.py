@@ -13,7 +13,7 @@ import numpy as np
 from voidlab.tilt.geometry import to_axis
 from voidlab.tilt.solver.assign import within
 from voidlab.tilt.solver.grow import Linked, depths
-from voidlab.tilt.solver.link import Series, believe, in_field
+from voidlab.tilt.solver.link import Series, estimate_tracks, in_field
 from voidlab.tilt.solver.settle import same_place
 
 _GATE = 3.5
@@ -52,7 +52,7 @@ class Checks:
 def check(series: Series, now: Linked) -> Checks:
     """Check a settled reconstruction against the detections that it did not use."""
     cameras, sigma = now.solution.cameras, now.solution.sigma_px
-    belief = believe(series, cameras, now.track, now.count, sigma, depths(now))
+    belief = estimate_tracks(series, cameras, now.track, now.count, sigma, depths(now))
     visible = in_field(series, cameras, belief, sigma)
     seen = np.zeros_like(visible)
     linked = now.track >= 0
@@ -98,7 +98,7 @@ def _left_out(series: Series, now: Linked, seen: np.ndarray) -> tuple[np.ndarray
     for view in range(views):
         rows = series.rows(view)
         others = np.where(series.view == view, -1, now.track)
-        belief = believe(series, cameras, others, now.count, sigma, depths(now))
+        belief = estimate_tracks(series, cameras, others, now.count, sigma, depths(now))
         known = np.flatnonzero((belief.seen >= 3) & in_field(series, cameras, belief, sigma)[:, view])
         if len(known) < 5:
             continue

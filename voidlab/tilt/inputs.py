@@ -79,7 +79,7 @@ class Given:
         return spread
 
 
-def take(voids: pd.DataFrame, tilt_angles_deg: Angles, shape: tuple[int, int] | None) -> Given:
+def prepare(voids: pd.DataFrame, tilt_angles_deg: Angles, shape: tuple[int, int] | None) -> Given:
     """Put voids and angles in order.
 
     Raises

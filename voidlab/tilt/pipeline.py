@@ -7,7 +7,7 @@ import pandas as pd
 
 from voidlab.tilt.assemble import model, nothing
 from voidlab.tilt.attempt import attempt
-from voidlab.tilt.inputs import Angles, take
+from voidlab.tilt.inputs import Angles, prepare
 from voidlab.tilt.result import TiltModel
 
 
@@ -46,7 +46,7 @@ def reconstruct(
     adjustment of tilt series; Mastronarde, J. Struct. Biol. 120, 343 (1997), doi:10.1006/jsbi.1997.3919, for the
     model of a view.
     """
-    given = take(voids, tilt_angles_deg, shape)
+    given = prepare(voids, tilt_angles_deg, shape)
     refusal = given.refusal()
     if refusal:
         return nothing(given, refusal)

@@ -36,7 +36,7 @@ class Evidence:
     axes_apart_deg: float
 
 
-def judge(checks: Checks, evidence: Evidence) -> tuple[str, list[str]]:
+def assess(checks: Checks, evidence: Evidence) -> tuple[str, list[str]]:
     """Verdict and its reasons; a good one has none."""
     failures: list[str] = []
     doubts: list[str] = []

@@ -139,7 +139,7 @@ def law_in_words(events: pd.DataFrame, frames: pd.DataFrame) -> str:
     clear = clear_events(events)
     if clear.empty:
         return f"{len(events)} voids merged; none so clearly that volume could be told from area."
-    law = conservation(clear)
+    law = compare_laws(clear)
     said = {
         "volume": "volume is conserved (r³ adds up), as for empty voids",
         "area": "area is conserved (r² adds up), as for gas bubbles at equilibrium",
@@ -161,7 +161,7 @@ def clear_events(events: pd.DataFrame, *, least_growth: float = 3.0) -> pd.DataF
     return events[events["alone"] & (events["growth_z"] >= least_growth)].reset_index(drop=True)
 
 
-def conservation(events: pd.DataFrame) -> Conservation:
+def compare_laws(events: pd.DataFrame) -> Conservation:
     """Test over all events whether volume (r³ adds) or area (r² adds) is conserved.
 
     Parameters

@@ -1,4 +1,4 @@
-"""How each void's track begins and ends, and how far the void itself moves: table ``lives``.
+"""How each void's track begins and ends, and how far the void itself moves: table ``fates``.
 
 A link that was lost looks like a void that disappears and another that nucleates: read these as upper bounds.
 """
@@ -14,7 +14,7 @@ from voidlab.track.motion import diffusion, local_motion
 _X, _Y = "x_corrected_px", "y_corrected_px"
 
 
-def describe_lives(
+def describe_fates(
     linked: pd.DataFrame,
     frames: pd.DataFrame,
     events: pd.DataFrame,
@@ -39,7 +39,7 @@ def describe_lives(
         Frames in which a void may be missing: one first seen so early was there from the start.
     """
     if linked.empty:
-        return tables.empty("lives")
+        return tables.empty("fates")
     seen = linked.sort_values(["particle", "frame"], ignore_index=True)
     moving = diffusion(seen, x=_X, y=_Y, events=events)
     first = seen.drop_duplicates("particle", keep="first").set_index("particle")
@@ -60,7 +60,7 @@ def describe_lives(
     )
     gone = np.isin(fate, ["merged", "lost"])
     next_frame = looked[np.minimum(ends + 1, len(looked) - 1)]
-    lives = moving.assign(
+    fates = moving.assign(
         origin=origin,
         nucleation_frame=first["frame"].astype("Int64").where(origin == "nucleated").to_numpy(),
         fate=fate,
@@ -68,14 +68,14 @@ def describe_lives(
         local_displacement_px=_local_displacement(seen),
         displacement_sigma_px=np.sqrt(2) * moving["localisation_px"],
     )
-    return tables.select(lives, "lives")
+    return tables.select(fates, "fates")
 
 
-def history_in_words(lives: pd.DataFrame, frames: pd.DataFrame, *, long: np.ndarray) -> str:
+def fates_in_words(fates: pd.DataFrame, frames: pd.DataFrame, *, long: np.ndarray) -> str:
     """How many voids nucleated, merged and disappeared, as a sentence; ``long`` marks the rows that count."""
     if frames["tilt_deg"].notna().any():
         return "A tilt series is no history: voids come into view and go out of it as the foil tilts."
-    rows = lives[long]
+    rows = fates[long]
     origin, fate = rows["origin"].value_counts(), rows["fate"].value_counts()
     return (
         f"Of {len(rows)} voids with long tracks {origin.get('from the start', 0)} are there from the start, "

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 
-def account(voids: pd.DataFrame, linked: pd.DataFrame) -> pd.DataFrame:
+def find_outcomes(voids: pd.DataFrame, linked: pd.DataFrame) -> pd.DataFrame:
     """Outcome of every detection after linking.
 
     Parameters
@@ -50,7 +50,7 @@ def account(voids: pd.DataFrame, linked: pd.DataFrame) -> pd.DataFrame:
     return voids[keys].assign(particle=of_row, outcome=outcome, reason=reason)
 
 
-def summary(accounts: pd.DataFrame) -> pd.DataFrame:
+def count_outcomes(accounts: pd.DataFrame) -> pd.DataFrame:
     """Detections per outcome and reason, which add up to all of them."""
     counts = accounts.groupby(["outcome", "reason"], sort=True).size().rename("detections").reset_index()
     share = 100 * counts["detections"] / max(len(accounts), 1)

@@ -95,7 +95,7 @@ def link_series(
     )
 
 
-def mended_points(found: Linking, linked: pd.DataFrame) -> pd.DataFrame:
+def corrected_points(found: Linking, linked: pd.DataFrame) -> pd.DataFrame:
     """The points of ``found`` as the tracks of ``linked`` are since they were corrected by hand; with ``corrected``.
 
     Tracks that were cut or joined are placed anew, in the views as they were found: the errors are those of the

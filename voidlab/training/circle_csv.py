@@ -14,7 +14,7 @@ _COUNTS = {"": True, "void": True, "sure": True, "ambiguous": False}  # kinds of
 _YES_OR_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
-def read(file: Path, *, pages: int) -> tuple[pd.DataFrame, np.ndarray | None]:
+def read_circles(file: Path, *, pages: int) -> tuple[pd.DataFrame, np.ndarray | None]:
     """Circles in a CSV, and the page of a stack that each is of; no pages for a single image.
 
     Parameters

@@ -21,7 +21,7 @@ RULES: dict[str, float | None] = {"centre": None, "IoU 0.1": 0.1, "IoU 0.3": 0.3
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Evaluation:
     """What a segmenter found in labelled images, and what that is worth.
 
     Attributes
@@ -45,20 +45,20 @@ class Judgement:
         return float(self.scores.loc[row, "value"].iloc[0])
 
 
-def judge(
-    labelled: Sequence[Labelled], finder: Finder, *, tell: Callable[[str], None] = lambda text: None
-) -> Judgement:
+def evaluate_segmenter(
+    labelled: Sequence[Labelled], finder: Finder, *, log: Callable[[str], None] = lambda text: None
+) -> Evaluation:
     """Find the voids of labelled images and score them."""
-    truth, found = truth_and_found(labelled, finder, tell=tell)
+    truth, found = truth_and_found(labelled, finder, log=log)
     parts = []
     for rule, iou in RULES.items():
         part = scores.score_intervals(truth, found, iou=iou)
         parts.append(part.rename_axis("score").reset_index().assign(rule=rule))
     table = pd.concat(parts, ignore_index=True)[["rule", "score", "value", "low", "high"]]
-    return Judgement(truth, found, table, scores.recall_by_size(truth, found))
+    return Evaluation(truth, found, table, scores.recall_by_size(truth, found))
 
 
-def sheet(labelled: Sequence[Labelled], judgement: Judgement, *, most: int = 6) -> Figure:
+def draw_sheet(labelled: Sequence[Labelled], judgement: Evaluation, *, most: int = 6) -> Figure:
     """Images with what was hit, missed and falsely found; at most ``most``, spread over all."""
     shown = np.unique(np.linspace(0, len(labelled) - 1, min(len(labelled), most)).astype(int))
     columns = min(len(shown), 3)
@@ -78,7 +78,7 @@ def sheet(labelled: Sequence[Labelled], judgement: Judgement, *, most: int = 6) 
     return figure
 
 
-def write(folder: Path, labelled: Sequence[Labelled], judgement: Judgement) -> list[Path]:
+def write_evaluation(folder: Path, labelled: Sequence[Labelled], judgement: Evaluation) -> list[Path]:
     """Write scores.csv, recall-by-size.csv and hits-and-misses.png into ``folder``; say which files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / name for name in ("scores.csv", "recall-by-size.csv", "hits-and-misses.png")]
@@ -86,14 +86,14 @@ def write(folder: Path, labelled: Sequence[Labelled], judgement: Judgement) -> l
         judgement.scores.to_csv(temporary, index=False, float_format="%.5g")
     with replacing(files[1]) as temporary:
         judgement.sizes.to_csv(temporary, index=False, float_format="%.5g")
-    drawn = sheet(labelled, judgement)
+    drawn = draw_sheet(labelled, judgement)
     with replacing(files[2]) as temporary:
         drawn.savefig(temporary, format="png", dpi=130)
     plt.close(drawn)
     return files
 
 
-def summary(judgement: Judgement) -> str:
+def evaluation_in_words(judgement: Evaluation) -> str:
     """The scores people ask for, in lines."""
     lines = ["                  precision    recall        F1"]
     for rule in RULES:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.segment import network
-from voidlab.segment.discs import Discs, draw
+from voidlab.segment.discs import Discs, draw_discs
 from voidlab.simulate.micrographs import micrograph
 from voidlab.training.labelled import Labelled
 
@@ -171,7 +171,7 @@ def _circles(labelled: Labelled) -> np.ndarray:
     voids = labelled.voids[~labelled.voids["ignored"]]
     x, y, radius = voids[["x_px", "y_px", "radius_px"]].to_numpy(float).T
     shape = (labelled.image.shape[0], labelled.image.shape[1])
-    return draw(Discs(x, y, radius, np.ones(len(voids))), shape)[0] > 0
+    return draw_discs(Discs(x, y, radius, np.ones(len(voids))), shape)[0] > 0
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ def _column(values: np.ndarray, device: str | torch.device) -> torch.Tensor:
 
 
 def _mirror_a_margin(of: tuple[torch.Tensor, ...], width: int) -> None:
-    """Fill the last rows as `network.maps` does where an image is no multiple of its step; they count neither way."""
+    """Fill the last rows as `network.compute_maps` does for an image that is no multiple of its step; none counts."""
     image, centre, void, known = of
     image[-width:] = image[-2 * width - 1 : -width - 1].flip(0)
     centre[-width:] = 0

@@ -17,7 +17,7 @@ from voidlab.segment import network
 if TYPE_CHECKING:
     import torch
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def fit(
     plan: Plan,
     *,
     score: Callable[[torch.nn.Module], float] | None = None,
-    tell: Tell,
+    log: Log,
 ) -> torch.nn.Module:
     """Train ``model``; give the average of its last states, or, with ``score``, the best of these and ``model``.
 
@@ -97,7 +97,7 @@ def fit(
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         averaged.load_state_dict(state["averaged"])
-        tell(f"going on from step {state['step']}")
+        log(f"going on from step {state['step']}")
     elif score:
         state.update(best=deepcopy(averaged.module.state_dict()), best_score=score(averaged.module.eval()))
     began, first, mean = time.monotonic(), state["step"], torch.zeros((), device=device)
@@ -121,7 +121,7 @@ def fit(
             )
             with replacing(plan.checkpoint) as temporary:
                 torch.save(state, temporary)
-            tell(
+            log(
                 f"step {step + 1} of {plan.steps}, loss {float(mean):.3f}{said}, {time.monotonic() - began:.0f} s"
             )
     if state["best"] is not None:

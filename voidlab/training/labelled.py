@@ -36,7 +36,7 @@ from voidlab.images.label_stack import open_labels
 from voidlab.images.series import ImageSeries, ImagesError, open_series
 from voidlab.measure import measure_voids
 from voidlab.training import circle_csv
-from voidlab.training.pairing import LabelledError, pairs
+from voidlab.training.pairing import LabelledError, pair_labels
 
 _CIRCLE = ["x_px", "y_px", "radius_px"]
 _SPECK_PX = 2  # area of what is too small to be told from a slip of the brush
@@ -63,7 +63,7 @@ class Labelled:
     mask: np.ndarray | None
 
 
-def read(folder: Path) -> list[Labelled]:
+def read_labelled(folder: Path) -> list[Labelled]:
     """All labelled images of a folder, in order of their names; of a stack, each page.
 
     Raises
@@ -71,7 +71,7 @@ def read(folder: Path) -> list[Labelled]:
     LabelledError
         If there are none, it is not clear which belong together, a pair does not fit, or labels are no voids.
     """
-    return [item for image, labels in pairs(folder) for item in _read_pair(image, labels)]
+    return [item for image, labels in pair_labels(folder) for item in _read_pair(image, labels)]
 
 
 class Finder(Protocol):
@@ -81,7 +81,7 @@ class Finder(Protocol):
 
 
 def truth_and_found(
-    items: Sequence[Labelled], finder: Finder, *, tell: Callable[[str], None] = lambda text: None
+    items: Sequence[Labelled], finder: Finder, *, log: Callable[[str], None] = lambda text: None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """True and found voids of all images, in one table each; ``frame`` counts the images."""
     truth, found = [], []
@@ -89,7 +89,7 @@ def truth_and_found(
         voids = finder.find(item.image)
         truth.append(item.voids.assign(frame=number))
         found.append(voids[["x_px", "y_px", "radius_px", "confidence"]].assign(frame=number))
-        tell(f"{item.name}: {len(voids)} voids found, {int((~item.voids['ignored']).sum())} labelled")
+        log(f"{item.name}: {len(voids)} voids found, {int((~item.voids['ignored']).sum())} labelled")
     return pd.concat(truth, ignore_index=True), pd.concat(found, ignore_index=True)
 
 
@@ -142,7 +142,7 @@ def _with_label_images(images: ImageSeries, label_file: Path) -> Iterator[Labell
 
 def _with_circles(images: ImageSeries, label_file: Path) -> Iterator[Labelled]:
     image_file = images.files[0]
-    voids, frame = circle_csv.read(label_file, pages=len(images))
+    voids, frame = circle_csv.read_circles(label_file, pages=len(images))
     for number in range(1) if frame is None else np.unique(frame):
         circles = voids if frame is None else voids[frame == number].reset_index(drop=True)
         yield Labelled(_page(image_file.stem, images, number), images[number], circles, None)

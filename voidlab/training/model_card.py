@@ -22,13 +22,15 @@ from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
 from voidlab.training import labelled
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 SEED = 0
 _SETS = ("argonne_voids", "cavity_micrographs", "loops_hard_negatives", "gold_pairs", "gold_video")
 _FIRST_SEED = 2_000_000  # of simulated images no network was trained on
 
 
-def measure(method: NetworkSegmenter, data: Path | None, *, seed: int = SEED, tell: Tell) -> dict[str, Any]:
+def measure_scores(
+    method: NetworkSegmenter, data: Path | None, *, seed: int = SEED, log: Log
+) -> dict[str, Any]:
     """Scores of a network on simulation and, where ``data`` has them, on real images.
 
     Parameters
@@ -74,9 +76,9 @@ def measure(method: NetworkSegmenter, data: Path | None, *, seed: int = SEED, te
         try:
             done[name] = {key: round(float(value), 4) for key, value in test().items()}
         except labelled.LabelledError as error:
-            tell(f"{name}: left out, {error}")
+            log(f"{name}: left out, {error}")
             continue
-        tell(f"{name}: " + ", ".join(f"{key} {value:g}" for key, value in done[name].items()))
+        log(f"{name}: " + ", ".join(f"{key} {value:g}" for key, value in done[name].items()))
     return done
 
 
@@ -192,13 +194,13 @@ def _on(
     below_px: float = np.inf,
 ) -> dict[str, float]:
     """Scores on labelled images; voids of other radii count neither way."""
-    truth, found = labelled.truth_and_found(labelled.read(folder)[which], method)
+    truth, found = labelled.truth_and_found(labelled.read_labelled(folder)[which], method)
     other = (truth["radius_px"] < from_px) | (truth["radius_px"] >= below_px)
     return _usual(truth.assign(ignored=truth["ignored"] | other), found)
 
 
 def _image(folder: Path) -> np.ndarray:
-    return labelled.read(folder)[0].image
+    return labelled.read_labelled(folder)[0].image
 
 
 def _usual(truth: pd.DataFrame, found: pd.DataFrame) -> dict[str, float]:
@@ -238,7 +240,7 @@ def _discs(random: np.random.Generator, radius_px: float, coverage: float) -> tu
     return pd.DataFrame({"x_px": x, "y_px": y, "radius_px": radius, "ignored": cut}), mask
 
 
-def method_of(name_or_path: str | Path) -> NetworkSegmenter:
+def segmenter_to_score(name_or_path: str | Path) -> NetworkSegmenter:
     """The network to judge.
 
     Raises

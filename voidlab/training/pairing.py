@@ -14,7 +14,7 @@ class LabelledError(ValueError):
     """A folder that is no set of labelled images, and what was expected."""
 
 
-def pairs(folder: Path) -> list[tuple[Path, Path]]:
+def pair_labels(folder: Path) -> list[tuple[Path, Path]]:
     """Files of images and of their labels.
 
     Raises

@@ -17,7 +17,7 @@ from voidlab.segment import network
 from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
 from voidlab.training import examples, labelled
-from voidlab.training.fit import Plan, Tell, fit, steps_done
+from voidlab.training.fit import Log, Plan, fit, steps_done
 from voidlab.training.labelled import Labelled
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _BATCH = {"cpu": 8, "cuda": 48}  # a GPU is not busy with fewer
 _CROP = 256
 _POOL = 2000  # simulated images that are held at a time
 Contrast = Literal["bright", "dark"]
-_EQUALLY_WELL = 0.005  # in F1, no more than chance, with the voids of `even_height`
+_EQUALLY_WELL = 0.005  # in F1, no more than chance, with the voids of `confidence_midpoint`
 
 LIMITS = (
     "Voids of 2.5 to 80 px in radius.",
@@ -41,7 +41,7 @@ LIMITS = (
 
 
 def make_weights(
-    weights: Path, *, also: Path | None, images: int, steps: int, seed: int, further: bool, tell: Tell
+    weights: Path, *, also: Path | None, images: int, steps: int, seed: int, further: bool, log: Log
 ) -> dict[str, Any]:
     """Make the shipped weights: from simulated images and every second labelled image of a folder.
 
@@ -65,9 +65,13 @@ def make_weights(
 
     torch.manual_seed(seed)
     device = network.usual_device()
-    model, before = network.load(weights, device=device) if further else (network.build().to(device), None)
+    model, before = (
+        network.load_network(weights, device=device)
+        if further
+        else (network.build_network().to(device), None)
+    )
     first = before["made"]["first_seed_not_seen"] if before else _FIRST_SEED
-    items = [] if also is None else labelled.read(also)[::2]
+    items = [] if also is None else labelled.read_labelled(also)[::2]
     own = [example for item in items for example in _usable(item, dark=True)]
     how = "--further" if further else "--from-nothing"
     command = f"voidlab train {how}{' FOLDER' if also else ''} --seed {seed} --steps {steps}"
@@ -76,14 +80,14 @@ def make_weights(
     held, done = min(images, _POOL), steps_done(plan)
     renewed = (images - held) / steps
     fresh = examples.simulated_stream(range(first + int(renewed * done), first + images))
-    tell(f"simulating {held} of {images} images, then training on {device}, simulating the others")
-    pool = examples.Pool(_told(islice(fresh, held), 250, tell), own, 0.03, fresh, renewed)
+    log(f"simulating {held} of {images} images, then training on {device}, simulating the others")
+    pool = examples.Pool(_told(islice(fresh, held), 250, log), own, 0.03, fresh, renewed)
     stream = examples.batches(pool, _random(seed, done), _BATCH[device], _CROP, device=device)
-    model = fit(model, stream, plan, tell=tell)
+    model = fit(model, stream, plan, log=log)
     card = {
         "name": weights.stem,
         "features": list(network.FEATURES),
-        "even": even_height(model),
+        "confidence_midpoint": confidence_midpoint(model),
         "made": {
             "command": command,
             "seed": seed,
@@ -100,12 +104,12 @@ def make_weights(
         "licence": "MIT",
         "scores": {},
     }
-    network.save(model, weights, card)
+    network.save_network(model, weights, card)
     plan.checkpoint.unlink(missing_ok=True)
     return card
 
 
-def even_height(model: torch.nn.Module, images: int = 60) -> float:
+def confidence_midpoint(model: torch.nn.Module, images: int = 60) -> float:
     """Height of a centre peak from which voids should count, by F1 on simulated images.
 
     Many heights do equally well. Of these it is the highest: a count that is published rather misses a void than
@@ -130,9 +134,7 @@ def even_height(model: torch.nn.Module, images: int = 60) -> float:
     return round(float(heights[f1 >= np.nanmax(f1) - _EQUALLY_WELL].max()), 3)
 
 
-def fine_tune(
-    folder: Path, weights: Path, *, dark: bool, steps: int, seed: int, tell: Tell
-) -> dict[str, Any]:
+def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int, log: Log) -> dict[str, Any]:
     """Go on from the shipped weights with a person's labelled images, half of the time; the other half is simulated.
 
     Every fourth image, of three at least, is kept aside: the state that does best on these is the one kept, by F1
@@ -153,27 +155,25 @@ def fine_tune(
     import torch
 
     torch.manual_seed(seed)
-    items = labelled.read(folder)
+    items = labelled.read_labelled(folder)
     aside = items[2::4] if len(items) >= 3 else []
     kept = [item for item in items if not any(item is other for other in aside)]
     used = {item.name: usable for item in kept if (usable := _usable(item, dark=dark))}
     if not used:
         raise labelled.LabelledError(f"no image of {folder} is larger than {_CROP} px in both directions.")
-    model, card = network.load()
+    model, card = network.load_network()
     contrast: Contrast = "dark" if dark else "bright"
-    _mind_the_contrast(kept[:3], model, card, contrast, tell)
+    _mind_the_contrast(kept[:3], model, card, contrast, log)
     before = _scores_on(aside, model, card, contrast)
     command = f"voidlab train {folder.name} --name {weights.stem} --contrast {contrast} --seed {seed} --steps {steps}"
     of = f"'{command}' on {_digest(items)}"
     plan = Plan(steps, 3e-4, weights.with_suffix(".training.pt"), of, every=50, memory=0.98)
     random = _random(seed, steps_done(plan))
     if aside:
-        tell(
-            f"{len(used)} images to train on, {len(aside)} kept aside; F1 on these so far {before['f1']:.3f}"
-        )
+        log(f"{len(used)} images to train on, {len(aside)} kept aside; F1 on these so far {before['f1']:.3f}")
     else:
-        tell(f"{len(used)} images to train on; with three or more, one would be kept aside to judge by")
-    simulated = _told(examples.simulated_stream(range(_FIRST_SEED, _FIRST_SEED + 100)), 25, tell)
+        log(f"{len(used)} images to train on; with three or more, one would be kept aside to judge by")
+    simulated = _told(examples.simulated_stream(range(_FIRST_SEED, _FIRST_SEED + 100)), 25, log)
     device = next(model.parameters()).device.type
     pool = examples.Pool(simulated, [example for usable in used.values() for example in usable])
     stream = examples.batches(pool, random, _BATCH[device], _CROP, device=device)
@@ -182,7 +182,7 @@ def fine_tune(
         found = _scores_on(aside, model, card, contrast)
         return found["f1"] - abs(found["radius_bias"])
 
-    model = fit(model, stream, plan, score=score if aside else None, tell=tell)
+    model = fit(model, stream, plan, score=score if aside else None, log=log)
     after = _scores_on(aside, model, card, contrast)
     card.pop("scored", None)  # that was of the weights begun with
     card = {
@@ -200,7 +200,7 @@ def fine_tune(
         "licence": "of the network begun with: MIT; the labelled images are yours",
         "scores": {f"{name}_before": value for name, value in before.items()} | after,
     }
-    network.save(model, weights, card)
+    network.save_network(model, weights, card)
     plan.checkpoint.unlink(missing_ok=True)
     return card
 
@@ -215,30 +215,30 @@ def _scores_on(
     """F1 and bias of the radii on labelled images, 0 where nothing is hit; nothing without images."""
     if not items:
         return {}
-    method = NetworkSegmenter(model.eval(), contrast, even=card["even"])
+    method = NetworkSegmenter(model.eval(), contrast, confidence_midpoint=card["confidence_midpoint"])
     found = scores.score_voids(*labelled.truth_and_found(items, method))
     return {name: float(np.nan_to_num(found[name])) for name in ("f1", "radius_bias")}
 
 
 def _mind_the_contrast(
-    items: Sequence[Labelled], model: torch.nn.Module, card: dict[str, Any], contrast: Contrast, tell: Tell
+    items: Sequence[Labelled], model: torch.nn.Module, card: dict[str, Any], contrast: Contrast, log: Log
 ) -> None:
     """Say so if the labelled voids look like those of the other contrast."""
     other: Contrast = "bright" if contrast == "dark" else "dark"
     f1, f1_of_other = (_scores_on(items, model, card, each)["f1"] for each in (contrast, other))
     if f1_of_other > f1 + 0.2:
-        tell(
+        log(
             f"The labelled voids look {other}: F1 is {f1_of_other:.2f} with --contrast {other}, {f1:.2f} with "
             f"--contrast {contrast}, which is trained now."
         )
 
 
-def _told(made: Iterable[examples.Example], every: int, tell: Tell) -> Iterator[examples.Example]:
+def _told(made: Iterable[examples.Example], every: int, log: Log) -> Iterator[examples.Example]:
     """The examples; of every so many it is told that they are there."""
     for number, each in enumerate(made, start=1):
         yield each
         if number % every == 0:
-            tell(f"{number} images simulated")
+            log(f"{number} images simulated")
 
 
 def _random(seed: int, done: int) -> np.random.Generator:

@@ -19,12 +19,12 @@ def yaml(tmp_path):
 
 def problems(path, given=None):
     with pytest.raises(ParameterErrors) as caught:
-        parameters.load(path, given)
+        parameters.load_parameters(path, given)
     return [str(problem) for problem in caught.value.problems]
 
 
 def test_what_is_left_out_has_its_default(yaml):
-    typed = parameters.load(yaml("images: a\n"))
+    typed = parameters.load_parameters(yaml("images: a\n"))
     assert typed.dataset == "x"
     assert typed.track.search_range_px == 20
     assert typed.track.memory == 2
@@ -33,7 +33,7 @@ def test_what_is_left_out_has_its_default(yaml):
 
 
 def test_numbers_are_read_as_yaml_1_2_does(yaml):
-    typed = parameters.load(yaml("images: a\npixel_size_nm: 5e-1\ntilt_angles_deg: [-1, 2.5]\n"))
+    typed = parameters.load_parameters(yaml("images: a\npixel_size_nm: 5e-1\ntilt_angles_deg: [-1, 2.5]\n"))
     assert typed.pixel_size_nm == 0.5
     assert typed.tilt_angles_deg == [-1.0, 2.5]
 
@@ -99,12 +99,14 @@ def test_a_file_that_is_no_text_is_no_traceback(tmp_path):
 
 def test_what_is_given_outweighs_the_file_and_is_checked(yaml):
     path = yaml("images: a\ntrack: {memory: 1}\n")
-    assert parameters.load(path, {"track": {"memory": 5}}).track.memory == 5
+    assert parameters.load_parameters(path, {"track": {"memory": 5}}).track.memory == 5
     assert problems(path, {"track": {"memory": -5}}) == ["track.memory: must be ≥ 0"]
 
 
 def test_describe_says_where_each_value_comes_from(yaml):
-    typed = parameters.load(yaml("images: a\ntrack: {memory: 1}\n"), {"track": {"search_range_px": 9.0}})
+    typed = parameters.load_parameters(
+        yaml("images: a\ntrack: {memory: 1}\n"), {"track": {"search_range_px": 9.0}}
+    )
     table = models.describe(typed.track, ["search_range_px"]).set_index("name")
     assert table.loc["memory", "source"] == "YAML"
     assert table.loc["search_range_px", "source"] == "this run"
@@ -139,10 +141,10 @@ LAYOUTS = {
 def test_only_the_touched_values_change_whatever_the_layout(yaml, text):
     path = yaml("")
     path.write_bytes(text.encode())
-    before = parameters.load(path)
+    before = parameters.load_parameters(path)
     changes = parameters.write_values(path, "segment", {"threshold": 0.65, "min_radius_px": 3.0})
     assert len(changes) == 2
-    after = parameters.load(path)
+    after = parameters.load_parameters(path)
     assert (after.segment.threshold, after.segment.min_radius_px) == (0.65, 3.0)
     assert after.segment.contrast == before.segment.contrast
     assert after.track == before.track

@@ -88,7 +88,7 @@ def test_spread_growth_and_displacement(made, axes, calibration, unit):
     axes[0].clear()
     swelling.growth_over_radius(track.summarize_tracks(voids), axes[0], calibration)
     assert axes[0].get_ylabel() == f"growth ({unit}/frame)" or axes[0].texts
-    history = fates.describe_lives(voids, frames, tables.empty("events"), SHAPE, border_px=5, memory=1)
+    history = fates.describe_fates(voids, frames, tables.empty("events"), SHAPE, border_px=5, memory=1)
     swelling.displacement_field(voids, history, axes[1], calibration, min_frames=1)
     assert axes[1].get_xlabel() == f"x ({unit})" or axes[1].texts
 

@@ -134,7 +134,7 @@ def test_where_nothing_is_in_depth_it_is_said(ax, two, three):
 
 
 def test_the_turning_picture_is_small_and_turns(found):
-    data = rotating_gif.spin_gif(found.points, found.reconstruction, NM)
+    data = rotating_gif.rotating_gif_bytes(found.points, found.reconstruction, NM)
     assert len(data) < 1_000_000
     picture = Image.open(io.BytesIO(data))
     assert picture.n_frames == 45
@@ -150,7 +150,7 @@ def test_the_turning_picture_is_small_and_turns(found):
 
 
 def test_one_void_turns_on_its_place_and_the_faces_lean_as_the_foil_does(found):
-    one = rotating_gif.spin_gif(found.points.head(1), NOTHING["reconstruction"], PX, pictures=2)
+    one = rotating_gif.rotating_gif_bytes(found.points.head(1), NOTHING["reconstruction"], PX, pictures=2)
     shown = np.asarray(Image.open(io.BytesIO(one)).convert("L"))[:320]
     assert 0.02 < (shown < 200).mean() < 0.5  # a disc, and room around it
     leaning = found.reconstruction.assign(foil_slope_across=0.0, foil_slope_along=0.0, foil_z_px=0.0)
@@ -181,7 +181,7 @@ class _Pen:
 
 
 def test_no_voids_give_no_picture_and_words_in_place_of_a_figure(monkeypatch, three):
-    assert rotating_gif.spin_gif(NOTHING["points"], NOTHING["reconstruction"], PX) == b""
+    assert rotating_gif.rotating_gif_bytes(NOTHING["points"], NOTHING["reconstruction"], PX) == b""
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda what, **how: shown.append(what))
     tilt.residual_by_view(NOTHING["views"], NO_LINKS, three)

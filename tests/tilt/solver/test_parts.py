@@ -12,13 +12,13 @@ from detections import tilt_detections
 from voidlab.tilt import reconstruct
 from voidlab.tilt.foil import fit_foil
 from voidlab.tilt.geometry import from_axis, to_axis
-from voidlab.tilt.inputs import take
+from voidlab.tilt.inputs import prepare
 from voidlab.tilt.place import place
 from voidlab.tilt.solver.assign import assign, within
 from voidlab.tilt.solver.bundle import Cameras, Links, Prior, adjust
 from voidlab.tilt.solver.grow import adjusted
 from voidlab.tilt.solver.seed import triples
-from voidlab.tilt.solver.split_tracks import parted
+from voidlab.tilt.solver.split_tracks import split_doubtful
 from voidlab.tilt.solver.votes import ridge, sharp_peak
 
 
@@ -104,7 +104,7 @@ def test_bundle_without_noise_is_exact():
 def linked():
     """A series linked as it truly is, its detections in the order of the linker, and its bundle."""
     series = tilt_detections(8, shape=(400, 500), voids=120, views=7, axis_deg=30.0, drift_step_px=5.0)
-    given = take(series.voids, series.tilt_deg, series.shape)
+    given = prepare(series.voids, series.tilt_deg, series.shape)
     track = series.voids["particle"].to_numpy(np.float64, na_value=-1).astype(int)[given.rows]
     cameras = Cameras(np.deg2rad(30.0), given.series().tilt, to_axis(series.drift_px, np.deg2rad(30.0)))
     prior = Prior(cameras.axis, 0.1, cameras.tilt, np.deg2rad(0.5))
@@ -127,7 +127,7 @@ def sides(track, rows):
 
 def test_right_tracks_stay_whole(linked):
     series, track, bundle = linked
-    found = parted(series, bundle(series, track))
+    found = split_doubtful(series, bundle(series, track))
     whole = [sides(found, np.flatnonzero(track == number)) for number in np.unique(track[track >= 0])]
     assert np.mean(whole) > 0.97
 
@@ -147,7 +147,7 @@ def test_a_lone_detection_that_makes_its_own_depth_is_cut_off(linked):
     moved = replace(series, xy=xy)
     now = bundle(moved, alone)
     assert np.hypot(*now.solution.residual[np.isin(now.rows, rows)].T).max() < 3  # it fits
-    found = parted(moved, now)
+    found = split_doubtful(moved, now)
     assert found[rows[0]] not in found[rows[5:]]
 
 
@@ -158,7 +158,7 @@ def test_two_tracks_in_one_are_told_apart(linked):
     joined = track.copy()
     joined[[*one, *other]] = -1
     joined[[*early, *late]] = track[one[0]]
-    found = parted(series, bundle(series, joined))
+    found = split_doubtful(series, bundle(series, joined))
     assert sides(found, late)
     assert not set(found[early]) & set(found[late])
 

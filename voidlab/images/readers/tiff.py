@@ -90,7 +90,7 @@ def _is_cut_short(tif: tifffile.TiffFile) -> bool:
 
 
 def _count_images(path: Path, series: tifffile.TiffPageSeries) -> tuple[int, list[str]]:
-    """How many images are in the stack, and what to mind.
+    """How many images are in the stack, and warnings.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import replacing
 
 
-def load(path: Path, given: Mapping[str, Mapping[str, object]] | None = None) -> DatasetParameters:
+def load_parameters(path: Path, given: Mapping[str, Mapping[str, object]] | None = None) -> DatasetParameters:
     """Read the parameters of a dataset from ``path``; ``given[stage][key]`` outweighs the file.
 
     Raises
@@ -28,8 +28,8 @@ def load(path: Path, given: Mapping[str, Mapping[str, object]] | None = None) ->
     ParameterErrors
         With every mistake found: unreadable YAML, unknown key, wrong type, value out of range.
     """
-    document = yaml_file.read(path)
-    values = yaml_file.plain(document)
+    document = yaml_file.read_yaml(path)
+    values = yaml_file.plain_values(document)
     values.setdefault("dataset", path.stem)
     outweighed = {stage: dict(keys) for stage, keys in (given or {}).items()}
     for stage, keys in outweighed.items():
@@ -63,7 +63,7 @@ def _without(values: Mapping[str, Any], wrong: Iterable[tuple[str, ...]]) -> Dat
 
 def line_of(path: Path, *keys: str) -> int | None:
     """Line (from 1) on which the key ``keys`` stands in the YAML file ``path``; None when it is not there."""
-    return yaml_file.line_of(yaml_file.read(path), keys)
+    return yaml_file.line_of(yaml_file.read_yaml(path), keys)
 
 
 def write_values(path: Path, stage: str, values: Mapping[str, object]) -> list[str]:
@@ -104,8 +104,8 @@ def difference(path: Path, stage: str, values: Mapping[str, object]) -> str:
 
 def _with_values(path: Path, stage: str, values: Mapping[str, object]) -> tuple[str, list[str]]:
     """Text of the YAML file with ``values``, and a line for each that changed."""
-    load(path, {stage: values})
-    section = yaml_file.plain(yaml_file.read(path)).get(stage) or {}
+    load_parameters(path, {stage: values})
+    section = yaml_file.plain_values(yaml_file.read_yaml(path)).get(stage) or {}
     changed = {key: value for key, value in values.items() if section.get(key) != value}
     changes = [f"{stage}.{key}: {section.get(key, 'default')} → {value}" for key, value in changed.items()]
     return yaml_edit.set_values(path.read_text(encoding="utf-8-sig"), stage, changed), changes

@@ -38,7 +38,7 @@ class ParameterErrors(ValueError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def read(path: Path) -> CommentedMap:
+def read_yaml(path: Path) -> CommentedMap:
     """Content of the file ``path``, with the places of its keys.
 
     Raises
@@ -90,12 +90,12 @@ def _friendly_yaml(problem: str) -> str:
     return f"is not valid YAML: {problem}"
 
 
-def plain(node: Any) -> Any:
+def plain_values(node: Any) -> Any:
     """Builtin values in place of ruamel's, which pydantic's strict mode refuses."""
     if isinstance(node, Mapping):
-        return {str(key): plain(value) for key, value in node.items()}
+        return {str(key): plain_values(value) for key, value in node.items()}
     if isinstance(node, list):
-        return [plain(value) for value in node]
+        return [plain_values(value) for value in node]
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
             return kind(node)
@@ -115,6 +115,6 @@ def line_of(document: CommentedMap, keys: Iterable[str]) -> int | None:
 def value_of(text: str) -> Any:
     """Value that ``text`` stands for in YAML: a number, true or false, a list or text."""
     try:
-        return plain(YAML(typ="rt").load(text))
+        return plain_values(YAML(typ="rt").load(text))
     except YAMLError:
         return text

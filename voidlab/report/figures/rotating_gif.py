@@ -21,7 +21,7 @@ _MOST = 1500  # voids drawn: of more, the largest
 _GROUND, _INK = (255, 255, 255), (60, 60, 60)
 
 
-def spin_gif(
+def rotating_gif_bytes(
     points: pd.DataFrame,
     reconstruction: pd.DataFrame,
     calibration: HasPixelSize,

@@ -137,7 +137,7 @@ def growth_over_radius(tracks: pd.DataFrame, ax: Axes, calibration: HasPixelSize
 
 
 def displacement_field(
-    linked: pd.DataFrame, lives: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, min_frames: int
+    linked: pd.DataFrame, fates: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, min_frames: int
 ) -> Axes:
     """Arrow from each void's first position along its displacement against its neighbours, drawn longer.
 
@@ -152,7 +152,7 @@ def displacement_field(
     of_void = moved.groupby("particle")[["x_local_px", "y_local_px"]]
     step = (of_void.last() - of_void.first()) * size
     place = moved.groupby("particle")[["x_corrected_px", "y_corrected_px"]].first() * size
-    sigma = lives.set_index("particle")["displacement_sigma_px"].reindex(step.index).fillna(np.inf) * size
+    sigma = fates.set_index("particle")["displacement_sigma_px"].reindex(step.index).fillna(np.inf) * size
     length = np.hypot(*step.to_numpy().T)
     extent = np.ptp(place.to_numpy(), axis=0).max(initial=1.0)
     longer = round_down(max(0.08 * extent / max(np.quantile(length, 0.9), 1e-9), 1.0))

@@ -8,7 +8,7 @@ import numpy as np
 
 from voidlab.tilt.geometry import to_axis
 from voidlab.tilt.solver.bundle import Cameras, Links, Prior, Solution, adjust
-from voidlab.tilt.solver.link import Depths, Series, believe, extend, match
+from voidlab.tilt.solver.link import Depths, Series, estimate_tracks, extend, match
 from voidlab.tilt.solver.seed import Seed
 from voidlab.tilt.solver.votes import sharp_peak
 
@@ -82,7 +82,7 @@ def _placed(
 ) -> Cameras:
     """Cameras with one view more: where the tracks of several views say that it is."""
     count = int(track.max(initial=-1)) + 1
-    belief = believe(series, cameras, track, count, sigma, depths)
+    belief = estimate_tracks(series, cameras, track, count, sigma, depths)
     shift = cameras.shift.copy()
     shift[view] = 0.0
     there = replace(cameras, shift=shift)

@@ -50,7 +50,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Belief:
+class TrackEstimate:
     """Where tracks are believed to be: ``points`` (n, 3) as X, Y, Z, their covariance, and by how many views.
 
     ``size`` (n,): logarithm of the radius; ``size_sigma`` (n,): standard deviation of the next detection's from it.
@@ -77,9 +77,9 @@ class Depths:
     sigma: float
 
 
-def believe(
+def estimate_tracks(
     series: Series, cameras: Cameras, track: np.ndarray, count: int, sigma: float, depths: Depths
-) -> Belief:
+) -> TrackEstimate:
     """Place of each of ``count`` tracks from its detections in placed views and the depths expected."""
     rows = np.flatnonzero((track >= 0) & cameras.placed[series.view])
     view, point = series.view[rows], track[rows]
@@ -97,7 +97,7 @@ def believe(
     side[:, 2] = side[:, 2] + rest * depths.mean
     inverse = np.linalg.inv(blocks)
     size, size_sigma = _sizes(np.log(series.radius[rows]), point, seen)
-    return Belief(np.einsum("nab,nb->na", inverse, side), sigma**2 * inverse, seen, size, size_sigma)
+    return TrackEstimate(np.einsum("nab,nb->na", inverse, side), sigma**2 * inverse, seen, size, size_sigma)
 
 
 def _sizes(size: np.ndarray, point: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -115,7 +115,7 @@ def size_error(size: np.ndarray, point: np.ndarray, seen: np.ndarray) -> float:
     return max(error, _SIZE_SIGMA)
 
 
-def in_field(series: Series, cameras: Cameras, belief: Belief, sigma: float) -> np.ndarray:
+def in_field(series: Series, cameras: Cameras, belief: TrackEstimate, sigma: float) -> np.ndarray:
     """Which views (n, views) certainly show the place of each track."""
     inside = np.zeros((len(belief.points), len(series.tilt)), bool)
     for view in np.flatnonzero(cameras.placed).tolist():
@@ -136,7 +136,7 @@ def extend(
     """
     track = track.copy()
     count = int(track.max(initial=-1)) + 1
-    belief = believe(series, cameras, track, count, sigma, depths)
+    belief = estimate_tracks(series, cameras, track, count, sigma, depths)
     here = np.zeros(count, bool)
     here[track[series.rows(view)][track[series.rows(view)] >= 0]] = True
     for lone in (False, True):
@@ -153,7 +153,7 @@ def extend(
 def match(
     series: Series,
     cameras: Cameras,
-    belief: Belief,
+    belief: TrackEstimate,
     tracks: np.ndarray,
     rows: np.ndarray,
     view: int,

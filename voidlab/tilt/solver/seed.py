@@ -50,7 +50,7 @@ def triples(tilt: np.ndarray) -> list[tuple[int, int, int]]:
     return found
 
 
-def plant(series: Series, axis: float, views: tuple[int, int, int], reach: float) -> Seed:
+def place_three_views(series: Series, axis: float, views: tuple[int, int, int], reach: float) -> Seed:
     """Place three views and link their voids; ``reach`` is the greatest depth either way, px."""
     first, second, third = views
     rows = [series.rows(k) for k in views]

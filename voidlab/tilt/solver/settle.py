@@ -8,8 +8,8 @@ from scipy.stats import binom
 
 from voidlab.tilt.solver.bundle import Prior
 from voidlab.tilt.solver.grow import Linked, adjusted, depths, pairs_or_more
-from voidlab.tilt.solver.link import GATE, Belief, Series, believe, extend, in_field, match
-from voidlab.tilt.solver.split_tracks import parted
+from voidlab.tilt.solver.link import GATE, Series, TrackEstimate, estimate_tracks, extend, in_field, match
+from voidlab.tilt.solver.split_tracks import split_doubtful
 
 _ROUNDS = 6
 _SETTLED = 0.002
@@ -35,7 +35,7 @@ def settle(series: Series, linked: Linked, prior: Prior) -> Linked:
             break
     if not now.count:
         return now
-    track = pairs_or_more(parted(series, now))
+    track = pairs_or_more(split_doubtful(series, now))
     return adjusted(series, track, now.solution.cameras, prior, now.solution.sigma_px)
 
 
@@ -43,7 +43,7 @@ def _linked_again(series: Series, now: Linked) -> np.ndarray:
     """Links of every detection to the point that is expected there, and new tracks from what is left."""
     cameras, sigma = now.solution.cameras, now.solution.sigma_px
     expected = depths(now)
-    belief = believe(series, cameras, now.track, now.count, sigma, expected)
+    belief = estimate_tracks(series, cameras, now.track, now.count, sigma, expected)
     track = np.full(len(series.view), -1)
     everyone = np.arange(now.count)
     for view in np.flatnonzero(cameras.placed).tolist():
@@ -63,7 +63,9 @@ def _merged(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     links, rows, count = series.links(track)
     numbered = np.full(len(track), -1)
     numbered[rows] = links.point
-    belief = believe(series, now.solution.cameras, numbered, count, now.solution.sigma_px, depths(now))
+    belief = estimate_tracks(
+        series, now.solution.cameras, numbered, count, now.solution.sigma_px, depths(now)
+    )
     a, b = same_place(belief)
     views = np.zeros((count, len(series.tilt)), bool)
     views[links.point, links.view] = True
@@ -78,7 +80,7 @@ def _merged(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     return numbered
 
 
-def same_place(belief: Belief) -> tuple[np.ndarray, np.ndarray]:
+def same_place(belief: TrackEstimate) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of tracks whose places differ by no more than their errors allow, the nearest first."""
     sigma = np.sqrt(np.diagonal(belief.covariance, axis1=1, axis2=2))
     if len(sigma) < 2:
@@ -100,7 +102,9 @@ def _pruned(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     links, rows, count = series.links(track)
     numbered = np.full(len(track), -1)
     numbered[rows] = links.point
-    belief = believe(series, now.solution.cameras, numbered, count, now.solution.sigma_px, depths(now))
+    belief = estimate_tracks(
+        series, now.solution.cameras, numbered, count, now.solution.sigma_px, depths(now)
+    )
     visible = in_field(series, now.solution.cameras, belief, now.solution.sigma_px).sum(axis=1)
     visible = np.maximum(visible, belief.seen)
     sure = belief.seen >= _CERTAIN_VIEWS

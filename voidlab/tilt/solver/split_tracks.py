@@ -16,7 +16,7 @@ import numpy as np
 from voidlab.tilt.geometry import to_axis
 from voidlab.tilt.solver.assign import within
 from voidlab.tilt.solver.grow import Linked, depths
-from voidlab.tilt.solver.link import GATE, Belief, Depths, Series, in_field, size_error
+from voidlab.tilt.solver.link import GATE, Depths, Series, TrackEstimate, in_field, size_error
 
 _LEAST = 2.0  # logarithm of the odds: a wrong link does more harm than a right one does good
 _CERTAIN = 10.0  # odds of a detection that is no other void's
@@ -60,7 +60,7 @@ class _Group:
         return self.seen.sum(axis=1)
 
 
-def parted(series: Series, now: Linked) -> np.ndarray:
+def split_doubtful(series: Series, now: Linked) -> np.ndarray:
     """Track of every detection, −1 for none, once those that are hardly one void are cut in two."""
     rows = now.rows[np.lexsort((now.links.view, now.links.point))]
     point = now.track[rows]
@@ -211,9 +211,9 @@ def _visible(series: Series, now: Linked, group: _Group, points: np.ndarray) -> 
     return in_field(series, now.solution.cameras, _believed(now, group, points), now.solution.sigma_px)
 
 
-def _believed(now: Linked, group: _Group, points: np.ndarray) -> Belief:
+def _believed(now: Linked, group: _Group, points: np.ndarray) -> TrackEstimate:
     """Where each group is by its own detections; ``size`` is the sum of their radii's logarithms."""
     matrix, side = _with_prior(group, depths(now), points)
     inverse = np.linalg.inv(matrix)
     place = points + np.einsum("nab,nb->na", inverse, side)
-    return Belief(place, inverse, group.count, group.size, np.full(len(points), np.inf))
+    return TrackEstimate(place, inverse, group.count, group.size, np.full(len(points), np.inf))
