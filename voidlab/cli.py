@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml")
     check.set_defaults(command=_check)
 
+    parameters = commands.add_parser("parameters", help="print a table of all parameters (Markdown)")
+    parameters.set_defaults(command=_parameters)
+
     run = commands.add_parser("run", help="run the stages of datasets and make their reports")
     run.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml")
     run.add_argument(
@@ -186,6 +189,13 @@ def _check(options: argparse.Namespace) -> int:
         for note in plan.notes:
             print(f"  note: {note}")
     return _WRONG_INPUT if problems else _OK
+
+
+def _parameters(options: argparse.Namespace) -> int:
+    from voidlab.project.parameters.table import parameter_table
+
+    print(parameter_table(), end="")
+    return _OK
 
 
 def _run(options: argparse.Namespace) -> int:

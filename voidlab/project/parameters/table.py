@@ -1,0 +1,101 @@
+"""The table of all parameters as Markdown, made from the models: what ``docs/parameters.md`` holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import numpy as np
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from voidlab.project.parameters.models import DatasetParameters, range_of, unit_of
+
+_INTRODUCTION = """\
+# Parameters
+
+Everything that can be set in `parameters/NAME.yaml`. A file gives only what differs from the defaults; `images` is
+the one parameter it must hold. The parameters of a stage stand under the name of the stage:
+
+    images: ../data/gold/tilt*.tif
+    pixel_size_nm: 0.47
+    segment:
+      threshold: 0.6
+
+`voidlab check parameters/NAME.yaml` names every mistake with its line. For one run only, `voidlab run
+parameters/NAME.yaml --set segment.threshold=0.6` does the same.
+
+(Made by `voidlab parameters > docs/parameters.md`; change the models, not this page.)
+"""
+_HEAD = ("name", "meaning", "unit", "type and range", "default")
+_TYPES = {str: "text", bool: "true or false", int: "whole number", float: "number"}
+
+
+def parameter_table() -> str:
+    """All parameters in Markdown: what describes the images, then a table for each stage."""
+    stages: dict[str, type[BaseModel]] = {
+        name: field.annotation
+        for name, field in DatasetParameters.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+    images = [name for name in DatasetParameters.model_fields if name not in stages]
+    parts = [_INTRODUCTION, "## The images", _table(DatasetParameters, images)]
+    for name, model in stages.items():
+        parts += [f"## {name}", _table(model, list(model.model_fields))]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _table(model: type[BaseModel], names: Sequence[str]) -> str:
+    rows = [_HEAD, tuple("---" for _ in _HEAD)]
+    for name in names:
+        field = model.model_fields[name]
+        kind = _type(field.annotation)
+        if bounds := _bounds(model, name):
+            kind += f", {bounds}"
+        rows.append((f"`{name}`", field.description or "", unit_of(model, name), kind, _default(name, field)))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _type(annotation: Any) -> str:
+    """Plain words for a type: "whole number", "auto, bright or dark", "list of numbers"."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        *most, last = inner
+        return f"{', '.join(most)} or {last}"
+    if origin in (Union, UnionType):
+        return " or ".join(_type(part) for part in inner if part is not NoneType)
+    if origin is list:
+        word = _type(inner[0])
+        return "list of " + (word.replace("list", "lists", 1) if word.startswith("list") else f"{word}s")
+    return _TYPES[annotation]
+
+
+def _bounds(model: type[BaseModel], name: str) -> str:
+    """Plain words for the range: "0 to 0.5", "above 0, below 1", "1 or more"; empty when all values will do."""
+    low, high = range_of(model, name)
+    strict = {
+        key for limit in model.model_fields[name].metadata for key in ("gt", "lt") if hasattr(limit, key)
+    }
+    if np.isinf(low):
+        return ""
+    if np.isinf(high):
+        return f"above {low:g}" if "gt" in strict else f"{low:g} or more"
+    if not strict:
+        return f"{low:g} to {high:g}"
+    return (
+        f"{'above' if 'gt' in strict else 'from'} {low:g}, {'below' if 'lt' in strict else 'up to'} {high:g}"
+    )
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if field.is_required():
+        return "the file's name" if name == "dataset" else "must be given"
+    match field.default:
+        case None:
+            return "left out"
+        case bool():
+            return str(field.default).lower()
+        case float():
+            return f"{field.default:g}"
+    return str(field.default)
