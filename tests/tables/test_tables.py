@@ -1,11 +1,13 @@
 """The contract of the tables: empty, cast, check, write and read, px to nm."""
 
+from importlib.resources import files
+
 import pandas as pd
 import pytest
 
 from voidlab import tables
 from voidlab.images.series import Calibration
-from voidlab.tables.catalogue import TABLES, TableError
+from voidlab.tables.catalogue import COLUMNS, TABLES, TableError
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -85,3 +87,14 @@ def test_to_nm_scales_lengths_once_and_areas_twice():
 def test_without_a_calibration_nothing_is_said_in_nm():
     table = pd.DataFrame({"x_px": [2.0]})
     assert list(tables.to_nm(table, Calibration(None, "unknown")).columns) == ["x_px"]
+
+
+def test_the_packaged_lists_name_every_column_once_and_the_keys_are_columns():
+    assert set(TABLES) < set(COLUMNS)
+    described = tables.data_dictionary(Calibration(0.5, "parameters"))
+    assert not described.duplicated(["table", "column"]).any()
+    assert (described[["column", "dtype", "meaning"]] != "").all(axis=None)
+    for table in TABLES.values():
+        assert set(table.key) <= set(table.names)
+    written = files("voidlab.tables").joinpath("columns.csv").read_text("utf-8").splitlines()[1:]
+    assert len(written) == sum(len(columns) for columns in COLUMNS.values())

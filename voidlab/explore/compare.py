@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from voidlab import scores
 from voidlab.explore.state import Picture
 from voidlab.report import figures
-from voidlab.tables.catalogue import HasPixelSize, kept
+from voidlab.tables.catalogue import kept
+from voidlab.tables.units import HasPixelSize
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from matplotlib.ticker import MaxNLocator
 
 from voidlab.explore.state import Picture
 from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, SKY, round_down
-from voidlab.tables.catalogue import HasPixelSize, kept
+from voidlab.tables.catalogue import kept
+from voidlab.tables.units import HasPixelSize
 
 COLOURS = ("one colour", "size", "confidence", "track")
 # Of the figure, at 80 dots per inch: as wide as JupyterLab's cell beside its file list at 1280 px.

@@ -17,7 +17,7 @@ from voidlab.export.formats.geff import write_geff
 from voidlab.export.formats.imagej import write_rois
 from voidlab.export.formats.trackmate import write_trackmate
 from voidlab.export.tables import write_csv
-from voidlab.project.paths import replacing
+from voidlab.tables.files import replacing
 
 LOADER = "open-in-napari.py"
 _COLUMNS = ["file", "rows", "bytes", "what"]

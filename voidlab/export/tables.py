@@ -17,9 +17,9 @@ import pandas as pd
 from scipy.stats import siegelslopes
 
 from voidlab import tables
-from voidlab.project.paths import replacing
 from voidlab.segment import edited_labels
-from voidlab.tables.tilt_tables import TILT_TABLES
+from voidlab.tables.catalogue import COLUMNS
+from voidlab.tables.files import replacing
 from voidlab.track.link import interpolate_tracks
 
 FRAME_DATA = "frame-data.json"
@@ -27,7 +27,8 @@ TRACK_DATA = "track-data.json"
 COORDINATES = "void-2d-coordinates.csv"
 NAPARI_TRACKS = "napari-tracks.csv"
 DICTIONARY = "data-dictionary.csv"
-_OF_TILT = {table.name for table in TILT_TABLES}
+_OF_TILT = ("points", "views", "reconstruction")  # empty for other series
+_FRAME_COLUMNS, _TRACK_COLUMNS = ([c.name for c in COLUMNS[file]] for file in (FRAME_DATA, TRACK_DATA))
 
 
 def frame_data(frames: pd.DataFrame, voids: pd.DataFrame, drift: pd.DataFrame) -> pd.DataFrame:
@@ -185,7 +186,7 @@ def write_all(
         what = f"spreadsheets: a row per {tables.TABLES[name].row.removeprefix('an ').removeprefix('a ')}"
         written.append(_written(write_csv, tables.to_nm(table, calibration), folder / f"{name}.csv", what))
     what = "what every column of every file means"
-    written.append(_written(write_csv, _dictionary(calibration), folder / DICTIONARY, what))
+    written.append(_written(write_csv, tables.data_dictionary(calibration), folder / DICTIONARY, what))
     return pd.DataFrame(written, columns=["file", "rows", "bytes", "what"])
 
 
@@ -250,76 +251,3 @@ def _jsonable(value: Any) -> Any:
     if value is None or value is pd.NA:
         return None
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _dictionary(calibration: tables.HasPixelSize) -> pd.DataFrame:
-    """Meaning of every column that is written, those in nm included."""
-    known = tables.data_dictionary()
-    if calibration.pixel_size_nm is None:
-        return pd.concat([known, _OTHERS], ignore_index=True)
-    lengths = known[known["column"].str.contains(r"_px2?(?:_|$)")]
-    nm = lengths.assign(
-        column=lengths["column"].map(tables.nm_name),
-        unit=lengths["unit"].str.replace("px", "nm"),
-        meaning=lengths["meaning"] + f" (1 px = {calibration.pixel_size_nm:g} nm)",
-    )
-    return pd.concat([known, nm, _OTHERS], ignore_index=True)
-
-
-_OTHERS = pd.DataFrame(
-    [
-        (FRAME_DATA, "path", "str", "", "file of the image"),
-        (FRAME_DATA, "frame", "int", "", "number of the image"),
-        (FRAME_DATA, "void_frac", "float", "", "area of the voids / area of the image"),
-        (FRAME_DATA, "void_count", "int", "", "voids in the image; null when it was not looked at"),
-        (FRAME_DATA, "type", "list of str", "", "kind of each void"),
-        (FRAME_DATA, "radii", "list of float", "px", "radius of each void"),
-        (FRAME_DATA, "radii_average", "float", "px", "mean radius; null without voids"),
-        (FRAME_DATA, "positions", "list of (x, y)", "px", "centre of each void as seen"),
-        (FRAME_DATA, "touches_side", "list of bool", "", "whether each void touches the image's border"),
-        (FRAME_DATA, "drifts", "(x, y)", "px", "drift of the image; position as seen less drift = corrected"),
-        (FRAME_DATA, "positions-no-drift", "list of (x, y)", "px", "centre of each void less the drift"),
-        (TRACK_DATA, "particle", "int", "", "number of the void through all frames"),
-        (TRACK_DATA, "start_frame", "int", "", "first frame in which it was seen"),
-        (TRACK_DATA, "end_frame", "int", "", "last frame in which it was seen"),
-        (TRACK_DATA, "total_frames", "int", "frames", "frames from first to last, both counted"),
-        (TRACK_DATA, "inferred_frames", "int", "frames", "frames between them in which it was not seen"),
-        (TRACK_DATA, "positions", "list of (x, y)", "px", "drift-corrected, interpolated where not seen"),
-        (
-            TRACK_DATA,
-            "touches_side",
-            "list of bool",
-            "",
-            "touches the border; where inferred: a neighbour does",
-        ),
-        (
-            TRACK_DATA,
-            "local_id",
-            "list of int",
-            "",
-            "index in that frame's lists, from 0; null where inferred",
-        ),
-        (TRACK_DATA, "disp_from_start", "list of float", "px", "distance from the first position"),
-        (TRACK_DATA, "max_disp", "float", "px", "largest distance from the first position"),
-        (TRACK_DATA, "drift_rate", "float", "px/frame", "max_disp / total_frames; mostly localisation noise"),
-        (TRACK_DATA, "dist_traveled", "list of float", "px", "length of the path so far"),
-        (TRACK_DATA, "total_traveled", "float", "px", "length of the whole path"),
-        (TRACK_DATA, "movement_rate", "float", "px/frame", "total_traveled / total_frames; mostly noise"),
-        (TRACK_DATA, "radii", "list of float", "px", "radius, interpolated where not seen"),
-        (TRACK_DATA, "max_radius", "float", "px", "largest radius"),
-        (TRACK_DATA, "min_radius", "float", "px", "smallest radius"),
-        (TRACK_DATA, "growth_rate", "float", "px/frame", "Siegel's slope of radii; null below 4 frames"),
-        (NAPARI_TRACKS, "ID", "int", "", "number of the void: particle"),
-        (NAPARI_TRACKS, "T", "int", "", "image in labels.tif, from 0"),
-        (NAPARI_TRACKS, "Y", "float", "px", "centre as recorded, down"),
-        (NAPARI_TRACKS, "X", "float", "px", "centre as recorded, to the right"),
-        (COORDINATES, "id", "int", "", "number of the void: particle"),
-        (COORDINATES, "frame", "int", "", "number of the image"),
-        (COORDINATES, "x", "float", "px", "drift-corrected, to the right"),
-        (COORDINATES, "y", "float", "px", "drift-corrected, down"),
-        (COORDINATES, "r", "float", "px", "radius"),
-    ],
-    columns=["table", "column", "dtype", "unit", "meaning"],
-)
-_FRAME_COLUMNS = _OTHERS.loc[_OTHERS["table"] == FRAME_DATA, "column"].tolist()
-_TRACK_COLUMNS = _OTHERS.loc[_OTHERS["table"] == TRACK_DATA, "column"].tolist()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from voidlab.export.formats import imod, ply
-from voidlab.tables.catalogue import HasPixelSize
+from voidlab.tables.units import HasPixelSize
 
 PLY, FIDUCIALS, TILTS, TRANSFORMS = "voids-3d.ply", "voids.fid", "voids.tlt", "voids.xf"
 

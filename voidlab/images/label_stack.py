@@ -16,7 +16,7 @@ from voidlab.images.find_files import Source
 from voidlab.images.frame_numbers import ImageReadError, ImagesError, PathLike
 from voidlab.images.readers import size_text
 from voidlab.images.series import Frames, open_series
-from voidlab.project.paths import replacing
+from voidlab.tables.files import replacing
 
 _CLASSIC_TIFF_BYTES = 2**32 - 2**25  # what a TIFF with 32-bit offsets holds, with room for its directories
 

@@ -1,11 +1,9 @@
-"""Where the files of a dataset's run lie, computed from its name, and writing a file whole or not at all."""
+"""Where the files of a dataset's run lie, computed from its name."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -143,15 +141,3 @@ class RunPaths:
 
     def log(self, stage: str) -> Path:
         return self.folder / "logs" / f"{stage}.log"
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to: on success it becomes ``path`` in one step, else it is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

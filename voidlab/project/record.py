@@ -22,7 +22,8 @@ import nbformat
 from voidlab import __version__
 from voidlab.project import corrections
 from voidlab.project.parameters.models import DatasetParameters
-from voidlab.project.paths import POSITIONS, STAGES, RunPaths, replacing
+from voidlab.project.paths import POSITIONS, STAGES, RunPaths
+from voidlab.tables.files import replacing
 
 _RECORDED = (*STAGES, POSITIONS)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from voidlab.tables.catalogue import HasPixelSize
+from voidlab.tables.units import HasPixelSize
 
 Figure = dict[str, str]
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader
 
 from voidlab import __version__
-from voidlab.project.paths import replacing
+from voidlab.tables.files import replacing
 
 
 def write_page(path: Path, template: str, fields: Mapping[str, object]) -> Path:

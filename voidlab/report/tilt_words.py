@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.report.key_figures import Figure, figure, number
-from voidlab.tables.catalogue import HasPixelSize
+from voidlab.tables.units import HasPixelSize
 
 
 def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:

@@ -17,11 +17,12 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from voidlab.drift import Canvas, align, subtract_drift
-from voidlab.project.paths import ProjectError, replacing
+from voidlab.project.paths import ProjectError
 from voidlab.report import pages
 from voidlab.report.figures.base import round_down
 from voidlab.run import stage
-from voidlab.tables.catalogue import HasPixelSize
+from voidlab.tables.files import replacing
+from voidlab.tables.units import HasPixelSize
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 

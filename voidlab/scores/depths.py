@@ -13,7 +13,7 @@ import pandas as pd
 
 from voidlab.scores.voids import match_voids, score_tracks
 from voidlab.simulate.series import TRUTH
-from voidlab.tables.catalogue import HasPixelSize
+from voidlab.tables.units import HasPixelSize
 from voidlab.tilt.geometry import to_axis
 
 _SURE_VIEWS = 3

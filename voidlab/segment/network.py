@@ -303,7 +303,7 @@ def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> No
     """Write weights to ``path`` (.safetensors) and their card beside it (.json)."""
     from safetensors.torch import save as as_bytes
 
-    from voidlab.project.paths import replacing
+    from voidlab.tables.files import replacing
 
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
@@ -314,7 +314,7 @@ def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> No
 
 def write_card(path: Path, card: dict[str, Any]) -> None:
     """Write the card of the weights in ``path``."""
-    from voidlab.project.paths import replacing
+    from voidlab.tables.files import replacing
 
     with replacing(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -16,7 +16,7 @@ import tifffile
 from scipy import ndimage
 
 from voidlab import tables
-from voidlab.project.paths import replacing
+from voidlab.tables.files import replacing
 from voidlab.tilt import project
 
 TRUTH = "truth-{}.csv"  # beside simulated images: what is known of their voids, points and views

@@ -1,22 +1,8 @@
 """Tables: which columns each has, how they are checked, read and written, and px turned into nm."""
 
-from voidlab.tables.catalogue import (
-    TABLES,
-    HasPixelSize,
-    TableError,
-    cast,
-    check,
-    data_dictionary,
-    empty,
-    kept,
-    load,
-    nm_name,
-    read,
-    select,
-    to_nm,
-    used_drift,
-    write,
-)
+from voidlab.tables.catalogue import TABLES, TableError, cast, check, empty, kept, select, used_drift
+from voidlab.tables.files import load, read, replacing, write
+from voidlab.tables.units import HasPixelSize, data_dictionary, nm_name, to_nm
 
 __all__ = [
     "TABLES",
@@ -30,6 +16,7 @@ __all__ = [
     "load",
     "nm_name",
     "read",
+    "replacing",
     "select",
     "to_nm",
     "used_drift",

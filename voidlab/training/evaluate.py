@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from voidlab import scores
 from voidlab.images.series import Calibration
-from voidlab.project.paths import replacing
 from voidlab.report import figures
+from voidlab.tables.files import replacing
 from voidlab.training.labelled import Finder, Labelled, truth_and_found
 
 RULES: dict[str, float | None] = {"centre": None, "IoU 0.1": 0.1, "IoU 0.3": 0.3, "IoU 0.5": 0.5}

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voidlab.project.paths import replacing
 from voidlab.segment import network
+from voidlab.tables.files import replacing
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from voidlab.export.formats import image_index
-from voidlab.project.paths import replacing
+from voidlab.tables.files import replacing
 
 
 def write_rois(voids: pd.DataFrame, path: Path, *, frames: Sequence[int]) -> Path:

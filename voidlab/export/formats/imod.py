@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.export.formats import image_index
-from voidlab.project.paths import replacing
+from voidlab.tables.files import replacing
 
 _OPEN_CONTOURS = 1 << 3
 _NANOMETRES = -9

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from voidlab.project.paths import replacing
+from voidlab.tables.files import replacing
 
 _LENGTHS = ("x", "y", "z", "radius", "sigma_x", "sigma_y", "sigma_z")
 

@@ -17,7 +17,7 @@ from voidlab.project.parameters import problems as mistakes
 from voidlab.project.parameters import yaml_edit, yaml_file
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.parameters.yaml_file import ParameterErrors
-from voidlab.project.paths import replacing
+from voidlab.tables.files import replacing
 
 
 def load_parameters(path: Path, given: Mapping[str, Mapping[str, object]] | None = None) -> DatasetParameters:

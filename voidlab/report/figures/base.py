@@ -22,7 +22,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from voidlab.tables.catalogue import HasPixelSize
+from voidlab.tables.units import HasPixelSize
 
 # Colours that stay apart for colour-blind eyes, after Okabe and Ito (2008).
 ORANGE, BLUE, RED, GREY = "#E69F00", "#0072B2", "#D55E00", "#7F7F7F"

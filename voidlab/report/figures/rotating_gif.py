@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from voidlab.report.figures.base import round_down
 from voidlab.report.figures.tilt import depth_colours
 from voidlab.swelling.in_3d import inclination, mid_foil
-from voidlab.tables.catalogue import HasPixelSize
+from voidlab.tables.units import HasPixelSize
 
 _SIZE = (480, 360)
 _CENTRE = np.array([_SIZE[0] / 2, _SIZE[1] / 2 - 8])  # the scale bar stands below

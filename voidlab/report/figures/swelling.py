@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, nothing, round_down, unit_of
 from voidlab.report.swelling_words import reading
 from voidlab.swelling.sizes import SizeDistribution
-from voidlab.tables.catalogue import HasPixelSize
+from voidlab.tables.units import HasPixelSize
 from voidlab.track.motion import local_motion
 
 _SHADE = 0.22

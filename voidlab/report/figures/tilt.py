@@ -17,7 +17,7 @@ from voidlab.drift.verdict import Verdict
 from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, nothing, unit_of
 from voidlab.report.figures.drift import traffic_light
 from voidlab.swelling.in_3d import depth_in_foil, flattened
-from voidlab.tables.catalogue import HasPixelSize
+from voidlab.tables.units import HasPixelSize
 
 OF_DEPTH = "cividis"
 _NO_POINTS = "no voids in 3D"
