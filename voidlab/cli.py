@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voidlab import __version__
+from voidlab.errors import install_extra
 from voidlab.project.paths import STAGES, ProjectError
 
 if TYPE_CHECKING:
@@ -341,7 +342,7 @@ def _movie(options: argparse.Namespace) -> int:
     path = movie.make_movie(options.name, frames_per_s=options.fps, expand=options.expand, gif=options.gif)
     print(f"wrote {os.path.relpath(path)}")
     if path.suffix == ".gif" and not options.gif:
-        print("for MP4, install the extra: pip install 'voidlab[video]'")
+        print(f"for MP4, in voidlab's folder: {install_extra('video')}")
     return _OK
 
 

@@ -11,6 +11,7 @@ import roifile
 
 import situations
 from voidlab import export, tables, track
+from voidlab.errors import install_extra
 from voidlab.export import bundle, contents
 from voidlab.images.series import Calibration
 from voidlab.track import conservation, fates
@@ -78,7 +79,7 @@ def test_without_the_extra_a_sentence_says_so_and_the_rest_is_written(tmp_path, 
     monkeypatch.setattr(builtins, "__import__", without)
     _, found = written(tmp_path)
     assert len(found.notes) == 2
-    assert all("voidlab[exchange]" in note for note in found.notes)
+    assert all(install_extra("exchange") in note for note in found.notes)
     assert {"trackmate.xml", "per-void.csv"} <= set(found.files["file"])
     assert "tracks.geff" not in set(found.files["file"])
 

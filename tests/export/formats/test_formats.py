@@ -1,5 +1,6 @@
 """Files of other programs, read back by those programs' own readers."""
 
+import re
 import sys
 import tracemalloc
 import xml.etree.ElementTree as ElementTree
@@ -16,6 +17,7 @@ from geff.convert import from_trackmate_xml_to_geff
 from geff.convert._ctc import from_ctc_to_geff
 
 import situations
+from voidlab.errors import install_extra
 from voidlab.export import formats
 from voidlab.export.formats.ctc import write_challenge
 from voidlab.export.formats.geff import write_geff
@@ -241,7 +243,7 @@ def test_frames_that_are_no_images_are_refused(tmp_path):
 @pytest.mark.parametrize(("module", "write"), [("geff", write_geff), ("roifile", write_rois)])
 def test_what_must_be_installed_is_said(module, write, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'voidlab\[exchange\]'"):
+    with pytest.raises(ModuleNotFoundError, match=re.escape(install_extra("exchange"))):
         write(situations.one(), tmp_path / "a", frames=FRAMES)
     assert not list(tmp_path.iterdir())
 

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from projects import SHARED as REAL
+from voidlab.errors import install_extra
 from voidlab.images.readers import rosettasciio
 from voidlab.images.series import ImagesError, open_series
 
@@ -279,10 +280,9 @@ def test_an_extra_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.Monk
     rosettasciio._library.cache_clear()
     for name, extra in (("a.mp4", "video"), ("a.dm3", "em")):
         (tmp_path / name).write_bytes(b"x")
-        with pytest.raises(
-            ImagesError, match=rf"not installed .*: pip install 'voidlab\[{extra}\]'$"
-        ) as said:
+        with pytest.raises(ImagesError, match=r"not installed .*: ") as said:
             open_series(tmp_path / name)
+        assert str(said.value).endswith(install_extra(extra))
         assert "\n" not in str(said.value)
     rosettasciio._library.cache_clear()
 

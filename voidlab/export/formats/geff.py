@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from voidlab.errors import install_extra
 from voidlab.export.formats import image_index, replacing_folder
 from voidlab.export.formats.track_graph import edges
 
@@ -40,7 +41,7 @@ def write_geff(
         from geff.core_io import write_arrays
         from geff_spec import Axis
     except ModuleNotFoundError:
-        raise ModuleNotFoundError("GEFF files need geff: pip install 'voidlab[exchange]'") from None
+        raise ModuleNotFoundError(f"GEFF files need geff: {install_extra('exchange')}") from None
     linked = linked.reset_index(drop=True)
     particle = linked["particle"].astype("Int64").fillna(-1).to_numpy(np.int64)
     columns = {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from voidlab.errors import install_extra
 from voidlab.export.formats import image_index
 from voidlab.tables.files import replacing
 
@@ -32,7 +33,7 @@ def write_rois(voids: pd.DataFrame, path: Path, *, frames: Sequence[int]) -> Pat
     try:
         import roifile
     except ModuleNotFoundError:
-        raise ModuleNotFoundError("ImageJ ROIs need roifile: pip install 'voidlab[exchange]'") from None
+        raise ModuleNotFoundError(f"ImageJ ROIs need roifile: {install_extra('exchange')}") from None
     columns = voids[["frame", "label", "x_px", "y_px", "radius_px"]].to_numpy(float)
     particles = voids["particle"].tolist() if "particle" in voids else [pd.NA] * len(voids)
     index = image_index(voids, frames)

@@ -1,4 +1,4 @@
-"""DM3, DM4, SER and EMD through rosettasciio, which is an extra: ``pip install 'voidlab[em]'``."""
+"""DM3, DM4, SER and EMD through rosettasciio, which comes with the extra ``em``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from voidlab.errors import install_extra
 from voidlab.images.frame_numbers import ImagesError
 from voidlab.images.pixel_size import PixelSize, unit_nm
 from voidlab.images.readers.base import ImageFile
@@ -62,8 +63,7 @@ def _library(suffix: str) -> ModuleType:
         return import_module(f"rsciio.{_MODULES[suffix]}")
     except ImportError as error:
         raise ImagesError(
-            f"{suffix} files are read with rosettasciio, which is not installed ({error}): "
-            "pip install 'voidlab[em]'"
+            f"{suffix} files are read with rosettasciio, which is not installed ({error}): {install_extra('em')}"
         ) from None
 
 

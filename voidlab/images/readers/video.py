@@ -1,4 +1,4 @@
-"""MP4, AVI and other videos through PyAV, which is an extra: ``pip install 'voidlab[video]'``."""
+"""MP4, AVI and other videos through PyAV, which comes with the extra ``video``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from voidlab.errors import install_extra
 from voidlab.images.frame_numbers import ImagesError
 from voidlab.images.readers.base import ImageFile
 
@@ -107,6 +108,6 @@ def _av() -> Any:
         import av
     except ImportError as error:
         raise ImagesError(
-            f"videos are read with PyAV, which is not installed ({error}): pip install 'voidlab[video]'"
+            f"videos are read with PyAV, which is not installed ({error}): {install_extra('video')}"
         ) from None
     return av
