@@ -16,10 +16,10 @@ demo: $(READY) ## install, simulate a tilt series, run all stages, print the rep
 	$(BIN)/voidlab demo
 
 test: $(READY) ## install, run the tests that a change needs at once
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: $(READY) ## run every test: also killed kernels, a browser, long statistics
-	$(BIN)/python -m pytest -n 2 --durations=10
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=10
 
 check: $(READY) ## linters, type checker, spelling
 	$(BIN)/ruff check

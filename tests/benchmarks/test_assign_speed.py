@@ -18,6 +18,7 @@ LINKERS = {
 }
 
 
+@pytest.mark.slow
 def test_links_and_merges_against_trackpy():
     rows = []
     for seed in range(100, 105):
@@ -56,6 +57,7 @@ def crowd(count, frames, seed=0):
     return pd.concat(parts, ignore_index=True).assign(radius_px=2.0)
 
 
+@pytest.mark.slow
 def test_a_crowd_of_a_hundred_thousand():
     voids = crowd(100_000, 5)
     began = time.perf_counter()

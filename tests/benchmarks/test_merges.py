@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 import coalescing
 from coalescing import complete_share, edges, hits
@@ -12,6 +13,7 @@ SEEDS = range(100, 105)
 LEAST_F1, LEAST_JACCARD = 0.8, 0.99
 
 
+@pytest.mark.slow
 def test_merges_of_a_video():
     total = np.zeros(3)
     jaccard, complete, laws = [], [], []

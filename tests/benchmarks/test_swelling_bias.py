@@ -37,6 +37,7 @@ def test_bias_of_voids_that_the_surfaces_cut(ratio, resolved):
     assert abs(found["number_density"] / density - 1) < (MOST_BIAS if resolved == 0 else 0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expected", [40, 150])
 def test_coverage_of_the_intervals(expected):
     shape, thickness, pixel = (300, 420), 100.0, 0.5

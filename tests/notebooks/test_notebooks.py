@@ -87,6 +87,7 @@ def _by_hand(copied, stage, **given):
     return done, out
 
 
+@pytest.mark.slow
 def test_plain_papermill_gives_the_same_files(copied):
     before = {name: record.digest(copied.table(name)) for name in tables.TABLES}
     exports = {f.name: record.digest(f) for f in copied.exports.iterdir()}
@@ -106,6 +107,7 @@ def test_a_notebook_refuses_tables_that_do_not_belong_together(copied):
     assert "tables/voids.parquet is not the one that stage 'segment' recorded" in text
 
 
+@pytest.mark.slow
 def test_papermill_parameters_outweigh_the_yaml(copied):
     done, _ = _by_hand(copied, "track", memory=0, search_range_px=5.0)
     assert done.returncode == 0, done.stderr

@@ -53,6 +53,7 @@ def unreadable(folder):
     (folder / "f04.tif").write_bytes(b"<html>404 not found</html>")
 
 
+@pytest.mark.slow
 def test_unreadable_images_are_left_out_named_and_nothing_else_changes(project, images):
     unreadable(project / "data" / "x")
     plan = run.check(write(project, "track: {memory: 3}\nexport: {min_frames: 1}\n"))
@@ -109,6 +110,7 @@ def test_an_image_too_large_for_the_memory_is_not_unreadable(project, monkeypatc
         segment.segment_series(series, segment.load_segmenter("classical"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["blank, saturated and constant", "without voids", "nan"])
 def test_images_without_content(project, images, kind):
     folder = project / "data" / "x"
@@ -145,6 +147,7 @@ def test_images_without_content(project, images, kind):
         assert np.isfinite(voids[["x_px", "y_px", "radius_px"]]).all(axis=None)
 
 
+@pytest.mark.slow
 def test_one_image(project, images):
     plan = run.check(write(project, images="../data/x/f01.tif"))
     assert run.run_dataset(plan, log=lambda text: None, progress=lambda text: None)
@@ -154,6 +157,7 @@ def test_one_image(project, images):
     assert len(tracks)
 
 
+@pytest.mark.slow
 def test_names_full_of_surprises(project, tmp_path):
     paths, _ = make_project(tmp_path / 'a b\'s "q" ü', "naïve set")
     images = paths.root / "data" / "naïve set"

@@ -14,6 +14,7 @@ from voidlab.segment import corrections as mend
 GONE = Spot(frame=1, x_px=3, y_px=3, radius_px=50)
 
 
+@pytest.mark.slow
 def test_an_edit_of_voids_runs_all_stages_again_and_one_of_tracks_only_track(copied):
     before = tables.load(copied, "voids")
     whole = before[~before["touches_edge"] & (before["frame"] == 2)]

@@ -52,12 +52,14 @@ def test_a_changed_parameter_runs_its_stage_and_those_after_it(copied):
     assert ["skipped" in line for line in lines] == [True, True, False, False, False]
 
 
+@pytest.mark.slow
 def test_an_interrupted_stage_is_not_taken_for_finished(copied):
     tables.write(tables.empty("tracks"), "tracks", copied.table("tracks"))
     _, lines = run_project(copied)
     assert ["skipped" in line for line in lines] == [True, True, False, True, True]
 
 
+@pytest.mark.slow
 def test_a_failed_stage_keeps_earlier_results_and_says_so(copied):
     before = {f: record.digest(f) for f in copied.folder.rglob("*.parquet")}
     notebook = copied.source("track")
@@ -87,6 +89,7 @@ def test_a_killed_kernel_is_a_failure_that_says_so(copied):
     assert "the Python process stopped" in copied.html("export").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_overrides_are_used_for_this_run_and_recorded(copied):
     overrides = run.read_overrides(["track.memory=1"])
     done, lines = run_project(copied, overrides=overrides, start="track")
@@ -97,6 +100,7 @@ def test_overrides_are_used_for_this_run_and_recorded(copied):
     assert entry.given == ["memory"]
 
 
+@pytest.mark.slow
 def test_a_stage_that_does_not_apply_leaves_nothing_behind(copied):
     """Linked by trackpy, a tilt series has no points in 3D: pages and record of these go."""
     assert '"reconstruct"' in copied.record.read_text()
@@ -137,6 +141,7 @@ def test_a_parameter_file_elsewhere_is_refused(tmp_path):
         run.check(yaml)
 
 
+@pytest.mark.slow
 def test_a_run_says_the_same_twice(finished, tmp_path):
     paths, _, _ = finished
     again, _ = make_project(tmp_path)
@@ -160,6 +165,7 @@ def edited(paths, stage, change):
     paths.source(stage).write_text(json.dumps(notebook), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_notebook_that_does_not_save_has_not_finished(copied):
     edited(copied, "track", lambda cells: cells.pop())
     done, lines = run_project(copied)

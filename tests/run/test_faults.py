@@ -65,6 +65,7 @@ def no_traceback(text):
 # Killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_kernel_killed_before_it_saves(finished, tmp_path, stage):
     expected = results(finished[0])
@@ -84,6 +85,7 @@ def test_kernel_killed_before_it_saves(finished, tmp_path, stage):
     assert results(paths) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_run_killed_in_a_stage_goes_on_from_there(finished, tmp_path, stage):
     paths, _ = make_project(tmp_path)
@@ -100,6 +102,7 @@ def test_run_killed_in_a_stage_goes_on_from_there(finished, tmp_path, stage):
     assert not list(paths.folder.rglob("*.part*"))
 
 
+@pytest.mark.slow
 def test_half_written_files_are_cleared_away_and_never_read(copied):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
@@ -115,6 +118,7 @@ def test_half_written_files_are_cleared_away_and_never_read(copied):
     assert own.exists()  # of a process that may still be writing
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_where_it_stopped(tmp_path):
     paths, _ = make_project(tmp_path)
     inject(paths, "drift", "import time; open('there', 'w').close(); time.sleep(60)")
@@ -169,6 +173,7 @@ def mounted(folder: Path, options: str):
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="file systems in memory are Linux's")
 @pytest.mark.parametrize("free_kb", [0, 64, 600, 1400, 2000, 2400])
 def test_full_disk(finished, tmp_path, free_kb):
@@ -199,6 +204,7 @@ def test_reports_that_cannot_be_written_to(tmp_path):
     assert "cannot be written to (Read-only file system). Make it writable" in lines[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="file systems in memory are Linux's")
 def test_images_on_a_read_only_disk(finished, tmp_path):
     paths, _ = make_project(tmp_path)
@@ -216,6 +222,7 @@ def test_images_on_a_read_only_disk(finished, tmp_path):
 # Memory
 
 
+@pytest.mark.slow
 def test_a_kernel_that_runs_out_of_memory(copied):
     undo = inject(copied, "track", "import numpy; numpy.ones(2**50)")
     done, lines = run_project(copied)
@@ -227,6 +234,7 @@ def test_a_kernel_that_runs_out_of_memory(copied):
 # Side by side
 
 
+@pytest.mark.slow
 def test_jobs_side_by_side_one_of_them_fails(tmp_path):
     good, _ = make_project(tmp_path, "good", views=3)
     bad, _ = make_project(tmp_path, "bad", views=3)
@@ -244,6 +252,7 @@ def test_jobs_side_by_side_one_of_them_fails(tmp_path):
     assert "finished" in index
 
 
+@pytest.mark.slow
 def test_a_job_whose_process_is_killed_leaves_the_others(tmp_path):
     good, _ = make_project(tmp_path, "good", views=3)
     dying, _ = make_project(tmp_path, "dying", views=3)

@@ -189,6 +189,7 @@ def test_what_is_made_for_use_says_the_same():
     np.testing.assert_allclose(here.radius_px, there.radius_px, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_fast_arithmetic_finds_the_same(bright):
     assert card.precision(bright, seed=0)["share_found"] >= 0.995
 
@@ -253,6 +254,7 @@ def test_a_card_without_what_a_void_is_by_height_is_explained(tmp_path):
         segment.check_segmenter(path)
 
 
+@pytest.mark.slow
 def test_simulated_images_never_trained_on(bright):
     score = card.simulated(bright, seed=0)
     assert score["f1_iou_0.5"] >= 0.9
@@ -280,6 +282,7 @@ def test_sizes_in_a_real_frame(shared, bright):
     assert score["radius_error"] <= 0.05
 
 
+@pytest.mark.slow
 def test_real_dark_particles(shared, dark):
     items = labelled.read_labelled(shared / "gold_pairs")[1:8:2]
     truth = pd.concat([item.voids.assign(frame=n) for n, item in enumerate(items)], ignore_index=True)
@@ -296,6 +299,7 @@ def foil(seed):
     return microscope.write(random, microscope.detect(random, bare, random.uniform(0.01, 0.1)))[0]
 
 
+@pytest.mark.slow
 def test_foils_without_voids_have_next_to_none(bright):
     images = [foil(seed) for seed in range(40)]
     found = sum(len(bright.find(image)) for image in images)

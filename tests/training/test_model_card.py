@@ -73,6 +73,7 @@ def test_masks_are_taken_apart(bright):
     assert model_card.masks(bright, 0, 10, 0.157)["f1"] >= 0.92
 
 
+@pytest.mark.slow
 def test_next_to_nothing_is_found_in_noise(bright):
     assert model_card.white_noise(bright, 0)["voids_per_megapixel"] <= 2
 
@@ -95,6 +96,7 @@ def test_scores_of_images_that_are_not_at_hand_are_kept(tmp_path, monkeypatch):
     assert json.loads(weights.with_suffix(".json").read_text())["scores"] == known | measured
 
 
+@pytest.mark.slow
 def test_hidden_voids_are_told_from_faint_ones(bright):
     score = model_card.simulated(bright, seed=0, images=8)
     assert 0 < score["share_hidden"] < 1

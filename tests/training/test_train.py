@@ -116,15 +116,17 @@ def test_a_pool_is_renewed_in_the_order_of_the_seeds():
         assert not (void == 0).any()
 
 
+@pytest.mark.slow
 def test_simulated_examples_come_in_order_of_their_seeds():
     made = list(examples.simulated_stream(range(3)))
     for seed, each in enumerate(made):
         np.testing.assert_array_equal(each.image, examples.simulated(seed).image)
 
 
+@pytest.mark.slow
 def test_what_simulates_ends_when_the_training_is_killed():
     code = """
-        from voidlab import examples
+        from voidlab.training import examples
         stream = examples.simulated_stream(range(1000))
         next(stream)
         print("under way", flush=True)
