@@ -53,6 +53,12 @@ def test_drift(made, ax, calibration, unit):
 
 def test_residuals(made, ax):
     drift.residual_matrix(made["pairs"], ax)
+    if made["pairs"].empty:
+        assert [text.get_text() for text in ax.texts] == ["no pairs of frames"]
+    else:
+        shown = ax.images[0].get_array()
+        assert shown.count() == 2 * len(made["pairs"])
+        np.testing.assert_array_equal(shown, shown.T)
 
 
 def test_count_and_fraction(made):
@@ -82,6 +88,9 @@ def test_track_lengths_and_radii(made, linked):
     figures.track_lengths(made["tracks"], axes[0])
     figures.radius_over_frame(linked, made["tracks"], axes[1], NM)
     figure.canvas.draw()
+    assert sum(bar.get_height() for bar in axes[0].patches) == len(made["tracks"])
+    longest = made["tracks"].sort_values(["total_frames", "particle"], ascending=[False, True]).head(8)
+    assert [line.get_label() for line in axes[1].lines] == longest["particle"].astype(str).tolist()
     plt.close(figure)
 
 
@@ -89,6 +98,9 @@ def test_overlay_sheet(made):
     series = [np.full((150, 210), 0.5, np.float32)] * 4
     sheet = figures.overlay_sheet(series, made["frames"], made["voids"], NM)
     sheet.canvas.draw()
+    titles = [ax.get_title() for ax in sheet.axes if ax.axison and ax.get_title()]
+    counts = made["voids"].groupby("frame").size().reindex(made["frames"]["frame"], fill_value=0)
+    assert [title.split(": ")[1] for title in titles] == [f"{count} voids" for count in counts]
     plt.close(sheet)
 
 
