@@ -25,6 +25,7 @@ check: $(READY) ## linters, type checker, spelling
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/typos
 
 bench: $(READY) ## run the benchmarks

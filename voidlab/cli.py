@@ -27,11 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for library in ("asyncio", "papermill"):  # what they log of a failure is said here in words for the user
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+    from voidlab.export.positions_file import PositionsError
     from voidlab.images.series import ImagesError
     from voidlab.project.corrections import CorrectionsError
     from voidlab.project.parameters.yaml_file import ParameterErrors
     from voidlab.segment.network import ModelError
-    from voidlab.track.drift_from_voids import PositionsError
     from voidlab.training.labelled import LabelledError
 
     try:

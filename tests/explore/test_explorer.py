@@ -18,6 +18,7 @@ from voidlab.explore.debounce import Latest
 from voidlab.explore.figure import COLOURS, Style
 from voidlab.explore.state import shrink
 from voidlab.project import corrections, parameters
+from voidlab.project.apply_edits import spot_of
 from voidlab.project.corrections import (
     AddVoid,
     BadFrame,
@@ -28,7 +29,6 @@ from voidlab.project.corrections import (
     SplitVoid,
 )
 from voidlab.run import stage
-from voidlab.segment import corrections as mend
 from voidlab.segment.network import Maps
 
 
@@ -188,7 +188,7 @@ def test_corrections_show_at_once(copied, monkeypatch):
     monkeypatch.chdir(copied.root)
     model = Model(stage.open_stage("segment", "small"))
     before = model.voids(0, model.settings)
-    victim = mend.spot_of(before.iloc[whole(before)])
+    victim = spot_of(before.iloc[whole(before)])
     model.correct(DeleteVoid(at=victim))
     after = model.voids(0, model.settings)
     assert (after["corrected"] == "deleted").sum() == 1
@@ -201,7 +201,7 @@ def test_corrections_show_at_once(copied, monkeypatch):
     strict = model.settings.model_copy(update={"min_radius_px": 2.7})
     assert (model.voids(0, strict)["corrected"] == "deleted").sum() == 1
     life = model.linked["particle"].value_counts().index[0]
-    model.correct(CutTrack(at=mend.spot_of(model.life(life).iloc[1])))
+    model.correct(CutTrack(at=spot_of(model.life(life).iloc[1])))
     assert len(model.life(life)) == 1
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from voidlab.project import corrections
+from voidlab.project.apply_edits import list_outcomes
 from voidlab.project.corrections import (
     AddVoid,
     BadFrame,
@@ -161,3 +162,9 @@ def test_a_void_of_no_size_or_at_infinity_is_refused():
     for wrong in ({"radius_px": 0}, {"x_px": float("inf")}):
         with pytest.raises(ValueError, match="radius_px|x_px"):
             Spot(**{"frame": 1, "x_px": 1, "y_px": 1, "radius_px": 1} | wrong)
+
+
+def test_the_account_says_what_was_not_applied():
+    assert list_outcomes([], []).empty
+    (row,) = list_outcomes([], [], ["x:2: damaged"]).to_dict("records")
+    assert row["outcome"] == "NOT applied: x:2: damaged"

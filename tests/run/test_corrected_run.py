@@ -7,9 +7,9 @@ from projects import run_project
 from voidlab import run, tables
 from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, record
+from voidlab.project.apply_edits import spot_of
 from voidlab.project.corrections import AddVoid, BadFrame, CutTrack, DeleteVoid, Spot
 from voidlab.project.parameters.yaml_file import ParameterErrors
-from voidlab.segment import corrections as mend
 
 GONE = Spot(frame=1, x_px=3, y_px=3, radius_px=50)
 
@@ -18,7 +18,7 @@ GONE = Spot(frame=1, x_px=3, y_px=3, radius_px=50)
 def test_an_edit_of_voids_runs_all_stages_again_and_one_of_tracks_only_track(copied):
     before = tables.load(copied, "voids")
     whole = before[~before["touches_edge"] & (before["frame"] == 2)]
-    victim = mend.spot_of(whole.iloc[0])
+    victim = spot_of(whole.iloc[0])
     free = np.argwhere(open_labels(copied.labels)[1] == 0)[4000]
     new = Spot(frame=2, x_px=float(free[1]), y_px=float(free[0]), radius_px=3)
     corrections.append_edit(
@@ -34,7 +34,7 @@ def test_an_edit_of_voids_runs_all_stages_again_and_one_of_tracks_only_track(cop
     assert len(raw) == len(before)  # what the segmenter found is all there
     assert np.array_equal(raw["x_px"], before["x_px"])
     flagged = after[(after["corrected"] == "deleted") & (after["frame"] != 4)]
-    assert [mend.spot_of(row) for _, row in flagged.iterrows()] == [victim]
+    assert [spot_of(row) for _, row in flagged.iterrows()] == [victim]
     assert (after["corrected"] == "added").sum() == 1
     frames = tables.load(copied, "frames").set_index("frame")
     assert frames.loc[4, "status"] == "excluded"
@@ -55,7 +55,7 @@ def test_an_edit_of_voids_runs_all_stages_again_and_one_of_tracks_only_track(cop
 
     linked = after.merge(links, on=["frame", "label"], suffixes=("", "_of_link"))
     long = linked[linked["particle"] == linked["particle"].mode()[0]].sort_values("frame")
-    corrections.append_edit(copied.corrections, [CutTrack(at=mend.spot_of(long.iloc[-1]))])
+    corrections.append_edit(copied.corrections, [CutTrack(at=spot_of(long.iloc[-1]))])
     done, lines = run_project(copied)
     assert done, lines
     assert ["skipped" in line for line in lines] == [True, True, False, False, False]

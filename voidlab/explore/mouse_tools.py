@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from voidlab.project.apply_edits import spot_of
 from voidlab.project.corrections import (
     AddVoid,
     CutTrack,
@@ -18,7 +19,6 @@ from voidlab.project.corrections import (
     SplitVoid,
     Spot,
 )
-from voidlab.segment.corrections import spot_of
 
 HELP = {
     "look": "click a void to select it",

@@ -19,7 +19,8 @@ from voidlab.project import corrections, record
 from voidlab.project.corrections import Edit, VoidEdit
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.run.stage import Stage
-from voidlab.segment import corrections as mend
+from voidlab.segment.corrections import correct_frame
+from voidlab.track.corrections import correct_tracks
 
 _REACH_PX = 3.0  # two centres nearer than this, or than half a radius, are the same void
 SHOWN_PX = 1500  # longest side of a picture; larger images are shown smaller
@@ -100,7 +101,7 @@ class Model:
         voids = found.voids.assign(frame=number)
         if not edits:
             return tables.check(voids, "voids")
-        return mend.correct_frame(voids, found.labels, edits, edge_buffer_px=settings.edge_buffer_px)[0]
+        return correct_frame(voids, found.labels, edits, edge_buffer_px=settings.edge_buffer_px)[0]
 
     def is_quick(self, row: int, settings: SegmentParameters) -> bool:
         """Whether `voids` can answer without a segmenter at work."""
@@ -194,7 +195,7 @@ class Model:
             return tables.empty("voids").assign(particle=pd.Series(dtype="int64"))
         if self._linked is None:
             edits = [line.edit for line in self.log.kept("track")]
-            self._linked = tables.kept(mend.correct_tracks(results.linked, edits)[0])  # type: ignore[arg-type]
+            self._linked = tables.kept(correct_tracks(results.linked, edits)[0])  # type: ignore[arg-type]
         return self._linked
 
     def drift(self, row: int) -> tuple[float, float]:

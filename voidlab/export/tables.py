@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.stats import siegelslopes
 
 from voidlab import tables
-from voidlab.segment import edited_labels
+from voidlab.export.formats.napari import napari_tracks
 from voidlab.tables.catalogue import COLUMNS
 from voidlab.tables.files import replacing
 from voidlab.track.link import interpolate_tracks
@@ -174,7 +174,7 @@ def write_all(
         ),
         _written(
             write_csv,
-            edited_labels.tracks(linked, made["frames"]),
+            napari_tracks(linked, made["frames"]),
             folder / NAPARI_TRACKS,
             "napari: tracks, in px of the images",
         ),

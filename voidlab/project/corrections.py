@@ -3,7 +3,7 @@
 An edit names a void by where it lies and how big it is, not by its label, and a track by a void of it: labels and
 particles are numbered anew when a stage runs with other settings. Nothing in the file is ever erased; an edit is
 taken back by a line that says so, and that line can be taken back too. How edits act is in
-`voidlab.segment.corrections`.
+`voidlab.segment.corrections` and `voidlab.track.corrections`.
 """
 
 from __future__ import annotations

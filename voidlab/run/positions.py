@@ -13,11 +13,11 @@ import papermill
 
 from voidlab import export, tables
 from voidlab.export import bundle
+from voidlab.export.positions_file import read_positions
 from voidlab.images.series import Calibration
 from voidlab.project import record
 from voidlab.project.paths import POSITIONS, ProjectError, RunPaths
 from voidlab.report import pages
-from voidlab.track import drift_from_voids
 
 
 def run_positions(file: Path, name: str, size: tuple[int, int]) -> Path:
@@ -35,7 +35,7 @@ def run_positions(file: Path, name: str, size: tuple[int, int]) -> Path:
     ProjectError
         If the name belongs to a dataset with images, whose results would be lost, or the notebook fails.
     """
-    drift_from_voids.read_positions(file, (size[1], size[0]))
+    read_positions(file, (size[1], size[0]))
     paths, started = _paths(name), datetime.now(UTC)
     paths.folder.mkdir(parents=True, exist_ok=True)
     given = {"dataset": name, "file": str(file.resolve()), "width_px": size[0], "height_px": size[1]}

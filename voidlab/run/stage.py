@@ -21,9 +21,11 @@ from voidlab import images, tables
 from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.series import Calibration, ImageReadError
 from voidlab.project import corrections, parameters, record
+from voidlab.project.apply_edits import list_outcomes
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import STAGES, RunPaths
-from voidlab.segment import corrections as mend
+from voidlab.segment.corrections import correct_series
+from voidlab.track.corrections import correct_tracks
 
 Item = TypeVar("Item")
 
@@ -114,14 +116,14 @@ class Stage:
         Returns
         -------
         frames, voids, done : DataFrame
-            The tables; deleted voids are flagged. And what came of each correction, see `mend.account`.
+            The tables; deleted voids are flagged. And what came of each correction, see `list_outcomes`.
         """
         log = corrections.read_log(self.paths.corrections)
         lines = log.kept("segment")
         reasons: list[str] = []
         if lines:
             with self.label_writer() as writer:
-                frames, voids, reasons = mend.correct_series(
+                frames, voids, reasons = correct_series(
                     frames,
                     voids,
                     open_labels(self.paths.labels),
@@ -141,7 +143,7 @@ class Stage:
         """
         log = corrections.read_log(self.paths.corrections)
         lines = log.kept("track")
-        linked, reasons = mend.correct_tracks(linked, [line.edit for line in lines])  # type: ignore[misc]
+        linked, reasons = correct_tracks(linked, [line.edit for line in lines])  # type: ignore[misc]
         return linked, _account(lines, reasons, log.problems)
 
     def label_writer(self) -> LabelWriter:
@@ -207,7 +209,7 @@ def _account(
     lines: Sequence[corrections.Correction], reasons: Sequence[str], problems: Sequence[str]
 ) -> pd.DataFrame:
     """What came of the corrections; a warning says which of them do not count."""
-    done = mend.list_outcomes(lines, reasons, problems)
+    done = list_outcomes(lines, reasons, problems)
     lost = done[done["outcome"] != "applied"]
     said = [": ".join(filter(None, row)) for row in zip(lost["what"], lost["outcome"], strict=True)]
     if said:

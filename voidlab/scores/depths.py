@@ -13,10 +13,9 @@ import pandas as pd
 
 from voidlab.scores.voids import match_voids, score_tracks
 from voidlab.simulate.series import TRUTH
-from voidlab.tables.units import HasPixelSize
 from voidlab.tilt.geometry import to_axis
 
-_SURE_VIEWS = 3
+SURE_VIEWS = 3
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def compare_depths(truth: TiltTruth, linked: pd.DataFrame, points: pd.DataFrame)
         truth.points[["particle", "z_px"]].rename(columns={"particle": "true_particle", "z_px": "true_z_px"}),
         on="true_particle",
     )
-    off = (joined["z_px"] - joined["true_z_px"])[joined["views"] >= _SURE_VIEWS].median()
+    off = (joined["z_px"] - joined["true_z_px"])[joined["views"] >= SURE_VIEWS].median()
     shown = ["particle", "true_particle", "z_px", "true_z_px", "sigma_z_px", "views"]
     return joined.assign(z_px=joined["z_px"] - off)[shown]
 
@@ -80,7 +79,7 @@ def against_truth(
     """What came out against what is true: a row per ``quantity``, with ``found``, ``true`` and ``unit``."""
     score = score_tracks(truth.voids, linked)
     depths = compare_depths(truth, linked, points)
-    depths = depths[depths["views"] >= _SURE_VIEWS]
+    depths = depths[depths["views"] >= SURE_VIEWS]
     off = depths["z_px"] - depths["true_z_px"]
     row = reconstruction.iloc[0]
     rows = [
@@ -107,7 +106,7 @@ def against_truth(
 
 def _placed(truth: TiltTruth, depths: pd.DataFrame) -> tuple[float, float]:
     seen = truth.voids.loc[~truth.voids["touches_edge"], "particle"].value_counts()
-    return float(depths["true_particle"].nunique()), float((seen >= _SURE_VIEWS).sum())
+    return float(depths["true_particle"].nunique()), float((seen >= SURE_VIEWS).sum())
 
 
 def _rms(values: pd.Series) -> float:
@@ -128,34 +127,3 @@ def _drift_error(truth: TiltTruth, views: pd.DataFrame) -> float:
     gauge = np.column_stack([np.cos(tilt), np.sin(tilt)])
     across = pq[:, 0] - gauge @ np.linalg.lstsq(gauge, pq[:, 0], rcond=None)[0]
     return float(np.sqrt((across**2 + (pq[:, 1] - pq[:, 1].mean()) ** 2).mean() / 2))
-
-
-def show_against_truth(
-    truth: TiltTruth | None,
-    linked: pd.DataFrame,
-    points: pd.DataFrame,
-    views: pd.DataFrame,
-    reconstruction: pd.DataFrame,
-    calibration: HasPixelSize,
-) -> None:
-    """Show below a notebook cell how what came out compares with the ``truth``; nothing where that is not known."""
-    import matplotlib.pyplot as plt
-    from IPython.display import Markdown, display
-
-    from voidlab.report.figures.base import show, show_table
-    from voidlab.report.figures.tilt import depth_against_truth
-
-    if truth is None or points.empty:
-        return
-    text = (
-        "### Against the truth\n\nThese images are simulated, so that what is true is known. Drawn are voids seen in "
-        f"{_SURE_VIEWS} views or more."
-    )
-    display(Markdown(text))
-    figure, ax = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
-    depths = compare_depths(truth, linked, points)
-    depth_against_truth(depths[depths["views"] >= _SURE_VIEWS], ax, calibration)
-    show(figure, "Found depth of each void over its true depth, with its standard error")
-    compared = against_truth(truth, linked, points, views, reconstruction)
-    shown = compared[["found", "true"]].map("{:.4g}".format)  # counts without decimals, shares with three
-    show_table(compared.assign(**shown))

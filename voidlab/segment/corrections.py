@@ -1,69 +1,33 @@
-"""How edits by hand act on what a stage found: pure functions of tables and label images.
+"""How edits by hand act on voids and label images, in pure functions; those of tracks: `voidlab.track.corrections`.
 
-A deleted void or track keeps its row, flagged in ``corrected``; what an edit makes gets a row of its own. An edit
-that no longer fits (the void is gone, the pixels are taken) changes nothing and is given back with the reason.
+A deleted void keeps its row, flagged in ``corrected``; what an edit makes gets a row of its own. An edit that no
+longer fits (the void is gone, the pixels are taken) changes nothing and is given back with the reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from voidlab import tables
 from voidlab.measure import measure_voids
+from voidlab.project.apply_edits import NoFit, find_void, why_not
 from voidlab.project.corrections import (
     AddVoid,
     BadFrame,
-    Correction,
-    CutTrack,
-    DeleteTrack,
     DeleteVoid,
-    JoinTracks,
     MergeVoids,
     RedrawVoid,
     Run,
     SplitVoid,
     Spot,
-    TrackEdit,
     VoidEdit,
     frame_of,
 )
 
-_NEAR_PX = 3.0
-_NEAR_SHARE = 0.5  # of the radius, as when voids are matched with a truth
-_LIKE = 2.0  # how many times larger or smaller it may have become
 _LOOKED_AT = ("ok", "blank")
-NOT_APPLIED = "NOT applied"
-
-Kind = TypeVar("Kind")
-
-
-class _NoFit(Exception):
-    """Why an edit cannot be applied."""
-
-
-def find_void(rows: pd.DataFrame, at: Spot) -> int | None:
-    """Position in ``rows`` of the standing void at ``at``: the nearest of about its size; None when it is gone."""
-    apart = np.hypot(rows["x_px"].to_numpy() - at.x_px, rows["y_px"].to_numpy() - at.y_px)
-    size = rows["radius_px"].to_numpy() / at.radius_px
-    fits = (apart <= max(_NEAR_PX, _NEAR_SHARE * at.radius_px)) & (size <= _LIKE) & (size >= 1 / _LIKE)
-    fits &= (rows["frame"] == at.frame).to_numpy()
-    if "corrected" in rows:
-        fits &= (rows["corrected"] != "deleted").to_numpy()
-    return int(np.argmin(np.where(fits, apart, np.inf))) if fits.any() else None
-
-
-def spot_of(void: Any) -> Spot:
-    """Where a row of the table ``voids`` lies."""
-    return Spot(
-        frame=int(void["frame"]),
-        x_px=round(float(void["x_px"]), 2),
-        y_px=round(float(void["y_px"]), 2),
-        radius_px=round(float(void["radius_px"]), 2),
-    )
 
 
 def correct_frame(
@@ -88,7 +52,7 @@ def correct_frame(
         For each edit why it was not applied; empty when it was.
     """
     frame = _Frame(tables.check(voids, "voids"), labels.astype(np.int32), edge_buffer_px)
-    reasons = [_reason(frame.apply, edit) for edit in edits]
+    reasons = [why_not(frame.apply, edit) for edit in edits]
     return frame.result(), frame.labels, reasons
 
 
@@ -149,52 +113,6 @@ def _count(frames: pd.DataFrame, row: int, voids: pd.DataFrame, labels: np.ndarr
         frames.loc[at, "status"] = "excluded"
 
 
-def correct_tracks(linked: pd.DataFrame, edits: Sequence[TrackEdit]) -> tuple[pd.DataFrame, list[str]]:
-    """Apply ``edits``, in order, to linked voids.
-
-    Parameters
-    ----------
-    linked : DataFrame
-        Linked voids: ``frame, x_px, y_px, radius_px, particle``, and more.
-
-    Returns
-    -------
-    linked : DataFrame
-        With ``particle`` as edited, and ``corrected``; the rows of deleted tracks are there.
-    reasons : list of str
-        For each edit why it was not applied; empty when it was.
-    """
-    tracks = _Tracks(linked.assign(corrected="").reset_index(drop=True))
-    reasons = [_reason(tracks.apply, edit) for edit in edits]
-    return tracks.linked.set_index(linked.index), reasons
-
-
-def flag_tracks(tracks: pd.DataFrame, linked: pd.DataFrame) -> pd.DataFrame:
-    """``tracks`` with ``corrected`` as ``linked``, their linked voids, have it."""
-    of = linked.groupby("particle")["corrected"].first()
-    return tracks.assign(corrected=tracks["particle"].map(of).fillna("").astype("str"))
-
-
-def list_outcomes(
-    made: Sequence[Correction], reasons: Sequence[str], problems: Sequence[str] = ()
-) -> pd.DataFrame:
-    """What came of corrections: ``when, who, what, outcome``; ``problems`` are lines that could not be read."""
-    rows = [
-        (line.when, line.who, str(line.edit), f"{NOT_APPLIED}: {reason}" if reason else "applied")
-        for line, reason in zip(made, reasons, strict=True)
-    ]
-    rows += [("", "", "", f"{NOT_APPLIED}: {problem}") for problem in problems]
-    return pd.DataFrame(rows, columns=["when", "who", "what", "outcome"], dtype="str")
-
-
-def _reason(apply: Callable[[Kind], None], edit: Kind) -> str:
-    try:
-        apply(edit)
-    except _NoFit as reason:
-        return str(reason)
-    return ""
-
-
 class _Frame:
     """Voids and labels of a frame while edits are applied to them."""
 
@@ -207,7 +125,7 @@ class _Frame:
 
     def apply(self, edit: VoidEdit) -> None:
         if self._bad:
-            raise _NoFit(f"frame {frame_of(edit)} is marked as bad")
+            raise NoFit(f"frame {frame_of(edit)} is marked as bad")
         match edit:
             case DeleteVoid(at=at):
                 self._delete(self._row(at))
@@ -239,7 +157,7 @@ class _Frame:
     def _row(self, at: Spot) -> int:
         row = find_void(self.voids, at)
         if row is None:
-            raise _NoFit(f"there is no void of about {at.radius_px:.1f} px radius at {at}")
+            raise NoFit(f"there is no void of about {at.radius_px:.1f} px radius at {at}")
         return row
 
     def _delete(self, row: int) -> None:
@@ -250,10 +168,10 @@ class _Frame:
         y, x = np.ogrid[: self.labels.shape[0], : self.labels.shape[1]]
         inside = np.hypot(x - at.x_px, y - at.y_px) <= at.radius_px
         if not inside.any():
-            raise _NoFit(f"the circle at {at} covers no pixel of the image")
+            raise NoFit(f"the circle at {at} covers no pixel of the image")
         free = inside & (self.labels == 0)
         if not free.any():
-            raise _NoFit(f"the circle at {at} lies wholly on other voids")
+            raise NoFit(f"the circle at {at} lies wholly on other voids")
         return free
 
     def _add(self, pixels: np.ndarray, how: str, at: Spot, runs: Sequence[Run] = ()) -> None:
@@ -272,65 +190,20 @@ class _Frame:
         y, x = np.ogrid[: pixels.shape[0], : pixels.shape[1]]
         side = (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) >= 0
         if not (pixels & side).any() or not (pixels & ~side).any():
-            raise _NoFit(f"the line does not cross the void at {at}")
+            raise NoFit(f"the line does not cross the void at {at}")
         self._delete(row)
         for part in (pixels & side, pixels & ~side):
             self._add(part, "split", at)
 
     def _merge(self, rows: Sequence[int], at: Spot) -> None:
         if len(set(rows)) < len(rows):
-            raise _NoFit(f"two of the voids to merge at {at} are one already")
+            raise NoFit(f"two of the voids to merge at {at} are one already")
         pixels = np.isin(self.labels, self.voids.loc[list(rows), "label"])
         if not pixels.any():
-            raise _NoFit(f"no pixel is left of the voids to merge at {at}")
+            raise NoFit(f"no pixel is left of the voids to merge at {at}")
         for row in rows:
             self._delete(row)
         self._add(pixels, "merged", at)
-
-
-class _Tracks:
-    """Linked voids while edits are applied to them."""
-
-    def __init__(self, linked: pd.DataFrame) -> None:
-        self.linked = linked
-
-    def apply(self, edit: TrackEdit) -> None:
-        match edit:
-            case DeleteTrack(at=at):
-                self._mark(self._through(at), "deleted")
-            case CutTrack(at=at):
-                self._cut(at)
-            case JoinTracks(at=at, to=to):
-                self._join(at, to)
-
-    def _through(self, at: Spot) -> np.ndarray:
-        """Rows of the track through the void at ``at``."""
-        row = find_void(self.linked, at)
-        if row is None:
-            raise _NoFit(f"no track goes through a void of about {at.radius_px:.1f} px radius at {at}")
-        return (self.linked["particle"] == self.linked["particle"].iloc[row]).to_numpy()
-
-    def _mark(self, rows: np.ndarray, how: str) -> None:
-        self.linked.loc[rows, "corrected"] = how
-
-    def _cut(self, at: Spot) -> None:
-        track = self._through(at)
-        later = track & (self.linked["frame"] >= at.frame).to_numpy()
-        if (later == track).all():
-            raise _NoFit(f"the track through {at} begins there: nothing to cut off")
-        self.linked.loc[later, "particle"] = int(self.linked["particle"].max()) + 1
-        self._mark(track, "cut")
-
-    def _join(self, at: Spot, to: Spot) -> None:
-        first, second = self._through(at), self._through(to)
-        if (first == second).all():
-            raise _NoFit(f"the voids at {at} and {to} are on one track already")
-        both = self.linked.loc[first | second]
-        twice = both.loc[both["frame"].duplicated(), "frame"]
-        if len(twice):
-            raise _NoFit(f"both tracks, at {at} and {to}, have a void in frame {twice.iloc[0]}")
-        self.linked.loc[first | second, "particle"] = int(both["particle"].min())
-        self._mark(first | second, "joined")
 
 
 def _of_runs(runs: Sequence[Run], shape: tuple[int, ...]) -> np.ndarray:
@@ -338,7 +211,7 @@ def _of_runs(runs: Sequence[Run], shape: tuple[int, ...]) -> np.ndarray:
     mask = np.zeros(shape, bool)
     for y, x, length in runs:
         if y >= shape[0] or x + length > shape[1]:
-            raise _NoFit(f"pixels at ({x}, {y}) lie outside the image")
+            raise NoFit(f"pixels at ({x}, {y}) lie outside the image")
         mask[y, x : x + length] = True
     return mask
 

@@ -1,4 +1,4 @@
-"""There and back with napari: tracks it can show, and a label image edited there turned into corrections."""
+"""A label image that was edited in another program, such as napari, turned into corrections."""
 
 from __future__ import annotations
 
@@ -10,29 +10,10 @@ import pandas as pd
 from voidlab.images.readers import size_text
 from voidlab.images.series import ImagesError
 from voidlab.measure import measure_voids
+from voidlab.project.apply_edits import spot_of
 from voidlab.project.corrections import AddVoid, DeleteVoid, RedrawVoid, VoidEdit
-from voidlab.segment import corrections
+from voidlab.segment.corrections import runs_of
 from voidlab.tables.catalogue import kept
-
-
-def tracks(linked: pd.DataFrame, frames: pd.DataFrame) -> pd.DataFrame:
-    """Tracks as napari reads them: ``ID, T, Y, X``, sorted, to lie on labels.tif.
-
-    Parameters
-    ----------
-    linked : DataFrame
-        Linked voids; the positions taken are those in the images as recorded, px.
-    frames : DataFrame
-        Table ``frames``: T is the place of the image in it, and so in labels.tif, from 0.
-    """
-    place = pd.Series(np.arange(len(frames)), index=np.sort(frames["frame"].to_numpy()))
-    rows = {
-        "ID": linked["particle"].to_numpy(np.int64),
-        "T": place.reindex(linked["frame"]).to_numpy(np.int64),
-        "Y": linked["y_px"].to_numpy(),
-        "X": linked["x_px"].to_numpy(),
-    }
-    return pd.DataFrame(rows).sort_values(["ID", "T"], ignore_index=True)
 
 
 def edits_of_frame(
@@ -56,17 +37,15 @@ def edits_of_frame(
     touched = before != after
     changed = (set(np.unique(before[touched])) | set(np.unique(after[touched]))) - {0}
     old, new = set(row_of), set(np.unique(after)) - {0}
-    edits: list[VoidEdit] = [
-        DeleteVoid(at=corrections.spot_of(row_of[label])) for label in sorted(changed & old - new)
-    ]
+    edits: list[VoidEdit] = [DeleteVoid(at=spot_of(row_of[label])) for label in sorted(changed & old - new)]
     edits += [
-        RedrawVoid(at=corrections.spot_of(row_of[label]), runs=corrections.runs_of(after == label))
+        RedrawVoid(at=spot_of(row_of[label]), runs=runs_of(after == label))
         for label in sorted(changed & old & new)
     ]
     for label in sorted(changed - old):
         if (after == label).any():
             (void,) = measure_voids(after == label, frame=frame).to_dict("records")
-            edits.append(AddVoid(at=corrections.spot_of(void), runs=corrections.runs_of(after == label)))
+            edits.append(AddVoid(at=spot_of(void), runs=runs_of(after == label)))
     return edits
 
 

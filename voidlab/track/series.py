@@ -13,10 +13,10 @@ from voidlab import tables
 from voidlab.drift import subtract_drift
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.project.paths import stages_for
-from voidlab.segment.corrections import flag_tracks
 from voidlab.tilt import TiltModel, place, reconstruct
 from voidlab.track.assign import link_by_assignment
 from voidlab.track.conservation import find_merges
+from voidlab.track.corrections import flag_tracks
 from voidlab.track.link import LinkError, link_voids, linkable
 from voidlab.track.mergers import follow_larger
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown, display
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import EllipseCollection, LineCollection
@@ -14,8 +15,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from voidlab.drift.verdict import Verdict
-from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, nothing, unit_of
+from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, nothing, show, show_table, unit_of
 from voidlab.report.figures.drift import traffic_light
+from voidlab.scores.depths import SURE_VIEWS, TiltTruth, against_truth, compare_depths
 from voidlab.swelling.in_3d import depth_in_foil, flattened
 from voidlab.tables.units import HasPixelSize
 
@@ -206,3 +208,28 @@ def depth_colours(depth: np.ndarray) -> np.ndarray:
     """Colours (n, 3), 0 to 255, of depths."""
     scale = _depths(pd.Series(depth))
     return np.asarray(plt.get_cmap(OF_DEPTH)(scale(depth))[:, :3] * 255).astype(np.uint8)
+
+
+def show_against_truth(
+    truth: TiltTruth | None,
+    linked: pd.DataFrame,
+    points: pd.DataFrame,
+    views: pd.DataFrame,
+    reconstruction: pd.DataFrame,
+    calibration: HasPixelSize,
+) -> None:
+    """Show below a notebook cell how what came out compares with the ``truth``; nothing where that is not known."""
+    if truth is None or points.empty:
+        return
+    text = (
+        "### Against the truth\n\nThese images are simulated, so that what is true is known. Drawn are voids seen in "
+        f"{SURE_VIEWS} views or more."
+    )
+    display(Markdown(text))
+    figure, ax = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
+    depths = compare_depths(truth, linked, points)
+    depth_against_truth(depths[depths["views"] >= SURE_VIEWS], ax, calibration)
+    show(figure, "Found depth of each void over its true depth, with its standard error")
+    compared = against_truth(truth, linked, points, views, reconstruction)
+    shown = compared[["found", "true"]].map("{:.4g}".format)  # counts without decimals, shares with three
+    show_table(compared.assign(**shown))

@@ -1,0 +1,117 @@
+"""What a file of positions holds is read in its order; what is doubtful is said, what is wrong refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from voidlab import tables
+from voidlab.export.positions_file import PositionsError, read_positions
+from wandering import SHAPE, write_positions
+
+
+def test_images_are_put_in_the_order_of_their_times(tmp_path):
+    name = "a_Hour_00_Minute_{:02d}_Second_{:02d}_Frame_0000.tif"
+    images = [
+        {"image-path": name.format(1, 5), "positions": [[100, 50]], "radii": [4]},
+        {"image-path": name.format(0, 58), "positions": [[10, 20], [200, 30]], "radii": [5, 6]},
+        {"image-path": name.format(1, 3), "positions": [], "radii": []},
+    ]
+    found = read_positions(write_positions(tmp_path / "a.json", images), SHAPE)
+    assert found.frames["time_s"].tolist() == [0, 5, 7]
+    assert found.frames["void_count"].tolist() == [2, 0, 1]
+    assert found.voids[["frame", "label", "x_px", "y_px", "radius_px"]].to_numpy().tolist() == [
+        [0, 1, 10, 20, 5], [0, 2, 200, 30, 6], [2, 1, 100, 50, 4],
+    ]  # fmt: skip
+    assert found.voids["touches_edge"].tolist() == [True, False, False]
+    assert "1 of 3 images hold no void." in found.notes
+
+
+def test_diameters_that_are_called_radii_are_noticed(tmp_path):
+    fraction = np.pi * 10**2 / (300 * 420)
+    for given, radius, said in ((20.0, 10.0, True), (10.0, 10.0, False)):
+        image = {"frame": 7, "positions": [[100, 50]], "radii": [given], "void_frac": fraction}
+        found = read_positions(write_positions(tmp_path / "a.json", [image]), SHAPE)
+        assert found.voids["radius_px"].tolist() == [radius]
+        assert any("diameters" in note for note in found.notes) == said
+        assert found.frames["frame"].tolist() == [7]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "has no line"),
+        ("nonsense\n", "line 1 holds no positions and radii"),
+        ('{"positions": [[1, 2]], "radii": []}\n', "1 positions and 0 radii"),
+        ('{"radii": []}\n', "expected JSON such as"),
+    ],
+)
+def test_what_is_no_such_file_is_refused(tmp_path, text, said):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(PositionsError, match=said):
+        read_positions(tmp_path / "a.json", SHAPE)
+
+
+def test_what_voidlab_exports_is_read_back(finished):
+    paths, _, _ = finished
+    voids = tables.load(paths, "voids")
+    found = read_positions(paths.exports / "frame-data.json", (150, 210)).voids
+    columns = ["frame", "x_px", "y_px", "radius_px"]
+    pd.testing.assert_frame_equal(found[columns], voids[columns])
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([{"frame": 3, "positions": [], "radii": []}] * 2, "frame 3 stands on more than one line"),
+        ([{"frame": 3, "positions": [[1, float("nan")]], "radii": [4]}], "1 voids, the first in frame 3"),
+        ([{"frame": 3, "positions": [[1, 2]], "radii": [0]}], "radius that is not above 0"),
+    ],
+)
+def test_what_cannot_be_right_is_refused(tmp_path, lines, said):
+    with pytest.raises(PositionsError, match=said):
+        read_positions(write_positions(tmp_path / "a.json", lines), SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([{"frame": 1}, {}], "1 of 2 images have a 'frame'; expected all or none"),
+        ([{"path": "a_Hour_01_Minute_00_Second_00.tif"}, {"path": "b.tif"}], "1 of 2 images have a time"),
+        ([{"frame": 1.5}], "frame 1.5 is no whole number"),
+        ([{"frame": "first"}], "line 1 holds no positions"),
+        (
+            [{"path": f"a_Hour_{hour:02d}_Minute_00_Second_00.tif"} for hour in (1, 2, 19, 20)],
+            "leave open whether the series begins at 01:00:00",
+        ),
+    ],
+)
+def test_an_order_that_is_not_known_is_refused(tmp_path, lines, said):
+    file = write_positions(tmp_path / "a.json", [{"positions": [], "radii": [], **line} for line in lines])
+    with pytest.raises(PositionsError, match=said):
+        read_positions(file, SHAPE)
+
+
+def test_a_series_over_midnight_is_put_in_order_and_it_is_said(tmp_path):
+    name = "a_Hour_{:02d}_Minute_{:02d}_Second_00_Frame_0000.tif"
+    clocks = [(0, 20), (23, 40), (0, 0), (23, 50)]
+    images = [{"image-path": name.format(*c), "positions": [[100, 50]], "radii": [4]} for c in clocks]
+    found = read_positions(write_positions(tmp_path / "a.json", images), SHAPE)
+    assert found.frames["path"].tolist() == [name.format(*clocks[row]) for row in (1, 3, 2, 0)]
+    assert found.frames["time_s"].tolist() == [0, 600, 1200, 2400]
+    assert any("pass midnight once" in note for note in found.notes)
+
+
+def test_numbered_images_go_by_their_numbers_and_times_must_agree(tmp_path):
+    name = "a_Hour_{:02d}_Minute_00_Second_00.tif"
+    for hours, times in (((22, 23, 0), [0, 3600, 7200]), ((3, 2, 4), [None] * 3)):
+        images = [
+            {"frame": frame, "path": name.format(hour), "positions": [], "radii": []}
+            for frame, hour in zip((5, 6, 7), hours, strict=True)
+        ]
+        found = read_positions(write_positions(tmp_path / "a.json", images[::-1]), SHAPE)
+        assert found.frames["frame"].tolist() == [5, 6, 7]
+        assert (
+            found.frames["time_s"].astype(object).where(found.frames["time_s"].notna(), None).tolist()
+            == times
+        )
+        assert any("run against the frame numbers" in note for note in found.notes) == (times[0] is None)

@@ -1,0 +1,192 @@
+"""Positions and radii that another tool found, read as tables: JSON lines, a row per image, such as frame-data.json.
+
+Nothing is segmented again, and what only images show is not known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from voidlab import tables
+from voidlab.images.clock import ClockError, clock_of, running_seconds
+
+
+class PositionsError(ValueError):
+    """A file that holds no positions and radii, with what was found."""
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Tables ``frames`` and ``voids`` of a file, and what was noticed in it."""
+
+    frames: pd.DataFrame
+    voids: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float = 8) -> Positions:
+    """Read the voids of every image from JSON lines.
+
+    Parameters
+    ----------
+    path
+        Lines of JSON with ``positions`` ((x, y) each) and ``radii``, px; also used where there: ``frame``, the name
+        of the image (``path`` or ``image-path``), ``void_frac``.
+    shape
+        (H, W) of the images, px.
+    edge_buffer_px
+        Voids this near to the border touch the edge.
+
+    Notes
+    -----
+    Images are in the order of ``frame``, else of the time in their names (Hour_…_Minute_…_Second_…, see
+    `images.clock.running_seconds` for midnight), else as they stand in the file. Some tools wrote diameters as
+    ``radii``: where ``void_frac`` shows it, they are halved. The notes say so.
+
+    Raises
+    ------
+    PositionsError
+        If a line is no JSON, lacks a list, its lists differ in length, a number is not finite, a radius not above 0,
+        or a frame stands twice; or if the order of the images is not told for all of them, or not for certain.
+    """
+    images = [
+        _image(line, number)
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if line.strip()
+    ]
+    if not images:
+        raise PositionsError(f"{path.name} has no line; expected one of JSON per image.")
+    images, numbers, times, notes = _in_order(images)
+    twice = pd.Series(numbers)[pd.Series(numbers).duplicated()]
+    if len(twice):
+        raise PositionsError(
+            f"frame {twice.iloc[0]} stands on more than one line; expected a line per image."
+        )
+    rows = [
+        (number, label + 1, *position, radius)
+        for number, image in zip(numbers, images, strict=True)
+        for label, (position, radius) in enumerate(zip(image["positions"], image["radii"], strict=True))
+    ]
+    voids = pd.DataFrame(rows, columns=["frame", "label", "x_px", "y_px", "radius_px"]).astype(float)
+    good = np.isfinite(voids.to_numpy()).all(axis=1) & (voids["radius_px"] > 0).to_numpy()
+    wrong = voids[~good]
+    if len(wrong):
+        raise PositionsError(
+            f"{len(wrong)} voids, the first in frame {wrong['frame'].iloc[0]:g}, have a position that is not finite "
+            "or a radius that is not above 0; leave them out."
+        )
+    factor, said = _unit_of_radii(images, shape)
+    notes += said
+    radius = voids["radius_px"] * factor
+    reach, x, y = radius + edge_buffer_px, voids["x_px"], voids["y_px"]
+    touches = (x < reach) | (y < reach) | (x > shape[1] - 1 - reach) | (y > shape[0] - 1 - reach)
+    voids = voids.assign(
+        radius_px=radius, area_px=np.pi * radius**2, kind="void", confidence=np.nan, touches_edge=touches
+    )
+    area = voids.groupby("frame")["area_px"].sum().reindex(numbers).fillna(0.0).to_numpy()
+    frames = pd.DataFrame(
+        {
+            "frame": numbers,
+            "path": [_name(image) for image in images],
+            "tilt_deg": np.nan,
+            "time_s": times,
+            "status": "ok",
+            "void_count": [len(image["radii"]) for image in images],
+            "void_fraction": area / (shape[0] * shape[1]),
+        }
+    )
+    empty = int((frames["void_count"] == 0).sum())
+    if empty:
+        notes.append(f"{empty} of {len(frames)} images hold no void.")
+    return Positions(tables.check(frames, "frames"), tables.check(voids, "voids"), tuple(notes))
+
+
+def _image(line: str, number: int) -> dict[str, Any]:
+    try:
+        image = json.loads(line)
+        positions, radii = image["positions"], image["radii"]
+        good = len(positions) == len(radii) and all(len(position) == 2 for position in positions)
+        if "frame" in image and image["frame"] != int(image["frame"]):
+            raise ValueError(f"frame {image['frame']!r} is no whole number")
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise PositionsError(
+            f"line {number} holds no positions and radii ({error!r}); expected JSON such as "
+            '{"positions": [[x, y], …], "radii": [r, …]}.'
+        ) from None
+    if not good:
+        raise PositionsError(
+            f"line {number} has {len(positions)} positions and {len(radii)} radii; expected a pair (x, y) and a "
+            "radius for each void."
+        )
+    return dict(image)
+
+
+def _name(image: Mapping[str, Any]) -> str:
+    return str(image.get("path") or image.get("image-path") or "")
+
+
+def _in_order(
+    images: list[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], np.ndarray, np.ndarray, list[str]]:
+    """The images as they followed each other, their frame numbers, times (s, NaN when unknown), and notes."""
+    framed = [image["frame"] for image in images if "frame" in image]
+    clocks = [clock for clock in (clock_of(_name(image)) for image in images) if clock is not None]
+    if len(framed) == len(images):
+        images = sorted(images, key=lambda image: image["frame"])
+        times, note = _times(images)
+        return images, np.sort(np.array(framed, np.int64)), times, note
+    if framed or len(clocks) not in (0, len(images)):
+        count, what = (len(framed), "a 'frame'") if framed else (len(clocks), "a time in their name")
+        raise PositionsError(
+            f"{count} of {len(images)} images have {what}; expected all or none, as else their order is not known."
+        )
+    numbers = np.arange(len(images))
+    if not clocks:
+        said = "No image has a frame number or a time in its name: they are in the order of the lines."
+        return images, numbers, np.full(len(images), np.nan), [said]
+    try:
+        seconds, passed = running_seconds(clocks)
+    except ClockError as error:
+        raise PositionsError(str(error)) from None
+    order = np.lexsort((np.array([clock[1] for clock in clocks]), seconds))
+    times = (seconds[order] - seconds.min()).astype(float)
+    return [images[row] for row in order], numbers, times, [passed] if passed else []
+
+
+def _times(images: list[dict[str, Any]]) -> tuple[np.ndarray, list[str]]:
+    """Seconds since the first of images in order, from the times in their names, and a note where those disagree."""
+    unknown = np.full(len(images), np.nan)
+    clocks = [clock for clock in (clock_of(_name(image)) for image in images) if clock is not None]
+    if len(clocks) < len(images):
+        return unknown, []
+    disagree = "The times in the names run against the frame numbers; they were not used."
+    try:
+        seconds, note = running_seconds(clocks)
+    except ClockError:
+        return unknown, [disagree]
+    if (np.diff(seconds) < 0).any():
+        return unknown, [disagree]
+    return (seconds - seconds[0]).astype(float), [note] if note else []
+
+
+def _unit_of_radii(images: list[dict[str, Any]], shape: tuple[int, int]) -> tuple[float, list[str]]:
+    """Factor from what the file calls radii to radii, and the note on it."""
+    ratios = [
+        np.pi * np.square(image["radii"]).sum() / (image["void_frac"] * shape[0] * shape[1])
+        for image in images
+        if image["radii"] and image.get("void_frac")
+    ]
+    if len(ratios) and abs(np.median(ratios) - 4) < 0.2:
+        note = (
+            f"What the file calls radii are diameters: circles of them would cover {np.median(ratios):.2f} times "
+            "the area that its void_frac gives. They were halved."
+        )
+        return 0.5, [note]
+    return 1.0, []
