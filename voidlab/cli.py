@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voidlab import __version__
-from voidlab.errors import install_extra
+from voidlab.errors import VoidlabError, install_extra
 from voidlab.project.paths import STAGES, ProjectError
 
 if TYPE_CHECKING:
@@ -27,25 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for library in ("asyncio", "papermill"):  # what they log of a failure is said here in words for the user
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
-    from voidlab.export.positions_file import PositionsError
-    from voidlab.images.series import ImagesError
-    from voidlab.project.corrections import CorrectionsError
-    from voidlab.project.parameters.yaml_file import ParameterErrors
-    from voidlab.segment.network import ModelError
-    from voidlab.training.labelled import LabelledError
-
     try:
         code: int = options.command(options)
         return code
-    except (
-        ParameterErrors,
-        ProjectError,
-        ImagesError,
-        CorrectionsError,
-        LabelledError,
-        ModelError,
-        PositionsError,
-    ) as error:
+    except VoidlabError as error:
         print(error, file=sys.stderr)
         return _WRONG_INPUT
     except OSError as error:

@@ -15,7 +15,7 @@ from projects import make_project, run_project
 from voidlab import run, tables
 from voidlab.project import lock, record
 from voidlab.project.paths import STAGES
-from voidlab.run import jobs
+from voidlab.run import dataset, jobs
 
 SAVE = dict.fromkeys(STAGES, "run.save(")
 
@@ -229,6 +229,25 @@ def test_a_kernel_that_runs_out_of_memory(copied):
     assert not done
     assert "track       FAILED: the memory ran out (Unable to allocate" in lines[2]
     undo()
+
+
+# Told by their message alone
+
+
+def test_what_a_user_did_wrong_is_told_by_its_message_alone(copied):
+    undo = inject(copied, "track", "from voidlab.segment import ModelError; raise ModelError('no weights')")
+    done, lines = run_project(copied)
+    assert not done
+    assert "track       FAILED: no weights" in lines
+    undo()
+
+
+@pytest.mark.parametrize(
+    "kind", ["ModelError", "ImageReadError", "SwellingError", "ClockError", "KernelDied"]
+)
+def test_every_error_of_ours_is_known_by_its_name(kind):
+    assert dataset._reason(kind, "what to do") == "what to do"
+    assert dataset._reason("ValueError", "what to do") == "ValueError: what to do"
 
 
 # Side by side

@@ -9,7 +9,7 @@ import torch
 
 from drawn_images import Series
 from voidlab import segment
-from voidlab.explore.live_segmenter import Finder, SegmenterError
+from voidlab.explore.live_segmenter import Finder
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.segment import torch_export
 
@@ -176,7 +176,7 @@ def test_a_program_of_one_size_without_it_is_explained(model):
 def test_what_goes_wrong_in_a_network_is_said_in_the_explorer(model):
     model.with_suffix(".json").write_text(json.dumps(GIVEN | {"size": None}))
     series = Series([image_of((40, 30, 10))])
-    with pytest.raises(SegmenterError, match="'size' and 'channels' in theirs.json"):
+    with pytest.raises(segment.ModelError, match="'size' and 'channels' in theirs.json"):
         Finder(series, model.parent).find(
             0, lambda: series[0], SegmentParameters(segmenter=model.name, trust_model=True)
         )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 
+from voidlab.errors import VoidlabError
 from voidlab.explore.explorer import Explorer, Sentence
 from voidlab.explore.state import Model
-from voidlab.images.series import ImagesError
-from voidlab.project.corrections import CorrectionsError
-from voidlab.project.parameters.yaml_file import ParameterErrors
-from voidlab.project.paths import ProjectError, RunPaths
+from voidlab.project.paths import RunPaths
 from voidlab.run import stage
 
 __all__ = ["Explorer", "Model", "Sentence", "open_explorer"]
@@ -26,5 +24,5 @@ def open_explorer(dataset: str | None = None) -> Explorer | Sentence:
         if name not in known:
             return Sentence(f"There is no dataset '{name}'; there are: {', '.join(known) or 'none'}.")
         return Explorer(Model(stage.open_stage("segment", name)))
-    except (ParameterErrors, ProjectError, ImagesError, CorrectionsError, OSError) as error:
+    except (VoidlabError, OSError) as error:
         return Sentence(str(error))

@@ -13,19 +13,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from voidlab import tables
+from voidlab.errors import VoidlabError
 from voidlab.explore import compare
 from voidlab.explore.canvas import canvas_of
 from voidlab.explore.debounce import Latest
 from voidlab.explore.figure import INCHES, Scene, View
-from voidlab.explore.live_segmenter import SegmenterError, names
+from voidlab.explore.live_segmenter import names
 from voidlab.explore.mouse_tools import DRAWN, Point, Shown, Tool, pick
 from voidlab.explore.panels import CorrectPanel, KeepPanel, SettingsPanel, StylePanel, text
 from voidlab.explore.state import Model, Picture
 from voidlab.project import parameters
-from voidlab.project.corrections import BadFrame, CorrectionsError, Edit
-from voidlab.project.parameters.yaml_file import ParameterErrors
-
-_EXPECTED = (OSError, ParameterErrors, CorrectionsError, SegmenterError)  # their messages are for the user
+from voidlab.project.corrections import BadFrame, Edit
 
 
 class Explorer:
@@ -326,7 +324,7 @@ class Explorer:
         with self._lock:
             try:
                 do()
-            except _EXPECTED as error:
+            except (VoidlabError, OSError) as error:
                 self._say(_sentence(error))
 
     def _say(self, note: str) -> None:

@@ -22,10 +22,6 @@ LEAST = 0.01  # lowest threshold; below it nothing is a void to any segmenter
 _MOST_BYTES = 200_000_000
 
 
-class SegmenterError(ValueError):
-    """A segmenter that is not there or cannot work with the settings; the message is for the user."""
-
-
 class Finder:
     """Finds the voids of a series frame by frame, as the stage segment would."""
 
@@ -41,15 +37,11 @@ class Finder:
 
         Raises
         ------
-        SegmenterError
+        ModelError
             If there is no such segmenter, or it cannot work on the image.
+        ImagesError
+            If no image can be read.
         """
-        try:
-            return self._find(row, image, settings)
-        except segment.ModelError as error:
-            raise SegmenterError(str(error)) from None
-
-    def _find(self, row: int, image: Callable[[], np.ndarray], settings: SegmentParameters) -> Segmentation:
         method: Any = self._segmenter(settings)
         key = self._key(row, settings)
         if _in_halves(method):
@@ -63,7 +55,7 @@ class Finder:
 
         Raises
         ------
-        SegmenterError
+        ModelError
             If there is no such segmenter.
         """
         return self._key(row, settings) in self._halves
@@ -82,12 +74,8 @@ class Finder:
         if settings not in self._loaded:
             if len(self._loaded) > 20:
                 self._loaded.clear()
-            try:
-                method = segment.from_parameters(settings, self._folder).with_contrast_from(
-                    segment.sample(self._series)
-                )
-            except ValueError as error:
-                raise SegmenterError(str(error)) from None
+            method = segment.from_parameters(settings, self._folder)
+            method = method.with_contrast_from(segment.sample(self._series))
             self._decided[question] = str(getattr(method, "contrast", settings.contrast))
             self._loaded[settings] = method
         return self._loaded[settings]

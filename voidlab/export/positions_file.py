@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
+from voidlab.errors import VoidlabError
 from voidlab.images.clock import ClockError, clock_of, running_seconds
 
 
-class PositionsError(ValueError):
+class PositionsError(VoidlabError):
     """A file that holds no positions and radii, with what was found."""
 
 

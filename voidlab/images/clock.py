@@ -8,13 +8,15 @@ from itertools import pairwise
 
 import numpy as np
 
+from voidlab.errors import VoidlabError
+
 _TIME = re.compile(r"Hour_(\d+)_Minute_(\d+)_Second_(\d+)(?:_Frame_(\d+))?")
 _DAY = 86_400
 _HALF, _HOUR = _DAY // 2, _DAY // 24
 _ENOUGH = 6  # images to a day whose order is none by accident
 
 
-class ClockError(ValueError):
+class ClockError(VoidlabError):
     """Clock times that leave open which image comes first, with what was found."""
 
 

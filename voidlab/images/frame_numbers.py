@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from voidlab.errors import VoidlabError
+
 PathLike = str | os.PathLike[str]
 PerFrame = Sequence[float] | Mapping[int, float]
 
 
-class ImagesError(ValueError):
+class ImagesError(VoidlabError):
     """Images that cannot be opened as a series, with the reason and what to do."""
 
 

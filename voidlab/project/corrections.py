@@ -20,8 +20,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from voidlab.errors import VoidlabError
 
-class CorrectionsError(ValueError):
+
+class CorrectionsError(VoidlabError):
     """A file of corrections with a line that is no edit, or an edit that cannot be."""
 
 

@@ -11,10 +11,11 @@ from datetime import datetime
 import psutil
 from filelock import FileLock, Timeout
 
+from voidlab.errors import VoidlabError
 from voidlab.project.paths import RunPaths
 
 
-class DatasetBusy(RuntimeError):
+class DatasetBusy(VoidlabError):
     """A dataset that another run is working on."""
 
 

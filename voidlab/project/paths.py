@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from voidlab.errors import VoidlabError
+
 STAGES = ("segment", "drift", "track", "reconstruct", "export")
 POSITIONS = "positions"  # the one notebook of a dataset without images
 _TILT_LINKERS = ("auto", "tilt")
@@ -16,7 +18,7 @@ _TILT_LINKERS = ("auto", "tilt")
 _NAME = re.compile(r"\w(?:[\w .-]*[\w-])?")
 
 
-class ProjectError(ValueError):
+class ProjectError(VoidlabError):
     """A project folder or dataset name that voidlab cannot work with."""
 
 

@@ -7,7 +7,9 @@ every earlier result as it was.
 from __future__ import annotations
 
 import errno
+import importlib
 import os
+import pkgutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,11 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+import voidlab
+from voidlab.errors import VoidlabError
 from voidlab.project import lock, record
 from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, RunPaths
 from voidlab.report import pages
+from voidlab.run.engine import ENGINE, KERNEL_DIED
 from voidlab.run.validate import Overrides, Plan
 from voidlab.run.validate import check as check
 
@@ -159,8 +164,6 @@ def _execute(
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
-    from voidlab.run.engine import ENGINE
-
     # Without it the kernel warns that its local connection is not encrypted.
     config = Config({"KernelManager": {"transport_encryption": "auto"}})
     try:
@@ -188,7 +191,7 @@ def _execute(
 
 def _reason(kind: str, message: str) -> str:
     """Why a cell failed, as the user should read it."""
-    if kind in _OURS:
+    if kind == KERNEL_DIED or kind in _names_of_our_errors():
         return message
     if kind in ("MemoryError", "_ArrayMemoryError"):
         return f"the memory ran out ({message or 'no details'}). Close other programs, or run fewer jobs at once."
@@ -199,17 +202,17 @@ def _reason(kind: str, message: str) -> str:
     return f"{kind}: {message}"
 
 
-# Errors whose message is written for the user; of others the type is said too.
-_OURS = {
-    "StageError",
-    "ParameterErrors",
-    "ImagesError",
-    "CorrectionsError",
-    "TableError",
-    "LinkError",
-    "ProjectError",
-    "KernelDied",
-}
+def _names_of_our_errors() -> set[str]:
+    """Names of the errors whose message alone is for the user; the name is all that a kernel tells of an error."""
+    for module in pkgutil.walk_packages(voidlab.__path__, "voidlab."):
+        if module.name != "voidlab.__main__":
+            importlib.import_module(module.name)
+    names, kinds = set(), [VoidlabError]
+    while kinds:
+        kind = kinds.pop()
+        names.add(kind.__name__)
+        kinds += kind.__subclasses__()
+    return names
 
 
 class _Feed:

@@ -11,7 +11,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 from traitlets.config import Config
 
-ENGINE = "voidlab"
+ENGINE, KERNEL_DIED = "voidlab", "KernelDied"
 _REASON = "the Python process stopped without an error, probably because the memory ran out"
 
 
@@ -62,7 +62,7 @@ def _mark(manager: NotebookExecutionManager) -> None:
     manager.nb.metadata.papermill["exception"] = True
     cell.setdefault("outputs", []).append(
         nbformat.v4.new_output(
-            "error", ename="KernelDied", evalue=_REASON, traceback=[f"KernelDied: {_REASON}"]
+            "error", ename=KERNEL_DIED, evalue=_REASON, traceback=[f"{KERNEL_DIED}: {_REASON}"]
         )
     )
 

@@ -17,7 +17,6 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from voidlab.drift import Canvas, align, subtract_drift
-from voidlab.project.paths import ProjectError
 from voidlab.report import pages
 from voidlab.report.figures.base import round_down
 from voidlab.run import stage
@@ -104,14 +103,11 @@ def make_movie(dataset: str, *, frames_per_s: float = 10.0, expand: bool = False
 
     Raises
     ------
-    ProjectError
+    StageError
         If a stage has not finished, or its results are no longer the present ones.
     """
-    try:
-        run = stage.open_stage("export", dataset)
-        drift, voids, links = run.load_drift(), run.load("voids"), run.load("links")
-    except stage.StageError as error:
-        raise ProjectError(str(error)) from None
+    run = stage.open_stage("export", dataset)
+    drift, voids, links = run.load_drift(), run.load("voids"), run.load("links")
     path = run.paths.exports / ("movie.gif" if gif or not can_write_mp4() else "movie.mp4")
     write_movie(
         path,

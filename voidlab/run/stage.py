@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from tqdm import tqdm
 
 from voidlab import images, tables
+from voidlab.errors import VoidlabError
 from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.series import Calibration, ImageReadError
 from voidlab.project import corrections, parameters, record
@@ -30,7 +31,7 @@ from voidlab.track.corrections import correct_tracks
 Item = TypeVar("Item")
 
 
-class StageError(ValueError):
+class StageError(VoidlabError):
     """A stage that cannot start, with the reason and what to do."""
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from voidlab import tables
+from voidlab.images.frame_numbers import ImagesError
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.segment import network, torch_export
 from voidlab.segment.network import ModelError
@@ -189,7 +190,7 @@ def segment_series(
 
     Raises
     ------
-    ValueError
+    ImagesError
         If no image can be read.
     """
     segmenter = segmenter.with_contrast_from(sample(series))
@@ -212,7 +213,7 @@ def segment_series(
         if keep_labels:
             keep_labels(labels)
     if unreadable and not frames["status"].isin(["ok", "blank"]).any():
-        raise ValueError(f"no image of the series can be read, the first: {unreadable}")
+        raise ImagesError(f"no image of the series can be read, the first: {unreadable}")
     return tables.check(frames, "frames"), tables.check(pd.concat(found, ignore_index=True), "voids")
 
 

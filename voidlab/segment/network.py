@@ -21,6 +21,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from scipy import ndimage
 
+from voidlab.errors import VoidlabError
+
 if TYPE_CHECKING:
     import torch
 
@@ -57,7 +59,7 @@ class Maps:
     radius_px: np.ndarray
 
 
-class ModelError(ValueError):
+class ModelError(VoidlabError):
     """A segmenter that cannot be used, and what to do."""
 
 

@@ -7,11 +7,12 @@ from typing import Literal
 
 import numpy as np
 
+from voidlab.errors import VoidlabError
 from voidlab.project.parameters.models import ExportParameters
 from voidlab.swelling.stereology import Shape
 
 
-class SwellingError(ValueError):
+class SwellingError(VoidlabError):
     """Voids or conditions from which nothing can be computed, with what is wrong."""
 
 

@@ -13,10 +13,11 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
+from voidlab.errors import VoidlabError
 from voidlab.tables.contract import Column, Table
 
 
-class TableError(ValueError):
+class TableError(VoidlabError):
     """A table that breaks its contract."""
 
 

@@ -16,13 +16,14 @@ from scipy.spatial import cKDTree
 from trackpy.linking import SubnetOversizeException, link
 
 from voidlab import tables
+from voidlab.errors import VoidlabError
 from voidlab.track.growth import robust_slopes
 from voidlab.track.mergers import stretches
 
 _GROWTH_MIN_FRAMES = 4
 
 
-class LinkError(ValueError):
+class LinkError(VoidlabError):
     """Voids that cannot be linked as asked, with what would do."""
 
 

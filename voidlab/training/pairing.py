@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from voidlab.errors import VoidlabError
+
 _IMAGES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".mrc", ".dm3", ".dm4")
 _LABELS = (".tif", ".tiff", ".png", ".csv")
 
 
-class LabelledError(ValueError):
+class LabelledError(VoidlabError):
     """A folder that is no set of labelled images, and what was expected."""
 
 

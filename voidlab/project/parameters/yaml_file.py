@@ -13,6 +13,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 
+from voidlab.errors import VoidlabError
 from voidlab.project.parameters.models import DatasetParameters
 
 
@@ -29,7 +30,7 @@ class Problem:
         return f"{where}: {self.text}"
 
 
-class ParameterErrors(ValueError):
+class ParameterErrors(VoidlabError):
     """All the mistakes found in a parameter file; ``usable``: its parameters without them, where that makes sense."""
 
     def __init__(self, problems: Iterable[Problem], usable: DatasetParameters | None = None) -> None:
