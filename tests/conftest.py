@@ -6,11 +6,14 @@ import shutil
 import matplotlib
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from projects import SHARED, make_project, run_project
 from voidlab.project.paths import RunPaths
 
 matplotlib.use("agg")  # whatever the explorer's widgets choose for themselves
+settings.register_profile("voidlab", deadline=None)  # how long a busy machine takes says nothing of the code
+settings.load_profile("voidlab")
 
 
 @pytest.fixture(scope="session")

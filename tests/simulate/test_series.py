@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from voidlab import simulate, tables
+from voidlab.simulate.series import _missing_foil
 from voidlab.tilt import project
 
 SMALL = {"views": 5, "shape": (120, 180), "voids": 20}
@@ -61,8 +62,8 @@ def test_voids_are_brighter_than_the_foil_around_them(series):
 
 def test_two_voids_behind_one_another_are_brighter_than_either():
     voids = pd.DataFrame({"x_px": [30.25, 34.25], "y_px": 20.5, "radius_px": 6.0})
-    both = simulate._missing_foil(voids, (40, 60))
-    each = [simulate._missing_foil(voids.iloc[[n]], (40, 60)) for n in (0, 1)]
+    both = _missing_foil(voids, (40, 60))
+    each = [_missing_foil(voids.iloc[[n]], (40, 60)) for n in (0, 1)]
     np.testing.assert_allclose(both, each[0] + each[1])
     assert each[0].sum() == pytest.approx(4 / 3 * np.pi * 6**3, rel=0.01)
     ys, xs = np.mgrid[:40, :60]

@@ -179,7 +179,7 @@ def test_the_order_of_the_voids_does_not_matter():
 
 def test_voids_of_several_frames_are_refused():
     voids = pd.concat([some(), some().assign(frame=2)])
-    with pytest.raises(SwellingError, match="voids of 2 frames.*swelling_series"):
+    with pytest.raises(SwellingError, match="voids of 2 frames.*measure_series"):
         swelling.measure_swelling(voids, SAMPLE)
 
 
