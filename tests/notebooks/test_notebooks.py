@@ -67,10 +67,9 @@ def test_the_parameters_cell_is_the_model(stage):
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_parameter_is_used(stage):
     (cell,) = tagged(SEGMENT_TO_EXPORT[stage])
-    names = [line.split(" = ")[0] for line in cell.source.split("\n")]
-    rest = "\n".join(c.source for c in cells(SEGMENT_TO_EXPORT[stage]) if c != cell and c.cell_type == "code")
-    used = {node.id for node in ast.walk(ast.parse(rest)) if isinstance(node, ast.Name)}
-    assert set(names) <= used
+    rest = [c.source for c in cells(SEGMENT_TO_EXPORT[stage]) if c != cell and c.cell_type == "code"]
+    opens = [code for code in rest if f'\nrun = stage.open_notebook("{stage}", globals())\n' in code]
+    assert opens == rest[:1]  # before any of them is used for something else
 
 
 def _by_hand(copied, stage, **given):

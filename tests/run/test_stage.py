@@ -22,6 +22,13 @@ def test_none_stands_for_the_yaml_or_the_default(opened):
     assert run.given == ("search_range_px",)
 
 
+def test_a_notebook_gives_its_parameters_by_their_names(opened):
+    names = {"dataset": "small", "memory": 1, "search_range_px": None, "frames": "of no concern"}
+    run = stage.open_notebook("track", names)
+    assert run.parameters == opened("track", {"memory": 1}).parameters
+    assert run.given == ("memory",)
+
+
 def test_a_table_of_a_stage_that_never_ran_is_refused(opened, copied):
     copied.record.unlink()
     with pytest.raises(

@@ -259,6 +259,16 @@ def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = Non
     return Stage(name, paths, typed, tuple(set_here), series, inputs, print_, started)
 
 
+def open_notebook(name: str, notebook: Mapping[str, object]) -> Stage:
+    """Open stage ``name`` with what a ``notebook`` says, ``globals()`` there; see `open_stage`.
+
+    ``dataset`` and each parameter of the stage are looked up in it by their names. One that is None, or is not there,
+    has the value of the YAML file, else its default.
+    """
+    known = type(DatasetParameters.model_construct().stage(name)).model_fields
+    return open_stage(name, str(notebook["dataset"]), {key: notebook.get(key) for key in known})
+
+
 def open_images(paths: RunPaths, dataset: DatasetParameters) -> images.ImageSeries:
     """Open the images that the parameters name; paths in them are relative to the parameter file."""
     folder = paths.parameters.parent
