@@ -147,11 +147,14 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _positions(options: argparse.Namespace) -> int:
-    from voidlab.run import positions as tabular
+    from voidlab.project.paths import POSITIONS, RunPaths
+    from voidlab.run.positions import run_positions
 
     width, height = options.size
-    page = tabular.run_positions(options.file, options.name, (width, height))
-    print(f"report: {os.path.relpath(page)}")
+    line = _Line()
+    if not run_positions(options.file, options.name, (width, height), log=line.log, progress=line.progress):
+        return _FAILED
+    print(f"report: {os.path.relpath(RunPaths.find(options.name).html(POSITIONS))}")
     return _OK
 
 

@@ -15,7 +15,7 @@ from projects import make_project, run_project
 from voidlab import run, tables
 from voidlab.project import lock, record
 from voidlab.project.paths import STAGES
-from voidlab.run import dataset, jobs
+from voidlab.run import jobs, notebook
 
 SAVE = dict.fromkeys(STAGES, "run.save(")
 
@@ -28,13 +28,13 @@ def results(paths):
 
 def inject(paths, stage, code):
     """Put ``code`` in front of what stage ``stage`` saves; give what undoes it."""
-    notebook = paths.source(stage)
-    original = notebook.read_text(encoding="utf-8")
+    file = paths.source(stage)
+    original = file.read_text(encoding="utf-8")
     content = json.loads(original)
     assert "run.save(" in "".join(content["cells"][-1]["source"])
     content["cells"][-1]["source"].insert(0, f"{code}\n")
-    notebook.write_text(json.dumps(content), encoding="utf-8")
-    return lambda: notebook.write_text(original, encoding="utf-8")
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return lambda: file.write_text(original, encoding="utf-8")
 
 
 def start_run(paths, *options):
@@ -246,8 +246,8 @@ def test_what_a_user_did_wrong_is_told_by_its_message_alone(copied):
     "kind", ["ModelError", "ImageReadError", "SwellingError", "ClockError", "KernelDied"]
 )
 def test_every_error_of_ours_is_known_by_its_name(kind):
-    assert dataset._reason(kind, "what to do") == "what to do"
-    assert dataset._reason("ValueError", "what to do") == "ValueError: what to do"
+    assert notebook._reason(kind, "what to do") == "what to do"
+    assert notebook._reason("ValueError", "what to do") == "ValueError: what to do"
 
 
 # Side by side

@@ -1,10 +1,13 @@
 """Positions without images: what a file holds is read in its order, and the drift is told by the voids."""
 
+import json
+import os
+
 import pytest
 
-from voidlab import drift, tables
+from voidlab import cli, drift, tables
 from voidlab.export.positions_file import read_positions
-from voidlab.project import record
+from voidlab.project import lock, record
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.report import pages
 from voidlab.run import positions as tabular
@@ -51,7 +54,7 @@ def test_a_dataset_with_images_is_not_written_over(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = write_positions(tmp_path / "a.json", [{"positions": [[100, 90]], "radii": [5]}])
     with pytest.raises(ProjectError, match="'gold' is a dataset with images"):
-        tabular.run_positions(file, "gold", SHAPE[::-1])
+        tabular.run_positions(file, "gold", SHAPE[::-1], log=print, progress=print)
     assert not (tmp_path / "reports").exists()
 
 
@@ -109,3 +112,61 @@ def test_by_hand_a_dataset_with_images_is_not_written_over_either(finished, tmp_
     with pytest.raises(ProjectError, match="is a dataset with images; choose another name"):
         tabular.save_positions(paths.dataset, tmp_path / "a.json", {}, parameters={}, min_frames=2)
     assert record.digest(paths.table("links")) == before
+
+
+@pytest.fixture
+def typed(tmp_path, monkeypatch):
+    """Types ``voidlab positions`` in a project whose folder, and whose input's, has braces in its name."""
+    root = tmp_path / "a{b}"
+    (root / "parameters").mkdir(parents=True)
+    (root / "c{}").mkdir()
+    _, voids, _ = moving(frames=12, voids=6)
+    lines = [
+        {"frame": int(frame), "positions": rows[["x_px", "y_px"]].to_numpy().tolist(), "radii": [5.0] * len(rows)}
+        for frame, rows in voids.groupby("frame")
+    ]  # fmt: skip
+    file = write_positions(root / "c{}" / "found.json", lines)
+    monkeypatch.chdir(root)
+    return lambda: cli.main(["positions", str(file), "--name", "video", "--size", "420", "300"])
+
+
+@pytest.mark.slow
+def test_the_command_in_a_folder_with_braces(typed, capsys):
+    assert typed() == 0
+    assert "report: reports/video/positions.html" in capsys.readouterr().out
+    paths = RunPaths.find("video")
+    page = paths.html("positions").read_text("utf-8")
+    assert "found.json" in page
+    assert "This stage failed" not in page
+    entry = record.read_record(paths)["positions"]
+    assert (entry.status, entry.seconds > 0) == ("finished", True)
+    assert paths.log("positions").exists()
+    assert 'href="video/index.html"' in (paths.reports / "index.html").read_text("utf-8")
+
+
+def test_a_notebook_that_fails_leaves_a_page_a_log_and_an_entry(typed, capsys):
+    paths = RunPaths.find("video")
+    content = json.loads(paths.source("positions").read_text("utf-8"))
+    loads = next(c for c in content["cells"] if "".join(c["source"]).startswith("from pathlib"))
+    loads["source"] = ["print('as far as this')\n", "raise RuntimeError('of some kind')"]
+    own = paths.root / "notebooks" / "positions.ipynb"
+    own.parent.mkdir()
+    own.write_text(json.dumps(content), encoding="utf-8")
+    assert typed() == 1
+    said = capsys.readouterr().out
+    assert "positions   FAILED: RuntimeError: of some kind" in said
+    assert "reports/video/positions.html and reports/video/logs/positions.log" in said
+    assert "This stage failed" in paths.html("positions").read_text("utf-8")
+    log = paths.log("positions").read_text("utf-8")
+    assert "as far as this" in log
+    assert "RuntimeError" in log
+    entry = record.read_record(paths)["positions"]
+    assert (entry.status, entry.error) == ("failed", "RuntimeError: of some kind")
+    assert "failed" in (paths.reports / "index.html").read_text("utf-8")
+
+
+def test_two_at_once_are_refused(typed, capsys):
+    with lock.held(RunPaths.find("video")):
+        assert typed() == 1
+    assert f"not run: video is being run by process {os.getpid()} on" in capsys.readouterr().out
+    assert not RunPaths.find("video").notebook("positions").exists()

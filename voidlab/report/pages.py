@@ -121,16 +121,24 @@ def write_html(
     )
 
 
-def write_stage(paths: RunPaths, stage: str, *, stages: Sequence[str] = _USUAL, failure: str = "") -> Path:
+def write_stage(
+    paths: RunPaths,
+    stage: str,
+    *,
+    stages: Sequence[str] = _USUAL,
+    parameters: pd.DataFrame | None = None,
+    failure: str = "",
+) -> Path:
     """Write the page of ``stage`` from its executed notebook.
 
-    ``stages`` are those that apply to the dataset; ``failure`` says why this one failed, if it did.
+    ``stages`` are those that apply to the dataset; ``parameters`` what it ran with, where no YAML file says it;
+    ``failure`` says why this one failed, if it did.
     """
     return write_html(
         paths.notebook(stage),
         paths.html(stage),
         title=f"{paths.dataset}: {stage}",
-        parameters=_parameters_of(paths, stage),
+        parameters=_parameters_of(paths, stage) if parameters is None else parameters,
         links=dataset_links(paths, stages),
         figures=() if failure or stage not in (entries := read_record(paths)) else entries[stage].key_figures,
         failure=failure or None,

@@ -46,7 +46,7 @@ def run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int,
         Options of ``voidlab run`` that hold for all of them.
     jobs
         How many at once.
-    tell
+    log
         Called with each line that a dataset's run prints, its name in front.
     """
     with ThreadPoolExecutor(jobs) as executor:

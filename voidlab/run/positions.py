@@ -2,87 +2,58 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
-import papermill
 
 from voidlab import export, tables
 from voidlab.export import bundle
 from voidlab.export.positions_file import read_positions
 from voidlab.images.series import Calibration
 from voidlab.project import record
+from voidlab.project.lock import DatasetBusy
 from voidlab.project.paths import POSITIONS, ProjectError, RunPaths
-from voidlab.report import pages
+from voidlab.run.notebook import Log, StageFailed, hold_dataset, log_failure, run_notebook
 
 
-def run_positions(file: Path, name: str, size: tuple[int, int]) -> Path:
-    """Run the notebook positions on ``file``, and write reports/NAME/positions.html and the index pages.
+def run_positions(file: Path, name: str, size: tuple[int, int], *, log: Log, progress: Log) -> bool:
+    """Run the notebook positions on ``file``, and write reports/NAME/positions.html; True when it is finished.
 
     Parameters
     ----------
     size
         (width, height) of the images, px.
+    log, progress
+        Called with a line for the user: why it failed; how far it is.
 
     Raises
     ------
     PositionsError
         If the file holds no positions and radii, before anything is run.
     ProjectError
-        If the name belongs to a dataset with images, whose results would be lost, or the notebook fails.
+        If the name belongs to a dataset with images, whose results would be lost.
     """
     read_positions(file, (size[1], size[0]))
     paths, started = _paths(name), datetime.now(UTC)
-    paths.folder.mkdir(parents=True, exist_ok=True)
-    given = {"dataset": name, "file": str(file.resolve()), "width_px": size[0], "height_px": size[1]}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # papermill still calls what nbformat and asyncio deprecate
-        try:
-            papermill.execute_notebook(
-                str(paths.source(POSITIONS)),
-                str(paths.notebook(POSITIONS)),
-                given,
-                kernel_name="python3",
-                progress_bar=False,
-                cwd=str(paths.root),
+    given = {"file": str(file.resolve()), "width_px": size[0], "height_px": size[1]}
+    shown = [("file", file.name, "", "what was read"), ("size", list(size), "px", "of the images")]
+    parameters = pd.DataFrame(shown, columns=["name", "value", "unit", "meaning"]).assign(source="this run")
+    try:
+        with hold_dataset(paths):
+            run_notebook(
+                paths, POSITIONS, given, stages=(POSITIONS,), progress=progress, parameters=parameters
             )
-        except papermill.PapermillExecutionError as error:
-            raise ProjectError(f"the notebook failed, {error.ename}: {error.evalue}") from None
-    seconds = round((datetime.now(UTC) - started).total_seconds(), 1)
-    entry = replace(
-        record.read_record(paths)[POSITIONS], started=started.isoformat(timespec="seconds"), seconds=seconds
-    )
-    record.write_entry(paths, POSITIONS, entry)
-    page = pages.write_html(
-        paths.notebook(POSITIONS),
-        paths.html(POSITIONS),
-        title=f"{name}: positions",
-        links=pages.dataset_links(paths, (POSITIONS,)),
-        figures=entry.key_figures,
-        parameters=[
-            {
-                "name": "file",
-                "value": file.name,
-                "unit": "",
-                "meaning": "what was read",
-                "source": "this run",
-            },
-            {
-                "name": "size",
-                "value": list(size),
-                "unit": "px",
-                "meaning": "of the images",
-                "source": "this run",
-            },
-        ],
-    )
-    pages.write_dataset_index(paths)
-    pages.write_root_index(paths.root)
-    return page
+            entry = record.read_record(paths)[POSITIONS]
+            seconds = round((datetime.now(UTC) - started).total_seconds(), 1)
+            entry = replace(entry, started=started.isoformat(timespec="seconds"), seconds=seconds)
+            record.write_entry(paths, POSITIONS, entry)
+    except (DatasetBusy, StageFailed, OSError) as error:
+        log_failure(paths, POSITIONS, error, log)
+        return False
+    return True
 
 
 def _paths(dataset: str) -> RunPaths:
