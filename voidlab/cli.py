@@ -8,17 +8,19 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from voidlab import __version__
 from voidlab.errors import VoidlabError, install_extra
 from voidlab.project.paths import STAGES, ProjectError
 
 if TYPE_CHECKING:
-    from voidlab.run.validate import Plan
+    from voidlab.run.validate import Overrides, Plan
 
+_Command: TypeAlias = Callable[[argparse.Namespace], int | None]
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _OK, _FAILED, _WRONG_INPUT, _INTERRUPTED = 0, 1, 2, 130
 
 
@@ -28,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for library in ("asyncio", "papermill"):  # what they log of a failure is said here in words for the user
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
     try:
-        code: int = options.command(options)
-        return code
+        code: int | None = options.command(options)
+        return code or _OK
     except VoidlabError as error:
         print(error, file=sys.stderr)
         return _WRONG_INPUT
@@ -47,103 +49,40 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"voidlab {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    demo = commands.add_parser("demo", help="simulate the demo tilt series and run all stages on it")
-    demo.set_defaults(command=_demo)
-
-    init = commands.add_parser("init", help="make parameters/NAME.yaml for a folder, glob or stack of images")
-    init.add_argument("source", help="folder, glob (in quotes), stack or video")
-    init.add_argument("--name", required=True, help="name of the dataset: of its parameter file and report")
-    init.set_defaults(command=_init)
-
-    check = commands.add_parser("check", help="check parameter files and their images, run nothing")
+    _add(commands, "demo", _demo, "simulate the demo tilt series and run all stages on it")
+    _add_init(commands)
+    check = _add(commands, "check", _check, "check parameter files and their images, run nothing")
     check.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml")
-    check.set_defaults(command=_check)
-
-    parameters = commands.add_parser("parameters", help="print a table of all parameters (Markdown)")
-    parameters.set_defaults(command=_parameters)
-
-    run = commands.add_parser("run", help="run the stages of datasets and make their reports")
-    run.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml")
-    run.add_argument(
-        "--from",
-        dest="start",
-        choices=STAGES,
-        default=STAGES[0],
-        help="run this stage and those after it again",
-    )
-    run.add_argument("--force", action="store_true", help="run stages again even if nothing changed")
-    run.add_argument("--set", dest="settings", action="append", default=[], metavar="STAGE.KEY=VALUE",
-                     help="a parameter for this run only, such as segment.threshold=0.6")  # fmt: skip
-    run.add_argument("--jobs", type=_positive, default=1, metavar="N", help="datasets to run side by side")
-    run.set_defaults(command=_run)
-
-    score = commands.add_parser("score", help="score a segmenter on a folder of labelled images")
-    score.add_argument(
-        "folder", type=Path, help="images/ and labels/, or NAME.tif beside NAME_labels.tif or .csv"
-    )
-    score.add_argument("--segmenter", default="voids", help="voids, classical, or a file with a network")
-    score.add_argument("--contrast", default="auto", choices=("auto", "bright", "dark"))
-    score.add_argument("--threshold", type=float, default=0.5, help="confidence from which a find counts")
-    score.add_argument("--trust-model", action="store_true", help="run a .pt2 file, which is a program")
-    score.add_argument("--out", type=Path, help="folder for the tables and the picture")
-    score.add_argument("--card", action="store_true",
-                       help="run the tests of the network's card; FOLDER holds sets of real images")  # fmt: skip
-    score.set_defaults(command=_score)
-
-    train = commands.add_parser(
-        "train", help="go on training the network with your labelled images",
-        description="Writes parameters/NAME.safetensors and its card; name it as 'segmenter:' in a YAML file.",
-    )  # fmt: skip
-    train.add_argument("folder", type=Path, nargs="?", help="labelled images, as for 'voidlab score'")
-    train.add_argument("--name", help="name of the new network")
-    train.add_argument(
-        "--contrast", choices=("bright", "dark"), help="of the voids in your images; left out: bright"
-    )
-    train.add_argument("--steps", type=_positive, help="steps of training")
-    train.add_argument("--seed", type=int, default=1)
-    made = train.add_argument_group("the network that comes with voidlab, which these overwrite")
-    made.add_argument("--from-nothing", dest="shipped", action="store_const", const="from nothing",
-                      help="make it anew, from simulation and FOLDER (gold_pairs)")  # fmt: skip
-    made.add_argument("--further", dest="shipped", action="store_const", const="further",
-                      help="go on training it, with other simulated images")  # fmt: skip
-    train.set_defaults(command=_train)
-
-    correct = commands.add_parser("correct", help="take labels.tif, edited in napari or Fiji, as corrections")
-    correct.add_argument("name", help="dataset")
-    correct.add_argument("labels", type=Path, help="the edited label images (TIFF)")
-    correct.set_defaults(command=_correct)
-
-    movie = commands.add_parser("movie", help="write a movie without drift, voids outlined by track")
-    movie.add_argument("name", help="dataset whose stages have all run")
-    movie.add_argument("--expand", action="store_true", help="show all that any frame shows")
-    movie.add_argument("--fps", type=_positive, default=10, metavar="N", help="frames shown in a second")
-    movie.add_argument("--gif", action="store_true", help="a GIF even where MP4 can be written")
-    movie.set_defaults(command=_movie)
-
-    positions = commands.add_parser(
-        "positions", help="tracks from a file of positions and radii, without images",
-        description="Reads JSON lines such as frame-data.json; writes reports/NAME/positions.html.",
-    )  # fmt: skip
-    positions.add_argument(
-        "file", type=Path, help="JSON lines with 'positions' and 'radii', a line per image"
-    )
-    positions.add_argument("--name", required=True, help="name of the dataset")
-    positions.add_argument("--size", type=_positive, nargs=2, required=True, metavar=("WIDTH", "HEIGHT"),
-                           help="size of the images, px")  # fmt: skip
-    positions.set_defaults(command=_positions)
-
-    lab = commands.add_parser("lab", help="open JupyterLab on the project's notebooks")
+    _add(commands, "parameters", _parameters, "print a table of all parameters (Markdown)")
+    for add in (_add_run, _add_score, _add_train, _add_correct, _add_movie, _add_positions):
+        add(commands)
+    lab = _add(commands, "lab", _lab, "open JupyterLab on the project's notebooks")
     lab.add_argument("name", nargs="?", help="dataset to explore")
-    lab.set_defaults(command=_lab)
+    return parser
+
+
+def _add(
+    commands: _Commands, name: str, command: _Command, about: str, description: str | None = None
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=about, description=description)
+    parser.set_defaults(command=command)
     return parser
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from voidlab.run import start as project
+    from voidlab.run import start
 
-    paths = project.make_demo()
-    return _run_all([paths.parameters], [], STAGES[0], False, 1)
+    return main(["run", str(start.make_demo().parameters)])
+
+
+def _add_positions(commands: _Commands) -> None:
+    description = "Reads JSON lines such as frame-data.json; writes reports/NAME/positions.html."
+    about = "tracks from a file of positions and radii, without images"
+    parser = _add(commands, "positions", _positions, about, description)
+    parser.add_argument("file", type=Path, help="JSON lines with 'positions' and 'radii', a line per image")
+    parser.add_argument("--name", required=True, help="name of the dataset")
+    parser.add_argument("--size", type=_positive, nargs=2, required=True, metavar=("WIDTH", "HEIGHT"),
+                           help="size of the images, px")  # fmt: skip
 
 
 def _positions(options: argparse.Namespace) -> int:
@@ -158,20 +97,25 @@ def _positions(options: argparse.Namespace) -> int:
     return _OK
 
 
-def _init(options: argparse.Namespace) -> int:
-    from voidlab.run import start as project
+def _add_init(commands: _Commands) -> None:
+    parser = _add(commands, "init", _init, "make parameters/NAME.yaml for a folder, glob or stack of images")
+    parser.add_argument("source", help="folder, glob (in quotes), stack or video")
+    parser.add_argument("--name", required=True, help="name of the dataset: of its parameter file and report")
 
-    paths, found = project.init_dataset(options.source, options.name)
+
+def _init(options: argparse.Namespace) -> None:
+    from voidlab.run import start
+
+    paths, found = start.init_dataset(options.source, options.name)
     shown = os.path.relpath(paths.parameters)
     print(found)
     print(f"wrote {shown}\nnext: look through it, then\n  voidlab run {shown}\n  voidlab lab {options.name}")
-    return _OK
 
 
 def _check(options: argparse.Namespace) -> int:
     from voidlab.run import stage
 
-    plans, problems = _plans(options.yaml, [])
+    plans, problems = _plans(options.yaml, {})
     for plan in plans:
         series = stage.open_images(plan.paths, plan.parameters)
         print(f"{plan.paths.dataset}: good; {series.describe()}")
@@ -180,22 +124,29 @@ def _check(options: argparse.Namespace) -> int:
     return _WRONG_INPUT if problems else _OK
 
 
-def _parameters(options: argparse.Namespace) -> int:
+def _parameters(options: argparse.Namespace) -> None:
     from voidlab.project.parameters.table import parameter_table
 
     print(parameter_table(), end="")
-    return _OK
+
+
+def _add_run(commands: _Commands) -> None:
+    parser = _add(commands, "run", _run, "run the stages of datasets and make their reports")
+    parser.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml")
+    parser.add_argument("--from", dest="start", choices=STAGES, default=STAGES[0],
+                        help="run this stage and those after it again")  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="run stages again even if nothing changed")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="STAGE.KEY=VALUE",
+                        help="a parameter for this run only, such as segment.threshold=0.6")  # fmt: skip
+    parser.add_argument("--jobs", type=_positive, default=1, metavar="N", help="datasets to run side by side")
 
 
 def _run(options: argparse.Namespace) -> int:
-    return _run_all(options.yaml, options.settings, options.start, options.force, options.jobs)
-
-
-def _run_all(yamls: Sequence[Path], settings: Sequence[str], start: str, force: bool, jobs: int) -> int:
     from voidlab import run
 
+    start, settings, force, jobs = options.start, options.settings, options.force, options.jobs
     overrides = run.read_overrides(settings)
-    plans, problems = _plans(yamls, settings)
+    plans, problems = _plans(options.yaml, overrides)
     if problems:
         return _WRONG_INPUT
     if jobs > 1 and len(plans) > 1:
@@ -207,11 +158,8 @@ def _run_all(yamls: Sequence[Path], settings: Sequence[str], start: str, force: 
         for note in plan.notes:
             print(f"  note: {note}")
         line = _Line()
-        finished.append(
-            run.run_dataset(
-                plan, overrides=overrides, start=start, force=force, log=line.log, progress=line.progress
-            )
-        )
+        said = {"log": line.log, "progress": line.progress}
+        finished.append(run.run_dataset(plan, overrides=overrides, start=start, force=force, **said))
         print(f"  report: {os.path.relpath(plan.paths.index)}")
     return _OK if all(finished) else _FAILED
 
@@ -222,12 +170,16 @@ def _run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int
     at_once = side_by_side.how_many(jobs, plans)
     if at_once < min(jobs, len(plans)):
         print(f"{at_once} at a time, not {jobs}: the free memory allows no more.")
-    codes = side_by_side.run_side_by_side(plans, arguments, at_once, lambda text: print(text, flush=True))
+    codes = side_by_side.run_side_by_side(plans, arguments, at_once, _say)
     failed = [plan.paths.dataset for plan, code in zip(plans, codes, strict=True) if code != _OK]
     print(f"{len(plans) - len(failed)} of {len(plans)} datasets finished", end="")
     print(f"; failed: {', '.join(failed)}" if failed else "")
     print(f"overview: {os.path.relpath(plans[0].paths.reports / 'index.html')}")
     return _FAILED if failed else _OK
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def _positive(text: str) -> int:
@@ -237,12 +189,11 @@ def _positive(text: str) -> int:
     return number
 
 
-def _plans(yamls: Sequence[Path], settings: Sequence[str]) -> tuple[list[Plan], int]:
+def _plans(yamls: Sequence[Path], overrides: Overrides) -> tuple[list[Plan], int]:
     """Check every parameter file before anything runs; print what is wrong with any of them."""
     from voidlab import run
     from voidlab.project.parameters.yaml_file import ParameterErrors
 
-    overrides = run.read_overrides(settings)
     plans: list[Plan] = []
     problems = 0
     for yaml in yamls:
@@ -256,12 +207,27 @@ def _plans(yamls: Sequence[Path], settings: Sequence[str]) -> tuple[list[Plan], 
     return plans, problems
 
 
-def _score(options: argparse.Namespace) -> int:
+def _add_score(commands: _Commands) -> None:
+    parser = _add(commands, "score", _score, "score a segmenter on a folder of labelled images")
+    parser.add_argument(
+        "folder", type=Path, help="images/ and labels/, or NAME.tif beside NAME_labels.tif or .csv"
+    )
+    parser.add_argument("--segmenter", default="voids", help="voids, classical, or a file with a network")
+    parser.add_argument("--contrast", default="auto", choices=("auto", "bright", "dark"))
+    parser.add_argument("--threshold", type=float, default=0.5, help="confidence from which a find counts")
+    parser.add_argument("--trust-model", action="store_true", help="run a .pt2 file, which is a program")
+    parser.add_argument("--out", type=Path, help="folder for the tables and the picture")
+    parser.add_argument("--card", action="store_true",
+                        help="run the tests of the network's card; FOLDER holds sets of real images")  # fmt: skip
+
+
+def _score(options: argparse.Namespace) -> None:
     from voidlab import segment
     from voidlab.training import evaluate, labelled
 
     if options.card:
-        return _score_card(options)
+        _score_card(options)
+        return
     items = labelled.read_labelled(options.folder)
     method = segment.load_segmenter(
         options.segmenter,
@@ -274,70 +240,88 @@ def _score(options: argparse.Namespace) -> int:
     out = options.out or Path("reports") / "scores" / options.folder.resolve().name
     for file in evaluate.write_evaluation(out, items, judgement):
         print(f"wrote {os.path.relpath(file)}")
-    return _OK
 
 
-def _score_card(options: argparse.Namespace) -> int:
-    from voidlab.segment import network
-    from voidlab.training import model_card as card
+def _score_card(options: argparse.Namespace) -> None:
+    from voidlab.training import model_card
 
     if (options.contrast, options.threshold, options.out) != ("auto", 0.5, None):
         raise ProjectError(
             "the card's tests set contrast and threshold; leave out --contrast, --threshold, --out."
         )
-    weights = network.SHIPPED if options.segmenter == "voids" else Path(options.segmenter)
-    method = card.segmenter_to_score(options.segmenter)
-    scores = card.measure_scores(method, options.folder, log=lambda text: print(text, flush=True))
-    scored = {"command": "voidlab score FOLDER --card", "seed": card.SEED}
-    before = network.read_card(weights)
-    # What this folder has no images for was scored with another one: these are the same weights.
-    known = before["scores"] if "scored" in before else {}
-    network.write_card(weights, before | {"scored": scored, "scores": known | scores})
-    print(f"wrote {os.path.relpath(weights.with_suffix('.json'))}")
-    return _OK
+    print(f"wrote {os.path.relpath(model_card.score_card(options.segmenter, options.folder, log=_say))}")
 
 
-def _train(options: argparse.Namespace) -> int:
-    from voidlab.run import start as project
+def _add_train(commands: _Commands) -> None:
+    description = "Writes parameters/NAME.safetensors and its card; name it as 'segmenter:' in a YAML file."
+    about = "go on training the network with your labelled images"
+    parser = _add(commands, "train", _train, about, description)
+    parser.add_argument("folder", type=Path, nargs="?", help="labelled images, as for 'voidlab score'")
+    parser.add_argument("--name", help="name of the new network")
+    parser.add_argument(
+        "--contrast", choices=("bright", "dark"), help="of the voids in your images; left out: bright"
+    )
+    parser.add_argument("--steps", type=_positive, help="steps of training")
+    parser.add_argument("--seed", type=int, default=1)
+    made = parser.add_argument_group("the network that comes with voidlab, which these overwrite")
+    made.add_argument("--from-nothing", dest="shipped", action="store_const", const="from nothing",
+                        help="make it anew, from simulation and FOLDER (gold_pairs)")  # fmt: skip
+    made.add_argument("--further", dest="shipped", action="store_const", const="further",
+                        help="go on training it, with other simulated images")  # fmt: skip
 
-    card = project.train_network(
+
+def _train(options: argparse.Namespace) -> None:
+    from voidlab.run import start
+
+    card = start.train_network(
         options.folder,
         name=options.name,
         contrast=options.contrast,
         steps=options.steps,
         seed=options.seed,
         shipped=options.shipped,
-        log=lambda text: print(text, flush=True),
+        log=_say,
     )
     print(card)
-    return _OK
 
 
-def _correct(options: argparse.Namespace) -> int:
-    from voidlab.run import start as project
+def _add_correct(commands: _Commands) -> None:
+    parser = _add(commands, "correct", _correct, "take labels.tif, edited in napari or Fiji, as corrections")
+    parser.add_argument("name", help="dataset")
+    parser.add_argument("labels", type=Path, help="the edited label images (TIFF)")
 
-    paths, edits = project.take_edited_labels(options.name, options.labels)
+
+def _correct(options: argparse.Namespace) -> None:
+    from voidlab.run import start
+
+    paths, edits = start.take_edited_labels(options.name, options.labels)
     for edit in edits:
         print(f"  {edit}")
     shown = os.path.relpath(paths.parameters)
     print(f"{len(edits)} corrections added" + (f"; next: voidlab run {shown}" if edits else ""))
-    return _OK
 
 
-def _movie(options: argparse.Namespace) -> int:
+def _add_movie(commands: _Commands) -> None:
+    parser = _add(commands, "movie", _movie, "write a movie without drift, voids outlined by track")
+    parser.add_argument("name", help="dataset whose stages have all run")
+    parser.add_argument("--expand", action="store_true", help="show all that any frame shows")
+    parser.add_argument("--fps", type=_positive, default=10, metavar="N", help="frames shown in a second")
+    parser.add_argument("--gif", action="store_true", help="a GIF even where MP4 can be written")
+
+
+def _movie(options: argparse.Namespace) -> None:
     from voidlab.run import movie
 
     path = movie.make_movie(options.name, frames_per_s=options.fps, expand=options.expand, gif=options.gif)
     print(f"wrote {os.path.relpath(path)}")
     if path.suffix == ".gif" and not options.gif:
         print(f"for MP4, in voidlab's folder: {install_extra('video')}")
-    return _OK
 
 
 def _lab(options: argparse.Namespace) -> int:
-    from voidlab.run import start as project
+    from voidlab.run import start
 
-    return project.open_lab(options.name)
+    return start.open_lab(options.name)
 
 
 class _Line:
@@ -351,8 +335,8 @@ class _Line:
         self._last = time.monotonic()
 
     def log(self, text: str) -> None:
-        self._clear()
-        print(f"  {text}", flush=True)
+        clear = f"\r{'':{self._width}}\r" if self._live else ""
+        print(f"{clear}  {text}", flush=True)
 
     def progress(self, text: str) -> None:
         """Show how far the run is: in place in a terminal, every few seconds in a log file."""
@@ -361,7 +345,3 @@ class _Line:
         elif time.monotonic() - self._last > self._EVERY_S:
             self._last = time.monotonic()
             print(f"    {text}", flush=True)
-
-    def _clear(self) -> None:
-        if self._live:
-            print(f"\r{'':{self._width}}\r", end="")
