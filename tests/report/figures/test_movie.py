@@ -10,7 +10,7 @@ from PIL import Image
 from voidlab import tables
 from voidlab.cli import main
 from voidlab.images.series import Calibration
-from voidlab.run import movie
+from voidlab.report.figures import movie
 
 NM = Calibration(0.5, "parameters")
 
