@@ -20,6 +20,7 @@ from typing import Any
 import nbformat
 
 from voidlab import __version__
+from voidlab.errors import VoidlabError
 from voidlab.project import corrections
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import POSITIONS, STAGES, RunPaths
@@ -46,12 +47,39 @@ class Entry:
     python: str = field(default_factory=platform.python_version)
 
 
+class RecordError(VoidlabError):
+    """A run.json that cannot be read."""
+
+
+def read_stages(paths: RunPaths) -> dict[str, dict[str, Any]]:
+    """What run.json says of each stage, word for word: it may be of another version, or written by hand.
+
+    Raises
+    ------
+    RecordError
+        If it cannot be read.
+    FileNotFoundError
+        If there is none.
+    """
+    try:
+        stages: dict[str, dict[str, Any]] = json.loads(paths.record.read_text(encoding="utf-8"))["stages"]
+        if not all(isinstance(entry, dict) for entry in stages.values()):
+            raise TypeError("a stage is not a mapping")
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RecordError(
+            f"{paths.record.name} cannot be read ({error}). Run the dataset again to make it anew."
+        ) from None
+    return stages
+
+
 def read_record(paths: RunPaths) -> dict[str, Entry]:
     """Entries of the stages in run.json; none when there is no such file or it cannot be read."""
     try:
-        stages = json.loads(paths.record.read_text(encoding="utf-8"))["stages"]
+        stages = read_stages(paths)
         return {name: Entry(**stages[name]) for name in _RECORDED if name in stages}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, RecordError, TypeError):
         return {}
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from voidlab.project.parameters.load import load_parameters
 from voidlab.project.parameters.models import describe
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import POSITIONS, STAGES, ProjectError, RunPaths, stages_for
-from voidlab.project.record import out_of_date, read_record
+from voidlab.project.record import RecordError, out_of_date, read_record, read_stages
 from voidlab.report import notebook_html, render
 from voidlab.tables.catalogue import TABLES
 
@@ -204,14 +203,11 @@ def _read_record(paths: RunPaths) -> tuple[list[_Stage], str | None]:
     records: Mapping[str, Any] = {}
     problem = None
     try:
-        records = json.loads(paths.record.read_text(encoding="utf-8"))["stages"]
-        if not all(isinstance(entry, Mapping) for entry in records.values()):
-            raise TypeError("a stage is not a mapping")
+        records = read_stages(paths)
     except FileNotFoundError:
         problem = f"There is no {paths.record.name}: no stage of this dataset has been run."
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        records = {}
-        problem = f"{paths.record.name} cannot be read ({error}). Run the dataset again to make it anew."
+    except RecordError as error:
+        problem = str(error)
     # A stage that does not apply to every series is shown once it has run.
     names = [name for name in STAGES if name in _USUAL or name in records]
     others = [name for name in records if name not in STAGES]

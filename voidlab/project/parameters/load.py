@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from voidlab.project.parameters import problems as mistakes
-from voidlab.project.parameters import yaml_edit, yaml_file
+from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.tables.files import replacing
@@ -108,4 +108,4 @@ def _with_values(path: Path, stage: str, values: Mapping[str, object]) -> tuple[
     section = yaml_file.plain_values(yaml_file.read_yaml(path)).get(stage) or {}
     changed = {key: value for key, value in values.items() if section.get(key) != value}
     changes = [f"{stage}.{key}: {section.get(key, 'default')} → {value}" for key, value in changed.items()]
-    return yaml_edit.set_values(path.read_text(encoding="utf-8-sig"), stage, changed), changes
+    return yaml_file.set_values(path.read_text(encoding="utf-8-sig"), stage, changed), changes
