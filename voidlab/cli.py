@@ -113,11 +113,11 @@ def _init(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from voidlab.run import stage
+    from voidlab.run.images import open_images
 
     plans, problems = _plans(options.yaml, {})
     for plan in plans:
-        series = stage.open_images(plan.paths, plan.parameters)
+        series = open_images(plan.paths, plan.parameters)
         print(f"{plan.paths.dataset}: good; {series.describe()}")
         for note in plan.notes:
             print(f"  note: {note}")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,11 +19,12 @@ from tqdm import tqdm
 from voidlab import images, tables
 from voidlab.errors import VoidlabError
 from voidlab.images.label_stack import LabelWriter, open_labels
-from voidlab.images.series import Calibration, ImageReadError
+from voidlab.images.series import Calibration
 from voidlab.project import corrections, parameters, record
 from voidlab.project.apply_edits import list_outcomes
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import STAGES, RunPaths
+from voidlab.run.images import Mapped, digest_of_images, open_images, usable_images
 from voidlab.segment.corrections import correct_series
 from voidlab.track.corrections import correct_tracks
 
@@ -80,9 +80,9 @@ class Stage:
     def images(self, source: str) -> Sequence[np.ndarray]:
         """The images, or (``source`` "masks") their void masks; a frame that cannot be looked at is blank."""
         if source == "images":
-            return _Each(self.series, self._look)
-        self._check("segment", self.paths.labels)
-        return _Each(open_labels(self.paths.labels), lambda labels, row: labels[row] > 0)
+            bad = corrections.bad_frames(corrections.read_log(self.paths.corrections))
+            return usable_images(self.series, bad)
+        return Mapped(self.labels(), lambda labels, row: labels[row] > 0)
 
     def labels(self) -> Sequence[np.ndarray]:
         """The label images that the stage segment wrote, one per frame.
@@ -94,20 +94,6 @@ class Stage:
         """
         self._check("segment", self.paths.labels)
         return open_labels(self.paths.labels)
-
-    def _look(self, series: Sequence[np.ndarray], row: int) -> np.ndarray:
-        blank = np.zeros(self.series.shape, np.float32)
-        frame = self.series.frames.iloc[row]
-        if frame["status"] == "excluded" or frame["frame"] in self._bad_frames:
-            return blank
-        try:
-            return series[row]
-        except ImageReadError:
-            return blank
-
-    @cached_property
-    def _bad_frames(self) -> set[int]:
-        return corrections.bad_frames(corrections.read_log(self.paths.corrections))
 
     def correct_voids(
         self, frames: pd.DataFrame, voids: pd.DataFrame
@@ -218,22 +204,6 @@ def _account(
     return done
 
 
-class _Each(Sequence[np.ndarray]):
-    """A sequence of images made one at a time from another."""
-
-    def __init__(
-        self, images_: Sequence[np.ndarray], make: Callable[[Sequence[np.ndarray], int], np.ndarray]
-    ) -> None:
-        self._images = images_
-        self._make = make
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def __getitem__(self, row):  # type: ignore[no-untyped-def]
-        return self._make(self._images, row)
-
-
 def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = None) -> Stage:
     """Open stage ``name`` of ``dataset`` in the project around the working folder.
 
@@ -267,28 +237,6 @@ def open_notebook(name: str, notebook: Mapping[str, object]) -> Stage:
     """
     known = type(DatasetParameters.model_construct().stage(name)).model_fields
     return open_stage(name, str(notebook["dataset"]), {key: notebook.get(key) for key in known})
-
-
-def open_images(paths: RunPaths, dataset: DatasetParameters) -> images.ImageSeries:
-    """Open the images that the parameters name; paths in them are relative to the parameter file."""
-    folder = paths.parameters.parent
-    angles = dataset.tilt_angles_deg
-    return images.open_series(
-        os.path.normpath(folder / dataset.images),
-        pixel_size_nm=dataset.pixel_size_nm,
-        tilt_angles_deg=folder / angles if isinstance(angles, str) else angles,
-        frame_pattern=dataset.frame_pattern,
-        frame_step=dataset.frame_step,
-        times_s=dataset.times_s,
-        frame_interval_s=dataset.frame_interval_s,
-        excluded_frames=dataset.excluded_frames,
-    )
-
-
-def digest_of_images(series: images.ImageSeries) -> str:
-    """Digest of the image files and of the file of tilt angles."""
-    files = [Path(path) for path in series.frames["path"].unique()]
-    return record.digest_of_files([*files, *([series.angle_file] if series.angle_file else [])])
 
 
 def relative_paths(frames: pd.DataFrame, root: Path) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from voidlab.project import corrections, parameters
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, stages_for
-from voidlab.run import stage
+from voidlab.run.images import digest_of_images, open_images
 
 Overrides = Mapping[str, Mapping[str, object]]
 
@@ -60,7 +60,7 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
     typed, angles = _without_bad_angles(yaml, typed)
     problems += angles + _bad_segmenter(yaml, typed) + _bad_notebooks(paths)
     try:
-        series = stage.open_images(paths, typed)
+        series = open_images(paths, typed)
         series.check_sizes()
     except (images.ImagesError, OSError) as error:
         problems.append(_of_images(yaml, str(error)))
@@ -75,7 +75,7 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
     return Plan(
         paths,
         typed,
-        stage.digest_of_images(series),
+        digest_of_images(series),
         (*series.notes, *by_hand.problems),
         series.shape[0] * series.shape[1],
         stages_for(series.frames["tilt_deg"], typed.track.linker),
