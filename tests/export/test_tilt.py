@@ -37,7 +37,7 @@ def made():
 
 @pytest.mark.parametrize(("calibration", "size", "unit"), [(PX, 1.0, "px"), (NM, 0.5, "nm")])
 def test_ply_is_read_by_another_program(made, tmp_path, calibration, size, unit):
-    file = ply.write_ply(made["points"], tmp_path / "p.ply", pixel_size_nm=calibration.pixel_size_nm)
+    file = ply.write_ply(made["points"], tmp_path / "p.ply", calibration)
     read = PlyData.read(str(file))
     assert f"lengths in {unit}" in read.comments[0]
     vertex = read["vertex"]
@@ -47,7 +47,7 @@ def test_ply_is_read_by_another_program(made, tmp_path, calibration, size, unit)
 
 
 def test_no_points_give_a_ply_without_vertices(tmp_path):
-    file = ply.write_ply(tables.empty("points"), tmp_path / "p.ply")
+    file = ply.write_ply(tables.empty("points"), tmp_path / "p.ply", PX)
     assert len(PlyData.read(str(file))["vertex"].data) == 0
 
 

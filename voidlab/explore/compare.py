@@ -13,7 +13,7 @@ from voidlab import scores
 from voidlab.explore.state import Picture
 from voidlab.report import figures
 from voidlab.tables.catalogue import kept
-from voidlab.tables.units import HasPixelSize
+from voidlab.tables.units import HasPixelSize, unit_of
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ class Comparison:
     def in_words(self, calibration: HasPixelSize) -> str:
         """The comparison as a sentence."""
         both = int(self.left["matched"].sum())
-        size = calibration.pixel_size_nm or 1.0
-        unit = "px" if calibration.pixel_size_nm is None else "nm"
+        size, unit = unit_of(calibration)
         radius = (
             f"; radii on the right {self.radius_difference_px * size:+.2f} {unit} (median)" if both else ""
         )

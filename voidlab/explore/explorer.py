@@ -221,7 +221,7 @@ class Explorer:
 
     def _click_size(self, radius: float) -> None:
         assert self._scene is not None
-        size = self.model.run.calibration.pixel_size_nm or 1.0
+        size, _ = tables.unit_of(self.model.run.calibration)
         voids = self._scene.voids
         apart = np.abs(voids["radius_px"].to_numpy() * size - radius)
         stands = (voids["corrected"] != "deleted").to_numpy()

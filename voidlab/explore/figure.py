@@ -25,7 +25,7 @@ from matplotlib.ticker import MaxNLocator
 from voidlab.explore.state import Picture
 from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, SKY, round_down
 from voidlab.tables.catalogue import kept
-from voidlab.tables.units import HasPixelSize
+from voidlab.tables.units import HasPixelSize, unit_of
 
 COLOURS = ("one colour", "size", "confidence", "track")
 # Of the figure, at 80 dots per inch: as wide as JupyterLab's cell beside its file list at 1280 px.
@@ -60,8 +60,7 @@ class View:
     """The axes of the explorer and what is drawn on them."""
 
     def __init__(self, figure: Figure, shape: tuple[int, int], calibration: HasPixelSize) -> None:
-        self._size = calibration.pixel_size_nm or 1.0
-        self._unit = "px" if calibration.pixel_size_nm is None else "nm"
+        self._size, self._unit = unit_of(calibration)
         grid = figure.add_gridspec(
             2,
             2,

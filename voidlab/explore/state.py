@@ -244,8 +244,7 @@ class Model:
         if self.is_bad(row):
             return f"frame {number}{tilt}: left out, marked as bad"
         counted = tables.kept(voids)
-        size = self.run.calibration.pixel_size_nm or 1.0
-        unit = "px" if self.run.calibration.pixel_size_nm is None else "nm"
+        size, unit = tables.unit_of(self.run.calibration)
         radius = f", median radius {counted['radius_px'].median() * size:.2f} {unit}" if len(counted) else ""
         changed = int((voids["corrected"] != "").sum())
         by_hand = f", {changed} corrected by hand" if changed else ""

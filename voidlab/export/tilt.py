@@ -47,7 +47,7 @@ def write_all(
     from_below = imod.rows_from_below(str(frames["path"].iloc[0]))
     size = calibration.pixel_size_nm
     written = [
-        (ply.write_ply(points, folder / PLY, pixel_size_nm=size), len(points), "voids in 3D for viewers"),
+        (ply.write_ply(points, folder / PLY, calibration), len(points), "voids in 3D for viewers"),
         (
             imod.write_fiducials(
                 linked,

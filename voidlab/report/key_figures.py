@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from voidlab.tables.units import HasPixelSize
+from voidlab.tables.units import HasPixelSize, unit_of
 
 Figure = dict[str, str]
 
@@ -49,7 +49,7 @@ def of_drift(
     drift: pd.DataFrame, pairs: pd.DataFrame, verdict: str, calibration: HasPixelSize
 ) -> list[Figure]:
     """How far the images drift, how well that is known, how many pairs agree, whether it can be used."""
-    size, unit = (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+    size, unit = unit_of(calibration)
     far = (drift["drift_x_px"] ** 2 + drift["drift_y_px"] ** 2).max() ** 0.5 * size
     sigma = drift.loc[drift["flag"] != "reference", "drift_sigma_px"].median()
     kept = int((pairs["weight"] > 0).sum())
@@ -153,6 +153,6 @@ def _range(counts: pd.Series) -> str:
 def _length(radii: pd.Series, calibration: HasPixelSize) -> str:
     if radii.empty:
         return "–"
-    size, unit = (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+    size, unit = unit_of(calibration)
     low, middle, high = radii.quantile([0.25, 0.5, 0.75]) * size
     return f"{middle:.2f} ({low:.2f}–{high:.2f}) {unit}"

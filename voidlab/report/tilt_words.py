@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.report.key_figures import Figure, figure, number
-from voidlab.tables.units import HasPixelSize
+from voidlab.tables.units import HasPixelSize, unit_of
 
 
 def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:
@@ -51,7 +51,7 @@ def of_reconstruction(
     """Whether the points in 3D can be used, how many there are, how well depth and thickness are known."""
     if reconstruction.empty:
         return []
-    size, unit = (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+    size, unit = unit_of(calibration)
     row = reconstruction.iloc[0]
     low, thickness, high = (
         row[name] * size for name in ("thickness_low_px", "thickness_px", "thickness_high_px")
@@ -101,7 +101,7 @@ def gauges_in_words(reconstruction: pd.DataFrame, views: pd.DataFrame, calibrati
     if reconstruction.empty or views.empty:
         return "nothing was placed in depth"
     row = reconstruction.iloc[0]
-    size, unit = (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+    size, unit = unit_of(calibration)
     reference = views.loc[(views[["drift_x_px", "drift_y_px"]] == 0).all(axis=1), "frame"]
     axis = np.deg2rad(row["tilt_axis_deg"])
     turned = "turned over (flip_depth)" if row["mirrored"] else "as the stated angles have it"

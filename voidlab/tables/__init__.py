@@ -2,7 +2,7 @@
 
 from voidlab.tables.catalogue import TABLES, TableError, cast, check, empty, kept, select, used_drift
 from voidlab.tables.files import load, read, replacing, write
-from voidlab.tables.units import HasPixelSize, data_dictionary, nm_name, to_nm
+from voidlab.tables.units import HasPixelSize, data_dictionary, nm_name, to_nm, unit_of
 
 __all__ = [
     "TABLES",
@@ -19,6 +19,7 @@ __all__ = [
     "replacing",
     "select",
     "to_nm",
+    "unit_of",
     "used_drift",
     "write",
 ]

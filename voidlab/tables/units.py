@@ -20,6 +20,11 @@ class HasPixelSize(Protocol):
     def pixel_size_nm(self) -> float | None: ...
 
 
+def unit_of(calibration: HasPixelSize) -> tuple[float, str]:
+    """Factor from px to the unit that lengths are given in, and its name: nm where the pixel size is known."""
+    return (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+
+
 def to_nm(table: pd.DataFrame, calibration: HasPixelSize) -> pd.DataFrame:
     """Copy of ``table`` with a column in nm behind the last column for each column in px.
 

@@ -7,17 +7,18 @@ from pathlib import Path
 import pandas as pd
 
 from voidlab.tables.files import replacing
+from voidlab.tables.units import HasPixelSize, unit_of
 
 _LENGTHS = ("x", "y", "z", "radius", "sigma_x", "sigma_y", "sigma_z")
 
 
-def write_ply(points: pd.DataFrame, path: Path, *, pixel_size_nm: float | None = None) -> Path:
+def write_ply(points: pd.DataFrame, path: Path, calibration: HasPixelSize) -> Path:
     """Write the table ``points`` as text PLY: a vertex per void with radius, errors, particle and views.
 
     Lengths are in nm where the pixel size is known, else in px; a comment in the file says which, and that x runs
     right, y down, z along the beam.
     """
-    size, unit = (1.0, "px") if pixel_size_nm is None else (pixel_size_nm, "nm")
+    size, unit = unit_of(calibration)
     lengths = points[[f"{name}_px" for name in _LENGTHS]] * size
     lines = [
         "ply",

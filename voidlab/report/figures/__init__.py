@@ -25,7 +25,6 @@ from voidlab.report.figures.base import (
     size_histogram,
     track_lengths,
     tracks_over_image,
-    unit_of,
     whole_numbers,
 )
 
@@ -54,6 +53,5 @@ __all__ = [
     "size_histogram",
     "track_lengths",
     "tracks_over_image",
-    "unit_of",
     "whole_numbers",
 ]

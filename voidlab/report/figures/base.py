@@ -22,7 +22,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from voidlab.tables.units import HasPixelSize
+from voidlab.tables.units import HasPixelSize, unit_of
 
 # Colours that stay apart for colour-blind eyes, after Okabe and Ito (2008).
 ORANGE, BLUE, RED, GREY = "#E69F00", "#0072B2", "#D55E00", "#7F7F7F"
@@ -80,8 +80,7 @@ def micrograph(image: np.ndarray, ax: Axes, calibration: HasPixelSize) -> Axes:
 
 def scale_bar(ax: Axes, width_px: float, calibration: HasPixelSize) -> Axes:
     """Draw a bar of a round length, about a fifth of the width, into the lower left corner."""
-    size = calibration.pixel_size_nm or 1.0
-    unit = "px" if calibration.pixel_size_nm is None else "nm"
+    size, unit = unit_of(calibration)
     length = round_down(width_px * size / 5)
     bar, bottom = length / size, ax.get_ylim()[0]
     x, y, thick = 0.03 * width_px, bottom - 0.03 * width_px, 0.006 * width_px
@@ -339,11 +338,6 @@ def _spread(items: np.ndarray, most: int) -> np.ndarray:
         return items[len(items) // 2 : len(items) // 2 + 1]
     chosen = np.linspace(0, len(items) - 1, min(len(items), most)).round().astype(int)
     return items[np.unique(chosen)]
-
-
-def unit_of(calibration: HasPixelSize) -> tuple[float, str]:
-    """Factor from px and name of the unit lengths are drawn in."""
-    return (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
 
 
 def whole_numbers(axis: Axis) -> None:

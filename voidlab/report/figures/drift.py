@@ -14,8 +14,8 @@ from matplotlib.ticker import LogLocator
 
 from voidlab.drift import align, mean_image
 from voidlab.drift.verdict import CHECK, DO_NOT_USE, GOOD, Verdict
-from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, micrograph, nothing, unit_of, whole_numbers
-from voidlab.tables.units import HasPixelSize
+from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, micrograph, nothing, whole_numbers
+from voidlab.tables.units import HasPixelSize, unit_of
 
 # Apart for colour-blind eyes too; the word beside the lamp says the same.
 _LAMPS = {

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from voidlab.drift import Canvas, align, subtract_drift
 from voidlab.report.figures.base import round_down
 from voidlab.tables.files import replacing
-from voidlab.tables.units import HasPixelSize
+from voidlab.tables.units import HasPixelSize, unit_of
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 
@@ -203,7 +203,7 @@ def _label(
 ) -> None:
     """Number of the frame and a scale bar of a round length, white on black so that both are read on any ground."""
     width, height = size
-    nm, unit = (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+    nm, unit = unit_of(calibration)
     length = round_down(width * factor * nm / 5)
     font = ImageFont.load_default(max(width // 45, 10))
     left, bottom, thick = width // 40, height - height // 40, max(height // 150, 2)

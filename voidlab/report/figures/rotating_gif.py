@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from voidlab.report.figures.base import round_down
 from voidlab.report.figures.tilt import depth_colours
 from voidlab.swelling.in_3d import inclination, mid_foil
-from voidlab.tables.units import HasPixelSize
+from voidlab.tables.units import HasPixelSize, unit_of
 
 _SIZE = (480, 360)
 _CENTRE = np.array([_SIZE[0] / 2, _SIZE[1] / 2 - 8])  # the scale bar stands below
@@ -113,7 +113,7 @@ def _scale_bar(
     scale: float,
     calibration: HasPixelSize,
 ) -> None:
-    nm, unit = (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+    nm, unit = unit_of(calibration)
     length = round_down(_SIZE[0] / scale * nm / 5)
     left, bottom = 12, _SIZE[1] - 12
     pen.rectangle([left, bottom - 3, left + length / nm * scale, bottom], fill=_INK)

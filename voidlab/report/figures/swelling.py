@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, nothing, round_down, unit_of
+from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, nothing, round_down
 from voidlab.report.swelling_words import reading
 from voidlab.swelling.sizes import SizeDistribution
-from voidlab.tables.units import HasPixelSize
+from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.track.motion import local_motion
 
 _SHADE = 0.22

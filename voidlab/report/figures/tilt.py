@@ -15,11 +15,11 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from voidlab.drift.verdict import Verdict
-from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, nothing, show, show_table, unit_of
+from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, nothing, show, show_table
 from voidlab.report.figures.drift import traffic_light
 from voidlab.scores.depths import SURE_VIEWS, TiltTruth, against_truth, compare_depths
 from voidlab.swelling.in_3d import depth_in_foil, flattened
-from voidlab.tables.units import HasPixelSize
+from voidlab.tables.units import HasPixelSize, unit_of
 
 OF_DEPTH = "cividis"
 _NO_POINTS = "no voids in 3D"
