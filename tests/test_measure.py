@@ -1,12 +1,13 @@
 """Measuring label images: known answers on non-square images."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voidlab import tables
-from voidlab.measure import measure_voids
+from voidlab.measure import circles_touch_edge, measure_voids
 
 SHAPE = (60, 90)
 
@@ -88,3 +89,9 @@ def test_what_is_no_label_image_is_refused(wrong):
 def test_a_probability_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="probability has shape"):
         measure_voids(labels_with(), probability=np.zeros((3, 4)))
+
+
+def test_a_circle_touches_the_edge_where_it_comes_nearer_than_the_buffer_on_any_side():
+    circles = pd.DataFrame({"x_px": [20.0, 11.9, 12.0, 30.0, 28.0], "y_px": [25.0, 25.0, 25.0, 25.0, 48.0]})
+    circles["radius_px"] = 4.0
+    assert circles_touch_edge(circles, (60, 42), 8).tolist() == [False, True, False, True, True]

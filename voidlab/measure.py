@@ -72,6 +72,16 @@ def measure_voids(
     return tables.check(voids, "voids")
 
 
+def circles_touch_edge(circles: pd.DataFrame, shape: tuple[int, int], edge_buffer_px: float) -> np.ndarray:
+    """Whether each circle (``x_px, y_px, radius_px``) comes nearer than a buffer to the outermost pixels' centres.
+
+    For voids without pixels; `measure_voids` looks at the bounding box of those that have them.
+    """
+    x, y, radius = (circles[name].to_numpy("float64") for name in ("x_px", "y_px", "radius_px"))
+    reach = radius + edge_buffer_px
+    return (x < reach) | (y < reach) | (x > shape[1] - 1 - reach) | (y > shape[0] - 1 - reach)
+
+
 def circle_iou(distance: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Intersection over union of two circles of radii ``first`` and ``second``, their centres ``distance`` apart."""
     small, large = np.minimum(first, second), np.maximum(first, second)

@@ -17,6 +17,7 @@ import pandas as pd
 from voidlab import tables
 from voidlab.errors import VoidlabError
 from voidlab.images.clock import ClockError, clock_of, running_seconds
+from voidlab.measure import circles_touch_edge
 
 
 class PositionsError(VoidlabError):
@@ -86,11 +87,8 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
     factor, said = _unit_of_radii(images, shape)
     notes += said
     radius = voids["radius_px"] * factor
-    reach, x, y = radius + edge_buffer_px, voids["x_px"], voids["y_px"]
-    touches = (x < reach) | (y < reach) | (x > shape[1] - 1 - reach) | (y > shape[0] - 1 - reach)
-    voids = voids.assign(
-        radius_px=radius, area_px=np.pi * radius**2, kind="void", confidence=np.nan, touches_edge=touches
-    )
+    voids = voids.assign(radius_px=radius, area_px=np.pi * radius**2, kind="void", confidence=np.nan)
+    voids["touches_edge"] = circles_touch_edge(voids, shape, edge_buffer_px)
     area = voids.groupby("frame")["area_px"].sum().reindex(numbers).fillna(0.0).to_numpy()
     frames = pd.DataFrame(
         {

@@ -16,6 +16,7 @@ import tifffile
 from scipy import ndimage
 
 from voidlab import tables
+from voidlab.measure import circles_touch_edge
 from voidlab.tables.files import replacing
 from voidlab.tilt import project
 
@@ -323,9 +324,7 @@ def _in_field(placed: pd.DataFrame, shape: tuple[int, int]) -> pd.DataFrame:
     """Table ``voids`` (with ``particle``) of those whose centre lies in the image."""
     x, y = placed["x_px"], placed["y_px"]
     seen = placed[(x >= 0) & (x <= shape[1] - 1) & (y >= 0) & (y <= shape[0] - 1)].copy()
-    reach = seen["radius_px"] + _EDGE_BUFFER_PX
-    x, y = seen["x_px"], seen["y_px"]
-    seen["touches_edge"] = (x < reach) | (y < reach) | (x > shape[1] - 1 - reach) | (y > shape[0] - 1 - reach)
+    seen["touches_edge"] = circles_touch_edge(seen, shape, _EDGE_BUFFER_PX)
     seen = seen.sort_values(["frame", "particle"], ignore_index=True)
     seen["label"] = seen.groupby("frame").cumcount() + 1
     seen = seen.assign(area_px=np.pi * seen["radius_px"] ** 2, kind="void", confidence=1.0)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
+from voidlab.measure import circles_touch_edge
 from voidlab.track.motion import diffusion, local_motion
 
 _X, _Y = "x_corrected_px", "y_corrected_px"
@@ -86,10 +87,7 @@ def fates_in_words(fates: pd.DataFrame, frames: pd.DataFrame, *, long: np.ndarra
 
 
 def _near_border(rows: pd.DataFrame, shape: tuple[int, int], border_px: float) -> np.ndarray:
-    reach = rows["radius_px"] + border_px
-    x, y = rows["x_px"], rows["y_px"]
-    near = (x < reach) | (y < reach) | (x > shape[1] - 1 - reach) | (y > shape[0] - 1 - reach)
-    return np.asarray(near | rows["touches_edge"], bool)
+    return circles_touch_edge(rows, shape, border_px) | rows["touches_edge"].to_numpy(bool)
 
 
 def _local_displacement(seen: pd.DataFrame) -> np.ndarray:
