@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from voidlab.segment import decode, network
+from voidlab.segment import decode
 from voidlab.segment.network import Maps
 
 SHAPE = (160, 224)
@@ -69,12 +69,3 @@ def test_a_small_one_in_front_of_a_large_one_is_kept():
 def test_confidence_is_one_half_where_the_network_is_as_often_wrong_as_right():
     found = decode.decode_discs((maps_of((60, 60, 8), peak=0.3),), confidence_midpoint=0.3)
     assert found.confidence[0] == pytest.approx(0.5, abs=0.02)
-
-
-@pytest.mark.parametrize(("factor", "shape"), [(4, (161, 226)), (3, (50, 64)), (1, (9, 7))])
-def test_what_is_reduced_and_enlarged_stays_where_it_was(factor, shape):
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
-    back = network.enlarged(network.reduced(2 * x + y, factor), factor, shape)
-    assert back.shape == shape
-    inner = (slice(factor, -2 * factor), slice(factor, -2 * factor))
-    np.testing.assert_allclose(back[inner], (2 * x + y)[inner], atol=1e-3)

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from voidlab import tables
 from voidlab.explore.cache import Cache
 from voidlab.explore.live_segmenter import Finder
+from voidlab.images.binning import block_mean
 from voidlab.project import corrections, record
 from voidlab.project.corrections import Edit, VoidEdit
 from voidlab.project.parameters.models import SegmentParameters
@@ -254,8 +255,4 @@ class Model:
 def shrink(image: np.ndarray, most_px: int = SHOWN_PX) -> Picture:
     """``image`` (H, W) as a picture of at most ``most_px`` on its longest side; a last odd row or column goes."""
     factor = max(-(-max(image.shape) // most_px), 1)
-    if factor == 1:
-        return Picture(np.asarray(image, np.float32), 1)
-    height, width = image.shape[0] // factor, image.shape[1] // factor
-    blocks = image[: height * factor, : width * factor].reshape(height, factor, width, factor)
-    return Picture(blocks.mean(axis=(1, 3), dtype=np.float32), factor)
+    return Picture(block_mean(np.asarray(image, np.float32), factor), factor)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from voidlab.images.binning import block_mean
 from voidlab.segment.discs import Discs
 
 _SCALE_STEP = 1.2
@@ -96,7 +97,7 @@ def _blobs(image: np.ndarray, low: float, high: float, noise: float) -> np.ndarr
     for radius in scales[scales <= min(image.shape) / 3]:
         sigma = radius / np.sqrt(2)
         while sigma / factor >= 5:  # a coarser image gives the same peaks in a quarter of the time
-            small, factor = _halved(small), 2 * factor
+            small, factor = block_mean(small, 2), 2 * factor
         response = ndimage.gaussian_laplace(small, sigma / factor, mode="nearest", truncate=3.5)
         response *= -((sigma / factor) ** 2)
         peaks = response == ndimage.maximum_filter(response, 3)
@@ -107,12 +108,6 @@ def _blobs(image: np.ndarray, low: float, high: float, noise: float) -> np.ndarr
         full = (np.column_stack([x, y]) + 0.5) * factor - 0.5
         found.append(np.column_stack([full, np.full(len(x), radius), contrast]))
     return np.concatenate(found)
-
-
-def _halved(image: np.ndarray) -> np.ndarray:
-    """Means of 2 × 2 pixels; an odd last row or column is dropped."""
-    height, width = image.shape[0] // 2, image.shape[1] // 2
-    return image[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean(axis=(1, 3))
 
 
 def _strongest(blobs: np.ndarray, worth: np.ndarray, *, of_one_size: bool) -> np.ndarray:

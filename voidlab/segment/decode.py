@@ -9,8 +9,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from voidlab.images.binning import enlarge
 from voidlab.segment.discs import Discs
-from voidlab.segment.network import Maps, enlarged
+from voidlab.segment.network import Maps
 
 LEAST_CONFIDENCE = 0.05
 _OF_SCALE = {1: (0.0, 24.0), 4: (4.0, 30.0)}  # radii taken from each scale, px of the maps; they overlap
@@ -64,7 +65,7 @@ def draw_labels(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.nd
     probability : ndarray of shape (H, W), float32
     """
     height, width = shape = maps[0].void.shape
-    inside = [enlarged(each.void, each.scale, (height, width)) for each in maps]
+    inside = [enlarge(each.void, each.scale, (height, width)) for each in maps]
     labels, probability = np.zeros(shape, np.int32), inside[0].copy()
     nearest = np.full(shape, np.inf, np.float32)
     coarse = found.radius > _OF_SCALE[1][1]

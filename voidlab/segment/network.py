@@ -22,6 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from scipy import ndimage
 
 from voidlab.errors import VoidlabError
+from voidlab.images.binning import block_mean, enlarge
+from voidlab.tables.files import replacing
 
 if TYPE_CHECKING:
     import torch
@@ -118,28 +120,6 @@ def normalised(image: np.ndarray) -> np.ndarray:
     return np.clip(detail / scale, -12, 12)
 
 
-def reduced(image: np.ndarray, factor: int) -> np.ndarray:
-    """Image in which every pixel is the mean of ``factor`` × ``factor`` pixels; the last may lie half outside."""
-    if factor == 1:
-        return image
-    height, width = image.shape
-    padded = np.pad(image, ((0, -height % factor), (0, -width % factor)), mode="edge")
-    return padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor).mean((1, 3))
-
-
-def enlarged(small: np.ndarray, factor: int, shape: tuple[int, int]) -> np.ndarray:
-    """Image (H, W) of ``shape`` from one that `reduced` made, linear between its pixels."""
-    if factor == 1:
-        return small[: shape[0], : shape[1]]
-    ys = np.clip((np.arange(shape[0]) + 0.5) / factor - 0.5, 0, small.shape[0] - 1)
-    xs = np.clip((np.arange(shape[1]) + 0.5) / factor - 0.5, 0, small.shape[1] - 1)
-    y0, x0 = ys.astype(int), xs.astype(int)
-    y1, x1 = np.minimum(y0 + 1, small.shape[0] - 1), np.minimum(x0 + 1, small.shape[1] - 1)
-    fy, fx = (ys - y0).astype(np.float32)[:, None], (xs - x0).astype(np.float32)[None, :]
-    across = small[:, x0] * (1 - fx) + small[:, x1] * fx
-    return across[y0] * (1 - fy) + across[y1] * fy
-
-
 def compute_maps(model: torch.nn.Module, image: np.ndarray, scale: int, *, precise: bool = False) -> Maps:
     """Maps of an image at one scale: `preprocess` to the network, which `forward`s, `to_maps` from its answer.
 
@@ -165,7 +145,7 @@ def preprocess(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
         Normalised, its sides mirrored to the next multiple of `STEP`.
     known : ndarray of shape (h, w), bool
     """
-    small = reduced(np.asarray(image, np.float32), scale)
+    small = block_mean(np.asarray(image, np.float32), scale, pad=True)
     margins = tuple((0, -side % STEP) for side in small.shape)
     mode: Literal["reflect", "edge"] = "reflect" if min(small.shape) >= STEP else "edge"
     return np.pad(normalised(small), margins, mode=mode), np.isfinite(small)
@@ -305,8 +285,6 @@ def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> No
     """Write weights to ``path`` (.safetensors) and their card beside it (.json)."""
     from safetensors.torch import save as as_bytes
 
-    from voidlab.tables.files import replacing
-
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with replacing(path) as temporary:
@@ -316,8 +294,6 @@ def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> No
 
 def write_card(path: Path, card: dict[str, Any]) -> None:
     """Write the card of the weights in ``path``."""
-    from voidlab.tables.files import replacing
-
     with replacing(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -367,8 +343,8 @@ def _has_bfloat16() -> bool:
 def _background(image: np.ndarray) -> np.ndarray:
     """What changes over more than some 40 px, computed on an eighth of the size."""
     step = 8
-    small = ndimage.gaussian_filter(reduced(image, step), _BACKGROUND_PX / step, mode="reflect")
-    return enlarged(small, step, (image.shape[0], image.shape[1]))
+    small = ndimage.gaussian_filter(block_mean(image, step, pad=True), _BACKGROUND_PX / step, mode="reflect")
+    return enlarge(small, step, (image.shape[0], image.shape[1]))
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:

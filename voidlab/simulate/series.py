@@ -16,6 +16,7 @@ import tifffile
 from scipy import ndimage
 
 from voidlab import tables
+from voidlab.images.binning import block_mean
 from voidlab.measure import circles_touch_edge
 from voidlab.tables.files import replacing
 from voidlab.tilt import project
@@ -266,7 +267,7 @@ def _missing_foil(voids: pd.DataFrame, shape: tuple[int, int]) -> np.ndarray:
         xs = (np.arange(columns.start, columns.stop)[:, None] + fine).ravel() - x
         inside = radius**2 - ys[:, None] ** 2 - xs[None, :] ** 2
         chord = 2 * np.sqrt(np.clip(inside, 0, None))
-        total[part] += chord.reshape(len(ys) // 3, 3, len(xs) // 3, 3).mean(axis=(1, 3))
+        total[part] += block_mean(chord, 3)
     return total
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage, signal
 
-from voidlab.segment.network import reduced
+from voidlab.images.binning import block_mean
 
 # Foil, noise and other voids disturb the eye less than they do the looks below: an eye looks for a disc with an edge.
 _OF_FOIL, _OF_NOISE, _OF_OTHERS = 0.7, 0.55, 0.3
@@ -79,7 +79,7 @@ class Visibility:
         of = kernel(np.hypot(u, v) / radius, 1 / radius).astype(np.float32)
         squares = 0.0
         for image, weight in ((self._without, _OF_FOIL), (self._grain, _OF_NOISE)):
-            padded = np.pad(reduced(image, step), most, mode="reflect")
+            padded = np.pad(block_mean(image, step, pad=True), most, mode="reflect")
             squares = squares + (weight * signal.fftconvolve(padded, of, mode="valid")) ** 2
         return np.sqrt(ndimage.gaussian_filter(squares, 2 * radius))
 

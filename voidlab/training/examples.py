@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from voidlab.images.binning import block_mean
 from voidlab.segment import network
 from voidlab.segment.discs import Discs, draw_discs
 from voidlab.simulate.micrographs import micrograph
@@ -163,7 +164,7 @@ def _made_smaller(image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame, fact
     speck = voids["radius_px"] < 1.5
     voids["ignored"] |= speck
     voids["sized"] &= ~speck
-    return example(network.reduced(image, factor), network.reduced(mask, factor) >= 0.5, voids)
+    return example(block_mean(image, factor, pad=True), block_mean(mask, factor, pad=True) >= 0.5, voids)
 
 
 def _circles(labelled: Labelled) -> np.ndarray:

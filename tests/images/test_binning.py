@@ -1,0 +1,22 @@
+"""Means of n × n pixels, and back: known answers on non-square images."""
+
+import numpy as np
+import pytest
+
+from voidlab.images.binning import block_mean, enlarge
+
+
+def test_what_fills_no_block_is_left_out_or_filled_up_with_what_lies_at_the_border():
+    image = np.arange(12, dtype=np.float32).reshape(2, 6)[:, :5]
+    assert block_mean(image, 2).tolist() == [[3.5, 5.5]]
+    assert block_mean(image, 2, pad=True).tolist() == [[3.5, 5.5, 7.0]]
+    assert block_mean(image, 2).dtype == np.float32
+
+
+@pytest.mark.parametrize(("factor", "shape"), [(4, (161, 226)), (3, (50, 64)), (1, (9, 7))])
+def test_what_is_reduced_and_enlarged_stays_where_it_was(factor, shape):
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    back = enlarge(block_mean(2 * x + y, factor, pad=True), factor, shape)
+    assert back.shape == shape
+    inner = (slice(factor, -2 * factor), slice(factor, -2 * factor))
+    np.testing.assert_allclose(back[inner], (2 * x + y)[inner], atol=1e-3)

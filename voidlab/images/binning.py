@@ -1,0 +1,32 @@
+"""Means of n × n pixels: a smaller image, whose pixel (x + 0.5) / n - 0.5 is what was x."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def block_mean(image: np.ndarray, factor: int, *, pad: bool = False) -> np.ndarray:
+    """Image (H, W) in which every pixel is the mean of ``factor`` × ``factor`` pixels.
+
+    Rows and columns that fill no block are left out; with ``pad`` the last ones are repeated until they do.
+    """
+    if factor == 1:
+        return image
+    if pad:
+        image = np.pad(image, [(0, -side % factor) for side in image.shape], mode="edge")
+    height, width = (side // factor for side in image.shape)
+    blocks = image[: height * factor, : width * factor].reshape(height, factor, width, factor)
+    return blocks.mean(axis=(1, 3))
+
+
+def enlarge(small: np.ndarray, factor: int, shape: tuple[int, int]) -> np.ndarray:
+    """Image (H, W) of ``shape`` from its padded `block_mean`, linear between its pixels."""
+    if factor == 1:
+        return small[: shape[0], : shape[1]]
+    ys = np.clip((np.arange(shape[0]) + 0.5) / factor - 0.5, 0, small.shape[0] - 1)
+    xs = np.clip((np.arange(shape[1]) + 0.5) / factor - 0.5, 0, small.shape[1] - 1)
+    y0, x0 = ys.astype(int), xs.astype(int)
+    y1, x1 = np.minimum(y0 + 1, small.shape[0] - 1), np.minimum(x0 + 1, small.shape[1] - 1)
+    fy, fx = (ys - y0).astype(np.float32)[:, None], (xs - x0).astype(np.float32)[None, :]
+    across = small[:, x0] * (1 - fx) + small[:, x1] * fx
+    return across[y0] * (1 - fy) + across[y1] * fy
