@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from voidlab.tables.rows import spread_rows
+
 
 def reference_row(frames: pd.DataFrame, frame: int | None = None) -> int:
     """Row of the reference: that of ``frame``, else the lowest tilt, else the first that can be used.
@@ -127,8 +129,7 @@ def mean_image(images: Sequence[np.ndarray], drift_px: np.ndarray, *, most: int 
     Frames whose drift is NaN are left out.
     """
     known_drift = np.flatnonzero(np.isfinite(np.asarray(drift_px, float).reshape(-1, 2)).all(axis=1))
-    count = len(known_drift)
-    rows = known_drift[np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))]
+    rows = known_drift[spread_rows(len(known_drift), most)]
     total, seen = np.zeros(1), np.zeros(1, np.int32)
     for row in rows:
         aligned = align(images[row], drift_px[row])

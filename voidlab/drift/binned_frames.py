@@ -10,6 +10,8 @@ from threading import Lock
 
 import numpy as np
 
+from voidlab.tables.rows import spread_rows
+
 BINNED_SIDE = 256
 _KEPT_BYTES = 2**24  # of binned frames, in memory
 _AT_HAND = 64  # frames that were looked at last, float32
@@ -182,9 +184,8 @@ def _pattern_variance(images: Sequence[np.ndarray], rows: np.ndarray, valid: np.
     """
     if len(rows) < 2:
         return 0.0
-    steps = np.linspace(0, len(rows) - 2, min(_COMPARED, len(rows) - 1)).astype(int)
     same, beside, chance = [], [], []
-    for step in np.unique(steps):
+    for step in spread_rows(len(rows) - 1, _COMPARED, down=True):
         a, b = (_sharpest(images[rows[i]], valid) for i in (step, (step + len(rows) // 2) % len(rows)))
         if step == (step + len(rows) // 2) % len(rows):
             continue

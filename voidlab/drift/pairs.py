@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from voidlab.tables.rows import spread_rows
+
 ALL_PAIRS_UP_TO = 64
 ENOUGH_PAIRS = 8  # of a frame, for pairs that are wrong to be found out
 _SHORT = (1, 2, 3, 4, 6)
@@ -30,7 +32,7 @@ def plan_pairs(count: int, reference: int = 0) -> np.ndarray:
     doubling = [8 * 2**k for k in range(int(np.log2(count // 16)) + 1)]
     chosen = [_at_lag(count, lag, 1 if lag < _SPARSE_FROM else 2) for lag in (*_SHORT, *doubling)]
     ends = every_pair(_AT_THE_ENDS)
-    others = np.unique(np.linspace(0, count - 1, _WITH_REFERENCE).astype(int))
+    others = spread_rows(count, _WITH_REFERENCE, down=True)
     others = others[others != reference]
     star = np.column_stack([np.minimum(others, reference), np.maximum(others, reference)])
     return np.unique(np.concatenate([*chosen, ends, count - 1 - ends[:, ::-1], star]), axis=0)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from voidlab.images import frame_numbers, pixel_size
 from voidlab.images.frame_numbers import ImageReadError, ImagesError, PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
+from voidlab.tables.rows import spread_rows
 
 Item = TypeVar("Item")
 
@@ -109,7 +108,7 @@ def common_shape(opened: Sequence[ImageFile]) -> tuple[int, int]:
 
 def spread_first(items: Sequence[Item]) -> Iterator[Item]:
     """``items``, those first that are spread evenly over them, then the others."""
-    rows = np.unique(np.linspace(0, len(items) - 1, min(LOOKED_INTO, len(items))).round().astype(int))
+    rows = spread_rows(len(items), LOOKED_INTO)
     spread = set(rows.tolist())
     for row in (*sorted(spread), *(r for r in range(len(items)) if r not in spread)):
         yield items[row]

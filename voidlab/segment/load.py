@@ -20,6 +20,7 @@ from voidlab.project.parameters.models import SegmentParameters
 from voidlab.segment import network, torch_export
 from voidlab.segment.network import ModelError
 from voidlab.segment.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmentation, Segmenter
+from voidlab.tables.rows import spread_rows
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 SHIPPED = ("voids", "classical")
@@ -255,7 +256,7 @@ def _ordered(series: SeriesOfImages, segmenter: Segmenter) -> Iterator[_Outcome]
 def sample(series: SeriesOfImages, most: int = 5) -> Iterator[np.ndarray]:
     """At most ``most`` images that can be read, spread over the series."""
     ok = np.flatnonzero(series.frames["status"] == "ok")
-    for row in ok[np.unique(np.linspace(0, len(ok) - 1, min(len(ok), most)).astype(int))] if len(ok) else ok:
+    for row in ok[spread_rows(len(ok), most, down=True)]:
         try:
             yield series[int(row)]
         except OSError:

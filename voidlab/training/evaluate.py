@@ -15,6 +15,7 @@ from voidlab import scores
 from voidlab.images.series import Calibration
 from voidlab.report import figures
 from voidlab.tables.files import replacing
+from voidlab.tables.rows import spread_rows
 from voidlab.training.labelled import Finder, Labelled, truth_and_found
 
 RULES: dict[str, float | None] = {"centre": None, "IoU 0.1": 0.1, "IoU 0.3": 0.3, "IoU 0.5": 0.5}
@@ -60,7 +61,7 @@ def evaluate_segmenter(
 
 def draw_sheet(labelled: Sequence[Labelled], judgement: Evaluation, *, most: int = 6) -> Figure:
     """Images with what was hit, missed and falsely found; at most ``most``, spread over all."""
-    shown = np.unique(np.linspace(0, len(labelled) - 1, min(len(labelled), most)).astype(int))
+    shown = spread_rows(len(labelled), most, down=True)
     columns = min(len(shown), 3)
     rows = -(-len(shown) // columns)
     figure, axes = plt.subplots(

@@ -22,6 +22,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from voidlab.tables.rows import spread_rows
 from voidlab.tables.units import HasPixelSize, unit_of
 
 # Colours that stay apart for colour-blind eyes, after Okabe and Ito (2008).
@@ -336,8 +337,7 @@ def _spread(items: np.ndarray, most: int) -> np.ndarray:
     """At most ``most`` of the ``items``, evenly spread from the first to the last; one is the middle one."""
     if most == 1:
         return items[len(items) // 2 : len(items) // 2 + 1]
-    chosen = np.linspace(0, len(items) - 1, min(len(items), most)).round().astype(int)
-    return items[np.unique(chosen)]
+    return items[spread_rows(len(items), most)]
 
 
 def whole_numbers(axis: Axis) -> None:

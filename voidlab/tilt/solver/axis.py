@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from voidlab.tables.rows import spread_rows
 from voidlab.tilt.geometry import to_axis
 from voidlab.tilt.solver.link import Series
 from voidlab.tilt.solver.votes import ridge
@@ -47,8 +48,7 @@ def _pairs(tilt: np.ndarray) -> list[tuple[int, int]]:
         apart = np.tan(tilt[a + 1 :]) - np.tan(tilt[a])
         close = np.flatnonzero(apart <= _STEEP)
         pairs.append((a, a + 1 + (int(close[-1]) if len(close) else 0)))
-    keep = np.unique(np.round(np.linspace(0, len(pairs) - 1, min(_PAIRS, len(pairs)))).astype(int))
-    return [pairs[k] for k in keep]
+    return [pairs[k] for k in spread_rows(len(pairs), _PAIRS)]
 
 
 def _largest(series: Series, view: int) -> np.ndarray:
