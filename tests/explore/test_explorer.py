@@ -75,7 +75,7 @@ def test_the_voids_are_those_a_run_would_find(model, threshold):
 
 
 def test_the_voids_of_the_yaml_are_those_of_the_run_and_need_no_segmenter(model, finished, monkeypatch):
-    monkeypatch.setattr(segment, "load_segmenter", None)
+    monkeypatch.setattr("voidlab.segment.load.load_segmenter", None)
     assert model.is_quick(2, model.settings)
     stored = tables.load(finished[0], "voids")
     stored = stored[stored["frame"] == 3].reset_index(drop=True)
@@ -112,7 +112,9 @@ class _Halves:
 
 
 def test_of_a_segmenter_in_two_halves_only_the_second_is_asked_again(model, monkeypatch):
-    monkeypatch.setattr(segment, "load_segmenter", lambda name, threshold, **rest: _Halves(threshold))
+    monkeypatch.setattr(
+        "voidlab.segment.load.load_segmenter", lambda name, threshold, **rest: _Halves(threshold)
+    )
     counts = [
         len(model.voids(0, model.settings.model_copy(update={"threshold": t}))) for t in (0.3, 0.4, 0.95)
     ]
