@@ -17,8 +17,10 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from voidlab.drift import Canvas, align, subtract_drift
+from voidlab.images.binning import block_mean
 from voidlab.report.figures.base import round_down
 from voidlab.tables.files import replacing
+from voidlab.tables.rows import spread_rows
 from voidlab.tables.units import HasPixelSize, unit_of
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
@@ -110,7 +112,7 @@ def small_gif(
     """
     count, most_px = min(len(images), 48), 512
     while count:
-        rows = np.unique(np.linspace(0, len(images) - 1, count).round().astype(int))
+        rows = spread_rows(len(images), count)
         pictures = draw_frames(
             images, drift, voids, calibration=calibration, most_px=most_px, rows=rows.tolist(), trails=True
         )
@@ -168,10 +170,7 @@ def draw_frames(
 def _shrunk(image: np.ndarray, factor: int) -> np.ndarray:
     """Grey values, 0 to 255, of means of pixels; even sides, as videos need them."""
     height, width = (size // factor // 2 * 2 for size in image.shape)
-    part = image[: height * factor, : width * factor]
-    if factor > 1:
-        part = part.reshape(height, factor, width, factor).mean(axis=(1, 3))
-    values = np.clip(255 * part, 0, 255)
+    values = np.clip(255 * block_mean(image[: height * factor, : width * factor], factor), 0, 255)
     return np.where(np.isfinite(values), values, _OUTSIDE).astype(np.uint8)
 
 
