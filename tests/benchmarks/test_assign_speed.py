@@ -9,8 +9,8 @@ import pytest
 import coalescing
 from coalescing import complete_share, edges, hits
 from voidlab.track.assign import link_by_assignment
-from voidlab.track.conservation import find_merges
 from voidlab.track.link import LinkError, link_voids
+from voidlab.track.mergers import find_merges
 
 LINKERS = {
     "trackpy": lambda voids: link_voids(voids, search_range_px=8, memory=8),

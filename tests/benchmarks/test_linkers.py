@@ -11,9 +11,8 @@ import pandas as pd
 import coalescing
 from voidlab.scores import tracks
 from voidlab.track.assign import link_by_assignment
-from voidlab.track.conservation import find_merges
 from voidlab.track.link import link_voids
-from voidlab.track.mergers import follow_larger
+from voidlab.track.mergers import find_merges, follow_larger
 
 SEEDS = range(100, 106)
 MEMORY = 8

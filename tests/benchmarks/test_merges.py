@@ -6,8 +6,9 @@ import pytest
 
 import coalescing
 from coalescing import complete_share, edges, hits
-from voidlab.track.conservation import clear_events, compare_laws, find_merges
+from voidlab.track.conservation import clear_events, compare_laws
 from voidlab.track.link import link_voids
+from voidlab.track.mergers import find_merges
 
 SEEDS = range(100, 105)
 LEAST_F1, LEAST_JACCARD = 0.8, 0.99

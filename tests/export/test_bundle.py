@@ -14,7 +14,7 @@ from voidlab import export, tables, track
 from voidlab.errors import install_extra
 from voidlab.export import bundle, contents
 from voidlab.images.series import Calibration
-from voidlab.track import conservation, fates
+from voidlab.track import fates, mergers
 
 NM = Calibration(0.5, "parameters")
 FRAMES = list(range(16))
@@ -27,7 +27,7 @@ def run_of(voids):
          "void_count": 1, "void_fraction": 0.1}
     )  # fmt: skip
     linked = voids.assign(x_corrected_px=voids["x_px"], y_corrected_px=voids["y_px"])
-    events = conservation.find_merges(linked)
+    events = mergers.find_merges(linked)
     made = {
         "frames": tables.check(frames, "frames"),
         "voids": tables.select(voids, "voids"),

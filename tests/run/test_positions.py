@@ -12,7 +12,8 @@ from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.report import pages
 from voidlab.run import positions as tabular
 from voidlab.track.drift_from_voids import drift_from_tracks
-from voidlab.track.link import link_voids, summarize_tracks
+from voidlab.track.link import link_voids
+from voidlab.track.summary import summarize_tracks
 from wandering import SHAPE, moving, write_positions
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import situations
-from voidlab.track import conservation
+from voidlab.track import conservation, mergers
 
 
 def merges(seed, *, events, power, error, bias=1.0):
@@ -69,7 +69,7 @@ def test_few_and_rough_events_are_undecided():
 
 
 def test_no_events_decide_nothing():
-    found = conservation.compare_laws(conservation.find_merges(situations.none()))
+    found = conservation.compare_laws(mergers.find_merges(situations.none()))
     assert found.verdict == "undecided"
     assert found.volume_probability == 0.5
     assert found.events.empty
@@ -84,7 +84,7 @@ def test_a_radius_of_nought_is_refused():
 
 
 def test_the_merge_of_two_is_found():
-    events = conservation.find_merges(situations.two_that_merge())
+    events = mergers.find_merges(situations.two_that_merge())
     assert len(events) == 1
     row = events.iloc[0]
     assert (row["frame"], row["parent_a"], row["parent_b"], row["child"]) == (6, 1, 0, 0)
@@ -97,7 +97,7 @@ def test_the_merge_of_two_is_found():
 def test_the_child_may_have_a_number_of_its_own():
     voids = situations.two_that_merge()
     voids.loc[voids["frame"] > 5, "particle"] = 7
-    events = conservation.find_merges(voids)
+    events = mergers.find_merges(voids)
     assert len(events) == 1  # though both parents end
     assert set(events.loc[0, ["parent_a", "parent_b"]]) == {0, 1}
     assert events.loc[0, "child"] == 7
@@ -107,7 +107,7 @@ def test_the_child_may_have_a_number_of_its_own():
 def test_a_merge_is_found_though_frames_are_missing(gone):
     voids = situations.two_that_merge()
     late = voids["frame"].isin(gone) & (voids["particle"] == 0)
-    events = conservation.find_merges(voids[~late])
+    events = mergers.find_merges(voids[~late])
     assert len(events) == 1
     assert events.loc[0, "frame"] == (6 if gone == [5] else max(gone) + 1)
 
@@ -118,7 +118,7 @@ def test_a_merge_is_found_though_frames_are_missing(gone):
     ids=lambda situation: situation.__name__,
 )
 def test_nothing_merges_where_nothing_merges(quiet):
-    events = conservation.find_merges(quiet())
+    events = mergers.find_merges(quiet())
     assert events.empty
     assert events.dtypes.astype(str).to_dict() == conservation.EVENT_COLUMNS
 
@@ -127,15 +127,15 @@ def test_a_void_that_vanishes_beside_another_is_no_merge():
     """The other does not grow."""
     rows = situations.moving(0, range(1, 11), (60, 48), radius=6.0)
     rows += situations.moving(1, range(1, 6), (71, 48), radius=4.0)
-    assert conservation.find_merges(situations.voids(rows)).empty
+    assert mergers.find_merges(situations.voids(rows)).empty
 
 
 def test_a_false_find_beside_a_void_is_no_merge():
     rows = situations.moving(0, range(1, 6), (60, 48), radius=6.0)
     rows += situations.moving(0, range(6, 11), (60, 48), radius=6.4)
     rows += situations.moving(1, range(4, 6), (68, 48), radius=3.0)
-    assert conservation.find_merges(situations.voids(rows)).empty
-    assert len(conservation.find_merges(situations.voids(rows), least_frames=2)) == 1
+    assert mergers.find_merges(situations.voids(rows)).empty
+    assert len(mergers.find_merges(situations.voids(rows), least_frames=2)) == 1
 
 
 def test_three_that_merge_at_once_are_no_test_of_the_law():
@@ -143,13 +143,13 @@ def test_three_that_merge_at_once_are_no_test_of_the_law():
     rows = situations.moving(0, range(1, 6), (60, 48), radius=5.0)
     rows += situations.moving(1, range(1, 6), (70, 48), radius=5.0)
     rows += situations.moving(2, range(1, 6), (50, 48), radius=5.0)
-    events = conservation.find_merges(
+    events = mergers.find_merges(
         situations.voids(rows + situations.moving(0, range(6, 11), (60, 48), radius=both))
     )
     assert events["parent_a"].tolist() == [1, 2]
     assert not events["alone"].any()
     assert conservation.clear_events(events).empty
-    sure = conservation.find_merges(situations.two_that_merge(), radius_sigma=0.02)
+    sure = mergers.find_merges(situations.two_that_merge(), radius_sigma=0.02)
     assert len(conservation.clear_events(sure)) == 1
 
 
@@ -158,9 +158,7 @@ def test_what_cannot_be_told_is_said():
     rows = situations.moving(0, range(1, 6), (60, 48), radius=6.0)
     rows += situations.moving(1, range(1, 6), (68, 48), radius=2.0)
     rows += situations.moving(0, range(6, 11), (60.3, 48), radius=(6.0**3 + 2.0**3) ** (1 / 3))
-    small, large = (
-        conservation.find_merges(v) for v in (situations.voids(rows), situations.two_that_merge())
-    )
+    small, large = (mergers.find_merges(v) for v in (situations.voids(rows), situations.two_that_merge()))
     assert small.loc[0, "growth_z"] < 0.5
     both = (6.0**3 + 4.0**3) ** (1 / 3)
     error = 0.05 * np.hypot(6, both) / np.sqrt(5)
@@ -170,16 +168,16 @@ def test_what_cannot_be_told_is_said():
 def test_the_order_of_the_rows_does_not_matter():
     voids = situations.two_that_merge()
     pd.testing.assert_frame_equal(
-        conservation.find_merges(voids.sample(frac=1, random_state=1)), conservation.find_merges(voids)
+        mergers.find_merges(voids.sample(frac=1, random_state=1)), mergers.find_merges(voids)
     )
 
 
 def test_a_split_is_a_merger_backwards():
     voids = situations.two_that_merge()
     voids = voids.assign(frame=20 - voids["frame"])
-    splits = conservation.find_splits(voids)
+    splits = mergers.find_splits(voids)
     assert splits[["frame", "parent", "child_a", "child_b"]].to_numpy().tolist() == [[14, 0, 1, 0]]
     assert splits.loc[0, "radius_parent_px"] == pytest.approx((4**3 + 6**3) ** (1 / 3))
-    assert conservation.find_merges(voids).empty
-    assert conservation.find_splits(situations.two_that_merge()).empty
-    assert list(conservation.find_splits(situations.none())) == list(splits)
+    assert mergers.find_merges(voids).empty
+    assert mergers.find_splits(situations.two_that_merge()).empty
+    assert list(mergers.find_splits(situations.none())) == list(splits)

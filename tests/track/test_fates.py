@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables, track
-from voidlab.track import conservation, fates
+from voidlab.track import fates, mergers
+from voidlab.track.conservation import law_in_words
 
 SHAPE = (200, 300)
 FRAMES = pd.DataFrame({"frame": np.arange(10, 40), "status": "ok", "tilt_deg": np.nan})
@@ -51,7 +52,7 @@ def test_a_disappearance_falls_on_a_frame_that_was_looked_at():
 def test_a_merger_ends_two_lives_and_begins_one():
     one, other = track_of(0, range(10, 25), 100, 100, 8.0), track_of(1, range(10, 25), 114, 100, 8.0)
     child = track_of(2, range(25, 40), 107, 100, 8 * 2 ** (1 / 3))
-    events = conservation.find_merges(pd.concat([one, other, child], ignore_index=True))
+    events = mergers.find_merges(pd.concat([one, other, child], ignore_index=True))
     assert len(events) == 1
     found = described(one, other, child, events=events)
     assert found["fate"].tolist() == ["merged", "merged", "to the end"]
@@ -62,7 +63,7 @@ def test_a_merger_ends_two_lives_and_begins_one():
 def test_the_parent_that_goes_on_is_not_gone():
     large = track_of(0, range(10, 40), 100, 100, np.where(np.arange(10, 40) < 25, 10.0, 11.5))
     small = track_of(1, range(10, 25), 114, 100, 8.0)
-    events = conservation.find_merges(pd.concat([large, small], ignore_index=True))
+    events = mergers.find_merges(pd.concat([large, small], ignore_index=True))
     found = described(large, small, events=events)
     assert found["fate"].tolist() == ["to the end", "merged"]
 
@@ -114,10 +115,10 @@ def test_the_columns_of_tracks_stay_what_they_were():
 
 
 def test_the_law_is_told_in_words():
-    assert conservation.law_in_words(tables.empty("events"), FRAMES).startswith("0 voids merged")
+    assert law_in_words(tables.empty("events"), FRAMES).startswith("0 voids merged")
     a, b = np.full(10, 8.0), np.full(10, 7.0)
     radii = {"radius_a_px": a, "radius_b_px": b, "radius_child_px": (a**3 + b**3) ** (1 / 3)}
     events = pd.DataFrame(radii | {f"sigma_{n}_px": 0.1 for n in ("a", "b", "child")})
     events = events.assign(alone=True, growth_z=9.0)
-    assert "volume is conserved" in conservation.law_in_words(events, FRAMES)
-    assert "hide" in conservation.law_in_words(events, FRAMES.assign(tilt_deg=0.0))
+    assert "volume is conserved" in law_in_words(events, FRAMES)
+    assert "hide" in law_in_words(events, FRAMES.assign(tilt_deg=0.0))

@@ -6,7 +6,7 @@ import pytest
 
 import situations
 from voidlab import track
-from voidlab.track import conservation, mergers, motion
+from voidlab.track import mergers, motion
 
 
 def with_child(number=7):
@@ -17,14 +17,14 @@ def with_child(number=7):
 
 
 def joined(voids):
-    return mergers.follow_larger(voids, conservation.find_merges(voids))
+    return mergers.follow_larger(voids, mergers.find_merges(voids))
 
 
 def test_the_larger_goes_on():
     true, found = situations.two_that_merge(), joined(with_child())
     assert found["particle"].tolist() == true["particle"].tolist()
     pd.testing.assert_frame_equal(found.drop(columns="particle"), true.drop(columns="particle"))
-    events = conservation.find_merges(found)
+    events = mergers.find_merges(found)
     assert events[["frame", "parent_a", "parent_b", "child"]].to_numpy().tolist() == [[6, 1, 0, 0]]
 
 

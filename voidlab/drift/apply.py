@@ -42,6 +42,12 @@ def outside_boxes(shape: tuple[int, int], boxes_px: Sequence[Sequence[int]]) -> 
     return valid
 
 
+def position_columns(voids: pd.DataFrame) -> tuple[str, str]:
+    """Names of the columns x and y that a table's positions lie in: the drift-corrected ones when there."""
+    corrected = ("x_corrected_px", "y_corrected_px")
+    return corrected if set(corrected) <= set(voids.columns) else ("x_px", "y_px")
+
+
 def subtract_drift(voids: pd.DataFrame, drift: pd.DataFrame) -> pd.DataFrame:
     """``voids`` with ``x_corrected_px`` and ``y_corrected_px``: position less the drift of its frame.
 

@@ -20,7 +20,7 @@ from voidlab import tables
 from voidlab.export.formats.napari import napari_tracks
 from voidlab.tables.catalogue import COLUMNS
 from voidlab.tables.files import replacing
-from voidlab.track.link import interpolate_tracks
+from voidlab.track.summary import interpolate_tracks
 
 FRAME_DATA = "frame-data.json"
 TRACK_DATA = "track-data.json"

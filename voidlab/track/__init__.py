@@ -1,14 +1,42 @@
 """From voids to tracks: linking, the summary of each void's life, growth, motion and mergers."""
 
+from voidlab.track.assign import link_by_assignment
+from voidlab.track.conservation import Conservation, clear_events, compare_laws, law_in_words
 from voidlab.track.corrections import correct_tracks, flag_tracks
-from voidlab.track.link import LinkError, interpolate_tracks, link_voids, linkable, summarize_tracks
+from voidlab.track.drift_from_voids import drift_from_tracks
+from voidlab.track.fates import describe_fates, fates_in_words
+from voidlab.track.link import LinkError, link_voids, linkable
+from voidlab.track.mergers import find_merges, find_splits, follow_larger
+from voidlab.track.motion import diffusion, local_motion, pooled_diffusion
+from voidlab.track.outcomes import count_outcomes, find_outcomes
+from voidlab.track.series import Linking, corrected_points, link_series
+from voidlab.track.summary import interpolate_tracks, summarize_tracks
 
 __all__ = [
+    "Conservation",
     "LinkError",
+    "Linking",
+    "clear_events",
+    "compare_laws",
     "correct_tracks",
+    "corrected_points",
+    "count_outcomes",
+    "describe_fates",
+    "diffusion",
+    "drift_from_tracks",
+    "fates_in_words",
+    "find_merges",
+    "find_outcomes",
+    "find_splits",
     "flag_tracks",
+    "follow_larger",
     "interpolate_tracks",
+    "law_in_words",
+    "link_by_assignment",
+    "link_series",
     "link_voids",
     "linkable",
+    "local_motion",
+    "pooled_diffusion",
     "summarize_tracks",
 ]

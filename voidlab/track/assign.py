@@ -1,7 +1,7 @@
 """Linking by one sparse assignment per frame: place, size and overlap in the cost, gates that grow with gaps.
 
-`voidlab.track` with trackpy is the default; this one is for voids so dense that it would give up, or whose sizes tell
-them apart. Which tracks merged is found afterwards: `voidlab.track.conservation`.
+`voidlab.track.link` with trackpy is the default; this one is for voids so dense that it would give up, or whose sizes
+tell them apart. Which tracks merged is found afterwards: `voidlab.track.mergers`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
+from voidlab.drift.apply import position_columns
 from voidlab.measure import circle_iou
 
 _NATS = 4.5  # a cost of 1 in log-likelihood: the gate is three standard deviations of a step
@@ -30,8 +31,6 @@ def link_by_assignment(
     memory: int = 2,
     size_sigma: float | None = None,
     overlap: float = 0.0,
-    x: str = "x_px",
-    y: str = "y_px",
 ) -> pd.DataFrame:
     """Link the voids of all frames into tracks, the cheapest way from each frame to the next.
 
@@ -43,7 +42,7 @@ def link_by_assignment(
     Parameters
     ----------
     voids : DataFrame
-        ``frame, label, radius_px`` and the positions ``x`` and ``y``, px, less the drift.
+        ``frame, label, radius_px`` and the positions, px: corrected ones are used when there.
     search_range_px
         Furthest a void may move from a frame to the next, px.
     memory
@@ -66,7 +65,7 @@ def link_by_assignment(
     ValueError
         If a position or radius is not finite, or a radius not above 0.
     """
-    numbers = voids[[x, y, "radius_px"]].to_numpy(np.float64)
+    numbers = voids[[*position_columns(voids), "radius_px"]].to_numpy(np.float64)
     wrong = int((~np.isfinite(numbers).all(axis=1) | ~(numbers[:, 2] > 0)).sum())
     if wrong:
         raise ValueError(f"{wrong} of {len(voids)} voids have no finite position or no radius above 0.")

@@ -9,6 +9,7 @@ from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
 from voidlab import tables
+from voidlab.drift.apply import subtract_drift
 from voidlab.track.assign import link_by_assignment
 
 _SWEEPS, _HUBER = 6, 1.5
@@ -39,36 +40,22 @@ def drift_from_tracks(
     drift = _votes(numbers, voids, jump_px, search_range_px / 2)
     sigma, count = np.full(len(numbers), np.nan), np.zeros(len(numbers), np.int64)
     for _ in range(3 if len(voids) else 0):
-        placed = _less(voids, numbers, drift)
-        linked = link_by_assignment(
-            placed, search_range_px=search_range_px, memory=memory, x="x_corrected_px", y="y_corrected_px"
-        )
+        placed = subtract_drift(voids, _table(numbers, drift))
+        linked = link_by_assignment(placed, search_range_px=search_range_px, memory=memory)
         drift, sigma, count = _solve(linked, numbers, drift)
     flag = np.where(count == 0, "interpolated", np.where(count < 3, "few pairs", ""))
     reference = int(np.argmax(count > 0)) if count.any() else 0
-    table = pd.DataFrame(
-        {
-            "frame": numbers,
-            "drift_x_px": drift[:, 0] - drift[reference, 0] if len(drift) else [],
-            "drift_y_px": drift[:, 1] - drift[reference, 1] if len(drift) else [],
-            "drift_sigma_px": sigma,
-            "pairs_kept": count,
-            "flag": flag,
-        }
-    )
+    table = _table(numbers, drift - drift[reference] if len(drift) else drift)
+    table = table.assign(drift_sigma_px=sigma, pairs_kept=count, flag=flag)
     if count.any():
         table.loc[reference, "drift_sigma_px"] = 0.0
         table.loc[reference, "flag"] = "reference"
     return tables.check(table, "drift")
 
 
-def _less(voids: pd.DataFrame, numbers: np.ndarray, drift: np.ndarray) -> pd.DataFrame:
-    """``voids`` with ``x_corrected_px, y_corrected_px``: positions less the ``drift`` (n, 2) of frame ``numbers``."""
-    row = pd.Index(numbers).get_indexer(pd.Index(voids["frame"]))
-    return voids.assign(
-        x_corrected_px=voids["x_px"].to_numpy() - drift[row, 0],
-        y_corrected_px=voids["y_px"].to_numpy() - drift[row, 1],
-    )
+def _table(numbers: np.ndarray, drift: np.ndarray) -> pd.DataFrame:
+    """The ``drift`` (n, 2) of the frames ``numbers`` as a table."""
+    return pd.DataFrame({"frame": numbers, "drift_x_px": drift[:, 0], "drift_y_px": drift[:, 1]})
 
 
 def _votes(numbers: np.ndarray, voids: pd.DataFrame, jump: float, near: float) -> np.ndarray:

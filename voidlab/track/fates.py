@@ -12,8 +12,6 @@ from voidlab import tables
 from voidlab.measure import circles_touch_edge
 from voidlab.track.motion import diffusion, local_motion
 
-_X, _Y = "x_corrected_px", "y_corrected_px"
-
 
 def describe_fates(
     linked: pd.DataFrame,
@@ -42,7 +40,7 @@ def describe_fates(
     if linked.empty:
         return tables.empty("fates")
     seen = linked.sort_values(["particle", "frame"], ignore_index=True)
-    moving = diffusion(seen, x=_X, y=_Y, events=events)
+    moving = diffusion(seen, events=events)
     first = seen.drop_duplicates("particle", keep="first").set_index("particle")
     last = seen.drop_duplicates("particle", keep="last").set_index("particle")
     looked = np.sort(frames.loc[frames["status"] == "ok", "frame"].to_numpy(np.int64))
@@ -92,5 +90,5 @@ def _near_border(rows: pd.DataFrame, shape: tuple[int, int], border_px: float) -
 
 def _local_displacement(seen: pd.DataFrame) -> np.ndarray:
     """Distance from first to last position against the neighbours, per particle; rows sorted by it and by frame."""
-    local = local_motion(seen, x=_X, y=_Y).groupby("particle")[["x_local_px", "y_local_px"]]
+    local = local_motion(seen).groupby("particle")[["x_local_px", "y_local_px"]]
     return np.hypot(*(local.last() - local.first()).to_numpy().T)

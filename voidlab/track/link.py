@@ -1,7 +1,4 @@
-"""From voids to tracks: link the voids of all frames with trackpy, and sum up each void's life.
-
-Everything after the linking works on whole columns: there is no loop over voids.
-"""
+"""Link the voids of all frames into tracks with trackpy."""
 
 from __future__ import annotations
 
@@ -15,12 +12,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 from trackpy.linking import SubnetOversizeException, link
 
-from voidlab import tables
+from voidlab.drift.apply import position_columns
 from voidlab.errors import VoidlabError
-from voidlab.track.growth import robust_slopes
-from voidlab.track.mergers import stretches
-
-_GROWTH_MIN_FRAMES = 4
 
 
 class LinkError(VoidlabError):
@@ -67,7 +60,7 @@ def link_voids(voids: pd.DataFrame, *, search_range_px: float, memory: int = 2) 
         )
     if voids.empty:
         return voids.assign(particle=pd.Series(dtype="int64"))
-    x, y = _position_columns(voids)
+    x, y = position_columns(voids)
     lost = int((~np.isfinite(voids[[x, y]].to_numpy())).any(axis=1).sum())
     if lost:
         raise LinkError(
@@ -144,152 +137,3 @@ def _too_dense(voids: pd.DataFrame, x: str, y: str, search_range_px: float) -> s
         f"distance to the nearest void in a frame is {nearest:.1f} px. Try search_range_px = {fewer:.3g} or "
         "less; if voids really move further, remove the drift first or raise the frame rate."
     )
-
-
-def interpolate_tracks(linked: pd.DataFrame) -> pd.DataFrame:
-    """Every track in every frame from its first to its last, on straight lines where it was not seen.
-
-    Parameters
-    ----------
-    linked : DataFrame
-        Voids with ``particle``; corrected positions are used when there.
-
-    Returns
-    -------
-    DataFrame
-        ``particle, frame, x_px, y_px, radius_px, touches_edge, label, inferred``, sorted by particle and frame.
-        An inferred row has no label, and touches the edge if one of its two neighbours does.
-
-    Raises
-    ------
-    LinkError
-        If a particle stands twice in a frame.
-    """
-    x, y = _position_columns(linked)
-    seen = _sorted(linked)
-    twice = int(seen.duplicated(["particle", "frame"]).sum())
-    if twice:
-        raise LinkError(f"{twice} rows give a particle a second void in the same frame; a track holds one.")
-    particle, frame = seen["particle"].to_numpy(np.int64), seen["frame"].to_numpy(np.int64)
-    # How many frames each row stands for: until the next row of its track.
-    stands = np.ones(len(seen), np.int64)
-    if len(seen) > 1:
-        follows = particle[1:] == particle[:-1]
-        stands[:-1][follows] = np.diff(frame)[follows]
-    row = np.repeat(np.arange(len(seen)), stands)
-    step = np.arange(len(row)) - np.repeat(np.cumsum(stands) - stands, stands)
-    after = np.where(step > 0, row + 1, row)
-    share = step / stands[row]
-    dense = {"particle": particle[row], "frame": frame[row] + step}
-    for name, column in (("x_px", x), ("y_px", y), ("radius_px", "radius_px")):
-        values = seen[column].to_numpy(np.float64)
-        dense[name] = values[row] + (values[after] - values[row]) * share
-    touches = seen["touches_edge"].to_numpy(bool)
-    dense["touches_edge"] = touches[row] | touches[after]
-    labels = pd.array(seen["label"].to_numpy(np.int64)[row], dtype="Int64")
-    labels[step > 0] = pd.NA
-    return pd.DataFrame(dense).assign(label=labels, inferred=step > 0)
-
-
-def summarize_tracks(
-    voids_with_particle: pd.DataFrame, *, events: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """Sum up each void's life: table ``tracks``, a row per particle.
-
-    Parameters
-    ----------
-    voids_with_particle : DataFrame
-        Voids with ``particle``; rows where it is missing do not count. Corrected positions are used when there.
-    events : DataFrame, optional
-        Mergers, `voidlab.track.conservation.find_merges`: what a void gains at once in one is no growth.
-
-    Notes
-    -----
-    Displacements and radii are those of the track interpolated over frames in which the void was not seen; mean
-    radius and growth rest on measured rows only. Growth is a robust slope, `track.growth.robust_slopes`: ± one
-    error covers 68 %. Rows that touch the edge do not count for it where four others are left.
-
-    Raises
-    ------
-    LinkError
-        If a particle stands twice in a frame.
-    """
-    if voids_with_particle["particle"].isna().all():
-        return tables.empty("tracks")
-    needed = [
-        "particle",
-        "frame",
-        "label",
-        *_position_columns(voids_with_particle),
-        "radius_px",
-        "touches_edge",
-    ]
-    seen = _sorted(voids_with_particle[needed])
-    dense = interpolate_tracks(seen)
-    starts = _starts(dense["particle"])
-    ends = np.append(starts[1:], len(dense)) - 1
-    x, y, radius = (dense[c].to_numpy() for c in ("x_px", "y_px", "radius_px"))
-    length = ends - starts + 1
-    from_start = np.hypot(x - np.repeat(x[starts], length), y - np.repeat(y[starts], length))
-    steps = np.hypot(np.diff(x, prepend=x[:1]), np.diff(y, prepend=y[:1]))
-    steps[starts] = 0
-    rows = _starts(seen["particle"])
-    measured = np.diff(np.append(rows, len(seen)))
-    growth, error = _growth(seen, events)
-    frame = dense["frame"].to_numpy()
-    tracks = pd.DataFrame(
-        {
-            "particle": dense["particle"].to_numpy()[starts],
-            "start_frame": frame[starts],
-            "end_frame": frame[ends],
-            "total_frames": length,
-            "inferred_frames": length - measured,
-            "mean_radius_px": np.add.reduceat(seen["radius_px"].to_numpy(np.float64), rows) / measured,
-            "min_radius_px": np.minimum.reduceat(radius, starts),
-            "max_radius_px": np.maximum.reduceat(radius, starts),
-            "net_displacement_px": from_start[ends],
-            "max_displacement_px": np.maximum.reduceat(from_start, starts),
-            "path_length_px": np.add.reduceat(steps, starts),
-            "growth_px_per_frame": growth,
-            "growth_sigma_px_per_frame": error,
-            "touches_edge": np.logical_or.reduceat(seen["touches_edge"].to_numpy(bool), rows),
-        }
-    )
-    return tables.check(tracks, "tracks")
-
-
-def _growth(seen: pd.DataFrame, events: pd.DataFrame | None) -> tuple[np.ndarray, np.ndarray]:
-    """Growth of every track and its error, from rows sorted by particle and frame."""
-    starts = _starts(seen["particle"])
-    inside = ~seen["touches_edge"].to_numpy(bool)
-    enough = np.add.reduceat(inside.astype(np.int64), starts) >= _GROWTH_MIN_FRAMES
-    # A radius at the edge is less sure; it counts in tracks that have too few others.
-    rows = inside | ~np.repeat(enough, np.diff(np.append(starts, len(seen))))
-    particle, frame = (seen[name].to_numpy(np.int64) for name in ("particle", "frame"))
-    piece = stretches(particle, frame, events)
-    return robust_slopes(
-        particle[rows], frame[rows], seen["radius_px"].to_numpy(np.float64)[rows], piece[rows]
-    )
-
-
-def _sorted(linked: pd.DataFrame) -> pd.DataFrame:
-    """The linked rows in order of particle and frame."""
-    rows = linked[linked["particle"].notna()]
-    particle, frame = (rows[name].to_numpy(np.int64) for name in ("particle", "frame"))
-    if not len(rows):
-        return rows.reset_index(drop=True)
-    place = (particle - particle.min()) * (np.ptp(frame) + 1) + frame - frame.min()
-    if (np.diff(place) >= 0).all():
-        return rows.reset_index(drop=True)
-    return rows.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
-
-
-def _starts(particle: pd.Series) -> np.ndarray:
-    """Row at which each track begins, in a table sorted by particle."""
-    numbers = particle.to_numpy(np.int64)
-    return np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)])
-
-
-def _position_columns(voids: pd.DataFrame) -> tuple[str, str]:
-    corrected = ("x_corrected_px", "y_corrected_px")
-    return corrected if set(corrected) <= set(voids.columns) else ("x_px", "y_px")

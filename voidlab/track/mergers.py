@@ -1,4 +1,4 @@
-"""What a merger means for the tracks: the larger void goes on, the smaller one ends in it.
+"""Where two voids become one, or one two, and what that means for the tracks: the larger void goes on.
 
 A linker that looks from frame to frame loses both where the new void's centre, that of the mass of the two, lies
 further from either than a void moves in a frame.
@@ -6,8 +6,101 @@ further from either than a void moves in a frame.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+
+from voidlab.drift.apply import position_columns
+from voidlab.tables.catalogue import TABLES
+
+EVENT_COLUMNS = {column.name: column.dtype for column in TABLES["events"].columns}
+_SURE = 2.0  # standard errors
+
+
+def find_merges(
+    linked: pd.DataFrame,
+    *,
+    touch_px: float = 4.0,
+    memory: int = 2,
+    least_frames: int = 3,
+    radius_frames: int = 5,
+    radius_sigma: float = 0.05,
+) -> pd.DataFrame:
+    """Find where the track of a void ends because it became one with another.
+
+    A void a has merged with b when the track of a ends, the two circles touched then, and within ``memory`` + 1
+    frames there is a child: b going on, or a track that begins where b's ends as well. Its circle holds the centre
+    of mass of both, and its radius is nearer to that of a void of both volumes than to that of the larger parent, or
+    above. Near the image's border, where a void may just have left, it has to be larger than the larger parent by
+    two standard errors, too.
+
+    Parameters
+    ----------
+    linked : DataFrame
+        ``particle, frame, radius_px, touches_edge`` and the positions: corrected ones are used when there.
+    touch_px
+        Gap between circles that counts as touching.
+    memory
+        Frames in which a void may be missing.
+    least_frames
+        Tracks seen in fewer frames are no voids that could merge: false finds come and go beside voids.
+    radius_frames
+        Measured frames before and after the event whose mean radius is taken.
+    radius_sigma
+        Relative error of a single radius. The error of a mean is the larger of this and what they scatter, divided by
+        the root of their number.
+
+    Returns
+    -------
+    DataFrame
+        A row per event, `EVENT_COLUMNS`: ``frame`` is the child's first after the event, ``parent_a`` the void that
+        ends, ``child`` may be ``parent_b``; ``x_px, y_px`` is where the child is. ``growth_z`` is how much a void of
+        both volumes is larger than the larger parent, in standard errors; ``alone`` whether none of the three merges
+        with another in the frames from which their radii are taken.
+    """
+    seen = linked.dropna(subset=["particle"])
+    seen = seen[seen.groupby("particle")["frame"].transform("size") >= least_frames]
+    tracks = _Tracks.of(seen)
+    rows = [
+        _event(tracks, a, b, memory, radius_frames, radius_sigma)
+        for a, b in _touching(tracks, tracks.ends(), touch_px, memory)
+    ]
+    table = pd.DataFrame([row for row in rows if row], columns=list(EVENT_COLUMNS)).astype(EVENT_COLUMNS)
+    # A void that ends has one heir: the one whose radius fits best.
+    off = (table["radius_child_px"] ** 3 - table["radius_a_px"] ** 3 - table["radius_b_px"] ** 3).abs()
+    table = table.loc[off.sort_values(kind="stable").index]
+    pair = np.sort(table[["parent_a", "parent_b"]].to_numpy(), axis=1)
+    twice = pd.DataFrame(pair, index=table.index).duplicated() | table["parent_a"].duplicated()
+    table = table[~twice].sort_values(["frame", "parent_a"], ignore_index=True)
+    return table.assign(alone=_alone(table, radius_frames + memory))
+
+
+def find_splits(linked: pd.DataFrame, *, memory: int = 2) -> pd.DataFrame:
+    """Find where a void became two: a merger seen backwards in time.
+
+    Parameters
+    ----------
+    linked, memory
+        As for `find_merges`.
+
+    Returns
+    -------
+    DataFrame
+        A row per split: ``frame`` (the parent's last before it), ``parent`` (may be ``child_b``), ``child_a``,
+        ``child_b``, ``x_px, y_px`` (of the parent), ``radius_parent_px, radius_a_px, radius_b_px``. Voids rarely do
+        this; two that overlap and are found as one for a while look the same.
+    """
+    backwards = find_merges(linked.assign(frame=-linked["frame"]), memory=memory)
+    named = {
+        "child": "parent",
+        "parent_a": "child_a",
+        "parent_b": "child_b",
+        "radius_child_px": "radius_parent_px",
+    }
+    columns = ["frame", "parent", "child_a", "child_b", "x_px", "y_px", "radius_parent_px", "radius_a_px"]
+    splits = backwards.rename(columns=named)[[*columns, "radius_b_px"]]
+    return splits.assign(frame=-splits["frame"]).sort_values(["frame", "child_a"], ignore_index=True)
 
 
 def follow_larger(linked: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
@@ -18,7 +111,7 @@ def follow_larger(linked: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     linked : DataFrame
         ``frame, label, particle``; rows may lack a particle.
     events : DataFrame
-        Of `voidlab.track.conservation.find_merges`, with the same particles.
+        Of `find_merges`, with the same particles.
 
     Returns
     -------
@@ -79,3 +172,118 @@ def stretches(particle: np.ndarray, frame: np.ndarray, events: pd.DataFrame | No
         row, child = row[known], child[known]
         begins[row[particle[row] == child]] = True
     return np.cumsum(begins)
+
+
+@dataclass(frozen=True)
+class _Tracks:
+    """Columns of linked voids, sorted by particle and frame; ``starts``: rows that begin a track, then the end."""
+
+    particle: np.ndarray
+    frame: np.ndarray
+    position: np.ndarray
+    radius: np.ndarray
+    touches: np.ndarray
+    starts: np.ndarray
+    of_frame: dict[int, np.ndarray]
+
+    @classmethod
+    def of(cls, seen: pd.DataFrame) -> _Tracks:
+        seen = seen.sort_values(["particle", "frame"], ignore_index=True)
+        particle, frame = seen["particle"].to_numpy(np.int64), seen["frame"].to_numpy(np.int64)
+        starts = np.flatnonzero(np.diff(particle, prepend=-1) != 0)
+        return cls(
+            particle,
+            frame,
+            seen[[*position_columns(seen)]].to_numpy(np.float64),
+            seen["radius_px"].to_numpy(np.float64),
+            seen["touches_edge"].to_numpy(bool),
+            np.append(starts, len(seen)),
+            pd.Series(frame).groupby(frame).indices,  # type: ignore[arg-type]
+        )
+
+    def ends(self) -> np.ndarray:
+        """Last rows of the tracks that end before the series does."""
+        last = self.starts[1:] - 1
+        result: np.ndarray = last[self.frame[last] < self.frame.max(initial=0)]
+        return result
+
+    def rows(self, row: int) -> np.ndarray:
+        """All rows of the track of ``row``."""
+        number = int(np.searchsorted(self.starts, row, side="right")) - 1
+        return np.arange(self.starts[number], self.starts[number + 1])
+
+    def near(self, row: int, frame: int, gap: float) -> np.ndarray:
+        """Rows of other voids in ``frame`` whose circles come as near as ``gap`` to that of ``row``."""
+        rows = self.of_frame.get(frame, np.array([], np.int64))
+        away = np.hypot(*(self.position[rows] - self.position[row]).T)
+        other = self.particle[rows] != self.particle[row]
+        result: np.ndarray = rows[other & (away <= self.radius[row] + self.radius[rows] + gap)]
+        return result
+
+    def begins(self, row: int) -> bool:
+        """Whether a track begins with ``row``."""
+        return bool(self.starts[np.searchsorted(self.starts, row)] == row)
+
+
+def _touching(tracks: _Tracks, ends: np.ndarray, touch_px: float, memory: int) -> list[tuple[int, int]]:
+    """Pairs (row of an end, row of a void that its circle touches in the same frame or the ones just before)."""
+    pairs = []
+    for end in ends:
+        met: set[int] = set()
+        for back in range(
+            memory + 1
+        ):  # the other may be missing in the frame in which the first was last seen
+            rows = tracks.near(end, int(tracks.frame[end]) - back, touch_px)
+            new = [int(row) for row in rows if tracks.particle[row] not in met]
+            met |= set(tracks.particle[new].tolist())
+            pairs += [(int(end), row) for row in new]
+    return pairs
+
+
+def _event(
+    tracks: _Tracks, a: int, b: int, memory: int, frames: int, sigma: float
+) -> dict[str, float] | None:
+    """The event in which the voids of rows ``a`` (that ends) and ``b`` become one; None when they do not."""
+    last, radius = int(tracks.frame[a]), tracks.radius
+    before_a, of_b = tracks.rows(a), tracks.rows(b)
+    first, second = radius[a] ** 3, radius[b] ** 3
+    centre = (tracks.position[a] * first + tracks.position[b] * second) / (first + second)
+    soon = range(last + 1, last + memory + 2)
+    heirs = of_b[np.isin(tracks.frame[of_b], soon)]
+    if not len(heirs):
+        there = [row for frame in soon for row in tracks.near(a, frame, radius[b])]
+        heirs = np.array([row for row in there if tracks.begins(row)], np.int64)
+    heirs = heirs[np.hypot(*(tracks.position[heirs] - centre).T) <= radius[heirs]]
+    if not len(heirs):
+        return None
+    child = heirs[np.argmin(tracks.frame[heirs])]
+    before_b, of_child = of_b[tracks.frame[of_b] <= last], tracks.rows(child)
+    after = of_child[of_child >= child][:frames]
+    (ra, sa), (rb, sb), (rc, sc) = (
+        _mean_radius(radius[rows], sigma) for rows in (before_a[-frames:], before_b[-frames:], after)
+    )
+    both, (larger, error) = (ra**3 + rb**3) ** (1 / 3), max((ra, sa), (rb, sb))
+    if rc < (both + larger) / 2 or (tracks.touches[a] and rc < larger + _SURE * np.hypot(error, sc)):
+        return None
+    return {
+        "frame": tracks.frame[child], "parent_a": tracks.particle[a], "parent_b": tracks.particle[b],
+        "child": tracks.particle[child], "x_px": tracks.position[child, 0], "y_px": tracks.position[child, 1],
+        "radius_a_px": ra, "radius_b_px": rb, "radius_child_px": rc, "sigma_a_px": sa, "sigma_b_px": sb,
+        "sigma_child_px": sc, "growth_z": (both - larger) / np.hypot(error, sc), "alone": True,
+    }  # fmt: skip
+
+
+def _alone(events: pd.DataFrame, frames: int) -> np.ndarray:
+    """Whether no other event within so many frames shares a void with each."""
+    who, when = events[["parent_a", "parent_b", "child"]].to_numpy(), events["frame"].to_numpy()
+    shared = (who[:, None, :, None] == who[None, :, None, :]).any(axis=(2, 3))
+    near = np.abs(when[:, None] - when[None]) <= frames
+    alone: np.ndarray = (shared & near).sum(axis=1) <= 1
+    return alone
+
+
+def _mean_radius(radius: np.ndarray, sigma: float) -> tuple[float, float]:
+    """Mean of a few radii and its standard error."""
+    mean = float(radius.mean())
+    scatter = float(radius.std(ddof=1)) if len(radius) > 2 else 0.0
+    return mean, max(scatter, sigma * mean) / np.sqrt(len(radius))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from voidlab.drift.apply import position_columns
 from voidlab.track.mergers import stretches
 
 _LEAST_STEPS = 4
@@ -19,8 +20,6 @@ _LEAST_NEIGHBOURS = 3
 def diffusion(
     linked: pd.DataFrame,
     *,
-    x: str = "x_px",
-    y: str = "y_px",
     blur: float = 0.0,
     events: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
@@ -32,13 +31,13 @@ def diffusion(
     Parameters
     ----------
     linked : DataFrame
-        ``particle, frame`` and the columns ``x`` and ``y``: measured positions less the drift, px. A void may be
+        ``particle, frame`` and the measured positions, px: corrected ones are used when there. A void may be
         missing in frames.
     blur
         How much of a step happens while the image is taken: 0 for a short exposure, 1/6 for one as long as the time
         between frames.
     events : DataFrame, optional
-        Mergers, `voidlab.track.conservation.find_merges`: the step to the common centre in one is no diffusion.
+        Mergers, `voidlab.track.mergers.find_merges`: the step to the common centre in one is no diffusion.
 
     Returns
     -------
@@ -58,7 +57,7 @@ def diffusion(
     seen = linked.dropna(subset=["particle"]).sort_values(["particle", "frame"])
     particle, frame = (seen[name].to_numpy(np.int64) for name in ("particle", "frame"))
     pieces = stretches(particle, frame, events)
-    stretch, steps, gap = _steps(seen.assign(particle=pieces), x, y)
+    stretch, steps, gap = _steps(seen.assign(particle=pieces))
     every, of_row = np.unique(particle, return_inverse=True)
     index = of_row[np.searchsorted(pieces, stretch)]
     follows = stretch[1:] == stretch[:-1]
@@ -113,9 +112,7 @@ def pooled_diffusion(of_voids: pd.DataFrame) -> tuple[float, float]:
     return mean, float(np.sqrt(np.sum((share * known["diffusion_sigma_px2_per_frame"].to_numpy()) ** 2)))
 
 
-def local_motion(
-    linked: pd.DataFrame, *, x: str = "x_px", y: str = "y_px", neighbours: int = 8
-) -> pd.DataFrame:
+def local_motion(linked: pd.DataFrame, *, neighbours: int = 8) -> pd.DataFrame:
     """Add positions that move only as the void moves against its neighbours.
 
     From every step of a void the median step of the nearest other voids over the same frames is taken: what moves
@@ -129,12 +126,13 @@ def local_motion(
         ``neighbours`` (the others its step into that frame was compared with; 0 for the first). NaN where the row has
         no particle.
     """
-    seen = linked.reset_index(drop=True).dropna(subset=["particle"])[["particle", "frame", x, y]]
+    place = position_columns(linked)
+    seen = linked.reset_index(drop=True).dropna(subset=["particle"])[["particle", "frame", *place]]
     seen = seen.sort_values(["particle", "frame"])
-    _, steps, gap = _steps(seen, x, y)
+    _, steps, gap = _steps(seen)
     first = np.diff(seen["particle"].to_numpy(np.int64), prepend=-1) != 0
     arriving, leaving = np.flatnonzero(~first), np.flatnonzero(~first) - 1
-    position = seen[[x, y]].to_numpy(np.float64)
+    position = seen[[*place]].to_numpy(np.float64)
     frame = seen["frame"].to_numpy(np.int64)
     common, others = np.zeros_like(steps), np.zeros(len(steps), np.int64)
     same_frames = pd.DataFrame({"frame": frame[leaving], "gap": gap}).groupby(["frame", "gap"]).indices
@@ -166,11 +164,11 @@ def _common_step(position: np.ndarray, steps: np.ndarray, neighbours: int) -> np
     return result
 
 
-def _steps(linked: pd.DataFrame, x: str, y: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _steps(linked: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Particle, step (n, 2) and number of frames of every step from a row of a particle to its next."""
     seen = linked.dropna(subset=["particle"]).sort_values(["particle", "frame"])
     particle, frame = seen["particle"].to_numpy(np.int64), seen["frame"].to_numpy(np.int64)
-    position = seen[[x, y]].to_numpy(np.float64)
+    position = seen[[*position_columns(seen)]].to_numpy(np.float64)
     same = particle[1:] == particle[:-1]
     gap = np.diff(frame)[same]
     if (gap <= 0).any():

@@ -15,10 +15,9 @@ from voidlab.project.parameters.models import TrackParameters
 from voidlab.project.paths import stages_for
 from voidlab.tilt import TiltModel, place, reconstruct
 from voidlab.track.assign import link_by_assignment
-from voidlab.track.conservation import find_merges
 from voidlab.track.corrections import flag_tracks
 from voidlab.track.link import LinkError, link_voids, linkable
-from voidlab.track.mergers import follow_larger
+from voidlab.track.mergers import find_merges, follow_larger
 
 _DO_NOT_USE = "do not use"
 _RELINKED = ("cut", "joined")
@@ -83,8 +82,7 @@ def link_series(
     other = "assign" if asked.linker == "assign" else "trackpy"
     linked = _in_plane(subtract_drift(chosen, drift), asked)
     if frames["tilt_deg"].isna().all():  # where the foil tilts, one void may just hide another
-        x, y = "x_corrected_px", "y_corrected_px"
-        linked = follow_larger(linked, find_merges(linked, memory=asked.memory, x=x, y=y))
+        linked = follow_larger(linked, find_merges(linked, memory=asked.memory))
     return Linking(
         other,
         linked,
@@ -149,13 +147,7 @@ def _in_plane(placed: pd.DataFrame, asked: TrackParameters) -> pd.DataFrame:
     if asked.linker != "assign":
         return link_voids(placed, search_range_px=asked.search_range_px, memory=asked.memory)
     try:
-        return link_by_assignment(
-            placed,
-            search_range_px=asked.search_range_px,
-            memory=asked.memory,
-            x="x_corrected_px",
-            y="y_corrected_px",
-        )
+        return link_by_assignment(placed, search_range_px=asked.search_range_px, memory=asked.memory)
     except ValueError as error:
         raise LinkError(str(error)) from None
 

@@ -24,7 +24,7 @@ from voidlab.export.formats.geff import write_geff
 from voidlab.export.formats.imagej import write_rois
 from voidlab.export.formats.track_graph import edges
 from voidlab.export.formats.trackmate import write_trackmate
-from voidlab.track.conservation import find_merges
+from voidlab.track.mergers import find_merges
 
 FRAMES = list(range(16))  # no situation has voids in the first
 ONE_OR_NONE = (situations.none, situations.one, situations.one_at_the_edge)

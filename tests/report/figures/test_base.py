@@ -71,7 +71,7 @@ def test_count_and_fraction(made):
 
 def test_maps_have_y_down_as_images_have(made, linked, ax):
     figures.masks_by_frame(made["voids"], ax, NM)
-    figures.positions_by_frame(linked, ax, NM, x="x_corrected_px", y="y_corrected_px")
+    figures.positions_by_frame(linked, ax, NM)
     figures.frame_colours(made["frames"]["frame"], ax, [ax])
     if len(linked):
         low, high = ax.get_ylim()

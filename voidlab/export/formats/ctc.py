@@ -37,7 +37,7 @@ def write_challenge(
     frames
         Numbers of the images, in the order of ``labels``.
     merges
-        Events such as `voidlab.track.conservation.find_merges` gives.
+        Events such as `voidlab.track.find_merges` gives.
 
     Raises
     ------

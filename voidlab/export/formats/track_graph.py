@@ -16,7 +16,7 @@ def edges(linked: pd.DataFrame, merges: pd.DataFrame | None = None) -> np.ndarra
     linked : DataFrame
         ``particle`` (may be missing), ``frame``.
     merges : DataFrame
-        Events such as `voidlab.track.conservation.find_merges` gives: the last row of each parent before ``frame`` is
+        Events such as `voidlab.track.find_merges` gives: the last row of each parent before ``frame`` is
         tied to the child's first from it on.
     """
     rows = pd.DataFrame(

@@ -67,7 +67,7 @@ def write_trackmate(
     image
         Stack of images that TrackMate shall open.
     merges
-        Events such as `voidlab.track.conservation.find_merges` gives.
+        Events such as `voidlab.track.find_merges` gives.
     """
     size, interval = pixel_size_nm or 1.0, frame_interval_s or 1.0
     linked = linked.reset_index(drop=True)

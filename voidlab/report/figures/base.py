@@ -22,6 +22,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from voidlab.drift.apply import position_columns
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -223,11 +224,10 @@ def masks_by_frame(
     ax: Axes,
     calibration: HasPixelSize,
     *,
-    x: str = "x_px",
-    y: str = "y_px",
     most: int = 12,
 ) -> Axes:
-    """Voids of at most ``most`` frames, spread over the series, as rings coloured by frame."""
+    """Voids of at most ``most`` frames, spread over the series, as rings coloured by frame; corrected when known."""
+    x, y = position_columns(voids)
     frames = np.sort(voids["frame"].unique())
     shown = voids[voids["frame"].isin(_spread(frames, most))].dropna(subset=[x, y])
     if shown.empty:
@@ -255,9 +255,10 @@ def frame_colours(frames: pd.Series, ax: Axes, axes: Sequence[Axes]) -> None:
 
 
 def positions_by_frame(
-    voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, x: str = "x_px", y: str = "y_px"
+    voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, as_recorded: bool = False
 ) -> Axes:
-    """Centres of all voids of all frames, coloured by frame."""
+    """Centres of all voids of all frames, coloured by frame; corrected when known, unless ``as_recorded``."""
+    x, y = ("x_px", "y_px") if as_recorded else position_columns(voids)
     shown = voids.dropna(subset=[x, y])
     if shown.empty:
         return nothing(ax, "no voids")

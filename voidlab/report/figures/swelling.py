@@ -148,7 +148,7 @@ def displacement_field(
     if seen.empty:
         return nothing(ax, "no tracks")
     size, unit = unit_of(calibration)
-    moved = local_motion(seen, x="x_corrected_px", y="y_corrected_px")
+    moved = local_motion(seen)
     of_void = moved.groupby("particle")[["x_local_px", "y_local_px"]]
     step = (of_void.last() - of_void.first()) * size
     place = moved.groupby("particle")[["x_corrected_px", "y_corrected_px"]].first() * size
