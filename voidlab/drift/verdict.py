@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-GOOD, CHECK, DO_NOT_USE = "good", "check", "do not use"
+from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD, VERDICTS
 
 _MOST_TRIANGLES = 3000
 _THIRD_FRAMES = 3  # looked at for each pair
@@ -56,8 +56,8 @@ def assess_drift(drift: pd.DataFrame, pairs: pd.DataFrame) -> Verdict:
         return Verdict(GOOD, ["There are no two frames that could drift."])
     found = [_pattern(drift), _frames(drift), _pairs(pairs), _triangles(pairs), _error(drift)]
     said = [(light, reason) for light, reason in found if reason]
-    worst = max((light for light, _ in said), key=(GOOD, CHECK, DO_NOT_USE).index)
-    order = sorted(said, key=lambda item: -(GOOD, CHECK, DO_NOT_USE).index(item[0]))
+    worst = max((light for light, _ in said), key=VERDICTS.index)
+    order = sorted(said, key=lambda item: -VERDICTS.index(item[0]))
     return Verdict(worst, [reason for _, reason in order])
 
 

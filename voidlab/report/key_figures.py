@@ -8,6 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from voidlab.tables.units import HasPixelSize, unit_of
+from voidlab.tables.verdict import GOOD
 
 Figure = dict[str, str]
 
@@ -61,7 +62,7 @@ def of_drift(
             "Drift verdict",
             verdict,
             "good, check or do not use; the drift page says why",
-            warning="" if verdict == "good" else f"The drift's verdict is '{verdict}': its page says why.",
+            warning="" if verdict == GOOD else f"The drift's verdict is '{verdict}': its page says why.",
         ),
         figure(
             "Pairs kept",

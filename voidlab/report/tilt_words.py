@@ -7,6 +7,7 @@ import pandas as pd
 
 from voidlab.report.key_figures import Figure, figure, number
 from voidlab.tables.units import HasPixelSize, unit_of
+from voidlab.tables.verdict import GOOD
 
 
 def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:
@@ -22,7 +23,7 @@ def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:
     if row["linker"] == "tilt":
         meaning = "tilt series: tracks and the drift used from here on come from one fit of points in 3D"
         warning = f"The reconstruction's verdict is '{row['verdict']}': {reasons}."
-        return [figure("Linker", "tilt", meaning, warning="" if row["verdict"] == "good" else warning)]
+        return [figure("Linker", "tilt", meaning, warning="" if row["verdict"] == GOOD else warning)]
     warning = (
         f"The voids could not be placed in depth ({reasons}). They were linked by {row['linker']} with the drift of "
         "the drift stage instead: in a thick foil parallax breaks such tracks."

@@ -12,6 +12,7 @@ import pandas as pd
 
 from voidlab.swelling.estimate import SOURCES, Note, Swelling, measure_swelling
 from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
+from voidlab.tables.verdict import DO_NOT_USE
 from voidlab.tilt import unproject
 from voidlab.tilt.geometry import to_axis
 
@@ -192,7 +193,7 @@ def swelling_in_3d(
 
 def _foil_of(reconstruction: pd.DataFrame) -> Foil:
     row = reconstruction.iloc[0]
-    if row["verdict"] == "do not use" or pd.isna(row["thickness_px"]):
+    if row["verdict"] == DO_NOT_USE or pd.isna(row["thickness_px"]):
         reason = row["thickness_reason"] or "the reconstruction is not to be used"
         raise SwellingError(f"the depths give no thickness ({reason}); give the foil's thickness.")
     sigma = (row["thickness_high_px"] - row["thickness_low_px"]) / (2 * _SIGMAS)

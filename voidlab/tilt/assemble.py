@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 from voidlab.tilt.attempt import Attempt
 from voidlab.tilt.foil import Foil, fit_foil
 from voidlab.tilt.geometry import from_axis
 from voidlab.tilt.inputs import Given
 from voidlab.tilt.result import TiltModel, no_points
 from voidlab.tilt.solver.bundle import Cameras, covariance
-from voidlab.tilt.verdict import CHECK, DO_NOT_USE, GOOD
 
 _POINT_VIEWS = 3  # for a depth to count in the thickness
 _OF_VIEWS = ["drift_x_px", "drift_y_px", "residual_px", "left_out_found", "left_out_error"]

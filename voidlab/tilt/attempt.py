@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voidlab.tables.verdict import GOOD, VERDICTS
 from voidlab.tilt.checks import Checks, check
 from voidlab.tilt.inputs import LEAST_VOIDS
 from voidlab.tilt.solver.axis import scan
@@ -15,7 +16,7 @@ from voidlab.tilt.solver.grow import Linked, grow
 from voidlab.tilt.solver.link import Series
 from voidlab.tilt.solver.seed import Seed, place_three_views, triples
 from voidlab.tilt.solver.settle import settle
-from voidlab.tilt.verdict import CHECK, DO_NOT_USE, GOOD, Evidence, assess
+from voidlab.tilt.verdict import Evidence, assess
 
 _TILT_SIGMA = np.deg2rad(0.5)
 _SCAN_SIGMA = np.deg2rad(5.0)
@@ -23,7 +24,6 @@ _GIVEN_SIGMA = np.deg2rad(0.5)
 _DEPTH_REACH = 0.3  # greatest depth either way over the larger side of the field
 _ATTEMPTS = 4
 _AGREED = 0.35  # share of the voids in three views at once
-_RANK = (DO_NOT_USE, CHECK, GOOD)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _seeds(series: Series, axes: np.ndarray, reach: float) -> Iterator[Seed]:
 
 
 def _rank(attempt: Attempt) -> tuple[int, float]:
-    return _RANK.index(attempt.verdict), attempt.checks.used
+    return -VERDICTS.index(attempt.verdict), attempt.checks.used
 
 
 def _evidence(series: Series, frames: np.ndarray, linked: Linked, prior: Prior, scanned: float) -> Evidence:

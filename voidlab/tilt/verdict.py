@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 from voidlab.tilt.checks import Checks
 
-GOOD, CHECK, DO_NOT_USE = "good", "check", "do not use"
 _SMALL_RANGE_DEG = 10.0
 _FEW_VIEWS = 5
 _FEW_VOIDS = 20

@@ -13,13 +13,13 @@ from voidlab import tables
 from voidlab.drift import subtract_drift
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.project.paths import stages_for
+from voidlab.tables.verdict import DO_NOT_USE
 from voidlab.tilt import TiltModel, place, reconstruct
 from voidlab.track.assign import link_by_assignment
 from voidlab.track.corrections import flag_tracks
 from voidlab.track.link import LinkError, link_voids, linkable
 from voidlab.track.mergers import find_merges, follow_larger
 
-_DO_NOT_USE = "do not use"
 _RELINKED = ("cut", "joined")
 
 
@@ -71,7 +71,7 @@ def link_series(
                 f"linker = tilt: the voids cannot be placed in depth: {'; '.join(model.reasons)}. Put that right, "
                 "or use linker = auto or trackpy."
             )
-        if model.verdict != _DO_NOT_USE or asked.linker == "tilt":
+        if model.verdict != DO_NOT_USE or asked.linker == "tilt":
             return _in_depth(model, drift, mirrored=asked.flip_depth)
     elif asked.linker == "tilt":
         known = int(frames["tilt_deg"].nunique())

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from detections import tilt_detections
 from voidlab.tilt import reconstruct
 from voidlab.tilt.foil import fit_foil
+from voidlab.tilt.foil_places import place
 from voidlab.tilt.geometry import from_axis, to_axis
 from voidlab.tilt.inputs import prepare
-from voidlab.tilt.place import place
 from voidlab.tilt.solver.assign import assign, within
 from voidlab.tilt.solver.bundle import Cameras, Links, Prior, adjust
 from voidlab.tilt.solver.grow import adjusted

@@ -13,9 +13,9 @@ from matplotlib.patches import Circle
 from matplotlib.ticker import LogLocator
 
 from voidlab.drift import align, mean_image
-from voidlab.drift.verdict import CHECK, DO_NOT_USE, GOOD, Verdict
 from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, micrograph, nothing, whole_numbers
 from voidlab.tables.units import HasPixelSize, unit_of
+from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 
 # Apart for colour-blind eyes too; the word beside the lamp says the same.
 _LAMPS = {
@@ -25,10 +25,10 @@ _LAMPS = {
 }
 
 
-def traffic_light(verdict: Verdict, ax: Axes) -> Axes:
+def traffic_light(verdict: str, ax: Axes) -> Axes:
     """Three lamps, of which the one of the ``verdict`` is lit and named."""
     for place, (light, (colour, words)) in enumerate(_LAMPS.items()):
-        lit = light == verdict.light
+        lit = light == verdict
         ax.add_patch(
             Circle(
                 (place, 0),

@@ -14,7 +14,6 @@ from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from voidlab.drift.verdict import Verdict
 from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, nothing, show, show_table
 from voidlab.report.figures.drift import traffic_light
 from voidlab.scores.depths import SURE_VIEWS, TiltTruth, against_truth, compare_depths
@@ -29,7 +28,7 @@ def verdict_light(reconstruction: pd.DataFrame, ax: Axes) -> Axes:
     """Three lamps, of which the one of the verdict is lit and named."""
     if reconstruction.empty:
         return nothing(ax, "not a tilt series")
-    return traffic_light(Verdict(reconstruction["verdict"].iloc[0], []), ax)
+    return traffic_light(reconstruction["verdict"].iloc[0], ax)
 
 
 def residual_by_view(views: pd.DataFrame, linked: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
