@@ -9,7 +9,7 @@ import torch
 
 from drawn_images import SHAPE, image_with
 from voidlab import scores, segment, tables
-from voidlab.segment import decode, network
+from voidlab.segment import decode, model_file, network
 from voidlab.simulate import foil as specimen
 from voidlab.simulate import microscope
 from voidlab.simulate.micrographs import micrograph
@@ -151,7 +151,7 @@ def test_the_same_image_gives_the_same_voids(bright):
 
 
 def test_tiles_leave_no_seams(monkeypatch):
-    model, _ = network.load_network()
+    model, _ = model_file.load_network()
     image = np.concatenate(
         [image_with((60 + 7 * i, 60, 6), shape=(300, 220), seed=i) for i in range(4)], axis=1
     )
@@ -166,8 +166,8 @@ def test_tiles_leave_no_seams(monkeypatch):
 
 def test_what_is_left_out_between_the_levels_changes_nothing():
     """The padding that MONAI offers, and a copy of every layer: a tenth of a gigabyte, a third of the time."""
-    lean, _ = network.load_network()
-    usual, _ = network.load_network()
+    lean, _ = model_file.load_network()
+    usual, _ = model_file.load_network()
     for module in usual.modules():
         if hasattr(module, "is_pad"):
             module.is_pad = True
@@ -181,8 +181,8 @@ def test_what_is_left_out_between_the_levels_changes_nothing():
 
 
 def test_what_is_made_for_use_says_the_same():
-    trained, _ = network.load_network()
-    used = network.fuse_for_inference(network.load_network()[0])
+    trained, _ = model_file.load_network()
+    used = network.fuse_for_inference(model_file.load_network()[0])
     image = image_with((50, 40, 7), (100, 80, 12), shape=(150, 210))
     there, here = (network.compute_maps(model, image, 1, precise=True) for model in (trained, used))
     np.testing.assert_allclose(here.centre, there.centre, atol=1e-4)
@@ -207,7 +207,7 @@ def test_bfloat16_only_where_the_device_multiplies_it_by_itself(monkeypatch, dev
 
 
 def test_the_card_says_how_the_weights_were_made():
-    given = json.loads(network.SHIPPED.with_suffix(".json").read_text(encoding="utf-8"))
+    given = json.loads(model_file.SHIPPED.with_suffix(".json").read_text(encoding="utf-8"))
     made = [given["made"]]
     while "before" in made[-1]:
         made.append(made[-1]["before"])
@@ -221,7 +221,7 @@ def test_the_card_says_how_the_weights_were_made():
     assert given["scored"]["seed"] == card.SEED
     assert given["licence"] == "MIT"
     assert given["scores"]
-    assert network.SHIPPED.stat().st_size < 16e6
+    assert model_file.SHIPPED.stat().st_size < 16e6
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_card_that_the_network_cannot_rest_on_is_explained(tmp_path, change, s
     card = {"features": [4, 4, 4, 4, 4, 4], "confidence_midpoint": 0.5} | change
     path.with_suffix(".json").write_text(json.dumps(card))
     for use in (segment.check_segmenter, segment.load_segmenter):
-        with pytest.raises(network.ModelError, match=f"mine.json is not the card .*{said}.* Take the one"):
+        with pytest.raises(model_file.ModelError, match=f"mine.json is not the card .*{said}.* Take the one"):
             use(path)
 
 
@@ -250,7 +250,7 @@ def test_a_card_without_what_a_void_is_by_height_is_explained(tmp_path):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(b"")
     path.with_suffix(".json").write_text(json.dumps({"features": [4, 4, 4, 4, 4, 4]}))
-    with pytest.raises(network.ModelError, match=r"confidence_midpoint: Field required\. Take the one"):
+    with pytest.raises(model_file.ModelError, match=r"confidence_midpoint: Field required\. Take the one"):
         segment.check_segmenter(path)
 
 

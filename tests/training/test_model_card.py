@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from voidlab import cli, segment
-from voidlab.segment import network
+from voidlab.segment import model_file
 from voidlab.training import model_card
 from voidlab.training.labelled import LabelledError
 
@@ -86,10 +86,10 @@ def test_a_folder_without_the_sets_is_refused_before_anything_is_measured(tmp_pa
 
 
 def test_scores_of_images_that_are_not_at_hand_are_kept(tmp_path, monkeypatch):
-    model, made = network.load_network()
+    model, made = model_file.load_network()
     weights = tmp_path / "mine.safetensors"
     known = {"argonne_voids": {"f1": 0.9}, "white noise": {"voids_per_megapixel": 2}}
-    network.save_network(model, weights, made | {"scored": {"seed": 0}, "scores": known})
+    model_file.save_network(model, weights, made | {"scored": {"seed": 0}, "scores": known})
     measured = {"white noise": {"voids_per_megapixel": 0}}
     monkeypatch.setattr(model_card, "measure_scores", lambda *args, **kwargs: measured)
     assert cli.main(["score", str(tmp_path), "--card", "--segmenter", str(weights)]) == 0

@@ -12,7 +12,7 @@ import tifffile
 import torch
 
 from voidlab import cli, segment
-from voidlab.segment import network
+from voidlab.segment import model_file, network
 from voidlab.simulate.micrographs import micrograph
 from voidlab.training import examples, fit, train
 from voidlab.training.labelled import Labelled, LabelledError
@@ -202,12 +202,14 @@ def test_a_state_of_another_training_is_not_gone_on_from(tmp_path):
         network.build_network(TINY), stream(), fit.Plan(1, 1e-3, state, "bright discs"), log=lambda text: None
     )
     other = fit.Plan(2, 1e-3, state, "dark discs")
-    with pytest.raises(network.ModelError, match=r"left by a training of bright discs, this one is of dark"):
+    with pytest.raises(
+        model_file.ModelError, match=r"left by a training of bright discs, this one is of dark"
+    ):
         fit.fit(network.build_network(TINY), stream(), other, log=lambda text: None)
     assert fit.steps_done(fit.Plan(2, 1e-3, state, "bright discs")) == 1
     state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(
-        network.ModelError, match=r"state\.pt cannot be read .* remove .*state\.pt to begin anew"
+        model_file.ModelError, match=r"state\.pt cannot be read .* remove .*state\.pt to begin anew"
     ):
         fit.steps_done(other)
 
@@ -257,8 +259,8 @@ def test_loss_falls_when_the_maps_are_right():
 def test_weights_and_card_are_read_back(tmp_path):
     model = network.build_network(TINY)
     path = tmp_path / "mine.safetensors"
-    network.save_network(model, path, {"features": list(TINY), "confidence_midpoint": 0.4, "name": "mine"})
-    again, card = network.load_network(path, device="cpu")
+    model_file.save_network(model, path, {"features": list(TINY), "confidence_midpoint": 0.4, "name": "mine"})
+    again, card = model_file.load_network(path, device="cpu")
     assert card["confidence_midpoint"] == 0.4
     for name, value in again.state_dict().items():
         assert torch.equal(value.contiguous(), model.state_dict()[name].contiguous()), name
@@ -271,7 +273,7 @@ def test_weights_without_a_card_are_refused(tmp_path, card):
     path.write_bytes(b"")
     if card is not None:
         path.with_suffix(".json").write_text(card)
-    with pytest.raises(network.ModelError, match=r"mine\.json is (missing|not the card)"):
+    with pytest.raises(model_file.ModelError, match=r"mine\.json is (missing|not the card)"):
         segment.load_segmenter(path)
 
 
@@ -279,7 +281,7 @@ def test_damaged_weights_are_refused(tmp_path):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(b"not weights at all")
     path.with_suffix(".json").write_text(json.dumps({"features": list(TINY), "confidence_midpoint": 0.5}))
-    with pytest.raises(network.ModelError, match=r"mine\.safetensors does not hold weights"):
+    with pytest.raises(model_file.ModelError, match=r"mine\.safetensors does not hold weights"):
         segment.load_segmenter(path)
 
 

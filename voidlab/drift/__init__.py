@@ -6,21 +6,23 @@ the others say they should be. The motion of a void because of its depth in a ti
 apart from it here.
 """
 
-from voidlab.drift.apply import Canvas, align, mean_image, outside_boxes, reference_row, subtract_drift
-from voidlab.drift.correlate import MIN_OVERLAP, Shift
-from voidlab.drift.estimate import FLAGS, Drift, estimate_drift, pair_shift
-from voidlab.drift.pairs import ALL_PAIRS_UP_TO, plan_pairs
-from voidlab.drift.solve import Solution, solve_drift
+from voidlab.drift.apply import (
+    Canvas,
+    align,
+    mean_image,
+    outside_boxes,
+    position_columns,
+    reference_row,
+    subtract_drift,
+)
+from voidlab.drift.estimate import Drift, estimate_drift, pair_shift
+from voidlab.drift.pairs import plan_pairs
+from voidlab.drift.solve import solve_drift
 from voidlab.drift.verdict import Verdict, assess_drift, triangle_closures
 
 __all__ = [
-    "ALL_PAIRS_UP_TO",
-    "FLAGS",
-    "MIN_OVERLAP",
     "Canvas",
     "Drift",
-    "Shift",
-    "Solution",
     "Verdict",
     "align",
     "assess_drift",
@@ -29,6 +31,7 @@ __all__ = [
     "outside_boxes",
     "pair_shift",
     "plan_pairs",
+    "position_columns",
     "reference_row",
     "solve_drift",
     "subtract_drift",

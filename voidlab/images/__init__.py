@@ -1,14 +1,8 @@
 """Images as a series: any file, stack or folder as frames, with what their names and headers say of them."""
 
-from voidlab.images.series import (
-    Calibration,
-    Frames,
-    ImageReadError,
-    ImageSeries,
-    ImagesError,
-    open_series,
-    read_image,
-)
+from voidlab.images.errors import ImageReadError, ImagesError
+from voidlab.images.headers import Calibration
+from voidlab.images.series import Frames, ImageSeries, open_series, read_image
 
 __all__ = [
     "Calibration",

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from voidlab.images.frame_numbers import ImagesError, PathLike
+from voidlab.images.errors import ImagesError
 from voidlab.images.readers import READERS, supported, why_unknown
 
+PathLike = str | os.PathLike[str]
 Source = PathLike | Sequence[PathLike]
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from voidlab.images import frame_numbers, pixel_size
-from voidlab.images.frame_numbers import ImageReadError, ImagesError, PerFrame
+from voidlab.images import frame_numbers, pixel_size, tilt_angles
+from voidlab.images.errors import ImageReadError, ImagesError
+from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.tables.rows import spread_rows
 
@@ -30,8 +31,8 @@ def by_number(
     files: list[Path], pattern: str | None, step: int
 ) -> tuple[list[Path], list[int], list[float] | None]:
     """Files in the order of their frame numbers, these numbers, and the tilt angles that the names hold."""
-    angles = frame_numbers.angles_in_names(files)
-    numbers = frame_numbers.divide(frame_numbers.frame_numbers(files, pattern, angles), step)
+    angles = tilt_angles.angles_in_names(files)
+    numbers = frame_numbers.divide(frame_numbers.numbers_in_names(files, pattern, angles), step)
     order = sorted(range(len(files)), key=numbers.__getitem__)
     in_order = [files[i] for i in order], [numbers[i] for i in order]
     return *in_order, None if angles is None else [angles[i] for i in order]
@@ -44,7 +45,7 @@ def found_tilts(
     in_headers = _tilts_in_headers(files, surveyed)
     beside, angle_file = None, None
     if surveyed[0].count > 1:
-        beside, angle_file = frame_numbers.angles_beside(files[0], len(files), notes)
+        beside, angle_file = tilt_angles.angles_beside(files[0], len(files), notes)
     known = [
         (beside, angle_file and angle_file.name),
         (in_headers, "the file header"),

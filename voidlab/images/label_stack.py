@@ -12,8 +12,8 @@ import tifffile
 from numpy.typing import DTypeLike
 
 from voidlab.images import readers
-from voidlab.images.find_files import Source
-from voidlab.images.frame_numbers import ImageReadError, ImagesError, PathLike
+from voidlab.images.errors import ImageReadError, ImagesError
+from voidlab.images.find_files import PathLike, Source
 from voidlab.images.readers import size_text
 from voidlab.images.series import Frames, open_series
 from voidlab.tables.files import replacing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from voidlab.images.frame_numbers import ImagesError
+from voidlab.images.errors import ImagesError
 
 # nm per px of any transmission electron micrograph, from atomic resolution to a whole grid square.
 PLAUSIBLE_NM = (0.005, 20.0)

@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
-from voidlab.images import frame_numbers, headers
-from voidlab.images.find_files import Source, find_files
-from voidlab.images.frame_numbers import ImageReadError, ImagesError, PathLike, PerFrame
+from voidlab.images import frame_numbers, headers, per_frame
+from voidlab.images.errors import ImageReadError, ImagesError
+from voidlab.images.find_files import PathLike, Source, find_files
 from voidlab.images.headers import Calibration
+from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
 
 __all__ = [
@@ -236,7 +237,7 @@ def open_series(
         if frame_pattern is not None or frame_step != 1:
             notes.append("frame_pattern and frame_step are not used: the frames of a stack count from 0.")
     notes += frame_numbers.notes_on_numbers(numbers, step_given=frame_step != 1)
-    status = frame_numbers.status(numbers, excluded_frames, notes)
+    status = per_frame.status(numbers, excluded_frames, notes)
     angle_file = Path(tilt_angles_deg) if isinstance(tilt_angles_deg, str | os.PathLike) else None
     if tilt_angles_deg is None:
         tilt_angles_deg, angle_file = headers.found_tilts(files, surveyed, in_names, notes)
@@ -246,8 +247,8 @@ def open_series(
         {
             "frame": numbers,
             "path": [str(file) for file in files],
-            "tilt_deg": frame_numbers.tilts(tilt_angles_deg, numbers, notes),
-            "time_s": frame_numbers.times(times_s, frame_interval_s, numbers, notes),
+            "tilt_deg": per_frame.tilts(tilt_angles_deg, numbers, notes),
+            "time_s": per_frame.times(times_s, frame_interval_s, numbers, notes),
             "status": status,
         }
     )

@@ -142,7 +142,7 @@ def train_network(
     LabelledError
         If ``folder`` holds no labelled images.
     """
-    from voidlab.segment import network
+    from voidlab.segment import model_file
     from voidlab.training import train as training
 
     if shipped:
@@ -151,9 +151,9 @@ def train_network(
                 f"--{shipped.replace(' ', '-')} makes the network that comes with voidlab anew: leave out --name and "
                 f"--contrast. For a network of your own leave out --{shipped.replace(' ', '-')}."
             )
-        with _being_trained(network.SHIPPED):
+        with _being_trained(model_file.SHIPPED):
             training.make_weights(
-                network.SHIPPED,
+                model_file.SHIPPED,
                 also=folder,
                 images=5000,
                 steps=steps or 13_000,
@@ -161,7 +161,7 @@ def train_network(
                 further=shipped == "further",
                 log=log,
             )
-        return f"wrote {network.SHIPPED}"
+        return f"wrote {model_file.SHIPPED}"
     if folder is None or name is None:
         raise ProjectError("say which labelled images to train on, and --name for the new network.")
     root = find_root()

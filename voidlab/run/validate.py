@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 
 from voidlab import __version__, images, segment
-from voidlab.images import frame_numbers, readers
+from voidlab.images import readers, tilt_angles
 from voidlab.project import corrections, parameters
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
@@ -87,7 +87,7 @@ def _without_bad_angles(yaml: Path, typed: DatasetParameters) -> tuple[DatasetPa
     if not isinstance(typed.tilt_angles_deg, str):
         return typed, []
     try:
-        frame_numbers.read_angles(yaml.parent / typed.tilt_angles_deg)
+        tilt_angles.read_angles(yaml.parent / typed.tilt_angles_deg)
     except images.ImagesError as error:
         line = parameters.line_of(yaml, "tilt_angles_deg")
         problem = Problem(yaml.name, line, f"tilt_angles_deg: {error}")

@@ -1,43 +1,19 @@
-"""Which method finds the voids, and the voids of a whole series of images."""
+"""Which method finds the voids: a segmenter by its name, or from a file."""
 
 from __future__ import annotations
 
 import difflib
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-import pandas as pd
 from pydantic import ValidationError
 
-from voidlab import tables
-from voidlab.images.frame_numbers import ImagesError
 from voidlab.project.parameters.models import SegmentParameters
-from voidlab.segment import network, torch_export
-from voidlab.segment.network import ModelError
-from voidlab.segment.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmentation, Segmenter
-from voidlab.tables.rows import spread_rows
+from voidlab.segment import model_file, network, torch_export
+from voidlab.segment.model_file import ModelError
+from voidlab.segment.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmenter
 
-Progress = Callable[[Iterable[int], int], Iterable[int]]
 SHIPPED = ("voids", "classical")
-
-
-class SeriesOfImages(Protocol):
-    """Images and what is known of them, as `voidlab.images.ImageSeries`."""
-
-    @property
-    def frames(self) -> pd.DataFrame: ...
-
-    @property
-    def shape(self) -> tuple[int, int]: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, row: int) -> np.ndarray: ...
 
 
 def load_segmenter(
@@ -88,7 +64,7 @@ def load_segmenter(
     if name == "classical":
         return ClassicalSegmenter(**settings)
     if name == "voids" or path.suffix == ".safetensors":
-        model, card = network.load_network(network.SHIPPED if name == "voids" else path)
+        model, card = model_file.load_network(model_file.SHIPPED if name == "voids" else path)
         called = "voids" if name == "voids" else path.stem
         return NetworkSegmenter(
             network.fuse_for_inference(model),
@@ -106,7 +82,7 @@ def _checked(**settings: object) -> dict[str, Any]:
         given = SegmentParameters.model_validate(settings, strict=False)
     except ValidationError as errors:
         raise ModelError(
-            f"a segmenter cannot work with these settings: {network.in_words(errors)}."
+            f"a segmenter cannot work with these settings: {model_file.in_words(errors)}."
         ) from None
     if given.max_radius_px <= given.min_radius_px:
         raise ModelError(
@@ -151,7 +127,7 @@ def check_segmenter(name_or_path: str | Path, *, trust: bool = False) -> None:
     if not path.is_file():
         raise ModelError(f"there is no file {path} to take the segmenter from.")
     if path.suffix == ".safetensors":
-        network.read_card(path)
+        model_file.read_card(path)
     elif not trust:
         raise ModelError(
             f"{path.name} is a program that could do anything on this computer. If you trust whoever made it, say "
@@ -159,117 +135,3 @@ def check_segmenter(name_or_path: str | Path, *, trust: bool = False) -> None:
         )
     else:
         torch_export.read_description(path.with_suffix(".json"))
-
-
-def segment_series(
-    series: SeriesOfImages,
-    segmenter: Segmenter,
-    *,
-    keep_labels: Callable[[np.ndarray], None] | None = None,
-    progress: Progress | None = None,
-    log: Callable[[str], None] | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Find the voids in every image of a series, a few images in memory at a time.
-
-    Parameters
-    ----------
-    series
-        Images and their table ``frames``; excluded frames are not looked at, unreadable ones are marked.
-    segmenter
-        What it reads off the images is decided once, from images spread over the series.
-    keep_labels
-        Called with the label image of every row, in order; blank for one that was not looked at.
-    progress
-        Called with the rows and their number, gives the rows back, as a progress bar does.
-    tell
-        Called with the reason for each image that cannot be read.
-
-    Returns
-    -------
-    frames, voids : DataFrame
-        The tables of these names.
-
-    Raises
-    ------
-    ImagesError
-        If no image can be read.
-    """
-    segmenter = segmenter.with_contrast_from(sample(series))
-    frames = series.frames.assign(
-        void_count=pd.array([None] * len(series), dtype="Int64"), void_fraction=np.nan
-    )
-    found, unreadable = [tables.empty("voids")], ""
-    rows: Iterable[int] = range(len(series))
-    rows = progress(rows, len(series)) if progress else rows
-    for row, (status, result, reason) in zip(rows, _ordered(series, segmenter), strict=True):
-        frames.loc[row, "status"] = status
-        labels = np.zeros(series.shape, np.int32) if result is None else result.labels
-        if result is not None:
-            frames.loc[row, "void_count"] = len(result.voids)
-            frames.loc[row, "void_fraction"] = np.count_nonzero(labels) / labels.size
-            found.append(result.voids.assign(frame=series.frames["frame"].iloc[row]))
-        unreadable = unreadable or reason
-        if reason and log:
-            log(f"frame {series.frames['frame'].iloc[row]} is left out: {reason}")
-        if keep_labels:
-            keep_labels(labels)
-    if unreadable and not frames["status"].isin(["ok", "blank"]).any():
-        raise ImagesError(f"no image of the series can be read, the first: {unreadable}")
-    return tables.check(frames, "frames"), tables.check(pd.concat(found, ignore_index=True), "voids")
-
-
-_Outcome = tuple[str, Segmentation | None, str]
-
-
-def _look(series: SeriesOfImages, segmenter: Segmenter, row: int) -> _Outcome:
-    """Status of an image, what was found in it, and why it could not be read."""
-    if series.frames["status"].iloc[row] == "excluded":
-        return "excluded", None, ""
-    try:
-        image = series[row]
-    except OSError as error:
-        return "unreadable", None, str(error)
-    known = image[np.isfinite(image)]
-    if known.size == 0 or known.min() == known.max():
-        # It says nothing of the voids: an empty count, not a count of 0.
-        return "blank", None, ""
-    return "ok", segmenter.run(image), ""
-
-
-def _ordered(series: SeriesOfImages, segmenter: Segmenter) -> Iterator[_Outcome]:
-    """What comes of each image, in order, with a few under way at a time."""
-    workers = min(os.cpu_count() or 1, segmenter.at_once)
-    with ThreadPoolExecutor(workers) as pool:
-        under_way: deque[Future[_Outcome]] = deque()
-        try:
-            for row in range(len(series)):
-                under_way.append(pool.submit(_look, series, segmenter, row))
-                if len(under_way) > workers:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
-        finally:
-            for future in under_way:
-                future.cancel()
-
-
-def sample(series: SeriesOfImages, most: int = 5) -> Iterator[np.ndarray]:
-    """At most ``most`` images that can be read, spread over the series."""
-    ok = np.flatnonzero(series.frames["status"] == "ok")
-    for row in ok[spread_rows(len(ok), most, down=True)]:
-        try:
-            yield series[int(row)]
-        except OSError:
-            continue
-
-
-__all__: Sequence[str] = (
-    "ClassicalSegmenter",
-    "NetworkSegmenter",
-    "Segmentation",
-    "Segmenter",
-    "check_segmenter",
-    "from_parameters",
-    "load_segmenter",
-    "segment_series",
-)

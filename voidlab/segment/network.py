@@ -1,29 +1,24 @@
-"""The torch network: image → maps of void probability, void centres and radii; weights, precision, tiles.
+"""The torch network: image → maps of void probability, void centres and radii; precision, tiles.
 
 The network looks at an image at its own size and at a quarter of it, so that it only has to know voids of 2 to 26 px
-in radius; `voidlab.segment.decode` makes voids of the maps of both. Nothing here knows of files but the weights.
+in radius; `voidlab.segment.decode` makes voids of the maps of both. Nothing here knows of files; weights are read by
+`voidlab.segment.model_file`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import json
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from scipy import ndimage
 
-from voidlab.errors import VoidlabError
 from voidlab.images.binning import block_mean, enlarge
-from voidlab.tables.files import replacing
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +33,6 @@ _OVERLAP = 160
 _RIM = 40
 _BACKGROUND_PX = 40.0
 STEP = 32  # sizes the network takes are multiples of this
-SHIPPED = Path(str(files(__package__))) / "weights" / "voids.safetensors"
 
 
 @dataclass(frozen=True)
@@ -59,18 +53,6 @@ class Maps:
     void: np.ndarray
     centre: np.ndarray
     radius_px: np.ndarray
-
-
-class ModelError(VoidlabError):
-    """A segmenter that cannot be used, and what to do."""
-
-
-class _Card(BaseModel):
-    """What the network rests on of a card; the rest of it is for people."""
-
-    model_config = ConfigDict(strict=True)
-    features: Annotated[list[PositiveInt], Field(min_length=len(FEATURES), max_length=len(FEATURES))]
-    confidence_midpoint: Annotated[float, Field(gt=0, lt=1)]
 
 
 def build_network(features: Sequence[int] = FEATURES) -> torch.nn.Module:
@@ -171,37 +153,6 @@ def to_maps(raw: np.ndarray, known: np.ndarray, scale: int) -> Maps:
     return Maps(scale, _sigmoid(void) * known, _sigmoid(centre) * known, size)
 
 
-def load_network(
-    path: Path = SHIPPED, *, device: str | None = None
-) -> tuple[torch.nn.Module, dict[str, Any]]:
-    """Network with the weights of a file, ready to be used, and the card beside it.
-
-    Parameters
-    ----------
-    path
-        A ``.safetensors`` file; its card is the ``.json`` file of the same name.
-    device
-        "cpu" or "cuda"; left out: a GPU where there is one.
-
-    Raises
-    ------
-    ModelError
-        If the files are missing or are not weights of this network.
-    """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    card = read_card(path)
-    model = build_network(card["features"])
-    try:
-        model.load_state_dict(load_file(path))
-    except (SafetensorError, OSError, RuntimeError) as error:
-        raise ModelError(f"{path.name} does not hold weights of this network: {error}") from None
-    model = model.eval().to(device or usual_device())
-    return model.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
-
-
 def fuse_for_inference(model: torch.nn.Module) -> torch.nn.Module:
     """The same network, no longer to be trained, that in bfloat16 says nearly what it says in float32.
 
@@ -247,55 +198,6 @@ def fast_dtype(device: torch.device) -> torch.dtype:
         else device.type == "cpu" and _has_bfloat16()
     )
     return torch.bfloat16 if by_itself else torch.float32
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """The card of weights: how they were made, with what data and licence, how good they are.
-
-    Raises
-    ------
-    ModelError
-        If there is none, or it is not of a voidlab network.
-    """
-    card_path = path.with_suffix(".json")
-    try:
-        card: dict[str, Any] = json.loads(card_path.read_text(encoding="utf-8"))
-        _Card.model_validate(card)
-    except FileNotFoundError:
-        raise ModelError(f"{card_path.name} is missing beside {path.name}; a network has both.") from None
-    except (OSError, ValueError) as error:
-        said = in_words(error) if isinstance(error, ValidationError) else error
-        raise ModelError(
-            f"{card_path.name} is not the card of a voidlab network: {said}. Take the one that was written with "
-            f"{path.name}."
-        ) from None
-    return card
-
-
-def in_words(errors: ValidationError) -> str:
-    """What was found wrong with the values of a card or of settings, one after the other."""
-    return "; ".join(
-        f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
-        + ("" if error["type"] in ("missing", "json_invalid") else f", found {error['input']!r}")
-        for error in errors.errors()
-    )
-
-
-def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> None:
-    """Write weights to ``path`` (.safetensors) and their card beside it (.json)."""
-    from safetensors.torch import save as as_bytes
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    with replacing(path) as temporary:
-        temporary.write_bytes(as_bytes(tensors))
-    write_card(path, card)
-
-
-def write_card(path: Path, card: dict[str, Any]) -> None:
-    """Write the card of the weights in ``path``."""
-    with replacing(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 @contextlib.contextmanager

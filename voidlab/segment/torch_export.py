@@ -25,7 +25,7 @@ from scipy import ndimage
 
 from voidlab import tables
 from voidlab.measure import measure_voids
-from voidlab.segment.network import ModelError, in_words
+from voidlab.segment.model_file import ModelError, in_words
 from voidlab.segment.segmenters import Segmentation, grey
 
 if TYPE_CHECKING:

@@ -1,17 +1,18 @@
 """From voids to number density, sizes, volume fraction and swelling, each with its interval."""
 
-from voidlab.swelling.estimate import SOURCES, About, Note, Swelling, measure_swelling
+from voidlab.swelling.estimate import SOURCES, Swelling, measure_swelling
 from voidlab.swelling.in_3d import swelling_in_3d
-from voidlab.swelling.sample import Foil, Sample, Scale
+from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
+from voidlab.swelling.series import measure_series
 
 __all__ = [
     "SOURCES",
-    "About",
     "Foil",
-    "Note",
     "Sample",
     "Scale",
     "Swelling",
+    "SwellingError",
+    "measure_series",
     "measure_swelling",
     "swelling_in_3d",
 ]

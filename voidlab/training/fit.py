@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voidlab.segment import network
+from voidlab.segment import model_file, network
 from voidlab.tables.files import replacing
 
 if TYPE_CHECKING:
@@ -145,9 +145,9 @@ def _state(plan: Plan, device: str | torch.device) -> dict[str, Any]:
     try:
         state = torch.load(plan.checkpoint, weights_only=True, map_location=device)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise network.ModelError(f"{plan.checkpoint.name} cannot be read ({error}); {anew}") from None
+        raise model_file.ModelError(f"{plan.checkpoint.name} cannot be read ({error}); {anew}") from None
     if state.get("of") != plan.of:
-        raise network.ModelError(
+        raise model_file.ModelError(
             f"{plan.checkpoint.name} was left by a training of {state.get('of', 'an earlier version')}, this one is "
             f"of {plan.of}. Finish that one with the same command, or {anew}"
         )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab import __version__, scores
-from voidlab.segment import network
+from voidlab.segment import model_file, network
 from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
 from voidlab.training import examples, labelled
@@ -66,7 +66,7 @@ def make_weights(
     torch.manual_seed(seed)
     device = network.usual_device()
     model, before = (
-        network.load_network(weights, device=device)
+        model_file.load_network(weights, device=device)
         if further
         else (network.build_network().to(device), None)
     )
@@ -104,7 +104,7 @@ def make_weights(
         "licence": "MIT",
         "scores": {},
     }
-    network.save_network(model, weights, card)
+    model_file.save_network(model, weights, card)
     plan.checkpoint.unlink(missing_ok=True)
     return card
 
@@ -161,7 +161,7 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
     used = {item.name: usable for item in kept if (usable := _usable(item, dark=dark))}
     if not used:
         raise labelled.LabelledError(f"no image of {folder} is larger than {_CROP} px in both directions.")
-    model, card = network.load_network()
+    model, card = model_file.load_network()
     contrast: Contrast = "dark" if dark else "bright"
     _mind_the_contrast(kept[:3], model, card, contrast, log)
     before = _scores_on(aside, model, card, contrast)
@@ -200,7 +200,7 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
         "licence": "of the network begun with: MIT; the labelled images are yours",
         "scores": {f"{name}_before": value for name, value in before.items()} | after,
     }
-    network.save_network(model, weights, card)
+    model_file.save_network(model, weights, card)
     plan.checkpoint.unlink(missing_ok=True)
     return card
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from voidlab.images.frame_numbers import ImageReadError
+from voidlab.images.errors import ImageReadError
 from voidlab.images.readers.base import ImageFile, naming, size_text
 from voidlab.images.readers.mrc import open_mrc
 from voidlab.images.readers.pictures import open_picture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from voidlab.images.frame_numbers import ImageReadError, ImagesError
+from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.pixel_size import PixelSize
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)

@@ -14,7 +14,7 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 
-from voidlab.images.frame_numbers import ImagesError
+from voidlab.images.errors import ImagesError
 from voidlab.images.pixel_size import PixelSize
 from voidlab.images.readers.base import ImageFile, plane
 

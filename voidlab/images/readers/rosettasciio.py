@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from voidlab.errors import install_extra
-from voidlab.images.frame_numbers import ImagesError
+from voidlab.images.errors import ImagesError
 from voidlab.images.pixel_size import PixelSize, unit_nm
 from voidlab.images.readers.base import ImageFile
 

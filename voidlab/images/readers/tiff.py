@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 
-from voidlab.images.frame_numbers import ImagesError
+from voidlab.images.errors import ImagesError
 from voidlab.images.pixel_size import PixelSize, plausible, unit_nm
 from voidlab.images.readers.base import ImageFile, gray, plane
 from voidlab.images.readers.pictures import decode_with_pillow

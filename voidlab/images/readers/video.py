@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from voidlab.errors import install_extra
-from voidlab.images.frame_numbers import ImagesError
+from voidlab.images.errors import ImagesError
 from voidlab.images.readers.base import ImageFile
 
 _KEPT = 4  # frames kept, for those who ask for neighbours out of order

@@ -1,0 +1,13 @@
+"""What is wrong with images that a user named."""
+
+from __future__ import annotations
+
+from voidlab.errors import VoidlabError
+
+
+class ImagesError(VoidlabError):
+    """Images that cannot be opened as a series, with the reason and what to do."""
+
+
+class ImageReadError(ImagesError, OSError):
+    """An image file that cannot be read."""

@@ -1,0 +1,86 @@
+"""What is known of every frame of a series: its tilt, its time, whether it is left out."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from voidlab.images.errors import ImagesError
+from voidlab.images.find_files import PathLike
+from voidlab.images.tilt_angles import read_angles
+
+PerFrame = Sequence[float] | Mapping[int, float]
+
+
+def status(numbers: Sequence[int], excluded: Sequence[int], notes: list[str]) -> list[str]:
+    """Status of each of the frames ``numbers``.
+
+    Raises
+    ------
+    ImagesError
+        If no frame is left.
+    """
+    strangers = sorted(set(excluded) - set(numbers))
+    if strangers:
+        notes.append(f"excluded_frames names {', '.join(map(str, strangers))}, not in the series.")
+    found = ["excluded" if number in set(excluded) else "ok" for number in numbers]
+    if "ok" not in found:
+        raise ImagesError(f"excluded_frames leaves out all {len(numbers)} frames: leave some in.")
+    return found
+
+
+def tilts(given: PerFrame | PathLike | None, numbers: Sequence[int], notes: list[str]) -> list[float]:
+    """Tilt angle of each of the frames ``numbers``, deg; NaN when none is given.
+
+    Raises
+    ------
+    ImagesError
+        If a frame has none, there are too many, or one is no angle.
+    """
+    if given is None:
+        return [math.nan] * len(numbers)
+    values = read_angles(Path(given)) if isinstance(given, str | os.PathLike) else given
+    angles = _per_frame("tilt_angles_deg", values, numbers, notes)
+    wrong = next((angle for angle in angles if not abs(angle) <= 180), None)
+    if wrong is not None:
+        raise ImagesError(f"tilt_angles_deg holds {wrong:g}; expected degrees, -180 to 180.")
+    return angles
+
+
+def times(
+    given: PerFrame | None, interval: float | None, numbers: Sequence[int], notes: list[str]
+) -> list[float]:
+    """Time of each of the frames ``numbers``, s; NaN when neither times nor an interval are given.
+
+    Raises
+    ------
+    ImagesError
+        If both are given, or a frame has none.
+    """
+    if given is not None and interval is not None:
+        raise ImagesError("times_s and frame_interval_s are both given; expected one of them.")
+    if given is not None:
+        return _per_frame("times_s", given, numbers, notes)
+    return [math.nan if interval is None else interval * (number - numbers[0]) for number in numbers]
+
+
+def _per_frame(name: str, values: PerFrame, numbers: Sequence[int], notes: list[str]) -> list[float]:
+    """``values`` in the order of the frames ``numbers``."""
+    if not isinstance(values, Mapping):
+        if len(values) != len(numbers):
+            raise ImagesError(
+                f"{name} has {len(values)} values for {len(numbers)} frames; expected one for each, "
+                "in frame order, those of excluded frames too."
+            )
+        return [float(value) for value in values]
+    lacking = [number for number in numbers if number not in values]
+    if lacking:
+        raise ImagesError(
+            f"{name} has {len(values)} values, none for {len(lacking)} of the {len(numbers)} frames, "
+            f"the first: frame {lacking[0]}. Give each frame one."
+        )
+    if len(values) > len(numbers):
+        notes.append(f"{name} has {len(values) - len(numbers)} values for frames that are not in the series.")
+    return [float(values[number]) for number in numbers]

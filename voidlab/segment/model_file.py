@@ -1,0 +1,111 @@
+"""Weights of the network in a .safetensors file, and the card beside it that says how they were made."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+
+from voidlab.errors import VoidlabError
+from voidlab.segment.network import FEATURES, build_network, usual_device
+from voidlab.tables.files import replacing
+
+if TYPE_CHECKING:
+    import torch
+
+SHIPPED = Path(str(files(__package__))) / "weights" / "voids.safetensors"
+
+
+class ModelError(VoidlabError):
+    """A segmenter that cannot be used, and what to do."""
+
+
+class _Card(BaseModel):
+    """What the network rests on of a card; the rest of it is for people."""
+
+    model_config = ConfigDict(strict=True)
+    features: Annotated[list[PositiveInt], Field(min_length=len(FEATURES), max_length=len(FEATURES))]
+    confidence_midpoint: Annotated[float, Field(gt=0, lt=1)]
+
+
+def load_network(
+    path: Path = SHIPPED, *, device: str | None = None
+) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """Network with the weights of a file, ready to be used, and the card beside it.
+
+    Parameters
+    ----------
+    path
+        A ``.safetensors`` file; its card is the ``.json`` file of the same name.
+    device
+        "cpu" or "cuda"; left out: a GPU where there is one.
+
+    Raises
+    ------
+    ModelError
+        If the files are missing or are not weights of this network.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    card = read_card(path)
+    model = build_network(card["features"])
+    try:
+        model.load_state_dict(load_file(path))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise ModelError(f"{path.name} does not hold weights of this network: {error}") from None
+    model = model.eval().to(device or usual_device())
+    return model.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
+
+
+def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> None:
+    """Write weights to ``path`` (.safetensors) and their card beside it (.json)."""
+    from safetensors.torch import save as as_bytes
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    with replacing(path) as temporary:
+        temporary.write_bytes(as_bytes(tensors))
+    write_card(path, card)
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card of weights: how they were made, with what data and licence, how good they are.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or it is not of a voidlab network.
+    """
+    card_path = path.with_suffix(".json")
+    try:
+        card: dict[str, Any] = json.loads(card_path.read_text(encoding="utf-8"))
+        _Card.model_validate(card)
+    except FileNotFoundError:
+        raise ModelError(f"{card_path.name} is missing beside {path.name}; a network has both.") from None
+    except (OSError, ValueError) as error:
+        said = in_words(error) if isinstance(error, ValidationError) else error
+        raise ModelError(
+            f"{card_path.name} is not the card of a voidlab network: {said}. Take the one that was written with "
+            f"{path.name}."
+        ) from None
+    return card
+
+
+def write_card(path: Path, card: dict[str, Any]) -> None:
+    """Write the card of the weights in ``path``."""
+    with replacing(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def in_words(errors: ValidationError) -> str:
+    """What was found wrong with the values of a card or of settings, one after the other."""
+    return "; ".join(
+        f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
+        + ("" if error["type"] in ("missing", "json_invalid") else f", found {error['input']!r}")
+        for error in errors.errors()
+    )

@@ -1,0 +1,135 @@
+"""The voids of a whole series of images, a few of them under way at a time."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from voidlab import tables
+from voidlab.images.errors import ImagesError
+from voidlab.segment.segmenters import Segmentation, Segmenter
+from voidlab.tables.rows import spread_rows
+
+Progress = Callable[[Iterable[int], int], Iterable[int]]
+
+
+class SeriesOfImages(Protocol):
+    """Images and what is known of them, as `voidlab.images.ImageSeries`."""
+
+    @property
+    def frames(self) -> pd.DataFrame: ...
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int) -> np.ndarray: ...
+
+
+def segment_series(
+    series: SeriesOfImages,
+    segmenter: Segmenter,
+    *,
+    keep_labels: Callable[[np.ndarray], None] | None = None,
+    progress: Progress | None = None,
+    log: Callable[[str], None] | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Find the voids in every image of a series, a few images in memory at a time.
+
+    Parameters
+    ----------
+    series
+        Images and their table ``frames``; excluded frames are not looked at, unreadable ones are marked.
+    segmenter
+        What it reads off the images is decided once, from images spread over the series.
+    keep_labels
+        Called with the label image of every row, in order; blank for one that was not looked at.
+    progress
+        Called with the rows and their number, gives the rows back, as a progress bar does.
+    log
+        Called with the reason for each image that cannot be read.
+
+    Returns
+    -------
+    frames, voids : DataFrame
+        The tables of these names.
+
+    Raises
+    ------
+    ImagesError
+        If no image can be read.
+    """
+    segmenter = segmenter.with_contrast_from(sample(series))
+    frames = series.frames.assign(
+        void_count=pd.array([None] * len(series), dtype="Int64"), void_fraction=np.nan
+    )
+    found, unreadable = [tables.empty("voids")], ""
+    rows: Iterable[int] = range(len(series))
+    rows = progress(rows, len(series)) if progress else rows
+    for row, (status, result, reason) in zip(rows, _ordered(series, segmenter), strict=True):
+        frames.loc[row, "status"] = status
+        labels = np.zeros(series.shape, np.int32) if result is None else result.labels
+        if result is not None:
+            frames.loc[row, "void_count"] = len(result.voids)
+            frames.loc[row, "void_fraction"] = np.count_nonzero(labels) / labels.size
+            found.append(result.voids.assign(frame=series.frames["frame"].iloc[row]))
+        unreadable = unreadable or reason
+        if reason and log:
+            log(f"frame {series.frames['frame'].iloc[row]} is left out: {reason}")
+        if keep_labels:
+            keep_labels(labels)
+    if unreadable and not frames["status"].isin(["ok", "blank"]).any():
+        raise ImagesError(f"no image of the series can be read, the first: {unreadable}")
+    return tables.check(frames, "frames"), tables.check(pd.concat(found, ignore_index=True), "voids")
+
+
+_Outcome = tuple[str, Segmentation | None, str]
+
+
+def _look(series: SeriesOfImages, segmenter: Segmenter, row: int) -> _Outcome:
+    """Status of an image, what was found in it, and why it could not be read."""
+    if series.frames["status"].iloc[row] == "excluded":
+        return "excluded", None, ""
+    try:
+        image = series[row]
+    except OSError as error:
+        return "unreadable", None, str(error)
+    known = image[np.isfinite(image)]
+    if known.size == 0 or known.min() == known.max():
+        # It says nothing of the voids: an empty count, not a count of 0.
+        return "blank", None, ""
+    return "ok", segmenter.run(image), ""
+
+
+def _ordered(series: SeriesOfImages, segmenter: Segmenter) -> Iterator[_Outcome]:
+    """What comes of each image, in order, with a few under way at a time."""
+    workers = min(os.cpu_count() or 1, segmenter.at_once)
+    with ThreadPoolExecutor(workers) as pool:
+        under_way: deque[Future[_Outcome]] = deque()
+        try:
+            for row in range(len(series)):
+                under_way.append(pool.submit(_look, series, segmenter, row))
+                if len(under_way) > workers:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+
+def sample(series: SeriesOfImages, most: int = 5) -> Iterator[np.ndarray]:
+    """At most ``most`` images that can be read, spread over the series."""
+    ok = np.flatnonzero(series.frames["status"] == "ok")
+    for row in ok[spread_rows(len(ok), most, down=True)]:
+        try:
+            yield series[int(row)]
+        except OSError:
+            continue
