@@ -66,7 +66,7 @@ def side_by_side():
             linked = link(voids.drop(columns="particle"))
             took = time.process_time() - began
             events = find_merges(linked, memory=MEMORY)
-            scores = tracks.score(
+            scores = tracks.score_tracks_in_full(
                 truth.dropna(subset="particle"), linked, mergers=(mergers, events), resamples=0
             )["value"]
             about = {"linker": name, "seed": seed, "mergers": len(mergers), "CPU seconds": took}

@@ -25,7 +25,7 @@ def straight(particle, frames, x, y):
 
 
 def values(truth, found, **options):
-    return track_scores.score(truth, found, resamples=20, **options)["value"]
+    return track_scores.score_tracks_in_full(truth, found, resamples=20, **options)["value"]
 
 
 def slowly(truth, found, gate):
@@ -81,7 +81,7 @@ def test_the_challenge_by_hand():
     """One true track of 4 found 3 px off in 3 frames, one of 2 missed, and a false one of 3; the gate is 5."""
     truth = table(*straight(0, range(4), 10, 10), *straight(1, range(2), 100, 10))
     found = table(*straight(5, range(3), 13, 10), *straight(6, range(3), 200, 200))
-    found = track_scores.score(truth, found, gate_px=5, resamples=0)["value"]
+    found = track_scores.score_tracks_in_full(truth, found, gate_px=5, resamples=0)["value"]
     # d(X, ∅) = 6 × 5; d(X, Y) = 3 × 3 + 5 + 2 × 5; the false track costs 3 × 5.
     assert found["alpha"] == pytest.approx(1 - 24 / 30)
     assert found["beta"] == pytest.approx((30 - 24) / (30 + 15))
@@ -141,15 +141,15 @@ def test_mergers_need_the_right_parents_at_about_the_right_time():
 
 def test_the_truth_against_itself_is_perfect_and_nothing_has_no_score():
     truth = table(*[row for n in range(5) for row in straight(n, range(6), 20 * n, 10)])
-    score = track_scores.score(truth, truth, mergers=None)
+    score = track_scores.score_tracks_in_full(truth, truth, mergers=None)
     assert (
         score.loc[["alpha", "beta", "jsc", "jsc_tracks", "link_jsc", "complete", "purity"], "value"] == 1
     ).all()
     assert (score.loc[["alpha", "link_jsc"], "low"] == 1).all()
     assert score["meaning"].str.len().gt(20).all()
-    nothing = track_scores.score(truth.iloc[:0], truth.iloc[:0])
+    nothing = track_scores.score_tracks_in_full(truth.iloc[:0], truth.iloc[:0])
     assert nothing["value"].isna().all()
-    missed = track_scores.score(truth, truth.iloc[:0])["value"]
+    missed = track_scores.score_tracks_in_full(truth, truth.iloc[:0])["value"]
     assert (missed["alpha"], missed["jsc"], missed["link_recall"]) == (0, 0, 0) or np.isnan(
         missed["link_recall"]
     )
@@ -164,7 +164,7 @@ def test_intervals_hold_the_value_and_shrink_with_more_tracks():
         cut = truth["particle"].isin(np.flatnonzero(random.random(count) < 0.3)) & (truth["frame"] > 2)
         return truth, truth.assign(particle=truth["particle"].where(~cut, truth["particle"] + 1000))
 
-    few, many = (track_scores.score(*made(count)) for count in (20, 320))
+    few, many = (track_scores.score_tracks_in_full(*made(count)) for count in (20, 320))
     for score in (few, many):
         row = score.loc["complete"]
         assert row["low"] < row["value"] < row["high"]
@@ -219,6 +219,6 @@ def test_a_particle_that_stands_twice_in_a_frame_is_refused():
     voids = table(*straight(0, range(7), 50, 50))
     twice = pd.concat([voids, voids])
     with pytest.raises(ValueError, match="found: 7 rows give a particle a second void"):
-        track_scores.score(voids, twice)
+        track_scores.score_tracks_in_full(voids, twice)
     with pytest.raises(ValueError, match="truth: 7 rows"):
-        track_scores.score(twice, voids)
+        track_scores.score_tracks_in_full(twice, voids)

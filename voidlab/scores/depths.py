@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from voidlab.scores.voids import match_voids, score_tracks
+from voidlab.scores.matching import match_voids
+from voidlab.scores.tracks import score_tracks
 from voidlab.simulate.series import TRUTH
 from voidlab.tilt.geometry import to_axis
 

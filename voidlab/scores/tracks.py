@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-from voidlab.scores.voids import match_voids
+from voidlab.scores.matching import match_voids
+from voidlab.tables.matching import cheapest_pairs
 
 LEAST_FRAMES = 4
 DEFINITIONS = {
@@ -33,7 +32,28 @@ DEFINITIONS = {
 }
 
 
-def score(
+def score_tracks(truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5) -> pd.Series:
+    """Score the links of found tracks against true ones.
+
+    Voids are matched first, see `match_voids`; linking is then judged on the voids that were found, so that what a
+    segmenter missed is not held against the linker. A link joins a void to the next of its track, in whatever frame.
+
+    Parameters
+    ----------
+    truth, found : DataFrame
+        ``frame, x_px, y_px, radius_px, particle``; ``particle`` is missing where a void is in no track.
+
+    Returns
+    -------
+    Series
+        ``link_jsc, link_precision, link_recall, complete, purity, fragments``, see `DEFINITIONS`; NaN where a ratio
+        has no ground.
+    """
+    units = _link_units(found, _names(truth, found, share))
+    return pd.Series({name: float(value) for name, value in _link_ratios(_sums(units)).items()})
+
+
+def score_tracks_in_full(
     truth: pd.DataFrame,
     found: pd.DataFrame,
     *,
@@ -95,7 +115,7 @@ def score(
     random = np.random.default_rng(seed)
     rows = []
     for units, ratios in parts:
-        values = ratios({str(name): np.asarray(total) for name, total in units.sum().items()})
+        values = ratios(_sums(units))
         even = np.full(max(len(units), 1), 1 / max(len(units), 1))
         drawn = random.multinomial(len(units), even, resamples)
         sums = drawn[:, : len(units)] @ units.to_numpy(float)
@@ -216,24 +236,9 @@ def _position_units(truth: pd.DataFrame, found: pd.DataFrame, gate: float) -> pd
 
 def _best(pairs: pd.DataFrame) -> pd.DataFrame:
     """The rows that pair each track ``a`` and ``b`` once at most, with the largest sum of ``gain``."""
-    if pairs.empty:
-        return pairs
-    rows, row = np.unique(pairs["a"], return_inverse=True)
-    columns, column = np.unique(pairs["b"], return_inverse=True)
-    most = float(pairs["gain"].max()) + 1
-    alone = np.arange(
-        len(rows)
-    )  # each true track may be paired with none, for a gain of 0, if that is dearer
-    cost = csr_matrix(
-        (
-            np.append(most - pairs["gain"].to_numpy(), np.full(len(rows), most * (1 + 1e-12))),
-            (np.append(row, alone), np.append(column, len(columns) + alone)),
-        ),
-        shape=(len(rows), len(columns) + len(rows)),
-    )
-    taken = set(zip(*(side.tolist() for side in min_weight_full_bipartite_matching(cost)), strict=True))
-    chosen = [pair in taken for pair in zip(row.tolist(), column.tolist(), strict=True)]
-    return pairs[np.array(chosen, bool)]
+    a, b, gain = (pairs[name].to_numpy() for name in ("a", "b", "gain"))
+    # Where pairing two tracks gains nothing, they are paired all the same.
+    return pairs.iloc[cheapest_pairs(a, b, -gain, unpaired=1e-12 * (gain.max(initial=0) + 1))]
 
 
 def _merge_units(
@@ -259,12 +264,16 @@ def _merge_units(
 Sums = dict[str, np.ndarray]
 
 
+def _sums(units: pd.DataFrame) -> Sums:
+    return {str(name): np.asarray(total) for name, total in units.sum().items()}
+
+
 def _link_ratios(sums: Sums) -> Sums:
     either = sums["true_links"] + sums["found_links"] - sums["common"]
     return {
+        "link_jsc": _ratio(sums["common"], either),
         "link_precision": _ratio(sums["common"], sums["found_links"]),
         "link_recall": _ratio(sums["common"], sums["true_links"]),
-        "link_jsc": _ratio(sums["common"], either),
         "complete": _ratio(sums["whole"], sums["long"]),
         "purity": _ratio(sums["pure"], sums["linked"]),
         "fragments": _ratio(sums["pieces"], sums["long"]),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
+
+from voidlab.tables.matching import cheapest_pairs
 
 
 def within(predicted: np.ndarray, detected: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -32,26 +31,4 @@ def assign(i: np.ndarray, j: np.ndarray, gain: np.ndarray) -> np.ndarray:
         Positions in ``i`` and ``j``.
     """
     use = np.flatnonzero(gain > 0)
-    if not use.size:
-        return use
-    lefts, rights = i[use], j[use]
-    offset = int(lefts.max()) + 1
-    size = offset + int(rights.max()) + 1
-    graph = csr_matrix((np.ones(len(use)), (lefts, offset + rights)), shape=(size, size))
-    group = connected_components(graph, directed=False)[1][lefts]
-    order = np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-    chosen = []
-    for rows in np.split(order, starts[1:]):
-        if len(rows) == 1:
-            chosen.append(use[rows])
-            continue
-        us, a = np.unique(lefts[rows], return_inverse=True)
-        vs, b = np.unique(rights[rows], return_inverse=True)
-        worth = np.zeros((len(us), len(vs)))
-        worth[a, b] = gain[use[rows]]
-        number = np.full(worth.shape, -1)
-        number[a, b] = use[rows]
-        taken = number[linear_sum_assignment(worth, maximize=True)]
-        chosen.append(taken[taken >= 0])
-    return np.sort(np.concatenate(chosen))
+    return use[cheapest_pairs(i[use], j[use], -gain[use], unpaired=0.0)]
