@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from voidlab.images.frame_numbers import ImageReadError
+from voidlab.images.errors import ImageReadError
 from voidlab.images.series import ImageSeries, open_series
 from voidlab.project import record
 from voidlab.project.parameters.models import DatasetParameters

@@ -18,7 +18,7 @@ from skimage.segmentation import watershed
 from voidlab import scores, segment
 from voidlab.images.series import open_series
 from voidlab.measure import measure_voids
-from voidlab.segment import network
+from voidlab.segment import model_file
 from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
 from voidlab.training import labelled
@@ -257,11 +257,11 @@ def segmenter_to_score(name_or_path: str | Path) -> NetworkSegmenter:
 
 def score_card(segmenter: str, folder: Path, *, log: Log) -> Path:
     """Score the network ``segmenter`` on the images in ``folder`` and write that into its card; give its file."""
-    weights = network.SHIPPED if segmenter == "voids" else Path(segmenter)
+    weights = model_file.SHIPPED if segmenter == "voids" else Path(segmenter)
     scores = measure_scores(segmenter_to_score(segmenter), folder, log=log)
     scored = {"command": "voidlab score FOLDER --card", "seed": SEED}
-    before = network.read_card(weights)
+    before = model_file.read_card(weights)
     # What this folder has no images for was scored with another one: these are the same weights.
     known = before["scores"] if "scored" in before else {}
-    network.write_card(weights, before | {"scored": scored, "scores": known | scores})
+    model_file.write_card(weights, before | {"scored": scored, "scores": known | scores})
     return weights.with_suffix(".json")
