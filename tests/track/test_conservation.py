@@ -120,7 +120,7 @@ def test_a_merge_is_found_though_frames_are_missing(gone):
 def test_nothing_merges_where_nothing_merges(quiet):
     events = mergers.find_merges(quiet())
     assert events.empty
-    assert events.dtypes.astype(str).to_dict() == conservation.EVENT_COLUMNS
+    assert events.dtypes.astype(str).to_dict() == mergers.EVENT_COLUMNS
 
 
 def test_a_void_that_vanishes_beside_another_is_no_merge():
