@@ -242,7 +242,7 @@ def _circles(voids: pd.DataFrame) -> np.ndarray:
     if len(frames) > 1:
         raise SwellingError(
             f"these are the voids of {len(frames)} frames, which would count as so many times the density; give "
-            "those of one frame, or use voidlab.swelling.series.measure_series."
+            "those of one frame, or use voidlab.swelling.measure_series."
         )
     circles = _only_voids(voids)[["x_px", "y_px", "radius_px"]].to_numpy(np.float64)
     wrong = int((~np.isfinite(circles).all(axis=1) | ~(circles[:, 2] > 0)).sum())
