@@ -12,7 +12,7 @@ import roifile
 import situations
 from voidlab import export, tables, track
 from voidlab.errors import install_extra
-from voidlab.export import bundle, contents
+from voidlab.export import bundle, contents, other_programs
 from voidlab.images.series import Calibration
 from voidlab.track import fates, mergers
 
@@ -45,7 +45,9 @@ def run_of(voids):
 
 def written(folder, situation=situations.two_that_merge, **options):
     made, labels = run_of(situation())
-    found = bundle.write_others(folder, made, labels, shape=situations.SHAPE, calibration=NM, **options)
+    found = other_programs.write_others(
+        folder, made, labels, shape=situations.SHAPE, calibration=NM, **options
+    )
     return made, found
 
 
@@ -65,7 +67,7 @@ def test_every_program_finds_the_voids(tmp_path):
         per_void["diffusion_nm2_per_frame"], per_void["diffusion_px2_per_frame"] * 0.25
     )
     assert (found.files["bytes"] > 0).all()
-    compile((tmp_path / bundle.LOADER).read_text(), bundle.LOADER, "exec")
+    compile((tmp_path / other_programs.LOADER).read_text(), other_programs.LOADER, "exec")
 
 
 def test_without_the_extra_a_sentence_says_so_and_the_rest_is_written(tmp_path, monkeypatch):
@@ -102,7 +104,7 @@ def test_the_bundle_holds_it_all_and_says_what_it_is(tmp_path):
     archives = []
     for name in ("one", "two"):
         _, found = written(tmp_path / name)
-        every = bundle.bundle(tmp_path / name, "gold", found.files, beside=[tmp_path / "labels.tif"])
+        every = bundle.write_bundle(tmp_path / name, "gold", found.files, beside=[tmp_path / "labels.tif"])
         archives.append((tmp_path / name / "gold-results.zip").read_bytes())
     assert archives[0] == archives[1]
     with zipfile.ZipFile(tmp_path / "one" / "gold-results.zip") as archive:
@@ -134,4 +136,4 @@ def test_a_folder_without_a_list_has_no_meanings(tmp_path):
 
 @pytest.mark.parametrize("times", [[], [1.0], [5.0, 5.0]])
 def test_unknown_times_give_no_interval(times):
-    assert bundle._interval(pd.DataFrame({"time_s": np.array(times)})) is None
+    assert other_programs._interval(pd.DataFrame({"time_s": np.array(times)})) is None

@@ -130,7 +130,7 @@ def test_coordinates_hold_the_long_tracks_in_px_then_nm(made):
 
 
 def test_every_file_reads_back(made, tmp_path):
-    written = export.write_all(tmp_path, made, min_frames=2, calibration=NM)
+    written = export.write_tables(tmp_path, made, min_frames=2, calibration=NM)
     assert set(written["file"]) == {p.name for p in tmp_path.iterdir()}
     assert {"frame-data.json", "track-data.json", "void-2d-coordinates.csv"} <= set(written["file"])
     for name, table in made.items():
@@ -152,7 +152,7 @@ def test_every_file_reads_back(made, tmp_path):
 def test_nothing_found_gives_every_file_all_the_same(made, tmp_path):
     frames = made["frames"].assign(void_count=0, void_fraction=0.0)
     nothing = {name: tables.empty(name) for name in made} | {"frames": frames, "drift": made["drift"]}
-    written = export.write_all(tmp_path, nothing, min_frames=2, calibration=PX).set_index("file")
+    written = export.write_tables(tmp_path, nothing, min_frames=2, calibration=PX).set_index("file")
     assert written.loc["track-data.json", "rows"] == 0
     assert written.loc["frame-data.json", "rows"] == 4
     assert list(export.read_csv(tmp_path / "void-2d-coordinates.csv").columns) == [

@@ -73,7 +73,7 @@ def test_the_imod_model_is_read_by_another_program(made, tmp_path, from_below):
 def test_tilts_and_transforms_align_the_fiducials(made, tmp_path, suffix):
     """As IMOD would: fiducials through the .xf lie where points, tilted about a vertical axis, are seen."""
     made = made | {"frames": made["frames"].assign(path=f"a.{suffix}")}
-    written = tilt_exports.write_all(tmp_path, made, shape=SHAPE, calibration=NM)
+    written = tilt_exports.write_tilt_files(tmp_path, made, shape=SHAPE, calibration=NM)
     assert set(written["file"]) == {file.name for file in tmp_path.iterdir()}
     tilts = np.loadtxt(tmp_path / tilt_exports.TILTS)
     np.testing.assert_allclose(tilts, made["views"]["tilt_deg"], atol=1e-3)
@@ -106,13 +106,13 @@ def test_an_image_that_was_left_out_has_its_stated_tilt_in_the_same_sense_as_the
     sign = -1 if mirrored else 1
     views = made["views"].assign(tilt_deg=sign * made["views"]["tilt_deg"]).iloc[:-1]
     changed = {"views": views, "reconstruction": made["reconstruction"].assign(mirrored=mirrored)}
-    tilt_exports.write_all(tmp_path, made | changed, shape=SHAPE, calibration=PX)
+    tilt_exports.write_tilt_files(tmp_path, made | changed, shape=SHAPE, calibration=PX)
     tilts = np.loadtxt(tmp_path / tilt_exports.TILTS)
     np.testing.assert_allclose(tilts, sign * made["frames"]["tilt_deg"], atol=0.5)
 
 
 def test_a_series_that_is_not_in_depth_gives_no_such_files(made, tmp_path):
-    tilt_exports.write_all(tmp_path, made, shape=SHAPE, calibration=PX)
+    tilt_exports.write_tilt_files(tmp_path, made, shape=SHAPE, calibration=PX)
     flat = made | {name: tables.empty(name) for name in ("points", "views", "reconstruction")}
-    assert tilt_exports.write_all(tmp_path, flat, shape=SHAPE, calibration=PX).empty
+    assert tilt_exports.write_tilt_files(tmp_path, flat, shape=SHAPE, calibration=PX).empty
     assert list(tmp_path.iterdir()) == []

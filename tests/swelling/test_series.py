@@ -9,7 +9,8 @@ import pytest
 from foils import spheres
 from voidlab import swelling, tables
 from voidlab.project.parameters.models import ExportParameters
-from voidlab.report import swelling_words
+from voidlab.report import key_figures, swelling_words
+from voidlab.report.figures.swelling import drawn_quantities
 from voidlab.swelling import series
 from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
 
@@ -91,7 +92,7 @@ def test_without_thickness_the_rest_is_said_and_what_is_missing():
     text = " ".join(outcome.notes)
     assert "pixel size is not known" in text
     assert "foil thickness is not known" in text
-    labels = [figure["label"] for figure in swelling_words.of_outcome(outcome)]
+    labels = [figure["label"] for figure in key_figures.of_swelling(outcome)]
     assert labels[:2] == ["Voids per area", "Mean diameter as seen"]
 
 
@@ -101,14 +102,14 @@ def test_a_thickness_the_voids_do_not_fit_into_is_doubted_not_used():
     assert "swelling" not in outcome.summary.estimates.index
     assert "Check the thickness and its unit" in outcome.doubt
     assert not any("thickness is not known" in note for note in outcome.notes)
-    assert "warning" in swelling_words.of_outcome(outcome)[0]
+    assert "warning" in key_figures.of_swelling(outcome)[0]
 
 
 def test_a_frame_without_voids_is_a_result():
     outcome = series.measure_series(frames_of([1]), tables.empty("voids"), SAMPLE)
     assert outcome.summary.estimates.loc["swelling", "value"] == 0
     assert outcome.sizes_table(0.5).empty
-    assert swelling_words.of_outcome(outcome)[0]["value"] == "0.00 %"
+    assert key_figures.of_swelling(outcome)[0]["value"] == "0.00 %"
 
 
 def test_no_frame_at_all_is_a_result_too():
@@ -117,8 +118,8 @@ def test_no_frame_at_all_is_a_result_too():
     assert outcome.frame is None
     assert outcome.notes == ("No image was looked at.",)
     assert swelling_words.readable(outcome.summary.estimates).empty
-    assert len(swelling_words.over_series(outcome)) == 3
-    assert swelling_words.of_outcome(outcome) == []
+    assert len(drawn_quantities(outcome)) == 3
+    assert key_figures.of_swelling(outcome) == []
     pd.testing.assert_frame_equal(outcome.sizes_table(0.5), tables.empty("sizes"))
 
 

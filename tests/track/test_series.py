@@ -7,7 +7,7 @@ import pytest
 from voidlab import drift, scores, simulate, tables
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.project.paths import STAGES, stages_for
-from voidlab.report import tilt_words
+from voidlab.report import key_figures, tilt_words
 from voidlab.tilt import project
 from voidlab.track import series as linking
 from voidlab.track.link import LinkError
@@ -60,7 +60,7 @@ def test_auto_is_trackpy_where_no_three_tilts_are_known(series):
         assert found.linker == "trackpy"
         assert found.reconstruction.empty
         assert found.points.empty
-        assert "warning" not in tilt_words.of_linker(found.linker, found.reconstruction)[0]
+        assert "warning" not in key_figures.of_linker(found.linker, found.reconstruction)[0]
 
 
 @pytest.mark.parametrize("linker", ["trackpy", "assign"])
@@ -84,7 +84,7 @@ def test_what_cannot_be_trusted_falls_back_and_says_why(series):
     assert (row["linker"], row["verdict"]) == ("trackpy", "do not use")
     assert row["reasons"]
     pd.testing.assert_frame_equal(found.drift, series.truth.drift)
-    (figure,) = tilt_words.of_linker(found.linker, found.reconstruction)
+    (figure,) = key_figures.of_linker(found.linker, found.reconstruction)
     assert "could not be placed in depth" in figure["warning"]
     assert row["reasons"].split("\n")[0] in figure["warning"]
     assert "trackpy linked the voids instead" in tilt_words.verdict_in_words(
@@ -96,7 +96,7 @@ def test_tilt_when_asked_for_is_kept_with_its_warning(series):
     wrong = frames_of(series, tilt_deg=series.tilt_deg[[0, 1, 2, 3, 4, 6, 5]] * [1, 1, 1, 1, 1, -1, -1])
     found = link(series, frames=wrong, linker="tilt")
     assert found.linker == "tilt"
-    (figure,) = tilt_words.of_linker(found.linker, found.reconstruction)
+    (figure,) = key_figures.of_linker(found.linker, found.reconstruction)
     assert "verdict is 'do not use'" in figure["warning"]
 
 

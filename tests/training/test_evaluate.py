@@ -62,7 +62,7 @@ def test_the_sheet_says_how_many_were_hit_missed_and_false():
     items, judgement = judged()
     figure = evaluate.draw_sheet(items, judgement)
     texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert texts == ["3 hits", "1 missed", "1 false finds"]
+    assert texts == ["3 hits", "1 missed", "1 false positives"]
 
 
 def test_the_command_scores_a_folder(tmp_path, capsys):

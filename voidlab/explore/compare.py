@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from voidlab import scores
 from voidlab.explore.state import Picture
-from voidlab.report import figures
+from voidlab.report.figures.base import ORANGE, SKY, circles, scale_bar
 from voidlab.tables.catalogue import kept
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -73,14 +73,14 @@ def draw(
         first = first or ax
         ax.imshow(picture.pixels, cmap="gray", vmin=0, vmax=1, extent=picture.extent, interpolation="nearest")
         ax.set(xticks=[], yticks=[])
-        figures.circles(voids[voids["matched"]], ax, colour=figures.SKY)
-        alone = figures.circles(voids[~voids["matched"]], ax, colour=figures.ORANGE).collections[-1]
+        circles(voids[voids["matched"]], ax, colour=SKY)
+        alone = circles(voids[~voids["matched"]], ax, colour=ORANGE).collections[-1]
         alone.set_linewidth(2.2)
         ax.set_title(f"{title}: {len(voids)} voids", fontsize=9)
-        figures.scale_bar(ax, picture.extent[1], calibration)
+        scale_bar(ax, picture.extent[1], calibration)
     handles = [
         figure.axes[0].plot([], [], color=colour, lw=width, label=label)[0]
-        for colour, width, label in ((figures.SKY, 1, "in both"), (figures.ORANGE, 2.2, "on this side only"))
+        for colour, width, label in ((SKY, 1, "in both"), (ORANGE, 2.2, "on this side only"))
     ]
     figure.legend(handles=handles, loc="lower center", ncols=2, frameon=False, fontsize=9)
     figure.subplots_adjust(left=0.01, right=0.99, top=0.94, bottom=0.08, wspace=0.03)

@@ -1,20 +1,23 @@
-"""The files that other programs and notebooks read."""
+"""The files that other programs and notebooks read, and positions read back from them."""
 
+from voidlab.export.bundle import write_bundle, write_exports
+from voidlab.export.notebook_json import (
+    FRAME_DATA,
+    TRACK_DATA,
+    frame_data,
+    read_lines,
+    track_data,
+    write_lines,
+)
+from voidlab.export.positions_file import read_positions
 from voidlab.export.tables import (
     COORDINATES,
     DICTIONARY,
-    FRAME_DATA,
     NAPARI_TRACKS,
-    TRACK_DATA,
     coordinates,
-    frame_data,
-    listed,
     read_csv,
-    read_lines,
-    track_data,
-    write_all,
     write_csv,
-    write_lines,
+    write_tables,
 )
 
 __all__ = [
@@ -25,11 +28,13 @@ __all__ = [
     "TRACK_DATA",
     "coordinates",
     "frame_data",
-    "listed",
     "read_csv",
     "read_lines",
+    "read_positions",
     "track_data",
-    "write_all",
+    "write_bundle",
     "write_csv",
+    "write_exports",
     "write_lines",
+    "write_tables",
 ]

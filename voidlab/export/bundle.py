@@ -1,133 +1,60 @@
-"""A run for people who work with other programs: their files, a list of what is what, one ZIP of it all."""
+"""All exports of a run, with a list of what is what, and one ZIP of it all for a collaborator."""
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from voidlab import tables
-from voidlab.export.contents import CONTENTS, files_in, size_of
-from voidlab.export.formats.ctc import write_challenge
-from voidlab.export.formats.geff import write_geff
-from voidlab.export.formats.imagej import write_rois
-from voidlab.export.formats.trackmate import write_trackmate
-from voidlab.export.tables import write_csv
+from voidlab.export.contents import CONTENTS, files_in, list_files, size_of
+from voidlab.export.other_programs import Exports, write_others
+from voidlab.export.tables import write_csv, write_tables
+from voidlab.export.tilt import write_tilt_files
+from voidlab.project.parameters.models import ExportParameters
 from voidlab.tables.files import replacing
+from voidlab.tables.units import HasPixelSize
 
-LOADER = "open-in-napari.py"
-_COLUMNS = ["file", "rows", "bytes", "what"]
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # so that the same results give the same file
-_NAPARI = '''"""Show voids and tracks in napari: python open-in-napari.py [your images]"""
-import sys
-from pathlib import Path
-
-import napari
-import pandas as pd
-import tifffile
-
-here = Path(__file__).resolve().parent
-viewer = napari.Viewer()
-viewer.open(sys.argv[1:], stack=len(sys.argv) > 2) if sys.argv[1:] else None
-viewer.add_labels(tifffile.imread(here.parent / "labels.tif"), name="voids", opacity=0.4)
-viewer.add_tracks(pd.read_csv(here / "napari-tracks.csv").to_numpy(), name="tracks")
-napari.run()
-'''
+_BESIDE = {"labels.tif": "label image of each frame; the pixel value is the label in exports/voids.csv"}
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """The ``files`` written (a row each: ``file, rows, bytes, what``), and ``notes`` on those that were not."""
-
-    files: pd.DataFrame
-    notes: tuple[str, ...]
-
-
-def write_others(
+def write_exports(
     folder: Path,
+    name: str,
     made: Mapping[str, pd.DataFrame],
     labels: Sequence[np.ndarray],
+    asked: ExportParameters,
     *,
     shape: tuple[int, int],
-    calibration: tables.HasPixelSize,
-    wanted: bool = True,
-) -> Exchange:
-    """Write voids and tracks for ImageJ, TrackMate, the Cell Tracking Challenge and GEFF into ``folder``.
+    calibration: HasPixelSize,
+    beside: Sequence[Path] = (),
+) -> Exports:
+    """Write every export of the dataset ``name`` that was ``asked`` for into ``folder``, and the ZIP of it all.
 
     Parameters
     ----------
     made
-        Tables ``frames, voids, links, events, tracks, fates``.
+        The tables of the run.
     labels
         The label images, one per row of ``frames``.
     shape
-        (H, W) of an image.
-    wanted
-        False: write none of them.
-
-    Notes
-    -----
-    What needs a package that is not installed, or cannot hold these tracks, is left out; a sentence says so.
+        (H, W) of an image, px.
+    beside
+        Files outside ``folder`` that go into the ZIP too.
     """
-    if not wanted:
-        note = "Files for ImageJ, TrackMate and other trackers were not asked for (other_programs)."
-        return Exchange(pd.DataFrame(columns=_COLUMNS), (note,))
-    links = made["links"][["frame", "label", "particle"]]
-    linked = made["voids"].merge(links, on=["frame", "label"], how="left").astype({"particle": "Int64"})
-    frames = made["frames"]["frame"].tolist()
-    nm, interval, events = calibration.pixel_size_nm, _interval(made["frames"]), made["events"]
-    writers: dict[str, tuple[str, Callable[[Path], Path]]] = {
-        "imagej-rois.zip": (
-            "ImageJ, Fiji: ROI Manager > More > Open; a circle per void on its image, a colour per track",
-            lambda path: write_rois(linked, path, frames=frames),
-        ),
-        "trackmate.xml": (
-            "TrackMate in Fiji: Plugins > Tracking > Load a TrackMate file; voids, tracks and mergers",
-            lambda path: write_trackmate(
-                linked,
-                path,
-                frames=frames,
-                shape=shape,
-                pixel_size_nm=nm,
-                frame_interval_s=interval,
-                merges=events,
-            ),
-        ),
-        "tracks.geff": (
-            "GEFF, the graph file of napari, Mastodon and tracking libraries; a folder",
-            lambda path: write_geff(linked, path, frames=frames, pixel_size_nm=nm, merges=events),
-        ),
-        "ctc/01_RES": (
-            "Cell Tracking Challenge: masks by track and res_track.txt, for its evaluation and for traccuracy",
-            lambda path: write_challenge(linked, labels, path, frames=frames, merges=events),
-        ),
-    }
-    rows, notes = [], []
-    for name, (what, write) in writers.items():
-        try:
-            rows.append((name, len(linked), size_of(write(folder / name)), what))
-        except (ModuleNotFoundError, ValueError) as error:
-            notes.append(f"{name} was not written: {error}")
-    with replacing(folder / LOADER) as temporary:
-        temporary.write_text(_NAPARI, encoding="utf-8")
-    rows.append(
-        (LOADER, 0, size_of(folder / LOADER), "shows labels.tif and the tracks in napari: run it there")
+    plain = write_tables(folder, made, min_frames=asked.min_frames, calibration=calibration)
+    in_3d = write_tilt_files(folder, made, shape=shape, calibration=calibration)
+    others = write_others(
+        folder, made, labels, shape=shape, calibration=calibration, wanted=asked.other_programs
     )
-    per_void = tables.to_nm(
-        made["tracks"].merge(made["fates"], on="particle", how="left", validate="1:1"), calibration
-    )
-    path = write_csv(per_void, folder / "per-void.csv")
-    rows.append(
-        (path.name, len(per_void), size_of(path), "spreadsheets: a row per void, all that is known of it")
-    )
-    return Exchange(pd.DataFrame(rows, columns=_COLUMNS), tuple(notes))
+    files = pd.concat([part for part in (others.files, in_3d, plain) if len(part)], ignore_index=True)
+    return Exports(write_bundle(folder, name, files, beside), others.notes)
 
 
-def bundle(folder: Path, name: str, files: pd.DataFrame, beside: Sequence[Path] = ()) -> pd.DataFrame:
+def write_bundle(folder: Path, name: str, files: pd.DataFrame, beside: Sequence[Path] = ()) -> pd.DataFrame:
     """Put all ``files`` of the folder ``exports`` and those ``beside`` it into one ZIP for a collaborator.
 
     Returns
@@ -137,10 +64,10 @@ def bundle(folder: Path, name: str, files: pd.DataFrame, beside: Sequence[Path] 
     """
     archive_name = f"{name}-results.zip"
     about = [
-        (CONTENTS, len(files) + 2, 0, "this list: what each file is for"),
-        (archive_name, len(files) + len(beside) + 2, 0, "all of it in one file, to send to a collaborator"),
+        (CONTENTS, len(files) + 2, "this list: what each file is for"),
+        (archive_name, len(files) + len(beside) + 2, "all of it in one file, to send to a collaborator"),
     ]
-    every = pd.concat([files, pd.DataFrame(about, columns=_COLUMNS)], ignore_index=True)
+    every = pd.concat([files, list_files(folder, about)], ignore_index=True)
     write_csv(every[["file", "what"]], folder / CONTENTS)
     lines = [f"{name}: voids, tracks and what follows from them", ""]
     lines += [f"exports/{file}: {what}" for file, what in zip(files["file"], files["what"], strict=True)]
@@ -164,9 +91,6 @@ def bundle(folder: Path, name: str, files: pd.DataFrame, beside: Sequence[Path] 
     return every
 
 
-_BESIDE = {"labels.tif": "label image of each frame; the pixel value is the label in exports/voids.csv"}
-
-
 def _add(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> None:
     about = zipfile.ZipInfo(name, _EPOCH)
     about.external_attr = 0o644 << 16
@@ -177,9 +101,3 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> None:
     with content.open("rb") as source, archive.open(about, "w", force_zip64=True) as target:
         while chunk := source.read(1 << 20):
             target.write(chunk)
-
-
-def _interval(frames: pd.DataFrame) -> float | None:
-    """Time between images, s; None when unknown."""
-    steps = np.diff(frames["time_s"].dropna().to_numpy())
-    return float(np.median(steps)) if len(steps) and np.median(steps) > 0 else None

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 CONTENTS = "contents.csv"
+
+
+def list_files(folder: Path, written: Iterable[tuple[str, int, str]]) -> pd.DataFrame:
+    """List of files or folders that were ``written`` into ``folder``, each a name, its rows, and what it is for.
+
+    Returns
+    -------
+    DataFrame
+        ``file, rows, bytes, what``.
+    """
+    rows = [(name, count, size_of(folder / name), what) for name, count, what in written]
+    return pd.DataFrame(rows, columns=["file", "rows", "bytes", "what"])
 
 
 def meanings(folder: Path) -> dict[str, str]:
@@ -19,7 +32,7 @@ def meanings(folder: Path) -> dict[str, str]:
 
 
 def size_of(path: Path) -> int:
-    """Bytes in a file, or in all files of a folder."""
+    """Bytes in a file, or in all files of a folder; 0 while there is none."""
     return sum(file.stat().st_size for file in files_in(path))
 
 

@@ -5,8 +5,13 @@ A figure is ``label, value, meaning``, and ``warning`` where it is a reason not 
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
+from voidlab.report.swelling_words import format_interval, format_number, reading
+from voidlab.swelling.series import Outcome
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.verdict import GOOD
 
@@ -32,7 +37,7 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     )
     unsure = float((voids["confidence"] < _UNSURE).mean()) if len(voids) else 0.0
     many = f"{unsure:.0%} of the voids are unsure (confidence below {_UNSURE:g}): look at the overlays."
-    none = "No void was found in any image: look at the contrast and the sizes looked for."
+    none = "No void was detected in any image: check the contrast and the range of sizes."
     warning = none if voids.empty else many if unsure > _MANY else ""
     return [
         *([left_out] if said else []),
@@ -40,7 +45,7 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
             "Voids per image", _range(counts), f"{seen}; smallest to largest in brackets", warning=warning
         ),
         figure(
-            "Void radius", _length(inside, calibration), "median and the middle half, edge voids left out"
+            "Void radius", _length(inside, calibration), "median and interquartile range, edge voids left out"
         ),
         figure("Area fraction", f"{fraction:.2f} %", "area of the voids / area of the image, median"),
     ]
@@ -75,7 +80,7 @@ def of_drift(
         figure(
             "Doubtful frames",
             f"{doubtful} of {len(drift)}",
-            "frames whose drift was interpolated or is thin",
+            "frames whose drift is interpolated or poorly known",
             warning=f"The drift of {doubtful} of {len(drift)} frames is doubtful." if doubtful else "",
         ),
     ]
@@ -109,6 +114,87 @@ def of_events(events: pd.DataFrame, frames: pd.DataFrame) -> list[Figure]:
     return [figure("Mergers", f"{len(events)}", f"two voids became one; {alone} of these apart from others")]
 
 
+def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:
+    """What linked, and for a tilt series that tracks and drift come from its points in 3D, or why not."""
+    if reconstruction.empty:
+        meaning = "links the voids from frame to frame; the drift is that of the drift stage"
+        return [figure("Linker", linked_by, meaning)]
+    row = reconstruction.iloc[0]
+    reasons = "; ".join(row["reasons"].split("\n"))
+    if row["linker"] == "tilt":
+        meaning = "tilt series: tracks and the drift used from here on come from one fit of points in 3D"
+        warning = f"The reconstruction's verdict is '{row['verdict']}': {reasons}."
+        return [figure("Linker", "tilt", meaning, warning="" if row["verdict"] == GOOD else warning)]
+    meaning = "fallback: the tilt series could not be placed in depth"
+    warning = (
+        f"The voids could not be placed in depth ({reasons}). They were linked by {row['linker']} with the drift of "
+        "the drift stage instead: in a thick foil parallax breaks such tracks."
+    )
+    return [figure("Linker", row["linker"], meaning, warning=warning)]
+
+
+def of_reconstruction(
+    reconstruction: pd.DataFrame, points: pd.DataFrame, calibration: HasPixelSize
+) -> list[Figure]:
+    """Whether the points in 3D can be used, how many there are, how well depth and thickness are known."""
+    if reconstruction.empty:
+        return []
+    size, unit = unit_of(calibration)
+    row = reconstruction.iloc[0]
+    low, thickness, high = row[["thickness_low_px", "thickness_px", "thickness_high_px"]] * size
+    known, axis = pd.notna(thickness), row["tilt_axis_deg"]
+    return [
+        figure("Reconstruction", row["verdict"], "good, check or do not use; the page says why"),
+        figure("Voids in 3D", f"{len(points):,}", "voids that were placed in depth"),
+        figure(
+            "Depth error",
+            number(points["sigma_z_px"].median() * size, unit, 1),
+            "median standard error of a depth",
+        ),
+        figure(
+            "Thickness",
+            f"{thickness:.3g} ({low:.3g}–{high:.3g}) {unit}" if known else "–",
+            "between the faces of the layer that holds voids; 95 % interval"
+            if known
+            else row["thickness_reason"],
+        ),
+        figure(
+            "Tilt axis",
+            "–" if pd.isna(axis) else f"{axis:.2f}°",
+            "the axis runs along (−sin a, cos a) in (x right, y down)",
+        ),
+    ]
+
+
+def of_swelling(outcome: Outcome) -> list[Figure]:
+    """Density, diameters, f and swelling, or what can be said without the foil's thickness."""
+    estimates = outcome.summary.estimates
+    if outcome.frame is None:
+        return []
+    wanted = [
+        "areal_density",
+        "mean_diameter_seen",
+        "median_diameter_seen",
+        "max_diameter_seen",
+        "volume_per_area",
+    ]
+    if "swelling" in estimates.index:
+        wanted = ["swelling", "volume_fraction", "number_density", "mean_diameter", *wanted[2:4]]
+    figures = [_estimate(quantity, estimates.loc[quantity], outcome.frame) for quantity in wanted]
+    if outcome.doubt:
+        figures[0]["warning"] = outcome.doubt
+    return figures
+
+
+def _estimate(quantity: str, row: Any, frame: int) -> Figure:
+    read = reading(quantity, row["unit"])
+    where = f"frame {frame}"
+    if np.isfinite(row["low95"]):
+        where += f"; 95 %: {format_interval(row['low95'], row['high95'], read.factor)} {read.unit}"
+    value = f"{format_number(row['value'] * read.factor)} {read.unit}"
+    return figure(read.name[0].upper() + read.name[1:], value, where)
+
+
 def of_corrections(done: pd.DataFrame) -> list[Figure]:
     """How many corrections were made by hand; nothing when there are none."""
     if done.empty:
@@ -137,7 +223,7 @@ def of_files(written: pd.DataFrame) -> list[Figure]:
 
 
 def figure(label: str, value: str, meaning: str, *, warning: str = "") -> Figure:
-    """A figure; without ``warning`` when nothing is to be minded."""
+    """A figure; without ``warning`` when it is OK."""
     said = {"label": label, "value": value, "meaning": meaning}
     return {**said, "warning": warning} if warning else said
 

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from voidlab.report.key_figures import Figure
 from voidlab.swelling.estimate import SOURCES
-from voidlab.swelling.series import Outcome
 
 _NAMES = {
     "swelling": "swelling, f / (1 − f)",
@@ -61,10 +59,10 @@ def readable(estimates: pd.DataFrame) -> pd.DataFrame:
         row: Any = estimates.loc[quantity]
         read = reading(quantity, row["unit"])
         rows[read.name] = {
-            "value": _number(row["value"] * read.factor),
+            "value": format_number(row["value"] * read.factor),
             "unit": read.unit,
-            "68 %": _interval(row["low68"], row["high68"], read.factor),
-            "95 %": _interval(row["low95"], row["high95"], read.factor),
+            "68 %": format_interval(row["low68"], row["high68"], read.factor),
+            "95 %": format_interval(row["low95"], row["high95"], read.factor),
             **{name: _percent(row[source]) for source, name in zip(SOURCES, _SOURCE_NAMES, strict=True)},
         }
     table = pd.DataFrame.from_dict(rows, orient="index")
@@ -72,45 +70,7 @@ def readable(estimates: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def over_series(outcome: Outcome) -> tuple[str, str, str]:
-    """The three quantities to draw over a series: density, size, and volume of the voids."""
-    if "swelling" in outcome.summary.estimates.index:
-        return "number_density", "mean_diameter", "swelling"
-    return "areal_density", "mean_diameter_seen", "volume_per_area"
-
-
-def of_outcome(outcome: Outcome) -> list[Figure]:
-    """Key figures: density, diameters, f and swelling, or what can be said without the foil's thickness."""
-    estimates = outcome.summary.estimates
-    if outcome.frame is None:
-        return []
-    sized = ("mean_diameter_seen", "median_diameter_seen", "max_diameter_seen")
-    if "swelling" in estimates.index:
-        wanted: tuple[str, ...] = (
-            "swelling",
-            "volume_fraction",
-            "number_density",
-            "mean_diameter",
-            *sized[1:],
-        )
-    else:
-        wanted = ("areal_density", *sized, "volume_per_area")
-    figures = [_figure(quantity, estimates.loc[quantity], outcome.frame) for quantity in wanted]
-    if outcome.doubt:
-        figures[0]["warning"] = outcome.doubt
-    return figures
-
-
-def _figure(quantity: str, row: Any, frame: int) -> Figure:
-    read = reading(quantity, row["unit"])
-    where = f"frame {frame}"
-    if np.isfinite(row["low95"]):
-        where += f"; 95 %: {_interval(row['low95'], row['high95'], read.factor)} {read.unit}"
-    value = f"{_number(row['value'] * read.factor)} {read.unit}"
-    return {"label": read.name[0].upper() + read.name[1:], "value": value, "meaning": where}
-
-
-def _number(value: float) -> str:
+def format_number(value: float) -> str:
     """Three digits; powers of ten where there are many."""
     if not np.isfinite(value):
         return "–"
@@ -121,10 +81,11 @@ def _number(value: float) -> str:
     return f"{value / 10.0**power:.2f} × 10{str(power).translate(_SUPERSCRIPT)}".replace(" ", _NO_BREAK)
 
 
-def _interval(low: float, high: float, factor: float) -> str:
+def format_interval(low: float, high: float, factor: float) -> str:
+    """``low`` to ``high`` times ``factor``; a dash when unknown."""
     if not (np.isfinite(low) and np.isfinite(high)):
         return "–"
-    return f"{_number(low * factor)} to {_number(high * factor)}".replace(" ", _NO_BREAK)
+    return f"{format_number(low * factor)} to {format_number(high * factor)}".replace(" ", _NO_BREAK)
 
 
 def _percent(share: float) -> str:

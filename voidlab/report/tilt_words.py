@@ -1,41 +1,12 @@
-"""What a report says of a tilt series in 3D: which linker's tracks stand, the verdict, what no image can tell."""
+"""What a report says of a tilt series in 3D: which linker's tracks are used, the verdict, what no image can tell."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from voidlab.report.key_figures import Figure, figure, number
+from voidlab.report.key_figures import of_linker
 from voidlab.tables.units import HasPixelSize, unit_of
-from voidlab.tables.verdict import GOOD
-
-
-def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:
-    """What linked, and for a tilt series that tracks and drift come from its points in 3D, or why not."""
-    if reconstruction.empty:
-        return [
-            figure(
-                "Linker", linked_by, "links the voids from frame to frame; drift as the drift stage has it"
-            )
-        ]
-    row = reconstruction.iloc[0]
-    reasons = "; ".join(row["reasons"].split("\n"))
-    if row["linker"] == "tilt":
-        meaning = "tilt series: tracks and the drift used from here on come from one fit of points in 3D"
-        warning = f"The reconstruction's verdict is '{row['verdict']}': {reasons}."
-        return [figure("Linker", "tilt", meaning, warning="" if row["verdict"] == GOOD else warning)]
-    warning = (
-        f"The voids could not be placed in depth ({reasons}). They were linked by {row['linker']} with the drift of "
-        "the drift stage instead: in a thick foil parallax breaks such tracks."
-    )
-    return [
-        figure(
-            "Linker",
-            row["linker"],
-            "fallen back to: the tilt series could not be placed in depth",
-            warning=warning,
-        )
-    ]
 
 
 def linker_in_words(linked_by: str, reconstruction: pd.DataFrame) -> str:
@@ -44,36 +15,6 @@ def linker_in_words(linked_by: str, reconstruction: pd.DataFrame) -> str:
     return f"linker: {said['value']}; {said['meaning']}" + (
         f"\n{said['warning']}" if "warning" in said else ""
     )
-
-
-def of_reconstruction(
-    reconstruction: pd.DataFrame, points: pd.DataFrame, calibration: HasPixelSize
-) -> list[Figure]:
-    """Whether the points in 3D can be used, how many there are, how well depth and thickness are known."""
-    if reconstruction.empty:
-        return []
-    size, unit = unit_of(calibration)
-    row = reconstruction.iloc[0]
-    low, thickness, high = (
-        row[name] * size for name in ("thickness_low_px", "thickness_px", "thickness_high_px")
-    )
-    known = pd.notna(thickness)
-    depth = points["sigma_z_px"].median() * size
-    return [
-        figure("Reconstruction", row["verdict"], "good, check or do not use; the page says why"),
-        figure("Voids in 3D", f"{len(points):,}", "voids that were placed in depth"),
-        figure("Depth error", number(depth, unit, 1), "median standard error of a depth"),
-        figure(
-            "Thickness",
-            f"{thickness:.3g} ({low:.3g}–{high:.3g}) {unit}" if known else "–",
-            "between the faces of what holds voids; 95 % interval" if known else row["thickness_reason"],
-        ),
-        figure(
-            "Tilt axis",
-            "–" if pd.isna(row["tilt_axis_deg"]) else f"{row['tilt_axis_deg']:.2f}°",
-            "the axis runs along (−sin a, cos a) in (x right, y down)",
-        ),
-    ]
 
 
 def verdict_in_words(reconstruction: pd.DataFrame, views: pd.DataFrame) -> str:

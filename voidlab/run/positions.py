@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from voidlab import export, tables
-from voidlab.export import bundle
 from voidlab.export.positions_file import read_positions
 from voidlab.images.series import Calibration
 from voidlab.project import record
@@ -85,7 +84,7 @@ def save_positions(
     parameters
         What the notebook ran with, for the record.
     min_frames
-        See `voidlab.export.write_all`.
+        See `voidlab.export.write_tables`.
 
     Raises
     ------
@@ -97,8 +96,8 @@ def save_positions(
         tables.write(table, name, paths.table(name))
     every = {**made, "pairs": tables.empty("pairs")}
     unknown = Calibration(None, "unknown")
-    files = export.write_all(paths.exports, every, min_frames=min_frames, calibration=unknown)
-    written = bundle.bundle(paths.exports, dataset, files)
+    files = export.write_tables(paths.exports, every, min_frames=min_frames, calibration=unknown)
+    written = export.write_bundle(paths.exports, dataset, files)
     outputs = [*map(paths.table, made), *(paths.exports / name for name in written["file"])]
     inputs = {"file": record.digest(file)}
     entry = record.Entry(

@@ -5,6 +5,7 @@ from voidlab.track.conservation import Conservation, clear_events, compare_laws,
 from voidlab.track.corrections import correct_tracks, flag_tracks
 from voidlab.track.drift_from_voids import drift_from_tracks
 from voidlab.track.fates import describe_fates, fates_in_words
+from voidlab.track.history import History, describe_tracks
 from voidlab.track.link import LinkError, link_voids, linkable
 from voidlab.track.mergers import find_merges, find_splits, follow_larger
 from voidlab.track.motion import diffusion, local_motion, pooled_diffusion
@@ -14,6 +15,7 @@ from voidlab.track.summary import interpolate_tracks, summarize_tracks
 
 __all__ = [
     "Conservation",
+    "History",
     "LinkError",
     "Linking",
     "clear_events",
@@ -22,6 +24,7 @@ __all__ = [
     "corrected_points",
     "count_outcomes",
     "describe_fates",
+    "describe_tracks",
     "diffusion",
     "drift_from_tracks",
     "fates_in_words",

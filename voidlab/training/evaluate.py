@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from voidlab import scores
 from voidlab.images.series import Calibration
-from voidlab.report import figures
+from voidlab.report.figures.voids import hits_and_misses
 from voidlab.tables.files import replacing
 from voidlab.tables.rows import spread_rows
 from voidlab.training.labelled import Finder, Labelled, truth_and_found
@@ -74,7 +74,7 @@ def draw_sheet(labelled: Sequence[Labelled], judgement: Evaluation, *, most: int
         image = labelled[number].image
         low, high = np.percentile(image, [0.5, 99.5])
         stretched = np.clip((image - low) / max(high - low, 1e-9), 0, 1)
-        figures.hits_and_misses(stretched, every[every["frame"] == number], ax, Calibration(None, "unknown"))
+        hits_and_misses(stretched, every[every["frame"] == number], ax, Calibration(None, "unknown"))
         ax.set_title(labelled[number].name, fontsize=9)
     return figure
 

@@ -157,7 +157,7 @@ def test_voids_without_a_track_are_spots_alone(tmp_path):
 def test_the_challenge_layout_is_read_as_the_same_links(situation, tmp_path):
     voids = situation()
     labels = label_images(voids)
-    folder = write_challenge(voids, labels, tmp_path / "01_RES", frames=FRAMES)
+    folder = write_challenge(voids, tmp_path / "01_RES", frames=FRAMES, labels=labels)
     masks = np.stack([tifffile.imread(file) for file in sorted(folder.glob("mask*.tif"))])
     assert masks.dtype == np.uint16
     np.testing.assert_array_equal(masks > 0, np.stack(labels) > 0)
@@ -176,14 +176,16 @@ def test_the_challenge_layout_is_read_as_the_same_links(situation, tmp_path):
 
 def test_the_challenge_layout_of_a_merge_keeps_the_larger_parent(tmp_path):
     voids, merges = merged_child(situations.two_that_merge())
-    folder = write_challenge(voids, label_images(voids), tmp_path / "01_RES", frames=FRAMES, merges=merges)
+    folder = write_challenge(
+        voids, tmp_path / "01_RES", frames=FRAMES, labels=label_images(voids), merges=merges
+    )
     lines = np.loadtxt(folder / "res_track.txt", int)
     assert lines.tolist() == [[1, 1, 5, 0], [2, 1, 5, 0], [3, 6, 10, 1]]
 
 
 def test_the_challenge_layout_without_voids(tmp_path):
     folder = write_challenge(
-        situations.none(), label_images(situations.none()), tmp_path / "R", frames=FRAMES
+        situations.none(), tmp_path / "R", frames=FRAMES, labels=label_images(situations.none())
     )
     assert (folder / "res_track.txt").read_text() == ""
     assert len(list(folder.glob("mask*.tif"))) == 16
@@ -192,13 +194,13 @@ def test_the_challenge_layout_without_voids(tmp_path):
 def test_a_void_of_which_no_pixel_is_left_breaks_its_track(tmp_path):
     labels = label_images(situations.one())
     labels[4][:] = 0
-    folder = write_challenge(situations.one(), labels, tmp_path / "R", frames=FRAMES)
+    folder = write_challenge(situations.one(), tmp_path / "R", frames=FRAMES, labels=labels)
     assert np.loadtxt(folder / "res_track.txt", int).tolist() == [[1, 1, 3, 0], [2, 5, 7, 1]]
 
 
 def test_an_older_layout_is_replaced(tmp_path):
     for voids in (situations.dense_lattice(), situations.one()):
-        folder = write_challenge(voids, label_images(voids), tmp_path / "R", frames=FRAMES)
+        folder = write_challenge(voids, tmp_path / "R", frames=FRAMES, labels=label_images(voids))
     assert np.loadtxt(folder / "res_track.txt", int, ndmin=2).tolist() == [[1, 1, 7, 0]]
     assert [file.name for file in tmp_path.iterdir()] == ["R"]
 

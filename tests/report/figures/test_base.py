@@ -7,8 +7,7 @@ import pytest
 
 from voidlab import tables
 from voidlab.images.series import Calibration
-from voidlab.report import figures
-from voidlab.report.figures import drift
+from voidlab.report.figures import base, drift, tracks, voids
 
 PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")
 
@@ -41,7 +40,7 @@ def linked(made):
 
 @pytest.mark.parametrize(("calibration", "unit"), [(PX, "px"), (NM, "nm")])
 def test_sizes(made, ax, calibration, unit):
-    figures.size_histogram(made["voids"], ax, calibration)
+    voids.size_histogram(made["voids"], ax, calibration)
     assert made["voids"].empty or ax.get_xlabel() == f"void radius ({unit})" or ax.texts
 
 
@@ -63,30 +62,30 @@ def test_residuals(made, ax):
 
 def test_count_and_fraction(made):
     figure, axes = plt.subplots(1, 2)
-    figures.count_and_fraction(made["frames"], axes)
+    voids.count_and_fraction(made["frames"], axes)
     assert axes[1].get_ylabel() == "area fraction (%)"
     figure.canvas.draw()
     plt.close(figure)
 
 
 def test_maps_have_y_down_as_images_have(made, linked, ax):
-    figures.masks_by_frame(made["voids"], ax, NM)
-    figures.positions_by_frame(linked, ax, NM)
-    figures.frame_colours(made["frames"]["frame"], ax, [ax])
+    voids.voids_by_frame(made["voids"], ax, NM)
+    voids.positions_by_frame(linked, ax, NM, columns=voids.CORRECTED)
+    voids.frame_colours(made["frames"]["frame"], [ax])
     if len(linked):
         low, high = ax.get_ylim()
         assert low > high
 
 
 def test_tracks(made, linked, ax):
-    figures.tracks_over_image(linked, np.zeros((150, 210)), ax, NM, min_frames=1)
+    tracks.tracks_over_image(linked, np.zeros((150, 210)), ax, NM, min_frames=1)
     assert ax.get_title().startswith(f"{linked['particle'].nunique()} voids")
 
 
 def test_track_lengths_and_radii(made, linked):
     figure, axes = plt.subplots(1, 2)
-    figures.track_lengths(made["tracks"], axes[0])
-    figures.radius_over_frame(linked, made["tracks"], axes[1], NM)
+    tracks.track_lengths(made["tracks"], axes[0])
+    tracks.radius_over_frame(linked, made["tracks"], axes[1], NM)
     figure.canvas.draw()
     assert sum(bar.get_height() for bar in axes[0].patches) == len(made["tracks"])
     longest = made["tracks"].sort_values(["total_frames", "particle"], ascending=[False, True]).head(8)
@@ -96,7 +95,7 @@ def test_track_lengths_and_radii(made, linked):
 
 def test_overlay_sheet(made):
     series = [np.full((150, 210), 0.5, np.float32)] * 4
-    sheet = figures.overlay_sheet(series, made["frames"], made["voids"], NM)
+    sheet = voids.overlay_sheet(series, made["frames"], made["voids"], NM)
     sheet.canvas.draw()
     titles = [ax.get_title() for ax in sheet.axes if ax.axison and ax.get_title()]
     counts = made["voids"].groupby("frame").size().reindex(made["frames"]["frame"], fill_value=0)
@@ -109,7 +108,7 @@ def test_overlay_sheet(made):
     [(1000, NM, "100 nm"), (1024, PX, "200 px"), (130, Calibration(0.38, "x"), "5 nm")],
 )
 def test_the_scale_bar_is_round_and_true(ax, width_px, calibration, text):
-    figures.micrograph(np.zeros((200, width_px)), ax, calibration)
+    base.micrograph(np.zeros((200, width_px)), ax, calibration)
     assert [t.get_text() for t in ax.texts] == [text]
     bar = ax.patches[-1]
     size = calibration.pixel_size_nm or 1
@@ -120,7 +119,7 @@ def test_show_gives_an_image_with_alternative_text(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", shown.append)
     figure, _ = plt.subplots()
-    figures.show(figure, "what it shows", photo=True)
+    base.show(figure, "what it shows", photo=True)
     data, metadata = shown[0]._repr_jpeg_()
     assert metadata["alt"] == "what it shows"
     assert data
@@ -128,10 +127,10 @@ def test_show_gives_an_image_with_alternative_text(monkeypatch):
 
 
 def test_edge_voids_are_drawn_apart(ax):
-    voids = pd.DataFrame(
+    two = pd.DataFrame(
         {"x_px": [10.0, 50], "y_px": [9.0, 9], "radius_px": [3.0, 4], "touches_edge": [True, False]}
     )
-    figures.overlay(np.zeros((60, 90)), voids, ax, PX)
+    voids.overlay(np.zeros((60, 90)), two, ax, PX)
     solid, dashed = ax.collections
     assert len(solid.get_offsets()) == len(dashed.get_offsets()) == 1
     assert solid.get_linestyle() != dashed.get_linestyle()

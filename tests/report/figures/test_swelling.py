@@ -8,8 +8,7 @@ import pytest
 from foils import spheres
 from voidlab import tables, track
 from voidlab.images.series import Calibration
-from voidlab.report import swelling_words
-from voidlab.report.figures import swelling
+from voidlab.report.figures import swelling, tracks
 from voidlab.swelling import series as swelling_series
 from voidlab.swelling.sample import Foil, Sample, Scale
 from voidlab.track import fates
@@ -66,7 +65,7 @@ def test_sizes_and_curves(made, axes, sample, unit):
     if len(voids):
         assert sum(bar.get_height() for bar in axes[0].patches) == pytest.approx(100)
         assert sum(bar.get_height() for bar in axes[1].patches) == pytest.approx(100)
-    for quantity in swelling_words.over_series(outcome):
+    for quantity in swelling.drawn_quantities(outcome):
         axes[0].clear()
         swelling.over_series(outcome.over_time, frames, quantity, axes[0], marked=outcome.frame)
         assert axes[0].get_xlabel() == "time (s)" or axes[0].texts
@@ -86,16 +85,16 @@ def test_spread_growth_and_displacement(made, axes, calibration, unit):
     swelling.sizes_over_series(voids, frames, axes[0], calibration)
     assert axes[0].get_ylabel() == f"diameter ({unit})" or axes[0].texts
     axes[0].clear()
-    swelling.growth_over_radius(track.summarize_tracks(voids), axes[0], calibration)
+    tracks.growth_over_radius(track.summarize_tracks(voids), axes[0], calibration)
     assert axes[0].get_ylabel() == f"growth ({unit}/frame)" or axes[0].texts
     history = fates.describe_fates(voids, frames, tables.empty("events"), SHAPE, border_px=5, memory=1)
-    swelling.displacement_field(voids, history, axes[1], calibration, min_frames=1)
+    tracks.displacement_field(voids, history, axes[1], calibration, min_frames=1)
     assert axes[1].get_xlabel() == f"x ({unit})" or axes[1].texts
 
 
 def test_growth_lies_where_the_table_has_it(axes):
     _, voids = series(8)
-    tracks = track.summarize_tracks(voids)
-    swelling.growth_over_radius(tracks, axes[0], NM)
+    summary = track.summarize_tracks(voids)
+    tracks.growth_over_radius(summary, axes[0], NM)
     drawn = np.concatenate([line.get_ydata() for line in axes[0].lines[:2]])
-    np.testing.assert_allclose(np.sort(drawn), np.sort(tracks["growth_px_per_frame"] * 0.5))
+    np.testing.assert_allclose(np.sort(drawn), np.sort(summary["growth_px_per_frame"] * 0.5))

@@ -11,8 +11,8 @@ from PIL import Image
 from voidlab import simulate, tables
 from voidlab.images.series import Calibration
 from voidlab.project.parameters.models import TrackParameters
-from voidlab.report import figures, tilt_words
-from voidlab.report.figures import rotating_gif, tilt
+from voidlab.report import key_figures, tilt_words
+from voidlab.report.figures import base, rotating_gif, tilt
 from voidlab.scores import depths as tilt_truth
 from voidlab.track import series as linking
 
@@ -80,7 +80,7 @@ def test_a_view_that_was_left_out_is_marked(found, three):
 
 
 def test_tracks_shrink_where_parallax_is_taken_off(found, two):
-    tilt.before_and_after(found.linked, found.points, found.views, found.reconstruction, two, NM)
+    tilt.flattened_tracks(found.linked, found.points, found.views, found.reconstruction, two, NM)
     before, after = (
         np.median([np.ptp(line, axis=0).max() for line in ax.collections[0].get_segments()]) for ax in two
     )
@@ -121,14 +121,13 @@ def test_three_sides_are_at_one_scale(found):
 
 
 def test_where_nothing_is_in_depth_it_is_said(ax, two, three):
-    tilt.verdict_light(NOTHING["reconstruction"], ax)
     tilt.residual_by_view(NOTHING["views"], NO_LINKS, three)
-    tilt.before_and_after(NO_LINKS, *NOTHING.values(), two, PX)
+    tilt.flattened_tracks(NO_LINKS, *NOTHING.values(), two, PX)
     tilt.depth_histogram(NOTHING["points"], NOTHING["reconstruction"], ax, PX)
     figure = tilt.three_sides(NOTHING["points"], NOTHING["reconstruction"], PX)
     assert [text.get_text() for text in figure.axes[0].texts] == ["no voids in 3D"]
     plt.close(figure)
-    assert tilt_words.of_reconstruction(NOTHING["reconstruction"], NOTHING["points"], PX) == []
+    assert key_figures.of_reconstruction(NOTHING["reconstruction"], NOTHING["points"], PX) == []
     assert "Not placed in depth" in tilt_words.verdict_in_words(NOTHING["reconstruction"], NOTHING["views"])
     assert tilt_words.gauges_in_words(NOTHING["reconstruction"], NOTHING["views"], PX)
 
@@ -185,7 +184,7 @@ def test_no_voids_give_no_picture_and_words_in_place_of_a_figure(monkeypatch, th
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda what, **how: shown.append(what))
     tilt.residual_by_view(NOTHING["views"], NO_LINKS, three)
-    figures.show(three[0].get_figure(), "residuals")
+    base.show(three[0].get_figure(), "residuals")
     assert shown == [{"text/plain": "no view was used"}]
 
 
@@ -200,7 +199,7 @@ def test_the_words_say_how_well_the_others_predict_a_view(found):
 
 def test_key_figures_are_in_nm(found):
     shown = {
-        f["label"]: f["value"] for f in tilt_words.of_reconstruction(found.reconstruction, found.points, NM)
+        f["label"]: f["value"] for f in key_figures.of_reconstruction(found.reconstruction, found.points, NM)
     }
     assert shown["Voids in 3D"] == str(len(found.points))
     assert shown["Thickness"].endswith(" nm")

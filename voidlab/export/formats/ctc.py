@@ -16,10 +16,10 @@ _MOST_TRACKS = 65_535  # masks are 16-bit
 
 def write_challenge(
     linked: pd.DataFrame,
-    labels: Sequence[np.ndarray],
     folder: Path,
     *,
     frames: Sequence[int],
+    labels: Sequence[np.ndarray],
     merges: pd.DataFrame | None = None,
 ) -> Path:
     """Write ``mask000.tif`` … and ``res_track.txt`` (track, first and last image from 0, parent or 0) to ``folder``.
@@ -32,10 +32,10 @@ def write_challenge(
     ----------
     linked : DataFrame
         ``frame, label, particle``.
-    labels
-        Label image (H, W) of each image, whose pixels hold ``label``; one is read at a time.
     frames
-        Numbers of the images, in the order of ``labels``.
+        Numbers of all images, in order.
+    labels
+        Label image (H, W) of each of them, whose pixels hold ``label``; one is read at a time.
     merges
         Events such as `voidlab.track.find_merges` gives.
 

@@ -45,24 +45,27 @@ class SegmentParameters(_Model):
         ),
     ] = "voids"
     trust_model: Annotated[
-        bool, Field(description="run a network in a .pt2 file, which is a program, of somebody you trust")
+        bool,
+        Field(description="run a network in a .pt2 file, which is a program: only from a source you trust"),
     ] = False
     contrast: Annotated[
         Literal["auto", "bright", "dark"], Field(description="voids are brighter or darker than the matrix")
     ] = "auto"
     threshold: Annotated[
-        float, Field(gt=0, lt=1, description="confidence from which a find counts as a void")
+        float, Field(gt=0, lt=1, description="lowest confidence at which a detection counts as a void")
     ] = 0.5
     min_radius_px: Annotated[
         float, Field(ge=1, le=1000, description="smallest radius kept", json_schema_extra=_PX)
     ] = 2.5
     max_radius_px: Annotated[
-        float, Field(gt=1, le=1000, description="largest radius looked for", json_schema_extra=_PX)
+        float, Field(gt=1, le=1000, description="largest radius searched for", json_schema_extra=_PX)
     ] = 80.0
     edge_buffer_px: Annotated[
         int,
         Field(
-            ge=0, description="voids this near to the image's border touch the edge", json_schema_extra=_PX
+            ge=0,
+            description="voids this close to the image border count as touching the edge",
+            json_schema_extra=_PX,
         ),
     ] = 8
 
@@ -89,7 +92,7 @@ class DriftParameters(_Model):
     ignore_boxes_px: Annotated[
         list[list[int]],
         Field(
-            description="parts not looked at, as a scale bar: [left, top, width, height] each",
+            description="regions to ignore, such as a scale bar: [left, top, width, height] each",
             json_schema_extra=_PX,
         ),
         AfterValidator(_boxes),
@@ -101,11 +104,18 @@ class TrackParameters(_Model):
 
     linker: Annotated[
         Literal["auto", "trackpy", "assign", "tilt"],
-        Field(description="what links: auto is tilt where that works, else trackpy; assign for crowds"),
+        Field(
+            description="linking method; auto: tilt where that works, else trackpy; assign: for dense voids"
+        ),
     ] = "auto"
     search_range_px: Annotated[
         float,
-        Field(gt=0, le=1000, description="furthest a void may move between frames", json_schema_extra=_PX),
+        Field(
+            gt=0,
+            le=1000,
+            description="largest distance a void may move between frames",
+            json_schema_extra=_PX,
+        ),
     ] = 20.0
     memory: Annotated[
         int,
@@ -115,15 +125,15 @@ class TrackParameters(_Model):
             json_schema_extra=_unit("frames"),
         ),
     ] = 2
-    link_edge_voids: Annotated[bool, Field(description="link voids that touch the image's border too")] = (
-        False
-    )
+    link_edge_voids: Annotated[bool, Field(description="also link voids that touch the image border")] = False
     shown_min_frames: Annotated[
         int, Field(ge=1, description="shortest track that is drawn", json_schema_extra=_unit("frames"))
     ] = 6
     flip_depth: Annotated[
         bool,
-        Field(description="tilt series: turn the sign of all depths and tilts, which images cannot tell"),
+        Field(
+            description="tilt series: flip the sign of all depths and tilts, which images cannot determine"
+        ),
     ] = False
 
 
@@ -159,30 +169,32 @@ class ExportParameters(_Model):
     foil_sigma_nm: Annotated[
         float | None,
         Field(
-            ge=0, description="standard error of the foil's thickness, given with it", json_schema_extra=_NM
+            ge=0, description="standard error of the foil thickness, required with it", json_schema_extra=_NM
         ),
     ] = None
     pixel_size_error: Annotated[
-        float, Field(ge=0, le=0.5, description="standard error of the pixel size, as a share of it")
+        float, Field(ge=0, le=0.5, description="relative standard error of the pixel size")
     ] = 0.02
     diameter_error: Annotated[
         float,
-        Field(ge=0, le=0.5, description="standard error that all diameters have in common, as a share"),
+        Field(ge=0, le=0.5, description="systematic error of all diameters, as a relative standard error"),
     ] = 0.08
     void_shape: Annotated[
         Literal["sphere", "cube", "truncated octahedron"],
-        Field(description="sphere, cube or truncated octahedron: what volume a projected area stands for"),
+        Field(description="sphere, cube or truncated octahedron: how a projected area converts to a volume"),
     ] = "sphere"
     swelling_frame: Annotated[
         int | None,
-        Field(description="frame whose voids are summed up; left out: the lowest tilt, else the last"),
+        Field(
+            description="frame used for density, sizes and swelling; left out: the lowest tilt, else the last"
+        ),
     ] = None
     dose_dpa_per_s: Annotated[
         float | None, Field(gt=0, description="dose rate", json_schema_extra=_unit("dpa/s"))
     ] = None
     dose_dpa_per_frame: Annotated[
         float | None,
-        Field(gt=0, description="dose from an image to the next", json_schema_extra=_unit("dpa/frame")),
+        Field(gt=0, description="dose from one image to the next", json_schema_extra=_unit("dpa/frame")),
     ] = None
     other_programs: Annotated[
         bool, Field(description="write files for ImageJ, TrackMate, GEFF and the Cell Tracking Challenge")

@@ -1,8 +1,13 @@
-"""The figures of a drift, one function each: tables or arrays and an ``Axes`` in, the ``Axes`` out."""
+"""Figures of the drift: the verdict, the drift of each frame, how well pairs agree, frames in register.
+
+Tables or arrays and an ``Axes`` in, the ``Axes`` out; the functions called ``show_…`` show a whole figure below a
+notebook cell.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,34 +17,37 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from matplotlib.ticker import LogLocator
 
-from voidlab.drift import align, mean_image
-from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, micrograph, nothing, whole_numbers
+from voidlab.drift.apply import align, mean_image
+from voidlab.drift.verdict import triangle_closures
+from voidlab.report.figures.base import (
+    BLUE,
+    GREY,
+    ORANGE,
+    RED,
+    curve,
+    histogram,
+    micrograph,
+    nothing,
+    show,
+    whole_numbers,
+)
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 
-# Apart for colour-blind eyes too; the word beside the lamp says the same.
-_LAMPS = {
-    GOOD: ("#009E73", "can be used"),
-    CHECK: ("#E69F00", "look first"),
-    DO_NOT_USE: ("#D55E00", "do not use"),
-}
+# Apart for colour-blind eyes too; the word below the lamp says the same.
+_LAMPS = {GOOD: "#009E73", CHECK: "#E69F00", DO_NOT_USE: "#D55E00"}
 
 
 def traffic_light(verdict: str, ax: Axes) -> Axes:
     """Three lamps, of which the one of the ``verdict`` is lit and named."""
-    for place, (light, (colour, words)) in enumerate(_LAMPS.items()):
+    for place, (light, colour) in enumerate(_LAMPS.items()):
         lit = light == verdict
-        ax.add_patch(
-            Circle(
-                (place, 0),
-                0.34,
-                facecolor=colour if lit else "#E8E8E8",
-                edgecolor=GREY,
-                lw=1.5 if lit else 0.6,
-            )
+        lamp = Circle(
+            (place, 0), 0.34, facecolor=colour if lit else "#E8E8E8", edgecolor=GREY, lw=1.5 if lit else 0.6
         )
+        ax.add_patch(lamp)
         ax.text(
-            place, -0.62, words, ha="center", va="top", fontsize=9,
+            place, -0.62, light, ha="center", va="top", fontsize=9,
             color="black" if lit else GREY, fontweight="bold" if lit else "normal",
         )  # fmt: skip
     ax.set(xlim=(-0.6, 2.6), ylim=(-1.05, 0.5), aspect="equal")
@@ -47,17 +55,25 @@ def traffic_light(verdict: str, ax: Axes) -> Axes:
     return ax
 
 
+def show_verdict(verdict: str, of: str) -> None:
+    """Show the traffic light of the ``verdict`` of something, such as the drift; nothing without a verdict."""
+    if verdict:
+        figure, ax = plt.subplots(figsize=(4.2, 1.9))
+        traffic_light(verdict, ax)
+        show(figure, f"Traffic light of the {of}: {verdict}")
+
+
 def drift_curve(drift: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
-    """Drift along x and y over the frames with a band of ± 2 standard errors; flagged frames are marked."""
+    """Drift along x and y over the frames with a band of ± 2 standard errors; doubtful frames are marked."""
     size, unit = unit_of(calibration)
     frame, sigma = drift["frame"].to_numpy(), drift["drift_sigma_px"].to_numpy() * size
     for column, colour, name in (("drift_x_px", BLUE, "x, right"), ("drift_y_px", ORANGE, "y, down")):
         along = drift[column].to_numpy() * size
         ax.fill_between(frame, along - 2 * sigma, along + 2 * sigma, color=colour, alpha=0.25, lw=0)
-        ax.plot(frame, along, color=colour, marker="o", ms=3 if len(drift) < 80 else 0, lw=1.2, label=name)
+        curve(frame, along, ax, colour=colour, width=1.2, label=name)
     doubtful = drift[~drift["flag"].isin(["", "reference"])]
     if len(doubtful):
-        ax.plot(doubtful["frame"], doubtful["drift_x_px"] * size, "x", color=RED, label="not to be trusted")
+        ax.plot(doubtful["frame"], doubtful["drift_x_px"] * size, "x", color=RED, label="doubtful")
         ax.plot(doubtful["frame"], doubtful["drift_y_px"] * size, "x", color=RED)
     ax.set(xlabel="frame", ylabel=f"drift ({unit})")
     whole_numbers(ax.xaxis)
@@ -71,20 +87,21 @@ def error_curve(drift: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axe
     shown = drift[drift["flag"] != "reference"]
     if shown.empty:
         return nothing(ax, "no frame but the reference")
-    ax.plot(
-        shown["frame"],
-        shown["drift_sigma_px"] * size,
-        color=BLUE,
-        marker="o",
-        ms=3 if len(shown) < 80 else 0,
-        lw=1,
-    )
+    curve(shown["frame"].to_numpy(), shown["drift_sigma_px"].to_numpy() * size, ax)
     ax.set(xlabel="frame", ylabel=f"standard error ({unit})", yscale="log")
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     ax.yaxis.set_minor_formatter("{x:.3g}")
     whole_numbers(ax.xaxis)
     return ax
+
+
+def show_drift(drift: pd.DataFrame, calibration: HasPixelSize) -> None:
+    """Show the drift over the series, and its standard error."""
+    figure, axes = plt.subplots(1, 2, figsize=(12, 3.4), width_ratios=(3, 2), layout="constrained")
+    drift_curve(drift, axes[0], calibration)
+    error_curve(drift, axes[1], calibration)
+    show(figure, "Drift along x and y of each frame with its error band, and its standard error")
 
 
 def residual_matrix(pairs: pd.DataFrame, ax: Axes) -> Axes:
@@ -102,15 +119,14 @@ def residual_matrix(pairs: pd.DataFrame, ax: Axes) -> Axes:
     kept = pairs.loc[pairs["weight"] > 0, "residual_px"]
     top = max(float(kept.quantile(0.98)) if len(kept) else 0.0, 0.1)
     span = (frames[0] - 0.5, frames[-1] + 0.5)
-    mesh = ax.imshow(
-        whole,
-        cmap="cividis",
-        vmin=0,
-        vmax=top,
-        extent=(*span, *span),
-        origin="lower",
-        interpolation="nearest",
-    )
+    style: dict[str, Any] = {
+        "cmap": "cividis",
+        "vmin": 0,
+        "vmax": top,
+        "origin": "lower",
+        "interpolation": "nearest",
+    }
+    mesh = ax.imshow(whole, extent=(*span, *span), **style)
     rejected, again = (pairs["weight"] == 0).to_numpy(), pairs["remeasured"].to_numpy()
     for first, second in ((a, b), (b, a)):
         ax.plot(first[rejected], second[rejected], "x", color=RED, ms=4)
@@ -132,12 +148,16 @@ def closure_histogram(closures: np.ndarray, ax: Axes) -> Axes:
     if not len(closures):
         return nothing(ax, "no three frames that were all compared")
     top = max(float(np.quantile(closures, 0.99)), 1e-3)
-    ax.hist(np.clip(closures, 0, top), bins=40, range=(0, top), color=BLUE, edgecolor="white", lw=0.4)
-    middle = float(np.median(closures))
-    ax.axvline(middle, color=RED, ls="--", lw=1.2, label=f"median {middle:.3g} px")
     ax.set(xlabel="closure error (px); the last bin holds all above", ylabel="triangles of frames")
-    ax.legend(frameon=False)
-    return ax
+    return histogram(np.clip(closures, 0, top), np.linspace(0, top, 41), ax, unit="px", form=".3g")
+
+
+def show_pairs(pairs: pd.DataFrame) -> None:
+    """Show how well the pairs of frames agree: their residuals, and the closure errors of three frames."""
+    figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.6), width_ratios=(5, 4), layout="constrained")
+    residual_matrix(pairs, axes[0])
+    closure_histogram(triangle_closures(pairs), axes[1])
+    show(figure, "Matrix of the residuals of all frame pairs, and histogram of the closure errors")
 
 
 def worst_rows(drift: pd.DataFrame, pairs: pd.DataFrame, most: int = 3) -> np.ndarray:
@@ -179,12 +199,32 @@ def worst_frames(
     return figure
 
 
-def before_and_after(
+def show_worst_frames(
+    series: Sequence[np.ndarray],
+    drift: pd.DataFrame,
+    pairs: pd.DataFrame,
+    calibration: HasPixelSize,
+    *,
+    reference: int,
+) -> None:
+    """Show the frames one should look at beside the reference."""
+    figure = worst_frames(series, drift, pairs, calibration, reference=reference)
+    show(figure, "The reference frame and the frames of the most doubtful drift, in register", photo=True)
+
+
+def mean_images(
     series: Sequence[np.ndarray], drift: pd.DataFrame, axes: Sequence[Axes], calibration: HasPixelSize
 ) -> Sequence[Axes]:
-    """Mean of up to 16 frames as recorded, and less the drift: what is in register is sharp."""
+    """Mean of up to 16 frames as recorded and drift-corrected: what is in register is sharp."""
     shift = drift[["drift_x_px", "drift_y_px"]].to_numpy()
-    for ax, shown, title in zip(axes, (shift * 0, shift), ("as recorded", "less the drift"), strict=True):
+    for ax, shown, title in zip(axes, (shift * 0, shift), ("as recorded", "drift-corrected"), strict=True):
         micrograph(mean_image(series, shown, most=16), ax, calibration)
         ax.set_title(f"mean image, {title}", fontsize=9)
     return axes
+
+
+def show_mean_images(series: Sequence[np.ndarray], drift: pd.DataFrame, calibration: HasPixelSize) -> None:
+    """Show the mean image as recorded and drift-corrected."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    mean_images(series, drift, axes, calibration)
+    show(figure, "Mean of the images before and after drift correction", photo=True)

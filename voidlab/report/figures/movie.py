@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from voidlab.drift import Canvas, align, subtract_drift
 from voidlab.images.binning import block_mean
-from voidlab.report.figures.base import round_down
+from voidlab.report.figures.base import round_down, show_movie
 from voidlab.tables.files import replacing
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -127,6 +127,21 @@ def small_gif(
         else:
             most_px, count = int(0.7 * most_px), count if most_px > 200 else 1
     return b""
+
+
+def show_track_movie(
+    images: Sequence[np.ndarray],
+    drift: pd.DataFrame,
+    voids: pd.DataFrame,
+    linked: pd.DataFrame,
+    calibration: HasPixelSize,
+) -> None:
+    """Show the drift-corrected series, each of the ``voids`` outlined in the colour of its track in ``linked``."""
+    links = linked[["frame", "label", "particle"]]
+    gif = small_gif(
+        images, drift, voids.merge(links, on=["frame", "label"], how="left"), calibration=calibration
+    )
+    show_movie(gif, "The drift-corrected series, each void outlined in the colour of its track")
 
 
 def draw_frames(

@@ -1,4 +1,4 @@
-"""A small picture of the points that turns: a GIF that needs nothing beside itself. For the eye only."""
+"""The points in 3D as a small rotating GIF. For the eye only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from voidlab.report.figures.base import round_down
+from voidlab.report.figures.base import round_down, show_movie
 from voidlab.report.figures.tilt import depth_colours
 from voidlab.swelling.in_3d import inclination, mid_foil
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -49,6 +49,14 @@ def rotating_gif_bytes(
         stream, format="GIF", save_all=True, append_images=frames[1:], duration=_MS, loop=0, optimize=True
     )
     return stream.getvalue()
+
+
+def show_rotating_voids(
+    points: pd.DataFrame, reconstruction: pd.DataFrame, calibration: HasPixelSize
+) -> None:
+    """Show the voids in 3D as they turn once about image y; nothing where there are no points."""
+    gif = rotating_gif_bytes(points, reconstruction, calibration)
+    show_movie(gif, "The voids in 3D, turning about image y, coloured by depth")
 
 
 def _draw(
@@ -113,9 +121,9 @@ def _scale_bar(
     scale: float,
     calibration: HasPixelSize,
 ) -> None:
-    nm, unit = unit_of(calibration)
-    length = round_down(_SIZE[0] / scale * nm / 5)
+    size, unit = unit_of(calibration)
+    length = round_down(_SIZE[0] / scale * size / 5)
     left, bottom = 12, _SIZE[1] - 12
-    pen.rectangle([left, bottom - 3, left + length / nm * scale, bottom], fill=_INK)
+    pen.rectangle([left, bottom - 3, left + length / size * scale, bottom], fill=_INK)
     pen.text((left, bottom - 6), f"{length:g} {unit}", fill=_INK, anchor="ld", font=font)
     pen.text((_SIZE[0] - 12, bottom), "colour: depth; turns about y", fill=_INK, anchor="rd", font=font)

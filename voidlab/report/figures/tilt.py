@@ -1,4 +1,7 @@
-"""The figures of a tilt series in 3D, one function each: tables and an ``Axes`` in, the ``Axes`` out."""
+"""Figures of a tilt series in 3D: views, flattened tracks, depths, three sides, and a comparison with the truth.
+
+Tables and an ``Axes`` in, the ``Axes`` out; a function called ``show_…`` shows a whole figure below a notebook cell.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,25 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown, display
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, nothing, show, show_table
-from voidlab.report.figures.drift import traffic_light
+from voidlab.report.figures.base import (
+    BLUE,
+    GREY,
+    ORANGE,
+    RED,
+    discs,
+    histogram,
+    map_axes,
+    nothing,
+    show,
+    show_table,
+)
+from voidlab.report.figures.voids import CORRECTED
 from voidlab.scores.depths import SURE_VIEWS, TiltTruth, against_truth, compare_depths
 from voidlab.swelling.in_3d import depth_in_foil, flattened
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -24,18 +37,11 @@ OF_DEPTH = "cividis"
 _NO_POINTS = "no voids in 3D"
 
 
-def verdict_light(reconstruction: pd.DataFrame, ax: Axes) -> Axes:
-    """Three lamps, of which the one of the verdict is lit and named."""
-    if reconstruction.empty:
-        return nothing(ax, "not a tilt series")
-    return traffic_light(reconstruction["verdict"].iloc[0], ax)
-
-
 def residual_by_view(views: pd.DataFrame, linked: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
     """For each view: how far its voids lie from where the points are seen, how many are linked, and left out itself.
 
-    The third of the ``axes`` shows, of the voids that all other views predict there, the share that is found, and how
-    far off they are over what is expected.
+    The third of the ``axes`` shows, of the voids that all other views predict there, the share that is detected, and
+    their error over the expected one.
     """
     shown = views.dropna(subset="residual_px")
     if shown.empty:
@@ -49,8 +55,8 @@ def residual_by_view(views: pd.DataFrame, linked: pd.DataFrame, axes: Sequence[A
         ax.plot(shown["tilt_deg"], value, color=BLUE, marker="o", ms=4, lw=1)
         ax.set(ylabel=name, ylim=(0, 1.15 * max(value.max(), 1e-3)))
     of_others = (
-        ("left_out_found", "found (share)", BLUE, "o"),
-        ("left_out_error", "off / expected", ORANGE, "s"),
+        ("left_out_found", "detected (share)", BLUE, "o"),
+        ("left_out_error", "error / expected", ORANGE, "s"),
     )
     for column, name, colour, marker in of_others:
         axes[2].plot(shown["tilt_deg"], shown[column], color=colour, marker=marker, ms=4, lw=1, label=name)
@@ -69,7 +75,14 @@ def residual_by_view(views: pd.DataFrame, linked: pd.DataFrame, axes: Sequence[A
     return axes
 
 
-def before_and_after(
+def show_views(views: pd.DataFrame, linked: pd.DataFrame) -> None:
+    """Show the residual, the linked voids, and the prediction by the other views, of each view."""
+    figure, axes = plt.subplots(1, 3, figsize=(13, 3.4), layout="constrained")
+    residual_by_view(views, linked, axes)
+    show(figure, "Residual, linked voids, and prediction by the other views, of each view over its tilt")
+
+
+def flattened_tracks(
     linked: pd.DataFrame,
     points: pd.DataFrame,
     views: pd.DataFrame,
@@ -77,7 +90,7 @@ def before_and_after(
     axes: Sequence[Axes],
     calibration: HasPixelSize,
 ) -> Sequence[Axes]:
-    """Tracks less the drift, and less tilt and parallax too, coloured by depth: right ones shrink to a dot."""
+    """Tracks, drift-corrected, and without tilt and parallax too, coloured by depth: right ones shrink to a dot."""
     flat = flattened(linked, points, views, reconstruction)
     if flat.empty:
         for ax in axes:
@@ -85,24 +98,32 @@ def before_and_after(
         return axes
     size, unit = unit_of(calibration)
     flat = flat.sort_values(["particle", "tilt_deg"])
-    colours = ScalarMappable(_depths(points["z_px"] * size), OF_DEPTH)
-    names = (("x_corrected_px", "y_corrected_px"), ("x_flat_px", "y_flat_px"))
-    titles = ("less the drift", "less the drift, tilt and parallax")
-    for ax, (x, y), title in zip(axes, names, titles, strict=True):
-        tracks = [
-            (track[[x, y]].to_numpy() * size, track["z_px"].iloc[0]) for _, track in flat.groupby("particle")
-        ]
-        depth = np.array([z for _, z in tracks]) * size
-        ax.add_collection(
-            LineCollection([line for line, _ in tracks], colors=colours.to_rgba(depth), linewidths=1.2)
-        )
-        _down(ax, flat["x_corrected_px"] * size, flat["y_corrected_px"] * size)
-        ax.set(xlabel=f"x ({unit})", ylabel=f"y ({unit})")
+    tracks = [track for _, track in flat.groupby("particle")]
+    colours = _colours(points["z_px"] * size)
+    of_track = colours.to_rgba(np.array([track["z_px"].iloc[0] for track in tracks]) * size)
+    titles = ("drift-corrected", "without drift, tilt and parallax")
+    for ax, columns, title in zip(axes, (CORRECTED, ("x_flat_px", "y_flat_px")), titles, strict=True):
+        lines = [track[list(columns)].to_numpy() * size for track in tracks]
+        ax.add_collection(LineCollection(lines, colors=of_track, linewidths=1.2))
+        map_axes(flat[list(CORRECTED)].to_numpy() * size, ax, unit)
         ax.set_title(title, fontsize=9)
     figure = axes[0].get_figure()
     assert figure is not None
     figure.colorbar(colours, ax=list(axes), label=f"depth z ({unit})", shrink=0.8)
     return axes
+
+
+def show_flattened_tracks(
+    linked: pd.DataFrame,
+    points: pd.DataFrame,
+    views: pd.DataFrame,
+    reconstruction: pd.DataFrame,
+    calibration: HasPixelSize,
+) -> None:
+    """Show the tracks drift-corrected, and without tilt and parallax too."""
+    figure, axes = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+    flattened_tracks(linked, points, views, reconstruction, axes, calibration)
+    show(figure, "Tracks of the voids, drift-corrected, and without tilt and parallax too, coloured by depth")
 
 
 def depth_histogram(
@@ -119,7 +140,7 @@ def depth_histogram(
     width = max(width, float(points["sigma_z_px"].median()) * size)
     # From mid-foil outwards, so that both faces are seen alike.
     reach = np.ceil(np.abs(depth).max() / width)
-    ax.hist(depth, bins=list(np.arange(-reach, reach + 1) * width), color=BLUE, edgecolor="white", lw=0.5)
+    histogram(depth, np.arange(-reach, reach + 1) * width, ax)
     row = reconstruction.iloc[0]
     low, middle, high = (row[f"thickness{name}_px"] * size for name in ("_low", "", "_high"))
     if np.isfinite(middle):
@@ -134,6 +155,13 @@ def depth_histogram(
     return ax
 
 
+def show_depths(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration: HasPixelSize) -> None:
+    """Show the histogram of the depths with the faces of the foil."""
+    figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
+    depth_histogram(points, reconstruction, ax, calibration)
+    show(figure, "Histogram of the depths of the voids with the faces of the foil")
+
+
 def three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration: HasPixelSize) -> Figure:
     """The points as seen along the beam, along x (beside it) and along y (below), all at one scale."""
     if points.empty:
@@ -141,7 +169,7 @@ def three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration:
         nothing(ax, _NO_POINTS)
         return figure
     size, unit = unit_of(calibration)
-    colours = ScalarMappable(_depths(points["z_px"] * size), OF_DEPTH)
+    colours = _colours(points["z_px"] * size)
     places = points[["x_px", "y_px", "z_px"]].to_numpy(np.float64) * size
     radius = points["radius_px"].to_numpy(np.float64) * size
     low, high = places.min(axis=0) - radius.max(), places.max(axis=0) + radius.max()
@@ -152,12 +180,13 @@ def three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration:
     )  # fmt: skip
     axes[1, 1].axis("off")
     for ax, across, up in ((axes[0, 0], 0, 1), (axes[0, 1], 2, 1), (axes[1, 0], 0, 2)):
-        discs = EllipseCollection(
-            2 * radius, 2 * radius, np.zeros(len(points)), units="xy", offsets=places[:, [across, up]],
-            offset_transform=ax.transData, facecolors=colours.to_rgba(places[:, 2]), edgecolors="white",
-            linewidths=0.4, alpha=0.9,
-        )  # fmt: skip
-        ax.add_collection(discs)
+        style = {
+            "facecolors": colours.to_rgba(places[:, 2]),
+            "edgecolors": "white",
+            "linewidths": 0.4,
+            "alpha": 0.9,
+        }
+        discs(places[:, [across, up]], radius, ax, **style)
         ax.set(xlim=(low[across], high[across]), ylim=(high[up], low[up]), aspect="equal")
         ax.set(xlabel=f"{'xyz'[across]} ({unit})", ylabel=f"{'xyz'[up]} ({unit})")
     _draw_axis(axes[0, 0], reconstruction, size)
@@ -165,6 +194,14 @@ def three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration:
         colours, ax=axes[1, 1], label=f"depth z ({unit})", location="right", fraction=0.9, aspect=4
     )
     return figure
+
+
+def show_three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration: HasPixelSize) -> None:
+    """Show the points from three sides."""
+    show(
+        three_sides(points, reconstruction, calibration),
+        "The voids seen along the beam, along y and along x",
+    )
 
 
 def _draw_axis(ax: Axes, reconstruction: pd.DataFrame, size: float) -> None:
@@ -178,35 +215,28 @@ def _draw_axis(ax: Axes, reconstruction: pd.DataFrame, size: float) -> None:
     ax.legend(loc="upper right", fontsize=8)
 
 
-def _depths(depth: pd.Series) -> Normalize:
+def _colours(depth: pd.Series) -> ScalarMappable:
     """Colours for all but the outermost depths."""
     low, high = np.quantile(depth, [0.01, 0.99])
-    return Normalize(float(low), float(max(high, low + 1e-6)))
-
-
-def depth_against_truth(depths: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
-    """Found over true depth, with one standard error; ``depths`` as `scores.depths.compare_depths` has them."""
-    size, unit = unit_of(calibration)
-    true, found, error = (depths[name] * size for name in ("true_z_px", "z_px", "sigma_z_px"))
-    ax.errorbar(true, found, yerr=error, fmt="o", ms=3, color=BLUE, ecolor=BLUE, elinewidth=0.6, alpha=0.8)
-    ends = [true.min(), true.max()] if len(depths) else [0, 1]
-    ax.plot(ends, ends, color=GREY, lw=1, ls="--", label="right")
-    ax.set(xlabel=f"true depth ({unit})", ylabel=f"found depth ({unit})", aspect="equal")
-    ax.set_title(f"{len(depths)} voids", fontsize=9)
-    ax.legend(frameon=False)
-    return ax
-
-
-def _down(ax: Axes, x: pd.Series, y: pd.Series) -> None:
-    """Equal scales, second axis down as in the images."""
-    pad = 0.02 * max(np.ptp(x), np.ptp(y), 1.0)
-    ax.set(xlim=(min(x) - pad, max(x) + pad), ylim=(max(y) + pad, min(y) - pad), aspect="equal")
+    return ScalarMappable(Normalize(float(low), float(max(high, low + 1e-6))), OF_DEPTH)
 
 
 def depth_colours(depth: np.ndarray) -> np.ndarray:
     """Colours (n, 3), 0 to 255, of depths."""
-    scale = _depths(pd.Series(depth))
-    return np.asarray(plt.get_cmap(OF_DEPTH)(scale(depth))[:, :3] * 255).astype(np.uint8)
+    return np.asarray(_colours(pd.Series(depth)).to_rgba(depth)[:, :3] * 255).astype(np.uint8)
+
+
+def depth_against_truth(depths: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Measured over true depth, with one standard error; ``depths`` as `compare_depths` has them."""
+    size, unit = unit_of(calibration)
+    true, measured, error = (depths[name] * size for name in ("true_z_px", "z_px", "sigma_z_px"))
+    ax.errorbar(true, measured, yerr=error, fmt="o", ms=3, color=BLUE, ecolor=BLUE, elinewidth=0.6, alpha=0.8)
+    ends = [true.min(), true.max()] if len(depths) else [0, 1]
+    ax.plot(ends, ends, color=GREY, lw=1, ls="--", label="measured = true")
+    ax.set(xlabel=f"true depth ({unit})", ylabel=f"measured depth ({unit})", aspect="equal")
+    ax.set_title(f"{len(depths)} voids", fontsize=9)
+    ax.legend(frameon=False)
+    return ax
 
 
 def show_against_truth(
@@ -217,18 +247,20 @@ def show_against_truth(
     reconstruction: pd.DataFrame,
     calibration: HasPixelSize,
 ) -> None:
-    """Show below a notebook cell how what came out compares with the ``truth``; nothing where that is not known."""
+    """Show how the reconstruction compares with the ``truth`` of a simulated series; nothing where there is none."""
+    from IPython.display import Markdown, display
+
     if truth is None or points.empty:
         return
     text = (
-        "### Against the truth\n\nThese images are simulated, so that what is true is known. Drawn are voids seen in "
+        "### Against the truth\n\nThese images are simulated, so the truth is known. Drawn are voids seen in "
         f"{SURE_VIEWS} views or more."
     )
     display(Markdown(text))
     figure, ax = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
     depths = compare_depths(truth, linked, points)
     depth_against_truth(depths[depths["views"] >= SURE_VIEWS], ax, calibration)
-    show(figure, "Found depth of each void over its true depth, with its standard error")
+    show(figure, "Measured depth of each void over its true depth, with its standard error")
     compared = against_truth(truth, linked, points, views, reconstruction)
     shown = compared[["found", "true"]].map("{:.4g}".format)  # counts without decimals, shares with three
     show_table(compared.assign(**shown))

@@ -1,0 +1,120 @@
+"""Voids and tracks for ImageJ, TrackMate, the Cell Tracking Challenge, GEFF and napari, and a row per void."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from voidlab import tables
+from voidlab.export.contents import list_files
+from voidlab.export.formats.ctc import write_challenge
+from voidlab.export.formats.geff import write_geff
+from voidlab.export.formats.imagej import write_rois
+from voidlab.export.formats.trackmate import write_trackmate
+from voidlab.export.tables import write_csv
+from voidlab.tables.files import replacing
+
+LOADER = "open-in-napari.py"
+_NAPARI = '''"""Show voids and tracks in napari: python open-in-napari.py [your images]"""
+import sys
+from pathlib import Path
+
+import napari
+import pandas as pd
+import tifffile
+
+here = Path(__file__).resolve().parent
+viewer = napari.Viewer()
+viewer.open(sys.argv[1:], stack=len(sys.argv) > 2) if sys.argv[1:] else None
+viewer.add_labels(tifffile.imread(here.parent / "labels.tif"), name="voids", opacity=0.4)
+viewer.add_tracks(pd.read_csv(here / "napari-tracks.csv").to_numpy(), name="tracks")
+napari.run()
+'''
+
+
+@dataclass(frozen=True)
+class Exports:
+    """The ``files`` written (a row each, see `list_files`), and ``notes`` on those that were not."""
+
+    files: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def write_others(
+    folder: Path,
+    made: Mapping[str, pd.DataFrame],
+    labels: Sequence[np.ndarray],
+    *,
+    shape: tuple[int, int],
+    calibration: tables.HasPixelSize,
+    wanted: bool = True,
+) -> Exports:
+    """Write voids and tracks for ImageJ, TrackMate, the Cell Tracking Challenge and GEFF into ``folder``.
+
+    Parameters
+    ----------
+    made
+        Tables ``frames, voids, links, events, tracks, fates``.
+    labels
+        The label images, one per row of ``frames``.
+    shape
+        (H, W) of an image.
+    wanted
+        False: write none of them.
+
+    Notes
+    -----
+    What needs a package that is not installed, or cannot hold these tracks, is left out; a sentence says so.
+    """
+    if not wanted:
+        note = "Files for ImageJ, TrackMate and other trackers were not asked for (other_programs)."
+        return Exports(list_files(folder, []), (note,))
+    links = made["links"][["frame", "label", "particle"]]
+    linked = made["voids"].merge(links, on=["frame", "label"], how="left").astype({"particle": "Int64"})
+    frames = made["frames"]["frame"].tolist()
+    size, interval, events = calibration.pixel_size_nm, _interval(made["frames"]), made["events"]
+    writers: dict[str, tuple[str, Callable[..., Path]]] = {
+        "imagej-rois.zip": (
+            "ImageJ, Fiji: ROI Manager > More > Open; a circle per void on its image, a colour per track",
+            write_rois,
+        ),
+        "trackmate.xml": (
+            "TrackMate in Fiji: Plugins > Tracking > Load a TrackMate file; voids, tracks and mergers",
+            partial(
+                write_trackmate, shape=shape, pixel_size_nm=size, frame_interval_s=interval, merges=events
+            ),
+        ),
+        "tracks.geff": (
+            "GEFF, the graph file of napari, Mastodon and tracking libraries; a folder",
+            partial(write_geff, pixel_size_nm=size, merges=events),
+        ),
+        "ctc/01_RES": (
+            "Cell Tracking Challenge: masks by track and res_track.txt, for its evaluation and for traccuracy",
+            partial(write_challenge, labels=labels, merges=events),
+        ),
+    }
+    written, notes = [], []
+    for name, (what, write) in writers.items():
+        try:
+            write(linked, folder / name, frames=frames)
+            written.append((name, len(linked), what))
+        except (ModuleNotFoundError, ValueError) as error:
+            notes.append(f"{name} was not written: {error}")
+    with replacing(folder / LOADER) as temporary:
+        temporary.write_text(_NAPARI, encoding="utf-8")
+    written.append((LOADER, 0, "shows labels.tif and the tracks in napari: run it there"))
+    per_void = made["tracks"].merge(made["fates"], on="particle", how="left", validate="1:1")
+    write_csv(tables.to_nm(per_void, calibration), folder / "per-void.csv")
+    written.append(("per-void.csv", len(per_void), "spreadsheets: a row per void, all that is known of it"))
+    return Exports(list_files(folder, written), tuple(notes))
+
+
+def _interval(frames: pd.DataFrame) -> float | None:
+    """Time between images, s; None when unknown."""
+    steps = np.diff(frames["time_s"].dropna().to_numpy())
+    return float(np.median(steps)) if len(steps) and np.median(steps) > 0 else None

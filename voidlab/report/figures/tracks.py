@@ -1,0 +1,168 @@
+"""Figures of the tracks: where they run, how long they are, and how their voids grow and move.
+
+Tables and an ``Axes`` in, the ``Axes`` out; a function called ``show_…`` shows a whole figure below a notebook cell.
+"""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+
+from voidlab.report.figures.base import (
+    BLUE,
+    GREY,
+    histogram,
+    map_axes,
+    micrograph,
+    nothing,
+    round_down,
+    show,
+    whole_numbers,
+)
+from voidlab.report.figures.voids import CORRECTED
+from voidlab.tables.units import HasPixelSize, unit_of
+from voidlab.track.motion import local_motion
+
+
+def tracks_over_image(
+    linked: pd.DataFrame, image: np.ndarray, ax: Axes, calibration: HasPixelSize, *, min_frames: int
+) -> Axes:
+    """Tracks seen in at least ``min_frames`` frames, drawn over the mean aligned ``image``, a colour per void."""
+    micrograph(image, ax, calibration)
+    lines = [
+        track[list(CORRECTED)].to_numpy() for _, track in _long_tracks(linked, min_frames).groupby("particle")
+    ]
+    colours = plt.get_cmap("Set2")(np.arange(len(lines)) % 8)
+    ax.add_collection(LineCollection(lines, colors=colours, linewidths=1.1))
+    ax.plot([line[0, 0] for line in lines], [line[0, 1] for line in lines], ".", color="white", ms=2)
+    ax.set_title(f"{len(lines)} voids seen in {min_frames} frames or more (dot: first position)", fontsize=9)
+    return ax
+
+
+def _long_tracks(linked: pd.DataFrame, min_frames: int) -> pd.DataFrame:
+    """Rows of the tracks of voids that are seen in ``min_frames`` frames or more, in order."""
+    seen = linked.groupby("particle")["frame"].transform("size") >= min_frames
+    return linked[seen].sort_values(["particle", "frame"])
+
+
+def show_tracks_over_image(
+    linked: pd.DataFrame, image: np.ndarray, calibration: HasPixelSize, *, min_frames: int
+) -> None:
+    """Show the tracks over the mean aligned ``image``."""
+    figure, ax = plt.subplots(figsize=(8, 6), layout="constrained")
+    tracks_over_image(linked, image, ax, calibration, min_frames=min_frames)
+    show(figure, "Tracks of the voids drawn over the mean of the aligned images", photo=True)
+
+
+def track_lengths(tracks: pd.DataFrame, ax: Axes) -> Axes:
+    """Histogram of the number of frames from the first to the last in which each void is seen."""
+    if tracks.empty:
+        return nothing(ax, "no tracks")
+    longest = int(tracks["total_frames"].max())
+    edges = np.arange(0.5, longest + 1.5) if longest <= 100 else np.linspace(0.5, longest + 0.5, 51)
+    histogram(tracks["total_frames"].to_numpy(), edges, ax)
+    ax.set(xlabel="track length (frames)", ylabel="voids")
+    whole_numbers(ax.xaxis)
+    return ax
+
+
+def radius_over_frame(
+    linked: pd.DataFrame, tracks: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, most: int = 8
+) -> Axes:
+    """Measured radius over the frames for the ``most`` longest tracks."""
+    if tracks.empty:
+        return nothing(ax, "no tracks")
+    size, unit = unit_of(calibration)
+    longest = tracks.sort_values(["total_frames", "particle"], ascending=[False, True]).head(most)
+    colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(longest)))
+    for particle, colour in zip(longest["particle"], colours, strict=True):
+        track = linked[linked["particle"] == particle].sort_values("frame")
+        radius = track["radius_px"] * size
+        ax.plot(track["frame"], radius, color=colour, lw=1, marker=".", ms=3, label=f"{particle}")
+    ax.set(xlabel="frame", ylabel=f"radius ({unit})")
+    whole_numbers(ax.xaxis)
+    ax.legend(
+        title="particle", frameon=False, fontsize=7, ncols=2, loc="upper left", bbox_to_anchor=(1.0, 1.0)
+    )
+    return ax
+
+
+def show_track_lengths(
+    tracks: pd.DataFrame, linked: pd.DataFrame, calibration: HasPixelSize, *, min_frames: int = 1
+) -> None:
+    """Show how long the tracks of ``min_frames`` or more are, and the radius over the frames of the longest."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
+    track_lengths(tracks[tracks["total_frames"] >= min_frames], axes[0])
+    radius_over_frame(linked, tracks, axes[1], calibration)
+    show(figure, "Histogram of track lengths; radius over frame of the longest tracks")
+
+
+def growth_over_radius(tracks: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Growth rate of each void over its mean radius, with its standard error; grey where it is not significant."""
+    known = tracks.dropna(subset=["growth_px_per_frame", "growth_sigma_px_per_frame"])
+    if known.empty:
+        return nothing(ax, "no track long enough for a growth rate")
+    size, unit = unit_of(calibration)
+    columns = ["mean_radius_px", "growth_px_per_frame", "growth_sigma_px_per_frame"]
+    radius, growth, sigma = known[columns].to_numpy().T * size
+    sure = np.abs(growth) > 2 * sigma
+    for rows, colour, name in ((~sure, GREY, "not significant"), (sure, BLUE, "above 2 standard errors")):
+        ax.errorbar(
+            radius[rows], growth[rows], sigma[rows], fmt="o", ms=3, color=colour, elinewidth=0.6, alpha=0.8,
+            label=f"{int(rows.sum())} {name}",
+        )  # fmt: skip
+    ax.axhline(0, color="black", lw=0.6)
+    # A few short tracks with wild slopes must not hide the others.
+    middle, reach = np.median(growth), 3 * np.quantile(np.abs(growth - np.median(growth)) + sigma, 0.9)
+    ax.set(xlabel=f"mean radius ({unit})", ylabel=f"growth ({unit}/frame)")
+    ax.set_ylim(middle - max(reach, 1e-9), middle + max(reach, 1e-9))
+    outside = int((np.abs(growth - middle) > reach).sum())
+    ax.legend(title=f"{outside} beyond the axis" if outside else None, frameon=False, fontsize=8)
+    return ax
+
+
+def displacement_field(
+    linked: pd.DataFrame, fates: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, min_frames: int
+) -> Axes:
+    """Arrow from each void's first position along its displacement against its neighbours, drawn longer.
+
+    Grey: shorter than 3 standard errors.
+    """
+    seen = _long_tracks(linked, min_frames)
+    if seen.empty:
+        return nothing(ax, "no tracks")
+    size, unit = unit_of(calibration)
+    moved = local_motion(seen)
+    of_void = moved.groupby("particle")[["x_local_px", "y_local_px"]]
+    step = (of_void.last() - of_void.first()) * size
+    place = moved.groupby("particle")[list(CORRECTED)].first().to_numpy() * size
+    sigma = fates.set_index("particle")["displacement_sigma_px"].reindex(step.index).fillna(np.inf) * size
+    length = np.hypot(*step.to_numpy().T)
+    extent = np.ptp(place, axis=0).max(initial=1.0)
+    longer = round_down(max(0.08 * extent / max(np.quantile(length, 0.9), 1e-9), 1.0))
+    colours = np.where(length > 3 * sigma, BLUE, GREY)
+    ax.quiver(
+        *place.T, *(longer * step.to_numpy()).T, color=colours, angles="xy", scale_units="xy", scale=1, width=0.003
+    )  # fmt: skip
+    ax.set_title(
+        f"arrows {longer:g} × as long as the displacement; median {np.median(length):.2f} {unit}", fontsize=9
+    )
+    return map_axes(place, ax, unit, margin=0.08)
+
+
+def show_growth_and_motion(
+    tracks: pd.DataFrame,
+    linked: pd.DataFrame,
+    fates: pd.DataFrame,
+    calibration: HasPixelSize,
+    *,
+    min_frames: int,
+) -> None:
+    """Show growth over radius and the displacements of the voids with tracks of ``min_frames`` or more."""
+    figure, axes = plt.subplots(1, 2, figsize=(12, 4.4), layout="constrained")
+    growth_over_radius(tracks[tracks["total_frames"] >= min_frames], axes[0], calibration)
+    displacement_field(linked, fates, axes[1], calibration, min_frames=min_frames)
+    show(figure, "Growth rate over radius, and the displacement of each void against its neighbours")

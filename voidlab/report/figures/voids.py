@@ -1,0 +1,223 @@
+"""Figures of the voids of a series as they were detected: on their images, and as numbers over the series.
+
+Tables or arrays and an ``Axes`` in, the ``Axes`` out; the functions called ``show_…`` show a whole figure below a
+notebook cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from voidlab.report.figures.base import (
+    BLUE,
+    ORANGE,
+    RED,
+    circles,
+    curve,
+    discs,
+    histogram,
+    map_axes,
+    micrograph,
+    nothing,
+    series_axis,
+    show,
+    whole_numbers,
+)
+from voidlab.tables.rows import spread_rows
+from voidlab.tables.units import HasPixelSize, unit_of
+
+AS_RECORDED, CORRECTED = ("x_px", "y_px"), ("x_corrected_px", "y_corrected_px")
+_OVER_FRAMES = "viridis"
+
+
+def overlay(image: np.ndarray, voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Draw the ``voids`` of a frame as circles on its ``image``; those that touch the edge are dashed."""
+    micrograph(image, ax, calibration)
+    for touches, style in ((False, "solid"), (True, (0, (2, 2)))):
+        circles(voids[voids["touches_edge"] == touches], ax, colour=ORANGE, style=style)
+    return ax
+
+
+def hits_and_misses(image: np.ndarray, objects: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Draw an image with its hits, misses and false positives, rows as `voidlab.scores.objects` gives them."""
+    micrograph(image, ax, calibration)
+    kinds = (
+        ("hit", "hits", BLUE, "solid"),
+        ("miss", "missed", ORANGE, (0, (3, 2))),
+        ("false", "false positives", RED, "solid"),
+    )
+    for outcome, name, colour, style in kinds:
+        rows = objects[objects["outcome"] == outcome]
+        radius = rows["true_radius_px"].fillna(rows["found_radius_px"])
+        circles(rows.assign(radius_px=radius), ax, colour=colour, style=style)
+        ax.plot([], [], color=colour, ls=style, label=f"{len(rows)} {name}")
+    ax.legend(loc="upper right", fontsize=7, framealpha=0.8)
+    return ax
+
+
+def overlay_sheet(
+    series: Sequence[np.ndarray],
+    frames: pd.DataFrame,
+    voids: pd.DataFrame,
+    calibration: HasPixelSize,
+    *,
+    most: int = 6,
+) -> Figure:
+    """Sheet of at most ``most`` frames, spread over the series, with the outlines of their voids."""
+    # A blank frame is shown only where there is no other.
+    rows = _spread(np.flatnonzero(frames["status"] == "ok"), most)
+    if not len(rows):
+        rows = _spread(np.flatnonzero(frames["status"] == "blank"), most)
+    figure, axes = _sheet(max(len(rows), 1), columns=min(3, max(len(rows), 1)))
+    for ax in axes[len(rows) :]:
+        ax.axis("off")
+    for row, ax in zip(rows, axes, strict=False):
+        image = frames.iloc[row]
+        here = voids[voids["frame"] == image["frame"]]
+        overlay(series[int(row)], here, ax, calibration)
+        tilt = "" if pd.isna(image["tilt_deg"]) else f", {image['tilt_deg']:g}°"
+        ax.set_title(f"frame {image['frame']}{tilt}: {len(here)} voids", fontsize=9)
+    return figure
+
+
+def _sheet(count: int, columns: int) -> tuple[Figure, list[Axes]]:
+    rows = -(-count // columns)
+    width = 10.5 if columns > 1 else 8.0
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width, width / columns * rows), squeeze=False, layout="constrained"
+    )
+    return figure, list(axes.flat)
+
+
+def _spread(items: np.ndarray, most: int) -> np.ndarray:
+    """At most ``most`` of the ``items``, evenly spread from the first to the last; one is the middle one."""
+    if most == 1:
+        return items[len(items) // 2 : len(items) // 2 + 1]
+    return items[spread_rows(len(items), most)]
+
+
+def show_middle_frame(
+    series: Sequence[np.ndarray], frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize
+) -> None:
+    """Show the frame in the middle of the series with its voids."""
+    sheet = overlay_sheet(series, frames, voids, calibration, most=1)
+    show(sheet, "The middle frame, each void outlined by a circle", photo=True)
+
+
+def show_frames(
+    series: Sequence[np.ndarray], frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize
+) -> None:
+    """Show frames spread over the series with their voids."""
+    sheet = overlay_sheet(series, frames, voids, calibration)
+    show(sheet, "Frames spread over the series, each void outlined by a circle", photo=True)
+
+
+def size_histogram(voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Histogram of the radii of voids away from the edge; bins after Freedman and Diaconis, at most 60."""
+    size, unit = unit_of(calibration)
+    inside = voids.loc[~voids["touches_edge"], "radius_px"].to_numpy() * size
+    if len(inside) == 0:
+        return nothing(ax, "no voids away from the edge")
+    spread = np.subtract(*np.percentile(inside, [75, 25]))
+    width = max(2 * spread / np.cbrt(len(inside)), np.ptp(inside) / 60, 0.02 * size)
+    ax.set(xlabel=f"void radius ({unit})", ylabel="voids in all frames")
+    return histogram(inside, np.arange(inside.min(), inside.max() + 2 * width, width), ax, unit=unit)
+
+
+def show_sizes(voids: pd.DataFrame, calibration: HasPixelSize) -> None:
+    """Show the histogram of the radii."""
+    figure, ax = plt.subplots(figsize=(6, 3.4))
+    size_histogram(voids, ax, calibration)
+    show(figure, "Histogram of the void radii with the median marked")
+
+
+def count_and_fraction(frames: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
+    """Void count and area fraction over the frames; frames that were not looked at are left blank."""
+    label, x = series_axis(frames, frames)
+    quantities = (("void_count", "voids", 1), ("void_fraction", "area fraction (%)", 100))
+    for ax, (column, name, factor) in zip(axes, quantities, strict=True):
+        curve(x, frames[column].astype("float64").to_numpy() * factor, ax)
+        ax.set(xlabel=label, ylabel=name, ylim=(0, None))
+    return axes
+
+
+def show_count_and_fraction(frames: pd.DataFrame) -> None:
+    """Show the void count and the area fraction over the series."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
+    count_and_fraction(frames, axes)
+    show(figure, "Number of voids and their area fraction, image by image")
+
+
+def voids_by_frame(
+    voids: pd.DataFrame,
+    ax: Axes,
+    calibration: HasPixelSize,
+    *,
+    columns: tuple[str, str] = AS_RECORDED,
+    most: int = 12,
+) -> Axes:
+    """Voids of at most ``most`` frames, spread over the series, as rings coloured by frame."""
+    frames = np.sort(voids["frame"].unique())
+    shown = voids[voids["frame"].isin(_spread(frames, most))].dropna(subset=list(columns))
+    if shown.empty:
+        return nothing(ax, "no voids")
+    size, unit = unit_of(calibration)
+    where = shown[list(columns)].to_numpy() * size
+    of_frame = plt.get_cmap(_OVER_FRAMES)(Normalize(frames[0], frames[-1])(shown["frame"].to_numpy()))
+    style = {"facecolors": "none", "linewidths": 0.6, "alpha": 0.8, "edgecolors": of_frame}
+    discs(where, shown["radius_px"].to_numpy() * size, ax, **style)
+    return map_axes(where, ax, unit)
+
+
+def positions_by_frame(
+    voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, columns: tuple[str, str] = AS_RECORDED
+) -> Axes:
+    """Centres of all voids of all frames, coloured by frame."""
+    shown = voids.dropna(subset=list(columns))
+    if shown.empty:
+        return nothing(ax, "no voids")
+    size, unit = unit_of(calibration)
+    where = shown[list(columns)].to_numpy() * size
+    ax.scatter(where[:, 0], where[:, 1], c=shown["frame"], cmap=_OVER_FRAMES, s=3, lw=0)
+    return map_axes(where, ax, unit)
+
+
+def frame_colours(frames: pd.Series, axes: Sequence[Axes]) -> None:
+    """Colour bar, beside ``axes``, of figures coloured by frame."""
+    if frames.empty:
+        return
+    only = frames.min() == frames.max()
+    scale = ScalarMappable(Normalize(frames.min() - 0.5 * only, frames.max() + 0.5 * only), _OVER_FRAMES)
+    figure = axes[0].get_figure()
+    assert figure is not None
+    whole_numbers(figure.colorbar(scale, ax=list(axes), label="frame", shrink=0.8).ax.yaxis)
+
+
+def show_voids_before_and_after(voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize) -> None:
+    """Show the outlines of all voids laid over each other, as recorded and drift-corrected."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    voids_by_frame(voids, axes[0], calibration).set_title("as recorded", fontsize=9)
+    voids_by_frame(voids, axes[1], calibration, columns=CORRECTED).set_title("drift-corrected", fontsize=9)
+    frame_colours(frames["frame"], axes)
+    show(figure, "Voids of all frames laid over each other before and after drift correction")
+
+
+def show_positions_before_and_after(
+    voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize
+) -> None:
+    """Show the positions of all voids, as recorded and drift-corrected."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    positions_by_frame(voids, axes[0], calibration).set_title("as recorded", fontsize=9)
+    positions_by_frame(voids, axes[1], calibration, columns=CORRECTED).set_title(
+        "drift-corrected", fontsize=9
+    )
+    frame_colours(frames["frame"], axes)
+    show(figure, "Positions of all voids, coloured by frame, before and after drift correction")
