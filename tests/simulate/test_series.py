@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from voidlab import simulate, tables
-from voidlab.simulate.series import _missing_foil
+from voidlab.simulate.slab_images import _missing_foil
 from voidlab.tilt import project
 
 SMALL = {"views": 5, "shape": (120, 180), "voids": 20}

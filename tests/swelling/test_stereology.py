@@ -8,24 +8,35 @@ from scipy.spatial.transform import Rotation
 from voidlab.swelling import stereology
 
 
+def foil_weights(seen, power):
+    """Weight of voids seen with diameters ``seen``, in foil thicknesses; see `stereology.foil_series`.
+
+    The sum of the weights per area is, without bias, the number (power 0), total diameter (1) or total cube of
+    diameters (3) of the voids per area and foil thickness.
+    """
+    seen = np.asarray(seen, np.float64)
+    series = stereology.foil_series(power, float(seen.max(initial=0)))
+    return seen**power * np.polynomial.polynomial.polyval(seen, series)
+
+
 @pytest.mark.parametrize("power", [0, 1, 2, 3])
 @pytest.mark.parametrize("true", [0.01, 0.1, 0.4, 1.0, 2.0])
 def test_a_sphere_counts_for_its_power_cut_or_not(power, true):
     # Centres per thickness: 1 inside, ``true`` outside, half of it beyond each surface.
     height = (np.arange(200_000) + 0.5) / 200_000 * true / 2
     caps = 2 * np.sqrt(true**2 / 4 - height**2)
-    mean = stereology.foil_weights(np.array([true]), power)[0]
-    mean += true * stereology.foil_weights(caps, power).mean()
+    mean = foil_weights(np.array([true]), power)[0]
+    mean += true * foil_weights(caps, power).mean()
     assert mean == pytest.approx(true**power, rel=1e-5)
 
 
 def test_a_thick_foil_needs_no_correction():
     seen = np.array([1e-4, 2e-4])
-    np.testing.assert_allclose(stereology.foil_weights(seen, 3), seen**3, rtol=2e-4)
+    np.testing.assert_allclose(foil_weights(seen, 3), seen**3, rtol=2e-4)
 
 
 def test_no_voids_have_no_weights():
-    assert stereology.foil_weights(np.array([]), 3).shape == (0,)
+    assert foil_weights(np.array([]), 3).shape == (0,)
 
 
 @pytest.mark.parametrize("radius", [2.0, 10.0, 19.0])

@@ -13,17 +13,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import tifffile
-from scipy import ndimage
 
 from voidlab import tables
-from voidlab.images.binning import block_mean
 from voidlab.measure import circles_touch_edge
+from voidlab.simulate.slab_images import SlabImages, around
 from voidlab.tables.files import replacing
 from voidlab.tilt import project
 
 TRUTH = "truth-{}.csv"  # beside simulated images: what is known of their voids, points and views
 _EDGE_BUFFER_PX = 8
-_MEAN_FREE_PATH = 5.0  # in median void diameters: a median void is 22 % brighter than the foil
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Simulation:
         voids = self.truth.voids[self.truth.voids["frame"] == frame].sort_values("radius_px", ascending=False)
         image = np.zeros(self.shape, np.int32)
         for label, x, y, radius in voids[["label", "x_px", "y_px", "radius_px"]].to_numpy():
-            part = _around(x, y, radius, self.shape)
+            part = around(x, y, radius, self.shape)
             ys, xs = np.ogrid[part]
             image[part][(xs - x) ** 2 + (ys - y) ** 2 <= radius**2] = label
         return image
@@ -119,7 +117,7 @@ def tilt_series(
         )
     placed = _concat(rows)
     truth = Truth(_in_field(placed, shape), _drift_table(drift, reference), points)
-    images = _Images(shape, placed, seed, noise, radius_px, drift)
+    images = SlabImages(shape, placed, seed, noise, radius_px, drift)
     return Simulation(images, truth, tilts, axis_deg, np.full(views, np.nan), shape)
 
 
@@ -181,7 +179,7 @@ def video(
         rows.append(now[there])
     placed = _concat(rows)
     truth = Truth(_in_field(placed, shape), _drift_table(drift, 0), points)
-    images = _Images(shape, placed, seed, noise, radius_px, drift)
+    images = SlabImages(shape, placed, seed, noise, radius_px, drift)
     return Simulation(images, truth, np.zeros(frames), 0.0, np.arange(frames) * frame_interval_s, shape)
 
 
@@ -205,81 +203,6 @@ def write_demo(folder: Path, simulation: Simulation) -> None:
     for name, table in truth.items():
         with replacing(folder / TRUTH.format(name)) as temporary:
             table.to_csv(temporary, index=False)
-
-
-class _Images(Sequence[np.ndarray]):
-    """Images (H, W), float32, 0 to 1; each is made from its own seed, in whatever order they are asked for."""
-
-    def __init__(
-        self,
-        shape: tuple[int, int],
-        voids: pd.DataFrame,
-        seed: int,
-        noise: float,
-        radius_px: float,
-        drift: np.ndarray,
-    ) -> None:
-        self._shape = shape
-        self._of_frame = dict(iter(voids.groupby("frame")))
-        self._seed = seed
-        self._noise = noise
-        self._path = 2 * radius_px * _MEAN_FREE_PATH
-        self._drift = drift
-
-    def __len__(self) -> int:
-        return len(self._drift)
-
-    def __getitem__(self, row):  # type: ignore[no-untyped-def]
-        row = range(len(self))[row]
-        here = self._of_frame.get(row + 1)
-        missing = np.zeros(self._shape) if here is None else _missing_foil(here, self._shape)
-        transmitted = _background(self._seed, row, self._shape, self._drift[row]) * np.exp(
-            missing / self._path
-        )
-        blurred = ndimage.gaussian_filter(transmitted, 0.8)
-        random = np.random.default_rng(np.random.SeedSequence([self._seed, 2, row]))
-        noisy = blurred + self._noise * 0.5 * np.sqrt(2 * blurred) * random.standard_normal(self._shape)
-        return np.clip(noisy, 0, 1).astype(np.float32)
-
-
-def _background(seed: int, row: int, shape: tuple[int, int], drift: np.ndarray) -> np.ndarray:
-    """Brightness of the foil: a wedge and slow unevenness that drift with it, a bend contour that wanders."""
-    random = np.random.default_rng(np.random.SeedSequence([seed, 3]))
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
-    u, v = (x - drift[0]) / max(shape), (y - drift[1]) / max(shape)
-    brightness = 0.5 + 0.12 * (u - 0.4)
-    for _ in range(4):
-        ku, kv, phase = *random.normal(0, 5, 2), random.uniform(0, 2 * np.pi)
-        brightness += 0.02 * np.sin(ku * u + kv * v + phase)
-    slope, start = random.uniform(-0.5, 0.5), random.uniform(0.3, 0.7)
-    across = u - start - slope * v - 0.012 * row
-    return brightness * (1 - 0.22 * np.exp(-((across / 0.06) ** 2)))
-
-
-def _missing_foil(voids: pd.DataFrame, shape: tuple[int, int]) -> np.ndarray:
-    """Length of foil that the voids take away along the beam at each pixel, px."""
-    total = np.zeros(shape)
-    for x, y, radius in voids[["x_px", "y_px", "radius_px"]].to_numpy():
-        rows, columns = part = _around(x, y, radius, shape)
-        # A pixel is the mean over a grid of points in it: a void's edge is not a staircase.
-        fine = (np.arange(3) - 1) / 3
-        ys = (np.arange(rows.start, rows.stop)[:, None] + fine).ravel() - y
-        xs = (np.arange(columns.start, columns.stop)[:, None] + fine).ravel() - x
-        inside = radius**2 - ys[:, None] ** 2 - xs[None, :] ** 2
-        chord = 2 * np.sqrt(np.clip(inside, 0, None))
-        total[part] += block_mean(chord, 3)
-    return total
-
-
-def _around(x: float, y: float, radius: float, shape: tuple[int, int]) -> tuple[slice, slice]:
-    """The part (y, x) of an image that a void may reach; empty where it lies outside."""
-    reach = radius + 1
-
-    def span(centre: float, size: int) -> slice:
-        start = min(max(int(np.floor(centre - reach)), 0), size)
-        return slice(start, max(min(int(np.ceil(centre + reach)) + 1, size), start))
-
-    return span(y, shape[0]), span(x, shape[1])
 
 
 def _fill_slab(

@@ -3,7 +3,7 @@
 Three corrections, each unbiased under what it assumes. Voids are taken as spheres for the first two.
 
 - An image shows small voids whole more often than large ones: `inclusion_area`.
-- A foil shows voids whose centre lies outside it, cut by its surface, with too small a diameter: `foil_weights`.
+- A foil shows voids whose centre lies outside it, cut by its surface, with too small a diameter: `foil_series`.
 - A facetted void holds another volume than a sphere of the same projected area: `shape_factor`.
 """
 
@@ -75,17 +75,6 @@ def foil_series(power: int, widest: float) -> np.ndarray:
         coefficients.append(-coefficients[-1] * float(beta((exponent + 2) / 2, 0.5)) / 2)
         largest = abs(coefficients[-1]) * widest ** (len(coefficients) - 1)
     return np.array(coefficients)
-
-
-def foil_weights(seen: np.ndarray, power: int) -> np.ndarray:
-    """Weight of voids seen with diameters ``seen``, in foil thicknesses; see `foil_series`.
-
-    The sum of the weights per area is, without bias, the number (power 0), total diameter (1) or total cube of
-    diameters (3) of the voids per area and foil thickness.
-    """
-    seen = np.asarray(seen, np.float64)
-    series = foil_series(power, float(seen.max(initial=0)))
-    return seen**power * np.polynomial.polynomial.polyval(seen, series)
 
 
 def shape_factor(shape: Shape, beam: tuple[float, float, float] | None = None) -> float:
