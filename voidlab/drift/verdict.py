@@ -81,9 +81,7 @@ def _triangles(pairs: pd.DataFrame) -> tuple[str, str]:
     if not closures.size:
         return CHECK, "No three frames were all compared with each other: nothing checks the pairs."
     middle = float(np.median(closures))
-    return _light(
-        middle, _CLOSURE_PX
-    ), f"Going round three frames misses the start by {middle:.2f} px (median)."
+    return _light(middle, _CLOSURE_PX), f"The closure error of three frames is {middle:.2f} px (median)."
 
 
 def _error(drift: pd.DataFrame) -> tuple[str, str]:

@@ -36,7 +36,7 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
         warning=f"{said} of {len(frames)} images were left out.",
     )
     unsure = float((voids["confidence"] < _UNSURE).mean()) if len(voids) else 0.0
-    many = f"{unsure:.0%} of the voids are unsure (confidence below {_UNSURE:g}): look at the overlays."
+    many = f"{unsure:.0%} of the voids are uncertain (confidence below {_UNSURE:g}): look at the overlays."
     none = "No void was detected in any image: check the contrast and the range of sizes."
     warning = none if voids.empty else many if unsure > _MANY else ""
     return [

@@ -260,7 +260,7 @@ def _dataset_row(root: Path, dataset: str) -> dict[str, object] | None:
 
 
 def _warnings(stages: Sequence[_Stage]) -> list[tuple[str, str]]:
-    """Reasons not to trust the results as they are: stage and sentence, the worst first."""
+    """Warnings about the results: stage and sentence, the worst first."""
     worst = [
         (s.name, f"The stage {s.name} is {s.status}.")
         for s in stages
@@ -294,7 +294,7 @@ def _files(paths: RunPaths) -> list[dict[str, object]]:
 
 
 _MOVIES = dict.fromkeys(
-    ("movie.mp4", "movie.gif"), "the series without its drift, voids in the colours of their tracks"
+    ("movie.mp4", "movie.gif"), "drift-corrected movie, each void in the colour of its track"
 )
 
 

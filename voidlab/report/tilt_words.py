@@ -26,13 +26,13 @@ def verdict_in_words(reconstruction: pd.DataFrame, views: pd.DataFrame) -> str:
     if row["linker"] != "tilt":
         return "\n".join([*lines, f"Nothing was placed in depth; {row['linker']} linked the voids instead."])
     lines += [
-        f"{row['used']:.0%} of the detections are linked; the rest may be false or too few to tell",
-        f"a void is linked in {row['coverage']:.0%} of the views that show its place (median)",
-        f"{row['duplicates']:.1%} of the points lie in the same place as another",
+        f"{row['used']:.0%} of the detections are linked; the others may be false positives or seen too rarely",
+        f"a void is linked in {row['coverage']:.0%} of the views whose field includes it (median)",
+        f"{row['duplicates']:.1%} of the points coincide with another",
         f"leaving a view out: of the voids that the others predict {_range(views['left_out_found'], '.0%')} are "
-        f"found there, {_range(views['left_out_error'], '.2f')} times as far off as expected (1 is right)",
-        f"tilt axis {_degrees(row['tilt_axis_deg'], row['tilt_axis_sigma_deg'])}; by another method, good to some "
-        f"degrees, {row['axis_by_stretch_deg']:.1f}°",
+        f"detected there, with {_range(views['left_out_error'], '.2f')} times the expected error (1 is ideal)",
+        f"tilt axis {_degrees(row['tilt_axis_deg'], row['tilt_axis_sigma_deg'])}; by another method, accurate to "
+        f"a few degrees, {row['axis_by_stretch_deg']:.1f}°",
         f"error of a detected centre, per axis: {row['sigma_px']:.2f} px",
     ]
     return "\n".join(lines)
@@ -46,12 +46,12 @@ def gauges_in_words(reconstruction: pd.DataFrame, views: pd.DataFrame, calibrati
     size, unit = unit_of(calibration)
     reference = views.loc[(views[["drift_x_px", "drift_y_px"]] == 0).all(axis=1), "frame"]
     axis = np.deg2rad(row["tilt_axis_deg"])
-    turned = "turned over (flip_depth)" if row["mirrored"] else "as the stated angles have it"
+    turned = "turned over (flip_depth)" if row["mirrored"] else "as the stated angles give it"
     return "\n".join(
         [
             f"origin: no drift in frame {reference.iloc[0]}; z = 0 in mid-foil where the axis passes, at "
             f"x = {row['origin_x_px'] * size:.0f}, y = {row['origin_y_px'] * size:.0f} {unit}",
-            "offset of all tilts: their mean is kept as stated; so held, the foil is tilted by "
+            "offset of all tilts: their mean is kept as stated; the foil is then tilted by "
             f"{_degrees(row['foil_tilt_deg'], row['foil_tilt_sigma_deg'])} about the axis at stated tilt 0",
             f"mirror: {turned}: a positive tilt moves a void of positive z towards "
             f"({np.cos(axis):+.2f}, {np.sin(axis):+.2f}) in (x right, y down). If your holder turns the other way, "

@@ -36,7 +36,7 @@ _COLOURS = [
     (204, 121, 167),
 ]
 _NO_TRACK = (255, 255, 255)
-_OUTSIDE = 40  # grey of what no frame shows
+_OUTSIDE = 40  # grey outside the frame
 _MOST_PX = {".mp4": 1600, ".gif": 512}
 
 
@@ -169,7 +169,7 @@ def draw_frames(
     for row in range(len(drift)) if rows is None else rows:
         frame = drift["frame"].iloc[row]
         if not np.isfinite(shift[row]).all():
-            continue  # nobody knows where it lies
+            continue  # its drift is unknown
         grey = _shrunk(align(images[row], shift[row], canvas=canvas), factor)
         picture = Image.fromarray(grey).convert("RGB")
         pen = ImageDraw.Draw(picture)
