@@ -1,4 +1,4 @@
-"""Voids that merge: the events found in tracks, and which law their radii obey."""
+"""What is conserved when voids merge: which law the radii of the events obey."""
 
 import numpy as np
 import pandas as pd
@@ -94,50 +94,6 @@ def test_the_merge_of_two_is_found():
     assert conservation.compare_laws(events).log_likelihood_ratio > 0
 
 
-def test_the_child_may_have_a_number_of_its_own():
-    voids = situations.two_that_merge()
-    voids.loc[voids["frame"] > 5, "particle"] = 7
-    events = mergers.find_merges(voids)
-    assert len(events) == 1  # though both parents end
-    assert set(events.loc[0, ["parent_a", "parent_b"]]) == {0, 1}
-    assert events.loc[0, "child"] == 7
-
-
-@pytest.mark.parametrize("gone", [[5], [6], [6, 7]])
-def test_a_merge_is_found_though_frames_are_missing(gone):
-    voids = situations.two_that_merge()
-    late = voids["frame"].isin(gone) & (voids["particle"] == 0)
-    events = mergers.find_merges(voids[~late])
-    assert len(events) == 1
-    assert events.loc[0, "frame"] == (6 if gone == [5] else max(gone) + 1)
-
-
-@pytest.mark.parametrize(
-    "quiet",
-    [s for s in situations.ALL if s is not situations.two_that_merge],
-    ids=lambda situation: situation.__name__,
-)
-def test_nothing_merges_where_nothing_merges(quiet):
-    events = mergers.find_merges(quiet())
-    assert events.empty
-    assert events.dtypes.astype(str).to_dict() == mergers.EVENT_COLUMNS
-
-
-def test_a_void_that_vanishes_beside_another_is_no_merge():
-    """The other does not grow."""
-    rows = situations.moving(0, range(1, 11), (60, 48), radius=6.0)
-    rows += situations.moving(1, range(1, 6), (71, 48), radius=4.0)
-    assert mergers.find_merges(situations.voids(rows)).empty
-
-
-def test_a_false_find_beside_a_void_is_no_merge():
-    rows = situations.moving(0, range(1, 6), (60, 48), radius=6.0)
-    rows += situations.moving(0, range(6, 11), (60, 48), radius=6.4)
-    rows += situations.moving(1, range(4, 6), (68, 48), radius=3.0)
-    assert mergers.find_merges(situations.voids(rows)).empty
-    assert len(mergers.find_merges(situations.voids(rows), least_frames=2)) == 1
-
-
 def test_three_that_merge_at_once_are_no_test_of_the_law():
     both = (3 * 5.0**3) ** (1 / 3)
     rows = situations.moving(0, range(1, 6), (60, 48), radius=5.0)
@@ -151,33 +107,3 @@ def test_three_that_merge_at_once_are_no_test_of_the_law():
     assert conservation.clear_events(events).empty
     sure = mergers.find_merges(situations.two_that_merge(), radius_sigma=0.02)
     assert len(conservation.clear_events(sure)) == 1
-
-
-def test_what_cannot_be_told_is_said():
-    """A small void adds less to a large one than radii are measured to."""
-    rows = situations.moving(0, range(1, 6), (60, 48), radius=6.0)
-    rows += situations.moving(1, range(1, 6), (68, 48), radius=2.0)
-    rows += situations.moving(0, range(6, 11), (60.3, 48), radius=(6.0**3 + 2.0**3) ** (1 / 3))
-    small, large = (mergers.find_merges(v) for v in (situations.voids(rows), situations.two_that_merge()))
-    assert small.loc[0, "growth_z"] < 0.5
-    both = (6.0**3 + 4.0**3) ** (1 / 3)
-    error = 0.05 * np.hypot(6, both) / np.sqrt(5)
-    assert large.loc[0, "growth_z"] == pytest.approx((both - 6) / error)
-
-
-def test_the_order_of_the_rows_does_not_matter():
-    voids = situations.two_that_merge()
-    pd.testing.assert_frame_equal(
-        mergers.find_merges(voids.sample(frac=1, random_state=1)), mergers.find_merges(voids)
-    )
-
-
-def test_a_split_is_a_merger_backwards():
-    voids = situations.two_that_merge()
-    voids = voids.assign(frame=20 - voids["frame"])
-    splits = mergers.find_splits(voids)
-    assert splits[["frame", "parent", "child_a", "child_b"]].to_numpy().tolist() == [[14, 0, 1, 0]]
-    assert splits.loc[0, "radius_parent_px"] == pytest.approx((4**3 + 6**3) ** (1 / 3))
-    assert mergers.find_merges(voids).empty
-    assert mergers.find_splits(situations.two_that_merge()).empty
-    assert list(mergers.find_splits(situations.none())) == list(splits)
