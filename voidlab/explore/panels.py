@@ -93,7 +93,7 @@ class StylePanel:
             **_NAMED,
         )
         self.drift = w.Checkbox(
-            value=False, description="less the drift: the stack stands still", indent=False
+            value=False, description="drift-corrected: the stack stands still", indent=False
         )
         self.tails = w.IntSlider(0, min=0, max=50, description="tails, frames", **_NAMED)
         for control in (self.outlines, self.colour, self.grey, self.drift, self.tails):
