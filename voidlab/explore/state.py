@@ -19,7 +19,7 @@ from voidlab.images.binning import block_mean
 from voidlab.project import corrections, record
 from voidlab.project.corrections import Edit, VoidEdit
 from voidlab.project.parameters.models import SegmentParameters
-from voidlab.run.stage import Stage
+from voidlab.run.stage import Stage, StageError
 from voidlab.segment.corrections import correct_frame
 from voidlab.track.corrections import correct_tracks
 
@@ -169,18 +169,18 @@ class Model:
         return self._results
 
     def _read_results(self) -> Results | None:
-        paths = self.run.paths
-        for name in ("voids", "drift", "links", "views"):
-            if record.why_not_usable(paths, tables.TABLES[name].stage, paths.table(name)):
-                return None
-        voids, links = tables.load(paths, "voids"), tables.load(paths, "links").drop(columns="corrected")
-        entry = record.read_record(paths)["segment"]
+        try:
+            voids, links = self.run.load("voids", deleted=True), self.run.load("links", deleted=True)
+            drift = self.run.load_drift()
+        except StageError:
+            return None
+        entry = record.read_record(self.run.paths)["segment"]
         same_images = entry.inputs.get("images") == self.run.inputs["images"]
         return Results(
             voids=voids,
             settings=entry.parameters if same_images else {},
-            linked=voids.merge(links, on=["frame", "label"]),
-            drift=tables.used_drift(tables.load(paths, "drift"), tables.load(paths, "views")),
+            linked=voids.merge(links.drop(columns="corrected"), on=["frame", "label"]),
+            drift=drift,
         )
 
     @property

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
@@ -31,20 +32,34 @@ def held(paths: RunPaths) -> Iterator[None]:
     folder = paths.folder / ".running"
     folder.mkdir(parents=True, exist_ok=True)
     holder = folder / "holder.txt"
-    lock = FileLock(folder / "lock", timeout=0)
+    with locked(
+        folder / "lock",
+        lambda: DatasetBusy(
+            f"{paths.dataset} is being run by {_read(holder)}; wait until that is done, or stop it."
+        ),
+    ):
+        try:
+            now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+            _clear_up(paths)
+            holder.write_text(
+                f"process {os.getpid()} on {socket.gethostname()} since {now}", encoding="utf-8"
+            )
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(file: Path, busy: Callable[[], VoidlabError]) -> Iterator[None]:
+    """Hold the lock ``file``; the error ``busy`` is raised where another process holds it."""
+    lock = FileLock(file, timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise DatasetBusy(
-            f"{paths.dataset} is being run by {_read(holder)}; wait until that is done, or stop it."
-        ) from None
+        raise busy() from None
     try:
-        now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
-        _clear_up(paths)
-        holder.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}", encoding="utf-8")
         yield
     finally:
-        holder.unlink(missing_ok=True)
         lock.release()
 
 

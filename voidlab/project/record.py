@@ -12,6 +12,7 @@ import os
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -110,10 +111,17 @@ def _write(paths: RunPaths, entries: Mapping[str, Entry]) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_failure(paths: RunPaths, stage: str, attempt: Entry) -> None:
-    """Note in run.json that ``attempt`` at ``stage`` failed; what is said of earlier results is kept with them."""
-    before = read_record(paths).get(stage)
-    write_entry(paths, stage, replace(before, status="failed", error=attempt.error) if before else attempt)
+def write_failure(paths: RunPaths, stage: str, given: Mapping[str, object], error: str) -> None:
+    """Note in run.json that ``stage`` failed, ``given`` these; what is said of earlier results is kept with them."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    attempt = Entry("failed", "", dict(given), list(given), {}, started=now)
+    before = read_record(paths).get(stage, attempt)
+    write_entry(paths, stage, replace(before, status="failed", error=error))
+
+
+def outputs_of(paths: RunPaths, files: Iterable[Path]) -> dict[str, str]:
+    """Digest of each of the ``files`` that a stage has written, by its place in the run's folder."""
+    return {f.relative_to(paths.folder).as_posix(): digest(f) for f in files if f.is_file()}
 
 
 def inputs_of(paths: RunPaths, stage: str, images: str) -> dict[str, str]:

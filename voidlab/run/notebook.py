@@ -9,7 +9,6 @@ import pkgutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -97,7 +96,7 @@ def run_notebook(
         reason = f"{os.path.relpath(paths.source(name))} ended without saving: its last cell must call {call}"
     os.replace(working, paths.notebook(name))
     if reason:
-        _record_failure(paths, name, given, reason)
+        record.write_failure(paths, name, given, reason)
     pages.write_stage(paths, name, stages=stages, parameters=parameters, failure=reason)
     if reason:
         raise StageFailed(reason)
@@ -187,10 +186,3 @@ class _Feed:
 def _no_braces(path: Path) -> str:
     """``path`` as papermill wants it: it takes braces for the names of parameters."""
     return str(path).replace("{", "{{").replace("}", "}}")
-
-
-def _record_failure(paths: RunPaths, name: str, given: Mapping[str, object], reason: str) -> None:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    record.write_failure(
-        paths, name, record.Entry("failed", "", dict(given), list(given), {}, started=now, error=reason)
-    )

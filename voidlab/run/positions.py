@@ -106,7 +106,7 @@ def save_positions(
         parameters={"file": file.name, **parameters},
         given=[],
         inputs=inputs,
-        outputs={output.relative_to(paths.folder).as_posix(): record.digest(output) for output in outputs},
+        outputs=record.outputs_of(paths, outputs),
         key_figures=[dict(figure) for figure in key_figures],
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -57,8 +57,8 @@ class Stage:
     def calibration(self) -> Calibration:
         return self.series.calibration
 
-    def load(self, name: str) -> pd.DataFrame:
-        """Table ``name`` of an earlier stage, without the rows that were deleted by hand.
+    def load(self, name: str, *, deleted: bool = False) -> pd.DataFrame:
+        """Table ``name`` of an earlier stage; the rows that were deleted by hand only if ``deleted``.
 
         Raises
         ------
@@ -66,7 +66,8 @@ class Stage:
             If it is not there, was changed, or rests on older results of the stages before it.
         """
         self._check(tables.TABLES[name].stage, self.paths.table(name))
-        return tables.kept(tables.load(self.paths, name)).reset_index(drop=True)
+        table = tables.load(self.paths, name)
+        return table if deleted else tables.kept(table).reset_index(drop=True)
 
     def load_drift(self) -> pd.DataFrame:
         """The drift that the tracks rest on, as a table ``drift``; see `tables.used_drift`."""
@@ -173,9 +174,7 @@ class Stage:
             parameters=self.parameters.model_dump(mode="json"),
             given=list(self.given),
             inputs=self.inputs,
-            outputs={
-                f.relative_to(self.paths.folder).as_posix(): record.digest(f) for f in written if f.is_file()
-            },
+            outputs=record.outputs_of(self.paths, written),
             key_figures=[dict(figure) for figure in key_figures],
             started=self.started.isoformat(timespec="seconds"),
             seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),

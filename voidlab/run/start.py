@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from voidlab import images, tables
 from voidlab.images.label_stack import open_labels
-from voidlab.project import corrections, record
+from voidlab.project import corrections, lock, record
 from voidlab.project.corrections import VoidEdit
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook
 from voidlab.segment import edited_labels
@@ -63,16 +61,21 @@ def init_dataset(source: str, name: str) -> tuple[RunPaths, str]:
     """
     check_name(name)
     series = images.open_series(source)
-    try:
-        root = find_root()
-    except ProjectError:
-        root = Path.cwd()
+    root = _root_or_here()
     paths = RunPaths(root, name)
     if paths.parameters.exists():
         raise ProjectError(f"{paths.parameters} is there already; choose another --name, or edit that file.")
     lay_out(root)
     paths.parameters.write_text(_first_parameters(paths, source, series), encoding="utf-8")
     return paths, "\n".join([series.describe(), *(f"  note: {note}" for note in series.notes)])
+
+
+def _root_or_here() -> Path:
+    """The project around the working folder, else the working folder."""
+    try:
+        return find_root()
+    except ProjectError:
+        return Path.cwd()
 
 
 def _first_parameters(paths: RunPaths, source: str, series: images.ImageSeries) -> str:
@@ -108,10 +111,7 @@ def make_demo() -> RunPaths:
     """Simulate the demo tilt series into the project around the working folder, or into a new one there."""
     from voidlab import simulate
 
-    try:
-        root = find_root()
-    except ProjectError:
-        root = Path.cwd()
+    root = _root_or_here()
     lay_out(root)
     paths = RunPaths(root, "demo")
     if not paths.parameters.exists():
@@ -183,18 +183,13 @@ def train_network(
 @contextmanager
 def _being_trained(weights: Path) -> Iterator[None]:
     """Hold the training of ``weights``: two at once would go on from each other's states."""
-    lock = FileLock(weights.with_name(f".{weights.stem}.training.lock"), timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ProjectError(
-            f"{weights.name} is being trained by another process; wait for it, or choose another --name."
-        ) from None
-    try:
-        yield
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
+    file = weights.with_name(f".{weights.stem}.training.lock")
+    said = f"{weights.name} is being trained by another process; wait for it, or choose another --name."
+    with lock.locked(file, lambda: ProjectError(said)):
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
 
 
 def take_edited_labels(name: str, labels: Path) -> tuple[RunPaths, list[VoidEdit]]:
