@@ -13,16 +13,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from voidlab.project.paths import STAGES
 
 
-def _unit(name: str) -> dict[str, Any]:
-    return {"unit": name}
-
-
-_PX = _unit("px")
-_NM = _unit("nm")
-
-
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def _parameter(default: object, meaning: str, unit: str = "", **bounds: Any) -> Any:
+    """A parameter that may be left out; ``bounds`` as `pydantic.Field` takes them."""
+    return Field(default, description=meaning, json_schema_extra={"unit": unit} if unit else None, **bounds)
 
 
 def _boxes(boxes: list[list[int]]) -> list[list[int]]:
@@ -37,37 +34,21 @@ def _boxes(boxes: list[list[int]]) -> list[list[int]]:
 class SegmentParameters(_Model):
     """What the stage segment needs to know."""
 
-    segmenter: Annotated[
-        str,
-        Field(
-            min_length=1,
-            description="voids (trained network), classical, or a file with a network of your own",
-        ),
-    ] = "voids"
-    trust_model: Annotated[
-        bool,
-        Field(description="run a network in a .pt2 file, which is a program: only from a source you trust"),
-    ] = False
-    contrast: Annotated[
-        Literal["auto", "bright", "dark"], Field(description="voids are brighter or darker than the matrix")
-    ] = "auto"
-    threshold: Annotated[
-        float, Field(gt=0, lt=1, description="lowest confidence at which a detection counts as a void")
-    ] = 0.5
-    min_radius_px: Annotated[
-        float, Field(ge=1, le=1000, description="smallest radius kept", json_schema_extra=_PX)
-    ] = 2.5
-    max_radius_px: Annotated[
-        float, Field(gt=1, le=1000, description="largest radius searched for", json_schema_extra=_PX)
-    ] = 80.0
-    edge_buffer_px: Annotated[
-        int,
-        Field(
-            ge=0,
-            description="voids this close to the image border count as touching the edge",
-            json_schema_extra=_PX,
-        ),
-    ] = 8
+    segmenter: str = _parameter(
+        "voids", "voids (trained network), classical, or a file with a network of your own", min_length=1
+    )
+    trust_model: bool = _parameter(
+        False, "run a network in a .pt2 file, which is a program: only from a source you trust"
+    )
+    contrast: Literal["auto", "bright", "dark"] = _parameter(
+        "auto", "voids are brighter or darker than the matrix"
+    )
+    threshold: float = _parameter(0.5, "lowest confidence at which a detection counts as a void", gt=0, lt=1)
+    min_radius_px: float = _parameter(2.5, "smallest radius kept", "px", ge=1, le=1000)
+    max_radius_px: float = _parameter(80.0, "largest radius searched for", "px", gt=1, le=1000)
+    edge_buffer_px: int = _parameter(
+        8, "voids this close to the image border count as touching the edge", "px", ge=0
+    )
 
     def model_file(self, folder: Path) -> Path | None:
         """File of the segmenter, relative to ``folder``; None for one of this package."""
@@ -77,161 +58,88 @@ class SegmentParameters(_Model):
 class DriftParameters(_Model):
     """What the stage drift needs to know."""
 
-    source: Annotated[
-        Literal["masks", "images"],
-        Field(description="what is correlated: void masks or the images themselves"),
-    ] = "masks"
-    reference_frame: Annotated[
-        int | None,
-        Field(description="frame whose drift is zero; left out: the lowest tilt, else the first frame"),
-    ] = None
-    pairs: Annotated[
-        Literal["auto", "all"],
-        Field(description="which pairs: all, or (auto) a planned subset above 64 frames"),
-    ] = "auto"
-    ignore_boxes_px: Annotated[
-        list[list[int]],
-        Field(
-            description="regions to ignore, such as a scale bar: [left, top, width, height] each",
-            json_schema_extra=_PX,
-        ),
-        AfterValidator(_boxes),
-    ] = []
+    source: Literal["masks", "images"] = _parameter(
+        "masks", "what is correlated: void masks or the images themselves"
+    )
+    reference_frame: int | None = _parameter(
+        None, "frame whose drift is zero; left out: the lowest tilt, else the first frame"
+    )
+    pairs: Literal["auto", "all"] = _parameter(
+        "auto", "which pairs: all, or (auto) a planned subset above 64 frames"
+    )
+    ignore_boxes_px: Annotated[list[list[int]], AfterValidator(_boxes)] = _parameter(
+        [], "regions to ignore, such as a scale bar: [left, top, width, height] each", "px"
+    )
 
 
 class TrackParameters(_Model):
     """What the stage track needs to know."""
 
-    linker: Annotated[
-        Literal["auto", "trackpy", "assign", "tilt"],
-        Field(
-            description="linking method; auto: tilt where that works, else trackpy; assign: for dense voids"
-        ),
-    ] = "auto"
-    search_range_px: Annotated[
-        float,
-        Field(
-            gt=0,
-            le=1000,
-            description="largest distance a void may move between frames",
-            json_schema_extra=_PX,
-        ),
-    ] = 20.0
-    memory: Annotated[
-        int,
-        Field(
-            ge=0,
-            description="frames a void may be missing and still be the same",
-            json_schema_extra=_unit("frames"),
-        ),
-    ] = 2
-    link_edge_voids: Annotated[bool, Field(description="also link voids that touch the image border")] = False
-    shown_min_frames: Annotated[
-        int, Field(ge=1, description="shortest track that is drawn", json_schema_extra=_unit("frames"))
-    ] = 6
-    flip_depth: Annotated[
-        bool,
-        Field(
-            description="tilt series: flip the sign of all depths and tilts, which images cannot determine"
-        ),
-    ] = False
+    linker: Literal["auto", "trackpy", "assign", "tilt"] = _parameter(
+        "auto", "linking method; auto: tilt where that works, else trackpy; assign: for dense voids"
+    )
+    search_range_px: float = _parameter(
+        20.0, "largest distance a void may move between frames", "px", gt=0, le=1000
+    )
+    memory: int = _parameter(2, "frames a void may be missing and still be the same", "frames", ge=0)
+    link_edge_voids: bool = _parameter(False, "also link voids that touch the image border")
+    shown_min_frames: int = _parameter(6, "shortest track that is drawn", "frames", ge=1)
+    flip_depth: bool = _parameter(
+        False, "tilt series: flip the sign of all depths and tilts, which images cannot determine"
+    )
 
 
 class ReconstructParameters(_Model):
     """What the stage reconstruct needs to know."""
 
-    shown_min_views: Annotated[
-        int,
-        Field(ge=2, description="fewest views of a void that is drawn", json_schema_extra=_unit("views")),
-    ] = 3
+    shown_min_views: int = _parameter(3, "fewest views of a void that is drawn", "views", ge=2)
 
 
 class ExportParameters(_Model):
     """What the stage export needs to know."""
 
-    min_frames: Annotated[
-        int,
-        Field(
-            ge=1,
-            description="shortest track that goes into void-2d-coordinates.csv",
-            json_schema_extra=_unit("frames"),
-        ),
-    ] = 8
-    foil_thickness_nm: Annotated[
-        float | None,
-        Field(
-            ge=1,
-            le=100_000,
-            description="thickness of the foil; left out: voids per area only, no swelling",
-            json_schema_extra=_NM,
-        ),
-    ] = None
-    foil_sigma_nm: Annotated[
-        float | None,
-        Field(
-            ge=0, description="standard error of the foil thickness, required with it", json_schema_extra=_NM
-        ),
-    ] = None
-    pixel_size_error: Annotated[
-        float, Field(ge=0, le=0.5, description="relative standard error of the pixel size")
-    ] = 0.02
-    diameter_error: Annotated[
-        float,
-        Field(ge=0, le=0.5, description="systematic error of all diameters, as a relative standard error"),
-    ] = 0.08
-    void_shape: Annotated[
-        Literal["sphere", "cube", "truncated octahedron"],
-        Field(description="sphere, cube or truncated octahedron: how a projected area converts to a volume"),
-    ] = "sphere"
-    swelling_frame: Annotated[
-        int | None,
-        Field(
-            description="frame used for density, sizes and swelling; left out: the lowest tilt, else the last"
-        ),
-    ] = None
-    dose_dpa_per_s: Annotated[
-        float | None, Field(gt=0, description="dose rate", json_schema_extra=_unit("dpa/s"))
-    ] = None
-    dose_dpa_per_frame: Annotated[
-        float | None,
-        Field(gt=0, description="dose from one image to the next", json_schema_extra=_unit("dpa/frame")),
-    ] = None
-    other_programs: Annotated[
-        bool, Field(description="write files for ImageJ, TrackMate, GEFF and the Cell Tracking Challenge")
-    ] = True
+    min_frames: int = _parameter(8, "shortest track that goes into void-2d-coordinates.csv", "frames", ge=1)
+    foil_thickness_nm: float | None = _parameter(
+        None, "thickness of the foil; left out: voids per area only, no swelling", "nm", ge=1, le=100_000
+    )
+    foil_sigma_nm: float | None = _parameter(
+        None, "standard error of the foil thickness, required with it", "nm", ge=0
+    )
+    pixel_size_error: float = _parameter(0.02, "relative standard error of the pixel size", ge=0, le=0.5)
+    diameter_error: float = _parameter(
+        0.08, "systematic error of all diameters, as a relative standard error", ge=0, le=0.5
+    )
+    void_shape: Literal["sphere", "cube", "truncated octahedron"] = _parameter(
+        "sphere", "sphere, cube or truncated octahedron: how a projected area converts to a volume"
+    )
+    swelling_frame: int | None = _parameter(
+        None, "frame used for density, sizes and swelling; left out: the lowest tilt, else the last"
+    )
+    dose_dpa_per_s: float | None = _parameter(None, "dose rate", "dpa/s", gt=0)
+    dose_dpa_per_frame: float | None = _parameter(None, "dose from one image to the next", "dpa/frame", gt=0)
+    other_programs: bool = _parameter(
+        True, "write files for ImageJ, TrackMate, GEFF and the Cell Tracking Challenge"
+    )
 
 
 class DatasetParameters(_Model):
     """A dataset: which images, what is known of them, and the parameters of its stages."""
 
-    dataset: Annotated[str, Field(description="name of the dataset: the name of this file")]
-    images: Annotated[str, Field(min_length=1, description="glob, folder or stack, relative to this file")]
-    frame_pattern: Annotated[
-        str | None, Field(description="regular expression with one group: the frame number in the file name")
-    ] = None
-    frame_step: Annotated[int, Field(ge=1, description="file-name numbers from one frame to the next")] = 1
-    pixel_size_nm: Annotated[
-        float | None,
-        Field(
-            ge=0.005,
-            le=20,
-            description="width of a pixel; left out: from the file, else pixels",
-            json_schema_extra=_NM,
-        ),
-    ] = None
-    tilt_angles_deg: Annotated[
-        list[float] | str | None,
-        Field(
-            description="angles in frame order, or a .rawtlt/.tlt/.csv file", json_schema_extra=_unit("deg")
-        ),
-    ] = None
-    times_s: Annotated[
-        list[float] | None, Field(description="times in frame order", json_schema_extra=_unit("s"))
-    ] = None
-    frame_interval_s: Annotated[
-        float | None, Field(gt=0, description="time between frames", json_schema_extra=_unit("s"))
-    ] = None
-    excluded_frames: Annotated[list[int], Field(description="frame numbers to leave out")] = []
+    dataset: str = Field(description="name of the dataset: the name of this file")
+    images: str = Field(min_length=1, description="glob, folder or stack, relative to this file")
+    frame_pattern: str | None = _parameter(
+        None, "regular expression with one group: the frame number in the file name"
+    )
+    frame_step: int = _parameter(1, "file-name numbers from one frame to the next", ge=1)
+    pixel_size_nm: float | None = _parameter(
+        None, "width of a pixel; left out: from the file, else pixels", "nm", ge=0.005, le=20
+    )
+    tilt_angles_deg: list[float] | str | None = _parameter(
+        None, "angles in frame order, or a .rawtlt/.tlt/.csv file", "deg"
+    )
+    times_s: list[float] | None = _parameter(None, "times in frame order", "s")
+    frame_interval_s: float | None = _parameter(None, "time between frames", "s", gt=0)
+    excluded_frames: list[int] = _parameter([], "frame numbers to leave out")
     segment: SegmentParameters = SegmentParameters()
     drift: DriftParameters = DriftParameters()
     track: TrackParameters = TrackParameters()
