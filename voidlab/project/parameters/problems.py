@@ -87,50 +87,36 @@ def _unknown(keys: tuple[str, ...]) -> str:
 
 def check_together(parameters: DatasetParameters, path: Path, document: CommentedMap) -> Iterable[Problem]:
     """Mistakes that only show when parameters are seen together."""
+    for keys, text in (*_of_dataset(parameters, path.stem), *_of_sample(parameters.export)):
+        yield Problem(path.name, line_of(document, keys.split(".")), text)
+
+
+def _of_dataset(parameters: DatasetParameters, stem: str) -> Iterable[tuple[str, str]]:
+    """Mistakes in the dataset, the key each stands at and what is wrong; ``stem`` is the name of its file."""
+    name, segment = parameters.dataset, parameters.segment
     try:
-        check_name(parameters.dataset)
+        check_name(name)
     except ProjectError as error:
-        yield Problem(path.name, line_of(document, ["dataset"]), str(error))
-    if parameters.dataset != path.stem:
-        yield Problem(
-            path.name,
-            line_of(document, ["dataset"]),
-            f"dataset = '{parameters.dataset}': must be '{path.stem}', the name of the file",
-        )
-    segment = parameters.segment
-    if segment.max_radius_px <= segment.min_radius_px:
-        yield Problem(
-            path.name,
-            line_of(document, ["segment", "max_radius_px"])
-            or line_of(document, ["segment", "min_radius_px"]),
-            f"segment.max_radius_px = {segment.max_radius_px}: "
-            f"must be > min_radius_px = {segment.min_radius_px}",
-        )
-    yield from _check_sample(parameters.export, path, document)
+        yield "dataset", str(error)
+    if name != stem:
+        yield "dataset", f"dataset = '{name}': must be '{stem}', the name of the file"
+    low, high = segment.min_radius_px, segment.max_radius_px
+    if high <= low:
+        yield "segment.max_radius_px", f"segment.max_radius_px = {high}: must be > min_radius_px = {low}"
     if parameters.times_s is not None and parameters.frame_interval_s is not None:
-        yield Problem(path.name, line_of(document, ["times_s"]), "give times_s or frame_interval_s, not both")
+        yield "times_s", "give times_s or frame_interval_s, not both"
 
 
-def _check_sample(export: ExportParameters, path: Path, document: CommentedMap) -> Iterable[Problem]:
+def _of_sample(export: ExportParameters) -> Iterable[tuple[str, str]]:
     """Mistakes in what is said of the foil and the dose."""
     thickness, sigma = export.foil_thickness_nm, export.foil_sigma_nm
     if (thickness is None) != (sigma is None):
         given, missing = ("foil_thickness_nm", "foil_sigma_nm")[:: 1 if sigma is None else -1]
         hint = " (thickness by EELS: about 20 % of it)" if sigma is None else ""
-        yield Problem(
-            path.name,
-            line_of(document, ["export", given]),
-            f"export.{given} needs export.{missing} beside it{hint}",
-        )
+        yield f"export.{given}", f"export.{given} needs export.{missing} beside it{hint}"
     elif thickness is not None and sigma is not None and sigma > thickness / 2:
-        yield Problem(
-            path.name,
-            line_of(document, ["export", "foil_sigma_nm"]),
-            f"export.foil_sigma_nm = {sigma:g}: must be ≤ half of foil_thickness_nm = {thickness:g}",
-        )
+        what = f"must be ≤ half of foil_thickness_nm = {thickness:g}"
+        yield "export.foil_sigma_nm", f"export.foil_sigma_nm = {sigma:g}: {what}"
     if export.dose_dpa_per_s is not None and export.dose_dpa_per_frame is not None:
-        yield Problem(
-            path.name,
-            line_of(document, ["export", "dose_dpa_per_frame"]),
-            "give export.dose_dpa_per_s or export.dose_dpa_per_frame, not both",
-        )
+        what = "give export.dose_dpa_per_s or export.dose_dpa_per_frame, not both"
+        yield "export.dose_dpa_per_frame", what

@@ -52,38 +52,33 @@ def read_yaml(path: Path) -> CommentedMap:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ParameterErrors([Problem(str(path), None, f"no such file{hint}")]) from None
+        raise _wrong(path, "no such file" + (f"; did you mean {near[0]}?" if near else "")) from None
     except IsADirectoryError:
-        raise ParameterErrors(
-            [Problem(str(path), None, "is a folder; expected a file such as parameters/NAME.yaml")]
-        ) from None
+        raise _wrong(path, "is a folder; expected a file such as parameters/NAME.yaml") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ParameterErrors([Problem(str(path), None, f"cannot be read as text: {error}")]) from None
+        raise _wrong(path, f"cannot be read as text: {error}") from None
+    name = Path(path.name)
     try:
         aliases = [e.start_mark.line + 1 for e in YAML(typ="rt").parse(text) if isinstance(e, AliasEvent)]
         # An alias can stand for a billion others; nothing here needs one.
         document = None if aliases else YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark is not None else None
         what = str(error.problem or error.context or "it cannot be parsed").split("\n")[0]
-        raise ParameterErrors([Problem(path.name, line, _friendly_yaml(what))]) from None
+        raise _wrong(name, _friendly_yaml(what), mark.line + 1 if mark is not None else None) from None
     except RecursionError:
-        raise ParameterErrors(
-            [Problem(path.name, None, "is nested far deeper than parameters are")]
-        ) from None
+        raise _wrong(name, "is nested far deeper than parameters are") from None
     except (YAMLError, ValueError) as error:
-        raise ParameterErrors([Problem(path.name, None, f"is not YAML: {error}")]) from None
+        raise _wrong(name, f"is not YAML: {error}") from None
     if aliases:
-        raise ParameterErrors(
-            [Problem(path.name, aliases[0], "anchors and aliases (&, *) are not read here")]
-        )
+        raise _wrong(name, "anchors and aliases (&, *) are not read here", aliases[0])
     if not isinstance(document, CommentedMap):
-        raise ParameterErrors(
-            [Problem(path.name, 1, "must be lines 'key: value', such as 'images: ../data/x/*.tif'")]
-        )
+        raise _wrong(name, "must be lines 'key: value', such as 'images: ../data/x/*.tif'", 1)
     return document
+
+
+def _wrong(file: Path, text: str, line: int | None = None) -> ParameterErrors:
+    return ParameterErrors([Problem(str(file), line, text)])
 
 
 def _friendly_yaml(problem: str) -> str:
