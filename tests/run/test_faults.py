@@ -291,6 +291,16 @@ def test_a_job_whose_process_is_killed_leaves_the_others(tmp_path):
     assert "dying: stopped by signal 9, probably because the memory ran out" in lines
 
 
+def test_jobs_whose_input_is_gone_say_so_each_with_its_name(tmp_path):
+    both = [make_project(tmp_path, name, views=3)[0] for name in ("a", "b")]
+    plans = [run.check(paths.parameters) for paths in both]
+    for paths in both:
+        paths.parameters.unlink()
+    lines = []
+    assert jobs.run_side_by_side(plans, [], 2, lines.append) == [2, 2]
+    assert sorted(line.split(": ")[0] for line in lines if "no such file" in line) == ["a", "b"]
+
+
 def test_free_memory_limits_the_jobs(finished):
     plan = run.check(finished[0].parameters)
     need = jobs.needed_bytes(plan)
