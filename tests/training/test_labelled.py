@@ -93,7 +93,7 @@ def write_folders(root, images, labels):
 
 
 def names_of(folder):
-    return [(image.name, label.name) for image, label in labelled.pairs(folder)]
+    return [(image.name, label.name) for image, label in labelled.pair_labels(folder)]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_mask_of_what_is_called_a_mask(tmp_path):
 )
 def test_what_could_be_paired_in_two_ways_is_refused(tmp_path, images, labels, said):
     with pytest.raises(labelled.LabelledError, match=said):
-        labelled.pairs(write_folders(tmp_path, images, labels))
+        labelled.pair_labels(write_folders(tmp_path, images, labels))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_twins_side_by_side_are_refused(tmp_path, also, said):
     tifffile.imwrite(tmp_path / "a_labels.tif", disc_labels((30, 30, 5)))
     iio.imwrite(tmp_path / also, picture())
     with pytest.raises(labelled.LabelledError, match=said):
-        labelled.pairs(tmp_path)
+        labelled.pair_labels(tmp_path)
 
 
 def test_hidden_files_are_no_images(tmp_path):
