@@ -10,6 +10,7 @@ import pytest
 from projects import REPOSITORY
 from voidlab.project.paths import STAGES
 
+# Written in the copy of the package, a line for each change: the fingerprints of all stages.
 FINGERPRINTS = """
 import sys
 from pathlib import Path
@@ -18,11 +19,24 @@ from voidlab.project import record
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import STAGES, RunPaths
 
-assert Path(voidlab.__file__).is_relative_to(Path.cwd())
-parameters = DatasetParameters(dataset="small", images="a")
-for stage in STAGES:
-    print(record.fingerprint(RunPaths(Path(sys.argv[1]), "small"), parameters, stage, {}))
+package, root = Path(voidlab.__file__).parent, Path(sys.argv[1])
+assert package.is_relative_to(Path.cwd())
+
+def say():
+    record._code_digest.cache_clear()
+    parameters = DatasetParameters(dataset="small", images="a")
+    print(*[record.fingerprint(RunPaths(root, "small"), parameters, stage, {}) for stage in STAGES])
+
+say()
+(package / "measure.py").touch()
+(package / "project" / "notes.txt").write_text("no code")
+say()
+for name in sys.argv[2:]:
+    with (package / name).open("ab") as file:
+        file.write(b" ")
+    say()
 """
+DECISIVE = ("measure.py", "segment/weights/voids.json", "tables/columns.csv")
 
 
 @pytest.fixture
@@ -44,37 +58,22 @@ def with_copy(package, *arguments, **options):
     return done.stdout
 
 
-def fingerprints(package):
-    lines = with_copy(package, "-c", FINGERPRINTS, REPOSITORY).split()
-    assert len(lines) == len(STAGES)
-    return lines
-
-
-def add_a_byte(file, byte):
-    file.write_bytes(file.read_bytes() + byte)
-
-
 def test_a_byte_of_code_or_data_changes_the_fingerprint_of_every_stage(package):
-    seen = [fingerprints(package)]
-    (package / "voidlab" / "measure.py").touch()
-    (package / "voidlab" / "project" / "notes.txt").write_text("no code")
-    assert fingerprints(package) == seen[0]
-    for name, byte in (
-        ("measure.py", b"\n"),
-        ("segment/weights/voids.json", b" "),
-        ("tables/columns.csv", b"\n"),
-    ):
-        add_a_byte(package / "voidlab" / name, byte)
-        seen.append(fingerprints(package))
-    for of_stage in zip(*seen, strict=True):
-        assert len(set(of_stage)) == len(seen)
+    said = with_copy(package, "-c", FINGERPRINTS, REPOSITORY, *DECISIVE).splitlines()
+    first, untouched, *changed = [line.split() for line in said]
+    assert len(first) == len(STAGES)
+    assert first == untouched
+    assert len(changed) == len(DECISIVE)
+    for of_stage in zip(first, *changed, strict=True):
+        assert len(set(of_stage)) == 1 + len(DECISIVE)
 
 
 @pytest.mark.slow
 def test_a_byte_of_a_module_in_another_folder_runs_the_stages_again(copied, package):
     command = ("-m", "voidlab", "run", copied.parameters)
     assert with_copy(package, *command, cwd=copied.root).count("unchanged, skipped") == len(STAGES)
-    add_a_byte(package / "voidlab" / "swelling" / "sizes.py", b"\n")
+    with (package / "voidlab" / "swelling" / "sizes.py").open("ab") as file:
+        file.write(b"\n")
     said = with_copy(package, *command, cwd=copied.root)
     assert "skipped" not in said
     assert [stage for stage in STAGES if f"{stage:11} done" in said] == list(STAGES)

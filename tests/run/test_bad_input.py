@@ -110,14 +110,8 @@ def test_an_image_too_large_for_the_memory_is_not_unreadable(project, monkeypatc
         segment.segment_series(series, segment.load_segmenter("classical"))
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param("blank, saturated and constant", marks=pytest.mark.slow),
-        "without voids",
-        pytest.param("nan", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["blank, saturated and constant", "without voids", "nan"])
 def test_images_without_content(project, images, kind):
     folder = project / "data" / "x"
     rng = np.random.default_rng(0)

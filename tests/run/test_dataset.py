@@ -44,6 +44,7 @@ def test_nothing_changed_nothing_is_run(copied):
     assert [line.split()[1:] for line in lines] == [["unchanged,", "skipped"]] * len(STAGES)
 
 
+@pytest.mark.slow
 def test_a_changed_parameter_runs_its_stage_and_those_after_it(copied):
     text = copied.parameters.read_text()
     copied.parameters.write_text(text + "track: {memory: 0}\n")
