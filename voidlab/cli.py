@@ -214,7 +214,9 @@ def _add_score(commands: _Commands) -> None:
     )
     parser.add_argument("--segmenter", default="voids", help="voids, classical, or a file with a network")
     parser.add_argument("--contrast", default="auto", choices=("auto", "bright", "dark"))
-    parser.add_argument("--threshold", type=float, default=0.5, help="confidence from which a find counts")
+    parser.add_argument(
+        "--threshold", type=float, default=0.5, help="confidence from which a detection counts"
+    )
     parser.add_argument("--trust-model", action="store_true", help="run a .pt2 file, which is a program")
     parser.add_argument("--out", type=Path, help="folder for the tables and the picture")
     parser.add_argument("--card", action="store_true",

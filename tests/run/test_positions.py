@@ -13,6 +13,7 @@ from voidlab.report import pages
 from voidlab.run import positions as tabular
 from voidlab.track.drift_from_voids import drift_from_tracks
 from voidlab.track.link import link_voids
+from voidlab.track.outcomes import compare_linking
 from voidlab.track.summary import summarize_tracks
 from wandering import SHAPE, moving, write_positions
 
@@ -24,7 +25,7 @@ def test_less_the_drift_tracks_are_whole():
     linked = link_voids(placed, search_range_px=10, memory=5)
     assert linked["particle"].nunique() == 14
     without = link_voids(voids, search_range_px=10, memory=5)
-    table = tabular.compare_linking({"without": without, "with": linked}, long=20)
+    table = compare_linking({"without": without, "with": linked}, long=20)
     assert table.loc["with", "tracks"] == 14
     assert table.loc["without", "tracks"] > 5 * 14
     assert table.loc["with", "tracks of 20 frames or more"] == 14
@@ -44,7 +45,7 @@ def test_real_positions_make_fewer_and_longer_tracks(shared):
         "with": link_voids(voids, search_range_px=20, memory=10),
         "less": link_voids(placed, search_range_px=20, memory=10),
     }
-    table = tabular.compare_linking(linked, long=100)
+    table = compare_linking(linked, long=100)
     assert table.loc["less", "tracks"] < table.loc["with", "tracks"]
     assert table.loc["less", "longest, frames"] > table.loc["with", "longest, frames"]
 

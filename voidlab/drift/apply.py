@@ -49,7 +49,7 @@ def position_columns(voids: pd.DataFrame) -> tuple[str, str]:
 
 
 def subtract_drift(voids: pd.DataFrame, drift: pd.DataFrame) -> pd.DataFrame:
-    """``voids`` with ``x_corrected_px`` and ``y_corrected_px``: position less the drift of its frame.
+    """``voids`` with ``x_corrected_px`` and ``y_corrected_px``: position minus the drift of its frame.
 
     Raises
     ------

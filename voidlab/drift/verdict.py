@@ -26,7 +26,7 @@ class Verdict:
 
 
 def triangle_closures(pairs: pd.DataFrame) -> np.ndarray:
-    """Distance, px, by which going round three frames, from a to b to c and back, misses the start.
+    """Closure error, px, of three frames: how far the shifts from a to b to c and back miss the start.
 
     Of at most 3,000 triangles of kept pairs, spread over the series. No solution is needed for it: it is the pairs'
     own word on how well they agree.

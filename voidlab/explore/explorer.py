@@ -139,7 +139,7 @@ class Explorer:
         self.canvas.draw()
 
     def _tails(self, row: int) -> list[np.ndarray]:
-        """Tails in the image as recorded; when the stack stands still, each point less the drift of its own frame."""
+        """Tails in the image as recorded; when the stack stands still, each point is drift-corrected."""
         tails = self.model.tails(row, self.style.tails.value)
         if not self.style.drift.value:
             return tails

@@ -126,7 +126,7 @@ class CorrectPanel:
         self.widget = w.VBox([self.tool, w.HBox([self.undo, self.redo, self.bad_frame]), self.list])
 
     def show(self, log: Log) -> None:
-        """List the last corrections that stand."""
+        """List the last remaining corrections."""
         kept = log.kept()
         rows = "".join(f"<li>{text(str(line.edit))} – {text(line.who)}</li>" for line in kept[-4:][::-1])
         noun = "correction" if len(kept) == 1 else "corrections"

@@ -23,7 +23,7 @@ class NoFit(Exception):
 
 
 def find_void(rows: pd.DataFrame, at: Spot) -> int | None:
-    """Position in ``rows`` of the standing void at ``at``: the nearest of about its size; None when it is gone."""
+    """Position in ``rows`` of the remaining void at ``at``: the nearest of about its size; None when it is gone."""
     apart = np.hypot(rows["x_px"].to_numpy() - at.x_px, rows["y_px"].to_numpy() - at.y_px)
     size = rows["radius_px"].to_numpy() / at.radius_px
     fits = (apart <= max(_NEAR_PX, _NEAR_SHARE * at.radius_px)) & (size <= _LIKE) & (size >= 1 / _LIKE)

@@ -274,13 +274,13 @@ def append_edit(path: Path, edits: Sequence[Edit], *, who: str | None = None) ->
 
 
 def undo_edit(path: Path) -> Correction | None:
-    """Take back the last correction that stands, by one more line; None when none stands."""
+    """Take back the last remaining correction, by one more line; None when there is none."""
     kept = read_log(path).kept()
     return append_edit(path, [Undo(undone=kept[-1].id)])[0] if kept else None
 
 
 def redo_edit(path: Path) -> Correction | None:
-    """Take back the last undo that stands, if no other correction was made after it."""
+    """Take back the last remaining undo, if no other correction was made after it."""
     lines = read_log(path).lines
     undone = {line.edit.undone for line in lines if isinstance(line.edit, Undo)}
     for line in reversed(lines):
@@ -308,7 +308,7 @@ def bad_frames(log: Log) -> set[int]:
 
 
 def content_for(path: Path, stage: str) -> list[object]:
-    """What the standing corrections of ``stage`` say, whoever made them whenever: what its results depend on."""
+    """What the remaining corrections of ``stage`` say, whoever made them whenever: what its results depend on."""
     return [line.edit.model_dump(mode="json") for line in read_log(path).kept(stage)]
 
 

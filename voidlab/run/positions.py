@@ -112,20 +112,3 @@ def save_positions(
     )
     record.write_entry(paths, POSITIONS, entry)
     return written
-
-
-def compare_linking(linked: Mapping[str, pd.DataFrame], *, long: int) -> pd.DataFrame:
-    """How many tracks, single detections and long tracks each way of linking the same voids gives."""
-    rows = {}
-    for name, voids in linked.items():
-        size = voids.groupby("particle").size()
-        span = voids.groupby("particle")["frame"].agg(lambda frames: frames.max() - frames.min() + 1)
-        rows[name] = {
-            "detections": len(voids),
-            "tracks": len(size),
-            "single detections": int((size == 1).sum()),
-            "detections per track": round(float(size.mean()), 1) if len(size) else 0.0,
-            f"tracks of {long} frames or more": int((span >= long).sum()),
-            "longest, frames": int(span.max()) if len(span) else 0,
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")

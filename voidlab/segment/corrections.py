@@ -77,7 +77,7 @@ def correct_series(
     Returns
     -------
     frames, voids : DataFrame
-        Counts and fractions are those of the voids that stand; a bad frame is "excluded".
+        Counts and fractions are those of the remaining voids; a bad frame is "excluded".
     reasons : list of str
         For each edit why it was not applied; empty when it was.
     """

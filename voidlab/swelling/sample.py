@@ -58,7 +58,7 @@ class Sample:
     void_shape, beam
         See `voidlab.swelling.stereology.shape_factor`; diameters are those of circles of the projected area.
     size_sigma
-        Relative standard error that all diameters have in common, such as from the choice of the edge in a fringe. It
+        Relative systematic error of all diameters, such as from the choice of the edge in a fringe. It
         counts three times in the swelling; 8 % unless you know better: as much as the shipped network is off.
     margin_px
         Voids nearer to the border do not count as whole.

@@ -9,7 +9,7 @@ from voidlab.track.history import History, describe_tracks
 from voidlab.track.link import LinkError, link_voids, linkable
 from voidlab.track.mergers import find_merges, find_splits, follow_larger
 from voidlab.track.motion import diffusion, local_motion, pooled_diffusion
-from voidlab.track.outcomes import count_outcomes, find_outcomes
+from voidlab.track.outcomes import compare_linking, count_outcomes, find_outcomes
 from voidlab.track.series import Linking, corrected_points, link_series
 from voidlab.track.summary import interpolate_tracks, summarize_tracks
 
@@ -20,6 +20,7 @@ __all__ = [
     "Linking",
     "clear_events",
     "compare_laws",
+    "compare_linking",
     "correct_tracks",
     "corrected_points",
     "count_outcomes",

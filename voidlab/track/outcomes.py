@@ -1,6 +1,8 @@
-"""What became of every detection: in a track, alone, or left out with the reason."""
+"""What became of every detection: in a track, alone, or left out and why; ways of linking compared."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -55,3 +57,20 @@ def count_outcomes(accounts: pd.DataFrame) -> pd.DataFrame:
     counts = accounts.groupby(["outcome", "reason"], sort=True).size().rename("detections").reset_index()
     share = 100 * counts["detections"] / max(len(accounts), 1)
     return counts.assign(share=[f"{value:.1f} %" for value in share])
+
+
+def compare_linking(linked: Mapping[str, pd.DataFrame], *, long: int) -> pd.DataFrame:
+    """How many tracks, single detections and long tracks each way of linking the same voids gives."""
+    rows = {}
+    for name, voids in linked.items():
+        size = voids.groupby("particle").size()
+        span = voids.groupby("particle")["frame"].agg(lambda frames: frames.max() - frames.min() + 1)
+        rows[name] = {
+            "detections": len(voids),
+            "tracks": len(size),
+            "single detections": int((size == 1).sum()),
+            "detections per track": round(float(size.mean()), 1) if len(size) else 0.0,
+            f"tracks of {long} frames or more": int((span >= long).sum()),
+            "longest, frames": int(span.max()) if len(span) else 0,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
