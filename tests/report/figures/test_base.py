@@ -123,7 +123,7 @@ def test_show_gives_an_image_with_alternative_text(monkeypatch):
     data, metadata = shown[0]._repr_jpeg_()
     assert metadata["alt"] == "what it shows"
     assert data
-    assert not plt.get_fignums()
+    assert not plt.fignum_exists(figure.number)
 
 
 def test_edge_voids_are_drawn_apart(ax):
