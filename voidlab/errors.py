@@ -1,7 +1,5 @@
 """What is said to a user when something is missing or wrong."""
 
-from __future__ import annotations
-
 import sys
 
 

@@ -1,7 +1,5 @@
 """Label image → voids: one pass over the pixels, whatever the number of voids; and how much two circles share."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy import ndimage

@@ -19,21 +19,3 @@ from voidlab.drift.estimate import Drift, estimate_drift, pair_shift
 from voidlab.drift.pairs import plan_pairs
 from voidlab.drift.solve import solve_drift
 from voidlab.drift.verdict import Verdict, assess_drift, triangle_closures
-
-__all__ = [
-    "Canvas",
-    "Drift",
-    "Verdict",
-    "align",
-    "assess_drift",
-    "estimate_drift",
-    "mean_image",
-    "outside_boxes",
-    "pair_shift",
-    "plan_pairs",
-    "position_columns",
-    "reference_row",
-    "solve_drift",
-    "subtract_drift",
-    "triangle_closures",
-]

@@ -1,7 +1,5 @@
 """Frames → shifts between pairs of frames → one drift per frame, with its uncertainty."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -3,8 +3,6 @@
 On lags of one alone, errors add up as in a random walk; lags that double join both ends of the series by a few steps.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from voidlab.tables.rows import spread_rows

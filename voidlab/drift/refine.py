@@ -4,8 +4,6 @@ Both frames are cut to their common part, given the same taper, and compared fre
 where the sum of their cross-spectrum is largest. How much the parts of the image disagree on it is its error.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

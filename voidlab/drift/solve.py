@@ -1,7 +1,5 @@
 """From the shifts between pairs of frames to one drift per frame, wrong pairs set aside, with its uncertainty."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """How far a drift can be trusted, in words: what the pairs, the triangles of pairs and the frames say."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

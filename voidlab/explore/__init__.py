@@ -1,7 +1,5 @@
 """The explorer: slide through the frames of a dataset, find the settings, mend what is wrong, keep it."""
 
-from __future__ import annotations
-
 import os
 
 from voidlab.errors import VoidlabError
@@ -9,8 +7,6 @@ from voidlab.explore.explorer import Explorer, Sentence
 from voidlab.explore.state import Model
 from voidlab.project.paths import RunPaths
 from voidlab.run import stage
-
-__all__ = ["Explorer", "Model", "Sentence", "open_explorer"]
 
 
 def open_explorer(dataset: str | None = None) -> Explorer | Sentence:

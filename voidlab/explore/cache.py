@@ -1,7 +1,5 @@
 """A cache that never holds more than so many bytes: sliding through 1,000 frames must not grow the memory."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar

@@ -1,7 +1,5 @@
 """A matplotlib figure as a widget."""
 
-from __future__ import annotations
-
 import warnings
 from types import ModuleType
 from typing import Any

@@ -1,7 +1,5 @@
 """Two ways to find the voids of a frame, side by side: what both found, and what only one of them did."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

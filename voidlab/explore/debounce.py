@@ -1,7 +1,5 @@
 """Latest value wins: while a slider is dragged, values that a newer one has overtaken are never computed."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from threading import Lock

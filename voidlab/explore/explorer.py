@@ -1,7 +1,5 @@
 """The explorer itself: widgets that ask the model, and the figure that shows what it answers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from threading import RLock

@@ -4,8 +4,6 @@ It draws what it is given, on any matplotlib figure. Positions are those of the 
 image and all on it move together, so that a stack less its drift stands still.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

@@ -5,8 +5,6 @@ voids down to the least sure are kept, and those above the threshold chosen: rig
 the voids' confidence, not of pixels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

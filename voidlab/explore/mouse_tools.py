@@ -1,7 +1,5 @@
 """What a mouse does on the image with each tool: from a press and a release to an edit, or to what is missing."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

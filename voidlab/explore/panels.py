@@ -1,7 +1,5 @@
 """The explorer's controls in groups: how to find voids, how to see them, how to correct them. No computing here."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -4,8 +4,6 @@ Every answer is computed from the dataset, the settings and the corrections on f
 bounded size.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

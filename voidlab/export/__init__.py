@@ -19,22 +19,3 @@ from voidlab.export.tables import (
     write_csv,
     write_tables,
 )
-
-__all__ = [
-    "COORDINATES",
-    "DICTIONARY",
-    "FRAME_DATA",
-    "NAPARI_TRACKS",
-    "TRACK_DATA",
-    "coordinates",
-    "frame_data",
-    "read_csv",
-    "read_lines",
-    "read_positions",
-    "track_data",
-    "write_bundle",
-    "write_csv",
-    "write_exports",
-    "write_lines",
-    "write_tables",
-]

@@ -1,7 +1,5 @@
 """All exports of a run, with a list of what is what, and one ZIP of it all for a collaborator."""
 
-from __future__ import annotations
-
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The list of what was exported, contents.csv: what each file is for, and how big it is."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

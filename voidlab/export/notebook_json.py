@@ -1,7 +1,5 @@
 """JSON lines with the columns that users' notebooks know, frame-data.json and track-data.json, and reading them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest

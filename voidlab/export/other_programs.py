@@ -1,7 +1,5 @@
 """Voids and tracks for ImageJ, TrackMate, the Cell Tracking Challenge, GEFF and napari, and a row per void."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

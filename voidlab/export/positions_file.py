@@ -3,8 +3,6 @@
 Nothing is segmented again, and what only images show is not known.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

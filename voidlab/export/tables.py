@@ -1,7 +1,5 @@
 """All tables as CSV, positions, tracks for napari, the data dictionary; and the files for notebooks with them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

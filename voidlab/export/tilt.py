@@ -1,7 +1,5 @@
 """The files of a tilt series in 3D for other programs: PLY, and an IMOD model with tilts and transforms."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -3,13 +3,3 @@
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.headers import Calibration
 from voidlab.images.series import Frames, ImageSeries, open_series, read_image
-
-__all__ = [
-    "Calibration",
-    "Frames",
-    "ImageReadError",
-    "ImageSeries",
-    "ImagesError",
-    "open_series",
-    "read_image",
-]

@@ -1,7 +1,5 @@
 """Means of n × n pixels: a smaller image, whose pixel (x + 0.5) / n - 0.5 is what was x."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

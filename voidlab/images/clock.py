@@ -1,7 +1,5 @@
 """Times of images from the clock in their names, which knows no date: series that pass midnight are told as such."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """What is wrong with images that a user named."""
 
-from __future__ import annotations
-
 from voidlab.errors import VoidlabError
 
 

@@ -1,7 +1,5 @@
 """Which image files a glob, a folder, a file or a list means; what is there when it means none."""
 
-from __future__ import annotations
-
 import difflib
 import glob
 import os

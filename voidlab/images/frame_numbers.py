@@ -1,7 +1,5 @@
 """Frame numbers from the names of image files. Nothing is guessed in silence: what is doubtful becomes a note."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

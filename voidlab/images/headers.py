@@ -1,7 +1,5 @@
 """What names and headers say of images before they are a series: numbers, angles, the one size, width of a pixel."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is known of every frame of a series: its tilt, its time, whether it is left out."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Mapping, Sequence

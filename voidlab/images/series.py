@@ -4,8 +4,6 @@ One frame is in memory at a time, and files stay closed in between. Sizes and as
 intensities are scaled once for the whole series, so that frames do not flicker. Nothing here corrects an image.
 """
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Tilt angles in the names of images and in files: .rawtlt, .tlt, .mdoc of SerialEM, .csv. Decodes no image."""
 
-from __future__ import annotations
-
 import csv
 import math
 import re

@@ -1,7 +1,5 @@
 """What edits by hand to voids and to tracks have in common: the void that is meant, and what came of an edit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 

@@ -6,8 +6,6 @@ taken back by a line that says so, and that line can be taken back too. How edit
 `voidlab.segment.corrections` and `voidlab.track.corrections`.
 """
 
-from __future__ import annotations
-
 import getpass
 import json
 import os

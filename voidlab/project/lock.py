@@ -1,7 +1,5 @@
 """One run of a dataset at a time: a lock that goes with the process that holds it, however that ends."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@ From it the next run knows which stages may be skipped, and a notebook knows tha
 together.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

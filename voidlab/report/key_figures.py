@@ -3,8 +3,6 @@
 A figure is ``label, value, meaning``, and ``warning`` where it is a reason not to trust the results as they are.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ Nothing that comes from a file name, a YAML file or an output gets through as ma
 harmless tags allows.
 """
 
-from __future__ import annotations
-
 import base64
 import html as markup
 import re

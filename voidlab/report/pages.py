@@ -5,8 +5,6 @@ notebook; its text, tables, figures and warnings are shown. Nothing that comes f
 output reaches the page as markup, except what a short list of harmless tags allows.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import os

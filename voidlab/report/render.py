@@ -1,7 +1,5 @@
 """A page of a report: a template filled in, its values as people read them; nothing in them becomes markup."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Estimates worded for people: what a quantity is called, in which unit it is read, with its intervals and budget."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

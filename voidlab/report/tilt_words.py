@@ -1,7 +1,5 @@
 """What a report says of a tilt series in 3D: which linker's tracks are used, the verdict, what no image can tell."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -3,5 +3,3 @@
 from voidlab.run.dataset import read_overrides, run_dataset
 from voidlab.run.notebook import run_notebook
 from voidlab.run.validate import check
-
-__all__ = ["check", "read_overrides", "run_dataset", "run_notebook"]

@@ -4,8 +4,6 @@ A stage that would do the same again is skipped; one that fails leaves its noteb
 every earlier result as it was.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any

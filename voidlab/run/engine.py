@@ -1,7 +1,5 @@
 """The papermill engine of voidlab: a kernel that stops at once, and that leaves a notebook saying so when it dies."""
 
-from __future__ import annotations
-
 import logging
 from typing import Any, TextIO
 

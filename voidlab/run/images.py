@@ -1,7 +1,5 @@
 """The images of a dataset as its stages see them: opened as the parameters say, blank where they are of no use."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ Work is handed to a ``concurrent.futures.Executor``: threads that each wait for 
 executor that sends ``run_apart`` to its nodes.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

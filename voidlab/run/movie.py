@@ -1,7 +1,5 @@
 """The movie of a dataset whose stages have run: its drift-corrected images with the voids outlined by track."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from voidlab.report import pages

@@ -1,7 +1,5 @@
 """Run one notebook through papermill into the run's folder, with its log and its HTML page, however it ends."""
 
-from __future__ import annotations
-
 import errno
 import importlib
 import os

@@ -1,7 +1,5 @@
 """A dataset that is a table of positions, without images: its notebook run into a report, its tables written."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime

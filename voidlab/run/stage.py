@@ -1,7 +1,5 @@
 """What every stage notebook does: open (parameters, images, earlier tables), show progress, save."""
 
-from __future__ import annotations
-
 import os
 import sys
 import warnings

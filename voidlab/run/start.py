@@ -1,7 +1,5 @@
 """Start a project: lay out its folders, write a dataset's first parameter file, make the demo, open JupyterLab."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -3,8 +3,6 @@
 What is found good is a `Plan`, which `voidlab.run` carries out.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -5,17 +5,3 @@ from voidlab.scores.depths import against_truth, compare_depths, read_truth
 from voidlab.scores.matching import match_voids
 from voidlab.scores.tracks import score_tracks, score_tracks_in_full
 from voidlab.scores.voids import objects, recall_by_size, score_intervals, score_voids
-
-__all__ = [
-    "against_truth",
-    "circle_iou",
-    "compare_depths",
-    "match_voids",
-    "objects",
-    "read_truth",
-    "recall_by_size",
-    "score_intervals",
-    "score_tracks",
-    "score_tracks_in_full",
-    "score_voids",
-]

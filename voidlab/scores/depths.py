@@ -3,8 +3,6 @@
 The truth lies beside the images of a simulated series; of real images there is none, and nothing is said.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

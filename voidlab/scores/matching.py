@@ -1,7 +1,5 @@
 """Found voids matched one to one with true ones."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree

@@ -5,8 +5,6 @@ the RMSE are those of the ISBI particle tracking challenge, which count missed a
 which gate was used: scores of different ones are not to be compared.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """How good detections are against a truth: precision, recall, and the errors of the radii, with intervals."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

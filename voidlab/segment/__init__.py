@@ -4,17 +4,3 @@ from voidlab.segment.load import SHIPPED, check_segmenter, from_parameters, load
 from voidlab.segment.model_file import ModelError
 from voidlab.segment.segmenters import ClassicalSegmenter, Segmentation, Segmenter
 from voidlab.segment.series import SeriesOfImages, sample, segment_series
-
-__all__ = [
-    "SHIPPED",
-    "ClassicalSegmenter",
-    "ModelError",
-    "Segmentation",
-    "Segmenter",
-    "SeriesOfImages",
-    "check_segmenter",
-    "from_parameters",
-    "load_segmenter",
-    "sample",
-    "segment_series",
-]

@@ -5,8 +5,6 @@ blob: contrast over noise, a step down all around, an even surrounding. What pas
 steepest step on each ray, so that two voids that touch or overlap keep their own full circles.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree

@@ -4,8 +4,6 @@ A deleted void keeps its row, flagged in ``corrected``; what an edit makes gets 
 longer fits (the void is gone, the pixels are taken) changes nothing and is given back with the reason.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

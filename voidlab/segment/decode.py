@@ -3,8 +3,6 @@
 Two voids that overlap have two centres, so each keeps its own circle; a pixel of both goes to the nearer one.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree

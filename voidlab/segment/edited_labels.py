@@ -1,7 +1,5 @@
 """A label image that was edited in another program, such as napari, turned into corrections."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which method finds the voids: a segmenter by its name, or from a file."""
 
-from __future__ import annotations
-
 import difflib
 from pathlib import Path
 from typing import Any

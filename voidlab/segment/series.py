@@ -1,7 +1,5 @@
 """The voids of a whole series of images, a few of them under way at a time."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator

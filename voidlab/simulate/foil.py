@@ -3,8 +3,6 @@
 Loops, dots, dislocation lines, precipitates and stains are there to be told from voids. All lengths are px.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 

@@ -5,8 +5,6 @@ precipitates, which are no voids), an exit wave, a microscope out of focus or no
 out brighter than their surroundings: images of dark ones are turned upside down before they are looked at.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

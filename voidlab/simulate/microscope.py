@@ -3,8 +3,6 @@
 All lengths are px. Nothing here knows of voids; `voidlab.simulate.micrographs` makes the foil.
 """
 
-from __future__ import annotations
-
 import io
 from dataclasses import dataclass
 

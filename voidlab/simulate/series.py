@@ -4,8 +4,6 @@ Voids are spheres in a slab. Each lets more electrons through, by the length of 
 overlap in projection are brighter still. The background has a wedge, slow unevenness and a dark bend contour.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Images of a slab with voids, made when asked for: what each void lets through, an uneven foil, noise."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

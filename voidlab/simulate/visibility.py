@@ -1,7 +1,5 @@
 """How plainly a simulated void shows: as a disc, an edge or a rim, against foil, noise and the voids around it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The voids of a simulated foil: how large they are, where they lie, their shapes, and the foil each takes away."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

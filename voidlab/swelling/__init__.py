@@ -4,15 +4,3 @@ from voidlab.swelling.estimate import SOURCES, Swelling, measure_swelling
 from voidlab.swelling.in_3d import swelling_in_3d
 from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
 from voidlab.swelling.series import measure_series
-
-__all__ = [
-    "SOURCES",
-    "Foil",
-    "Sample",
-    "Scale",
-    "Swelling",
-    "SwellingError",
-    "measure_series",
-    "measure_swelling",
-    "swelling_in_3d",
-]

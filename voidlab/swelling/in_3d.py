@@ -3,8 +3,6 @@
 Works on the tables ``points``, ``views`` and ``reconstruction``.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Number density, sizes and swelling of a dataset: of the frame that speaks for it, and over frames, time or dose."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

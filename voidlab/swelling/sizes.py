@@ -1,7 +1,5 @@
 """How sizes are distributed: a histogram by a stated rule, by number and by the share of the swelling."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

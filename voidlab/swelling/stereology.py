@@ -7,8 +7,6 @@ Three corrections, each unbiased under what it assumes. Voids are taken as spher
 - A facetted void holds another volume than a sphere of the same projected area: `shape_factor`.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -3,23 +3,3 @@
 from voidlab.tables.catalogue import TABLES, TableError, cast, check, empty, kept, select, used_drift
 from voidlab.tables.files import load, read, replacing, write
 from voidlab.tables.units import HasPixelSize, data_dictionary, nm_name, to_nm, unit_of
-
-__all__ = [
-    "TABLES",
-    "HasPixelSize",
-    "TableError",
-    "cast",
-    "check",
-    "data_dictionary",
-    "empty",
-    "kept",
-    "load",
-    "nm_name",
-    "read",
-    "replacing",
-    "select",
-    "to_nm",
-    "unit_of",
-    "used_drift",
-    "write",
-]

@@ -1,7 +1,5 @@
 """What a table and a column are; `voidlab.tables.catalogue` has them all."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

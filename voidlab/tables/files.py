@@ -1,7 +1,5 @@
 """Tables on disk: Parquet files, written whole or not at all, and checked when they are read."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Rows of one table matched one to one with rows of another, each of which has few candidates."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix

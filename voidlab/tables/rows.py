@@ -1,7 +1,5 @@
 """Which rows to look at where there are more than need be."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,7 +1,5 @@
 """From px to nm: columns of tables, and the unit of a number that somebody reads."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import astuple
 from typing import Protocol

@@ -4,5 +4,3 @@ from voidlab.tilt.foil_places import place
 from voidlab.tilt.geometry import project, unproject
 from voidlab.tilt.pipeline import reconstruct
 from voidlab.tilt.result import CONVENTIONS, TiltModel
-
-__all__ = ["CONVENTIONS", "TiltModel", "place", "project", "reconstruct", "unproject"]

@@ -1,7 +1,5 @@
 """Puts the result of a reconstruction together: gauge, errors, foil, tables."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Attempts at a reconstruction from several beginnings, until one is good."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A wrong reconstruction fits what it has linked; it betrays itself in what it has
 the other views say they are, tracks that end between two views, detections left over, two points in one place.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ Whether they are is tested; where they are not (two layers of voids, say) the pl
 are the faces of what holds voids. Depths that fade out instead of ending at a face give no thickness.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

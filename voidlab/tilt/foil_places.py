@@ -1,7 +1,5 @@
 """Points in depth of voids that are linked already, in views that are known: what corrections by hand need."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

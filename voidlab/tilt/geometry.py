@@ -1,7 +1,5 @@
 """Tilt geometry: where a point in the foil is seen when the foil is tilted."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

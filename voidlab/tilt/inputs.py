@@ -1,7 +1,5 @@
 """What a reconstruction is given: detections and angles, put in order, and what cannot be used set aside."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

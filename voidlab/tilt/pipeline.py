@@ -1,7 +1,5 @@
 """From the voids of a tilt series to their places in 3D."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

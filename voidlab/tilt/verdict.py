@@ -1,7 +1,5 @@
 """Good, check or do not use: what the checks of a reconstruction mean, with the reasons in words."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -12,35 +12,3 @@ from voidlab.track.motion import diffusion, local_motion, pooled_diffusion
 from voidlab.track.outcomes import compare_linking, count_outcomes, find_outcomes
 from voidlab.track.series import Linking, corrected_points, link_series
 from voidlab.track.summary import interpolate_tracks, summarize_tracks
-
-__all__ = [
-    "Conservation",
-    "History",
-    "LinkError",
-    "Linking",
-    "clear_events",
-    "compare_laws",
-    "compare_linking",
-    "correct_tracks",
-    "corrected_points",
-    "count_outcomes",
-    "describe_fates",
-    "describe_tracks",
-    "diffusion",
-    "drift_from_tracks",
-    "fates_in_words",
-    "find_merges",
-    "find_outcomes",
-    "find_splits",
-    "flag_tracks",
-    "follow_larger",
-    "interpolate_tracks",
-    "law_in_words",
-    "link_by_assignment",
-    "link_series",
-    "link_voids",
-    "linkable",
-    "local_motion",
-    "pooled_diffusion",
-    "summarize_tracks",
-]

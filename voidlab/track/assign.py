@@ -4,8 +4,6 @@
 tell them apart. Which tracks merged is found afterwards: `voidlab.track.mergers`.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np

@@ -4,8 +4,6 @@ Empty voids conserve their volume: r³ adds up. Gas bubbles in equilibrium, whos
 gas: r² adds up. Of two equal voids the one has 1.26, the other 1.41 times their radius.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How edits by hand act on linked voids: tracks deleted, cut and joined; a deleted one keeps its rows, flagged."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

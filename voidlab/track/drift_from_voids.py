@@ -1,7 +1,5 @@
 """The drift that the voids themselves tell, for datasets without images: what all of them do together is drift."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_matrix, diags

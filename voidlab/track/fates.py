@@ -3,8 +3,6 @@
 A link that was lost looks like a void that disappears and another that nucleates: read these as upper bounds.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

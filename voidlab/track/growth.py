@@ -1,7 +1,5 @@
 """How fast radii grow: a robust slope for each of many tracks at once, with its error, on whole columns."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.stats import t as student
 

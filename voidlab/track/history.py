@@ -1,7 +1,5 @@
 """All that follows from linked voids: tracks, fates, mergers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Link the voids of all frames into tracks with trackpy."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from typing import Any

@@ -4,8 +4,6 @@ The path length of a void at rest grows with every frame by the noise of its pos
 whole columns: there is no loop over voids.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree

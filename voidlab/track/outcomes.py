@@ -1,7 +1,5 @@
 """What became of every detection: in a track, alone, or left out and why; ways of linking compared."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -3,8 +3,6 @@
 There is one linking and one drift: where a tilt series is placed in depth, its tracks and its drift come from there.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pandas as pd

@@ -3,8 +3,6 @@
 All works on whole columns: there is no loop over voids.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

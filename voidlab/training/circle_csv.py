@@ -1,7 +1,5 @@
 """Circles that a person drew around voids, from a CSV; a row that is not understood is refused."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

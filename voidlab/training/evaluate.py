@@ -1,7 +1,5 @@
 """How good a segmenter is on labelled images: a table of scores with intervals, and a sheet of hits and misses."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -18,8 +18,6 @@ Labels of a stack are a stack of as many pages, or a CSV with a column ``frame``
 without a row are taken as not labelled, and left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

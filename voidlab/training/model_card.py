@@ -1,7 +1,5 @@
 """The scores on the card of the network's weights: the same tests each time, from one command, with one seed."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable, Sequence

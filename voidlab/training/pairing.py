@@ -1,7 +1,5 @@
 """Which labels of a folder belong to which image: by name, else by the number in it; doubt is refused."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ Frames are the numbers of the dataset; other programs count images from 0 or 1. 
 are the numbers of all images in order, so that a void lands on its image though others have no voids.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator, Sequence

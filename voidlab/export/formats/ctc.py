@@ -1,7 +1,5 @@
 """Tracks as the Cell Tracking Challenge lays them out: masks whose values are tracks, and res_track.txt."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

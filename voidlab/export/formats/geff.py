@@ -1,7 +1,5 @@
 """Tracks as a GEFF, the graph file that napari, Fiji (Mastodon, TrackMate) and tracking libraries exchange."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Voids as ROIs of ImageJ and Fiji: circles in the ROI Manager, each on its image of the stack."""
 
-from __future__ import annotations
-
 import zipfile
 from collections.abc import Sequence
 from math import ceil

@@ -9,8 +9,6 @@ References
 The binary model format: https://bio3d.colorado.edu/imod/doc/binspec.html
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Sequence
 from pathlib import Path

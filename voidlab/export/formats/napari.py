@@ -1,7 +1,5 @@
 """Tracks as napari shows them, over the labels."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

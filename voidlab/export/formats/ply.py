@@ -1,7 +1,5 @@
 """PLY: points in 3D for MeshLab, CloudCompare, Blender and other viewers."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Tracks as a graph: a node per void in a frame, an edge from each to its next, and from parents to their child."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix

@@ -1,7 +1,5 @@
 """Voids and their tracks as an XML file that TrackMate opens (Plugins > Tracking > Load a TrackMate file)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path

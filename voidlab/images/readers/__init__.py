@@ -1,7 +1,5 @@
 """Readers of image files, one module per family of formats; a new format is a function and a row in ``READERS``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +10,6 @@ from voidlab.images.readers.pictures import open_picture
 from voidlab.images.readers.rosettasciio import open_em
 from voidlab.images.readers.tiff import open_tiff
 from voidlab.images.readers.video import open_movie
-
-__all__ = ["READERS", "ImageFile", "open_file", "open_tiff", "size_text", "supported", "why_unknown"]
 
 # A format is a row: what it is called, and what reads the header of such a file.
 READERS: dict[str, tuple[str, Callable[[Path], ImageFile]]] = {

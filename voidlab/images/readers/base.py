@@ -1,7 +1,5 @@
 """What every reader gives: how many images a file holds, of which shape, and how to decode one."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ Rows are kept in the order of the file. Programs that count them from below, suc
 compared to here.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from functools import partial

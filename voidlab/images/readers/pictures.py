@@ -1,7 +1,5 @@
 """PNG and JPEG, through imageio and pillow."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import imageio.v3 as iio

@@ -1,7 +1,5 @@
 """DM3, DM4, SER and EMD through rosettasciio, which comes with the extra ``em``."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """MP4, AVI and other videos through PyAV, which comes with the extra ``video``."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from pathlib import Path
 from threading import Lock

@@ -3,8 +3,6 @@
 Every mistake in the file is reported at once, with its line and, for a misspelt key, the near name.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path

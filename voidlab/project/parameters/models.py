@@ -1,7 +1,5 @@
 """What can be set of a dataset and its stages: name, type, range, unit, meaning, default; a model per stage."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal

@@ -1,7 +1,5 @@
 """What is wrong with the values of a parameter file, in words a microscopist would use."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path

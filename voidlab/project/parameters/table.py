@@ -1,7 +1,5 @@
 """The table of all parameters as Markdown, made from the models: what ``docs/parameters.md`` holds."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin

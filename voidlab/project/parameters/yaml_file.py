@@ -1,7 +1,5 @@
 """A parameter file as YAML: reading it, the mistakes in it, each with its line, and changing values in its text."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

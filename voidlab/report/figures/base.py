@@ -4,8 +4,6 @@ Lengths are drawn in nm where the calibration is known, else in px. Colours come
 people can read.
 """
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

@@ -3,8 +3,6 @@
 MP4 with the extra ``video``, else GIF. For the eye only: frames are resampled once, numbers come from the tables.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """The points in 3D as a small rotating GIF. For the eye only."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

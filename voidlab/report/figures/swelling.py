@@ -3,8 +3,6 @@
 Tables and an ``Axes`` in, the ``Axes`` out; a function called ``show_…`` shows a whole figure below a notebook cell.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt

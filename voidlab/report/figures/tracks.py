@@ -3,8 +3,6 @@
 Tables and an ``Axes`` in, the ``Axes`` out; a function called ``show_…`` shows a whole figure below a notebook cell.
 """
 
-from __future__ import annotations
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

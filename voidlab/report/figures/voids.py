@@ -4,8 +4,6 @@ Tables or arrays and an ``Axes`` in, the ``Axes`` out; the functions called ``sh
 notebook cell.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt

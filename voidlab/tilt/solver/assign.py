@@ -1,7 +1,5 @@
 """One-to-one assignment of many predictions to many detections, of which each has few candidates."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.spatial import cKDTree
 

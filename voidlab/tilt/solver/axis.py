@@ -1,7 +1,5 @@
 """First estimate of the tilt axis: the direction about which stretching the views to zero tilt makes them agree."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from voidlab.tables.rows import spread_rows

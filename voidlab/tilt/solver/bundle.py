@@ -8,8 +8,6 @@ Gauges: the origin of X, Y, Z and a common offset of all tilts can not be known 
 step moves them (the mean tilt stays as stated), and the errors are those within that gauge.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

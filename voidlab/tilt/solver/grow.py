@@ -1,7 +1,5 @@
 """From three views to all: place the next view outwards, link its voids, adjust."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -5,8 +5,6 @@ is long across the axis as long as the depth is poorly known, and thin along it.
 detections carry; everything else is computed from these.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ known but for chance: pairs in a strip. Each pair has a depth and says where the
 the true pairs agree on one sharp shift, whatever the depths are.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Once all views are placed: predict, link again, merge what is one, drop what is none; until settled; then cut."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.spatial import cKDTree
 from scipy.stats import binom

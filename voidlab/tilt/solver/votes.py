@@ -4,8 +4,6 @@ Every pair of points votes for the shift between them; true partners agree and c
 known yet, partners agree along the axis only, and across it their votes lie on a ridge as long as the parallax.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
