@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from voidlab import tables, track
 from voidlab.track import fates, mergers
@@ -80,13 +81,15 @@ def test_voids_at_rest_do_not_diffuse_and_their_noise_is_told():
     random = np.random.default_rng(1)
     frames = pd.DataFrame({"frame": np.arange(100), "status": "ok", "tilt_deg": np.nan})
     voids = [
-        track_of(n, range(100), 50 + n + random.normal(0, 0.5, 100), 90 + random.normal(0, 0.5, 100))
-        for n in range(60)
+        track_of(n, range(100), *(at + random.normal(0, 0.5, (100, 2))).T)
+        for n, at in enumerate(random.uniform(20, 180, (60, 2)))
     ]
     found = described(*voids, frames=frames)
     assert abs(found["diffusion_px2_per_frame"].mean()) < 0.005
     assert abs(found["localisation_px"].mean() - 0.5) < 0.02
-    assert np.allclose(found["displacement_sigma_px"], np.sqrt(2) * found["localisation_px"])
+    assert found["local_displacement_px"].median() == 0
+    assert found["local_x_sigma_px"].median() == pytest.approx(np.sqrt(2) * 0.5, rel=0.2)
+    assert (found["p_at_rest"] < 0.003).mean() < 0.05
 
 
 def test_nothing_and_one():

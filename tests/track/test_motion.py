@@ -1,4 +1,4 @@
-"""Motion told from noise: voids at rest, that diffuse, that move together; gaps, few frames, none."""
+"""Motion told from noise: voids at rest, that diffuse; gaps, few frames, none."""
 
 import numpy as np
 import pandas as pd
@@ -83,44 +83,3 @@ def test_voids_without_a_track_do_not_count():
 def test_two_voids_in_a_frame_are_refused():
     with pytest.raises(ValueError, match="2 rows give a particle a second void in the same frame"):
         motion.diffusion(pd.DataFrame({"particle": 0, "frame": [1, 1, 1], "x_px": 0.0, "y_px": 0.0}))
-
-
-@pytest.mark.parametrize("missing", [0.0, 0.15])
-def test_what_moves_all_is_gone_and_what_moves_one_stays(missing):
-    voids = walks(5, voids=80, frames=30, moving=0.0, noise=0.0, missing=missing)
-    own = np.where(voids["particle"] == 7, 0.8 * voids["frame"], 0)
-    sway = np.cumsum(np.random.default_rng(0).normal(0, 2, 31))[voids["frame"]]
-    voids["x_px"] += sway + own
-    voids["y_px"] -= 0.5 * sway
-    found = motion.local_motion(voids)
-    first = voids.sort_values("frame").groupby("particle")[["x_px", "y_px"]].first()
-    start = first.loc[voids["particle"]].to_numpy()
-    moved = found[["x_local_px", "y_local_px"]].to_numpy() - start
-    compared = found.groupby("particle")["neighbours"].apply(
-        lambda n: (n.iloc[np.argsort(n.index)] > 0).sum()
-    )
-    assert compared.min() > 10
-    still = (voids["particle"] != 7).to_numpy()
-    if missing == 0:
-        np.testing.assert_allclose(moved[still], 0, atol=1e-9)
-        np.testing.assert_allclose(moved[~still, 0], 0.8 * (voids["frame"][~still] - 1), atol=1e-9)
-    else:  # where too few others bridge the same gap a step stays as it is
-        assert np.median(np.abs(moved[still])) < 1e-9
-    pd.testing.assert_frame_equal(found[voids.columns], voids)
-
-
-def test_a_void_alone_keeps_its_steps():
-    voids = situations.one()
-    found = motion.local_motion(voids)
-    np.testing.assert_allclose(found[["x_local_px", "y_local_px"]], voids[["x_px", "y_px"]])
-    assert (found["neighbours"] == 0).all()
-
-
-def test_no_voids_have_local_columns():
-    assert {"x_local_px", "y_local_px", "neighbours"} <= set(motion.local_motion(situations.none()))
-
-
-def test_local_motion_of_voids_without_a_track_is_unknown():
-    voids = situations.two_that_touch().astype({"particle": "Int64"})
-    voids.loc[3, "particle"] = pd.NA
-    assert motion.local_motion(voids)["x_local_px"].isna().tolist() == [i == 3 for i in range(len(voids))]

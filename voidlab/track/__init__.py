@@ -8,7 +8,8 @@ from voidlab.track.fates import describe_fates, fates_in_words
 from voidlab.track.history import History, describe_tracks
 from voidlab.track.link import LinkError, link_voids, linkable
 from voidlab.track.mergers import find_merges, find_splits, follow_larger
-from voidlab.track.motion import diffusion, local_motion, pooled_diffusion
+from voidlab.track.motion import diffusion, pooled_diffusion
+from voidlab.track.neighbours import local_displacements
 from voidlab.track.outcomes import compare_linking, count_outcomes, find_outcomes
 from voidlab.track.series import Linking, corrected_points, link_series
 from voidlab.track.summary import interpolate_tracks, summarize_tracks

@@ -8,7 +8,8 @@ import pandas as pd
 
 from voidlab import tables
 from voidlab.measure import circles_touch_edge
-from voidlab.track.motion import diffusion, local_motion
+from voidlab.track.motion import diffusion
+from voidlab.track.neighbours import local_displacements
 
 
 def describe_fates(
@@ -62,10 +63,9 @@ def describe_fates(
         nucleation_frame=first["frame"].astype("Int64").where(origin == "nucleated").to_numpy(),
         fate=fate,
         disappearance_frame=pd.Series(next_frame, dtype="Int64").where(gone).to_numpy(),
-        local_displacement_px=_local_displacement(seen),
-        displacement_sigma_px=np.sqrt(2) * moving["localisation_px"],
     )
-    return tables.select(fates, "fates")
+    local = local_displacements(seen, localisation_px=moving["localisation_px"].to_numpy())
+    return tables.select(fates.merge(local, on="particle"), "fates")
 
 
 def fates_in_words(fates: pd.DataFrame, frames: pd.DataFrame, *, long: np.ndarray) -> str:
@@ -84,9 +84,3 @@ def fates_in_words(fates: pd.DataFrame, frames: pd.DataFrame, *, long: np.ndarra
 
 def _near_border(rows: pd.DataFrame, shape: tuple[int, int], border_px: float) -> np.ndarray:
     return circles_touch_edge(rows, shape, border_px) | rows["touches_edge"].to_numpy(bool)
-
-
-def _local_displacement(seen: pd.DataFrame) -> np.ndarray:
-    """Distance from first to last position against the neighbours, per particle; rows sorted by it and by frame."""
-    local = local_motion(seen).groupby("particle")[["x_local_px", "y_local_px"]]
-    return np.hypot(*(local.last() - local.first()).to_numpy().T)

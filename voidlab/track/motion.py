@@ -1,4 +1,4 @@
-"""How voids move: true diffusion told from the error of localisation, and motion against the neighbours.
+"""How voids diffuse: motion told from the error of localisation.
 
 The path length of a void at rest grows with every frame by the noise of its position; nothing here does. All works on
 whole columns: there is no loop over voids.
@@ -6,13 +6,11 @@ whole columns: there is no loop over voids.
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from voidlab.drift.apply import position_columns
 from voidlab.track.mergers import stretches
 
 _LEAST_STEPS = 4
-_LEAST_NEIGHBOURS = 3
 
 
 def diffusion(
@@ -108,58 +106,6 @@ def pooled_diffusion(of_voids: pd.DataFrame) -> tuple[float, float]:
     mean = float(np.sum(share * known["diffusion_px2_per_frame"].to_numpy()))
     # From the errors of the single ones: voids that differ in truth are no error of their mean.
     return mean, float(np.sqrt(np.sum((share * known["diffusion_sigma_px2_per_frame"].to_numpy()) ** 2)))
-
-
-def local_motion(linked: pd.DataFrame, *, neighbours: int = 8) -> pd.DataFrame:
-    """Add positions that move only as the void moves against its neighbours.
-
-    From every step of a void the median step of the nearest other voids over the same frames is taken: what moves
-    them together, such as drift that is left, bending or swelling of the foil, is gone. A void that stands alone
-    (fewer than 3 others over these frames) keeps its steps.
-
-    Returns
-    -------
-    DataFrame
-        ``linked``, rows and order as given, with ``x_local_px, y_local_px`` (a void's first position is kept) and
-        ``neighbours`` (the others its step into that frame was compared with; 0 for the first). NaN where the row has
-        no particle.
-    """
-    place = position_columns(linked)
-    seen = linked.reset_index(drop=True).dropna(subset=["particle"])[["particle", "frame", *place]]
-    seen = seen.sort_values(["particle", "frame"])
-    _, steps, gap = _steps(seen)
-    first = np.diff(seen["particle"].to_numpy(np.int64), prepend=-1) != 0
-    arriving, leaving = np.flatnonzero(~first), np.flatnonzero(~first) - 1
-    position = seen[[*place]].to_numpy(np.float64)
-    frame = seen["frame"].to_numpy(np.int64)
-    common, others = np.zeros_like(steps), np.zeros(len(steps), np.int64)
-    same_frames = pd.DataFrame({"frame": frame[leaving], "gap": gap}).groupby(["frame", "gap"]).indices
-    for rows in same_frames.values():
-        if len(rows) > _LEAST_NEIGHBOURS:
-            common[rows] = _common_step(position[leaving[rows]], steps[rows], neighbours)
-            others[rows] = min(neighbours, len(rows) - 1)
-    local = position.copy()
-    local[arriving] = steps - common
-    # Sums from each void's first position on.
-    run = np.cumsum(local, axis=0)
-    starts = np.flatnonzero(first)
-    before = (run - local)[starts]
-    local = run - np.repeat(before, np.diff(np.append(starts, len(seen))), axis=0)
-    compared = np.zeros(len(seen))
-    compared[arriving] = others
-    columns = {"x_local_px": local[:, 0], "y_local_px": local[:, 1], "neighbours": compared}
-    added = pd.DataFrame(columns, index=seen.index).reindex(range(len(linked)))
-    return linked.assign(**{str(name): added[name].to_numpy() for name in added})
-
-
-def _common_step(position: np.ndarray, steps: np.ndarray, neighbours: int) -> np.ndarray:
-    """Median step of the nearest others of each void; the steps are all over the same frames."""
-    nearest = cKDTree(position).query(position, k=min(neighbours, len(position) - 1) + 1)[1]
-    itself = nearest == np.arange(len(position))[:, None]
-    itself[~itself.any(axis=1), -1] = True  # as many others lie on the very same place
-    others = nearest[~itself].reshape(len(position), -1)
-    result: np.ndarray = np.median(steps[others], axis=1)
-    return result
 
 
 def _steps(linked: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

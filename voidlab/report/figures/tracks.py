@@ -22,13 +22,14 @@ from voidlab.report.figures.base import (
 )
 from voidlab.report.figures.voids import CORRECTED
 from voidlab.tables.units import HasPixelSize, unit_of
-from voidlab.track.motion import local_motion
+
+_BEYOND_NOISE = 0.003  # of a thousand voids at rest three are taken for moving
 
 
 def tracks_over_image(
     linked: pd.DataFrame, image: np.ndarray, ax: Axes, calibration: HasPixelSize, *, min_frames: int
 ) -> Axes:
-    """Tracks seen in at least ``min_frames`` frames, drawn over the mean aligned ``image``, a colour per void."""
+    """Tracks of at least ``min_frames`` frames, drawn over the mean aligned ``image``, a colour per void."""
     micrograph(image, ax, calibration)
     lines = [
         track[list(CORRECTED)].to_numpy() for _, track in _long_tracks(linked, min_frames).groupby("particle")
@@ -36,14 +37,17 @@ def tracks_over_image(
     colours = plt.get_cmap("Set2")(np.arange(len(lines)) % 8)
     ax.add_collection(LineCollection(lines, colors=colours, linewidths=1.1))
     ax.plot([line[0, 0] for line in lines], [line[0, 1] for line in lines], ".", color="white", ms=2)
-    ax.set_title(f"{len(lines)} voids seen in {min_frames} frames or more (dot: first position)", fontsize=9)
+    ax.set_title(
+        f"{len(lines)} voids on tracks of {min_frames} frames or more (dot: first position)", fontsize=9
+    )
     return ax
 
 
 def _long_tracks(linked: pd.DataFrame, min_frames: int) -> pd.DataFrame:
-    """Rows of the tracks of voids that are seen in ``min_frames`` frames or more, in order."""
-    seen = linked.groupby("particle")["frame"].transform("size") >= min_frames
-    return linked[seen].sort_values(["particle", "frame"])
+    """Rows of the tracks of ``min_frames`` or more from first to last, as ``total_frames`` counts them, in order."""
+    frame = linked.groupby("particle")["frame"]
+    long = frame.transform("max") - frame.transform("min") + 1 >= min_frames
+    return linked[long].sort_values(["particle", "frame"])
 
 
 def show_tracks_over_image(
@@ -127,26 +131,30 @@ def displacement_field(
 ) -> Axes:
     """Arrow from each void's first position along its displacement against its neighbours, drawn longer.
 
-    Grey: shorter than 3 standard errors.
+    Grey: within noise, by the test of both components.
     """
     seen = _long_tracks(linked, min_frames)
     if seen.empty:
         return nothing(ax, "no tracks")
     size, unit = unit_of(calibration)
-    moved = local_motion(seen)
-    of_void = moved.groupby("particle")[["x_local_px", "y_local_px"]]
-    step = (of_void.last() - of_void.first()) * size
-    place = moved.groupby("particle")[list(CORRECTED)].first().to_numpy() * size
-    sigma = fates.set_index("particle")["displacement_sigma_px"].reindex(step.index).fillna(np.inf) * size
-    length = np.hypot(*step.to_numpy().T)
+    first = seen.drop_duplicates("particle")[["particle", *CORRECTED]]
+    moved = fates.dropna(subset="p_at_rest").merge(first, on="particle")
+    if moved.empty:
+        return nothing(ax, "no void with three others in its first and its last image")
+    step, place = (
+        moved[list(columns)].to_numpy() * size for columns in (("local_x_px", "local_y_px"), CORRECTED)
+    )
+    beyond = (moved["p_at_rest"] < _BEYOND_NOISE).to_numpy()
     extent = np.ptp(place, axis=0).max(initial=1.0)
-    longer = round_down(max(0.08 * extent / max(np.quantile(length, 0.9), 1e-9), 1.0))
-    colours = np.where(length > 3 * sigma, BLUE, GREY)
+    longer = round_down(max(0.08 * extent / max(np.quantile(np.hypot(*step.T), 0.9), 1e-9), 1.0))
     ax.quiver(
-        *place.T, *(longer * step.to_numpy()).T, color=colours, angles="xy", scale_units="xy", scale=1, width=0.003
+        *place.T, *(longer * step).T, color=np.where(beyond, BLUE, GREY), angles="xy", scale_units="xy", scale=1,
+        width=0.003,
     )  # fmt: skip
     ax.set_title(
-        f"arrows {longer:g} × as long as the displacement; median {np.median(length):.2f} {unit}", fontsize=9
+        f"{int(beyond.sum())} of {len(moved)} voids moved beyond noise (blue, p < {_BEYOND_NOISE:.1%})\n"
+        f"arrows {longer:g} × as long; median of all {moved['local_displacement_px'].median() * size:.2f} {unit}",
+        fontsize=9,
     )
     return map_axes(place, ax, unit, margin=0.08)
 
