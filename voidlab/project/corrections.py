@@ -45,57 +45,62 @@ Run = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[
 """Pixels side by side: y, x of the first, how many."""
 
 
-class DeleteVoid(_Model):
+class _Edit(_Model):
+    """What all edits share: the stage they act in, their name in the file, and ``words`` for what was done."""
+
+    stage: ClassVar[str]
+    words: ClassVar[str]
+    edit: str
+
+    def __str__(self) -> str:
+        return self.words.format_map(vars(self))
+
+
+class _EditOfVoid(_Edit):
+    stage = "segment"
+    at: Spot
+
+
+class _EditOfTrack(_Edit):
+    stage = "track"
+    at: Spot
+
+
+class DeleteVoid(_EditOfVoid):
     """This is no void."""
 
-    stage: ClassVar[str] = "segment"
+    words = "deleted the void at {at}"
     edit: Literal["delete_void"] = "delete_void"
-    at: Spot
-
-    def __str__(self) -> str:
-        return f"deleted the void at {self.at}"
 
 
-class AddVoid(_Model):
+class AddVoid(_EditOfVoid):
     """Here is a void: a circle, or with ``runs`` these very pixels."""
 
-    stage: ClassVar[str] = "segment"
+    words = "added a void at {at}"
     edit: Literal["add_void"] = "add_void"
-    at: Spot
     runs: tuple[Run, ...] = ()
 
-    def __str__(self) -> str:
-        return f"added a void at {self.at}"
 
-
-class RedrawVoid(_Model):
+class RedrawVoid(_EditOfVoid):
     """This void consists of these pixels."""
 
-    stage: ClassVar[str] = "segment"
+    words = "redrew the void at {at}"
     edit: Literal["redraw_void"] = "redraw_void"
-    at: Spot
     runs: Annotated[tuple[Run, ...], Field(min_length=1)]
 
-    def __str__(self) -> str:
-        return f"redrew the void at {self.at}"
 
-
-class SplitVoid(_Model):
+class SplitVoid(_EditOfVoid):
     """This is two voids, one on each side of the line through (x0, y0) and (x1, y1)."""
 
-    stage: ClassVar[str] = "segment"
+    words = "split the void at {at}"
     edit: Literal["split_void"] = "split_void"
-    at: Spot
     line: tuple[float, float, float, float]
 
-    def __str__(self) -> str:
-        return f"split the void at {self.at}"
 
-
-class MergeVoids(_Model):
+class MergeVoids(_Edit):
     """These are one void."""
 
-    stage: ClassVar[str] = "segment"
+    stage = "segment"
     edit: Literal["merge_voids"] = "merge_voids"
     at: Annotated[tuple[Spot, ...], Field(min_length=2)]
 
@@ -103,60 +108,44 @@ class MergeVoids(_Model):
         return f"merged {len(self.at)} voids at {self.at[0]}"
 
 
-class BadFrame(_Model):
+class BadFrame(_Edit):
     """This image is of no use."""
 
-    stage: ClassVar[str] = "segment"
+    stage = "segment"
+    words = "marked frame {frame} as bad"
     edit: Literal["bad_frame"] = "bad_frame"
     frame: int
 
-    def __str__(self) -> str:
-        return f"marked frame {self.frame} as bad"
 
-
-class DeleteTrack(_Model):
+class DeleteTrack(_EditOfTrack):
     """The track through this void is none."""
 
-    stage: ClassVar[str] = "track"
+    words = "deleted the track through {at}"
     edit: Literal["delete_track"] = "delete_track"
-    at: Spot
-
-    def __str__(self) -> str:
-        return f"deleted the track through {self.at}"
 
 
-class CutTrack(_Model):
+class CutTrack(_EditOfTrack):
     """From this void on the track is another."""
 
-    stage: ClassVar[str] = "track"
+    words = "cut the track before {at}"
     edit: Literal["cut_track"] = "cut_track"
-    at: Spot
-
-    def __str__(self) -> str:
-        return f"cut the track before {self.at}"
 
 
-class JoinTracks(_Model):
+class JoinTracks(_EditOfTrack):
     """The tracks through these two voids are one."""
 
-    stage: ClassVar[str] = "track"
+    words = "joined the tracks through {at} and {to}"
     edit: Literal["join_tracks"] = "join_tracks"
-    at: Spot
     to: Spot
 
-    def __str__(self) -> str:
-        return f"joined the tracks through {self.at} and {self.to}"
 
-
-class Undo(_Model):
+class Undo(_Edit):
     """The correction with this id does not hold; an undo can be undone."""
 
-    stage: ClassVar[str] = ""
+    stage = ""
+    words = "took back {undone}"
     edit: Literal["undo"] = "undo"
     undone: str
-
-    def __str__(self) -> str:
-        return f"took back {self.undone}"
 
 
 VoidEdit = DeleteVoid | AddVoid | RedrawVoid | SplitVoid | MergeVoids | BadFrame
@@ -280,17 +269,14 @@ def undo_edit(path: Path) -> Correction | None:
 def redo_edit(path: Path) -> Correction | None:
     """Take back the last remaining undo, if no other correction was made after it."""
     lines = read_log(path).lines
-    undone = {line.edit.undone for line in lines if isinstance(line.edit, Undo)}
+    undone_by = {line.id: line.edit.undone for line in lines if isinstance(line.edit, Undo)}
     for line in reversed(lines):
-        if not isinstance(line.edit, Undo):
+        if line.id not in undone_by:
             return None
-        if line.id not in undone and not _is_redo(line.edit, lines):
+        is_redo = undone_by[line.id] in undone_by
+        if line.id not in undone_by.values() and not is_redo:
             return append_edit(path, [Undo(undone=line.id)])[0]
     return None
-
-
-def _is_redo(edit: Undo, lines: Sequence[Correction]) -> bool:
-    return any(line.id == edit.undone and isinstance(line.edit, Undo) for line in lines)
 
 
 def frame_of(edit: VoidEdit) -> int:
