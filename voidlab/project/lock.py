@@ -50,15 +50,12 @@ def held(paths: RunPaths) -> Iterator[None]:
 @contextmanager
 def locked(file: Path, busy: Callable[[], VoidlabError]) -> Iterator[None]:
     """Hold the lock ``file``; the error ``busy`` is raised where another process holds it."""
-    lock = FileLock(file, timeout=0)
     try:
-        lock.acquire()
+        lock = FileLock(file, timeout=0).acquire()
     except Timeout:
         raise busy() from None
-    try:
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 def _clear_up(paths: RunPaths) -> None:
@@ -69,9 +66,8 @@ def _clear_up(paths: RunPaths) -> None:
             part.unlink(missing_ok=True)
 
 
-def _read(holder: os.PathLike[str]) -> str:
+def _read(holder: Path) -> str:
     try:
-        with open(holder, encoding="utf-8") as stream:
-            return stream.read() or "another process"
+        return holder.read_text(encoding="utf-8") or "another process"
     except OSError:
         return "another process"

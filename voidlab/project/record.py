@@ -186,11 +186,8 @@ def out_of_date(paths: RunPaths) -> list[str]:
 def _other_corrections(paths: RunPaths, stage: str, entry: Entry) -> bool:
     try:
         now = _digest_of_corrections(paths, stage)
-    except (
-        corrections.CorrectionsError,
-        OSError,
-    ):  # the next run says so; an index page still has to be written
-        return False
+    except (corrections.CorrectionsError, OSError):
+        return False  # the next run says so; an index page still has to be written
     return entry.inputs.get("corrections", "") != now
 
 
@@ -221,13 +218,8 @@ def digest_of(content: object) -> str:
 def _notebook_digest(notebook: Path) -> str:
     """Digest of a notebook's cells; outputs and the parameters cell, which people type in, do not count."""
     cells = nbformat.read(os.fspath(notebook), as_version=4).cells
-    return digest_of(
-        [
-            (cell.cell_type, cell.source)
-            for cell in cells
-            if "parameters" not in cell.get("metadata", {}).get("tags", [])
-        ]
-    )
+    decisive = [cell for cell in cells if "parameters" not in cell.get("metadata", {}).get("tags", [])]
+    return digest_of([(cell.cell_type, cell.source) for cell in decisive])
 
 
 def _model_digest(paths: RunPaths, parameters: DatasetParameters) -> str:

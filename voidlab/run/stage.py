@@ -20,7 +20,7 @@ from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.series import Calibration
 from voidlab.project import corrections, parameters, record
 from voidlab.project.apply_edits import list_outcomes
-from voidlab.project.parameters.models import DatasetParameters
+from voidlab.project.parameters.models import DatasetParameters, model_of
 from voidlab.project.paths import STAGES, RunPaths
 from voidlab.run.images import Mapped, digest_of_images, open_images, usable_images
 from voidlab.segment.corrections import correct_series
@@ -232,7 +232,7 @@ def open_notebook(name: str, notebook: Mapping[str, object]) -> Stage:
     ``dataset`` and each parameter of the stage are looked up in it by their names. One that is None, or is not there,
     has the value of the YAML file, else its default.
     """
-    known = type(DatasetParameters.model_construct().stage(name)).model_fields
+    known = model_of(name).model_fields
     return open_stage(name, str(notebook["dataset"]), {key: notebook.get(key) for key in known})
 
 

@@ -1,6 +1,6 @@
 """What can be set of a dataset and its stages: name, type, range, unit, meaning, default; a model per stage."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -154,6 +154,11 @@ class DatasetParameters(_Model):
         return self.model_dump(mode="json", exclude=set(STAGES))
 
 
+def model_of(stage: str) -> type[BaseModel]:
+    """The model of the parameters of a ``stage``."""
+    return type(DatasetParameters.model_fields[stage].default)
+
+
 def range_of(model: type[BaseModel], name: str) -> tuple[float, float]:
     """Smallest and largest value that the parameter ``name`` may take; −inf or inf where it has no bound."""
     limits = {"ge": -np.inf, "gt": -np.inf, "le": np.inf, "lt": np.inf}
@@ -162,24 +167,15 @@ def range_of(model: type[BaseModel], name: str) -> tuple[float, float]:
     return max(limits["ge"], limits["gt"]), min(limits["le"], limits["lt"])
 
 
-def describe(parameters: BaseModel, given: Iterable[str] = ()) -> pd.DataFrame:
+def describe(parameters: BaseModel, given: Collection[str] = ()) -> pd.DataFrame:
     """Table of ``parameters``: name, value, unit, meaning, and where the value comes from."""
-    given = set(given)
-    rows = [
-        {
-            "name": name,
-            "value": "" if getattr(parameters, name) is None else str(getattr(parameters, name)),
-            "unit": unit_of(type(parameters), name),
-            "meaning": field.description or "",
-            "source": "this run"
-            if name in given
-            else "YAML"
-            if name in parameters.model_fields_set
-            else "default",
-        }
-        for name, field in type(parameters).model_fields.items()
-    ]
-    return pd.DataFrame(rows)
+    rows = []
+    for name, field in type(parameters).model_fields.items():
+        value = getattr(parameters, name)
+        words = "" if value is None else str(value)
+        source = "this run" if name in given else "YAML" if name in parameters.model_fields_set else "default"
+        rows.append((name, words, unit_of(type(parameters), name), field.description or "", source))
+    return pd.DataFrame(rows, columns=["name", "value", "unit", "meaning", "source"])
 
 
 def unit_of(model: type[BaseModel], name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 from ruamel.yaml.comments import CommentedMap
 
-from voidlab.project.parameters.models import DatasetParameters, ExportParameters
+from voidlab.project.parameters.models import DatasetParameters, ExportParameters, model_of
 from voidlab.project.parameters.yaml_file import Problem, line_of
 from voidlab.project.paths import STAGES, ProjectError, check_name
 
@@ -68,16 +68,11 @@ def _reason(error: ErrorDetails, value: object, keys: tuple[str, ...]) -> str:
 
 
 def _unknown(keys: tuple[str, ...]) -> str:
-    model = (
-        DatasetParameters if len(keys) == 1 else type(getattr(DatasetParameters.model_construct(), keys[0]))
-    )
-    known = list(model.model_fields)
+    known = (DatasetParameters if len(keys) == 1 else model_of(keys[0])).model_fields
     near = difflib.get_close_matches(keys[-1], known, 1)
     if near:
         return f"unknown key; did you mean '{near[0]}'?"
-    stages = [
-        s for s in STAGES if keys[-1] in type(getattr(DatasetParameters.model_construct(), s)).model_fields
-    ]
+    stages = [stage for stage in STAGES if keys[-1] in model_of(stage).model_fields]
     if stages and stages[0] != keys[0]:
         return f"unknown key here; it belongs under '{stages[0]}:'"
     return f"unknown key; known are {', '.join(known)}"

@@ -1,6 +1,6 @@
 """The table of all parameters as Markdown, made from the models: what ``docs/parameters.md`` holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from voidlab.project.parameters.models import DatasetParameters, range_of, unit_of
+from voidlab.project.parameters.models import DatasetParameters, model_of, range_of, unit_of
+from voidlab.project.paths import STAGES
 
 _INTRODUCTION = """\
 # Parameters
@@ -32,19 +33,14 @@ _TYPES = {str: "text", bool: "true or false", int: "whole number", float: "numbe
 
 def parameter_table() -> str:
     """All parameters in Markdown: what describes the images, then a table for each stage."""
-    stages: dict[str, type[BaseModel]] = {
-        name: field.annotation
-        for name, field in DatasetParameters.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-    }
-    images = [name for name in DatasetParameters.model_fields if name not in stages]
+    images = [name for name in DatasetParameters.model_fields if name not in STAGES]
     parts = [_INTRODUCTION, "## The images", _table(DatasetParameters, images)]
-    for name, model in stages.items():
-        parts += [f"## {name}", _table(model, list(model.model_fields))]
+    for stage in STAGES:
+        parts += [f"## {stage}", _table(model_of(stage), model_of(stage).model_fields)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def _table(model: type[BaseModel], names: Sequence[str]) -> str:
+def _table(model: type[BaseModel], names: Iterable[str]) -> str:
     rows = [_HEAD, tuple("---" for _ in _HEAD)]
     for name in names:
         field = model.model_fields[name]
@@ -72,18 +68,14 @@ def _type(annotation: Any) -> str:
 def _bounds(model: type[BaseModel], name: str) -> str:
     """Plain words for the range: "0 to 0.5", "above 0, below 1", "1 or more"; empty when all values will do."""
     low, high = range_of(model, name)
-    strict = {
-        key for limit in model.model_fields[name].metadata for key in ("gt", "lt") if hasattr(limit, key)
-    }
+    above, below = (any(hasattr(b, key) for b in model.model_fields[name].metadata) for key in ("gt", "lt"))
     if np.isinf(low):
         return ""
     if np.isinf(high):
-        return f"above {low:g}" if "gt" in strict else f"{low:g} or more"
-    if not strict:
+        return f"above {low:g}" if above else f"{low:g} or more"
+    if not above and not below:
         return f"{low:g} to {high:g}"
-    return (
-        f"{'above' if 'gt' in strict else 'from'} {low:g}, {'below' if 'lt' in strict else 'up to'} {high:g}"
-    )
+    return f"{'above' if above else 'from'} {low:g}, {'below' if below else 'up to'} {high:g}"
 
 
 def _default(name: str, field: FieldInfo) -> str:

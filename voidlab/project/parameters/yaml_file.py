@@ -63,7 +63,10 @@ def read_yaml(path: Path) -> CommentedMap:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = str(error.problem or error.context or "it cannot be parsed").split("\n")[0]
-        raise _wrong(name, _friendly_yaml(what), mark.line + 1 if mark is not None else None) from None
+        words = f"is not valid YAML: {what}"
+        if "\\t" in what or "'\t'" in what:
+            words = "a tab stands where YAML allows only spaces; indent with spaces"
+        raise _wrong(name, words, mark.line + 1 if mark is not None else None) from None
     except RecursionError:
         raise _wrong(name, "is nested far deeper than parameters are") from None
     except (YAMLError, ValueError) as error:
@@ -77,12 +80,6 @@ def read_yaml(path: Path) -> CommentedMap:
 
 def _wrong(file: Path, text: str, line: int | None = None) -> ParameterErrors:
     return ParameterErrors([Problem(str(file), line, text)])
-
-
-def _friendly_yaml(problem: str) -> str:
-    if "\\t" in problem or "'\t'" in problem:
-        return "a tab stands where YAML allows only spaces; indent with spaces"
-    return f"is not valid YAML: {problem}"
 
 
 def plain_values(node: Any) -> Any:
@@ -161,7 +158,6 @@ def _scalar(value: object) -> str:
     if isinstance(value, int | float):
         return repr(value)
     text = str(value)
-    plain = (
-        text and YAML(typ="safe", pure=True).load(text) == text and not set(text) & set(",[]{}#&*!|>'\"%@`:")
-    )
-    return text if plain else "'" + text.replace("'", "''") + "'"
+    if text and not set(text) & set(",[]{}#&*!|>'\"%@`:") and YAML(typ="safe", pure=True).load(text) == text:
+        return text
+    return "'" + text.replace("'", "''") + "'"
