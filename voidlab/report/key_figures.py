@@ -16,6 +16,7 @@ from voidlab.tables.verdict import GOOD
 Figure = dict[str, str]
 
 _UNSURE = 0.7  # confidence below which a void is a matter of opinion
+_SEEN = ("median_diameter_seen", "max_diameter_seen")
 _MANY = 0.25  # share of a whole from which on something is said
 
 
@@ -23,28 +24,22 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     """How many voids, how big, how much of the image."""
     counts = frames["void_count"].dropna().astype("float64")
     inside = voids.loc[~voids["touches_edge"], "radius_px"]
-    seen = f"median over {len(counts)} of {len(frames)} images"
     fraction = frames["void_fraction"].median() * 100
     lost = frames.loc[frames["status"] != "ok", "status"].value_counts()
     said = ", ".join(f"{count} {status}" for status, count in lost.items())
-    left_out = figure(
-        "Images left out",
-        f"{said} of {len(frames)}",
-        "no voids are counted in them",
-        warning=f"{said} of {len(frames)} images were left out.",
-    )
+    value = f"{said} of {len(frames)}"
+    why = f"{value} images were left out."
+    left_out = figure("Images left out", value, "no voids are counted in them", warning=why)
     unsure = float((voids["confidence"] < _UNSURE).mean()) if len(voids) else 0.0
     many = f"{unsure:.0%} of the voids are uncertain (confidence below {_UNSURE:g}): look at the overlays."
     none = "No void was detected in any image: check the contrast and the range of sizes."
     warning = none if voids.empty else many if unsure > _MANY else ""
+    seen = f"median over {len(counts)} of {len(frames)} images; smallest to largest in brackets"
+    spread = "median and interquartile range, edge voids left out"
     return [
         *([left_out] if said else []),
-        figure(
-            "Voids per image", _range(counts), f"{seen}; smallest to largest in brackets", warning=warning
-        ),
-        figure(
-            "Void radius", _length(inside, calibration), "median and interquartile range, edge voids left out"
-        ),
+        figure("Voids per image", _range(counts), seen, warning=warning),
+        figure("Void radius", _length(inside, calibration), spread),
         figure("Area fraction", f"{fraction:.2f} %", "area of the voids / area of the image, median"),
     ]
 
@@ -58,6 +53,9 @@ def of_drift(
     sigma = drift.loc[drift["flag"] != "reference", "drift_sigma_px"].median()
     kept = int((pairs["weight"] > 0).sum())
     doubtful = int((~drift["flag"].isin(["", "reference"])).sum())
+    poor = f"The drift's verdict is '{verdict}': its page says why."
+    few = f"Only {kept} of {len(pairs)} frame pairs agree on the drift."
+    unsure = f"The drift of {doubtful} of {len(drift)} frames is doubtful."
     return [
         figure("Largest drift", f"{far:.1f} {unit}", "distance from the reference frame"),
         figure("Drift error", number(sigma, "px"), "median standard error of a frame, per axis"),
@@ -65,21 +63,19 @@ def of_drift(
             "Drift verdict",
             verdict,
             "good, check or do not use; the drift page says why",
-            warning="" if verdict == GOOD else f"The drift's verdict is '{verdict}': its page says why.",
+            warning="" if verdict == GOOD else poor,
         ),
         figure(
             "Pairs kept",
             f"{kept} of {len(pairs)}",
             "frame pairs that agree with the solution",
-            warning=f"Only {kept} of {len(pairs)} frame pairs agree on the drift."
-            if kept < 0.5 * len(pairs)
-            else "",
+            warning=few if kept < 0.5 * len(pairs) else "",
         ),
         figure(
             "Doubtful frames",
             f"{doubtful} of {len(drift)}",
             "frames whose drift is interpolated or poorly known",
-            warning=f"The drift of {doubtful} of {len(drift)} frames is doubtful." if doubtful else "",
+            warning=unsure if doubtful else "",
         ),
     ]
 
@@ -90,16 +86,13 @@ def of_tracks(
     """How many voids were followed, and for how long."""
     long_enough = int((tracks["total_frames"] >= shown).sum())
     median = tracks["total_frames"].median()
-    short = median < len(frames) / 3
     broken = f"Half of the tracks are no longer than {median:.0f} of {len(frames)} frames: links may be lost."
+    warning = broken if median < len(frames) / 3 else ""
     return [
         figure("Particles", f"{len(tracks):,}", f"from {len(linked):,} voids in {len(frames)} frames"),
         figure("Long tracks", f"{long_enough:,}", f"voids followed for {shown} frames or more"),
         figure(
-            "Track length",
-            number(median, "frames", 0),
-            "median, from first to last frame",
-            warning=broken if short else "",
+            "Track length", number(median, "frames", 0), "median, from first to last frame", warning=warning
         ),
     ]
 
@@ -140,27 +133,18 @@ def of_reconstruction(
     size, unit = unit_of(calibration)
     row = reconstruction.iloc[0]
     low, thickness, high = row[["thickness_low_px", "thickness_px", "thickness_high_px"]] * size
-    known, axis = pd.notna(thickness), row["tilt_axis_deg"]
+    axis, error = row["tilt_axis_deg"], points["sigma_z_px"].median() * size
+    thick, meaning = "–", row["thickness_reason"]
+    if pd.notna(thickness):
+        thick = f"{thickness:.3g} ({low:.3g}–{high:.3g}) {unit}"
+        meaning = "between the faces of the layer that holds voids; 95 % interval"
+    turned = "–" if pd.isna(axis) else f"{axis:.2f}°"
     return [
         figure("Reconstruction", row["verdict"], "good, check or do not use; the page says why"),
         figure("Voids in 3D", f"{len(points):,}", "voids that were placed in depth"),
-        figure(
-            "Depth error",
-            number(points["sigma_z_px"].median() * size, unit, 1),
-            "median standard error of a depth",
-        ),
-        figure(
-            "Thickness",
-            f"{thickness:.3g} ({low:.3g}–{high:.3g}) {unit}" if known else "–",
-            "between the faces of the layer that holds voids; 95 % interval"
-            if known
-            else row["thickness_reason"],
-        ),
-        figure(
-            "Tilt axis",
-            "–" if pd.isna(axis) else f"{axis:.2f}°",
-            "the axis runs along (−sin a, cos a) in (x right, y down)",
-        ),
+        figure("Depth error", number(error, unit, 1), "median standard error of a depth"),
+        figure("Thickness", thick, meaning),
+        figure("Tilt axis", turned, "the axis runs along (−sin a, cos a) in (x right, y down)"),
     ]
 
 
@@ -169,15 +153,9 @@ def of_swelling(outcome: Outcome) -> list[Figure]:
     estimates = outcome.summary.estimates
     if outcome.frame is None:
         return []
-    wanted = [
-        "areal_density",
-        "mean_diameter_seen",
-        "median_diameter_seen",
-        "max_diameter_seen",
-        "volume_per_area",
-    ]
+    wanted = ["areal_density", "mean_diameter_seen", *_SEEN, "volume_per_area"]
     if "swelling" in estimates.index:
-        wanted = ["swelling", "volume_fraction", "number_density", "mean_diameter", *wanted[2:4]]
+        wanted = ["swelling", "volume_fraction", "number_density", "mean_diameter", *_SEEN]
     figures = [_estimate(quantity, estimates.loc[quantity], outcome.frame) for quantity in wanted]
     if outcome.doubt:
         figures[0]["warning"] = outcome.doubt
@@ -199,10 +177,11 @@ def of_corrections(done: pd.DataFrame) -> list[Figure]:
         return []
     applied = int((done["outcome"] == "applied").sum())
     lost = len(done) - applied
-    value = f"{applied}" if not lost else f"{applied} of {len(done)}"
-    meaning = "edits that count" if not lost else f"{lost} no longer fit, so that they do not count"
-    warning = f"{lost} of {len(done)} corrections by hand no longer fit and do not count." if lost else ""
-    return [figure("Corrections by hand", value, meaning, warning=warning)]
+    if not lost:
+        return [figure("Corrections by hand", f"{applied}", "edits that count")]
+    meaning = f"{lost} no longer fit, so that they do not count"
+    warning = f"{lost} of {len(done)} corrections by hand no longer fit and do not count."
+    return [figure("Corrections by hand", f"{applied} of {len(done)}", meaning, warning=warning)]
 
 
 def corrections_in_words(done: pd.DataFrame) -> str:

@@ -26,12 +26,11 @@ _TAGS = frozenset(
     )
 )
 # What these hold is not text to read, so it goes with the tag.
-_NOT_TEXT = re.compile(
-    r"<(script|style|iframe|object|noscript|template|title)\b.*?(</\1\s*>|\Z)", re.S | re.I
-)
+_NOT_TEXT = re.compile(r"(?si)<(script|style|iframe|object|noscript|template|title)\b.*?(</\1\s*>|\Z)")
 _INSIDE = re.compile(r"[\w#.][^:\\]*")  # an address that stays in the folder of the report
 _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml);base64,[\w+/=\s]+")
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
+_BOX = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": "Table"}
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _REPR = re.compile(r"\[?<.*>\]?", re.S)
 _NUMBER = re.compile(r"[-+−]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?%?|nan|<NA>|", re.I)
@@ -84,9 +83,8 @@ class _Prose(IPythonRenderer):
         return text if address in text else f"{text} ({address})"
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        bundle = self.attachments.get(url.removeprefix("attachment:"), {})
         alt = markup.escape(text or self.last_heading)
-        for mime, data in bundle.items():
+        for mime, data in self.attachments.get(url.removeprefix("attachment:"), {}).items():
             return f'<img src="data:{mime};base64,{data}" alt="{alt}">'
         return f"[image: {alt}]"
 
@@ -201,11 +199,7 @@ def _clean(html: str, heading: str) -> Markup:
             image["alt"] = f"Figure: {heading}"
     for table in soup.find_all("table"):
         _mark_numbers(table)
-        table.wrap(
-            soup.new_tag(
-                "div", attrs={"class": "scroll", "tabindex": "0", "role": "region", "aria-label": "Table"}
-            )
-        )
+        table.wrap(soup.new_tag("div", attrs=_BOX))
     return Markup(str(soup))
 
 

@@ -1,8 +1,7 @@
 """Reports that anyone can read: an executed notebook becomes one HTML file, and index pages lead to it.
 
 A report needs nothing beside itself: no script, no network, no style sheet. The code of a notebook stays in the
-notebook; its text, tables, figures and warnings are shown. Nothing that comes from a file name, a YAML file or an
-output reaches the page as markup, except what a short list of harmless tags allows.
+notebook; its text, tables, figures and warnings are shown, as `voidlab.report.notebook_html` cleans them.
 """
 
 import base64
@@ -31,13 +30,9 @@ Link = tuple[str, str]
 _USUAL = stages_for((), "auto")  # the stages that apply to every series
 
 _THUMBNAIL_PX = 360
-_SHOWN_OF = {
-    "segment": 3,
-    "drift": 1,
-    "track": 1,
-    "reconstruct": 1,
-    POSITIONS: 3,
-}  # key figures of a stage in the list of datasets
+# Key figures of a stage in the list of datasets.
+_SHOWN_OF = {"segment": 3, "drift": 1, "track": 1, "reconstruct": 1, POSITIONS: 3}
+_MOVIE = "drift-corrected movie, each void in the colour of its track"
 _WORST_FIRST = ("failed", "unknown", "out of date", "partly run", "not run", "finished")
 
 
@@ -99,6 +94,7 @@ def write_html(
     missing = bool(failure) and not notebook.exists()
     book = nbformat.v4.new_notebook() if missing else nbformat.read(notebook, as_version=4)
     shown, error = notebook_html.read_blocks(book, title)
+    rows = parameters.to_dict("records") if isinstance(parameters, pd.DataFrame) else parameters
     return render.write_page(
         html,
         "stage.html.j2",
@@ -107,9 +103,7 @@ def write_html(
             "blocks": shown,
             "error": error,
             "failure": failure,
-            "parameters": parameters.to_dict("records")
-            if isinstance(parameters, pd.DataFrame)
-            else parameters,
+            "parameters": rows,
             "links": links,
             "figures": figures,
             "notebook": None if missing else Path(os.path.relpath(notebook, html.parent)).as_posix(),
@@ -162,20 +156,14 @@ def dataset_links(paths: RunPaths, stages: Sequence[str] = _USUAL) -> list[Link]
 
 def write_dataset_index(paths: RunPaths) -> Path:
     """Write the page that leads to everything of a dataset: key figures, stages, files, parameters."""
-    stages, problem = _read_record(paths)
     links = dataset_links(paths, (*STAGES, POSITIONS))
-    fields: dict[str, object] = {
+    fields = {
+        **_summary(paths),
         "title": paths.dataset,
-        "stages": stages,
-        "state": _overall(stages, problem),
-        "warnings": _warnings(stages),
-        "problem": problem,
         # Before its stage has run, a report is a dead link.
         "links": [*links[:2], *(link for link in links[2:] if (paths.folder / link[1]).exists())],
         "files": _files(paths),
         "record": paths.record.name if paths.record.exists() else None,
-        "thumbnail": _thumbnail(paths),
-        "made": _last_run(stages),
     }
     return render.write_page(paths.index, "dataset.html.j2", fields)
 
@@ -184,12 +172,8 @@ def write_root_index(root: Path) -> Path:
     """Write the page over all datasets of the project at ``root`` that have a record."""
     reports = root / "reports"
     rows = [_dataset_row(root, record.parent.name) for record in sorted(reports.glob("*/run.json"))]
-    fields: dict[str, object] = {
-        "title": "Datasets",
-        "rows": [row for row in rows if row],
-        "links": (),
-        "made": render.when(datetime.now(UTC).isoformat()),
-    }
+    made = render.when(datetime.now(UTC).isoformat())
+    fields = {"title": "Datasets", "rows": [row for row in rows if row], "links": (), "made": made}
     return render.write_page(reports / "index.html", "root.html.j2", fields)
 
 
@@ -218,14 +202,9 @@ def _read_record(paths: RunPaths) -> tuple[list[_Stage], str | None]:
 def _stage(paths: RunPaths, name: str, record: Mapping[str, Any], outdated: bool) -> _Stage:
     files = {"report": paths.html(name), "notebook": paths.notebook(name), "log": paths.log(name)}
     links = [(k, f.relative_to(paths.folder).as_posix()) for k, f in files.items() if f.exists()]
-    return _Stage(name, _status(record, outdated), record, tuple(links))
-
-
-def _status(record: Mapping[str, Any], outdated: bool) -> str:
-    if not record:
-        return "not run"
-    status = str(record.get("status", "unknown"))
-    return "out of date" if status == "finished" and outdated else status
+    status = str(record.get("status", "unknown")) if record else "not run"
+    status = "out of date" if status == "finished" and outdated else status
+    return _Stage(name, status, record, tuple(links))
 
 
 def _overall(stages: Sequence[_Stage], problem: str | None) -> str:
@@ -243,27 +222,30 @@ def _dataset_row(root: Path, dataset: str) -> dict[str, object] | None:
         paths = RunPaths(root, dataset)
     except ProjectError:
         return None  # a folder that no run has made
+    summary = _summary(paths)
+    figures = [
+        figure for stage in summary["stages"] for figure in stage.figures[: _SHOWN_OF.get(stage.name, 0)]
+    ]
+    return {**summary, "name": dataset, "figures": figures, "href": f"{dataset}/{paths.index.name}"}
+
+
+def _summary(paths: RunPaths) -> dict[str, Any]:
+    """What both index pages say of a dataset."""
     stages, problem = _read_record(paths)
     return {
-        "name": dataset,
-        "state": _overall(stages, problem),
         "stages": stages,
         "problem": problem,
-        "figures": [figure for stage in stages for figure in stage.figures[: _SHOWN_OF.get(stage.name, 0)]],
+        "state": _overall(stages, problem),
         "warnings": _warnings(stages),
-        "made": _last_run(stages),
-        "href": f"{dataset}/{paths.index.name}",
         "thumbnail": _thumbnail(paths),
+        "made": max((render.when(stage.record.get("started")) for stage in stages), default=""),
     }
 
 
 def _warnings(stages: Sequence[_Stage]) -> list[tuple[str, str]]:
     """Warnings about the results: stage and sentence, the worst first."""
-    worst = [
-        (s.name, f"The stage {s.name} is {s.status}.")
-        for s in stages
-        if s.status not in ("finished", "not run")
-    ]
+    bad = [s for s in stages if s.status not in ("finished", "not run")]
+    worst = [(s.name, f"The stage {s.name} is {s.status}.") for s in bad]
     return worst + [(s.name, str(f["warning"])) for s in stages for f in s.figures if f.get("warning")]
 
 
@@ -271,14 +253,12 @@ def _files(paths: RunPaths) -> list[dict[str, object]]:
     """The files that a reader may want to have: exports first, then tables and labels; a folder is one of them."""
     said = meanings(paths.exports)
     folders = [paths.exports / name for name in said if (paths.exports / name).is_dir()]
-    exports = [
-        path
-        for path in sorted(paths.exports.rglob("*"))
-        if path.is_file() and not any(folder in path.parents for folder in folders)
-    ]
+    files = [path for path in paths.exports.rglob("*") if path.is_file()]
+    exports = [path for path in files if not any(folder in path.parents for folder in folders)]
     tables = [paths.table(name) for name in TABLES if paths.table(name).exists()]
     labels = [paths.labels] if paths.labels.exists() else []
-    meaning = {paths.exports / name: what for name, what in (_MOVIES | said).items()}
+    said = {"movie.mp4": _MOVIE, "movie.gif": _MOVIE} | said
+    meaning = {paths.exports / name: what for name, what in said.items()}
     meaning |= {paths.table(name): f"a row is {table.row}" for name, table in TABLES.items()}
     meaning[paths.labels] = "label image of each frame; opens in Fiji and napari"
     return [
@@ -289,11 +269,6 @@ def _files(paths: RunPaths) -> list[dict[str, object]]:
         }
         for path in [*sorted([*exports, *folders]), *tables, *labels]
     ]
-
-
-_MOVIES = dict.fromkeys(
-    ("movie.mp4", "movie.gif"), "drift-corrected movie, each void in the colour of its track"
-)
 
 
 def _thumbnail(paths: RunPaths) -> str | None:
@@ -309,7 +284,3 @@ def _thumbnail(paths: RunPaths) -> str | None:
     small = io.BytesIO()
     picture.save(small, "JPEG", quality=80)
     return f"data:image/jpeg;base64,{base64.b64encode(small.getvalue()).decode()}"
-
-
-def _last_run(stages: Sequence[_Stage]) -> str:
-    return max((render.when(stage.record.get("started")) for stage in stages), default="")

@@ -10,9 +10,8 @@ from voidlab.tables.units import HasPixelSize, unit_of
 def linker_in_words(linked_by: str, reconstruction: pd.DataFrame) -> str:
     """The same as sentences."""
     (said,) = of_linker(linked_by, reconstruction)
-    return f"linker: {said['value']}; {said['meaning']}" + (
-        f"\n{said['warning']}" if "warning" in said else ""
-    )
+    lines = [f"linker: {said['value']}; {said['meaning']}", said.get("warning", "")]
+    return "\n".join(filter(None, lines))
 
 
 def verdict_in_words(reconstruction: pd.DataFrame, views: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from voidlab import tables
 from voidlab.cli import main
@@ -35,7 +35,7 @@ def test_what_drifted_stands_still():
     for picture in pictures:
         shown = np.asarray(picture)
         assert shown[30, 42].tolist() == [255] * 3
-        assert shown[30, 34].tolist() == list(movie._COLOURS[1])
+        assert shown[30, 34].tolist() == list(ImageColor.getrgb(movie._COLOURS[1]))
     assert np.asarray(pictures[2])[5, 85].tolist() == [movie._OUTSIDE] * 3
 
 

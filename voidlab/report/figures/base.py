@@ -21,7 +21,7 @@ from matplotlib.ticker import MaxNLocator
 from voidlab.tables.units import HasPixelSize, unit_of
 
 # Colours that stay apart for colour-blind eyes, after Okabe and Ito (2008).
-ORANGE, BLUE, RED, GREY = "#E69F00", "#0072B2", "#D55E00", "#7F7F7F"
+ORANGE, BLUE, RED, GREEN, GREY = "#E69F00", "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
 SKY = "#56B4E9"  # the blue that is seen on a micrograph
 
 _NOTHING = "nothing to draw"

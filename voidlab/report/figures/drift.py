@@ -1,11 +1,6 @@
-"""Figures of the drift: the verdict, the drift of each frame, how well pairs agree, frames in register.
-
-Tables or arrays and an ``Axes`` in, the ``Axes`` out; the functions called ``show_…`` show a whole figure below a
-notebook cell.
-"""
+"""Figures of the drift: the verdict, the drift of each frame, how well pairs agree, frames in register."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,6 +14,7 @@ from voidlab.drift.apply import align, mean_image
 from voidlab.drift.verdict import triangle_closures
 from voidlab.report.figures.base import (
     BLUE,
+    GREEN,
     GREY,
     ORANGE,
     RED,
@@ -33,7 +29,7 @@ from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 
 # Apart for colour-blind eyes too; the word below the lamp says the same.
-_LAMPS = {GOOD: "#009E73", CHECK: "#E69F00", DO_NOT_USE: "#D55E00"}
+_LAMPS = {GOOD: GREEN, CHECK: ORANGE, DO_NOT_USE: RED}
 
 
 def traffic_light(verdict: str, ax: Axes) -> Axes:
@@ -117,14 +113,9 @@ def residual_matrix(pairs: pd.DataFrame, ax: Axes) -> Axes:
     kept = pairs.loc[pairs["weight"] > 0, "residual_px"]
     top = max(float(kept.quantile(0.98)) if len(kept) else 0.0, 0.1)
     span = (frames[0] - 0.5, frames[-1] + 0.5)
-    style: dict[str, Any] = {
-        "cmap": "cividis",
-        "vmin": 0,
-        "vmax": top,
-        "origin": "lower",
-        "interpolation": "nearest",
-    }
-    mesh = ax.imshow(whole, extent=(*span, *span), **style)
+    mesh = ax.imshow(
+        whole, extent=(*span, *span), cmap="cividis", vmin=0, vmax=top, origin="lower", interpolation="nearest"
+    )  # fmt: skip
     rejected, again = (pairs["weight"] == 0).to_numpy(), pairs["remeasured"].to_numpy()
     for first, second in ((a, b), (b, a)):
         ax.plot(first[rejected], second[rejected], "x", color=RED, ms=4)
@@ -163,15 +154,10 @@ def worst_rows(drift: pd.DataFrame, pairs: pd.DataFrame, most: int = 3) -> np.nd
     flagged = ~drift["flag"].isin(["", "reference"])
     rejected = pairs[pairs["weight"] == 0]
     lost = pd.concat([rejected["frame_a"], rejected["frame_b"]]).value_counts()
-    ranked = pd.DataFrame(
-        {
-            "flagged": flagged.to_numpy(),
-            "lost": drift["frame"].map(lost).fillna(0).to_numpy(),
-            "sigma": drift["drift_sigma_px"].to_numpy(),
-        }
-    )
-    ranked = ranked[(drift["flag"] != "reference").to_numpy()]
-    return ranked.sort_values(["flagged", "lost", "sigma"], ascending=False).index[:most].to_numpy()
+    ranked = drift.assign(flagged=flagged, lost=drift["frame"].map(lost).fillna(0)).reset_index(drop=True)
+    ranked = ranked[ranked["flag"] != "reference"]
+    by = ["flagged", "lost", "drift_sigma_px"]
+    return ranked.sort_values(by, ascending=False).index[:most].to_numpy()
 
 
 def worst_frames(

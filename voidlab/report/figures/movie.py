@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from voidlab.drift import Canvas, align, subtract_drift
 from voidlab.images.binning import block_mean
-from voidlab.report.figures.base import round_down, show_movie
+from voidlab.report.figures.base import BLUE, GREEN, ORANGE, RED, SKY, round_down, show_movie
 from voidlab.tables.files import replacing
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -24,16 +24,8 @@ from voidlab.tables.units import HasPixelSize, unit_of
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 
 # Colours that stay apart for colour-blind eyes, after Okabe and Ito (2008); white: in no track.
-_COLOURS = [
-    (230, 159, 0),
-    (86, 180, 233),
-    (0, 158, 115),
-    (240, 228, 66),
-    (0, 114, 178),
-    (213, 94, 0),
-    (204, 121, 167),
-]
-_NO_TRACK = (255, 255, 255)
+_COLOURS = (ORANGE, SKY, GREEN, "#F0E442", BLUE, RED, "#CC79A7")
+_NO_TRACK = "#FFFFFF"
 _OUTSIDE = 40  # grey outside the frame
 _MOST_PX = {".mp4": 1600, ".gif": 512}
 
@@ -83,9 +75,8 @@ def write_movie(
         raise ValueError(f"{path.name}: a movie is .mp4 or .gif.")
     if not len(images):
         raise ValueError("there is no frame to make a movie of.")
-    pictures = draw_frames(
-        images, drift, voids, calibration=calibration, expand=expand, most_px=_MOST_PX[path.suffix]
-    )
+    most_px = _MOST_PX[path.suffix]
+    pictures = draw_frames(images, drift, voids, calibration=calibration, expand=expand, most_px=most_px)
     rows = range(len(images))
     steps = iter(progress(rows, len(rows)) if progress else rows)
     counted = (picture for picture, _ in zip(pictures, steps, strict=False))
@@ -135,10 +126,8 @@ def show_track_movie(
     calibration: HasPixelSize,
 ) -> None:
     """Show the drift-corrected series, each of the ``voids`` outlined in the colour of its track in ``linked``."""
-    links = linked[["frame", "label", "particle"]]
-    gif = small_gif(
-        images, drift, voids.merge(links, on=["frame", "label"], how="left"), calibration=calibration
-    )
+    tracked = voids.merge(linked[["frame", "label", "particle"]], on=["frame", "label"], how="left")
+    gif = small_gif(images, drift, tracked, calibration=calibration)
     show_movie(gif, "The drift-corrected series, each void outlined in the colour of its track")
 
 
@@ -194,10 +183,8 @@ def _outline(pen: ImageDraw.ImageDraw, voids: pd.DataFrame, begins: np.ndarray, 
         # The centre of a shrunken pixel is that of the pixels it is the mean of.
         middle = (np.array([x, y]) + begins + 0.5) / factor - 0.5
         reach = radius / factor
-        colour = _NO_TRACK if np.isnan(particle) else _COLOURS[int(particle) % len(_COLOURS)]
-        pen.ellipse(
-            [*(middle - reach), *(middle + reach)], outline=colour, width=1 if np.isnan(particle) else 2
-        )
+        colour, width = (_NO_TRACK, 1) if np.isnan(particle) else (_colour(particle), 2)
+        pen.ellipse([*(middle - reach), *(middle + reach)], outline=colour, width=width)
 
 
 def _trails(pen: ImageDraw.ImageDraw, tracked: pd.DataFrame, begins: np.ndarray, factor: int) -> None:
@@ -206,8 +193,11 @@ def _trails(pen: ImageDraw.ImageDraw, tracked: pd.DataFrame, begins: np.ndarray,
         track = tracked.iloc[rows]
         way = (track[["x_corrected_px", "y_corrected_px"]].to_numpy() + begins + 0.5) / factor - 0.5
         if len(way) > 1:
-            colour = _COLOURS[int(track["particle"].iloc[0]) % len(_COLOURS)]
-            pen.line(way.ravel().tolist(), fill=colour, width=1)
+            pen.line(way.ravel().tolist(), fill=_colour(track["particle"].iloc[0]), width=1)
+
+
+def _colour(particle: float) -> str:
+    return _COLOURS[int(particle) % len(_COLOURS)]
 
 
 def _label(

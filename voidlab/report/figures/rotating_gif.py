@@ -36,10 +36,8 @@ def rotating_gif_bytes(
     if points.empty:
         return b""
     shown = points.nlargest(_MOST, "radius_px")
-    drawn = [
-        _draw(shown, reconstruction, calibration, angle)
-        for angle in np.linspace(0, 2 * np.pi, pictures, endpoint=False)
-    ]
+    angles = np.linspace(0, 2 * np.pi, pictures, endpoint=False)
+    drawn = [_draw(shown, reconstruction, calibration, angle) for angle in angles]
     palette = drawn[0].quantize(64, dither=Image.Dither.NONE)
     frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in drawn]
     stream = io.BytesIO()
@@ -62,7 +60,6 @@ def _draw(
 ) -> Image.Image:
     picture = Image.new("RGB", _SIZE, _GROUND)
     pen = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(13)
     places = points[["x_px", "y_px", "z_px"]].to_numpy(np.float64)
     middle = (places.max(axis=0) + places.min(axis=0)) / 2
     reach = np.ptp(places, axis=0) / 2 + points["radius_px"].max()  # a single void has its own width
@@ -72,15 +69,14 @@ def _draw(
     scale = min(0.47 * _SIZE[0] / wide, 0.43 * _SIZE[1] / high)
     turn = _turn(angle)
     seen = (places - middle) @ turn.T
-    centre = _CENTRE
     _draw_faces(pen, reconstruction, middle, reach, turn, scale)
     colours = depth_colours(places[:, 2])
     radius = np.maximum(points["radius_px"].to_numpy() * scale, 1.0)
     for row in np.argsort(-seen[:, 2]):  # the farthest first
-        x, y = centre + seen[row, :2] * scale
+        x, y = _CENTRE + seen[row, :2] * scale
         box = [x - radius[row], y - radius[row], x + radius[row], y + radius[row]]
         pen.ellipse(box, fill=tuple(colours[row].tolist()), outline=_INK if radius[row] > 2.5 else None)
-    _scale_bar(pen, font, scale, calibration)
+    _scale_bar(pen, scale, calibration)
     return picture
 
 
@@ -113,12 +109,8 @@ def _draw_faces(
         pen.line([tuple(point) for point in line], fill=(150, 150, 150), width=1)
 
 
-def _scale_bar(
-    pen: ImageDraw.ImageDraw,
-    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
-    scale: float,
-    calibration: HasPixelSize,
-) -> None:
+def _scale_bar(pen: ImageDraw.ImageDraw, scale: float, calibration: HasPixelSize) -> None:
+    font = ImageFont.load_default(13)
     size, unit = unit_of(calibration)
     length = round_down(_SIZE[0] / scale * size / 5)
     left, bottom = 12, _SIZE[1] - 12

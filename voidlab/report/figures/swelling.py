@@ -1,7 +1,4 @@
-"""Figures of what the voids say of the material: sizes, density and swelling over the series.
-
-Tables and an ``Axes`` in, the ``Axes`` out; a function called ``show_…`` shows a whole figure below a notebook cell.
-"""
+"""Figures of what the voids say of the material: sizes, density and swelling over the series."""
 
 from collections.abc import Sequence
 

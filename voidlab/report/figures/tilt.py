@@ -1,7 +1,4 @@
-"""Figures of a tilt series in 3D: views, flattened tracks, depths, three sides, and a comparison with the truth.
-
-Tables and an ``Axes`` in, the ``Axes`` out; a function called ``show_…`` shows a whole figure below a notebook cell.
-"""
+"""Figures of a tilt series in 3D: views, flattened tracks, depths, three sides, and a comparison with the truth."""
 
 from collections.abc import Sequence
 
@@ -52,16 +49,13 @@ def residual_by_view(views: pd.DataFrame, linked: pd.DataFrame, axes: Sequence[A
     for ax, value, name in zip(axes[:2], values, ("rms residual (px)", "linked voids"), strict=True):
         ax.plot(shown["tilt_deg"], value, color=BLUE, marker="o", ms=4, lw=1)
         ax.set(ylabel=name, ylim=(0, 1.15 * max(value.max(), 1e-3)))
-    of_others = (
-        ("left_out_found", "detected (share)", BLUE, "o"),
-        ("left_out_error", "error / expected", ORANGE, "s"),
-    )
-    for column, name, colour, marker in of_others:
+    detected = ("left_out_found", "detected (share)", BLUE, "o")
+    error = ("left_out_error", "error / expected", ORANGE, "s")
+    for column, name, colour, marker in (detected, error):
         axes[2].plot(shown["tilt_deg"], shown[column], color=colour, marker=marker, ms=4, lw=1, label=name)
     axes[2].axhline(1, color=GREY, ls="--", lw=0.8)
-    axes[2].set(
-        ylabel="where the other views predict", ylim=(0, max(1.3, 1.15 * shown["left_out_error"].max()))
-    )
+    top = max(1.3, 1.15 * shown["left_out_error"].max())
+    axes[2].set(ylabel="where the other views predict", ylim=(0, top))
     axes[2].legend(frameon=False, fontsize=8, loc="lower right")
     for ax in axes:
         ax.set(xlabel="tilt (°)")
@@ -132,10 +126,9 @@ def depth_histogram(
         return nothing(ax, _NO_POINTS)
     size, unit = unit_of(calibration)
     depth = depth_in_foil(points, reconstruction) * size
-    width = max(
-        2 * np.subtract(*np.percentile(depth, [75, 25])) / np.cbrt(len(depth)) / 2, np.ptp(depth) / 60
-    )
-    width = max(width, float(points["sigma_z_px"].median()) * size)
+    spread = np.subtract(*np.percentile(depth, [75, 25]))
+    error = float(points["sigma_z_px"].median()) * size
+    width = max(spread / np.cbrt(len(depth)), np.ptp(depth) / 60, error)
     # From mid-foil outwards, so that both faces are seen alike.
     reach = np.ceil(np.abs(depth).max() / width)
     histogram(depth, np.arange(-reach, reach + 1) * width, ax)
@@ -178,28 +171,20 @@ def three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration:
     )  # fmt: skip
     axes[1, 1].axis("off")
     for ax, across, up in ((axes[0, 0], 0, 1), (axes[0, 1], 2, 1), (axes[1, 0], 0, 2)):
-        style = {
-            "facecolors": colours.to_rgba(places[:, 2]),
-            "edgecolors": "white",
-            "linewidths": 0.4,
-            "alpha": 0.9,
-        }
-        discs(places[:, [across, up]], radius, ax, **style)
+        style = {"facecolors": colours.to_rgba(places[:, 2]), "edgecolors": "white", "linewidths": 0.4}
+        discs(places[:, [across, up]], radius, ax, alpha=0.9, **style)
         ax.set(xlim=(low[across], high[across]), ylim=(high[up], low[up]), aspect="equal")
         ax.set(xlabel=f"{'xyz'[across]} ({unit})", ylabel=f"{'xyz'[up]} ({unit})")
     _draw_axis(axes[0, 0], reconstruction, size)
-    figure.colorbar(
-        colours, ax=axes[1, 1], label=f"depth z ({unit})", location="right", fraction=0.9, aspect=4
-    )
+    label = f"depth z ({unit})"
+    figure.colorbar(colours, ax=axes[1, 1], label=label, location="right", fraction=0.9, aspect=4)
     return figure
 
 
 def show_three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration: HasPixelSize) -> None:
     """Show the points from three sides."""
-    show(
-        three_sides(points, reconstruction, calibration),
-        "The voids seen along the beam, along y and along x",
-    )
+    figure = three_sides(points, reconstruction, calibration)
+    show(figure, "The voids seen along the beam, along y and along x")
 
 
 def _draw_axis(ax: Axes, reconstruction: pd.DataFrame, size: float) -> None:

@@ -1,7 +1,4 @@
-"""Figures of the tracks: where they run, how long they are, and how their voids grow and move.
-
-Tables and an ``Axes`` in, the ``Axes`` out; a function called ``show_…`` shows a whole figure below a notebook cell.
-"""
+"""Figures of the tracks: where they run, how long they are, and how their voids grow and move."""
 
 import matplotlib.pyplot as plt
 import numpy as np

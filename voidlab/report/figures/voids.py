@@ -1,10 +1,6 @@
-"""Figures of the voids of a series as they were detected: on their images, and as numbers over the series.
+"""Figures of the voids of a series as they were detected: on their images, and as numbers over the series."""
 
-Tables or arrays and an ``Axes`` in, the ``Axes`` out; the functions called ``show_…`` show a whole figure below a
-notebook cell.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -74,25 +70,20 @@ def overlay_sheet(
     rows = _spread(np.flatnonzero(frames["status"] == "ok"), most)
     if not len(rows):
         rows = _spread(np.flatnonzero(frames["status"] == "blank"), most)
-    figure, axes = _sheet(max(len(rows), 1), columns=min(3, max(len(rows), 1)))
-    for ax in axes[len(rows) :]:
+    count = max(len(rows), 1)
+    columns = min(3, count)
+    lines, width = -(-count // columns), 10.5 if columns > 1 else 8.0
+    size = (width, width / columns * lines)
+    figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat[len(rows) :]:
         ax.axis("off")
-    for row, ax in zip(rows, axes, strict=False):
+    for row, ax in zip(rows, axes.flat, strict=False):
         image = frames.iloc[row]
         here = voids[voids["frame"] == image["frame"]]
         overlay(series[int(row)], here, ax, calibration)
         tilt = "" if pd.isna(image["tilt_deg"]) else f", {image['tilt_deg']:g}°"
         ax.set_title(f"frame {image['frame']}{tilt}: {len(here)} voids", fontsize=9)
     return figure
-
-
-def _sheet(count: int, columns: int) -> tuple[Figure, list[Axes]]:
-    rows = -(-count // columns)
-    width = 10.5 if columns > 1 else 8.0
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(width, width / columns * rows), squeeze=False, layout="constrained"
-    )
-    return figure, list(axes.flat)
 
 
 def _spread(items: np.ndarray, most: int) -> np.ndarray:
@@ -201,21 +192,23 @@ def frame_colours(frames: pd.Series, axes: Sequence[Axes]) -> None:
 
 def show_voids_before_and_after(voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize) -> None:
     """Show the outlines of all voids laid over each other, as recorded and drift-corrected."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
-    voids_by_frame(voids, axes[0], calibration).set_title("as recorded", fontsize=9)
-    voids_by_frame(voids, axes[1], calibration, columns=CORRECTED).set_title("drift-corrected", fontsize=9)
-    frame_colours(frames["frame"], axes)
-    show(figure, "Voids of all frames laid over each other before and after drift correction")
+    alt = "Voids of all frames laid over each other before and after drift correction"
+    _show_before_and_after(voids_by_frame, voids, frames, calibration, alt)
 
 
 def show_positions_before_and_after(
     voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize
 ) -> None:
     """Show the positions of all voids, as recorded and drift-corrected."""
+    alt = "Positions of all voids, coloured by frame, before and after drift correction"
+    _show_before_and_after(positions_by_frame, voids, frames, calibration, alt)
+
+
+def _show_before_and_after(
+    draw: Callable[..., Axes], voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize, alt: str
+) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
-    positions_by_frame(voids, axes[0], calibration).set_title("as recorded", fontsize=9)
-    positions_by_frame(voids, axes[1], calibration, columns=CORRECTED).set_title(
-        "drift-corrected", fontsize=9
-    )
+    draw(voids, axes[0], calibration).set_title("as recorded", fontsize=9)
+    draw(voids, axes[1], calibration, columns=CORRECTED).set_title("drift-corrected", fontsize=9)
     frame_colours(frames["frame"], axes)
-    show(figure, "Positions of all voids, coloured by frame, before and after drift correction")
+    show(figure, alt)
