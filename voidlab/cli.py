@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _Command: TypeAlias = Callable[[argparse.Namespace], int | None]
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _OK, _FAILED, _WRONG_INPUT, _INTERRUPTED = 0, 1, 2, 130
+_say = partial(print, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -178,10 +180,6 @@ def _run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int
     return _FAILED if failed else _OK
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -231,12 +229,9 @@ def _score(options: argparse.Namespace) -> None:
         _score_card(options)
         return
     items = labelled.read_labelled(options.folder)
-    method = segment.load_segmenter(
-        options.segmenter,
-        contrast=options.contrast,
-        threshold=options.threshold,
-        trust=options.trust_model,
-    ).with_contrast_from(item.image for item in items)
+    settings = {"contrast": options.contrast, "threshold": options.threshold, "trust": options.trust_model}
+    method = segment.load_segmenter(options.segmenter, **settings)
+    method = method.with_contrast_from(item.image for item in items)
     judgement = evaluate.evaluate_segmenter(items, method, log=print)
     print(evaluate.evaluation_in_words(judgement))
     out = options.out or Path("reports") / "scores" / options.folder.resolve().name
@@ -275,16 +270,8 @@ def _add_train(commands: _Commands) -> None:
 def _train(options: argparse.Namespace) -> None:
     from voidlab.run import start
 
-    card = start.train_network(
-        options.folder,
-        name=options.name,
-        contrast=options.contrast,
-        steps=options.steps,
-        seed=options.seed,
-        shipped=options.shipped,
-        log=_say,
-    )
-    print(card)
+    given = {key: getattr(options, key) for key in ("name", "contrast", "steps", "seed", "shipped")}
+    print(start.train_network(options.folder, **given, log=_say))
 
 
 def _add_correct(commands: _Commands) -> None:

@@ -1,5 +1,6 @@
 """Two ways to find the voids of a frame, side by side: what both found, and what only one of them did."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,9 +35,8 @@ class Comparison:
         """The comparison as a sentence."""
         both = int(self.left["matched"].sum())
         size, unit = unit_of(calibration)
-        radius = (
-            f"; radii on the right {self.radius_difference_px * size:+.2f} {unit} (median)" if both else ""
-        )
+        larger = f"{self.radius_difference_px * size:+.2f} {unit} (median)"
+        radius = f"; radii on the right {larger}" if both else ""
         return (
             f"{len(self.left)} voids on the left, {len(self.right)} on the right: {both} matched, "
             f"{len(self.left) - both} only left, {len(self.right) - both} only right{radius}"
@@ -57,11 +57,7 @@ def _matched(voids: pd.DataFrame, rows: pd.Series) -> pd.DataFrame:
 
 
 def draw(
-    comparison: Comparison,
-    picture: Picture,
-    titles: tuple[str, str],
-    figure: Figure,
-    calibration: HasPixelSize,
+    comparison: Comparison, picture: Picture, titles: Sequence[str], figure: Figure, calibration: HasPixelSize
 ) -> None:
     """Draw the frame twice, zoomed together: matched voids light blue, those of one side only orange and thick."""
     figure.clear()
@@ -72,8 +68,7 @@ def draw(
         ax.imshow(picture.pixels, cmap="gray", vmin=0, vmax=1, extent=picture.extent, interpolation="nearest")
         ax.set(xticks=[], yticks=[])
         circles(voids[voids["matched"]], ax, colour=SKY)
-        alone = circles(voids[~voids["matched"]], ax, colour=ORANGE).collections[-1]
-        alone.set_linewidth(2.2)
+        circles(voids[~voids["matched"]], ax, colour=ORANGE).collections[-1].set_linewidth(2.2)
         ax.set_title(f"{title}: {len(voids)} voids", fontsize=9)
         scale_bar(ax, picture.extent[1], calibration)
     handles = [

@@ -43,8 +43,11 @@ class Explorer:
         longest = min(shape) / 2
         self.settings = SettingsPanel(model.settings, segmenters, longest, self._changed)
         self.style = StylePanel(self._changed)
-        self.correct = CorrectPanel(self._take, self._undo, self._redo, self._bad_frame)
-        self.keep = KeepPanel(self._show_difference, self._write)
+        self.correct = CorrectPanel(
+            lambda name: self._say(self._tool.take(name)),
+            *(partial(self._try, do) for do in (self._undo, self._redo, self._mark_bad)),
+        )
+        self.keep = KeepPanel(partial(self._try, self._show_difference), partial(self._try, self._write))
         self.other = SettingsPanel(model.settings, segmenters, longest, lambda: None)
         self._build(shape)
         self.correct.show(model.log)
@@ -79,7 +82,6 @@ class Explorer:
     # --- looking ---------------------------------------------------------------------------------------------
 
     def _changed(self) -> None:
-        """A control was moved."""
         self._note = ""
         self.latest.ask()
 
@@ -164,7 +166,6 @@ class Explorer:
             self.hover.value = self._numbers(row)
 
     def _numbers(self, row: int) -> str:
-        """A void's numbers."""
         assert self._scene is not None
         void, particle = self._scene.voids.iloc[row], int(self._scene.particles[row])
         size = self.model.run.calibration.pixel_size_nm
@@ -173,9 +174,8 @@ class Explorer:
         track = f", particle {particle}" if particle >= 0 else ""
         edge = ", touches the edge" if void["touches_edge"] else ""
         hand = f", {void['corrected']} by hand" if void["corrected"] else ""
-        return text(
-            f"void at ({void['x_px']:.1f}, {void['y_px']:.1f}) px: radius {radius}{sure}{track}{edge}{hand}"
-        )
+        place = f"({void['x_px']:.1f}, {void['y_px']:.1f}) px"
+        return text(f"void at {place}: radius {radius}{sure}{track}{edge}{hand}")
 
     # --- the mouse -------------------------------------------------------------------------------------------
 
@@ -209,9 +209,8 @@ class Explorer:
         if self._tool.name == "look":
             self.select(pick(self._scene.voids, end))
             return
-        edit, words = self._tool.use(
-            Shown(self._scene.frame, self._scene.voids, self._scene.particles), start, end
-        )
+        shown = Shown(self._scene.frame, self._scene.voids, self._scene.particles)
+        edit, words = self._tool.use(shown, start, end)
         if edit is None:
             self._say(words)
         else:
@@ -245,35 +244,25 @@ class Explorer:
 
     def _scroll(self, event: Any) -> None:
         if event.inaxes is self.view.image:
-            self._try(lambda: self._zoom(event))
-
-    def _zoom(self, event: Any) -> None:
-        self.view.zoom(event.xdata, event.ydata, 1.25**event.step)
-        self.canvas.draw()
+            with self._lock:
+                self.view.zoom(event.xdata, event.ydata, 1.25**event.step)
+                self.canvas.draw()
 
     # --- correcting ------------------------------------------------------------------------------------------
 
-    def _take(self, name: str) -> None:
-        self._say(self._tool.take(name))
-
-    def _bad_frame(self) -> None:
-        self._try(partial(self._apply, BadFrame(frame=self.model.number(self.row.value))))
+    def _mark_bad(self) -> None:
+        self._apply(BadFrame(frame=self.model.number(self.row.value)))
 
     def _apply(self, edit: Edit) -> None:
         self.model.correct(edit)
         self._corrected(str(edit))
 
     def _undo(self) -> None:
-        def undo() -> None:
-            undone = self.model.undo()
-            self._corrected(f"took back: {undone}" if undone else "there is nothing to undo")
-
-        self._try(undo)
+        undone = self.model.undo()
+        self._corrected(f"took back: {undone}" if undone else "there is nothing to undo")
 
     def _redo(self) -> None:
-        self._try(
-            lambda: self._corrected("brought back" if self.model.redo() else "there is nothing to redo")
-        )
+        self._corrected("brought back" if self.model.redo() else "there is nothing to redo")
 
     def _corrected(self, words: str) -> None:
         self.correct.show(self.model.log)
@@ -283,9 +272,6 @@ class Explorer:
     # --- keeping and comparing -------------------------------------------------------------------------------
 
     def _show_difference(self) -> None:
-        self._try(self._ask)
-
-    def _ask(self) -> None:
         file = self.model.run.paths.parameters
         difference = parameters.difference(file, "segment", self.settings.touched)
         if difference:
@@ -295,9 +281,6 @@ class Explorer:
             self._say(f"{file.name}: nothing changed")
 
     def _write(self) -> None:
-        self._try(self._write_now)
-
-    def _write_now(self) -> None:
         file = self.model.run.paths.parameters
         changes = parameters.write_values(file, "segment", self.settings.touched)
         self.keep.clear()
@@ -310,8 +293,8 @@ class Explorer:
         if not self.side_by_side.children:
             self.side_by_side.children = (canvas_of(Figure(figsize=(INCHES[0], INCHES[0] / 2), dpi=80)),)
         (canvas,) = self.side_by_side.children
-        titles = tuple(f"{s.segmenter}, threshold {s.threshold:g}" for s in (here, there))
-        compare.draw(found, model.picture(row), titles, canvas.figure, model.run.calibration)  # type: ignore[arg-type]
+        titles = [f"{s.segmenter}, threshold {s.threshold:g}" for s in (here, there)]
+        compare.draw(found, model.picture(row), titles, canvas.figure, model.run.calibration)
         canvas.draw()
         self.compared.value = text(found.in_words(model.run.calibration))
 

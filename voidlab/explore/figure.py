@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Rectangle
-from matplotlib.patheffects import withStroke
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import MaxNLocator
 
 from voidlab.explore.state import Picture
-from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, SKY, round_down
+from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, SKY, discs, round_down
 from voidlab.tables.catalogue import kept
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -29,6 +29,9 @@ COLOURS = ("one colour", "size", "confidence", "track")
 # Of the figure, at 80 dots per inch: as wide as JupyterLab's cell beside its file list at 1280 px.
 INCHES = (10.0, 6.1)
 _MAP = "viridis"
+_RIM: list[AbstractPathEffect] = [
+    withStroke(linewidth=2, foreground="black")
+]  # keeps white writing legible on any image
 
 
 @dataclass(frozen=True)
@@ -59,27 +62,18 @@ class View:
 
     def __init__(self, figure: Figure, shape: tuple[int, int], calibration: HasPixelSize) -> None:
         self._size, self._unit = unit_of(calibration)
-        grid = figure.add_gridspec(
-            2,
-            2,
-            width_ratios=(2.4, 1),
-            left=0.01,
-            right=0.985,
-            bottom=0.09,
-            top=0.92,  # the toolbar lies above
-            wspace=0.14,
-            hspace=0.32,
-        )
+        # Above lies the toolbar.
+        edges = {"left": 0.01, "right": 0.985, "bottom": 0.09, "top": 0.92}
+        grid = figure.add_gridspec(2, 2, width_ratios=(2.4, 1), wspace=0.14, hspace=0.32, **edges)
         self.image = figure.add_subplot(grid[:, 0], anchor="N")
         self.sizes = figure.add_subplot(grid[0, 1])
         self.radii = figure.add_subplot(grid[1, 1])
         self._photo = self.image.imshow(
-            np.zeros((2, 2)), cmap="gray", vmin=0, vmax=1, interpolation="nearest", animated=False
+            np.zeros((2, 2)), cmap="gray", vmin=0, vmax=1, interpolation="nearest"
         )
         height, width = shape
-        self.image.set(
-            xticks=[], yticks=[], xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), autoscale_on=False
-        )
+        self.image.set(xticks=[], yticks=[], xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+        self.image.set_autoscale_on(False)
         self.image.set_facecolor("black")
         self._drawn: list[Artist] = []
         self._band: Artist | None = None
@@ -88,7 +82,7 @@ class View:
         self._bar_label = self.image.text(
             0, 0, "", color="white", ha="center", va="bottom", fontsize=9, zorder=5
         )
-        self._bar_label.set_path_effects([withStroke(linewidth=2, foreground="black")])
+        self._bar_label.set_path_effects(_RIM)
         self.image.callbacks.connect("xlim_changed", lambda _: self._scale_bar())
         self._scale_bar()
         key = self.image.inset_axes((0.70, 0.045, 0.26, 0.018))
@@ -99,7 +93,7 @@ class View:
             text.set_fontsize(8)
         self._key.ax.tick_params(colors="white", labelsize=8)
         key.set_visible(False)
-        (self._bars,) = (self.sizes.stairs([0], [0, 1], fill=True, color=BLUE),)
+        self._bars = self.sizes.stairs([0], [0, 1], fill=True, color=BLUE)
         self._marked = self.sizes.axvline(np.nan, color=RED, lw=2)
         self.sizes.set(xlabel=f"void radius ({self._unit})", ylabel="voids in this frame")
         self.sizes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
@@ -168,17 +162,14 @@ class View:
             self._circles(row, "white", scene.offset, grow=1.12, width=3.5)
             self._circles(row, RED, scene.offset, grow=1.12, width=1.8)
         if scene.tails:
-            self._tails(scene)
+            lines = [tail[:, :2] + np.asarray(scene.offset) for tail in scene.tails]
+            tails = LineCollection(lines, colors="white", linewidths=1.0, alpha=0.8)
+            self._drawn.append(self.image.add_collection(tails, autolim=False))
 
     def _remove(self) -> None:
         for artist in self._drawn:
             artist.remove()
         self._drawn = []
-
-    def _tails(self, scene: Scene) -> None:
-        lines = [tail[:, :2] + np.asarray(scene.offset) for tail in scene.tails]
-        tails = LineCollection(lines, colors="white", linewidths=1.0, alpha=0.8)
-        self._drawn.append(self.image.add_collection(tails, autolim=False))
 
     def _circles(
         self,
@@ -193,21 +184,13 @@ class View:
     ) -> None:
         if voids.empty:
             return
-        widths = 2 * grow * voids["radius_px"].to_numpy()
-        circles = EllipseCollection(
-            widths,
-            widths,
-            np.zeros(len(voids)),
-            units="xy",
-            offsets=voids[["x_px", "y_px"]].to_numpy() + np.asarray(offset),
-            offset_transform=self.image.transData,
-            facecolors=colours if filled else "none",
-            edgecolors="none" if filled else colours,
-            alpha=0.55 if filled else None,
-            linewidths=width,
-            linestyles=[dashes],
-        )
-        self._drawn.append(self.image.add_collection(circles, autolim=False))
+        where = voids[["x_px", "y_px"]].to_numpy() + np.asarray(offset)
+        style: dict[str, object] = {"facecolors": "none", "edgecolors": colours}
+        if filled:
+            style = {"facecolors": colours, "edgecolors": "none", "alpha": 0.55}
+        radius = grow * voids["radius_px"].to_numpy()
+        discs(where, radius, self.image, linewidths=width, linestyles=[dashes], **style)
+        self._drawn.append(self.image.collections[-1])
 
     def _colours(self, voids: pd.DataFrame, particles: np.ndarray, by: str) -> np.ndarray:
         """Colour of each void (n, 4), and the key that goes with it."""
@@ -216,27 +199,26 @@ class View:
             colours = plt.get_cmap("Set2")(particles % 8)
             colours[particles < 0] = (0.5, 0.5, 0.5, 1)
             return np.asarray(colours)
+        low, top = 0.0, 1.0
         if by == "confidence":
-            values, top, label = voids["confidence"].to_numpy(), 1.0, "confidence"
-            low = 0.0
+            values, label = voids["confidence"].to_numpy(), "confidence"
         elif by == "size":
             values = voids["radius_px"].to_numpy() * self._size
             shown = values[(voids["corrected"] != "deleted").to_numpy()]
-            low, top = (shown.min(), max(shown.max(), shown.min() + 1e-9)) if len(shown) else (0.0, 1.0)
+            if len(shown):
+                low, top = shown.min(), max(shown.max(), shown.min() + 1e-9)
             label = f"radius ({self._unit})"
         else:
             return np.tile(to_rgba(ORANGE), (len(voids), 1))
         self._mapped.set_clim(low, top)
-        text = self._key.ax.set_title(label, fontsize=8, color="white", pad=2)
-        text.set_path_effects([withStroke(linewidth=2, foreground="black")])
-        for tick in self._key.ax.get_xticklabels():
-            tick.set_path_effects([withStroke(linewidth=2, foreground="black")])
+        title = self._key.ax.set_title(label, fontsize=8, color="white", pad=2)
+        for text in (title, *self._key.ax.get_xticklabels()):
+            text.set_path_effects(_RIM)
         colours = np.asarray(self._mapped.to_rgba(values))
         colours[~np.isfinite(values)] = (0.5, 0.5, 0.5, 1)
         return colours
 
     def _scale_bar(self) -> None:
-        """A bar of a round length in the lower left corner of what is shown."""
         left, right = self.image.get_xlim()
         bottom, top = self.image.get_ylim()
         wide = right - left
@@ -244,9 +226,8 @@ class View:
         bar = length / self._size
         x, y = left + 0.03 * wide, bottom + 0.035 * (top - bottom)
         self._bar.set_bounds(x, y, bar, 0.008 * (top - bottom))
-        self._bar_label.set(
-            position=(x + bar / 2, y + 0.012 * (top - bottom)), text=f"{length:g} {self._unit}"
-        )
+        self._bar_label.set_position((x + bar / 2, y + 0.012 * (top - bottom)))
+        self._bar_label.set_text(f"{length:g} {self._unit}")
 
     def _sizes(self, scene: Scene) -> None:
         radii = kept(scene.voids)["radius_px"].to_numpy() * self._size

@@ -55,35 +55,31 @@ class Tool:
     """The tool in hand; `use` is told each drag (a click is a drag of no length)."""
 
     def __init__(self) -> None:
-        self._name = "look"
+        self.name = "look"
         self._first: Spot | None = None
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     def take(self, name: str) -> str:
         """Take another tool in hand; say how it is used."""
-        self._name, self._first = name, None
+        self.name, self._first = name, None
         return HELP[name]
 
     def use(self, shown: Shown, start: Point, end: Point) -> tuple[Edit | None, str]:
         """The edit that a drag from ``start`` to ``end`` makes, or None and what to say."""
-        if self._name == "look":
+        if self.name == "look":
             return None, ""
-        if self._name == "add":
+        if self.name == "add":
             return _added(shown.frame, start, end)
         middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-        row = pick(shown.voids, middle if self._name == "split" else end)
+        row = pick(shown.voids, middle if self.name == "split" else end)
         if row is None:
-            return None, f"there is no void here; {HELP[self._name]}"
+            return None, f"there is no void here; {HELP[self.name]}"
         spot = spot_of(shown.voids.iloc[row])
-        if self._name in _OF_TRACKS and shown.particles[row] < 0:
+        if self.name in _OF_TRACKS and shown.particles[row] < 0:
             return None, "this void is on no track of the last run: run the dataset again, or choose another"
         return self._edit(spot, start, end)
 
     def _edit(self, spot: Spot, start: Point, end: Point) -> tuple[Edit | None, str]:
-        match self._name:
+        match self.name:
             case "delete":
                 return DeleteVoid(at=spot), ""
             case "delete track":
@@ -99,10 +95,10 @@ class Tool:
     def _second(self, spot: Spot) -> tuple[Edit | None, str]:
         """Merge and join take two clicks."""
         first, self._first = self._first, None
-        if first is None or first == spot or (self._name == "merge" and first.frame != spot.frame):
+        if first is None or first == spot or (self.name == "merge" and first.frame != spot.frame):
             self._first = spot
             return None, f"first: the void at {spot}; now click the second"
-        if self._name == "merge":
+        if self.name == "merge":
             return MergeVoids(at=(first, spot)), ""
         return JoinTracks(at=first, to=spot), ""
 

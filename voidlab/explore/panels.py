@@ -48,9 +48,8 @@ class SettingsPanel:
             settings.min_radius_px, min=np.log10(smallest), max=np.log10(largest), step=0.01,
             description="min radius, px", readout_format=".1f", continuous_update=False, **_NAMED,
         )  # fmt: skip
-        self._controls = {
-            name: getattr(self, name) for name in ("segmenter", "contrast", "threshold", "min_radius_px")
-        }
+        names = ("segmenter", "contrast", "threshold", "min_radius_px")
+        self._controls = {name: getattr(self, name) for name in names}
         for name, control in self._controls.items():
             control.tooltip = model.model_fields[name].description
             control.observe(lambda _, name=name: self._touch(name), names="value")
@@ -82,28 +81,16 @@ class StylePanel:
         )
         self.colour = w.Dropdown(options=list(COLOURS), description="coloured by", **_NAMED)
         self.grey = w.FloatRangeSlider(
-            value=(0.0, 1.0),
-            min=0,
-            max=1,
-            step=0.01,
-            description="grey levels",
-            readout_format=".2f",
-            **_NAMED,
+            value=(0, 1), min=0, max=1, step=0.01, description="grey levels", readout_format=".2f", **_NAMED
         )
-        self.drift = w.Checkbox(
-            value=False, description="drift-corrected: the stack stands still", indent=False
-        )
+        self.drift = w.Checkbox(description="drift-corrected: the stack stands still", indent=False)
         self.tails = w.IntSlider(0, min=0, max=50, description="tails, frames", **_NAMED)
         for control in (self.outlines, self.colour, self.grey, self.drift, self.tails):
             control.observe(lambda _: changed(), names="value")
         whole = {"flex": "0 0 auto"}  # side by side where there is room, else below each other, never cut
-        self.widget = w.HBox(
-            [
-                w.VBox([self.outlines, self.colour, self.grey], layout=whole),
-                w.VBox([self.drift, self.tails], layout=whole),
-            ],
-            layout={"flex_flow": "row wrap"},
-        )
+        groups = ([self.outlines, self.colour, self.grey], [self.drift, self.tails])
+        columns = [w.VBox(group, layout=whole) for group in groups]
+        self.widget = w.HBox(columns, layout={"flex_flow": "row wrap"})
 
     @property
     def style(self) -> Style:

@@ -199,8 +199,8 @@ class Model:
 
     def drift(self, row: int) -> tuple[float, float]:
         """Drift of the frame in row ``row``, px; (0, 0) when it is not known."""
-        x, y = self.drifts(np.array([self.number(row)]))[0]
-        return (float(x), float(y))
+        x, y = self.drifts(np.array([self.number(row)]))[0].tolist()
+        return x, y
 
     def drifts(self, numbers: np.ndarray) -> np.ndarray:
         """Drift (n, 2) as (x, y) of the frames of these ``numbers``, px; 0 where it is not known."""
