@@ -89,10 +89,10 @@ class Model:
     def _image(self, row: int) -> np.ndarray:
         return self._images.get(row, lambda: np.asarray(self.run.series[row]))
 
-    def voids(self, row: int, settings: SegmentParameters, *, corrected: bool = True) -> pd.DataFrame:
+    def voids(self, row: int, settings: SegmentParameters) -> pd.DataFrame:
         """Table ``voids`` of row ``row``: what ``settings`` find, and what the corrections make of it."""
         number = self.number(row)
-        edits = self._edits(row) if corrected else []
+        edits = self._edits(row)
         if not edits and self._is_in_results(row, settings):
             assert self.results is not None
             return self.results.voids[self.results.voids["frame"] == number].reset_index(drop=True)
@@ -108,7 +108,6 @@ class Model:
         return in_results or self.finder.holds(row, settings)
 
     def _edits(self, row: int) -> list[VoidEdit]:
-        """The standing corrections of the voids of a frame."""
         edits = [line.edit for line in self.log.kept("segment")]
         return [e for e in edits if corrections.frame_of(e) == self.number(row)]  # type: ignore[arg-type, misc]
 

@@ -241,13 +241,8 @@ def append_edit(path: Path, edits: Sequence[Edit], *, who: str | None = None) ->
     now = datetime.now(UTC).isoformat(timespec="seconds")
     name = who or _user()
     added = [Correction(uuid.uuid4().hex[:12], name, now, edit) for edit in edits]
-    text = "".join(
-        json.dumps(
-            {"id": c.id, "when": c.when, "who": c.who, **c.edit.model_dump(mode="json")}, ensure_ascii=False
-        )
-        + "\n"
-        for c in added
-    )
+    lines = ({"id": c.id, "when": now, "who": name, **c.edit.model_dump(mode="json")} for c in added)
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as stream:
         if stream.tell():

@@ -132,7 +132,6 @@ def inputs_of(paths: RunPaths, stage: str, images: str) -> dict[str, str]:
 
 
 def _digest_of_corrections(paths: RunPaths, stage: str) -> str:
-    """Digest of the remaining corrections for ``stage``; empty without any."""
     content = corrections.content_for(paths.corrections, stage)
     return digest_of(content) if content else ""
 

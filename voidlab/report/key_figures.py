@@ -53,30 +53,17 @@ def of_drift(
     sigma = drift.loc[drift["flag"] != "reference", "drift_sigma_px"].median()
     kept = int((pairs["weight"] > 0).sum())
     doubtful = int((~drift["flag"].isin(["", "reference"])).sum())
-    poor = f"The drift's verdict is '{verdict}': its page says why."
-    few = f"Only {kept} of {len(pairs)} frame pairs agree on the drift."
-    unsure = f"The drift of {doubtful} of {len(drift)} frames is doubtful."
+    poor = "" if verdict == GOOD else f"The drift's verdict is '{verdict}': its page says why."
+    few = f"Only {kept} of {len(pairs)} frame pairs agree on the drift." if kept < 0.5 * len(pairs) else ""
+    unsure = f"The drift of {doubtful} of {len(drift)} frames is doubtful." if doubtful else ""
+    light = "good, check or do not use; the drift page says why"
+    agreed, lost = f"{kept} of {len(pairs)}", f"{doubtful} of {len(drift)}"
     return [
         figure("Largest drift", f"{far:.1f} {unit}", "distance from the reference frame"),
         figure("Drift error", number(sigma, "px"), "median standard error of a frame, per axis"),
-        figure(
-            "Drift verdict",
-            verdict,
-            "good, check or do not use; the drift page says why",
-            warning="" if verdict == GOOD else poor,
-        ),
-        figure(
-            "Pairs kept",
-            f"{kept} of {len(pairs)}",
-            "frame pairs that agree with the solution",
-            warning=few if kept < 0.5 * len(pairs) else "",
-        ),
-        figure(
-            "Doubtful frames",
-            f"{doubtful} of {len(drift)}",
-            "frames whose drift is interpolated or poorly known",
-            warning=unsure if doubtful else "",
-        ),
+        figure("Drift verdict", verdict, light, warning=poor),
+        figure("Pairs kept", agreed, "frame pairs that agree with the solution", warning=few),
+        figure("Doubtful frames", lost, "frames whose drift is interpolated or poorly known", warning=unsure),
     ]
 
 
@@ -88,12 +75,11 @@ def of_tracks(
     median = tracks["total_frames"].median()
     broken = f"Half of the tracks are no longer than {median:.0f} of {len(frames)} frames: links may be lost."
     warning = broken if median < len(frames) / 3 else ""
+    length = number(median, "frames", 0)
     return [
         figure("Particles", f"{len(tracks):,}", f"from {len(linked):,} voids in {len(frames)} frames"),
         figure("Long tracks", f"{long_enough:,}", f"voids followed for {shown} frames or more"),
-        figure(
-            "Track length", number(median, "frames", 0), "median, from first to last frame", warning=warning
-        ),
+        figure("Track length", length, "median, from first to last frame", warning=warning),
     ]
 
 

@@ -93,11 +93,10 @@ def difference(path: Path, stage: str, values: Mapping[str, object]) -> str:
     ParameterErrors
         If the file would no longer be right.
     """
-    text, changes = _with_values(path, stage, values)
-    before = path.read_text(encoding="utf-8-sig").splitlines() if changes else []
-    after = text.splitlines() if changes else []
-    lines = difflib.unified_diff(before, after, path.name, path.name, n=1, lineterm="")
-    return "\n".join(lines)
+    text, _ = _with_values(path, stage, values)
+    before = path.read_text(encoding="utf-8-sig")
+    lines = (before.splitlines(), text.splitlines())
+    return "\n".join(difflib.unified_diff(*lines, path.name, path.name, n=1, lineterm=""))
 
 
 def _with_values(path: Path, stage: str, values: Mapping[str, object]) -> tuple[str, list[str]]:

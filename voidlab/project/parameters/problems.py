@@ -34,17 +34,15 @@ def explain(
     keys = keys_of(error)
     name = ".".join(keys)
     if len(keys) == 2 and keys[1] in given.get(keys[0], {}):
-        return Problem(name, None, _reason(error, given[keys[0]][keys[1]], keys))
+        return Problem(name, None, _reason(error, keys))
     value: Any = document
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
-    if error["type"] in ("extra_forbidden", "missing"):
-        return Problem(path.name, line_of(document, keys), f"{name}: {_reason(error, value, keys)}")
-    return Problem(path.name, line_of(document, keys), f"{name} = {value!r}: {_reason(error, value, keys)}")
+    what = name if error["type"] in ("extra_forbidden", "missing") else f"{name} = {value!r}"
+    return Problem(path.name, line_of(document, keys), f"{what}: {_reason(error, keys)}")
 
 
-def _reason(error: ErrorDetails, value: object, keys: tuple[str, ...]) -> str:
-    """What is wrong with ``value``, in words a microscopist would use."""
+def _reason(error: ErrorDetails, keys: tuple[str, ...]) -> str:
     context = error.get("ctx", {})
     reasons = {
         "missing": "is required",
@@ -101,7 +99,6 @@ def _of_dataset(parameters: DatasetParameters, stem: str) -> Iterable[tuple[str,
 
 
 def _of_sample(export: ExportParameters) -> Iterable[tuple[str, str]]:
-    """Mistakes in what is said of the foil and the dose."""
     thickness, sigma = export.foil_thickness_nm, export.foil_sigma_nm
     if (thickness is None) != (sigma is None):
         given, missing = ("foil_thickness_nm", "foil_sigma_nm")[:: 1 if sigma is None else -1]

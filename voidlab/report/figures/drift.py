@@ -6,7 +6,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from matplotlib.ticker import LogLocator
 
@@ -160,15 +159,18 @@ def worst_rows(drift: pd.DataFrame, pairs: pd.DataFrame, most: int = 3) -> np.nd
     return ranked.sort_values(by, ascending=False).index[:most].to_numpy()
 
 
-def worst_frames(
+def show_worst_frames(
     series: Sequence[np.ndarray],
     drift: pd.DataFrame,
     pairs: pd.DataFrame,
     calibration: HasPixelSize,
     *,
     reference: int,
-) -> Figure:
-    """The reference and the frames one should look at, side by side in register; ``drift`` has a row per image."""
+) -> None:
+    """Show the reference and the frames one should look at, side by side in register.
+
+    ``drift`` has a row per image.
+    """
     drift = drift.reset_index(drop=True)
     rows = [reference, *worst_rows(drift, pairs)] if len(drift) else []
     figure, axes = plt.subplots(1, max(len(rows), 1), figsize=(12, 3.6), squeeze=False, layout="constrained")
@@ -180,19 +182,6 @@ def worst_frames(
         micrograph(np.nan_to_num(align(series[int(row)], shift)), ax, calibration)
         about = of_frame["flag"] or f"error {of_frame['drift_sigma_px']:.2g} px"
         ax.set_title(f"frame {of_frame['frame']}: {about}, {of_frame['pairs_kept']} pairs", fontsize=8)
-    return figure
-
-
-def show_worst_frames(
-    series: Sequence[np.ndarray],
-    drift: pd.DataFrame,
-    pairs: pd.DataFrame,
-    calibration: HasPixelSize,
-    *,
-    reference: int,
-) -> None:
-    """Show the frames one should look at beside the reference."""
-    figure = worst_frames(series, drift, pairs, calibration, reference=reference)
     show(figure, "The reference frame and the frames of the most doubtful drift, in register", photo=True)
 
 

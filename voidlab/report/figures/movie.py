@@ -188,7 +188,6 @@ def _outline(pen: ImageDraw.ImageDraw, voids: pd.DataFrame, begins: np.ndarray, 
 
 
 def _trails(pen: ImageDraw.ImageDraw, tracked: pd.DataFrame, begins: np.ndarray, factor: int) -> None:
-    """Draw the way that each track has come, in its colour."""
     for rows in tracked.groupby("particle").indices.values():
         track = tracked.iloc[rows]
         way = (track[["x_corrected_px", "y_corrected_px"]].to_numpy() + begins + 0.5) / factor - 0.5
