@@ -238,9 +238,7 @@ class Explorer:
             self.canvas.draw_idle()
             return
         row = pick(self._scene.voids, self._at(event))
-        numbers = "&nbsp;" if row is None else self._numbers(row)
-        if self.hover.value != numbers:
-            self.hover.value = numbers
+        self.hover.value = "&nbsp;" if row is None else self._numbers(row)
 
     def _scroll(self, event: Any) -> None:
         if event.inaxes is self.view.image:

@@ -30,6 +30,7 @@ HELP = {
 }
 _LEAST_RADIUS_PX = 1.0
 DRAWN = {"add": "circle", "split": "line"}  # what a drag shows while it lasts
+_ONE_CLICK = {"delete": DeleteVoid, "delete track": DeleteTrack, "cut track": CutTrack}
 _OF_TRACKS = ("cut track", "join tracks", "delete track")
 Point = tuple[float, float]
 
@@ -79,18 +80,13 @@ class Tool:
         return self._edit(spot, start, end)
 
     def _edit(self, spot: Spot, start: Point, end: Point) -> tuple[Edit | None, str]:
-        match self.name:
-            case "delete":
-                return DeleteVoid(at=spot), ""
-            case "delete track":
-                return DeleteTrack(at=spot), ""
-            case "cut track":
-                return CutTrack(at=spot), ""
-            case "split":
-                if np.hypot(end[0] - start[0], end[1] - start[1]) < 1:
-                    return None, HELP["split"]
-                return SplitVoid(at=spot, line=(*start, *end)), ""
-        return self._second(spot)
+        if self.name in _ONE_CLICK:
+            return _ONE_CLICK[self.name](at=spot), ""
+        if self.name != "split":
+            return self._second(spot)
+        if np.hypot(end[0] - start[0], end[1] - start[1]) < 1:
+            return None, HELP["split"]
+        return SplitVoid(at=spot, line=(*start, *end)), ""
 
     def _second(self, spot: Spot) -> tuple[Edit | None, str]:
         """Merge and join take two clicks."""

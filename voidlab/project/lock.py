@@ -30,18 +30,13 @@ def held(paths: RunPaths) -> Iterator[None]:
     folder = paths.folder / ".running"
     folder.mkdir(parents=True, exist_ok=True)
     holder = folder / "holder.txt"
-    with locked(
-        folder / "lock",
-        lambda: DatasetBusy(
-            f"{paths.dataset} is being run by {_read(holder)}; wait until that is done, or stop it."
-        ),
-    ):
+    busy = "{} is being run by {}; wait until that is done, or stop it."
+    with locked(folder / "lock", lambda: DatasetBusy(busy.format(paths.dataset, _read(holder)))):
         try:
             now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
             _clear_up(paths)
-            holder.write_text(
-                f"process {os.getpid()} on {socket.gethostname()} since {now}", encoding="utf-8"
-            )
+            me = f"process {os.getpid()} on {socket.gethostname()} since {now}"
+            holder.write_text(me, encoding="utf-8")
             yield
         finally:
             holder.unlink(missing_ok=True)

@@ -12,7 +12,6 @@ from voidlab.errors import VoidlabError
 
 STAGES = ("segment", "drift", "track", "reconstruct", "export")
 POSITIONS = "positions"  # the one notebook of a dataset without images
-_TILT_LINKERS = ("auto", "tilt")
 
 # Letters and digits of any language, space, dot, dash, underscore: a name that is one folder everywhere.
 _NAME = re.compile(r"\w(?:[\w .-]*[\w-])?")
@@ -32,7 +31,7 @@ def stages_for(tilts_deg: Iterable[float], linker: str) -> tuple[str, ...]:
     linker
         The parameter ``track.linker``.
     """
-    in_depth = linker in _TILT_LINKERS and len({tilt for tilt in tilts_deg if tilt == tilt}) >= 3
+    in_depth = linker in ("auto", "tilt") and len({tilt for tilt in tilts_deg if tilt == tilt}) >= 3
     return tuple(stage for stage in STAGES if stage != "reconstruct" or in_depth)
 
 

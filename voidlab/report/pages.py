@@ -275,10 +275,8 @@ def _thumbnail(paths: RunPaths) -> str | None:
     """The first photo of the segment notebook, small, as an address; None when there is none."""
     try:
         photo = notebook_html.first_photo(nbformat.read(paths.notebook(STAGES[0]), as_version=4))
-        picture = PIL.Image.open(io.BytesIO(photo)) if photo else None
+        picture = PIL.Image.open(io.BytesIO(photo or b""))  # an OSError where there is no photo
     except (OSError, ValueError, AttributeError):
-        return None
-    if picture is None:
         return None
     picture.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
     small = io.BytesIO()

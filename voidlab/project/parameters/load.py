@@ -86,13 +86,7 @@ def write_values(path: Path, stage: str, values: Mapping[str, object]) -> list[s
 
 
 def difference(path: Path, stage: str, values: Mapping[str, object]) -> str:
-    """What `write_values` would change in the file, line by line; empty when nothing.
-
-    Raises
-    ------
-    ParameterErrors
-        If the file would no longer be right.
-    """
+    """What `write_values`, which fails alike, would change in the file, line by line; empty when nothing."""
     text, _ = _with_values(path, stage, values)
     before = path.read_text(encoding="utf-8-sig")
     lines = (before.splitlines(), text.splitlines())

@@ -81,11 +81,8 @@ def _bounds(model: type[BaseModel], name: str) -> str:
 def _default(name: str, field: FieldInfo) -> str:
     if field.is_required():
         return "the file's name" if name == "dataset" else "must be given"
-    match field.default:
-        case None:
-            return "left out"
-        case bool():
-            return str(field.default).lower()
-        case float():
-            return f"{field.default:g}"
-    return str(field.default)
+    if field.default is None:
+        return "left out"
+    if isinstance(field.default, bool):
+        return str(field.default).lower()
+    return f"{field.default:g}" if isinstance(field.default, float) else str(field.default)

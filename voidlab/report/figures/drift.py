@@ -123,11 +123,10 @@ def residual_matrix(pairs: pd.DataFrame, ax: Axes) -> Axes:
     assert figure is not None
     figure.colorbar(mesh, ax=ax, label="residual (px)", extend="max")
     ax.set(xlabel="frame", ylabel="frame", aspect="equal")
-    ax.set_title(
-        f"{rejected.sum()} of {len(pairs)} pairs rejected (×), {again.sum()} measured again (○)", fontsize=9
-    )
-    for axis in (ax.xaxis, ax.yaxis):
-        whole_numbers(axis)
+    counted = f"{rejected.sum()} of {len(pairs)} pairs rejected (×), {again.sum()} measured again (○)"
+    ax.set_title(counted, fontsize=9)
+    whole_numbers(ax.xaxis)
+    whole_numbers(ax.yaxis)
     return ax
 
 
