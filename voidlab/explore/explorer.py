@@ -39,16 +39,14 @@ class Explorer:
         self._frame_words = self._note = ""
         self.latest = Latest(self.update)
         self._later = Latest(lambda: self._try(self._find), pause_s=0.15, patient=True)
-        segmenters = names(model.settings.segmenter)
-        longest = min(shape) / 2
-        self.settings = SettingsPanel(model.settings, segmenters, longest, self._changed)
+        controls = partial(SettingsPanel, model.settings, names(model.settings.segmenter), min(shape) / 2)
+        self.settings, self.other = controls(self._changed), controls(lambda: None)
         self.style = StylePanel(self._changed)
         self.correct = CorrectPanel(
             lambda name: self._say(self._tool.take(name)),
             *(partial(self._try, do) for do in (self._undo, self._redo, self._mark_bad)),
         )
         self.keep = KeepPanel(partial(self._try, self._show_difference), partial(self._try, self._write))
-        self.other = SettingsPanel(model.settings, segmenters, longest, lambda: None)
         self._build(shape)
         self.correct.show(model.log)
         self.update()

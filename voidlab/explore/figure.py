@@ -155,8 +155,7 @@ class View:
         changed = voids[stands & (voids["corrected"] != "").to_numpy()]
         self._circles(changed, SKY, scene.offset, grow=1.25, width=1.0, dashes=(0, (1, 1.5)))
         gone = voids[~stands]
-        crosses = self.image.plot(gone["x_px"] + dx, gone["y_px"] + dy, "x", color=GREY, ms=5, mew=1.2)
-        self._drawn += crosses
+        self._drawn += self.image.plot(gone["x_px"] + dx, gone["y_px"] + dy, "x", color=GREY, ms=5, mew=1.2)
         if scene.selected is not None and scene.selected < len(voids):
             row = voids.iloc[[scene.selected]]
             self._circles(row, "white", scene.offset, grow=1.12, width=3.5)

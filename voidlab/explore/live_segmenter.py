@@ -49,13 +49,7 @@ class Finder:
         return _above(everything, settings.threshold)
 
     def holds(self, row: int, settings: SegmentParameters) -> bool:
-        """Whether the long half of the work was done for row ``row``.
-
-        Raises
-        ------
-        ModelError
-            If there is no such segmenter.
-        """
+        """Whether the long half of the work was done for row ``row``; needs the segmenter as `find` does."""
         return self._key(row, settings) in self._halves
 
     def _key(self, row: int, settings: SegmentParameters) -> tuple[object, ...]:
