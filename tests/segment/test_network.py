@@ -25,6 +25,11 @@ not_yet = pytest.mark.xfail(
 )
 
 
+def compute_maps(model, image, scale, *, precise=False):
+    picture, known = network.preprocess(image, scale)
+    return network.to_maps(network.forward(model, picture, precise=precise), known, scale)
+
+
 @pytest.fixture(scope="module")
 def bright():
     return segment.load_segmenter("voids", contrast="bright")
@@ -155,9 +160,9 @@ def test_tiles_leave_no_seams(monkeypatch):
     image = np.concatenate(
         [image_with((60 + 7 * i, 60, 6), shape=(300, 220), seed=i) for i in range(4)], axis=1
     )
-    whole = network.compute_maps(model, image, 1, precise=True)
+    whole = compute_maps(model, image, 1, precise=True)
     monkeypatch.setattr(network, "_TILE", 256)
-    tiled = network.compute_maps(model, image, 1, precise=True)
+    tiled = compute_maps(model, image, 1, precise=True)
     found, again = decode.decode_discs((whole,)), decode.decode_discs((tiled,))
     sure, same = found.confidence > 0.5, again.confidence > 0.5
     assert sure.sum() == same.sum() >= 4
@@ -175,7 +180,7 @@ def test_what_is_left_out_between_the_levels_changes_nothing():
             module.inplace = False
     image = image_with((50, 40, 7), (100, 80, 12), shape=(150, 210))
     for scale in network.SCALES:
-        here, there = (network.compute_maps(model, image, scale) for model in (lean, usual))
+        here, there = (compute_maps(model, image, scale) for model in (lean, usual))
         np.testing.assert_array_equal(here.centre, there.centre)
         np.testing.assert_array_equal(here.radius_px, there.radius_px)
 
@@ -184,7 +189,7 @@ def test_what_is_made_for_use_says_the_same():
     trained, _ = model_file.load_network()
     used = network.fuse_for_inference(model_file.load_network()[0])
     image = image_with((50, 40, 7), (100, 80, 12), shape=(150, 210))
-    there, here = (network.compute_maps(model, image, 1, precise=True) for model in (trained, used))
+    there, here = (compute_maps(model, image, 1, precise=True) for model in (trained, used))
     np.testing.assert_allclose(here.centre, there.centre, atol=1e-4)
     np.testing.assert_allclose(here.radius_px, there.radius_px, rtol=1e-3)
 

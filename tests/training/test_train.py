@@ -94,7 +94,7 @@ def test_margins_are_mirrored_as_before_the_network_looks(monkeypatch):
             return torch.zeros(1, 3, *x.shape[2:])
 
     image = np.random.default_rng(0).normal(size=(64 - 9, 96)).astype(np.float32)
-    network.compute_maps(Watch(), image, 1)
+    network.forward(Watch(), network.preprocess(image, 1)[0])
     (padded,) = seen
     one = padded[0, 0].clone()
     one[-9:] = 0

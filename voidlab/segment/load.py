@@ -1,6 +1,7 @@
 """Which method finds the voids: a segmenter by its name, or from a file."""
 
 import difflib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -91,15 +92,9 @@ def _checked(**settings: object) -> dict[str, Any]:
 
 def from_parameters(parameters: SegmentParameters, folder: Path) -> Segmenter:
     """Segmenter that a dataset's parameters ask for; a file's name is relative to ``folder``, that of the YAML."""
-    return load_segmenter(
-        parameters.model_file(folder) or parameters.segmenter,
-        contrast=parameters.contrast,
-        threshold=parameters.threshold,
-        min_radius_px=parameters.min_radius_px,
-        max_radius_px=parameters.max_radius_px,
-        edge_buffer_px=parameters.edge_buffer_px,
-        trust=parameters.trust_model,
-    )
+    chosen = parameters.model_file(folder) or parameters.segmenter
+    settings = parameters.model_dump(include={field.name for field in fields(Segmenter)})
+    return load_segmenter(chosen, **settings, trust=parameters.trust_model)
 
 
 def check_segmenter(name_or_path: str | Path, *, trust: bool = False) -> None:

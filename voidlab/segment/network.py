@@ -102,8 +102,8 @@ def normalised(image: np.ndarray) -> np.ndarray:
     return np.clip(detail / scale, -12, 12)
 
 
-def compute_maps(model: torch.nn.Module, image: np.ndarray, scale: int, *, precise: bool = False) -> Maps:
-    """Maps of an image at one scale: `preprocess` to the network, which `forward`s, `to_maps` from its answer.
+def preprocess(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
+    """What the network is shown of an image at one scale, and where something is known of the image.
 
     Parameters
     ----------
@@ -111,15 +111,6 @@ def compute_maps(model: torch.nn.Module, image: np.ndarray, scale: int, *, preci
         Voids brighter than their surroundings.
     scale
         Pixels of the image along a pixel of the maps.
-    precise
-        float32 where the processor could do with bfloat16, about twice as fast.
-    """
-    picture, known = preprocess(image, scale)
-    return to_maps(forward(model, picture, precise=precise), known, scale)
-
-
-def preprocess(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
-    """What the network is shown of an image at one scale, and where something is known of the image.
 
     Returns
     -------
@@ -134,7 +125,10 @@ def preprocess(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def forward(model: torch.nn.Module, picture: np.ndarray, *, precise: bool = False) -> np.ndarray:
-    """What the network says of a picture, (3, h, w) float32."""
+    """What the network says of a picture, (3, h, w) float32.
+
+    ``precise`` asks for float32 where the processor could do with bfloat16, about twice as fast.
+    """
     import torch
 
     device = next(model.parameters()).device

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -39,65 +40,29 @@ class Segmentation:
     voids: pd.DataFrame
 
 
-class Segmenter(Protocol):
-    """A method that finds voids."""
+@dataclass(frozen=True, kw_only=True)
+class Segmenter(ABC):
+    """A method that finds voids; its settings are those of `voidlab.segment.load_segmenter`.
 
-    @property
-    def name(self) -> str:
-        """What the method is called in reports."""
-        ...
-
-    @property
-    def at_once(self) -> int:
-        """Images that it pays to work on side by side; each of them takes memory."""
-        ...
-
-    def with_contrast_from(self, images: Iterable[np.ndarray]) -> Segmenter:
-        """This segmenter with what it reads off the images (as dark or bright) decided once for all of them."""
-        ...
-
-    def run(self, image: np.ndarray) -> Segmentation:
-        """Probability, labels and voids of ``image`` (H, W)."""
-        ...
-
-    def find(self, image: np.ndarray) -> pd.DataFrame:
-        """Voids of ``image``."""
-        ...
-
-    def label(self, image: np.ndarray) -> np.ndarray:
-        """Label image of ``image``."""
-        ...
-
-
-@dataclass(frozen=True)
-class ClassicalSegmenter:
-    """Blobs at many scales, judged by contrast and edge, fitted as circles; see `voidlab.segment.classical`."""
+    ``name`` is what the method is called in reports, ``at_once`` the number of images that it pays to work on side by
+    side; each of them takes memory.
+    """
 
     contrast: str = "auto"
     threshold: float = 0.5
     min_radius_px: float = 2.5
     max_radius_px: float = 80.0
     edge_buffer_px: int = 8
-    name: str = "classical"
+    name: str
+    at_once: ClassVar[int]
 
-    @property
-    def at_once(self) -> int:
-        """Images to work on side by side: one per core, since each keeps one busy."""
-        return os.cpu_count() or 1
+    @abstractmethod
+    def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
+        """This segmenter with what it reads off the images (as dark or bright) decided once for all of them."""
 
-    def with_contrast_from(self, images: Iterable[np.ndarray]) -> ClassicalSegmenter:
-        """This segmenter with the contrast that most of the ``images`` speak for."""
-        if self.contrast != "auto":
-            return self
-        evidence = sum(self._evidence(image, True) - self._evidence(image, False) for image in images)
-        return replace(self, contrast="bright" if evidence >= 0 else "dark")
-
+    @abstractmethod
     def run(self, image: np.ndarray) -> Segmentation:
-        """Probability, labels and voids of ``image`` (H, W)."""
-        image = grey(image)
-        discs = self._discs(image)
-        labels, probability = draw_discs(discs, image.shape)
-        return _segmentation(discs, labels, probability, self.edge_buffer_px)
+        """Probability, labels and voids of ``image`` (H, W), in its own pixels."""
 
     def find(self, image: np.ndarray) -> pd.DataFrame:
         """Voids of ``image``."""
@@ -107,10 +72,30 @@ class ClassicalSegmenter:
         """Label image of ``image``."""
         return self.run(image).labels
 
-    def _discs(self, image: np.ndarray) -> Discs:
+    def _decided(self, images: Iterable[np.ndarray], evidence: Callable[[np.ndarray], float]) -> Self:
+        """This segmenter with the contrast that most of the ``images`` speak for: bright on positive ``evidence``."""
+        if self.contrast != "auto":
+            return self
+        return replace(self, contrast="bright" if sum(map(evidence, images)) >= 0 else "dark")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassicalSegmenter(Segmenter):
+    """Blobs at many scales, judged by contrast and edge, fitted as circles; see `voidlab.segment.classical`."""
+
+    name: str = "classical"
+    at_once: ClassVar[int] = os.cpu_count() or 1  # each image keeps a core busy
+
+    def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
+        return self._decided(images, lambda image: self._evidence(image, True) - self._evidence(image, False))
+
+    def run(self, image: np.ndarray) -> Segmentation:
+        image = grey(image)
         decided = self.with_contrast_from([image])
         found = decided._all(image, decided.contrast == "bright")
-        return found.at_least(self.threshold, self.min_radius_px, self.max_radius_px)
+        discs = found.at_least(self.threshold, self.min_radius_px, self.max_radius_px)
+        labels, probability = draw_discs(discs, image.shape)
+        return _segmentation(discs, labels, probability, self.edge_buffer_px)
 
     def _all(self, image: np.ndarray, bright: bool) -> Discs:
         return classical.find_discs(
@@ -124,7 +109,7 @@ class ClassicalSegmenter:
 
 
 @dataclass(frozen=True)
-class NetworkSegmenter:
+class NetworkSegmenter(Segmenter):
     """The trained network, see `voidlab.segment.network`; it sees bright voids, so dark images are inverted.
 
     `run` is `maps`, which takes the time, then `decode`, which depends on threshold and sizes: keep the maps to try
@@ -132,28 +117,22 @@ class NetworkSegmenter:
     """
 
     model: torch.nn.Module
-    contrast: str = "auto"
-    threshold: float = 0.5
-    min_radius_px: float = 2.5
-    max_radius_px: float = 80.0
-    edge_buffer_px: int = 8
+    _: KW_ONLY
+    name: str = "voids"
     confidence_midpoint: float = 0.5
     precise: bool = False
-    name: str = "voids"
     # The network by itself keeps all cores busy, and each thread that runs it keeps a sixth of a gigabyte.
     _own_thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1), repr=False, compare=False
     )
     at_once: ClassVar[int] = 4  # one in the network, the others being read or decoded
 
-    def with_contrast_from(self, images: Iterable[np.ndarray]) -> NetworkSegmenter:
-        """This segmenter with the contrast that most of the ``images`` speak for."""
-        if self.contrast != "auto":
-            return self
-        evidence = sum(
-            self._evidence(bright) - self._evidence(dark) for bright, dark in map(self._both, images)
-        )
-        return replace(self, contrast="bright" if evidence >= 0 else "dark")
+    def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
+        def evidence(image: np.ndarray) -> float:
+            bright, dark = self._both(image)
+            return self._evidence(bright) - self._evidence(dark)
+
+        return self._decided(images, evidence)
 
     def maps(self, image: np.ndarray) -> tuple[network.Maps, ...]:
         """What the network says of ``image`` (H, W), at every scale."""
@@ -180,16 +159,7 @@ class NetworkSegmenter:
         return _segmentation(found, labels, probability, self.edge_buffer_px)
 
     def run(self, image: np.ndarray) -> Segmentation:
-        """Probability, labels and voids of ``image`` (H, W)."""
         return self.decode(self.maps(image))
-
-    def find(self, image: np.ndarray) -> pd.DataFrame:
-        """Voids of ``image``."""
-        return self.run(image).voids
-
-    def label(self, image: np.ndarray) -> np.ndarray:
-        """Label image of ``image``."""
-        return self.run(image).labels
 
     def _evidence(self, maps: tuple[network.Maps, ...]) -> float:
         """How much speaks for voids as in these maps: how many sure ones there would be."""
@@ -219,11 +189,7 @@ def _segmentation(
     """Segmentation of discs drawn as ``labels`` i + 1; one without a pixel of its own has no row."""
     voids = measure_voids(labels, edge_buffer_px=edge_buffer_px)
     of = voids["label"].to_numpy() - 1
-    circles = {
-        "x_px": discs.x,
-        "y_px": discs.y,
-        "radius_px": discs.radius,
-        "confidence": discs.confidence,
-    }
-    voids = voids.assign(**{name: values[of] for name, values in circles.items()})
+    voids = voids.assign(
+        x_px=discs.x[of], y_px=discs.y[of], radius_px=discs.radius[of], confidence=discs.confidence[of]
+    )
     return Segmentation(probability, labels, tables.check(voids, "voids"))

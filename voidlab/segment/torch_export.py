@@ -16,17 +16,16 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt, ValidationError
 from scipy import ndimage
 
 from voidlab import tables
 from voidlab.measure import measure_voids
 from voidlab.segment.model_file import ModelError, in_words
-from voidlab.segment.segmenters import Segmentation, grey
+from voidlab.segment.segmenters import Segmentation, Segmenter, grey
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +47,7 @@ class Description(BaseModel):
 
 
 @dataclass(frozen=True)
-class ExportedSegmenter:
+class ExportedSegmenter(Segmenter):
     """A network of somebody else's that gives void probabilities; voids are its connected pieces.
 
     `run` is `maps`, which takes the time, then `decode`, which depends on threshold and sizes: keep the probability
@@ -57,30 +56,15 @@ class ExportedSegmenter:
 
     model: torch.nn.Module
     description: Description
-    contrast: str
-    threshold: float
-    min_radius_px: float
-    max_radius_px: float
-    edge_buffer_px: int
-    name: str
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     at_once: ClassVar[int] = 4  # one in the network, the others being read or measured
 
-    def with_contrast_from(self, images: Iterable[np.ndarray]) -> ExportedSegmenter:
+    def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
         """This segmenter; "auto" is taken for bright: it shows the network the image as it is."""
         return replace(self, contrast="bright") if self.contrast == "auto" else self
 
     def run(self, image: np.ndarray) -> Segmentation:
-        """Probability, labels and voids of ``image`` (H, W), in its own pixels."""
         return self.decode(self.maps(image))
-
-    def find(self, image: np.ndarray) -> pd.DataFrame:
-        """Voids of ``image``."""
-        return self.run(image).voids
-
-    def label(self, image: np.ndarray) -> np.ndarray:
-        """Label image of ``image``."""
-        return self.run(image).labels
 
     def maps(self, image: np.ndarray) -> np.ndarray:
         """Void probability (H, W), float32, of each pixel of ``image`` (H, W).
@@ -168,15 +152,8 @@ def from_0_to_1(image: np.ndarray) -> np.ndarray:
     return values
 
 
-def load_exported(
-    path: Path,
-    contrast: str,
-    threshold: float,
-    min_radius_px: float,
-    max_radius_px: float,
-    edge_buffer_px: int,
-) -> ExportedSegmenter:
-    """Segmenter of a .pt2 file, which is trusted, and its description.
+def load_exported(path: Path, **settings: Any) -> ExportedSegmenter:
+    """Segmenter of a .pt2 file, which is trusted, and its description, with the ``settings`` of a `Segmenter`.
 
     Raises
     ------
@@ -190,9 +167,7 @@ def load_exported(
         model = torch.export.load(path).module()
     except Exception as error:  # whatever a file that is none may raise
         raise ModelError(f"{path.name} cannot be loaded as a torch.export file: {error}") from None
-    return ExportedSegmenter(
-        model, description, contrast, threshold, min_radius_px, max_radius_px, edge_buffer_px, path.stem
-    )
+    return ExportedSegmenter(model, description, name=path.stem, **settings)
 
 
 def read_description(path: Path) -> Description:

@@ -255,7 +255,7 @@ def _column(values: np.ndarray, device: str | torch.device) -> torch.Tensor:
 
 
 def _mirror_a_margin(of: tuple[torch.Tensor, ...], width: int) -> None:
-    """Fill the last rows as `network.compute_maps` does for an image that is no multiple of its step; none counts."""
+    """Fill the last rows as `network.preprocess` does for an image that is no multiple of its step; none counts."""
     image, centre, void, known = of
     image[-width:] = image[-2 * width - 1 : -width - 1].flip(0)
     centre[-width:] = 0

@@ -116,7 +116,9 @@ def confidence_midpoint(model: torch.nn.Module, images: int = 60) -> float:
     holds one that is none.
     """
     truths, finds = [], []
-    method = NetworkSegmenter(model, "bright", threshold=0.1, min_radius_px=1.5)  # confidence is the height
+    method = NetworkSegmenter(
+        model, contrast="bright", threshold=0.1, min_radius_px=1.5
+    )  # confidence is the height
     for number in range(images):
         made = micrograph(_SETTLING_SEED + number, shape=(384, 384))
         size = made.voids["radius_px"]
@@ -215,7 +217,9 @@ def _scores_on(
     """F1 and bias of the radii on labelled images, 0 where nothing is hit; nothing without images."""
     if not items:
         return {}
-    method = NetworkSegmenter(model.eval(), contrast, confidence_midpoint=card["confidence_midpoint"])
+    method = NetworkSegmenter(
+        model.eval(), contrast=contrast, confidence_midpoint=card["confidence_midpoint"]
+    )
     found = scores.score_voids(*labelled.truth_and_found(items, method))
     return {name: float(np.nan_to_num(found[name])) for name in ("f1", "radius_bias")}
 
