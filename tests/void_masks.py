@@ -1,6 +1,11 @@
 """Void masks that are shifted against each other, for tests of the drift."""
 
+from contextlib import closing
+
 import numpy as np
+
+from voidlab.drift.binned_frames import BinnedFrames
+from voidlab.drift.correlate import Correlator
 
 SHAPE = (200, 300)
 
@@ -21,3 +26,9 @@ def masks(shifts, seed=0, shape=SHAPE, voids=60):
                 mask |= (x - cx) ** 2 + (y - cy) ** 2 <= radius**2
         images.append(mask)
     return images
+
+
+def pair_shift(a, b, *, valid=None):
+    """Shift of the content from frame ``a`` to frame ``b`` (H, W): drift of b minus drift of a."""
+    with closing(BinnedFrames.of([a, b], valid)) as frames:
+        return Correlator(frames).shift(0, 1)

@@ -12,7 +12,8 @@ import pytest
 from scipy import fft
 
 import drift_scenes as scenes
-from voidlab.drift import estimate_drift, pair_shift, plan_pairs, solve_drift
+from void_masks import pair_shift
+from voidlab.drift import estimate_drift, plan_pairs, solve_drift
 from voidlab.drift.binned_frames import BinnedFrames
 from voidlab.drift.correlate import Correlator
 from voidlab.drift.pairs import every_pair

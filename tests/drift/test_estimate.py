@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from void_masks import SHAPE, masks
+from void_masks import SHAPE, masks, pair_shift
 from voidlab import drift, simulate, tables
 from voidlab.drift.binned_frames import _block_means
 
@@ -21,7 +21,7 @@ def errors(found, truth):
 @given(st.floats(-60, 60), st.floats(-40, 40), st.integers(0, 100))
 def test_a_shift_is_recovered(dx, dy, seed):
     a, b = masks([(0, 0), (dx, dy)], seed)
-    shift = drift.pair_shift(a, b)
+    shift = pair_shift(a, b)
     assert shift.dx_px == pytest.approx(dx, abs=0.3)
     assert shift.dy_px == pytest.approx(dy, abs=0.3)
 
@@ -30,16 +30,16 @@ def test_a_shift_is_recovered(dx, dy, seed):
 @given(st.floats(-60, 60), st.floats(-40, 40), st.integers(0, 100))
 def test_the_other_way_round_is_the_opposite(dx, dy, seed):
     a, b = masks([(0, 0), (dx, dy)], seed)
-    one, other = drift.pair_shift(a, b), drift.pair_shift(b, a)
+    one, other = pair_shift(a, b), pair_shift(b, a)
     assert one.dx_px == pytest.approx(-other.dx_px, abs=1e-3)
     assert one.dy_px == pytest.approx(-other.dy_px, abs=1e-3)
 
 
 def test_axes_of_a_non_square_image_are_not_swapped():
     a, b = masks([(0, 0), (10, 6)], shape=(256, 512))
-    shift = drift.pair_shift(a, b)
+    shift = pair_shift(a, b)
     assert (shift.dx_px, shift.dy_px) == (pytest.approx(10, abs=0.1), pytest.approx(6, abs=0.1))
-    tall = drift.pair_shift(a.T, b.T)
+    tall = pair_shift(a.T, b.T)
     assert (tall.dx_px, tall.dy_px) == (pytest.approx(6, abs=0.1), pytest.approx(10, abs=0.1))
 
 
@@ -152,7 +152,7 @@ def test_a_reference_that_is_not_there():
 def test_what_is_not_finite_counts_as_mean():
     a, b = (m.astype(float) for m in masks([(0, 0), (9.5, -4)]))
     a[:20, :30] = np.nan
-    shift = drift.pair_shift(a, b)
+    shift = pair_shift(a, b)
     assert (shift.dx_px, shift.dy_px) == (pytest.approx(9.5, abs=0.2), pytest.approx(-4, abs=0.2))
 
 

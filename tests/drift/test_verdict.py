@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from void_masks import SHAPE, masks
+from void_masks import SHAPE, masks, pair_shift
 from voidlab import drift
 
 rng = np.random.default_rng
@@ -96,10 +96,10 @@ def test_a_scale_bar_is_not_looked_at():
 def test_what_is_not_valid_may_be_anything():
     images = [m.astype(np.float32) for m in masks([(0, 0), (13.5, 6)])]
     valid = drift.outside_boxes(SHAPE, [[0, 150, 300, 50]])
-    one = drift.pair_shift(*images, valid=valid)
+    one = pair_shift(*images, valid=valid)
     for image in images:
         image[150:] = np.nan
-    assert drift.pair_shift(*images) == one
+    assert pair_shift(*images) == one
     assert (one.dx_px, one.dy_px) == (pytest.approx(13.5, abs=0.3), pytest.approx(6, abs=0.3))
 
 

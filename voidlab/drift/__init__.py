@@ -15,7 +15,7 @@ from voidlab.drift.apply import (
     reference_row,
     subtract_drift,
 )
-from voidlab.drift.estimate import Drift, estimate_drift, pair_shift
+from voidlab.drift.estimate import Drift, estimate_drift
 from voidlab.drift.pairs import plan_pairs
 from voidlab.drift.solve import solve_drift
 from voidlab.drift.verdict import Verdict, assess_drift, triangle_closures

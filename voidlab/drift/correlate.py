@@ -12,7 +12,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from voidlab.drift.binned_frames import BINNED_SIDE, BinnedFrames
-from voidlab.drift.refine import Refined, band_root, refine, taper, window_of
+from voidlab.drift.refine import band_root, refine, taper, window_of
 
 MIN_OVERLAP = 0.3
 _KEPT_BYTES = 2**26  # of spectra; four times as much would save a twentieth of the time
@@ -65,23 +65,19 @@ class Correlator:
         if near is not None:
             map_ = np.where(self._around(near), map_, -np.inf)
         highest, second, contested = self._peaks(map_, narrowed=near is not None)
-        fine = self._refined(a, b, highest)
-        factor = self.frames.factor
-        x, y = (fine.shift * factor).tolist()
-        sigma = float(np.hypot(fine.sigma * factor, _ROUNDED_PX if self.frames.is_mask else 0.0))
-        return Shift(x, y, sigma, fine.peak, second, contested)
-
-    def _refined(self, a: int, b: int, guess: np.ndarray) -> Refined:
         frames = self.frames
-        return refine(
+        fine = refine(
             frames[a],
             frames[b],
-            guess,
+            highest,
             low_cut=self.low_cut,
             whiten=self.whiten,
             pattern=frames.pattern,
             valid=(frames.valid(a), frames.valid(b)),
         )
+        x, y = (fine.shift * frames.factor).tolist()
+        sigma = float(np.hypot(fine.sigma * frames.factor, _ROUNDED_PX if frames.is_mask else 0.0))
+        return Shift(x, y, sigma, fine.peak, second, contested)
 
     # The map of all shifts
 
@@ -95,7 +91,7 @@ class Correlator:
 
     @cached_property
     def _band(self) -> np.ndarray:
-        return band_root(fft.fftfreq(self._padded[0]), fft.rfftfreq(self._padded[1]), self.low_cut)
+        return band_root(self._padded, self.low_cut)
 
     @cached_property
     def _lags(self) -> tuple[np.ndarray, np.ndarray]:

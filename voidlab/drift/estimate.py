@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from voidlab import tables
 from voidlab.drift import pairs as plan
 from voidlab.drift.binned_frames import BinnedFrames
 from voidlab.drift.correlate import APART, MIN_OVERLAP, Correlator, Shift
-from voidlab.drift.solve import Solution, solve_drift
+from voidlab.drift.solve import Solution, Solved, solve_drift
 
 FLAGS = {
     "": "good",
@@ -33,27 +33,9 @@ Progress = Callable[[Iterable[int], int], Iterable[int]]
 
 
 @dataclass(frozen=True)
-class Drift:
-    """Drift of every frame, in the order of the frames.
+class Drift(Solved):
+    """`Solved` drift with a value for every frame, and ``flags``: of each, one of ``FLAGS``; "" for a good one."""
 
-    Attributes
-    ----------
-    drift_px : ndarray of shape (n, 2)
-        x (right) and y (down), px; exactly 0 at the reference.
-    sigma_px : ndarray of shape (n,)
-        Standard error per axis, px; 0 at the reference.
-    pairs : DataFrame
-        Table ``pairs``; ``frame_a`` and ``frame_b`` are rows, not frame numbers.
-    pairs_kept : ndarray of shape (n,)
-        Pairs of each frame that agree with the solution.
-    flags : list of str
-        Of each frame, one of ``FLAGS``; "" for a good one.
-    """
-
-    drift_px: np.ndarray
-    sigma_px: np.ndarray
-    pairs: pd.DataFrame
-    pairs_kept: np.ndarray
     flags: list[str] = field(default_factory=list)
 
     def table(self, frames: Sequence[int] | pd.Series) -> pd.DataFrame:
@@ -131,12 +113,6 @@ def estimate_drift(
     return _finish(solution, frames.blank, reference, max(frames.full_shape), told_apart_px)
 
 
-def pair_shift(a: np.ndarray, b: np.ndarray, *, valid: np.ndarray | None = None) -> Shift:
-    """Shift of the content from frame ``a`` to frame ``b`` (H, W): drift of b minus drift of a."""
-    with closing(BinnedFrames.of([a, b], valid)) as frames:
-        return Correlator(frames).shift(0, 1)
-
-
 def _anchor(blank: np.ndarray, reference: int) -> int:
     """The reference, or the frame nearest to it in which there is something to see."""
     seen = np.flatnonzero(~blank)
@@ -194,17 +170,8 @@ def _measure(correlator: Correlator, rows: np.ndarray, steps: Iterable[int]) -> 
 
 
 def _columns(found: Sequence[Shift]) -> dict[str, object]:
-    return {
-        name: np.array([getattr(shift, name) for shift in found], dtype)
-        for name, dtype in (
-            ("dx_px", float),
-            ("dy_px", float),
-            ("sigma_px", float),
-            ("peak", float),
-            ("peak_ratio", float),
-            ("contested", bool),
-        )
-    }
+    columns = {each.name: np.array([getattr(shift, each.name) for shift in found]) for each in fields(Shift)}
+    return {name: values.astype(bool if name == "contested" else float) for name, values in columns.items()}
 
 
 def _measure_rejected(

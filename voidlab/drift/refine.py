@@ -83,7 +83,7 @@ def _in_common_part(
         if not window.any():
             return Refined(whole.astype(float), _UNKNOWN_SIGMA, 0.0)
     spectra = [_spectrum(part, window) for part in (a[in_a], b[in_b])]
-    passed = _passed(shape, low_cut)
+    passed = band_root(shape, low_cut)
     if whiten:
         strength_both = np.abs(spectra[0]) * np.abs(spectra[1])
         passed = passed / np.sqrt(np.sqrt(np.maximum(strength_both, 1e-12 * strength_both.max() + 1e-30)))
@@ -233,12 +233,6 @@ def _twice(shape: tuple[int, int]) -> np.ndarray:
     return twice
 
 
-@lru_cache(64)
-def _passed(shape: tuple[int, int], low_cut: float) -> np.ndarray:
-    x, y = _frequencies(shape)
-    return band_root(y, x, low_cut)
-
-
 def _waves(shape: tuple[int, int], shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What a shift (x, y) does to each frequency along x and along y."""
     x, y = _frequencies(shape)
@@ -248,11 +242,13 @@ def _waves(shape: tuple[int, int], shift: np.ndarray) -> tuple[np.ndarray, np.nd
     )
 
 
-def band_root(y: np.ndarray, x: np.ndarray, low_cut: float) -> np.ndarray:
-    """Root of the band-pass at frequencies y of rows and x of columns: each of two frames has its half.
+@lru_cache(64)
+def band_root(shape: tuple[int, int], low_cut: float) -> np.ndarray:
+    """Root of the band-pass on the spectrum of an image of ``shape`` (H, W): each of two frames has its half.
 
     It takes out what is slower than ``low_cut`` and what is too fine for binned pixels.
     """
+    x, y = _frequencies(shape)
     high, low = (
         np.outer(*(np.exp(-np.float32(f**2) / (2 * cut**2)) for f in (y, x))) for cut in (HIGH_CUT, low_cut)
     )

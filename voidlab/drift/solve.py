@@ -25,24 +25,32 @@ _MANY_PAIRS = 12  # ... unless every frame keeps this many
 
 
 @dataclass(frozen=True)
-class Solution:
-    """Drift of the frames that pairs connect with the reference; the others are NaN.
+class Solved:
+    """Drift of every frame, in the order of the frames.
 
     Attributes
     ----------
     drift_px : ndarray of shape (n, 2)
+        x (right) and y (down), px; exactly 0 at the reference.
     sigma_px : ndarray of shape (n,)
-        Standard error per axis.
+        Standard error per axis, px; 0 at the reference.
     pairs : DataFrame
-        Table ``pairs`` with weight, residual and sigma filled in.
+        Table ``pairs`` with weight, residual and sigma filled in; ``frame_a`` and ``frame_b`` are rows, not frame
+        numbers.
     pairs_kept : ndarray of shape (n,)
-    connected : ndarray of bool, shape (n,)
+        Pairs of each frame that agree with the solution.
     """
 
     drift_px: np.ndarray
     sigma_px: np.ndarray
     pairs: pd.DataFrame
     pairs_kept: np.ndarray
+
+
+@dataclass(frozen=True)
+class Solution(Solved):
+    """Drift of the frames that pairs connect with the reference (``connected``, bool, (n,)); the others are NaN."""
+
     connected: np.ndarray
 
 
@@ -62,15 +70,15 @@ class _Graph:
 
     def connected(self, use: np.ndarray, reference: int) -> np.ndarray:
         """Frames that a chain of pairs in use links to the reference."""
-        piece = self.pieces(use)
-        return np.asarray(piece == piece[reference])
-
-    def pieces(self, use: np.ndarray) -> np.ndarray:
-        """Number of the piece that each frame belongs to."""
         links = sparse.csr_matrix(
             (np.ones(int(use.sum())), (self.a[use], self.b[use])), shape=(self.count,) * 2
         )
-        return np.asarray(connected_components(links, directed=False)[1])
+        piece = connected_components(links, directed=False)[1]
+        return np.asarray(piece == piece[reference])
+
+    def degree(self, use: np.ndarray) -> np.ndarray:
+        """How many pairs in use each frame has."""
+        return np.bincount(np.concatenate([self.a[use], self.b[use]]), minlength=self.count)
 
 
 class _Equations:
@@ -130,7 +138,6 @@ def solve_drift(pairs: pd.DataFrame, count: int, reference: int = 0, *, errors: 
     ----------
     pairs : DataFrame
         Table ``pairs``; frame_a and frame_b are rows from 0 to ``count`` - 1.
-
     errors
         False gives rough errors, from the number of pairs of each frame, at once.
 
@@ -150,7 +157,7 @@ def solve_drift(pairs: pd.DataFrame, count: int, reference: int = 0, *, errors: 
     residual = graph.residual(drift)
     shown = _shown_error(residual, weight, len(free))
     variance = _frame_variance(graph, pairs["sigma_px"].to_numpy(), weight, shown * graph.spread)
-    degree = np.bincount(np.concatenate([graph.a[kept], graph.b[kept]]), minlength=count)
+    degree = graph.degree(kept)
     share = (
         _Equations(graph, free).variance(kept)
         if errors
@@ -163,13 +170,8 @@ def solve_drift(pairs: pd.DataFrame, count: int, reference: int = 0, *, errors: 
         residual_px=residual * graph.spread,
         sigma_px=np.maximum(pairs["sigma_px"], shown * graph.spread),
     )
-    return Solution(
-        np.where(still[:, None], drift, np.nan),
-        np.where(still, sigma, np.nan),
-        solved,
-        degree,
-        still,
-    )
+    drift, sigma = np.where(still[:, None], drift, np.nan), np.where(still, sigma, np.nan)
+    return Solution(drift, sigma, solved, degree, still)
 
 
 def _graph(pairs: pd.DataFrame, count: int) -> _Graph:
@@ -209,7 +211,7 @@ def _robust(graph: _Graph, use: np.ndarray, free: np.ndarray) -> tuple[np.ndarra
     drift = settle(start, in_use)
     weight = in_use(graph.residual(drift))
     kept = weight > 0
-    degree = np.bincount(np.concatenate([graph.a[kept], graph.b[kept]]), minlength=graph.count)
+    degree = graph.degree(kept)
     if use.any() and kept[use].mean() < _AGREEING and degree[free].min(initial=_MANY_PAIRS) < _MANY_PAIRS:
         return start, in_use(graph.residual(start))
     return drift, weight
@@ -235,20 +237,8 @@ def _frame_variance(graph: _Graph, sigma_px: np.ndarray, weight: np.ndarray, sho
     """
     excess = np.clip(sigma_px**2 - shown**2, 0, None) / 2
     kept = weight > 0
-    return _median_of_each(
-        np.concatenate([graph.a[kept], graph.b[kept]]), np.tile(excess[kept], 2), graph.count
-    )
-
-
-def _median_of_each(group: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
-    """Median of the values of each group from 0 to ``count`` - 1; 0 where there are none."""
-    medians = np.zeros(count)
-    members = np.bincount(group, minlength=count)
-    ordered = values[np.lexsort((values, group))]
-    first, some = np.cumsum(members) - members, members > 0
-    low, high = (first + (members - 1) // 2)[some], (first + members // 2)[some]
-    medians[some] = (ordered[low] + ordered[high]) / 2
-    return medians
+    of_frame = pd.Series(np.tile(excess[kept], 2)).groupby(np.concatenate([graph.a[kept], graph.b[kept]]))
+    return of_frame.median().reindex(range(graph.count), fill_value=0.0).to_numpy(np.float64)
 
 
 def _factored(normal: sparse.csc_array) -> SuperLU:

@@ -9,7 +9,6 @@ from types import TracebackType
 
 import numpy as np
 import tifffile
-from numpy.typing import DTypeLike
 
 from voidlab.images import readers
 from voidlab.images.errors import ImageReadError, ImagesError
@@ -57,18 +56,14 @@ class LabelWriter:
     ----------
     path
         File to write; one of that name is replaced at the end.
-    dtype
-        Unsigned integers of the pages to begin with.
     pixel_size_nm
         Width of a pixel, nm, for the metadata.
     """
 
-    def __init__(
-        self, path: PathLike, dtype: DTypeLike = np.uint16, *, pixel_size_nm: float | None = None
-    ) -> None:
+    def __init__(self, path: PathLike, *, pixel_size_nm: float | None = None) -> None:
         self.path = Path(path)
         self.pixel_size_nm = pixel_size_nm
-        self._dtype = np.dtype(dtype)
+        self._dtype = np.dtype(np.uint16)
         self._bigtiff = False
         self._shape: tuple[int, ...] = ()
         self._pages = 0

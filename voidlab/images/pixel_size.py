@@ -47,8 +47,8 @@ def plausible(nm: float) -> bool:
 
 def check_pixel_size(pixel_size_nm: float) -> None:
     """Raise ImagesError unless ``pixel_size_nm`` can be the width of a pixel of a micrograph."""
-    low, high = PLAUSIBLE_NM
-    if not low <= pixel_size_nm <= high:
+    if not plausible(pixel_size_nm):
+        low, high = PLAUSIBLE_NM
         raise ImagesError(
             f"pixel_size_nm is {pixel_size_nm:g}; expected {low} to {high:g} nm per px. "
             "Give nanometres (1 Å = 0.1, 1 µm = 1000), or leave it out."

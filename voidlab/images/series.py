@@ -7,6 +7,7 @@ intensities are scaled once for the whole series, so that frames do not flicker.
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -21,25 +22,16 @@ from voidlab.images.headers import Calibration
 from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
 
-__all__ = [
-    "Calibration",
-    "ImageReadError",
-    "ImageSeries",
-    "ImagesError",
-    "open_series",
-    "read_image",
-]
-
 _SAMPLED_PIXELS = 2**16  # of each frame that the scale of intensities rests on
 
 
+@dataclass(eq=False, repr=False)
 class Frames(Sequence[np.ndarray]):
     """Images of one shape, decoded one at a time: a file each, or all in one stack."""
 
-    def __init__(self, files: Sequence[Path], stack: ImageFile | None, shape: tuple[int, int]) -> None:
-        self.files = files
-        self.stack = stack
-        self.shape = shape
+    files: Sequence[Path]
+    stack: ImageFile | None
+    shape: tuple[int, int]
 
     def __len__(self) -> int:
         return len(self.files)
@@ -68,6 +60,7 @@ class Frames(Sequence[np.ndarray]):
         )
 
 
+@dataclass(eq=False, repr=False)
 class ImageSeries(Frames):
     """Frames of a series, read when asked for: ``series[row]`` is (H, W) float32, 0 to 1, NaN where the file has NaN.
 
@@ -84,21 +77,10 @@ class ImageSeries(Frames):
         File that the tilt angles were read from, when it is not one of the images.
     """
 
+    frames: pd.DataFrame
+    calibration: Calibration
+    notes: list[str]
     angle_file: Path | None = None
-
-    def __init__(
-        self,
-        files: Sequence[Path],
-        stack: ImageFile | None,
-        shape: tuple[int, int],
-        frames: pd.DataFrame,
-        calibration: Calibration,
-        notes: Sequence[str] = (),
-    ) -> None:
-        super().__init__(files, stack, shape)
-        self.frames = frames
-        self.calibration = calibration
-        self.notes = list(notes)
 
     def __getitem__(self, row: int) -> np.ndarray:  # type: ignore[override]
         image = self.raw(row)
@@ -251,9 +233,8 @@ def open_series(
         }
     )
     calibration = headers.calibrated(pixel_size_nm, surveyed, notes)
-    series = ImageSeries(files, stack, shape, tables.cast(frames, "frames"), calibration, notes)
-    series.angle_file = angle_file
-    return series
+    table = tables.cast(frames, "frames")
+    return ImageSeries(files, stack, shape, table, calibration, notes, angle_file)
 
 
 def read_image(path: PathLike) -> np.ndarray:

@@ -24,9 +24,6 @@ class _Engine(Engine):
         stderr_file: object,
         kernel_log: TextIO,
         config: Config,
-        log_output: bool = False,
-        start_timeout: int = 60,
-        execution_timeout: int | None = None,
         **unused: object,  # what papermill passes to every engine
     ) -> Any:
         """Execute ``nb_man.nb``; what the kernel itself says, outside all cells, goes to ``kernel_log``."""
@@ -34,11 +31,8 @@ class _Engine(Engine):
             nb_man,
             kernel_name=kernel_name,
             log=logging.getLogger("papermill"),
-            log_output=log_output,
             stdout_file=stdout_file,
             stderr_file=stderr_file,
-            startup_timeout=start_timeout,
-            timeout=execution_timeout,
             coalesce_streams=True,
             # All that a stage makes is on the disk when its last cell ends: nothing to wait for.
             shutdown_kernel="immediate",

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +14,18 @@ from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Mapped(Sequence[np.ndarray]):
     """A sequence of images made one at a time from another."""
 
-    def __init__(
-        self, images: Sequence[np.ndarray], make: Callable[[Sequence[np.ndarray], int], np.ndarray]
-    ) -> None:
-        self._images = images
-        self._make = make
+    images: Sequence[np.ndarray]
+    make: Callable[[Sequence[np.ndarray], int], np.ndarray]
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self.images)
 
     def __getitem__(self, row):  # type: ignore[no-untyped-def]
-        return self._make(self._images, row)
+        return self.make(self.images, row)
 
 
 def usable_images(series: ImageSeries, bad_frames: Collection[int]) -> Sequence[np.ndarray]:

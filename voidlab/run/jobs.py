@@ -60,7 +60,8 @@ def submit_all(
         return [future.result() for future in futures]
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
-        _stop_all()
+        for process in list(_RUNNING):
+            process.send_signal(signal.SIGINT)  # as Ctrl-C does
         raise
 
 
@@ -86,9 +87,3 @@ def run_apart(yaml: Path, arguments: Sequence[str], threads: int, log: Log) -> i
     if process.returncode < 0:
         log(f"{yaml.stem}: stopped by signal {-process.returncode}, probably because the memory ran out")
     return process.returncode
-
-
-def _stop_all() -> None:
-    """Interrupt the processes that are running, as Ctrl-C does."""
-    for process in list(_RUNNING):
-        process.send_signal(signal.SIGINT)

@@ -31,7 +31,7 @@ def open_mrc(path: Path) -> ImageFile:
         with mrcfile.open(path, mode="r", permissive=True, header_only=True) as mrc:
             header = mrc.header.copy()
             extended = mrc.extended_header
-            records = mrc.indexed_extended_header if _has_records(header) else None
+            records = mrc.indexed_extended_header if bytes(header["exttyp"]) in (b"FEI1", b"FEI2") else None
     dtype = _dtype(path, header)
     shape = (int(header["ny"]), int(header["nx"]))
     stated = int(header["nz"])
@@ -63,11 +63,6 @@ def open_mrc(path: Path) -> ImageFile:
         tuple(notes),
         tilts[:count],
     )
-
-
-def _has_records(header: np.recarray) -> bool:
-    """Whether the extended header is of a kind that mrcfile takes apart."""
-    return bytes(header["exttyp"]) in (b"FEI1", b"FEI2")
 
 
 def _dtype(path: Path, header: np.recarray) -> np.dtype:
