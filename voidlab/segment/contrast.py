@@ -1,0 +1,126 @@
+"""Whether voids are bright or dark: what a few images speak for, by how much, and whether that decides it.
+
+Each detection speaks for its contrast with the logarithm of the odds that it is a void, so that a few sure ones
+outweigh many doubtful ones. A void out of focus has a Fresnel fringe of the opposite sign around it; dislocation
+loops, precipitates and black dots are dark without one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from scipy import ndimage
+
+from voidlab.segment.discs import Discs
+from voidlab.tables.verdict import CHECK, GOOD
+
+SURE = 0.5
+_CLOSE = 0.6  # the weaker contrast over the stronger one, from which on nothing is decided
+_LEAST_FRINGE = 0.12  # of the contrast of a void, its fringe; loops and dots have -0.1 to 0.05, voids 0.2 to 2
+_MOST = 150  # voids whose fringe is looked at
+_SHARE = 0.99  # a detection is never surer than this
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What some images say: log-odds that speak for bright and for dark voids, how many of each, and fringes of dark."""
+
+    bright: float = 0.0
+    dark: float = 0.0
+    bright_count: int = 0
+    dark_count: int = 0
+    fringes: tuple[float, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, image: np.ndarray, bright: Discs, dark: Discs) -> Self:
+        """Evidence of an ``image`` (H, W), from what was detected in it as bright voids and as dark ones."""
+        fringes = fringes_of(-np.asarray(image, np.float32), dark)
+        return cls(_log_odds(bright), _log_odds(dark), len(bright), len(dark), tuple(fringes.tolist()))
+
+    def __add__(self, other: "Evidence") -> "Evidence":
+        return Evidence(
+            self.bright + other.bright,
+            self.dark + other.dark,
+            self.bright_count + other.bright_count,
+            self.dark_count + other.dark_count,
+            self.fringes + other.fringes,
+        )
+
+
+@dataclass(frozen=True)
+class ContrastChoice:
+    """Which contrast was chosen from images, and why.
+
+    Attributes
+    ----------
+    contrast : str
+        "bright" or "dark".
+    verdict : str
+        "good", or "check" where the images do not decide it.
+    bright_count, dark_count : int
+        Detections of either contrast in the images looked at.
+    reason : str
+        A sentence.
+    """
+
+    contrast: str
+    verdict: str
+    bright_count: int
+    dark_count: int
+    reason: str
+
+
+def choose(evidence: Iterable[Evidence]) -> ContrastChoice:
+    """The contrast that images speak for; the stronger one, to be checked, where they do not decide."""
+    total = sum(evidence, Evidence())
+    contrast = "bright" if total.bright >= total.dark else "dark"
+    counts = (total.bright_count, total.dark_count)
+    stronger, weaker = max(total.bright, total.dark), min(total.bright, total.dark)
+    said = f"{counts[0]} detections as bright voids, {counts[1]} as dark ones"
+    set_it = "set segment.contrast to bright or dark if you know it"
+    if not any(counts):
+        return ContrastChoice(contrast, GOOD, *counts, "no void of either contrast was detected")
+    if weaker >= _CLOSE * stronger:
+        return ContrastChoice(contrast, CHECK, *counts, f"undecided: {said}, about equally sure; {set_it}")
+    if contrast == "dark" and not np.median(total.fringes) >= _LEAST_FRINGE:
+        reason = f"undecided: {said}, but the dark ones have no bright fringe, as loops and precipitates have none"
+        return ContrastChoice(contrast, CHECK, *counts, f"{reason}; {set_it}")
+    return ContrastChoice(contrast, GOOD, *counts, said)
+
+
+def fringes_of(image: np.ndarray, discs: Discs) -> np.ndarray:
+    """How far the fringe around each of the surest bright voids dips below the background, over the void's contrast.
+
+    Infinite where the inside is no brighter than the background: then the fringe is all there is.
+    """
+    known = np.isfinite(image)
+    if not len(discs) or not known.any():
+        return np.zeros(0)
+    smooth = ndimage.gaussian_filter(np.where(known, image, np.median(image[known])), 0.7)
+    surest = np.argsort(-discs.confidence, kind="stable")[:_MOST]
+    circles = zip(discs.x[surest], discs.y[surest], discs.radius[surest], strict=True)
+    return np.array([_fringe(smooth, x, y, max(radius, 2.5)) for x, y, radius in circles])
+
+
+def _log_odds(discs: Discs) -> float:
+    share = np.clip(discs.confidence, SURE, _SHARE)
+    return float(np.log(share / (1 - share)).sum())
+
+
+def _fringe(image: np.ndarray, x: float, y: float, radius: float) -> float:
+    reach = int(2.3 * radius) + 1
+    rows, columns = (slice(max(round(at) - reach, 0), round(at) + reach + 1) for at in (y, x))
+    part = image[rows, columns]
+    ys, xs = np.ogrid[: part.shape[0], : part.shape[1]]
+    share = np.hypot(ys + rows.start - y, xs + columns.start - x) / radius
+
+    def grey(low: float, high: float) -> float:
+        ring = part[(share >= low) & (share < high)]
+        return float(np.median(ring)) if ring.size else np.inf
+
+    background, inside = grey(1.65, 2.3), grey(0, 0.6)
+    if not inside > background:  # nothing around it in the image, or a ring
+        return np.inf
+    darkest = min(grey(low, low + 0.15) for low in np.arange(0.75, 1.5, 0.15))
+    return (background - darkest) / (inside - background)
