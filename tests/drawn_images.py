@@ -11,7 +11,8 @@ def image_with(*discs, contrast=0.3, noise=0.05, seed=0, shape=SHAPE):
     y, x = np.mgrid[: shape[0], : shape[1]]
     image = 0.4 + 0.1 * np.sin(x / 60) + 0.05 * y / shape[0]
     for cx, cy, radius in discs:
-        image = image + contrast / (1 + np.exp(2 * (np.hypot(x - cx, y - cy) - radius)))
+        edge = np.clip(2 * (np.hypot(x - cx, y - cy) - radius), -50, 50)
+        image = image + contrast / (1 + np.exp(edge))
     return (image + np.random.default_rng(seed).normal(0, noise, shape)).astype(np.float32)
 
 

@@ -33,7 +33,7 @@ def seconds(work, rounds=3):
 def test_time_of_an_image(benchmark):
     image = simulate.tilt_series(seed=5, views=1, shape=(1024, 1024), voids=450).images[0]
     fast = segment.load_segmenter("voids", contrast="bright")
-    exact = replace(fast, precise=True)
+    exact = replace(fast, arithmetic="float32")
     maps = fast.maps(image)
     took = {
         "maps, float32": seconds(lambda: exact.maps(image)),

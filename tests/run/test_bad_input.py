@@ -231,7 +231,7 @@ def test_parameter_files(project, text, words):
 
 def test_mistakes_of_all_kinds_at_once(project):
     text = """segmnt: {}
-segment: {treshold: 0.3, min_radius_px: 90}
+segment: {treshold: 0.3, min_radius_px: 90, max_radius_px: 80}
 tilt_angles_deg: nope.rawtlt
 drift: {reference_frame: 99}
 """

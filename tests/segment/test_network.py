@@ -25,9 +25,9 @@ not_yet = pytest.mark.xfail(
 )
 
 
-def compute_maps(model, image, scale, *, precise=False):
+def compute_maps(model, image, scale, arithmetic="auto"):
     picture, known = network.preprocess(image, scale)
-    return network.to_maps(network.forward(model, picture, precise=precise), known, scale)
+    return network.to_maps(network.forward(model, picture, arithmetic), known, scale)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_none(bright):
     assert not result.labels.any()
 
 
-@pytest.mark.parametrize("radius", [3, 6.5, 14, 22, 35])
+@pytest.mark.parametrize("radius", [3, 6.5, 14, 22, 28])
 def test_one_of_any_size(bright, radius):
     (void,) = bright.find(image_with((80.3, 60.7, radius))).to_dict("records")
     near = max(0.6, 0.05 * radius)  # large voids are seen in pixels four times as wide
@@ -55,6 +55,27 @@ def test_one_of_any_size(bright, radius):
     assert void["radius_px"] == pytest.approx(radius, rel=0.12)
     assert void["kind"] == "void"
     assert not void["touches_edge"]
+
+
+@pytest.mark.parametrize(
+    "radius",
+    [70, 110, 130, 250, *(pytest.param(radius, marks=pytest.mark.slow) for radius in (400, 600))],
+)
+def test_voids_up_to_half_the_image_across(bright, radius):
+    side = int(4.6 * radius)
+    image = image_with((0.45 * side, 0.52 * side, radius), shape=(side, side + 40), noise=0.05)
+    found = bright.find(image)
+    assert len(found) <= 1 + image.size / 1e6  # noise alone makes some in large images
+    void = found.loc[found["radius_px"].idxmax()]
+    assert void["radius_px"] == pytest.approx(radius, rel=0.12)
+    assert (void["x_px"], void["y_px"]) == pytest.approx((0.45 * side, 0.52 * side), abs=0.1 * radius)
+    assert void["area_px"] == pytest.approx(np.pi * radius**2, rel=0.25)
+
+
+def test_what_is_outside_the_limits_is_counted():
+    image = image_with((40, 40, 4), (120, 90, 14), (150, 30, 6))
+    result = segment.load_segmenter("voids", contrast="bright", min_radius_px=5, max_radius_px=10).run(image)
+    assert (len(result.voids), result.smaller, result.larger) == (1, 1, 1)
 
 
 def test_a_large_one(bright):
@@ -94,7 +115,9 @@ def test_auto_sees_which_it_is(sign, monkeypatch):
     ask = network.forward
     monkeypatch.setattr(network, "forward", lambda *args, **how: asked.append(args) or ask(*args, **how))
     assert len(auto.find(image if sign > 0 else 1 - image)) == 5
-    assert len(asked) == 2 * len(network.SCALES)  # once for bright voids, once for dark ones
+    assert len(asked) == 2 * len(
+        decode.scales_for(min(image.shape) / 4)
+    )  # once for bright voids, once for dark ones
     assert auto.with_contrast_from([image if sign > 0 else 1 - image]).contrast == (
         "bright" if sign > 0 else "dark"
     )
@@ -160,9 +183,9 @@ def test_tiles_leave_no_seams(monkeypatch):
     image = np.concatenate(
         [image_with((60 + 7 * i, 60, 6), shape=(300, 220), seed=i) for i in range(4)], axis=1
     )
-    whole = compute_maps(model, image, 1, precise=True)
+    whole = compute_maps(model, image, 1, "float32")
     monkeypatch.setattr(network, "_TILE", 256)
-    tiled = compute_maps(model, image, 1, precise=True)
+    tiled = compute_maps(model, image, 1, "float32")
     found, again = decode.decode_discs((whole,)), decode.decode_discs((tiled,))
     sure, same = found.confidence > 0.5, again.confidence > 0.5
     assert sure.sum() == same.sum() >= 4
@@ -189,7 +212,7 @@ def test_what_is_made_for_use_says_the_same():
     trained, _ = model_file.load_network()
     used = network.fuse_for_inference(model_file.load_network()[0])
     image = image_with((50, 40, 7), (100, 80, 12), shape=(150, 210))
-    there, here = (compute_maps(model, image, 1, precise=True) for model in (trained, used))
+    there, here = (compute_maps(model, image, 1, "float32") for model in (trained, used))
     np.testing.assert_allclose(here.centre, there.centre, atol=1e-4)
     np.testing.assert_allclose(here.radius_px, there.radius_px, rtol=1e-3)
 
@@ -207,8 +230,8 @@ def test_bfloat16_only_where_the_device_multiplies_it_by_itself(monkeypatch, dev
 
     monkeypatch.setattr("torch.cuda.is_bf16_supported", supported)
     monkeypatch.setattr(network, "_has_bfloat16", lambda: able)
-    expected = torch.bfloat16 if able else torch.float32
-    assert network.fast_dtype(torch.device(device)) == expected
+    expected = "bfloat16" if able else "float32"
+    assert network.arithmetic_of("auto", torch.device(device)) == expected
 
 
 def test_the_card_says_how_the_weights_were_made():

@@ -39,6 +39,7 @@ class Entry:
     inputs: dict[str, str]  # digest of the images and of what each earlier stage made
     outputs: dict[str, str] = field(default_factory=dict)  # file in the run's folder: digest
     key_figures: list[dict[str, str]] = field(default_factory=list)
+    decided: dict[str, Any] = field(default_factory=dict)  # what was left to the stage, as contrast: auto
     started: str = ""
     seconds: float = 0.0
     error: str = ""

@@ -37,6 +37,6 @@ from voidlab.report.figures.voids import (
     show_sizes,
     show_voids_before_and_after,
 )
-from voidlab.report.key_figures import corrections_in_words
+from voidlab.report.key_figures import corrections_in_words, segmentation_in_words
 from voidlab.report.swelling_words import readable
 from voidlab.report.tilt_words import gauges_in_words, linker_in_words, verdict_in_words

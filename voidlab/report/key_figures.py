@@ -3,11 +3,13 @@
 A figure is ``label, value, meaning``, and ``warning`` where it is a reason not to trust the results as they are.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from voidlab.project.parameters.models import SegmentParameters
 from voidlab.report.swelling_words import format_interval, format_number, reading
 from voidlab.swelling.series import Outcome
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -18,6 +20,38 @@ Figure = dict[str, str]
 _UNSURE = 0.7  # confidence below which a void is a matter of opinion
 _SEEN = ("median_diameter_seen", "max_diameter_seen")
 _MANY = 0.25  # share of a whole from which on something is said
+
+
+def of_segmentation(decided: Mapping[str, Any], asked: SegmentParameters) -> list[Figure]:
+    """What the stage segment decided by itself: the contrast, and how many detections its limits leave out.
+
+    ``decided`` is ``attrs["segmentation"]`` of the tables.
+    """
+    figures = []
+    if "contrast_verdict" in decided:
+        reason = f"{decided['contrast_reason']} (in {len(decided['contrast_frames'])} images)"
+        undecided = f"The contrast '{decided['contrast']}' is a guess: {decided['contrast_reason']}."
+        warning = "" if decided["contrast_verdict"] == GOOD else undecided
+        figures.append(figure("Contrast", decided["contrast"], reason, warning=warning))
+    for name, count in (("min_radius_px", decided["smaller"]), ("max_radius_px", decided["larger"])):
+        if count and name in asked.model_fields_set:
+            limit = getattr(asked, name)
+            said = (
+                f"{count:,} detections are {'smaller' if 'min' in name else 'larger'} than {name} = {limit}"
+            )
+            figures.append(
+                figure("Outside the limits", f"{count:,}", f"{said}: they do not count", warning=f"{said}.")
+            )
+    return figures
+
+
+def segmentation_in_words(decided: Mapping[str, Any]) -> str:
+    """The contrast that was chosen and why, and what the segmenter computes in."""
+    said = f"contrast: {decided['contrast']}"
+    if "contrast_reason" in decided:
+        images = ", ".join(str(frame) for frame in decided["contrast_frames"])
+        said += f" ({decided['contrast_verdict']}), from frames {images}: {decided['contrast_reason']}"
+    return f"{said}\ncomputed in {decided['arithmetic']}"
 
 
 def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize) -> list[Figure]:

@@ -13,6 +13,7 @@ from voidlab.project.lock import DatasetBusy
 from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, RunPaths
+from voidlab.run.inputs import inputs_of
 from voidlab.run.notebook import Log, StageFailed, hold_dataset, log_failure, run_notebook
 from voidlab.run.validate import Overrides, Plan
 
@@ -66,7 +67,7 @@ def _run_or_skip(
     plan: Plan, name: str, given: Mapping[str, object], again: bool, log: Log, progress: Log
 ) -> None:
     paths = plan.paths
-    inputs = record.inputs_of(paths, name, plan.images_digest)
+    inputs = inputs_of(paths, name, plan.parameters, plan.images_digest)
     wanted = record.fingerprint(paths, plan.parameters, name, inputs)
     reported = paths.html(name).exists() and paths.notebook(name).exists()
     if not again and reported and record.is_current(paths, name, wanted):
@@ -74,10 +75,12 @@ def _run_or_skip(
         return
     started = datetime.now(UTC)
     run_notebook(paths, name, given, stages=plan.stages, progress=progress)
-    figures = ", ".join(
-        f"{f['label'].lower()} {f['value']}" for f in record.read_record(paths)[name].key_figures[:3]
-    )
-    log(f"{name:11} done in {(datetime.now(UTC) - started).total_seconds():.1f} s: {figures}")
+    figures = record.read_record(paths)[name].key_figures
+    first = ", ".join(f"{figure['label'].lower()} {figure['value']}" for figure in figures[:3])
+    log(f"{name:11} done in {(datetime.now(UTC) - started).total_seconds():.1f} s: {first}")
+    for figure in figures:
+        if "warning" in figure:
+            log(f"{'':11} check: {figure['warning']}")
 
 
 def read_overrides(settings: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from voidlab.project.apply_edits import list_outcomes
 from voidlab.project.parameters.models import DatasetParameters, model_of
 from voidlab.project.paths import STAGES, RunPaths
 from voidlab.run.images import Mapped, digest_of_images, open_images, usable_images
+from voidlab.run.inputs import inputs_of
 from voidlab.segment.corrections import correct_series
 from voidlab.track.corrections import correct_tracks
 
@@ -155,15 +156,20 @@ class Stage:
         *,
         files: Sequence[Path] = (),
         key_figures: Sequence[Mapping[str, str]] = (),
+        decided: Mapping[str, Any] | None = None,
     ) -> str:
         """Write the tables ``made`` and the record of this stage, with ``files`` it wrote itself; say what.
 
-        One of the ``files`` may be a folder: all that is in it.
+        One of the ``files`` may be a folder: all that is in it. What the stage ``decided`` by itself goes into the
+        record and into the metadata of the tables.
         """
         written = [f for path in files for f in ([path] if path.is_file() else sorted(path.rglob("*")))]
         for name, table in (made or {}).items():
             if "path" in table:
                 table = relative_paths(table, self.paths.root)
+            if decided:
+                table = table.copy(deep=False)
+                table.attrs = {self.name: dict(decided)}
             tables.write(table, name, self.paths.table(name))
             written.append(self.paths.table(name))
         entry = record.Entry(
@@ -174,6 +180,7 @@ class Stage:
             inputs=self.inputs,
             outputs=record.outputs_of(self.paths, written),
             key_figures=[dict(figure) for figure in key_figures],
+            decided=dict(decided or {}),
             started=self.started.isoformat(timespec="seconds"),
             seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),
         )
@@ -221,7 +228,7 @@ def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = Non
     set_here = {key: value for key, value in (given or {}).items() if value is not None}
     typed = parameters.load_parameters(paths.parameters, {name: set_here})
     series = open_images(paths, typed)
-    inputs = record.inputs_of(paths, name, digest_of_images(series))
+    inputs = inputs_of(paths, name, typed, digest_of_images(series))
     print_ = record.fingerprint(paths, typed, name, inputs)
     return Stage(name, paths, typed, tuple(set_here), series, inputs, print_, started)
 

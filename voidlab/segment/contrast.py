@@ -17,14 +17,16 @@ from voidlab.tables.verdict import CHECK, GOOD
 
 SURE = 0.5
 _CLOSE = 0.6  # the weaker contrast over the stronger one, from which on nothing is decided
-_LEAST_FRINGE = 0.12  # of the contrast of a void, its fringe; loops and dots have -0.1 to 0.05, voids 0.2 to 2
+_LEAST_FRINGE = (
+    0.12  # of the contrast of a void, its fringe; loops and dots have -0.1 to 0.05, voids 0.2 to 2
+)
 _MOST = 150  # voids whose fringe is looked at
 _SHARE = 0.99  # a detection is never surer than this
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What some images say: log-odds that speak for bright and for dark voids, how many of each, and fringes of dark."""
+    """What some images say: log-odds for bright and for dark voids, how many of each, and the fringes of dark."""
 
     bright: float = 0.0
     dark: float = 0.0
@@ -35,6 +37,7 @@ class Evidence:
     @classmethod
     def of(cls, image: np.ndarray, bright: Discs, dark: Discs) -> Self:
         """Evidence of an ``image`` (H, W), from what was detected in it as bright voids and as dark ones."""
+        bright, dark = bright.at_least(SURE), dark.at_least(SURE)
         fringes = fringes_of(-np.asarray(image, np.float32), dark)
         return cls(_log_odds(bright), _log_odds(dark), len(bright), len(dark), tuple(fringes.tolist()))
 
@@ -50,7 +53,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class ContrastChoice:
-    """Which contrast was chosen from images, and why.
+    """Which contrast was chosen from images, and why; ``images`` is how many were looked at.
 
     Attributes
     ----------
@@ -69,24 +72,30 @@ class ContrastChoice:
     bright_count: int
     dark_count: int
     reason: str
+    images: int
 
 
 def choose(evidence: Iterable[Evidence]) -> ContrastChoice:
     """The contrast that images speak for; the stronger one, to be checked, where they do not decide."""
-    total = sum(evidence, Evidence())
+    each = list(evidence)
+    total = sum(each, Evidence())
     contrast = "bright" if total.bright >= total.dark else "dark"
     counts = (total.bright_count, total.dark_count)
+
+    def choice(verdict: str, reason: str) -> ContrastChoice:
+        return ContrastChoice(contrast, verdict, *counts, reason, len(each))
+
     stronger, weaker = max(total.bright, total.dark), min(total.bright, total.dark)
     said = f"{counts[0]} detections as bright voids, {counts[1]} as dark ones"
     set_it = "set segment.contrast to bright or dark if you know it"
     if not any(counts):
-        return ContrastChoice(contrast, GOOD, *counts, "no void of either contrast was detected")
+        return choice(GOOD, "no void of either contrast was detected")
     if weaker >= _CLOSE * stronger:
-        return ContrastChoice(contrast, CHECK, *counts, f"undecided: {said}, about equally sure; {set_it}")
+        return choice(CHECK, f"undecided: {said}, about equally sure; {set_it}")
     if contrast == "dark" and not np.median(total.fringes) >= _LEAST_FRINGE:
-        reason = f"undecided: {said}, but the dark ones have no bright fringe, as loops and precipitates have none"
-        return ContrastChoice(contrast, CHECK, *counts, f"{reason}; {set_it}")
-    return ContrastChoice(contrast, GOOD, *counts, said)
+        lacking = "the dark ones have no bright fringe, and neither have dislocation loops and precipitates"
+        return choice(CHECK, f"undecided: {said}; {lacking}; {set_it}")
+    return choice(GOOD, said)
 
 
 def fringes_of(image: np.ndarray, discs: Discs) -> np.ndarray:

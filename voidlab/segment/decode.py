@@ -9,10 +9,11 @@ from scipy.spatial import cKDTree
 
 from voidlab.images.binning import enlarge
 from voidlab.segment.discs import Discs
-from voidlab.segment.network import Maps
+from voidlab.segment.network import SCALES, Maps
 
 LEAST_CONFIDENCE = 0.05
-_OF_SCALE = {1: (0.0, 24.0), 4: (4.0, 30.0)}  # radii taken from each scale, px of the maps; they overlap
+# Radii taken from each scale, px of the maps; they overlap.
+_OF_SCALE = {1: (0.0, 24.0), **dict.fromkeys(SCALES[1:], (4.0, 30.0))}
 _NEAR, _ALIKE = (
     0.5,
     1.7,
@@ -50,6 +51,11 @@ def decode_discs(
     return Discs(x[order], y[order], radius[order], confidence[order])
 
 
+def scales_for(max_radius_px: float) -> tuple[int, ...]:
+    """Scales that voids of up to this radius need to be looked for at."""
+    return tuple(scale for scale in SCALES if scale * _OF_SCALE[scale][0] < max_radius_px)
+
+
 def draw_labels(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Label image and probability.
 
@@ -66,19 +72,20 @@ def draw_labels(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.nd
     inside = [enlarge(each.void, each.scale, (height, width)) for each in maps]
     labels, probability = np.zeros(shape, np.int32), inside[0].copy()
     nearest = np.full(shape, np.inf, np.float32)
-    coarse = found.radius > _OF_SCALE[1][1]
+    # The maps of the finest scale that knows voids so large.
+    of = np.searchsorted([each.scale * _OF_SCALE[each.scale][1] for each in maps[:-1]], found.radius)
     for i, (x, y, radius) in enumerate(zip(found.x, found.y, found.radius, strict=True)):
         reach = _FACETS * radius + 1
         rows = slice(max(int(y - reach), 0), min(int(y + reach) + 2, height))
         columns = slice(max(int(x - reach), 0), min(int(x + reach) + 2, width))
         ys, xs = np.ogrid[rows, columns]
         share = (np.hypot(ys - y, xs - x) / radius).astype(np.float32)
-        part = inside[-1 if coarse[i] else 0][rows, columns]
+        part = inside[of[i]][rows, columns]
         mine = (share < nearest[rows, columns]) & (((share <= _FACETS) & (part >= 0.5)) | (share <= 0.5))
         mine |= share == share.min()  # a void has a pixel at least, however small
         labels[rows, columns][mine] = i + 1
         nearest[rows, columns][mine] = share[mine]
-        if coarse[i]:
+        if of[i]:
             probability[rows, columns] = np.where(
                 mine, np.maximum(part, probability[rows, columns]), probability[rows, columns]
             )

@@ -19,10 +19,16 @@ class Discs:
     def __len__(self) -> int:
         return len(self.x)
 
-    def at_least(self, confidence: float, low: float, high: float) -> Discs:
-        """Those at least this sure, with a radius between ``low`` and ``high``."""
-        keep = (self.confidence >= confidence) & (self.radius >= low) & (self.radius <= high)
-        return Discs(self.x[keep], self.y[keep], self.radius[keep], self.confidence[keep])
+    def at_least(self, confidence: float) -> Discs:
+        """Those at least this sure."""
+        return self._kept(self.confidence >= confidence)
+
+    def within(self, low: float, high: float) -> Discs:
+        """Those with a radius between ``low`` and ``high``, px."""
+        return self._kept((self.radius >= low) & (self.radius <= high))
+
+    def _kept(self, rows: np.ndarray) -> Discs:
+        return Discs(self.x[rows], self.y[rows], self.radius[rows], self.confidence[rows])
 
 
 def draw_discs(discs: Discs, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 import difflib
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -21,8 +21,9 @@ def load_segmenter(
     contrast: str = "auto",
     threshold: float = 0.5,
     min_radius_px: float = 2.5,
-    max_radius_px: float = 80.0,
+    max_radius_px: float | Literal["auto"] = "auto",
     edge_buffer_px: int = 8,
+    arithmetic: str = "auto",
     trust: bool = False,
 ) -> Segmenter:
     """Segmenter by its name, or from a file.
@@ -40,9 +41,11 @@ def load_segmenter(
         Confidence from which a disc counts as a void, between 0 and 1; with a ``.pt2`` file, the probability from
         which a pixel does.
     min_radius_px, max_radius_px
-        Radii looked for, px, 1 to 1000.
+        Radii looked for, px; "auto" is up to a quarter of the image's shorter side.
     edge_buffer_px
         Voids this near to the border touch the edge, px.
+    arithmetic
+        What the network computes in: "float32", "bfloat16" or "auto", see `voidlab.segment.network.arithmetic_of`.
     trust
         A ``.pt2`` file is a program: true says that you trust whoever made it.
 
@@ -57,9 +60,10 @@ def load_segmenter(
         min_radius_px=min_radius_px,
         max_radius_px=max_radius_px,
         edge_buffer_px=edge_buffer_px,
+        arithmetic=arithmetic,
     )
     check_segmenter(name_or_path, trust=trust)
-    name, path = str(name_or_path), Path(name_or_path)
+    name, path, asked = str(name_or_path), Path(name_or_path), settings.pop("arithmetic")
     if name == "classical":
         return ClassicalSegmenter(**settings)
     if name == "voids" or path.suffix == ".safetensors":
@@ -69,6 +73,7 @@ def load_segmenter(
             network.fuse_for_inference(model),
             **settings,
             confidence_midpoint=card["confidence_midpoint"],
+            arithmetic=network.arithmetic_of(asked),
             name=called,
         )
     return torch_export.load_exported(path, **settings)
@@ -83,7 +88,7 @@ def _checked(**settings: object) -> dict[str, Any]:
         raise ModelError(
             f"a segmenter cannot work with these settings: {model_file.in_words(errors)}."
         ) from None
-    if given.max_radius_px <= given.min_radius_px:
+    if given.max_radius_px != "auto" and given.max_radius_px <= given.min_radius_px:
         raise ModelError(
             f"max_radius_px = {given.max_radius_px:g}: expected more than min_radius_px = {given.min_radius_px:g}."
         )

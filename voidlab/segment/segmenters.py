@@ -7,14 +7,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, Self
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
 
 from voidlab import tables
 from voidlab.measure import measure_voids
-from voidlab.segment import classical, decode, network
+from voidlab.segment import classical, contrast, decode, network
+from voidlab.segment.contrast import ContrastChoice, Evidence
 from voidlab.segment.discs import Discs, draw_discs
 
 if TYPE_CHECKING:
@@ -33,17 +35,22 @@ class Segmentation:
         0, or the label of the void a pixel belongs to.
     voids : DataFrame
         Table ``voids`` with frame 0; radii are those of full circles, also where voids overlap.
+    smaller, larger : int
+        Detections sure enough to count, but outside the limits of the radius.
     """
 
     probability: np.ndarray
     labels: np.ndarray
     voids: pd.DataFrame
+    smaller: int = 0
+    larger: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Segmenter(ABC):
     """A method that finds voids; its settings are those of `voidlab.segment.load_segmenter`.
 
+    ``choice`` says which contrast `with_contrast_from` chose and why; None where there was nothing to choose.
     ``name`` is what the method is called in reports, ``at_once`` the number of images that it pays to work on side by
     side; each of them takes memory.
     """
@@ -51,8 +58,10 @@ class Segmenter(ABC):
     contrast: str = "auto"
     threshold: float = 0.5
     min_radius_px: float = 2.5
-    max_radius_px: float = 80.0
+    max_radius_px: float | Literal["auto"] = "auto"
     edge_buffer_px: int = 8
+    arithmetic: str = "float32"
+    choice: ContrastChoice | None = None
     name: str
     at_once: ClassVar[int]
 
@@ -72,11 +81,16 @@ class Segmenter(ABC):
         """Label image of ``image``."""
         return self.run(image).labels
 
-    def _decided(self, images: Iterable[np.ndarray], evidence: Callable[[np.ndarray], float]) -> Self:
-        """This segmenter with the contrast that most of the ``images`` speak for: bright on positive ``evidence``."""
+    def _decided(self, images: Iterable[np.ndarray], evidence: Callable[[np.ndarray], Evidence]) -> Self:
+        """This segmenter with the contrast that the ``images`` speak for, see `voidlab.segment.contrast`."""
         if self.contrast != "auto":
             return self
-        return replace(self, contrast="bright" if sum(map(evidence, images)) >= 0 else "dark")
+        choice = contrast.choose(map(evidence, images))
+        return replace(self, contrast=choice.contrast, choice=choice)
+
+    def _largest(self, shape: tuple[int, ...]) -> float:
+        """Largest radius looked for in an image (H, W), px; "auto" is a quarter of its shorter side."""
+        return min(shape[:2]) / 4 if self.max_radius_px == "auto" else self.max_radius_px
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,25 +101,23 @@ class ClassicalSegmenter(Segmenter):
     at_once: ClassVar[int] = os.cpu_count() or 1  # each image keeps a core busy
 
     def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
-        return self._decided(images, lambda image: self._evidence(image, True) - self._evidence(image, False))
+        return self._decided(
+            images, lambda image: Evidence.of(image, *map(partial(self._all, image), (True, False)))
+        )
 
     def run(self, image: np.ndarray) -> Segmentation:
         image = grey(image)
         decided = self.with_contrast_from([image])
         found = decided._all(image, decided.contrast == "bright")
-        discs = found.at_least(self.threshold, self.min_radius_px, self.max_radius_px)
+        discs = found.at_least(self.threshold)
         labels, probability = draw_discs(discs, image.shape)
         return _segmentation(discs, labels, probability, self.edge_buffer_px)
 
     def _all(self, image: np.ndarray, bright: bool) -> Discs:
+        largest = self._largest(image.shape)
         return classical.find_discs(
-            image, bright=bright, min_radius_px=self.min_radius_px, max_radius_px=self.max_radius_px
+            image, bright=bright, min_radius_px=self.min_radius_px, max_radius_px=largest
         )
-
-    def _evidence(self, image: np.ndarray, bright: bool) -> float:
-        """How much speaks for bright (or dark) voids: how many sure ones there would be."""
-        discs = self._all(image, bright)
-        return float(discs.confidence[discs.confidence >= 0.5].sum())
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,6 @@ class NetworkSegmenter(Segmenter):
     _: KW_ONLY
     name: str = "voids"
     confidence_midpoint: float = 0.5
-    precise: bool = False
     # The network by itself keeps all cores busy, and each thread that runs it keeps a sixth of a gigabyte.
     _own_thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1), repr=False, compare=False
@@ -128,19 +139,16 @@ class NetworkSegmenter(Segmenter):
     at_once: ClassVar[int] = 4  # one in the network, the others being read or decoded
 
     def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
-        def evidence(image: np.ndarray) -> float:
-            bright, dark = self._both(image)
-            return self._evidence(bright) - self._evidence(dark)
-
-        return self._decided(images, evidence)
+        return self._decided(images, lambda image: self._evidence(image, self._both(image)))
 
     def maps(self, image: np.ndarray) -> tuple[network.Maps, ...]:
         """What the network says of ``image`` (H, W), at every scale."""
-        if self.contrast == "auto":
-            return max(self._both(image), key=self._evidence)  # of two that are equal the first, bright
         image = grey(image)
+        if self.contrast == "auto":
+            both = self._both(image)
+            return both[contrast.choose([self._evidence(image, both)]).contrast == "dark"]
         bright = -image.astype(np.float32) if self.contrast == "dark" else image
-        return tuple(self._at(scale, bright) for scale in network.SCALES)
+        return tuple(self._at(scale, bright) for scale in decode.scales_for(self._largest(image.shape)))
 
     def _both(self, image: np.ndarray) -> tuple[tuple[network.Maps, ...], tuple[network.Maps, ...]]:
         """Maps of bright voids and of dark ones."""
@@ -148,23 +156,29 @@ class NetworkSegmenter(Segmenter):
 
     def _at(self, scale: int, bright: np.ndarray) -> network.Maps:
         picture, known = network.preprocess(bright, scale)
-        answer = self._own_thread.submit(network.forward, self.model, picture, precise=self.precise)
+        answer = self._own_thread.submit(network.forward, self.model, picture, self.arithmetic)
         return network.to_maps(answer.result(), known, scale)
 
     def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:
         """Probability, labels and voids from the maps of an image."""
-        found = decode.decode_discs(maps, confidence_midpoint=self.confidence_midpoint, least=self.threshold)
-        found = found.at_least(self.threshold, self.min_radius_px, self.max_radius_px)
+        every = self._discs(maps, self.threshold)
+        found = self._within(every, maps)
         labels, probability = decode.draw_labels(found, maps)
-        return _segmentation(found, labels, probability, self.edge_buffer_px)
+        smaller = int((every.radius < self.min_radius_px).sum())
+        made = _segmentation(found, labels, probability, self.edge_buffer_px)
+        return replace(made, smaller=smaller, larger=len(every) - len(found) - smaller)
+
+    def _discs(self, maps: tuple[network.Maps, ...], least: float) -> Discs:
+        return decode.decode_discs(maps, confidence_midpoint=self.confidence_midpoint, least=least)
+
+    def _within(self, discs: Discs, maps: tuple[network.Maps, ...]) -> Discs:
+        return discs.within(self.min_radius_px, self._largest(maps[0].void.shape))
 
     def run(self, image: np.ndarray) -> Segmentation:
         return self.decode(self.maps(image))
 
-    def _evidence(self, maps: tuple[network.Maps, ...]) -> float:
-        """How much speaks for voids as in these maps: how many sure ones there would be."""
-        found = decode.decode_discs(maps, confidence_midpoint=self.confidence_midpoint, least=0.5)
-        return float(found.at_least(0.5, self.min_radius_px, self.max_radius_px).confidence.sum())
+    def _evidence(self, image: np.ndarray, both: tuple[tuple[network.Maps, ...], ...]) -> Evidence:
+        return Evidence.of(image, *(self._within(self._discs(maps, contrast.SURE), maps) for maps in both))
 
 
 def grey(image: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -57,18 +57,21 @@ def segment_series(
     Returns
     -------
     frames, voids : DataFrame
-        The tables of these names.
+        The tables of these names. What was decided on the way, such as the contrast, stands in the ``attrs`` of both
+        under ``segmentation``, as JSON can hold it.
 
     Raises
     ------
     ImagesError
         If no image can be read.
     """
-    segmenter = segmenter.with_contrast_from(sample(series))
+    looked_at = sample_rows(series)
+    segmenter = segmenter.with_contrast_from(_read(series, looked_at))
     frames = series.frames.assign(
         void_count=pd.array([None] * len(series), dtype="Int64"), void_fraction=np.nan
     )
     found, unreadable = [tables.empty("voids")], ""
+    smaller = larger = 0
     rows: Iterable[int] = range(len(series))
     rows = progress(rows, len(series)) if progress else rows
     for row, (status, result, reason) in zip(rows, _ordered(series, segmenter), strict=True):
@@ -77,6 +80,7 @@ def segment_series(
         if result is not None:
             frames.loc[row, "void_count"] = len(result.voids)
             frames.loc[row, "void_fraction"] = np.count_nonzero(labels) / labels.size
+            smaller, larger = smaller + result.smaller, larger + result.larger
             found.append(result.voids.assign(frame=series.frames["frame"].iloc[row]))
         unreadable = unreadable or reason
         if reason and log:
@@ -85,7 +89,29 @@ def segment_series(
             keep_labels(labels)
     if unreadable and not frames["status"].isin(["ok", "blank"]).any():
         raise ImagesError(f"no image of the series can be read, the first: {unreadable}")
-    return tables.check(frames, "frames"), tables.check(pd.concat(found, ignore_index=True), "voids")
+    voids = tables.check(pd.concat(found, ignore_index=True), "voids")
+    frames = tables.check(frames, "frames")
+    decided = _decided(segmenter, series.frames["frame"].iloc[looked_at].tolist(), smaller, larger)
+    frames.attrs["segmentation"] = voids.attrs["segmentation"] = decided
+    return frames, voids
+
+
+def _decided(segmenter: Segmenter, frames: list[int], smaller: int, larger: int) -> dict[str, Any]:
+    """What decides the voids beside the parameters, as JSON can hold it: contrast, arithmetic, what lies outside."""
+    decided: dict[str, Any] = {
+        "segmenter": segmenter.name,
+        "arithmetic": segmenter.arithmetic,
+        "contrast": getattr(segmenter, "contrast", ""),
+        "smaller": smaller,
+        "larger": larger,
+    }
+    if segmenter.choice is not None:
+        decided |= {
+            "contrast_verdict": segmenter.choice.verdict,
+            "contrast_reason": segmenter.choice.reason,
+            "contrast_frames": frames,
+        }
+    return decided
 
 
 _Outcome = tuple[str, Segmentation | None, str]
@@ -123,10 +149,19 @@ def _ordered(series: SeriesOfImages, segmenter: Segmenter) -> Iterator[_Outcome]
                 future.cancel()
 
 
-def sample(series: SeriesOfImages, most: int = 5) -> Iterator[np.ndarray]:
-    """At most ``most`` images that can be read, spread over the series."""
+def sample(series: SeriesOfImages) -> Iterator[np.ndarray]:
+    """At most five images that can be read, spread over the series."""
+    return _read(series, sample_rows(series))
+
+
+def sample_rows(series: SeriesOfImages, most: int = 5) -> np.ndarray:
+    """Rows of at most ``most`` usable images, spread over the series."""
     ok = np.flatnonzero(series.frames["status"] == "ok")
-    for row in ok[spread_rows(len(ok), most, down=True)]:
+    return ok[spread_rows(len(ok), most, down=True)]
+
+
+def _read(series: SeriesOfImages, rows: Iterable[int]) -> Iterator[np.ndarray]:
+    for row in rows:
         try:
             yield series[int(row)]
         except OSError:

@@ -120,9 +120,8 @@ class ExportedSegmenter(Segmenter):
         height, width = self.description.size or probability.shape
         least = self.description.min_area_px * probability.size / (height * width)
         voids = measure_voids(labels, edge_buffer_px=self.edge_buffer_px, probability=probability)
-        keep = (voids["area_px"] >= least) & voids["radius_px"].between(
-            self.min_radius_px, self.max_radius_px
-        )
+        largest = self._largest(probability.shape)
+        keep = (voids["area_px"] >= least) & voids["radius_px"].between(self.min_radius_px, largest)
         labels = np.where(np.isin(labels, voids.loc[keep, "label"]), labels, 0).astype(np.int32)
         return Segmentation(probability, labels, tables.check(voids[keep].reset_index(drop=True), "voids"))
 

@@ -167,7 +167,7 @@ def _step(
     import torch
 
     image, *targets = batch
-    fast = network.fast_dtype(image.device)
+    fast = getattr(torch, network.arithmetic_of("auto", image.device))
     with torch.autocast(image.device.type, fast, enabled=fast != torch.float32):
         raw = model(image[:, None].to(memory_format=torch.channels_last))
     value = loss(raw.float(), tuple(targets))

@@ -153,7 +153,7 @@ def precision(method: NetworkSegmenter, seed: int) -> dict[str, float]:
     same = [0, 0]
     for number in range(30):
         image = micrograph(_FIRST_SEED + 1000 * seed + number, shape=(512, 512)).image
-        exact, fast = replace(method, precise=True).find(image), method.find(image)
+        exact, fast = replace(method, arithmetic="float32").find(image), method.find(image)
         same[0] += len(scores.match_voids(exact, fast, share=0.25))
         same[1] += len(exact)
     return {"share_found": same[0] / max(same[1], 1)}

@@ -74,7 +74,7 @@ track: {memory: 2.5, link_edge_voids: 1}
         ("segment: {}\n", "x.yaml: images: is required"),
         ("images: a\ndataset: y\n", "x.yaml:2: dataset = 'y': must be 'x'"),
         ("images: a\ntilt_angles_deg: [a]\n", "x.yaml:2: tilt_angles_deg = ['a']: must be a list of numbers"),
-        ("images: a\nsegment: {min_radius_px: 90}\n", "must be > min_radius_px = 90.0"),
+        ("images: a\nsegment: {min_radius_px: 90, max_radius_px: 80}\n", "must be > min_radius_px = 90.0"),
         (
             "images: a\ntimes_s: [1]\nframe_interval_s: 2\n",
             "x.yaml:2: give times_s or frame_interval_s, not both",

@@ -60,6 +60,8 @@ def _reason(error: ErrorDetails, keys: tuple[str, ...]) -> str:
     }
     if error["type"] == "extra_forbidden":
         return _unknown(keys)
+    if keys[-1] == "max_radius_px":
+        return "must be auto, or a number above 1 and up to 4000"
     if keys[0] == "tilt_angles_deg":
         return "must be a list of numbers in degrees, or the name of a file with an angle on each line"
     return reasons.get(error["type"], error["msg"])
@@ -92,7 +94,7 @@ def _of_dataset(parameters: DatasetParameters, stem: str) -> Iterable[tuple[str,
     if name != stem:
         yield "dataset", f"dataset = '{name}': must be '{stem}', the name of the file"
     low, high = segment.min_radius_px, segment.max_radius_px
-    if high <= low:
+    if high != "auto" and high <= low:
         yield "segment.max_radius_px", f"segment.max_radius_px = {high}: must be > min_radius_px = {low}"
     if parameters.times_s is not None and parameters.frame_interval_s is not None:
         yield "times_s", "give times_s or frame_interval_s, not both"

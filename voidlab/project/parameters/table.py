@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import numpy as np
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from voidlab.project.parameters.models import DatasetParameters, model_of, range_of, unit_of
+from voidlab.project.parameters.models import DatasetParameters, limits_of, model_of, range_of, unit_of
 from voidlab.project.paths import STAGES
 
 _INTRODUCTION = """\
@@ -56,19 +56,19 @@ def _type(annotation: Any) -> str:
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         *most, last = inner
-        return f"{', '.join(most)} or {last}"
+        return f"{', '.join(most)} or {last}" if most else last
     if origin in (Union, UnionType):
         return " or ".join(_type(part) for part in inner if part is not NoneType)
     if origin is list:
         word = _type(inner[0])
         return "list of " + (word.replace("list", "lists", 1) if word.startswith("list") else f"{word}s")
-    return _TYPES[annotation]
+    return _type(inner[0]) if origin is Annotated else _TYPES[annotation]
 
 
 def _bounds(model: type[BaseModel], name: str) -> str:
     """Plain words for the range: "0 to 0.5", "above 0, below 1", "1 or more"; empty when all values will do."""
     low, high = range_of(model, name)
-    above, below = (any(hasattr(b, key) for b in model.model_fields[name].metadata) for key in ("gt", "lt"))
+    above, below = (any(hasattr(b, key) for b in limits_of(model, name)) for key in ("gt", "lt"))
     if np.isinf(low):
         return ""
     if np.isinf(high):

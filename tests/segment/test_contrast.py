@@ -1,0 +1,135 @@
+"""Bright or dark: drawn discs with and without fringes, ties, and every real image at hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import ndimage
+
+from drawn_images import image_with
+from voidlab import segment
+from voidlab.images.series import read_image
+from voidlab.segment.contrast import Evidence, choose
+from voidlab.segment.discs import Discs
+
+PLACES = [(30 + 35 * i, 30 + 40 * (i % 3), 7) for i in range(5)]
+
+
+def discs(count, confidence, places=PLACES):
+    x, y, radius = np.array((places * 40)[:count], float).reshape(-1, 3).T
+    return Discs(x, y, radius, np.full(count, confidence))
+
+
+def fringed(sign):
+    """Voids of contrast ``sign`` with a fringe of the other sign, and hardly any noise."""
+    image = np.random.default_rng(0).normal(0.5, 0.005, (150, 210))
+    y, x = np.mgrid[:150, :210]
+    for px, py, radius in PLACES:
+        off = np.hypot(x - px, y - py) - radius
+        image += sign * (0.2 * (off < 0) - 0.15 * np.exp(-((off - 2) ** 2) / 2))
+    return image.astype(np.float32)
+
+
+@pytest.mark.parametrize(("sign", "contrast"), [(1, "bright"), (-1, "dark")])
+def test_voids_with_fringes_are_told(sign, contrast):
+    method = segment.load_segmenter("voids").with_contrast_from([fringed(sign)])
+    assert method.contrast == contrast
+    assert method.choice.verdict == "good"
+    assert method.choice.images == 1
+
+
+def test_bright_discs_need_no_fringe():
+    for name in segment.SHIPPED:
+        choice = (
+            segment.load_segmenter(name).with_contrast_from([image_with(*PLACES, shape=(150, 210))]).choice
+        )
+        assert (choice.contrast, choice.verdict, choice.bright_count) == ("bright", "good", 5)
+
+
+def test_dark_discs_without_a_fringe_are_to_be_checked():
+    """Dislocation loops and precipitates look so."""
+    flat = ndimage.gaussian_filter(1 - image_with(*PLACES, shape=(150, 210), noise=0.01), 1)
+    choice = segment.load_segmenter("voids").with_contrast_from([flat]).choice
+    assert (choice.contrast, choice.verdict) == ("dark", "check")
+    assert choice.dark_count == 5
+    assert "no bright fringe" in choice.reason
+    assert "set segment.contrast" in choice.reason
+
+
+def test_a_tie_is_no_decision():
+    evidence = Evidence.of(fringed(-1), discs(20, 0.7), discs(22, 0.7))
+    choice = choose([evidence])
+    assert (choice.contrast, choice.verdict) == ("dark", "check")
+    assert "20 detections as bright voids, 22 as dark ones" in choice.reason
+
+
+def test_few_sure_ones_outweigh_many_doubtful_ones():
+    choice = choose([Evidence.of(fringed(1), discs(5, 0.95), discs(20, 0.53))])
+    assert (choice.contrast, choice.verdict) == ("bright", "good")
+
+
+def test_all_images_count_together():
+    one, other = Evidence(4.0, 0.5, 3, 1), Evidence(0.0, 1.0, 0, 2, (0.5, 0.5))
+    choice = choose([one, other])
+    assert (choice.contrast, choice.bright_count, choice.dark_count, choice.images) == ("bright", 3, 3, 2)
+
+
+def test_nothing_detected_is_said():
+    choice = choose([])
+    assert (choice.contrast, choice.verdict, choice.images) == ("bright", "good", 0)
+    assert choice.reason == "no void of either contrast was detected"
+
+
+def chosen(file):
+    return segment.load_segmenter("voids").with_contrast_from([read_image(file)]).choice
+
+
+# What is seen in them: dark inside with a bright rim, over focus. All other cavity micrographs are under focus.
+OVER_FOCUS = {"02_03", "04_03", "09", "14_05", "16_03", "17_03", "21_03", "45_03"}
+
+
+def real_images_of_voids(shared):
+    for row in pd.read_csv(shared / "focus_pairs" / "pairs.csv").itertuples():
+        yield shared / "focus_pairs" / row.under_focus, "bright"
+        yield shared / "focus_pairs" / row.over_focus, "dark"
+    looks = shared / "labelled_looks"
+    for file in [*(shared / "cavity_micrographs").iterdir(), *looks.glob("*.png"), *looks.glob("*.jpg")]:
+        if file.suffix in (".png", ".jpg"):
+            yield file, "dark" if file.stem in OVER_FOCUS else "bright"
+    yield shared / "argonne_voids" / "void_frame_0705.tif", "bright"
+
+
+@pytest.mark.slow
+def test_every_real_image_of_voids(shared):
+    wrong, undecided, count = [], [], 0
+    for file, contrast in real_images_of_voids(shared):
+        choice, count = chosen(file), count + 1
+        if choice.verdict != "good":
+            undecided.append(file.name)
+        elif choice.contrast != contrast:
+            wrong.append(file.name)
+    assert count > 70
+    assert not wrong
+    assert len(undecided) <= 0.05 * count
+
+
+@pytest.mark.slow
+def test_simulated_images_of_voids_by_another_program(shared):
+    conditions = pd.read_csv(shared / "multislice_truth" / "conditions.csv")
+    undecided, count = 0, 0
+    for row in conditions[conditions["defocus_nm"] != 0].itertuples():
+        choice, count = chosen(shared / "multislice_truth" / "images" / row.image), count + 1
+        undecided += choice.verdict != "good"
+        expected = "bright" if row.defocus_nm < 0 else "dark"
+        assert choice.verdict != "good" or choice.contrast == expected, row.image
+    assert count > 30
+    assert undecided <= 0.05 * count
+
+
+@pytest.mark.slow
+def test_loops_and_dots_are_never_sure_to_be_voids(shared):
+    files = [f for f in (shared / "loops_hard_negatives").rglob("*") if f.suffix in (".jpg", ".png", ".tif")]
+    files.append(shared / "voids_among_loops" / "black_dots_no_voids.png")
+    for file in files:
+        choice = chosen(file)
+        assert choice.verdict == "check" or not choice.dark_count, file.name
+    assert len(files) == 8

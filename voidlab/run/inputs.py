@@ -1,0 +1,19 @@
+"""What a stage rests on: the images, what earlier stages made, corrections by hand, and the network's arithmetic."""
+
+from voidlab.project import record
+from voidlab.project.parameters.models import DatasetParameters
+from voidlab.project.paths import RunPaths
+
+
+def inputs_of(paths: RunPaths, stage: str, parameters: DatasetParameters, images: str) -> dict[str, str]:
+    """Digests of what ``stage`` reads, as `record.inputs_of`; ``images`` is that of the images.
+
+    Of the stage segment also what its network computes in, which ``auto`` leaves to the processor: the same images
+    on another one are another result.
+    """
+    inputs = record.inputs_of(paths, stage, images)
+    if stage != "segment" or parameters.segment.segmenter == "classical":
+        return inputs
+    from voidlab.segment.network import arithmetic_of
+
+    return {**inputs, "arithmetic": arithmetic_of(parameters.segment.arithmetic)}
