@@ -57,9 +57,11 @@ def test_the_parameters_cell_is_the_model(stage):
     (cell,) = tagged(SEGMENT_TO_EXPORT[stage])
     first, *lines = cell.source.split("\n")
     assert first.startswith('dataset = "demo"  #')
-    model = type(models.DatasetParameters(dataset="x", images="a").stage(stage))
-    assert [line.split(" = ")[0] for line in lines] == list(model.model_fields)
-    for line, (name, field) in zip(lines, model.model_fields.items(), strict=True):
+    parts = [models.model_of(section) for section in models.sections_of(stage)]
+    fields = [(model, name, field) for model in parts for name, field in model.model_fields.items()]
+    assert parts[0] is type(models.DatasetParameters(dataset="x", images="a").stage(stage))
+    assert [line.split(" = ")[0] for line in lines] == [name for _, name, _ in fields]
+    for line, (model, name, field) in zip(lines, fields, strict=True):
         unit = models.unit_of(model, name)
         assert line == f"{name} = None  # {field.description}" + (f", {unit}" if unit else "")
 
@@ -131,5 +133,5 @@ def test_the_explorer_notebook_opens(copied, monkeypatch):
 def test_papermill_infers_every_parameter():
     for stage, notebook in SEGMENT_TO_EXPORT.items():
         known = papermill.inspect_notebook(str(notebook))
-        model = type(models.DatasetParameters(dataset="x", images="a").stage(stage))
-        assert set(known) == {"dataset", *model.model_fields}
+        parts = [models.model_of(section) for section in models.sections_of(stage)]
+        assert set(known) == {"dataset", *(name for model in parts for name in model.model_fields)}

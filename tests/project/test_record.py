@@ -8,7 +8,9 @@ import sys
 import pytest
 
 from projects import REPOSITORY
-from voidlab.project.paths import STAGES
+from voidlab.project import record
+from voidlab.project.parameters.models import DatasetParameters, SampleParameters
+from voidlab.project.paths import STAGES, RunPaths
 
 # Written in the copy of the package, a line for each change: the fingerprints of all stages.
 FINGERPRINTS = """
@@ -66,6 +68,18 @@ def test_a_byte_of_code_or_data_changes_the_fingerprint_of_every_stage(package):
     assert len(changed) == len(DECISIVE)
     for of_stage in zip(first, *changed, strict=True):
         assert len(set(of_stage)) == 1 + len(DECISIVE)
+
+
+def test_the_sample_decides_the_export_alone():
+    paths = RunPaths(REPOSITORY, "small")
+    plain = DatasetParameters(dataset="small", images="a")
+    known = plain.model_copy(update={"sample": SampleParameters(foil_thickness_nm=80, foil_sigma_nm=8)})
+    changed = [
+        stage
+        for stage in STAGES
+        if record.fingerprint(paths, plain, stage, {}) != record.fingerprint(paths, known, stage, {})
+    ]
+    assert changed == ["export"]
 
 
 @pytest.mark.slow

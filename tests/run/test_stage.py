@@ -22,6 +22,13 @@ def test_none_stands_for_the_yaml_or_the_default(opened):
     assert run.given == ("search_range_px",)
 
 
+def test_the_export_notebook_takes_the_facts_of_the_sample(opened):
+    run = opened("export", {"foil_thickness_nm": 90.0, "foil_sigma_nm": 9.0, "min_frames": 2})
+    assert run.dataset.sample.foil_thickness_nm == 90
+    assert run.parameters.min_frames == 2
+    assert run.dataset.deciding("export")["foil_sigma_nm"] == 9
+
+
 def test_a_notebook_gives_its_parameters_by_their_names(opened):
     names = {"dataset": "small", "memory": 1, "search_range_px": None, "frames": "of no concern"}
     run = stage.open_notebook("track", names)

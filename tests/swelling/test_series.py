@@ -8,7 +8,8 @@ import pytest
 
 from foils import spheres
 from voidlab import swelling, tables
-from voidlab.project.parameters.models import ExportParameters
+from voidlab.images.headers import Calibration
+from voidlab.project.parameters.models import ExportParameters, SampleParameters
 from voidlab.report import key_figures, swelling_words
 from voidlab.report.figures.swelling import drawn_quantities
 from voidlab.swelling import series
@@ -54,6 +55,37 @@ def test_the_dose_per_frame_counts_images_that_were_not_looked_at_too():
 def test_over_no_time_there_is_an_empty_table():
     found = series.swelling_over_time(tables.empty("frames"), tables.empty("voids"), SAMPLE)
     pd.testing.assert_frame_equal(found, tables.empty("swelling"))
+
+
+def test_the_dose_at_the_start_adds_to_that_of_the_series_and_is_that_of_all_images_alone():
+    frames = frames_of([1, 2], time_s=[0.0, 20.0])
+    voids = pd.concat([some(1), some(2)])
+    for rate, dose in ((0.01, [3.0, 3.2]), (None, [3.0, 3.0])):
+        found = series.swelling_over_time(frames, voids, SAMPLE, dose_dpa=3.0, dose_dpa_per_s=rate)
+        assert found.groupby("frame")["dose_dpa"].first().tolist() == pytest.approx(dose)
+
+
+def test_a_dose_rate_without_frame_times_is_told():
+    frames, voids = frames_of([1, 2], time_s=[0.0, np.nan]), pd.concat([some(1), some(2)])
+    outcome = series.measure_series(frames, voids, SAMPLE, dose_dpa_per_s=0.01)
+    (warning,) = outcome.warnings
+    assert "0.01 dpa/s is given, but 1 of 2 images have no time" in warning
+    assert warning in outcome.notes
+    assert key_figures.of_swelling(outcome)[0]["warning"] == warning
+    assert series.measure_series(frames, voids, SAMPLE, dose_dpa_per_frame=0.01).warnings == ()
+    assert series.measure_series(frames.assign(time_s=0.0), voids, SAMPLE, dose_dpa_per_s=1.0).warnings == ()
+
+
+def test_the_facts_of_the_sample_are_shown_with_their_source():
+    sample = SampleParameters(material="Ni", foil_thickness_nm=80, foil_sigma_nm=8, dose_dpa=3)
+    table = swelling_words.facts_of_sample(sample, Calibration(0.5, "parameters")).set_index("fact")
+    assert table["value"].to_dict() == {
+        "material": "Ni",
+        "foil thickness": "80 ± 8 nm",
+        "dose at time 0, or in the first image": "3 dpa",
+        "pixel size": "0.5 nm",
+    }
+    assert table.loc["pixel size", "source"] == "parameters"
 
 
 def test_voids_of_a_series_are_never_added_up():
@@ -131,8 +163,9 @@ def test_sizes_are_kept_in_px_whatever_the_unit_they_are_shown_in():
 
 
 def test_parameters_become_a_sample():
-    known = ExportParameters(foil_thickness_nm=80, foil_sigma_nm=8, void_shape="cube", diameter_error=0.1)
-    sample = Sample.of(known, SHAPE, 0.5, margin_px=3)
+    known = ExportParameters(void_shape="cube", diameter_error=0.1)
+    specimen = SampleParameters(foil_thickness_nm=80, foil_sigma_nm=8)
+    sample = Sample.of(known, SHAPE, 0.5, margin_px=3, specimen=specimen)
     assert (sample.thickness_px, sample.void_shape, sample.size_sigma) == (160, "cube", 0.1)
     assert sample.errors == {"size": 0.1, "thickness": 0.1, "scale": 0.02}
     assert Sample.of(ExportParameters(), SHAPE, None, margin_px=0) == PLAIN

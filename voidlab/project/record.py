@@ -141,7 +141,7 @@ def fingerprint(paths: RunPaths, parameters: DatasetParameters, stage: str, inpu
     """Digest of all that decides what ``stage`` makes: parameters, inputs, notebook and version."""
     return digest_of(
         {
-            "parameters": parameters.stage(stage).model_dump(mode="json"),
+            "parameters": parameters.deciding(stage),
             "images": parameters.of_images(),
             "inputs": dict(inputs),
             "notebook": _notebook_digest(paths.source(stage)),

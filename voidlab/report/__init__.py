@@ -38,5 +38,5 @@ from voidlab.report.figures.voids import (
     show_voids_before_and_after,
 )
 from voidlab.report.key_figures import corrections_in_words, segmentation_in_words
-from voidlab.report.swelling_words import readable
+from voidlab.report.swelling_words import facts_of_sample, readable
 from voidlab.report.tilt_words import gauges_in_words, linker_in_words, verdict_in_words

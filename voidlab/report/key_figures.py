@@ -177,8 +177,9 @@ def of_swelling(outcome: Outcome) -> list[Figure]:
     if "swelling" in estimates.index:
         wanted = ["swelling", "volume_fraction", "number_density", "mean_diameter", *_SEEN]
     figures = [_estimate(quantity, estimates.loc[quantity], outcome.frame) for quantity in wanted]
-    if outcome.doubt:
-        figures[0]["warning"] = outcome.doubt
+    said = " ".join(filter(None, (outcome.doubt, *outcome.warnings)))
+    if said:
+        figures[0]["warning"] = said
     return figures
 
 

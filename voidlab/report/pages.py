@@ -19,7 +19,7 @@ import PIL.Image
 
 from voidlab.export.contents import meanings, size_of
 from voidlab.project.parameters.load import load_parameters
-from voidlab.project.parameters.models import describe
+from voidlab.project.parameters.models import by_section, describe, sections_of
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import POSITIONS, STAGES, ProjectError, RunPaths, stages_for
 from voidlab.project.record import RecordError, out_of_date, read_record, read_stages
@@ -143,7 +143,8 @@ def _parameters_of(paths: RunPaths, stage: str) -> pd.DataFrame | tuple[()]:
         book = nbformat.read(paths.notebook(stage), as_version=4)
         passed = book.metadata.get("papermill", {}).get("parameters", {})
         given = {key: value for key, value in passed.items() if key != "dataset" and value is not None}
-        return describe(load_parameters(paths.parameters, {stage: given}).stage(stage), given)
+        typed = load_parameters(paths.parameters, by_section(stage, given))
+        return pd.concat([describe(typed.stage(s), given) for s in sections_of(stage)], ignore_index=True)
     except (OSError, ParameterErrors):
         return ()
 

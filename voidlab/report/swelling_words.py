@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from voidlab.images.headers import Calibration
+from voidlab.project.parameters.models import SampleParameters
 from voidlab.swelling.estimate import SOURCES
 
 _NAMES = {
@@ -27,6 +29,28 @@ _READ = {"nm⁻³": (1e6, "×10²¹ m⁻³"), "nm⁻²": (1e6, "µm⁻²"), "px�
 _SOURCE_NAMES = ("counting", "diameters", "thickness", "pixel size")
 _NO_BREAK = "\u00a0"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def facts_of_sample(sample: SampleParameters, calibration: Calibration) -> pd.DataFrame:
+    """Table to be read of what is known of the specimen: each fact with its value and who says so."""
+    thick, sigma = sample.foil_thickness_nm, sample.foil_sigma_nm
+    words = {
+        "material": sample.material,
+        "temperature": _with_unit(sample.temperature_c, "°C"),
+        "foil thickness": None if thick is None else f"{thick:g} ± {sigma:g} nm",
+        "dose at time 0, or in the first image": _with_unit(sample.dose_dpa, "dpa"),
+        "dose rate": _with_unit(sample.dose_dpa_per_s, "dpa/s"),
+        "dose per image": _with_unit(sample.dose_dpa_per_frame, "dpa"),
+    }
+    rows = [(fact, value, "sample") for fact, value in words.items() if value is not None]
+    pixel = _with_unit(calibration.pixel_size_nm, "nm")
+    return pd.DataFrame(
+        [*rows, ("pixel size", pixel or "not given", calibration.source)], columns=["fact", "value", "source"]
+    )
+
+
+def _with_unit(value: float | None, unit: str) -> str | None:
+    return None if value is None else f"{value:g} {unit}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 from voidlab.project import record
 from voidlab.project.lock import DatasetBusy
 from voidlab.project.parameters import yaml_file
+from voidlab.project.parameters.models import SECTIONS, sections_of
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, RunPaths
 from voidlab.run.inputs import inputs_of
@@ -46,7 +47,10 @@ def run_dataset(
                 if name not in plan.stages:
                     _forget(plan.paths, name)
                     continue
-                _run_or_skip(plan, name, (overrides or {}).get(name, {}), again, log, progress)
+                given = {
+                    k: v for part in sections_of(name) for k, v in (overrides or {}).get(part, {}).items()
+                }
+                _run_or_skip(plan, name, given, again, log, progress)
     except (DatasetBusy, StageFailed, OSError) as error:
         log_failure(plan.paths, name, error, log)
         return False
@@ -96,8 +100,8 @@ def read_overrides(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
     for setting in settings:
         key, equals, value = setting.partition("=")
         name, dot, parameter = key.strip().partition(".")
-        if not (equals and dot) or name not in STAGES:
-            wanted = f"STAGE.KEY=VALUE with a stage of {', '.join(STAGES)}, such as segment.threshold=0.6"
+        if not (equals and dot) or name not in SECTIONS:
+            wanted = f"STAGE.KEY=VALUE with one of {', '.join(SECTIONS)}, such as segment.threshold=0.6"
             problems.append(Problem("--set", None, f"'{setting}' should be {wanted}"))
             continue
         given.setdefault(name, {})[parameter.strip()] = yaml_file.value_of(value)

@@ -20,7 +20,7 @@ from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.series import Calibration
 from voidlab.project import corrections, parameters, record
 from voidlab.project.apply_edits import list_outcomes
-from voidlab.project.parameters.models import DatasetParameters, model_of
+from voidlab.project.parameters.models import DatasetParameters, by_section, model_of, sections_of
 from voidlab.project.paths import STAGES, RunPaths
 from voidlab.run.images import Mapped, digest_of_images, open_images, usable_images
 from voidlab.run.inputs import inputs_of
@@ -175,7 +175,7 @@ class Stage:
         entry = record.Entry(
             status="finished",
             fingerprint=self.fingerprint,
-            parameters=self.parameters.model_dump(mode="json"),
+            parameters=self.dataset.deciding(self.name),
             given=list(self.given),
             inputs=self.inputs,
             outputs=record.outputs_of(self.paths, written),
@@ -226,7 +226,7 @@ def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = Non
     started = datetime.now(UTC)
     paths = RunPaths.find(dataset)
     set_here = {key: value for key, value in (given or {}).items() if value is not None}
-    typed = parameters.load_parameters(paths.parameters, {name: set_here})
+    typed = parameters.load_parameters(paths.parameters, by_section(name, set_here))
     series = open_images(paths, typed)
     inputs = inputs_of(paths, name, typed, digest_of_images(series))
     print_ = record.fingerprint(paths, typed, name, inputs)
@@ -236,10 +236,10 @@ def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = Non
 def open_notebook(name: str, notebook: Mapping[str, object]) -> Stage:
     """Open stage ``name`` with what a ``notebook`` says, ``globals()`` there; see `open_stage`.
 
-    ``dataset`` and each parameter of the stage are looked up in it by their names. One that is None, or is not there,
-    has the value of the YAML file, else its default.
+    ``dataset`` and each parameter of the stage (of export those of the sample too) are looked up in it by their
+    names. One that is None, or is not there, has the value of the YAML file, else its default.
     """
-    known = model_of(name).model_fields
+    known = [key for section in sections_of(name) for key in model_of(section).model_fields]
     return open_stage(name, str(notebook["dataset"]), {key: notebook.get(key) for key in known})
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from voidlab.errors import VoidlabError
-from voidlab.project.parameters.models import ExportParameters
+from voidlab.project.parameters.models import ExportParameters, SampleParameters
 from voidlab.swelling.stereology import Shape
 
 
@@ -77,10 +77,16 @@ class Sample:
 
     @classmethod
     def of(
-        cls, known: ExportParameters, shape: tuple[int, int], pixel_size_nm: float | None, margin_px: float
+        cls,
+        known: ExportParameters,
+        shape: tuple[int, int],
+        pixel_size_nm: float | None,
+        margin_px: float,
+        specimen: SampleParameters | None = None,
     ) -> Sample:
-        """What the parameters say of an image of ``shape`` (H, W)."""
-        thickness, sigma = known.foil_thickness_nm, known.foil_sigma_nm
+        """What the parameters say of an image of ``shape`` (H, W) and of the ``specimen`` in it."""
+        specimen = specimen or SampleParameters()
+        thickness, sigma = specimen.foil_thickness_nm, specimen.foil_sigma_nm
         return cls(
             shape,
             scale=None if pixel_size_nm is None else Scale(pixel_size_nm, known.pixel_size_error),

@@ -29,6 +29,8 @@ class Outcome:
         Sentences: which frame, what is missing, what was corrected.
     doubt
         Why a foil thickness that was given is not used; empty when it is, or none was given.
+    warnings
+        Sentences on what else was given and cannot be used, or is not to be relied on.
     """
 
     frame: int | None
@@ -37,6 +39,7 @@ class Outcome:
     over_time: pd.DataFrame
     notes: tuple[str, ...]
     doubt: str = ""
+    warnings: tuple[str, ...] = ()
 
     def sizes_table(self, pixel: float) -> pd.DataFrame:
         """Table ``sizes``; ``pixel`` is the width of a pixel in the unit of the sizes."""
@@ -58,6 +61,7 @@ def measure_series(
     sample: Sample,
     *,
     frame: int | None = None,
+    dose_dpa: float | None = None,
     dose_dpa_per_s: float | None = None,
     dose_dpa_per_frame: float | None = None,
 ) -> Outcome:
@@ -69,6 +73,8 @@ def measure_series(
         The tables of these names.
     frame
         The frame to sum up; None: that of the lowest tilt, else the last one looked at.
+    dose_dpa, dose_dpa_per_s, dose_dpa_per_frame
+        See `swelling_over_time`. A dose rate that frame times are missing for is told among the ``warnings``.
 
     Notes
     -----
@@ -86,7 +92,12 @@ def measure_series(
 
     def measure(sample: Sample) -> tuple[Swelling, pd.DataFrame]:
         return measure_swelling(here, sample.tilted(tilt)), swelling_over_time(
-            frames, voids, sample, dose_dpa_per_s=dose_dpa_per_s, dose_dpa_per_frame=dose_dpa_per_frame
+            frames,
+            voids,
+            sample,
+            dose_dpa=dose_dpa,
+            dose_dpa_per_s=dose_dpa_per_s,
+            dose_dpa_per_frame=dose_dpa_per_frame,
         )
 
     doubt = ""
@@ -109,7 +120,21 @@ def measure_series(
     said = [n for n in summary.notes if not (doubt and n.about == "thickness")]
     notes = tuple(filter(None, (why, doubt, *said)))
     number = None if chosen is None else int(chosen)
-    return Outcome(number, summary, sizes, tables.select(over_time, "swelling"), notes, doubt)
+    warnings = _missing_times(frames, dose_dpa_per_s)
+    return Outcome(
+        number, summary, sizes, tables.select(over_time, "swelling"), (*notes, *warnings), doubt, warnings
+    )
+
+
+def _missing_times(frames: pd.DataFrame, dose_dpa_per_s: float | None) -> tuple[str, ...]:
+    """The warning that a dose rate says nothing where the time of an image is not known."""
+    missing = int(frames.loc[frames["status"] == "ok", "time_s"].isna().sum())
+    if dose_dpa_per_s is None or not missing:
+        return ()
+    return (
+        f"A dose rate of {dose_dpa_per_s:g} dpa/s is given, but {missing} of {len(frames)} images have no time: "
+        "their dose is left empty. Give frame_interval_s or times_s, or dose_dpa_per_frame instead.",
+    )
 
 
 def swelling_over_time(
@@ -117,6 +142,7 @@ def swelling_over_time(
     voids: pd.DataFrame,
     sample: Sample,
     *,
+    dose_dpa: float | None = None,
     dose_dpa_per_s: float | None = None,
     dose_dpa_per_frame: float | None = None,
     draws: int = 500,
@@ -127,6 +153,8 @@ def swelling_over_time(
     ----------
     frames : DataFrame
         Table ``frames``. In a tilted one the beam crosses as much more of the foil.
+    dose_dpa
+        Dose at time 0 or in the first image, to which the others add; without them that of all images.
     dose_dpa_per_s, dose_dpa_per_frame
         The dose counts from time 0, or from the first image on; None: unknown.
 
@@ -138,7 +166,7 @@ def swelling_over_time(
         the curve as a whole.
     """
     of_frame = dict(iter(voids.groupby("frame")))
-    dose = _dose(frames, dose_dpa_per_s, dose_dpa_per_frame)
+    dose = _dose(frames, dose_dpa, dose_dpa_per_s, dose_dpa_per_frame)
     parts = [tables.empty("swelling")]
     for row in np.flatnonzero(frames["status"] == "ok"):
         image = frames.iloc[row]
@@ -149,12 +177,17 @@ def swelling_over_time(
     return tables.select(pd.concat(parts[1:] or parts, ignore_index=True), "swelling")
 
 
-def _dose(frames: pd.DataFrame, per_s: float | None, per_frame: float | None) -> np.ndarray:
+def _dose(
+    frames: pd.DataFrame, start: float | None, per_s: float | None, per_frame: float | None
+) -> np.ndarray:
     """Dose at each image, dpa; NaN when unknown."""
+    before = start or 0.0
     if per_frame is not None:
-        return np.arange(len(frames)) * per_frame
+        return before + np.arange(len(frames)) * per_frame
+    if per_s is None:
+        return np.full(len(frames), np.nan if start is None else start)
     time: np.ndarray = frames["time_s"].to_numpy(float)
-    return time * (np.nan if per_s is None else per_s)
+    return before + time * per_s
 
 
 def _choose(frames: pd.DataFrame, wanted: int | None) -> tuple[int | None, str]:

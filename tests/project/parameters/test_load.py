@@ -188,12 +188,20 @@ def test_read_value(text, value):
     assert yaml_file.value_of(text) == value
 
 
+@pytest.mark.parametrize(
+    "key", ["foil_thickness_nm", "foil_sigma_nm", "dose_dpa_per_s", "dose_dpa_per_frame"]
+)
+def test_facts_of_the_specimen_have_one_home(yaml, key):
+    found = problems(yaml(f"images: a\nexport: {{{key}: 5}}\n"))
+    assert found == [f"x.yaml:2: export.{key}: unknown key here; it belongs under 'sample:'"]
+
+
 def test_a_foil_needs_its_error_and_a_dose_is_said_once(yaml):
-    text = "images: a\nexport:\n  foil_thickness_nm: 100\n  dose_dpa_per_s: 1.0\n  dose_dpa_per_frame: 1.0\n"
+    text = "images: a\nsample:\n  foil_thickness_nm: 100\n  dose_dpa_per_s: 1.0\n  dose_dpa_per_frame: 1.0\n"
     found = problems(yaml(text))
-    assert any(p.startswith("x.yaml:3: export.foil_thickness_nm needs export.foil_sigma_nm") for p in found)
-    assert "x.yaml:5: give export.dose_dpa_per_s or export.dose_dpa_per_frame, not both" in found
-    alone = problems(yaml("images: a\nexport: {foil_sigma_nm: 5}\n"))
-    assert alone == ["x.yaml:2: export.foil_sigma_nm needs export.foil_thickness_nm beside it"]
-    wide = problems(yaml("images: a\nexport: {foil_thickness_nm: 10, foil_sigma_nm: 6}\n"))
-    assert wide == ["x.yaml:2: export.foil_sigma_nm = 6: must be ≤ half of foil_thickness_nm = 10"]
+    assert any(p.startswith("x.yaml:3: sample.foil_thickness_nm needs sample.foil_sigma_nm") for p in found)
+    assert "x.yaml:5: give sample.dose_dpa_per_s or sample.dose_dpa_per_frame, not both" in found
+    alone = problems(yaml("images: a\nsample: {foil_sigma_nm: 5}\n"))
+    assert alone == ["x.yaml:2: sample.foil_sigma_nm needs sample.foil_thickness_nm beside it"]
+    wide = problems(yaml("images: a\nsample: {foil_thickness_nm: 10, foil_sigma_nm: 6}\n"))
+    assert wide == ["x.yaml:2: sample.foil_sigma_nm = 6: must be ≤ half of foil_thickness_nm = 10"]

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from voidlab.cli import main
-from voidlab.project.parameters.models import DatasetParameters
+from voidlab.project.parameters.models import SECTIONS, DatasetParameters
 from voidlab.project.parameters.table import parameter_table
-from voidlab.project.paths import STAGES
 
 PAGE = Path(__file__).parents[3] / "docs" / "parameters.md"
 
@@ -22,8 +21,8 @@ def test_the_command_prints_the_table(capsys):
 
 def test_every_parameter_has_a_row_with_its_meaning():
     rows = [line.split(" | ") for line in parameter_table().splitlines() if line.startswith("| `")]
-    models = [DatasetParameters, *(type(DatasetParameters.model_fields[stage].default) for stage in STAGES)]
-    named = [name for model in models for name in model.model_fields if name not in STAGES]
+    models = [DatasetParameters, *(type(DatasetParameters.model_fields[stage].default) for stage in SECTIONS)]
+    named = [name for model in models for name in model.model_fields if name not in SECTIONS]
     assert [row[0] for row in rows] == [f"| `{name}`" for name in named]
     assert all(meaning for _, meaning, *_ in rows)
 

@@ -1,6 +1,6 @@
 """What can be set of a dataset and its stages: name, type, range, unit, meaning, default; a model per stage."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -9,6 +9,9 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from voidlab.project.paths import STAGES
+
+SAMPLE = "sample"
+SECTIONS = (*STAGES, SAMPLE)  # of a parameter file: keys that hold keys of their own
 
 
 class _Model(BaseModel):
@@ -103,12 +106,6 @@ class ExportParameters(_Model):
     """What the stage export needs to know."""
 
     min_frames: int = _parameter(8, "shortest track that goes into void-2d-coordinates.csv", "frames", ge=1)
-    foil_thickness_nm: float | None = _parameter(
-        None, "thickness of the foil; left out: voids per area only, no swelling", "nm", ge=1, le=100_000
-    )
-    foil_sigma_nm: float | None = _parameter(
-        None, "standard error of the foil thickness, required with it", "nm", ge=0
-    )
     pixel_size_error: float = _parameter(0.02, "relative standard error of the pixel size", ge=0, le=0.5)
     diameter_error: float = _parameter(
         0.08, "systematic error of all diameters, as a relative standard error", ge=0, le=0.5
@@ -119,11 +116,27 @@ class ExportParameters(_Model):
     swelling_frame: int | None = _parameter(
         None, "frame used for density, sizes and swelling; left out: the lowest tilt, else the last"
     )
-    dose_dpa_per_s: float | None = _parameter(None, "dose rate", "dpa/s", gt=0)
-    dose_dpa_per_frame: float | None = _parameter(None, "dose from one image to the next", "dpa/frame", gt=0)
     other_programs: bool = _parameter(
         True, "write files for ImageJ, TrackMate, GEFF and the Cell Tracking Challenge"
     )
+
+
+class SampleParameters(_Model):
+    """What is known of the specimen; only the stage export rests on it."""
+
+    material: str | None = _parameter(None, "what the specimen is made of, such as Ni", min_length=1)
+    temperature_c: float | None = _parameter(
+        None, "temperature of the irradiation or annealing", "°C", ge=-273.15, le=4000
+    )
+    foil_thickness_nm: float | None = _parameter(
+        None, "thickness of the foil; left out: that of a good tilt series, else none", "nm", ge=1, le=100_000
+    )
+    foil_sigma_nm: float | None = _parameter(
+        None, "standard error of the foil thickness, required with it", "nm", ge=0
+    )
+    dose_dpa: float | None = _parameter(None, "dose at time 0, or in the first image", "dpa", ge=0)
+    dose_dpa_per_s: float | None = _parameter(None, "dose rate; counts from time 0", "dpa/s", gt=0)
+    dose_dpa_per_frame: float | None = _parameter(None, "dose from one image to the next", "dpa/frame", gt=0)
 
 
 class DatasetParameters(_Model):
@@ -149,20 +162,40 @@ class DatasetParameters(_Model):
     track: TrackParameters = TrackParameters()
     reconstruct: ReconstructParameters = ReconstructParameters()
     export: ExportParameters = ExportParameters()
+    sample: SampleParameters = SampleParameters()
 
     def stage(self, name: str) -> _Model:
         """Parameters of stage ``name``."""
         parameters: _Model = getattr(self, name)
         return parameters
 
+    def deciding(self, stage: str) -> dict[str, Any]:
+        """All parameters that the ``stage`` rests on, by name, but for those of the images."""
+        parts = [self.stage(section).model_dump(mode="json") for section in sections_of(stage)]
+        return {key: value for part in parts for key, value in part.items()}
+
     def of_images(self) -> dict[str, Any]:
-        """What is said of the images: everything but the stages."""
-        return self.model_dump(mode="json", exclude=set(STAGES))
+        """What is said of the images: everything but the stages and the sample."""
+        return self.model_dump(mode="json", exclude=set(SECTIONS))
 
 
-def model_of(stage: str) -> type[BaseModel]:
-    """The model of the parameters of a ``stage``."""
-    return type(DatasetParameters.model_fields[stage].default)
+def model_of(section: str) -> type[BaseModel]:
+    """The model of the parameters of a stage, or of the sample."""
+    return type(DatasetParameters.model_fields[section].default)
+
+
+def sections_of(stage: str) -> tuple[str, ...]:
+    """The sections of the parameter file that the ``stage`` rests on: its own; export also on the sample."""
+    return (stage, SAMPLE) if stage == "export" else (stage,)
+
+
+def by_section(stage: str, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """``values`` given to the notebook of ``stage``, by the sections they belong to; the unknown to its own."""
+    parts: dict[str, dict[str, Any]] = {section: {} for section in sections_of(stage)}
+    for key, value in values.items():
+        known = (section for section in parts if key in model_of(section).model_fields)
+        parts[next(known, stage)][key] = value
+    return parts
 
 
 def limits_of(model: type[BaseModel], name: str) -> list[Any]:

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic_core import ErrorDetails
 from ruamel.yaml.comments import CommentedMap
 
-from voidlab.project.parameters.models import DatasetParameters, ExportParameters, model_of
+from voidlab.project.parameters.models import SECTIONS, DatasetParameters, SampleParameters, model_of
 from voidlab.project.parameters.yaml_file import Problem, line_of
-from voidlab.project.paths import STAGES, ProjectError, check_name
+from voidlab.project.paths import ProjectError, check_name
 
 
 def one_per_key(errors: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -23,7 +23,7 @@ def one_per_key(errors: list[ErrorDetails]) -> list[ErrorDetails]:
 
 def keys_of(error: ErrorDetails) -> tuple[str, ...]:
     """Key path of an error, without what pydantic adds below a parameter (list index, member of a union)."""
-    depth = 2 if error["loc"][0] in STAGES else 1
+    depth = 2 if error["loc"][0] in SECTIONS else 1
     return tuple(str(part) for part in error["loc"][:depth])
 
 
@@ -72,15 +72,15 @@ def _unknown(keys: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(keys[-1], known, 1)
     if near:
         return f"unknown key; did you mean '{near[0]}'?"
-    stages = [stage for stage in STAGES if keys[-1] in model_of(stage).model_fields]
-    if stages and stages[0] != keys[0]:
-        return f"unknown key here; it belongs under '{stages[0]}:'"
+    sections = [section for section in SECTIONS if keys[-1] in model_of(section).model_fields]
+    if sections and sections[0] != keys[0]:
+        return f"unknown key here; it belongs under '{sections[0]}:'"
     return f"unknown key; known are {', '.join(known)}"
 
 
 def check_together(parameters: DatasetParameters, path: Path, document: CommentedMap) -> Iterable[Problem]:
     """Mistakes that only show when parameters are seen together."""
-    for keys, text in (*_of_dataset(parameters, path.stem), *_of_sample(parameters.export)):
+    for keys, text in (*_of_dataset(parameters, path.stem), *_of_sample(parameters.sample)):
         yield Problem(path.name, line_of(document, keys.split(".")), text)
 
 
@@ -100,15 +100,15 @@ def _of_dataset(parameters: DatasetParameters, stem: str) -> Iterable[tuple[str,
         yield "times_s", "give times_s or frame_interval_s, not both"
 
 
-def _of_sample(export: ExportParameters) -> Iterable[tuple[str, str]]:
-    thickness, sigma = export.foil_thickness_nm, export.foil_sigma_nm
+def _of_sample(sample: SampleParameters) -> Iterable[tuple[str, str]]:
+    thickness, sigma = sample.foil_thickness_nm, sample.foil_sigma_nm
     if (thickness is None) != (sigma is None):
         given, missing = ("foil_thickness_nm", "foil_sigma_nm")[:: 1 if sigma is None else -1]
         hint = " (thickness by EELS: about 20 % of it)" if sigma is None else ""
-        yield f"export.{given}", f"export.{given} needs export.{missing} beside it{hint}"
+        yield f"sample.{given}", f"sample.{given} needs sample.{missing} beside it{hint}"
     elif thickness is not None and sigma is not None and sigma > thickness / 2:
         what = f"must be ≤ half of foil_thickness_nm = {thickness:g}"
-        yield "export.foil_sigma_nm", f"export.foil_sigma_nm = {sigma:g}: {what}"
-    if export.dose_dpa_per_s is not None and export.dose_dpa_per_frame is not None:
-        what = "give export.dose_dpa_per_s or export.dose_dpa_per_frame, not both"
-        yield "export.dose_dpa_per_frame", what
+        yield "sample.foil_sigma_nm", f"sample.foil_sigma_nm = {sigma:g}: {what}"
+    if sample.dose_dpa_per_s is not None and sample.dose_dpa_per_frame is not None:
+        what = "give sample.dose_dpa_per_s or sample.dose_dpa_per_frame, not both"
+        yield "sample.dose_dpa_per_frame", what

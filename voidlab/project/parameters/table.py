@@ -8,19 +8,27 @@ import numpy as np
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from voidlab.project.parameters.models import DatasetParameters, limits_of, model_of, range_of, unit_of
-from voidlab.project.paths import STAGES
+from voidlab.project.parameters.models import (
+    SECTIONS,
+    DatasetParameters,
+    limits_of,
+    model_of,
+    range_of,
+    unit_of,
+)
 
 _INTRODUCTION = """\
 # Parameters
 
 Everything that can be set in `parameters/NAME.yaml`. A file gives only what differs from the defaults; `images` is
-the one parameter it must hold. The parameters of a stage stand under the name of the stage:
+the one parameter it must hold. The parameters of a stage stand under the name of the stage, what is known of the
+specimen under `sample`:
 
     images: ../data/gold/tilt*.tif
     pixel_size_nm: 0.47
     segment:
       threshold: 0.6
+    sample: {material: Ni, foil_thickness_nm: 100, foil_sigma_nm: 10}
 
 `voidlab check parameters/NAME.yaml` names every mistake with its line. For one run only, `voidlab run
 parameters/NAME.yaml --set segment.threshold=0.6` does the same.
@@ -32,11 +40,11 @@ _TYPES = {str: "text", bool: "true or false", int: "whole number", float: "numbe
 
 
 def parameter_table() -> str:
-    """All parameters in Markdown: what describes the images, then a table for each stage."""
-    images = [name for name in DatasetParameters.model_fields if name not in STAGES]
+    """All parameters in Markdown: what describes the images, then a table for each stage and for the sample."""
+    images = [name for name in DatasetParameters.model_fields if name not in SECTIONS]
     parts = [_INTRODUCTION, "## The images", _table(DatasetParameters, images)]
-    for stage in STAGES:
-        parts += [f"## {stage}", _table(model_of(stage), model_of(stage).model_fields)]
+    for section in SECTIONS:
+        parts += [f"## {section}", _table(model_of(section), model_of(section).model_fields)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 

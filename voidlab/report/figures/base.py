@@ -142,8 +142,10 @@ def map_axes(where: np.ndarray, ax: Axes, unit: str, *, margin: float = 0.02) ->
 
 def series_axis(rows: pd.DataFrame, frames: pd.DataFrame) -> tuple[str, np.ndarray]:
     """What runs along the series: dose, tilt, time or the frame number; label, and value of each of the ``rows``."""
-    if "dose_dpa" in rows and rows["dose_dpa"].notna().all():
-        return "dose (dpa)", rows["dose_dpa"].to_numpy(float)
+    if "dose_dpa" in rows:
+        dose = rows["dose_dpa"].to_numpy(float)
+        if len(dose) and np.ptp(dose) > 0:  # not where it is unknown, or that of the whole series
+            return "dose (dpa)", dose
     of_frame = frames.set_index("frame").reindex(rows["frame"])
     for column, label in (("tilt_deg", "tilt (°)"), ("time_s", "time (s)")):
         if len(rows) and of_frame[column].notna().all():
