@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from void_masks import SHAPE, masks, pair_shift
 from voidlab import drift
+from voidlab.images.valid_area import outside_boxes
 
 rng = np.random.default_rng
 
@@ -88,14 +89,14 @@ def burn_in(images):
 def test_a_scale_bar_is_not_looked_at():
     truth = np.array([(0, 0), (24.5, -12.25), (40, 7)])
     images = burn_in(masks(truth))
-    valid = drift.outside_boxes(SHAPE, [[15, 165, 130, 30], [195, 5, 100, 30]])
+    valid = outside_boxes(SHAPE, [[15, 165, 130, 30], [195, 5, 100, 30]])
     found = drift.estimate_drift(images, valid=valid)
     np.testing.assert_allclose(found.drift_px, truth, atol=0.3)
 
 
 def test_what_is_not_valid_may_be_anything():
     images = [m.astype(np.float32) for m in masks([(0, 0), (13.5, 6)])]
-    valid = drift.outside_boxes(SHAPE, [[0, 150, 300, 50]])
+    valid = outside_boxes(SHAPE, [[0, 150, 300, 50]])
     one = pair_shift(*images, valid=valid)
     for image in images:
         image[150:] = np.nan

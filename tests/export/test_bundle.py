@@ -24,7 +24,7 @@ def run_of(voids):
     """Tables and label images of a run over the voids of a situation."""
     frames = pd.DataFrame(
         {"frame": FRAMES, "path": "a.tif", "tilt_deg": np.nan, "time_s": np.arange(16) * 2.0, "status": "ok",
-         "void_count": 1, "void_fraction": 0.1}
+         "void_count": 1, "void_fraction": 0.1, "valid_px": 100}
     )  # fmt: skip
     linked = voids.assign(x_corrected_px=voids["x_px"], y_corrected_px=voids["y_px"])
     events = mergers.find_merges(linked)

@@ -30,7 +30,7 @@ def made():
         {
             "frame": [3, 4, 5, 6], "path": ["a.tif", "b.tif", "<c>.tif", "d.tif"], "tilt_deg": np.nan,
             "time_s": np.nan, "status": ["ok", "ok", "unreadable", "ok"], "void_count": [2, 1, None, 1],
-            "void_fraction": [0.02, 0.01, np.nan, 0.01],
+            "void_fraction": [0.02, 0.01, np.nan, 0.01], "valid_px": [100, 100, None, 100],
         }
     )  # fmt: skip
     drift = pd.DataFrame(

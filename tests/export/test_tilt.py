@@ -25,7 +25,7 @@ def made():
     voids = series.truth.voids.drop(columns="particle")
     frames = pd.DataFrame({"frame": np.arange(1, 8), "path": "a.tif", "tilt_deg": series.tilt_deg})
     frames = tables.check(
-        frames.assign(time_s=np.nan, status="ok", void_count=1, void_fraction=0.1), "frames"
+        frames.assign(time_s=np.nan, status="ok", void_count=1, void_fraction=0.1, valid_px=1), "frames"
     )
     found = linking.link_series(voids, series.truth.drift, frames, TrackParameters(), shape=SHAPE)
     assert found.linker == "tilt"

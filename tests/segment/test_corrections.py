@@ -165,6 +165,7 @@ def _series(frame):
             "frame": [5, 7, 8], "path": ["a", "b", "c"], "tilt_deg": np.nan, "time_s": np.nan,
             "status": ["ok", "ok", "unreadable"], "void_count": pd.array([3, 3, None], dtype="Int64"),
             "void_fraction": [0.1, 0.1, np.nan],
+            "valid_px": pd.array([labels.size, labels.size, None], dtype="Int64"),
         }
     )  # fmt: skip
     both = pd.concat([voids, voids.assign(frame=7)], ignore_index=True)

@@ -334,3 +334,21 @@ def test_foils_without_voids_have_next_to_none(bright):
     assert (
         found / sum(image.size / 1e6 for image in images) <= 5
     )  # round loops, most of them; of real ones .05
+
+
+def test_what_is_no_specimen_holds_no_voids_and_cuts_them(bright):
+    """A void beside, one upon the edge, one within what is left out, and one far from it."""
+    image = image_with((40, 60, 7), (77, 30, 7), (92, 100, 7), (150, 60, 7))
+    valid = np.ones(SHAPE, bool)
+    valid[:, 80:110] = False
+    found = bright.run(np.where(valid, image, np.nan)).within(valid, bright.edge_buffer_px)
+    assert not found.labels[~valid].any()
+    assert found.valid_px == valid.sum()
+    assert set(np.unique(found.labels)) - {0} == set(found.voids["label"])
+    at = {
+        round(x / 10): touches
+        for x, touches in zip(found.voids["x_px"], found.voids["touches_edge"], strict=True)
+    }
+    assert (at.pop(4), at.pop(15)) == (False, False)
+    assert all(at.values())  # what is seen of those that are cut
+    assert np.bincount(found.labels.ravel())[found.voids["label"]].tolist() == found.voids["area_px"].tolist()

@@ -27,7 +27,7 @@ def some(frame, seed=1):
 
 def frames_of(numbers, **columns):
     rows = {"frame": numbers, "path": "a.tif", "tilt_deg": np.nan, "time_s": np.nan, "status": "ok"}
-    known = pd.DataFrame(rows | {"void_count": 1, "void_fraction": 0.1} | columns)
+    known = pd.DataFrame(rows | {"void_count": 1, "void_fraction": 0.1, "valid_px": 1} | columns)
     return tables.check(known, "frames")
 
 

@@ -96,3 +96,31 @@ def test_over_all_directions_the_volume_of_many_is_right(shape):
 
 def test_a_sphere_has_a_factor_of_one():
     assert stereology.shape_factor("sphere") == 1.0
+
+
+def test_a_part_of_the_image_is_counted_as_an_image_of_that_size():
+    random = np.random.default_rng(0)
+    valid = np.zeros((200, 300), bool)
+    valid[30:170, 40:280] = True
+    x, y, radius = random.uniform(0, 300, 500), random.uniform(0, 200, 500), random.uniform(1, 20, 500)
+    there = stereology.inclusion_area(x - 40, y - 30, radius, (140, 240), margin_px=3)
+    found = stereology.inclusion_area(x, y, radius, valid.shape, margin_px=3, valid=valid)
+    # By whole pixels: a void nearer to the limit than one may fall on the other side.
+    assert (((found > 0) != (there > 0)).mean()) < 0.03
+    both = (found > 0) & (there > 0)
+    np.testing.assert_allclose(found[both], there[both], rtol=0.03)
+
+
+@pytest.mark.parametrize("radius", [2.0, 6.0, 14.0])
+def test_density_around_what_is_left_out_is_unbiased(radius):
+    random = np.random.default_rng(1)
+    valid = np.ones((260, 320), bool)
+    valid[90:140, 100:190] = valid[:, :25] = False
+    true, found = 0.004, []
+    for _ in range(300):
+        count = random.poisson(true * 320 * 260)
+        x, y = random.uniform(-0.5, 319.5, count), random.uniform(-0.5, 259.5, count)
+        area = stereology.inclusion_area(x, y, np.full(count, radius), valid.shape, valid=valid)
+        found.append((1 / area[area > 0]).sum())
+    error = np.std(found) / np.sqrt(len(found))
+    assert np.mean(found) == pytest.approx(true, abs=4 * error + 0.01 * true)

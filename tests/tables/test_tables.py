@@ -31,7 +31,7 @@ def test_every_column_says_its_unit_in_its_name():
 def _frames(**changes):
     row = {
         "frame": 3, "path": "a.tif", "tilt_deg": 1.5, "time_s": float("nan"), "status": "ok",
-        "void_count": 2, "void_fraction": 0.1,
+        "void_count": 2, "void_fraction": 0.1, "valid_px": 100,
     }  # fmt: skip
     return pd.DataFrame([row | changes])
 

@@ -10,7 +10,6 @@ from voidlab.drift.apply import (
     Canvas,
     align,
     mean_image,
-    outside_boxes,
     position_columns,
     reference_row,
     subtract_drift,

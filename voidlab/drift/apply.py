@@ -32,16 +32,6 @@ def reference_row(frames: pd.DataFrame, frame: int | None = None) -> int:
     return int(rows[np.argmin(tilt[rows])]) if rows.size else int(np.flatnonzero(usable)[0])
 
 
-def outside_boxes(shape: tuple[int, int], boxes_px: Sequence[Sequence[int]]) -> np.ndarray | None:
-    """Pixels (H, W) that lie in none of the boxes (left, top, width, height); None for no boxes."""
-    if not boxes_px:
-        return None
-    valid = np.ones(shape, bool)
-    for left, top, width, height in boxes_px:
-        valid[top : top + height, left : left + width] = False
-    return valid
-
-
 def position_columns(voids: pd.DataFrame) -> tuple[str, str]:
     """Names of the columns x and y that a table's positions lie in: the drift-corrected ones when there."""
     corrected = ("x_corrected_px", "y_corrected_px")

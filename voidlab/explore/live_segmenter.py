@@ -43,8 +43,9 @@ class Finder:
         method: Any = self._segmenter(settings)
         key = self._key(row, settings)
         if _in_halves(method):
-            found: Segmentation = method.decode(self._halves.get(key, lambda: method.maps(image())))
-            return found
+            maps, valid = self._halves.get(key, lambda: _maps_and_valid(method, image()))
+            found: Segmentation = method.decode(maps)
+            return found if valid is None else found.within(valid, method.edge_buffer_px)
         everything = self._halves.get(key, lambda: self._segmenter(_loose(settings)).run(image()))
         return _above(everything, settings.threshold)
 
@@ -71,6 +72,12 @@ class Finder:
             self._decided[question] = str(getattr(method, "contrast", settings.contrast))
             self._loaded[settings] = method
         return self._loaded[settings]
+
+
+def _maps_and_valid(method: Any, image: np.ndarray) -> tuple[Any, np.ndarray | None]:
+    """The long half of the work, and where the image shows the specimen; None for everywhere."""
+    valid = np.isfinite(image)
+    return method.maps(image), None if valid.all() else valid
 
 
 def _in_halves(method: object) -> bool:

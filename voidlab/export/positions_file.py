@@ -97,6 +97,7 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
             "status": "ok",
             "void_count": [len(image["radii"]) for image in images],
             "void_fraction": area / (shape[0] * shape[1]),
+            "valid_px": shape[0] * shape[1],
         }
     )
     empty = int((frames["void_count"] == 0).sum())

@@ -21,6 +21,7 @@ from voidlab.images.find_files import PathLike, Source, find_files
 from voidlab.images.headers import Calibration
 from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
+from voidlab.images.valid_area import Box, find_padding, outside_boxes
 
 _SAMPLED_PIXELS = 2**16  # of each frame that the scale of intensities rests on
 
@@ -62,7 +63,9 @@ class Frames(Sequence[np.ndarray]):
 
 @dataclass(eq=False, repr=False)
 class ImageSeries(Frames):
-    """Frames of a series, read when asked for: ``series[row]`` is (H, W) float32, 0 to 1, NaN where the file has NaN.
+    """Frames of a series, read when asked for: ``series[row]`` is (H, W) float32, 0 to 1.
+
+    NaN is what shows no specimen: ignored boxes, what lies outside the crop, padded borders, NaN in the file.
 
     Attributes
     ----------
@@ -75,15 +78,42 @@ class ImageSeries(Frames):
         What the user should know of the series, a sentence each.
     angle_file : Path or None
         File that the tilt angles were read from, when it is not one of the images.
+    inside : ndarray of shape (H, W), bool, or None
+        Pixels within the crop and outside the ignored boxes; None for all.
     """
 
     frames: pd.DataFrame
     calibration: Calibration
     notes: list[str]
     angle_file: Path | None = None
+    inside: np.ndarray | None = None
 
     def __getitem__(self, row: int) -> np.ndarray:  # type: ignore[override]
         image = self.raw(row)
+        scaled = self._scaled(image)
+        valid = self._valid(image)
+        if valid is not None:
+            scaled[~valid] = np.nan
+        return scaled
+
+    def valid_area(self, row: int) -> np.ndarray:
+        """Pixels (H, W) of row ``row`` that show the specimen; see `voidlab.images.valid_area`.
+
+        Raises
+        ------
+        ImageReadError
+            If it cannot be read.
+        """
+        valid = self._valid(self.raw(row))
+        return np.ones(self.shape, bool) if valid is None else valid
+
+    def _valid(self, image: np.ndarray) -> np.ndarray | None:
+        padding = find_padding(image)
+        if padding is None or self.inside is None:
+            return self.inside if padding is None else ~padding
+        return self.inside & ~padding
+
+    def _scaled(self, image: np.ndarray) -> np.ndarray:
         low, high = self.scale
         if not high > low:
             return np.zeros(self.shape, np.float32)
@@ -120,11 +150,14 @@ class ImageSeries(Frames):
         failed: ImageReadError | None = None
         for row in headers.spread_first(rows.tolist()):
             try:
-                values = self.raw(row)[::step, ::step].astype(np.float64).ravel()
+                image = self.raw(row)
             except ImageReadError as error:
                 failed = error
                 continue
-            samples.append(values[np.isfinite(values)])
+            valid = self._valid(image)
+            values = image[::step, ::step].astype(np.float64)
+            known = np.isfinite(values) if valid is None else np.isfinite(values) & valid[::step, ::step]
+            samples.append(values[known])
             if len(samples) == headers.LOOKED_INTO:
                 break
         if not samples and failed is not None:
@@ -175,6 +208,8 @@ def open_series(
     times_s: PerFrame | None = None,
     frame_interval_s: float | None = None,
     excluded_frames: Sequence[int] = (),
+    ignore_boxes_px: Sequence[Box] = (),
+    crop_px: Box | None = None,
 ) -> ImageSeries:
     """Open images as a series of frames; of most files nothing is read yet.
 
@@ -199,6 +234,8 @@ def open_series(
         Time between frames, s, in place of ``times_s``.
     excluded_frames
         Numbers (after division by ``frame_step``) of frames that no stage should use.
+    ignore_boxes_px, crop_px
+        Boxes (left, top, width, height), px: what is burnt in; what alone counts. Positions stay those in the file.
 
     Raises
     ------
@@ -234,7 +271,29 @@ def open_series(
     )
     calibration = headers.calibrated(pixel_size_nm, surveyed, notes)
     table = tables.cast(frames, "frames")
-    return ImageSeries(files, stack, shape, table, calibration, notes, angle_file)
+    inside = _inside(shape, ignore_boxes_px, crop_px)
+    return ImageSeries(files, stack, shape, table, calibration, notes, angle_file, inside)
+
+
+def _inside(shape: tuple[int, int], boxes_px: Sequence[Box], crop_px: Box | None) -> np.ndarray | None:
+    """Pixels that count, by the boxes given.
+
+    Raises
+    ------
+    ImagesError
+        If a box lies outside the image, or nothing is left.
+    """
+    height, width = shape
+    for name, box in [("crop_px", crop_px), *(("ignore_boxes_px", box) for box in boxes_px)]:
+        if box is not None and (box[0] >= width or box[1] >= height):
+            raise ImagesError(
+                f"{name}: the box {list(box)} (left, top, width, height) lies outside the images of "
+                f"{size_text(shape)} (width × height)."
+            )
+    inside = outside_boxes(shape, boxes_px, crop_px)
+    if inside is not None and not inside.any():
+        raise ImagesError("ignore_boxes_px and crop_px leave nothing of the images; give smaller boxes.")
+    return inside
 
 
 def read_image(path: PathLike) -> np.ndarray:

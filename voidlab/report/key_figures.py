@@ -33,6 +33,10 @@ def of_segmentation(decided: Mapping[str, Any], asked: SegmentParameters) -> lis
         undecided = f"The contrast '{decided['contrast']}' is a guess: {decided['contrast_reason']}."
         warning = "" if decided["contrast_verdict"] == GOOD else undecided
         figures.append(figure("Contrast", decided["contrast"], reason, warning=warning))
+    if decided["cut_frames"]:
+        least = f"{decided['least_valid']:.1%} or more"
+        meaning = f"of {decided['cut_frames']} images: ignored boxes, crop and padded borders do not count"
+        figures.append(figure("Area that counts", least, meaning))
     for name, count in (("min_radius_px", decided["smaller"]), ("max_radius_px", decided["larger"])):
         if count and name in asked.model_fields_set:
             limit = getattr(asked, name)
@@ -74,7 +78,11 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
         *([left_out] if said else []),
         figure("Voids per image", _range(counts), seen, warning=warning),
         figure("Void radius", _length(inside, calibration), spread),
-        figure("Area fraction", f"{fraction:.2f} %", "area of the voids / area of the image, median"),
+        figure(
+            "Area fraction",
+            f"{fraction:.2f} %",
+            "area of the voids / area of the specimen in the image, median",
+        ),
     ]
 
 

@@ -1,7 +1,7 @@
 """The images of a dataset as its stages see them: opened as the parameters say, blank where they are of no use."""
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +9,13 @@ import numpy as np
 
 from voidlab.images.errors import ImageReadError
 from voidlab.images.series import ImageSeries, open_series
+from voidlab.images.valid_area import propose_boxes
 from voidlab.project import record
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
+from voidlab.segment.series import sample, sample_rows
+
+_LOOKED_AT = 3  # images, for what is no specimen
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +60,43 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
         times_s=dataset.times_s,
         frame_interval_s=dataset.frame_interval_s,
         excluded_frames=dataset.excluded_frames,
+        ignore_boxes_px=dataset.ignore_boxes_px,
+        crop_px=dataset.crop_px,
     )
+
+
+def proposed_boxes(series: ImageSeries) -> list[list[int]]:
+    """Boxes around what seems burnt in, or vacuum, in images spread over the series; see `images.valid_area`."""
+    return propose_boxes(sample(series, _LOOKED_AT))
+
+
+def notes_on_valid_area(series: ImageSeries, dataset: DatasetParameters) -> list[str]:
+    """What of the images may be no specimen though it counts, and what is left out without being asked for."""
+    notes = []
+    rows = sample_rows(series, _LOOKED_AT)
+    if len(rows) and not {"ignore_boxes_px", "crop_px"} & dataset.model_fields_set:
+        boxes = proposed_boxes(series)
+        if boxes:
+            notes.append(
+                f"burnt-in text, bars or vacuum seem to be in the images, and count as specimen. If so, add "
+                f"ignore_boxes_px: {boxes} (if not, ignore_boxes_px: [])."
+            )
+    padded = [1 - image.mean() for image in _valid_areas(series, rows)]
+    inside = 1.0 if series.inside is None else float(series.inside.mean())
+    most = max(padded, default=0.0) - (1 - inside)
+    if most > 0:
+        notes.append(
+            f"up to {most:.1%} of an image is a border of one value, as aligned stacks have it; it is left out."
+        )
+    return notes
+
+
+def _valid_areas(series: ImageSeries, rows: Iterable[int]) -> Iterator[np.ndarray]:
+    for row in rows:
+        try:
+            yield series.valid_area(int(row))
+        except OSError:
+            continue
 
 
 def digest_of_images(series: ImageSeries) -> str:

@@ -13,6 +13,7 @@ from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, lock, record
 from voidlab.project.corrections import VoidEdit
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook
+from voidlab.run.images import proposed_boxes
 from voidlab.segment import edited_labels
 
 _NOTEBOOKS = (*STAGES, "explore", "positions")
@@ -34,6 +35,7 @@ images: {source}
 {angles}
 # frame_interval_s: 0.5               # a video: time between frames
 # excluded_frames: [17]               # frames to leave out
+{boxes}
 
 segment: {{contrast: auto}}             # bright, dark or auto; threshold, min_radius_px, ...
 drift: {{source: masks}}                # masks or images
@@ -85,8 +87,16 @@ def _first_parameters(paths: RunPaths, source: str, series: images.ImageSeries) 
     tilts = "# tilt_angles_deg: tilt.rawtlt        # a tilt series: a file of angles, or a list"
     if series.frames["tilt_deg"].notna().all():
         tilts = "# tilt angles were found with the images; tilt_angles_deg: ... outweighs them"
+    boxes = "# ignore_boxes_px: [[10, 480, 120, 30]]   # burnt-in text and bars: left, top, width, height"
+    found = proposed_boxes(series)
+    if found:
+        boxes = f"# ignore_boxes_px: {found}   # burnt-in text, bars or vacuum? Look, and remove the first #"
     return _NEW.format(
-        name=_quoted(paths.dataset), source=_quoted(relative), pixel_size=pixel_size, angles=tilts
+        name=_quoted(paths.dataset),
+        source=_quoted(relative),
+        pixel_size=pixel_size,
+        angles=tilts,
+        boxes=boxes,
     )
 
 

@@ -16,7 +16,7 @@ from voidlab.project import corrections, parameters
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, stages_for
-from voidlab.run.images import digest_of_images, open_images
+from voidlab.run.images import digest_of_images, notes_on_valid_area, open_images
 
 Overrides = Mapping[str, Mapping[str, object]]
 
@@ -74,7 +74,7 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
         paths,
         typed,
         digest_of_images(series),
-        (*series.notes, *by_hand.problems),
+        (*series.notes, *notes_on_valid_area(series, typed), *by_hand.problems),
         series.shape[0] * series.shape[1],
         stages_for(series.frames["tilt_deg"], typed.track.linker),
     )

@@ -106,7 +106,9 @@ def correct_series(
 def _count(frames: pd.DataFrame, row: int, voids: pd.DataFrame, labels: np.ndarray, *, bad: bool) -> None:
     at = frames.index[row]
     frames.loc[at, "void_count"] = pd.NA if bad else len(tables.kept(voids))
-    frames.loc[at, "void_fraction"] = np.nan if bad else np.count_nonzero(labels) / labels.size
+    frames.loc[at, "void_fraction"] = (
+        np.nan if bad else np.count_nonzero(labels) / frames["valid_px"].iloc[row]
+    )
     if bad:
         frames.loc[at, "status"] = "excluded"
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 
 from voidlab import tables
 from voidlab.measure import measure_voids
@@ -37,6 +38,8 @@ class Segmentation:
         Table ``voids`` with frame 0; radii are those of full circles, also where voids overlap.
     smaller, larger : int
         Detections sure enough to count, but outside the limits of the radius.
+    valid : ndarray of shape (H, W), bool, or None
+        What of the image shows the specimen; None for all.
     """
 
     probability: np.ndarray
@@ -44,6 +47,27 @@ class Segmentation:
     voids: pd.DataFrame
     smaller: int = 0
     larger: int = 0
+    valid: np.ndarray | None = None
+
+    @property
+    def valid_px(self) -> int:
+        """Pixels that show the specimen."""
+        return self.labels.size if self.valid is None else int(self.valid.sum())
+
+    def within(self, valid: np.ndarray, edge_buffer_px: int) -> Self:
+        """Only what lies where the image is ``valid`` (H, W); what reaches to the edge of that touches the edge."""
+        inside = ndimage.distance_transform_edt(np.pad(valid, 1, constant_values=True))[1:-1, 1:-1]
+        labels = self.voids["label"].to_numpy()
+        nearest = np.asarray(ndimage.minimum(inside, self.labels, labels) if len(labels) else [], np.float64)
+        x, y = (self.voids[name].to_numpy().round().astype(int) for name in ("x_px", "y_px"))
+        centred = valid[np.clip(y, 0, valid.shape[0] - 1), np.clip(x, 0, valid.shape[1] - 1)]
+        cut = np.where(valid & np.isin(self.labels, labels[centred]), self.labels, 0)
+        pixels = np.bincount(cut.ravel(), minlength=int(labels.max(initial=0)) + 1)[labels]
+        voids = self.voids.assign(
+            touches_edge=self.voids["touches_edge"] | (nearest - 1 <= edge_buffer_px), area_px=pixels
+        )
+        voids = voids[centred & (pixels > 0)].reset_index(drop=True)
+        return replace(self, labels=cut, voids=voids, valid=valid)
 
 
 @dataclass(frozen=True, kw_only=True)

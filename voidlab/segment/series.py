@@ -67,9 +67,8 @@ def segment_series(
     """
     looked_at = sample_rows(series)
     segmenter = segmenter.with_contrast_from(_read(series, looked_at))
-    frames = series.frames.assign(
-        void_count=pd.array([None] * len(series), dtype="Int64"), void_fraction=np.nan
-    )
+    nothing = pd.array([None] * len(series), dtype="Int64")
+    frames = series.frames.assign(void_count=nothing, void_fraction=np.nan, valid_px=nothing)
     found, unreadable = [tables.empty("voids")], ""
     smaller = larger = 0
     rows: Iterable[int] = range(len(series))
@@ -79,7 +78,8 @@ def segment_series(
         labels = np.zeros(series.shape, np.int32) if result is None else result.labels
         if result is not None:
             frames.loc[row, "void_count"] = len(result.voids)
-            frames.loc[row, "void_fraction"] = np.count_nonzero(labels) / labels.size
+            frames.loc[row, "valid_px"] = result.valid_px
+            frames.loc[row, "void_fraction"] = np.count_nonzero(labels) / result.valid_px
             smaller, larger = smaller + result.smaller, larger + result.larger
             found.append(result.voids.assign(frame=series.frames["frame"].iloc[row]))
         unreadable = unreadable or reason
@@ -92,6 +92,11 @@ def segment_series(
     voids = tables.check(pd.concat(found, ignore_index=True), "voids")
     frames = tables.check(frames, "frames")
     decided = _decided(segmenter, series.frames["frame"].iloc[looked_at].tolist(), smaller, larger)
+    valid = frames["valid_px"].dropna().astype("int64") / (series.shape[0] * series.shape[1])
+    decided |= {
+        "cut_frames": int((valid < 1).sum()),
+        "least_valid": float(valid.min()) if len(valid) else 1.0,
+    }
     frames.attrs["segmentation"] = voids.attrs["segmentation"] = decided
     return frames, voids
 
@@ -129,7 +134,12 @@ def _look(series: SeriesOfImages, segmenter: Segmenter, row: int) -> _Outcome:
     if known.size == 0 or known.min() == known.max():
         # It says nothing of the voids: an empty count, not a count of 0.
         return "blank", None, ""
-    return "ok", segmenter.run(image), ""
+    found = segmenter.run(image)
+    return (
+        "ok",
+        found if known.size == image.size else found.within(np.isfinite(image), segmenter.edge_buffer_px),
+        "",
+    )
 
 
 def _ordered(series: SeriesOfImages, segmenter: Segmenter) -> Iterator[_Outcome]:
@@ -149,9 +159,9 @@ def _ordered(series: SeriesOfImages, segmenter: Segmenter) -> Iterator[_Outcome]
                 future.cancel()
 
 
-def sample(series: SeriesOfImages) -> Iterator[np.ndarray]:
-    """At most five images that can be read, spread over the series."""
-    return _read(series, sample_rows(series))
+def sample(series: SeriesOfImages, most: int = 5) -> Iterator[np.ndarray]:
+    """At most ``most`` images that can be read, spread over the series."""
+    return _read(series, sample_rows(series, most))
 
 
 def sample_rows(series: SeriesOfImages, most: int = 5) -> np.ndarray:

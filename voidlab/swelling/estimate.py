@@ -83,7 +83,7 @@ def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, 
     """
     circles = _circles(voids)
     x, y, radius = circles.T
-    area = inclusion_area(x, y, radius, sample.shape, margin_px=sample.margin_px)
+    area = inclusion_area(x, y, radius, sample.shape, margin_px=sample.margin_px, valid=sample.valid)
     counted = _only_voids(voids)[area > 0].assign(area_px2=area[area > 0])
     diameter, area = 2 * circles[area > 0, 2], area[area > 0]
     widths = diameter / (sample.thickness_px or 1.0)
@@ -164,7 +164,7 @@ def _draw(
     """Sums of ``powers`` over voids and medians of their diameters, had other voids come into the image."""
     if not len(diameter):
         sums = np.zeros((draws, powers.shape[1]))
-        sums[:, 0] = random.gamma(0.5, size=draws) / (sample.shape[0] * sample.shape[1])
+        sums[:, 0] = random.gamma(0.5, size=draws) / sample.area_px
         return sums, np.full(draws, np.nan)
     parts, medians = [], []
     step = max(_MOST_WEIGHTS // len(diameter), 1)

@@ -62,6 +62,8 @@ class Sample:
         counts three times in the swelling; 8 % unless you know better: as much as the shipped network is off.
     margin_px
         Voids nearer to the border do not count as whole.
+    valid
+        Pixels (H, W) that show the specimen; None for all. Their edge is a border.
     """
 
     shape: tuple[int, int]
@@ -71,6 +73,7 @@ class Sample:
     beam: tuple[float, float, float] | None = None
     size_sigma: float = 0.08
     margin_px: float = 0.0
+    valid: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         _check_error("the diameters", self.size_sigma)
@@ -103,6 +106,11 @@ class Sample:
         longer = 1 / np.cos(np.deg2rad(tilt_deg))
         foil = replace(self.foil, thickness=self.foil.thickness * longer, sigma=self.foil.sigma * longer)
         return replace(self, foil=foil)
+
+    @property
+    def area_px(self) -> float:
+        """Area that shows the specimen, px²."""
+        return float(self.shape[0] * self.shape[1] if self.valid is None else self.valid.sum())
 
     @property
     def thickness_px(self) -> float | None:

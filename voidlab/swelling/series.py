@@ -1,5 +1,6 @@
 """Number density, sizes and swelling of a dataset: of the frame that speaks for it, and over frames, time or dose."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,8 @@ from voidlab import tables
 from voidlab.swelling.estimate import Swelling, measure_swelling
 from voidlab.swelling.sample import Sample, SwellingError
 from voidlab.swelling.sizes import SizeDistribution, size_distribution
+
+ValidArea = Callable[[int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def measure_series(
     dose_dpa: float | None = None,
     dose_dpa_per_s: float | None = None,
     dose_dpa_per_frame: float | None = None,
+    valid_area: ValidArea | None = None,
 ) -> Outcome:
     """Sum up the voids of one frame, and follow density and swelling over all of them.
 
@@ -75,6 +79,9 @@ def measure_series(
         The frame to sum up; None: that of the lowest tilt, else the last one looked at.
     dose_dpa, dose_dpa_per_s, dose_dpa_per_frame
         See `swelling_over_time`. A dose rate that frame times are missing for is told among the ``warnings``.
+    valid_area
+        Gives the pixels (H, W) of a row of ``frames`` that show the specimen, as `voidlab.images.ImageSeries` does;
+        asked where ``valid_px`` is not the whole image.
 
     Notes
     -----
@@ -88,16 +95,18 @@ def measure_series(
     """
     chosen, why = _choose(frames, frame)
     here = voids[voids["frame"] == chosen]
-    tilt = dict(zip(frames["frame"], frames["tilt_deg"], strict=True)).get(chosen, np.nan)
+    row = np.flatnonzero(frames["frame"] == chosen)
 
     def measure(sample: Sample) -> tuple[Swelling, pd.DataFrame]:
-        return measure_swelling(here, sample.tilted(tilt)), swelling_over_time(
+        in_frame = _in_frame(sample, frames, int(row[0]), valid_area) if row.size else sample
+        return measure_swelling(here, in_frame), swelling_over_time(
             frames,
             voids,
             sample,
             dose_dpa=dose_dpa,
             dose_dpa_per_s=dose_dpa_per_s,
             dose_dpa_per_frame=dose_dpa_per_frame,
+            valid_area=valid_area,
         )
 
     doubt = ""
@@ -146,6 +155,7 @@ def swelling_over_time(
     dose_dpa_per_s: float | None = None,
     dose_dpa_per_frame: float | None = None,
     draws: int = 500,
+    valid_area: ValidArea | None = None,
 ) -> pd.DataFrame:
     """Estimates of every frame that was looked at, also those without voids.
 
@@ -157,6 +167,8 @@ def swelling_over_time(
         Dose at time 0 or in the first image, to which the others add; without them that of all images.
     dose_dpa_per_s, dose_dpa_per_frame
         The dose counts from time 0, or from the first image on; None: unknown.
+    valid_area
+        See `measure_series`.
 
     Returns
     -------
@@ -171,10 +183,21 @@ def swelling_over_time(
     for row in np.flatnonzero(frames["status"] == "ok"):
         image = frames.iloc[row]
         here = of_frame.get(image["frame"], voids.iloc[:0])
-        found = measure_swelling(here, sample.tilted(image["tilt_deg"]), draws=draws).estimates
+        in_frame = _in_frame(sample, frames, int(row), valid_area)
+        found = measure_swelling(here, in_frame, draws=draws).estimates
         about = {"frame": image["frame"], "time_s": image["time_s"], "dose_dpa": dose[row]}
         parts.append(found.reset_index().assign(**about))
     return tables.select(pd.concat(parts[1:] or parts, ignore_index=True), "swelling")
+
+
+def _in_frame(sample: Sample, frames: pd.DataFrame, row: int, valid_area: ValidArea | None) -> Sample:
+    """``sample`` as a row of ``frames`` shows it: tilted, and the part of the image that shows it."""
+    image = frames.iloc[row]
+    tilted = sample.tilted(image["tilt_deg"])
+    whole = sample.shape[0] * sample.shape[1]
+    if valid_area is None or image.get("valid_px", whole) == whole:
+        return tilted
+    return replace(tilted, valid=valid_area(row))
 
 
 def _dose(

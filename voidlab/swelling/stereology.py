@@ -10,6 +10,7 @@ Three corrections, each unbiased under what it assumes. Voids are taken as spher
 from typing import Literal
 
 import numpy as np
+from scipy import ndimage
 from scipy.special import beta
 
 Shape = Literal["sphere", "cube", "truncated octahedron"]
@@ -18,7 +19,13 @@ _TERM = 1e-10  # terms of the series that are smaller do not count
 
 
 def inclusion_area(
-    x: np.ndarray, y: np.ndarray, radius: np.ndarray, shape: tuple[int, int], *, margin_px: float = 0.0
+    x: np.ndarray,
+    y: np.ndarray,
+    radius: np.ndarray,
+    shape: tuple[int, int],
+    *,
+    margin_px: float = 0.0,
+    valid: np.ndarray | None = None,
 ) -> np.ndarray:
     """Area, px², in which the centre of each void may lie so that it is whole in the image; 0 where it is not whole.
 
@@ -33,6 +40,8 @@ def inclusion_area(
         (H, W) of the image, px.
     margin_px
         A void is whole when its circle is at least so far from the border.
+    valid : ndarray of shape (H, W), bool, optional
+        The part of the image that shows the specimen, where it is not all: its edge is the border.
 
     References
     ----------
@@ -40,6 +49,12 @@ def inclusion_area(
     """
     height, width = shape
     reach = np.asarray(radius, np.float64) + margin_px
+    if valid is not None:
+        # From a pixel's centre to the edge of what is valid it is half a pixel less than to the next centre.
+        inside = ndimage.distance_transform_edt(np.pad(valid, 1))[1:-1, 1:-1] - 0.5
+        column, row = (np.clip(np.round(v).astype(int), 0, end - 1) for v, end in ((x, width), (y, height)))
+        area = (inside.size - np.searchsorted(np.sort(inside, axis=None), reach)).astype(np.float64)
+        return np.where(inside[row, column] >= reach, area, 0.0)
     whole = (
         (x - reach >= -0.5) & (x + reach <= width - 0.5) & (y - reach >= -0.5) & (y + reach <= height - 0.5)
     )

@@ -22,7 +22,7 @@ def series(count, density=5e-5):
     """Frames and the voids of a foil whose voids move to the right and grow."""
     frames = pd.DataFrame(
         {"frame": np.arange(count), "path": "a.tif", "tilt_deg": np.nan, "time_s": 2.0 * np.arange(count),
-         "status": "ok", "void_count": 1, "void_fraction": 0.1}
+         "status": "ok", "void_count": 1, "void_fraction": 0.1, "valid_px": 1}
     )  # fmt: skip
     still = spheres(np.random.default_rng(1), shape=SHAPE, thickness=100.0, density=density, diameter=16.0)
     still = still[still["radius_px"] > 4].reset_index(drop=True)

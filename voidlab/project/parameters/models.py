@@ -23,6 +23,11 @@ def _parameter(default: object, meaning: str, unit: str = "", **bounds: Any) -> 
     return Field(default, description=meaning, json_schema_extra={"unit": unit} if unit else None, **bounds)
 
 
+def _box(box: list[int]) -> list[int]:
+    _boxes([box])
+    return box
+
+
 def _boxes(boxes: list[list[int]]) -> list[list[int]]:
     for box in boxes:
         if len(box) != 4 or min(box[:2]) < 0 or min(box[2:]) < 1:
@@ -73,9 +78,6 @@ class DriftParameters(_Model):
     )
     pairs: Literal["auto", "all"] = _parameter(
         "auto", "which pairs: all, or (auto) a planned subset above 64 frames"
-    )
-    ignore_boxes_px: Annotated[list[list[int]], AfterValidator(_boxes)] = _parameter(
-        [], "regions to ignore, such as a scale bar: [left, top, width, height] each", "px"
     )
 
 
@@ -157,6 +159,12 @@ class DatasetParameters(_Model):
     times_s: list[float] | None = _parameter(None, "times in frame order", "s")
     frame_interval_s: float | None = _parameter(None, "time between frames", "s", gt=0)
     excluded_frames: list[int] = _parameter([], "frame numbers to leave out")
+    ignore_boxes_px: Annotated[list[list[int]], AfterValidator(_boxes)] = _parameter(
+        [], "what is no specimen, such as a scale bar or vacuum: [left, top, width, height] each", "px"
+    )
+    crop_px: Annotated[list[int], AfterValidator(_box)] | None = _parameter(
+        None, "the part of the images that counts: [left, top, width, height]; left out: all", "px"
+    )
     segment: SegmentParameters = SegmentParameters()
     drift: DriftParameters = DriftParameters()
     track: TrackParameters = TrackParameters()

@@ -72,6 +72,8 @@ def _unknown(keys: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(keys[-1], known, 1)
     if near:
         return f"unknown key; did you mean '{near[0]}'?"
+    if keys[-1] in DatasetParameters.model_fields:
+        return "unknown key here; it belongs at the top, under no stage"
     sections = [section for section in SECTIONS if keys[-1] in model_of(section).model_fields]
     if sections and sections[0] != keys[0]:
         return f"unknown key here; it belongs under '{sections[0]}:'"

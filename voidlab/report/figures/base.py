@@ -24,6 +24,7 @@ from voidlab.tables.units import HasPixelSize, unit_of
 ORANGE, BLUE, RED, GREEN, GREY = "#E69F00", "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
 SKY = "#56B4E9"  # the blue that is seen on a micrograph
 
+_NO_SPECIMEN = "#B9C6D6"  # behind an image: where it has no value
 _NOTHING = "nothing to draw"
 
 
@@ -69,6 +70,7 @@ def show_table(table: pd.DataFrame) -> None:
 def micrograph(image: np.ndarray, ax: Axes, calibration: HasPixelSize) -> Axes:
     """Draw ``image`` (H, W; 0 to 1) in grey, without ticks, with a scale bar."""
     ax.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="antialiased")
+    ax.set_facecolor(_NO_SPECIMEN)
     ax.set(xticks=[], yticks=[], autoscale_on=False)
     return scale_bar(ax, image.shape[1], calibration)
 

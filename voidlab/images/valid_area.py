@@ -1,0 +1,169 @@
+"""Which part of a frame shows the specimen: not ignored boxes, not what lies outside the crop, not padded borders.
+
+Boxes and crop are given; padding is recognised, a border of one value as aligned or rotated stacks have it. Burnt-in
+bars and text, and vacuum, are only proposed as boxes: whether they are is for a person to say.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from voidlab.images.binning import block_mean
+
+Box = Sequence[int]  # left, top, width, height, px
+
+_LEAST_RUN = 0.05  # of a side: padding is of one value over so much of the border at least
+_LEAST_VALID = 0.25  # of the image; less is no padded image
+_CONVEX = 0.97  # of its convex hull is what padding leaves: a straight cut, not the shape of a specimen
+_SOFT = 2  # px, what interpolation leaves of a border
+
+
+def outside_boxes(
+    shape: tuple[int, int], boxes_px: Sequence[Box], crop_px: Box | None = None
+) -> np.ndarray | None:
+    """Pixels (H, W) within the crop and in none of the boxes (left, top, width, height); None where all are."""
+    if not boxes_px and crop_px is None:
+        return None
+    valid = np.ones(shape, bool)
+    if crop_px is not None:
+        left, top, width, height = crop_px
+        valid[:] = False
+        valid[top : top + height, left : left + width] = True
+    for left, top, width, height in boxes_px:
+        valid[top : top + height, left : left + width] = False
+    return valid
+
+
+def find_padding(image: np.ndarray) -> np.ndarray | None:
+    """Pixels (H, W) of a border of one value, or of no value (NaN), around an image; None where there is none.
+
+    What is left must be half of the image and convex: a noise-free mask or a saturated specimen is not padded.
+    """
+    unknown = np.isnan(image) if image.dtype.kind == "f" else np.zeros(image.shape, bool)
+    padding = unknown
+    for value in _values_along_the_border(image):
+        labels, _ = ndimage.label(image == value)
+        border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+        # Beyond the border it goes on, so that a strip of a single pixel counts too.
+        flat = np.pad(np.isin(labels, border[border > 0]), 4, mode="edge")
+        padding = padding | ndimage.binary_opening(flat, iterations=2)[4:-4, 4:-4]
+    if not padding.any() or unknown.all():
+        return None
+    padding = padding if padding is unknown else ndimage.binary_dilation(padding, iterations=_SOFT)
+    rest = ~padding
+    if padding is not unknown and not (rest.mean() >= _LEAST_VALID and _share_of_hull(rest) >= _CONVEX):
+        return unknown if unknown.any() else None
+    return padding | unknown
+
+
+def _values_along_the_border(image: np.ndarray) -> set[float]:
+    """Values that stand unchanged along a stretch of the border."""
+    found = set()
+    for line in (image[0], image[-1], image[:, 0], image[:, -1]):
+        ends = np.concatenate([[0], np.flatnonzero(line[1:] != line[:-1]) + 1, [len(line)]])
+        lengths = np.diff(ends)
+        if lengths.max() >= max(_LEAST_RUN * len(line), 8):
+            found.add(line[ends[lengths.argmax()]].item())
+    return found
+
+
+def _share_of_hull(mask: np.ndarray) -> float:
+    """Area of a mask over that of its convex hull."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    rows, columns = np.nonzero(mask & ~ndimage.binary_erosion(mask))
+    try:
+        hull = ConvexHull(np.column_stack([columns, rows]))
+    except QhullError:
+        return 0.0
+    # The hull runs through centres of pixels: it has half a pixel less all around.
+    return float(mask.sum() / (hull.volume + hull.area / 2 + 1))
+
+
+def propose_boxes(images: Iterable[np.ndarray]) -> list[list[int]]:
+    """Boxes around what seems burnt in (bars, text, footers) in all of some images, or vacuum, to be judged."""
+    burnt: np.ndarray | None = None
+    bright: np.ndarray | None = None
+    for image in images:
+        flat, empty = _burnt_in(image), _vacuum(image)
+        burnt = flat if burnt is None else burnt & flat
+        bright = empty if bright is None else bright & empty
+    if burnt is None or bright is None:
+        return []
+    return _boxes_around(burnt, least=0.0005) + _boxes_around(bright, least=0.03)
+
+
+def _burnt_in(image: np.ndarray) -> np.ndarray:
+    """Pixels near patches of the very lowest or highest grey values without any noise, as no detector gives them."""
+    values = np.nan_to_num(np.asarray(image, np.float32), nan=0.0)
+    low, high = float(values.min()), float(values.max())
+    same = 0.01 * (high - low)
+    flat = ndimage.maximum_filter(values, 3) - ndimage.minimum_filter(values, 3) <= same
+    extreme = flat & ((values <= low + same) | (values >= high - same))
+    if not same or extreme.mean() > 0.4:  # a mask, or a drawing
+        return np.zeros(values.shape, bool)
+    size = max(min(values.shape) // 40, 4)
+    joined = ndimage.binary_closing(np.pad(extreme, size), iterations=size)[size:-size, size:-size]
+    return np.asarray(joined | extreme)
+
+
+def _vacuum(image: np.ndarray) -> np.ndarray:
+    """Pixels of a bright, even region at the border that stands apart from the rest."""
+    values = np.nan_to_num(np.asarray(image, np.float32), nan=0.0)
+    step = max(min(values.shape) // 40, 1)
+    small = ndimage.median_filter(block_mean(values, step, pad=True), 3)
+    nothing = np.zeros(values.shape, bool)
+    if min(small.shape) < 8 or not np.ptp(small):
+        return nothing
+    from skimage.filters import threshold_otsu
+
+    bright = small > threshold_otsu(small)
+    labels, _ = ndimage.label(bright)
+    border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    region = np.isin(labels, border[border > 0])
+    share = region.mean()
+    if not 0.03 <= share <= 0.6:
+        return nothing
+    inside, outside = small[region], small[~region]
+    apart = (inside.mean() - outside.mean()) / max(np.hypot(inside.std(), outside.std()), 1e-9)
+    if apart < 3 or inside.std() > outside.std():
+        return nothing
+    return np.kron(region, np.ones((step, step), bool))[: values.shape[0], : values.shape[1]]
+
+
+def _shrunk(mask: np.ndarray, rows: slice, columns: slice) -> tuple[slice, slice]:
+    """A box around all of a mask that lies in a box, and 4 px more."""
+    ys, xs = np.nonzero(mask[rows, columns])
+    spans = ((rows.start, ys, mask.shape[0]), (columns.start, xs, mask.shape[1]))
+    down, across = (slice(max(a + v.min() - 4, 0), min(a + v.max() + 5, end)) for a, v, end in spans)
+    return down, across
+
+
+def _is_disc(part: np.ndarray) -> bool:
+    """Whether what fills a box is one roundish piece, as a saturated void is and a bar or text is not."""
+    height, width = part.shape
+    labels, _ = ndimage.label(part)
+    whole = np.bincount(labels.ravel())[1:].max() > 0.9 * part.sum()
+    return bool(whole and 0.6 < height / width < 1.7 and not part[[5, 5, -6, -6], [5, -6, 5, -6]].any())
+
+
+def _boxes_around(mask: np.ndarray, *, least: float) -> list[list[int]]:
+    """Boxes (left, top, width, height) around pieces of a mask that cover a share ``least`` of it."""
+    height, width = mask.shape
+    grown = ndimage.binary_dilation(mask, np.ones((9, 31)))  # words stand in lines
+    for _ in range(20):
+        boxes = ndimage.find_objects(ndimage.label(grown)[0])
+        filled = np.zeros_like(grown)
+        for box in boxes:
+            filled[box] = True
+        if (filled == grown).all():
+            break
+        grown = filled
+    found = []
+    for rows, columns in boxes:
+        rows, columns = _shrunk(mask, rows, columns)
+        part = mask[rows, columns]
+        if part.sum() >= least * mask.size and not _is_disc(part):
+            found.append([columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start])
+    return [[int(v) for v in box] for box in found if box[2] * box[3] < 0.7 * width * height]
