@@ -552,15 +552,33 @@ def test_doubtful_pixel_sizes(tmp_path: Path) -> None:
     series = open_series(imagej(tmp_path / "a.tif", "mm", 0.35))
     assert series.calibration == images.Calibration(None, "unknown")
     assert "which no micrograph has" in series.notes[0]
-    series = open_series(imagej(tmp_path / "b.tif", "nm", 0.5, 0.51))
-    assert series.calibration.pixel_size_nm == pytest.approx(0.5)
-    assert "not square: 0.5 nm wide, 0.51 nm high" in series.notes[0]
     (tmp_path / "two").mkdir()
     imagej(tmp_path / "two" / "f1.tif", "nm", 0.5)
     imagej(tmp_path / "two" / "f2.tif", "nm", 1)
     series = open_series(tmp_path / "two")
     assert series.calibration.pixel_size_nm is None
     assert "disagree" in series.notes[0]
+
+
+@pytest.mark.parametrize("high", [0.2, 0.98, 1.02])
+def test_pixels_that_are_not_square_are_refused(tmp_path: Path, high: float) -> None:
+    path = imagej(tmp_path / "b.tif", "nm", 1.0, high)
+    words = rf"b.tif says that its pixels are 1 nm wide and {high:g} nm high; expected square .*give pixel_size_nm"
+    with pytest.raises(ImagesError, match=words):
+        open_series(path)
+    series = open_series(path, pixel_size_nm=1.0)
+    assert series.calibration == images.Calibration(1.0, "parameters")
+    assert "as pixel_size_nm = 1 is given, they are taken as square" in series.notes[0]
+
+
+def test_wide_pixels_are_told_not_refused(tmp_path: Path) -> None:
+    path = imagej(tmp_path / "a.tif", "nm", 45.0)
+    for given in (None, 45.0):
+        series = open_series(path, pixel_size_nm=given)
+        assert series.calibration.pixel_size_nm == pytest.approx(45)
+        (note,) = series.notes
+        assert note.startswith("A pixel is 45 nm wide, more than the 20 nm of most micrographs")
+    assert open_series(imagej(tmp_path / "b.tif", "nm", 20.0)).notes == []
 
 
 def test_pixel_size_given(tmp_path: Path) -> None:
@@ -570,7 +588,7 @@ def test_pixel_size_given(tmp_path: Path) -> None:
     assert series.notes == []
     assert "0.5 is used" in open_series(path, pixel_size_nm=0.5).notes[0]
     for wrong in (0, -1, 470, float("nan")):
-        with pytest.raises(ImagesError, match="expected 0.005 to 20 nm"):
+        with pytest.raises(ImagesError, match="expected 0.005 to 200 nm"):
             open_series(path, pixel_size_nm=wrong)
 
 
@@ -716,5 +734,5 @@ def test_real_stack_saved_by_imagej() -> None:
     folder = REAL / "reader_files" / "rosettasciio" / "tiff"
     series = open_series(folder / "test_loading_image_saved_with_imageJ_stack.tif")
     assert len(series) == 2
-    assert series.calibration.pixel_size_nm is None
-    assert "168.7 nm per px" in series.notes[0]
+    assert series.calibration.pixel_size_nm == pytest.approx(168.7, rel=1e-3)
+    assert "A pixel is 168.7 nm wide, more than the 20 nm" in series.notes[0]

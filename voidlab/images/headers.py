@@ -114,7 +114,25 @@ def spread_first(items: Sequence[Item]) -> Iterator[Item]:
 
 
 def calibrated(given: float | None, opened: Sequence[ImageFile], notes: list[str]) -> Calibration:
-    """Width of a pixel as somebody gave it, else as the files have it; ``notes`` says where they disagree."""
+    """Width of a pixel as somebody gave it, else as the files have it; ``notes`` says where they disagree.
+
+    Raises
+    ------
+    ImagesError
+        If the files say that pixels are not square and nobody gave their width.
+    """
+    odd = next((file for file in opened if file.pixel_size.not_square), None)
+    if odd is not None and given is None:
+        raise ImagesError(
+            f"{odd.path.name} says that its pixels are {odd.pixel_size.not_square}; expected square ones, as "
+            "lengths, areas and angles would all be wrong. Resample the images to square pixels, or, if the file is "
+            "mistaken, give pixel_size_nm."
+        )
+    if odd is not None:
+        notes.append(
+            f"{odd.path.name} says that its pixels are {odd.pixel_size.not_square}; as pixel_size_nm = {given:g} is "
+            "given, they are taken as square."
+        )
     notes += opened[0].pixel_size.notes
     sizes = [file.pixel_size.nm for file in opened if file.pixel_size.nm is not None]
     stored = sizes[0] if sizes else None
@@ -126,6 +144,7 @@ def calibrated(given: float | None, opened: Sequence[ImageFile], notes: list[str
     if given is None:
         return Calibration(stored, source)
     pixel_size.check_pixel_size(given)
+    notes += [note for note in pixel_size.wide_in_words(given) if note not in notes]
     if stored is not None and abs(stored - given) > 0.01 * given:
         notes.append(f"pixel_size_nm is {given:g}, but the {source} say {stored:.4g}: {given:g} is used.")
     return Calibration(float(given), "parameters")

@@ -1,4 +1,4 @@
-"""Width of a pixel in nm, from whatever unit a file gives it in; refused where no micrograph has it."""
+"""Width of a pixel in nm, from whatever unit a file gives it in; refused where none has it or it is not square."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from voidlab.images.errors import ImagesError
 
 # nm per px of any transmission electron micrograph, from atomic resolution to a whole grid square.
-PLAUSIBLE_NM = (0.005, 20.0)
+PLAUSIBLE_NM = (0.005, 200.0)
+_USUAL_NM = 20.0  # wider ones are those of low-magnification STEM, or of a mistaken unit
+_SQUARE = 0.005  # relative difference of width and height up to which a pixel is square
 
 _UNITS_NM = {
     "pm": 1e-3, "picometer": 1e-3,
@@ -20,10 +22,14 @@ _UNITS_NM = {
 
 @dataclass(frozen=True)
 class PixelSize:
-    """Width of a pixel as a file has it (None when it says nothing credible), and warnings."""
+    """Width of a pixel as a file has it (None when it says nothing credible, or it is not square), and warnings.
+
+    ``not_square`` says how wide and high a pixel is that is not square; empty when it is.
+    """
 
     nm: float | None = None
     notes: tuple[str, ...] = ()
+    not_square: str = ""
 
     @classmethod
     def of(cls, x_nm: float, y_nm: float) -> PixelSize:
@@ -34,10 +40,24 @@ class PixelSize:
                 None,
                 (f"The file says {x_nm:.4g} nm per px, which no micrograph has ({low}-{high:g}): ignored.",),
             )
-        if abs(x_nm - y_nm) <= 0.005 * x_nm:
-            return cls(x_nm)
-        shape = f"{x_nm:.4g} nm wide, {y_nm:.4g} nm high"
-        return cls(x_nm, (f"The file says that pixels are not square: {shape}; the width is used.",))
+        if abs(x_nm - y_nm) <= _SQUARE * x_nm:
+            return cls(x_nm, wide_in_words(x_nm))
+        return cls(not_square=f"{x_nm:.4g} nm wide and {y_nm:.4g} nm high")
+
+
+def wide_in_words(nm: float) -> tuple[str, ...]:
+    """A warning about a pixel that is wider than those of most micrographs; none for others."""
+    if nm <= _USUAL_NM:
+        return ()
+    return (
+        f"A pixel is {nm:.4g} nm wide, more than the {_USUAL_NM:g} nm of most micrographs: right for STEM at low "
+        "magnification; else check the unit.",
+    )
+
+
+def usual(nm: float) -> bool:
+    """Whether ``nm`` is the width of a pixel of most micrographs."""
+    return PLAUSIBLE_NM[0] <= nm <= _USUAL_NM
 
 
 def plausible(nm: float) -> bool:

@@ -122,8 +122,7 @@ def test_pixels_that_are_not_square_and_disagree_with_the_parameters(tmp_path: P
     with mrcfile.open(path, mode="r+") as mrc:
         mrc.voxel_size = (5.0, 6.0, 5.0)
     notes = " ".join(open_series(path, pixel_size_nm=0.7).notes)
-    assert "not square: 0.5 nm wide, 0.6 nm high" in notes
-    assert "pixel_size_nm is 0.7, but the MRC header say" in notes
+    assert "its pixels are 0.5 nm wide and 0.6 nm high; as pixel_size_nm = 0.7 is given" in notes
 
 
 def test_mrc_that_is_cut_short_keeps_its_whole_images(tmp_path: Path) -> None:
@@ -307,12 +306,12 @@ def test_damaged_microscope_file(tmp_path: Path) -> None:
 # Real files
 
 EXPECTED = {  # shape of the series, nm per px; or what is said
-    "mrcfile/EMD-3001.map": ((25, 43, 73), 0.0448),
+    "mrcfile/EMD-3001.map": "pixels are 0.04483 nm wide and 0.03925 nm high; expected square ones",
     "mrcfile/EMD-3197.map": ((20, 20, 20), 1.14),
     "mrcfile/EMD-3197.map.bz2": "unpack it first",
     "ncempy/08_carbon.dm3": r"holds no image .* but data of shape \(1, 2048\)",
-    "ncempy/dmTest_float32_nonSquare_diffPixelSize.dm3": ((1, 64, 128), 1.0),
-    "ncempy/dmTest_float32_nonSquare_diffPixelSize.dm4": ((1, 64, 128), 1.0),
+    "ncempy/dmTest_float32_nonSquare_diffPixelSize.dm3": "pixels are 1 nm wide and 0.2 nm high; expected square",
+    "ncempy/dmTest_float32_nonSquare_diffPixelSize.dm4": "pixels are 1 nm wide and 0.2 nm high; expected square",
     "ncempy/temp.mrc": ((3, 128, 128), 0.2),
     "rosettasciio/digitalmicrograph/2D/multi_signal.dm3": ((1, 512, 512), 0.01775),
     "rosettasciio/digitalmicrograph/2D/test-13.dm4": "complex128 values",
@@ -322,21 +321,21 @@ EXPECTED = {  # shape of the series, nm per px; or what is said
     "rosettasciio/digitalmicrograph/3D/test-13.dm4": "complex128 values",
     "rosettasciio/digitalmicrograph/Fei HAADF-DE_location.dm3": ((1, 4, 16), 5.506),
     "rosettasciio/digitalmicrograph/Fei HAADF-UK_location.dm3": ((1, 4, 16), 5.506),
-    "rosettasciio/digitalmicrograph/test_stackbuilder_imagestack.dm3": ((3, 2, 16), None),
+    "rosettasciio/digitalmicrograph/test_stackbuilder_imagestack.dm3": ((3, 2, 16), 59.98),
     "rosettasciio/emd/example_image.emd": ((1, 3, 3), None),
     "rosettasciio/emd/fei_example_tem_stack.emd": ((2, 3, 3), 0.008173),
     "rosettasciio/emd/velox_emd_version11.zip": "unpack it first",
     "rosettasciio/mrc/HAADFscan.mrc": ((1, 16, 16), 5.679),
     "rosettasciio/tia/new/128x128_TEM_acquire-sum1.emi": "open the .ser files beside it",
-    "rosettasciio/tia/new/128x128_TEM_acquire-sum1_1.ser": ((1, 128, 128), None),
+    "rosettasciio/tia/new/128x128_TEM_acquire-sum1_1.ser": ((1, 128, 128), 21.48),
     "rosettasciio/tia/old/64x64x5_TEM_preview.emi": "open the .ser files beside it",
     "rosettasciio/tia/old/64x64x5_TEM_preview_1.ser": ((5, 64, 64), 6.282),
     "rosettasciio/tiff/TVIPS_bin4.zip": "unpack it first",
     "rosettasciio/tiff/olympus_SIS.tif": ((1, 101, 112), None),
-    "rosettasciio/tiff/test_loading_image_saved_with_DM.tif": ((1, 68, 68), None),
-    "rosettasciio/tiff/test_loading_image_saved_with_DM_stack.tif": ((2, 68, 68), None),
-    "rosettasciio/tiff/test_loading_image_saved_with_imageJ.tif": ((1, 68, 68), None),
-    "rosettasciio/tiff/test_loading_image_saved_with_imageJ_stack.tif": ((2, 68, 68), None),
+    "rosettasciio/tiff/test_loading_image_saved_with_DM.tif": ((1, 68, 68), 168.7),
+    "rosettasciio/tiff/test_loading_image_saved_with_DM_stack.tif": "pixels are 168.7 nm wide and 1687 nm high",
+    "rosettasciio/tiff/test_loading_image_saved_with_imageJ.tif": ((1, 68, 68), 168.7),
+    "rosettasciio/tiff/test_loading_image_saved_with_imageJ_stack.tif": ((2, 68, 68), 168.7),
 }
 
 

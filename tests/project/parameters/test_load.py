@@ -196,6 +196,10 @@ def test_facts_of_the_specimen_have_one_home(yaml, key):
     assert found == [f"x.yaml:2: export.{key}: unknown key here; it belongs under 'sample:'"]
 
 
+def test_the_wide_pixels_of_low_magnification_are_taken(yaml):
+    assert parameters.load_parameters(yaml("images: a\npixel_size_nm: 60.0\n")).pixel_size_nm == 60
+
+
 def test_a_foil_needs_its_error_and_a_dose_is_said_once(yaml):
     text = "images: a\nsample:\n  foil_thickness_nm: 100\n  dose_dpa_per_s: 1.0\n  dose_dpa_per_frame: 1.0\n"
     found = problems(yaml(text))

@@ -13,7 +13,7 @@ import numpy as np
 import tifffile
 
 from voidlab.images.errors import ImagesError
-from voidlab.images.pixel_size import PixelSize, plausible, unit_nm
+from voidlab.images.pixel_size import PixelSize, unit_nm, usual
 from voidlab.images.readers.base import ImageFile, gray, plane
 from voidlab.images.readers.pictures import decode_with_pillow
 
@@ -130,7 +130,8 @@ def _pixel_size(tif: tifffile.TiffFile) -> PixelSize:
         if widths is not None:
             return PixelSize.of(*widths)
     bare = _tags_nm(tif)
-    return PixelSize.of(*bare) if bare is not None and plausible(bare[0]) else PixelSize()
+    # Bare tags beyond what is usual are those of a printer.
+    return PixelSize.of(*bare) if bare is not None and usual(bare[0]) else PixelSize()
 
 
 def _imagej_nm(tif: tifffile.TiffFile) -> tuple[float, float] | None:

@@ -151,7 +151,7 @@ class DatasetParameters(_Model):
     )
     frame_step: int = _parameter(1, "file-name numbers from one frame to the next", ge=1)
     pixel_size_nm: float | None = _parameter(
-        None, "width of a pixel; left out: from the file, else pixels", "nm", ge=0.005, le=20
+        None, "width of a pixel; left out: from the file, else pixels", "nm", ge=0.005, le=200
     )
     tilt_angles_deg: list[float] | str | None = _parameter(
         None, "angles in frame order, or a .rawtlt/.tlt/.csv file", "deg"
