@@ -23,6 +23,7 @@ from voidlab.report.figures.swelling import (
 )
 from voidlab.report.figures.tilt import (
     show_against_truth,
+    show_density_by_depth,
     show_depths,
     show_flattened_tracks,
     show_three_sides,

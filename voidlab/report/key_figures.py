@@ -11,6 +11,7 @@ import pandas as pd
 
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.report.swelling_words import format_interval, format_number, reading
+from voidlab.swelling.depth import OF_3D
 from voidlab.swelling.series import Outcome
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.verdict import GOOD
@@ -184,6 +185,8 @@ def of_swelling(outcome: Outcome) -> list[Figure]:
     wanted = ["areal_density", "mean_diameter_seen", *_SEEN, "volume_per_area"]
     if "swelling" in estimates.index:
         wanted = ["swelling", "volume_fraction", "number_density", "mean_diameter", *_SEEN]
+    elif "swelling_3d" in estimates.index:
+        wanted = [*(f"{name}_3d" for name in OF_3D), "layer_thickness_3d", *_SEEN]
     figures = [_estimate(quantity, estimates.loc[quantity], outcome.frame) for quantity in wanted]
     said = " ".join(filter(None, (outcome.doubt, *outcome.warnings)))
     if said:
@@ -193,7 +196,7 @@ def of_swelling(outcome: Outcome) -> list[Figure]:
 
 def _estimate(quantity: str, row: Any, frame: int) -> Figure:
     read = reading(quantity, row["unit"])
-    where = f"frame {frame}"
+    where = "voids centred in the foil" if quantity.endswith("_3d") else f"frame {frame}"
     if np.isfinite(row["low95"]):
         where += f"; 95 %: {format_interval(row['low95'], row['high95'], read.factor)} {read.unit}"
     value = f"{format_number(row['value'] * read.factor)} {read.unit}"

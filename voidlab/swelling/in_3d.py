@@ -10,6 +10,7 @@ import pandas as pd
 
 from voidlab.swelling.estimate import SOURCES, Note, Swelling, measure_swelling
 from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
+from voidlab.swelling.stereology import Shape
 from voidlab.tables.verdict import DO_NOT_USE
 from voidlab.tilt import unproject
 from voidlab.tilt.geometry import to_axis
@@ -132,6 +133,8 @@ def swelling_in_3d(
     foil: Foil | None = None,
     skin_px: float = 0.0,
     size_sigma: float = 0.05,
+    void_shape: Shape = "sphere",
+    beam: tuple[float, float, float] | None = None,
 ) -> Swelling:
     """Number density, mean size, volume fraction and swelling from voids in 3D, whose centre is in the foil.
 
@@ -152,7 +155,7 @@ def swelling_in_3d(
     skin_px
         Left out below each surface. A void centred beyond a surface that cuts it looks as if centred in the surface:
         in a foil that was thinned after the voids came, leave out some errors of a depth.
-    size_sigma
+    size_sigma, void_shape, beam
         See `voidlab.swelling.sample.Sample`.
 
     Raises
@@ -164,7 +167,7 @@ def swelling_in_3d(
     if reconstruction.empty or reconstruction["linker"].iloc[0] != "tilt":
         raise SwellingError("no tilt series was placed in depth: there are no voids in 3D to count.")
     foil = foil or _foil_of(reconstruction)
-    sample = Sample(shape=shape, scale=scale, foil=foil, size_sigma=size_sigma)
+    sample = Sample(shape, scale, foil, void_shape, beam, size_sigma)
     thickness = sample.thickness_px
     if thickness is None:
         raise SwellingError(

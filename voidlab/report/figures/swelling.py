@@ -79,7 +79,7 @@ def over_series(
 
 def drawn_quantities(outcome: Outcome) -> tuple[str, str, str]:
     """The three quantities to draw over a series: density, size, and volume of the voids."""
-    if "swelling" in outcome.summary.estimates.index:
+    if "swelling" in set(outcome.over_time["quantity"]):
         return "number_density", "mean_diameter", "swelling"
     return "areal_density", "mean_diameter_seen", "volume_per_area"
 

@@ -24,6 +24,7 @@ from voidlab.report.figures.base import (
     show_table,
 )
 from voidlab.report.figures.voids import CORRECTED
+from voidlab.report.swelling_words import reading
 from voidlab.scores.depths import SURE_VIEWS, TiltTruth, against_truth, compare_depths
 from voidlab.swelling.in_3d import depth_in_foil, flattened
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -144,6 +145,46 @@ def depth_histogram(
         ax.set_title(f"no thickness: {row['thickness_reason']}", fontsize=9)
     ax.set(xlabel=f"distance from mid-foil ({unit})", ylabel="voids")
     return ax
+
+
+def density_by_depth(
+    density: pd.DataFrame, reconstruction: pd.DataFrame, ax: Axes, calibration: HasPixelSize
+) -> Axes:
+    """Voids per volume over the depth in the foil, with 68 % from counting; dashed: the faces of what holds voids.
+
+    ``density`` is as `voidlab.swelling.density_over_depth` gives it.
+    """
+    if density.empty:
+        return nothing(ax, _NO_POINTS)
+    size, unit = unit_of(calibration)
+    read = reading("number_density", f"{unit}⁻³")
+    factor = read.factor / size**3
+    low, high = (density[name].to_numpy() * size for name in ("low_px", "high_px"))
+    value, least, most = (
+        density[name].to_numpy() * factor for name in ("density_px3", "low68_px3", "high68_px3")
+    )
+    ax.bar((low + high) / 2, value, high - low, color=BLUE, alpha=0.7, edgecolor="white", lw=0.5)
+    ax.errorbar(
+        (low + high) / 2, value, [np.maximum(value - least, 0), most - value],
+        fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5,
+    )  # fmt: skip
+    thickness = reconstruction["thickness_px"].iloc[0] * size
+    if np.isfinite(thickness):
+        for side in (-1, 1):
+            ax.axvline(side * thickness / 2, color=RED, ls="--", lw=1.2)
+    ax.set(
+        xlabel=f"distance from mid-foil ({unit})", ylabel=f"voids per volume ({read.unit})", ylim=(0, None)
+    )
+    return ax
+
+
+def show_density_by_depth(
+    density: pd.DataFrame, reconstruction: pd.DataFrame, calibration: HasPixelSize
+) -> None:
+    """Show voids per volume over the depth in the foil; says so where no voids were placed in depth."""
+    figure, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
+    density_by_depth(density, reconstruction, ax, calibration)
+    show(figure, "Voids per volume over the depth in the foil, with 68 % intervals from counting")
 
 
 def show_depths(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration: HasPixelSize) -> None:

@@ -1,0 +1,212 @@
+"""Density of a tilt series by its voids in 3D: whether its thickness counts, and what follows from it.
+
+The thickness that depths give is that of the layer that holds voids. Where the foil has rims without voids it is
+thinner than the foil, and the density is that of the layer.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2
+
+from voidlab import tables
+from voidlab.swelling.estimate import SOURCES
+from voidlab.swelling.in_3d import common_field, depth_in_foil, inclination, swelling_in_3d
+from voidlab.swelling.sample import Sample, SwellingError
+from voidlab.swelling.series import Outcome
+from voidlab.tables.verdict import GOOD
+
+OF_3D = ("swelling", "volume_fraction", "number_density", "mean_diameter")
+_SIGMAS = 1.959964  # half a 95 % interval, in standard errors
+_LAYER = (
+    "From 3D: density, mean diameter, volume fraction and swelling count the voids centred in the layer that holds "
+    "voids, and its thickness is taken for that of the foil. Rims without voids are not seen: where there are any, "
+    "density, volume fraction and swelling of the whole foil are lower."
+)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Thickness of the layer that holds voids, its standard error and 95 % interval, in ``unit``."""
+
+    thickness: float
+    sigma: float
+    low: float
+    high: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.thickness:.3g} ({self.low:.3g} to {self.high:.3g}) {self.unit}"
+
+
+def layer_of(reconstruction: pd.DataFrame, sample: Sample) -> Layer | None:
+    """The layer that a reconstruction of verdict good measured; None where there is none."""
+    if reconstruction.empty:
+        return None
+    row = reconstruction.iloc[0]
+    if row["linker"] != "tilt" or row["verdict"] != GOOD or pd.isna(row["thickness_px"]):
+        return None
+    size = sample.pixel
+    low, thickness, high = (float(row[f"thickness{name}_px"]) * size for name in ("_low", "", "_high"))
+    return Layer(thickness, (high - low) / (2 * _SIGMAS), low, high, sample.unit)
+
+
+def with_points(
+    outcome: Outcome,
+    points: pd.DataFrame,
+    views: pd.DataFrame,
+    reconstruction: pd.DataFrame,
+    sample: Sample,
+) -> Outcome:
+    """``outcome`` with what a good tilt series adds in 3D, or, where the thickness was given, whether they agree.
+
+    Parameters
+    ----------
+    points, views, reconstruction
+        The tables of these names; empty where no tilt series was placed in depth.
+    sample
+        As `measure_series` was given it. Its foil outweighs the depths.
+
+    Returns
+    -------
+    Outcome
+        With quantities that end in ``_3d``, and ``layer_thickness_3d``.
+    """
+    layer = layer_of(reconstruction, sample)
+    if layer is None or outcome.frame is None:
+        return outcome if layer or reconstruction.empty else _unused(outcome, reconstruction)
+    if sample.thickness_px is not None and not outcome.doubt:
+        return _compared(outcome, layer, sample)
+    try:
+        found = swelling_in_3d(
+            points,
+            views,
+            reconstruction,
+            sample.shape,
+            scale=sample.scale,
+            size_sigma=sample.size_sigma,
+            void_shape=sample.void_shape,
+            beam=sample.beam,
+        )
+    except SwellingError as error:
+        return replace(outcome, notes=(*outcome.notes, f"Nothing is counted in 3D: {error}"))
+    added = pd.concat(
+        [found.estimates.loc[list(OF_3D)].rename(index="{}_3d".format), _thickness(layer, sample)]
+    )
+    estimates = pd.concat([outcome.summary.estimates, added]).rename_axis("quantity")
+    missing = [note for note in outcome.summary.notes if note.about == "thickness"]
+    notes = [note for note in outcome.notes if note not in missing]
+    return replace(
+        outcome,
+        summary=replace(outcome.summary, estimates=estimates),
+        over_time=_with_rows(outcome, added),
+        notes=(
+            *notes,
+            f"The layer that holds voids is {layer} thick, as their depths give it (95 %).",
+            _LAYER,
+            found.notes[0],
+        ),
+    )
+
+
+def _with_rows(outcome: Outcome, added: pd.DataFrame) -> pd.DataFrame:
+    """Table ``swelling`` with the rows from 3D, at the frame that speaks for the dataset."""
+    of_frame = outcome.over_time[outcome.over_time["frame"] == outcome.frame]
+    about = {name: of_frame[name].iloc[0] for name in ("frame", "time_s", "dose_dpa")}
+    rows = added.rename_axis("quantity").reset_index().assign(**about)
+    both = pd.concat([outcome.over_time, tables.select(rows, "swelling")], ignore_index=True)
+    return tables.select(both.sort_values("frame", kind="stable", ignore_index=True), "swelling")
+
+
+def _thickness(layer: Layer, sample: Sample) -> pd.DataFrame:
+    """The thickness as an estimate; in nm the error of the pixel size counts too."""
+    own, scale = layer.sigma / layer.thickness, sample.errors["scale"]
+    wider = np.hypot(own, scale) / own if own > 0 else 1.0
+    low, high = (layer.thickness + wider * (end - layer.thickness) for end in (layer.low, layer.high))
+    half = np.hypot(own, scale) * layer.thickness
+    row = {"value": layer.thickness, "unit": layer.unit, "low95": low, "low68": layer.thickness - half}
+    row |= {"high68": layer.thickness + half, "high95": high, **dict.fromkeys(SOURCES, np.nan)}
+    return pd.DataFrame({**row, "thickness": own, "scale": scale or np.nan}, index=["layer_thickness_3d"])
+
+
+def _compared(outcome: Outcome, layer: Layer, sample: Sample) -> Outcome:
+    """``outcome`` with a sentence on whether the thickness that was given is that of the depths."""
+    assert sample.foil is not None
+    factor = sample.pixel if sample.foil.unit == "px" else 1.0
+    given, sigma = sample.foil.thickness * factor, sample.foil.sigma * factor
+    joint = float(np.sqrt(sigma**2 + layer.sigma**2 + (sample.errors["scale"] * layer.thickness) ** 2))
+    said = (
+        f"The foil is given as {given:.3g} ± {sigma:.2g} {layer.unit} thick, and that is used; by the depths of the "
+        f"voids the layer that holds them is {layer} thick"
+    )
+    if abs(given - layer.thickness) <= _SIGMAS * joint:
+        return replace(outcome, notes=(*outcome.notes, f"{said}: they agree."))
+    why = (
+        "rims without voids, or one of the two is wrong"
+        if given > layer.thickness
+        else "one of the two is wrong"
+    )
+    warning = (
+        f"{said}: they differ by more than their joint error of {joint:.2g} {layer.unit} explains ({why})."
+    )
+    return replace(outcome, notes=(*outcome.notes, warning), warnings=(*outcome.warnings, warning))
+
+
+def _unused(outcome: Outcome, reconstruction: pd.DataFrame) -> Outcome:
+    """``outcome`` with the reason why the reconstruction gives no thickness."""
+    row = reconstruction.iloc[0]
+    reason = row["thickness_reason"] if row["verdict"] == GOOD else f"its verdict is '{row['verdict']}'"
+    return replace(
+        outcome,
+        notes=(*outcome.notes, f"The reconstruction in 3D gives no thickness that is used: {reason}."),
+    )
+
+
+def density_over_depth(
+    points: pd.DataFrame,
+    views: pd.DataFrame,
+    reconstruction: pd.DataFrame,
+    shape: tuple[int, int],
+) -> pd.DataFrame:
+    """Voids per volume over the depth in the foil, with 68 % intervals from counting alone; lengths in px.
+
+    Counted is in the part of the foil that all views show, in slices no thinner than twice the error of a depth.
+
+    Returns
+    -------
+    DataFrame
+        ``low_px, high_px`` (distance from mid-foil of a slice's faces), ``voids``, ``density_px3`` and its interval;
+        empty where no tilt series was placed in depth or the views have too little in common.
+    """
+    columns = ["low_px", "high_px", "voids", "density_px3", "low68_px3", "high68_px3"]
+    none = pd.DataFrame(columns=columns, dtype="float64")
+    if points.empty or reconstruction.empty:
+        return none
+    try:
+        left, top, right, bottom = common_field(views, reconstruction, shape)
+    except SwellingError:
+        return none
+    x, y = points["x_px"].to_numpy(float), points["y_px"].to_numpy(float)
+    inside = (x > left) & (x < right) & (y > top) & (y < bottom)
+    if not inside.any():
+        return none
+    depth = depth_in_foil(points, reconstruction)[inside]
+    edges = _slices(depth, float(points["sigma_z_px"].median()), reconstruction["thickness_px"].iloc[0])
+    counts = np.histogram(depth, edges)[0]
+    # A field of the untilted image is as much larger in an inclined foil as that leans.
+    room = (right - left) * (bottom - top) / np.cos(inclination(reconstruction.iloc[0])) * np.diff(edges)
+    low = np.where(counts > 0, chi2.ppf(0.16, 2 * np.maximum(counts, 1)) / 2, 0.0)
+    high = chi2.ppf(0.84, 2 * counts + 2) / 2
+    values = (edges[:-1], edges[1:], counts, counts / room, low / room, high / room)
+    return pd.DataFrame(dict(zip(columns, values, strict=True)))
+
+
+def _slices(depth: np.ndarray, sigma: float, thickness: float) -> np.ndarray:
+    """Edges of slices from mid-foil outwards, whole ones between the faces where these are known."""
+    span = thickness if np.isfinite(thickness) else float(2 * np.abs(depth).max())
+    width = max(span / 10, 2 * sigma, span / max(np.sqrt(len(depth)), 1.0))
+    number = max(int(span / width), 1)
+    width = span / number
+    beyond = max(int(np.ceil((np.abs(depth).max() - span / 2) / width - 1e-9)), 1)
+    return -span / 2 + width * np.arange(-beyond, number + beyond + 1)
