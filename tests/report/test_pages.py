@@ -329,6 +329,26 @@ def badges(page: BeautifulSoup) -> list[str]:
     return [badge.text.split(" ", 1)[1] for badge in page.select("td .badge")]
 
 
+@pytest.mark.parametrize(("linker", "status", "warns"), [
+    ("tilt", "finished", False), ("trackpy", "finished", True), ("tilt", "failed", True),
+])  # fmt: skip
+def test_a_drift_that_nothing_uses_is_superseded_and_warns_of_nothing(
+    tmp_path: Path, linker: str, status: str, warns: bool
+) -> None:
+    poor = [
+        {"label": "Largest drift", "value": "9 px", "meaning": "far", "warning": "The drift is doubtful."}
+    ]
+    paths = write_record(
+        tmp_path,
+        segment=stage_record(),
+        drift=stage_record(key_figures=poor),
+        track=stage_record(status, decided={"linker": linker}),
+    )
+    text = read_page(pages.write_dataset_index(paths)).text
+    assert ("The drift is doubtful." in text) == warns
+    assert ("Largest drift (superseded)" in text) != warns
+
+
 def test_dataset_index_tells_the_state_of_each_stage(tmp_path: Path) -> None:
     paths = write_record(
         tmp_path,

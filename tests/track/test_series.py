@@ -54,6 +54,19 @@ def test_a_tilt_series_is_linked_in_depth_with_one_drift(series):
     assert set(found.linked["particle"]) == set(found.points["particle"])
 
 
+def test_one_drift_counts_and_the_reference_frame_of_each_is_told(series):
+    found = link(series)
+    own = found.drift.loc[found.drift["flag"] == "reference", "frame"].item()
+    other = next(frame for frame in found.views["frame"] if frame != own)
+    measured = found.drift.assign(flag=np.where(found.drift["frame"] == other, "reference", ""))
+    (figure,) = key_figures.of_used_drift(measured, found.views)
+    assert f"zero in frame {own}, the reference of all positions" in figure["meaning"]
+    assert f"the drift of the stage drift (zero in frame {other}) is superseded" in figure["meaning"]
+    (figure,) = key_figures.of_used_drift(found.drift, found.views)
+    assert "the drift of the stage drift is superseded" in figure["meaning"]
+    assert key_figures.of_used_drift(found.drift, found.views.iloc[:0]) == []
+
+
 def test_auto_is_trackpy_where_no_three_tilts_are_known(series):
     for tilts in (np.nan, 0.0, [0.0, 0.0, 0.0, 5.0, 5.0, 5.0, 5.0]):
         found = link(series, frames=frames_of(series, tilt_deg=tilts))

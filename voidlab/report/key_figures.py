@@ -153,6 +153,25 @@ def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:
     return [figure("Linker", row["linker"], meaning, warning=warning)]
 
 
+def of_used_drift(measured: pd.DataFrame, views: pd.DataFrame) -> list[Figure]:
+    """For a tilt series placed in depth: that its own drift counts, and in which frame each of the two is zero.
+
+    ``measured`` is the table ``drift`` of the stage drift.
+    """
+    if views.empty:
+        return []
+    own = views.loc[(views[["drift_x_px", "drift_y_px"]] == 0).all(axis=1), "frame"].tolist()
+    other = measured.loc[measured["flag"] == "reference", "frame"].tolist()
+    zero = (
+        f"it is zero in frame {own[0]}, the reference of all positions"
+        if own
+        else "it has no reference frame"
+    )
+    where = f" (zero in frame {other[0]})" if other and other != own else ""
+    meaning = f"{zero}; the drift of the stage drift{where} is superseded: no track, figure or export uses it"
+    return [figure("Drift that counts", "of the fit in 3D", meaning)]
+
+
 def of_reconstruction(
     reconstruction: pd.DataFrame, points: pd.DataFrame, calibration: HasPixelSize
 ) -> list[Figure]:

@@ -8,7 +8,7 @@ import base64
 import io
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,11 +44,20 @@ class _Stage:
     status: str
     record: Mapping[str, Any]
     links: tuple[Link, ...]
+    superseded: bool = False  # a later stage made anew what it says, and nothing uses it
 
     @property
     def figures(self) -> list[Mapping[str, Any]]:
         figures = self.record.get("key_figures")
-        return [f for f in figures if isinstance(f, Mapping)] if isinstance(figures, list) else []
+        found = [f for f in figures if isinstance(f, Mapping)] if isinstance(figures, list) else []
+        return [_as_superseded(f) for f in found] if self.superseded else found
+
+
+def _as_superseded(figure: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A key figure that counts no more, and so warns of nothing."""
+    kept = {key: value for key, value in figure.items() if key != "warning"}
+    meaning = f"{figure.get('meaning', '')}; superseded by the drift of the fit in 3D, which counts"
+    return {**kept, "label": f"{figure.get('label', '')} (superseded)", "meaning": meaning}
 
 
 def write_html(
@@ -197,7 +206,17 @@ def _read_record(paths: RunPaths) -> tuple[list[_Stage], str | None]:
     # A dataset without images has a notebook of its own, and no stages.
     names = others if others and len(others) == len(records) else names + others
     outdated = out_of_date(paths)
-    return [_stage(paths, name, records.get(name, {}), name in outdated) for name in names], problem
+    stages = [_stage(paths, name, records.get(name, {}), name in outdated) for name in names]
+    in_depth = any(
+        s.name == "track" and s.status == "finished" and _linked_in_depth(s.record) for s in stages
+    )
+    return [replace(s, superseded=in_depth and s.name == "drift") for s in stages], problem
+
+
+def _linked_in_depth(record: Mapping[str, Any]) -> bool:
+    """Whether the stage track of this ``record`` took its drift from the fit of a tilt series in 3D."""
+    decided = record.get("decided")
+    return isinstance(decided, Mapping) and decided.get("linker") == "tilt"
 
 
 def _stage(paths: RunPaths, name: str, record: Mapping[str, Any], outdated: bool) -> _Stage:
