@@ -116,6 +116,21 @@ def test_without_tilts_nothing_changes():
     assert swelling.density_over_depth(*none, SHAPE).empty
 
 
+def test_nothing_is_counted_in_3d_where_parts_of_an_image_show_no_specimen(both):
+    series, found = both
+    whole = frames_of(series).assign(valid_px=SHAPE[0] * SHAPE[1])
+    partly = whole.assign(valid_px=whole["valid_px"].where(whole["frame"] != 2, 1000))
+    outcome = swelling.measure_series(frames_of(series), series.voids, PLAIN)
+    rest = (found.points, found.views, found.reconstruction)
+    told = swelling.with_points(outcome, *rest, PLAIN, frames=partly)
+    assert "parts of the images show no specimen" in told.notes[-1]
+    assert "number_density_3d" not in told.summary.estimates.index
+    fed = swelling.with_points(outcome, *rest, PLAIN, frames=whole)
+    assert "number_density_3d" in fed.summary.estimates.index
+    assert swelling.density_over_depth(*rest, SHAPE, frames=partly).empty
+    assert not swelling.density_over_depth(*rest, SHAPE, frames=whole).empty
+
+
 def test_density_over_depth_is_that_of_the_foil(both):
     series, found = both
     density = swelling.density_over_depth(found.points, found.views, found.reconstruction, SHAPE)

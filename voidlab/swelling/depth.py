@@ -58,6 +58,8 @@ def with_points(
     views: pd.DataFrame,
     reconstruction: pd.DataFrame,
     sample: Sample,
+    *,
+    frames: pd.DataFrame | None = None,
 ) -> Outcome:
     """``outcome`` with what a good tilt series adds in 3D, or, where the thickness was given, whether they agree.
 
@@ -67,6 +69,9 @@ def with_points(
         The tables of these names; empty where no tilt series was placed in depth.
     sample
         As `measure_series` was given it. Its foil outweighs the depths.
+    frames
+        Table ``frames``. Where part of an image shows no specimen nothing is counted in 3D: the field that all views
+        have in common is known for whole images only.
 
     Returns
     -------
@@ -78,6 +83,11 @@ def with_points(
         return outcome if layer or reconstruction.empty else _unused(outcome, reconstruction)
     if sample.thickness_px is not None and not outcome.doubt:
         return _compared(outcome, layer, sample)
+    if not _whole(frames, sample.shape):
+        said = (
+            "Nothing is counted in 3D: parts of the images show no specimen, which is not allowed for there."
+        )
+        return replace(outcome, notes=(*outcome.notes, said))
     try:
         found = swelling_in_3d(
             points,
@@ -108,6 +118,13 @@ def with_points(
             found.notes[0],
         ),
     )
+
+
+def _whole(frames: pd.DataFrame | None, shape: tuple[int, int]) -> bool:
+    """Whether all of every image that was looked at shows the specimen."""
+    if frames is None or "valid_px" not in frames:
+        return True
+    return bool((frames.loc[frames["status"] == "ok", "valid_px"] == shape[0] * shape[1]).all())
 
 
 def _with_rows(outcome: Outcome, added: pd.DataFrame) -> pd.DataFrame:
@@ -168,10 +185,13 @@ def density_over_depth(
     views: pd.DataFrame,
     reconstruction: pd.DataFrame,
     shape: tuple[int, int],
+    *,
+    frames: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Voids per volume over the depth in the foil, with 68 % intervals from counting alone; lengths in px.
 
-    Counted is in the part of the foil that all views show, in slices no thinner than twice the error of a depth.
+    Counted is in the part of the foil that all views show, in slices no thinner than twice the error of a depth;
+    ``frames`` as for `with_points`.
 
     Returns
     -------
@@ -181,7 +201,7 @@ def density_over_depth(
     """
     columns = ["low_px", "high_px", "voids", "density_px3", "low68_px3", "high68_px3"]
     none = pd.DataFrame(columns=columns, dtype="float64")
-    if points.empty or reconstruction.empty:
+    if points.empty or reconstruction.empty or not _whole(frames, shape):
         return none
     try:
         left, top, right, bottom = common_field(views, reconstruction, shape)
