@@ -46,5 +46,6 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-clean: ## delete .venv, all reports and the demo's images
-	rm -rf .venv reports/* data/demo
+clean: ## delete .venv; reports and images, in which there may be files of your own, stay
+	@if [ -f .venv/pyvenv.cfg ]; then rm -rf .venv; fi
+	@echo "reports/ and data/ were left as they are: delete there by hand what you no longer need"

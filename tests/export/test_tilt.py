@@ -11,6 +11,7 @@ from voidlab.export import tilt as tilt_exports
 from voidlab.export.formats import imod, ply
 from voidlab.images.series import Calibration
 from voidlab.project.parameters.models import TrackParameters
+from voidlab.tables.written import filling
 from voidlab.tilt import project
 from voidlab.track import series as linking
 
@@ -112,7 +113,11 @@ def test_an_image_that_was_left_out_has_its_stated_tilt_in_the_same_sense_as_the
 
 
 def test_a_series_that_is_not_in_depth_gives_no_such_files(made, tmp_path):
-    tilt_exports.write_tilt_files(tmp_path, made, shape=SHAPE, calibration=PX)
+    exports = tmp_path / "exports"
+    with filling(exports) as fresh:
+        tilt_exports.write_tilt_files(fresh, made, shape=SHAPE, calibration=PX)
+    assert (exports / tilt_exports.PLY).exists()
     flat = made | {name: tables.empty(name) for name in ("points", "views", "reconstruction")}
-    assert tilt_exports.write_tilt_files(tmp_path, flat, shape=SHAPE, calibration=PX).empty
-    assert list(tmp_path.iterdir()) == []
+    with filling(exports) as fresh:
+        assert tilt_exports.write_tilt_files(fresh, flat, shape=SHAPE, calibration=PX).empty
+    assert list(exports.iterdir()) == []

@@ -1,7 +1,7 @@
 """All exports of a run, with a list of what is what, and one ZIP of it all for a collaborator."""
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ from voidlab.export.other_programs import Exports, write_others
 from voidlab.export.tables import write_csv, write_tables
 from voidlab.export.tilt import write_tilt_files
 from voidlab.project.parameters.models import ExportParameters
-from voidlab.tables.files import replacing
 from voidlab.tables.units import HasPixelSize
+from voidlab.tables.written import filling, replacing
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # so that the same results give the same file
 _BESIDE = {"labels.tif": "label image of each frame; the pixel value is the label in exports/voids.csv"}
@@ -29,8 +29,11 @@ def write_exports(
     shape: tuple[int, int],
     calibration: HasPixelSize,
     beside: Sequence[Path] = (),
+    keep: Collection[Path] = (),
 ) -> Exports:
     """Write every export of the dataset ``name`` that was ``asked`` for into ``folder``, and the ZIP of it all.
+
+    What was exported there before and does not come again is removed; what others put there or changed is kept.
 
     Parameters
     ----------
@@ -42,14 +45,17 @@ def write_exports(
         (H, W) of an image, px.
     beside
         Files outside ``folder`` that go into the ZIP too.
+    keep
+        Files that are not removed even if they do not come again, as they are images of another dataset.
     """
-    plain = write_tables(folder, made, min_frames=asked.min_frames, calibration=calibration)
-    in_3d = write_tilt_files(folder, made, shape=shape, calibration=calibration)
-    others = write_others(
-        folder, made, labels, shape=shape, calibration=calibration, wanted=asked.other_programs
-    )
-    files = pd.concat([part for part in (others.files, in_3d, plain) if len(part)], ignore_index=True)
-    return Exports(write_bundle(folder, name, files, beside), others.notes)
+    with filling(folder, keep) as fresh:
+        plain = write_tables(fresh, made, min_frames=asked.min_frames, calibration=calibration)
+        in_3d = write_tilt_files(fresh, made, shape=shape, calibration=calibration)
+        others = write_others(
+            fresh, made, labels, shape=shape, calibration=calibration, wanted=asked.other_programs
+        )
+        files = pd.concat([part for part in (others.files, in_3d, plain) if len(part)], ignore_index=True)
+        return Exports(write_bundle(fresh, name, files, beside), others.notes)
 
 
 def write_bundle(folder: Path, name: str, files: pd.DataFrame, beside: Sequence[Path] = ()) -> pd.DataFrame:

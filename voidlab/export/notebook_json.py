@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import siegelslopes
 
 from voidlab.tables.catalogue import COLUMNS
-from voidlab.tables.files import replacing
+from voidlab.tables.written import replacing
 from voidlab.track.summary import interpolate_tracks
 
 FRAME_DATA = "frame-data.json"

@@ -15,7 +15,7 @@ from voidlab.export.formats.geff import write_geff
 from voidlab.export.formats.imagej import write_rois
 from voidlab.export.formats.trackmate import write_trackmate
 from voidlab.export.tables import write_csv
-from voidlab.tables.files import replacing
+from voidlab.tables.written import replacing
 
 LOADER = "open-in-napari.py"
 _NAPARI = '''"""Show voids and tracks in napari: python open-in-napari.py [your images]"""

@@ -9,7 +9,7 @@ from voidlab import tables
 from voidlab.export.contents import list_files
 from voidlab.export.formats.napari import napari_tracks
 from voidlab.export.notebook_json import FRAME_DATA, TRACK_DATA, frame_data, track_data, write_lines
-from voidlab.tables.files import replacing
+from voidlab.tables.written import replacing
 from voidlab.track.summary import interpolate_tracks
 
 COORDINATES = "void-2d-coordinates.csv"
@@ -75,7 +75,6 @@ def write_tables(
     keep(napari_tracks(linked, frames), NAPARI_TRACKS, "napari: tracks, in px of the images")
     for name, table in made.items():
         if table.empty and name in _OF_TILT:
-            (folder / f"{name}.csv").unlink(missing_ok=True)  # of an earlier run, to which it applied
             continue
         what = f"spreadsheets: a row per {tables.TABLES[name].row.removeprefix('an ').removeprefix('a ')}"
         keep(tables.to_nm(table, calibration), f"{name}.csv", what)

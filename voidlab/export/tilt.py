@@ -21,8 +21,6 @@ def write_tilt_files(
 ) -> pd.DataFrame:
     """Write the files into ``folder`` and list them, see `list_files`; none without points in 3D.
 
-    Files of an earlier run that no longer belong there are removed.
-
     Parameters
     ----------
     made
@@ -31,8 +29,6 @@ def write_tilt_files(
         (H, W) of the images, px.
     """
     if made["views"].empty:
-        for name in (PLY, FIDUCIALS, TILTS, TRANSFORMS):
-            (folder / name).unlink(missing_ok=True)
         return list_files(folder, [])
     frames, points, row = made["frames"], made["points"], made["reconstruction"].iloc[0]
     linked = made["voids"].merge(made["links"][["frame", "label", "particle"]], on=["frame", "label"])

@@ -15,7 +15,7 @@ from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.find_files import PathLike, Source
 from voidlab.images.readers import size_text
 from voidlab.images.series import Frames, open_series
-from voidlab.tables.files import replacing
+from voidlab.tables.written import replacing_own
 
 _CLASSIC_TIFF_BYTES = 2**32 - 2**25  # what a TIFF with 32-bit offsets holds, with room for its directories
 
@@ -55,7 +55,8 @@ class LabelWriter:
     Parameters
     ----------
     path
-        File to write; one of that name is replaced at the end.
+        File to write. One of that name is replaced at the end; if somebody else wrote or changed it, it is kept under
+        another name.
     pixel_size_nm
         Width of a pixel, nm, for the metadata.
     """
@@ -70,7 +71,7 @@ class LabelWriter:
         self._cleanup = ExitStack()
 
     def __enter__(self) -> LabelWriter:
-        self._whole = self._cleanup.enter_context(replacing(self.path))
+        self._whole = self._cleanup.enter_context(replacing_own(self.path))
         self._cleanup.push(self._finish)
         self._start(self._whole)
         return self

@@ -1,6 +1,8 @@
 """One run of a dataset at a time: a lock that goes with the process that holds it, however that ends."""
 
 import os
+import re
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ from filelock import FileLock, Timeout
 
 from voidlab.errors import VoidlabError
 from voidlab.project.paths import RunPaths
+
+_PART = re.compile(r"\..+\.(\d+)\.part\+*")  # as `tables.files.replacing` names what it has not finished
 
 
 class DatasetBusy(VoidlabError):
@@ -55,10 +59,13 @@ def locked(file: Path, busy: Callable[[], VoidlabError]) -> Iterator[None]:
 
 def _clear_up(paths: RunPaths) -> None:
     """Remove what processes that are gone had not finished writing."""
-    for part in paths.folder.rglob(".*.part*"):
-        process = part.name.rpartition(".part")[0].rpartition(".")[2]
-        if process.isdigit() and not psutil.pid_exists(int(process)):
-            part.unlink(missing_ok=True)
+    for part in list(paths.folder.rglob(".*.part*")):
+        named = _PART.fullmatch(part.name)
+        if named and not psutil.pid_exists(int(named[1])):
+            if part.is_dir() and not part.is_symlink():
+                shutil.rmtree(part, ignore_errors=True)
+            else:
+                part.unlink(missing_ok=True)
 
 
 def _read(holder: Path) -> str:

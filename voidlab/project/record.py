@@ -23,7 +23,8 @@ from voidlab.errors import VoidlabError
 from voidlab.project import corrections
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import POSITIONS, STAGES, RunPaths
-from voidlab.tables.files import replacing
+from voidlab.tables.written import digest as digest
+from voidlab.tables.written import replacing
 
 _RECORDED = (*STAGES, POSITIONS)
 
@@ -194,15 +195,6 @@ def _other_corrections(paths: RunPaths, stage: str, entry: Entry) -> bool:
 def _older_inputs(entries: Mapping[str, Entry], stage: str) -> list[str]:
     inputs = entries[stage].inputs
     return [e for e in inputs if e in entries and digest_of(entries[e].outputs) != inputs[e]]
-
-
-def digest(file: Path) -> str:
-    """Digest of a file's content; empty when it cannot be read."""
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return ""
 
 
 def digest_of_files(files: Iterable[Path]) -> str:

@@ -8,12 +8,17 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader
 
 from voidlab import __version__
-from voidlab.tables.files import replacing
+from voidlab.tables.written import replacing, set_aside
+
+# Every page of ours begins with it, whatever version wrote it.
+_OURS = b'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:'
 
 
 def write_page(path: Path, template: str, fields: Mapping[str, object]) -> Path:
-    """Fill in a template of the package and write it to ``path``."""
+    """Fill in a template of the package and write it to ``path``; a page of somebody else there is kept."""
     page = _ENVIRONMENT.get_template(template).render(fields, here=path.name, version=__version__)
+    if path.exists() and _OURS not in path.read_bytes()[:1000]:
+        set_aside(path)
     with replacing(path) as temporary:
         # A file name that is not UTF-8 must not cost the report.
         temporary.write_bytes(page.encode("utf-8", "replace"))

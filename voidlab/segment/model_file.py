@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from voidlab.errors import VoidlabError
 from voidlab.segment.network import FEATURES, build_network, usual_device
-from voidlab.tables.files import replacing
+from voidlab.tables.written import replacing
 
 if TYPE_CHECKING:
     import torch

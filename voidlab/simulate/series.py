@@ -13,13 +13,18 @@ import pandas as pd
 import tifffile
 
 from voidlab import tables
+from voidlab.errors import VoidlabError
 from voidlab.measure import circles_touch_edge
 from voidlab.simulate.slab_images import SlabImages, around
-from voidlab.tables.files import replacing
+from voidlab.tables.written import filling, foreign
 from voidlab.tilt import project
 
 TRUTH = "truth-{}.csv"  # beside simulated images: what is known of their voids, points and views
 _EDGE_BUFFER_PX = 8
+
+
+class DemoError(VoidlabError):
+    """A folder that cannot take the demo, as there are images of others in it."""
 
 
 @dataclass(frozen=True)
@@ -182,25 +187,36 @@ def video(
 
 
 def write_demo(folder: Path, simulation: Simulation) -> None:
-    """Write a simulated tilt series as 8-bit TIFF files tilt01.tif …, their angles as tilt.rawtlt, and the truth."""
-    folder.mkdir(parents=True, exist_ok=True)
-    names = [f"tilt{view + 1:02d}.tif" for view in range(len(simulation.images))]
-    for other in folder.glob("tilt*.tif"):
-        if other.name not in names:
-            other.unlink()  # of an earlier, longer series
-    for name, image in zip(names, simulation.images, strict=True):
-        with replacing(folder / name) as temporary:
-            tifffile.imwrite(
-                temporary, np.round(image * 255).astype(np.uint8), compression="zlib", metadata=None
+    """Write a simulated tilt series as 8-bit TIFF files tilt01.tif …, their angles as tilt.rawtlt, and the truth.
+
+    Raises
+    ------
+    DemoError
+        If ``folder`` holds images of others among which it would be.
+    """
+    with filling(folder) as fresh:
+        _write_series(fresh, simulation)
+        others = foreign(folder, fresh, "tilt*.tif")
+        if others:
+            raise DemoError(
+                f"{others[0]} is not of the demo, or was changed, and would be taken for one of its images. "
+                f"Move it elsewhere; or remove all of {folder} if none of it is yours."
             )
-    with replacing(folder / "tilt.rawtlt") as temporary:
-        temporary.write_text("".join(f"{tilt:.2f}\n" for tilt in simulation.tilt_deg))
+
+
+def _write_series(folder: Path, simulation: Simulation) -> None:
+    """Write the files of a simulated series into ``folder``, which is empty."""
+    names = [f"tilt{view + 1:02d}.tif" for view in range(len(simulation.images))]
+    for name, image in zip(names, simulation.images, strict=True):
+        tifffile.imwrite(
+            folder / name, np.round(image * 255).astype(np.uint8), compression="zlib", metadata=None
+        )
+    (folder / "tilt.rawtlt").write_text("".join(f"{tilt:.2f}\n" for tilt in simulation.tilt_deg))
     drift = simulation.truth.drift[["frame", "drift_x_px", "drift_y_px"]]
     views = drift.assign(tilt_deg=simulation.tilt_deg, tilt_axis_deg=simulation.axis_deg)
     truth = {"voids": simulation.truth.voids, "points": simulation.truth.points, "views": views}
     for name, table in truth.items():
-        with replacing(folder / TRUTH.format(name)) as temporary:
-            table.to_csv(temporary, index=False)
+        table.to_csv(folder / TRUTH.format(name), index=False)
 
 
 def _fill_slab(

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from voidlab import scores
 from voidlab.images.series import Calibration
 from voidlab.report.figures.voids import hits_and_misses
-from voidlab.tables.files import replacing
 from voidlab.tables.rows import spread_rows
+from voidlab.tables.written import replacing_own
 from voidlab.training.labelled import Finder, Labelled, truth_and_found
 
 RULES: dict[str, float | None] = {"centre": None, "IoU 0.1": 0.1, "IoU 0.3": 0.3, "IoU 0.5": 0.5}
@@ -81,12 +81,12 @@ def write_evaluation(folder: Path, labelled: Sequence[Labelled], judgement: Eval
     """Write scores.csv, recall-by-size.csv and hits-and-misses.png into ``folder``; say which files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / name for name in ("scores.csv", "recall-by-size.csv", "hits-and-misses.png")]
-    with replacing(files[0]) as temporary:
+    with replacing_own(files[0]) as temporary:
         judgement.scores.to_csv(temporary, index=False, float_format="%.5g")
-    with replacing(files[1]) as temporary:
+    with replacing_own(files[1]) as temporary:
         judgement.sizes.to_csv(temporary, index=False, float_format="%.5g")
     drawn = draw_sheet(labelled, judgement)
-    with replacing(files[2]) as temporary:
+    with replacing_own(files[2]) as temporary:
         drawn.savefig(temporary, format="png", dpi=130)
     plt.close(drawn)
     return files

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voidlab.segment import model_file, network
-from voidlab.tables.files import replacing
+from voidlab.tables.written import replacing
 
 if TYPE_CHECKING:
     import torch

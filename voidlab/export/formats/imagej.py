@@ -9,7 +9,7 @@ import pandas as pd
 
 from voidlab.errors import install_extra
 from voidlab.export.formats import image_index
-from voidlab.tables.files import replacing
+from voidlab.tables.written import replacing
 
 
 def write_rois(voids: pd.DataFrame, path: Path, *, frames: Sequence[int]) -> Path:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.export.formats import image_index
-from voidlab.tables.files import replacing
+from voidlab.tables.written import replacing
 
 _OPEN_CONTOURS = 1 << 3
 _NANOMETRES = -9

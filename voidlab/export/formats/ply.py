@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from voidlab.tables.files import replacing
 from voidlab.tables.units import HasPixelSize, unit_of
+from voidlab.tables.written import replacing
 
 _LENGTHS = ("x", "y", "z", "radius", "sigma_x", "sigma_y", "sigma_z")
 

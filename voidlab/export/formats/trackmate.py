@@ -12,7 +12,7 @@ import pandas as pd
 
 from voidlab.export.formats import image_index
 from voidlab.export.formats.track_graph import edges, lineages
-from voidlab.tables.files import replacing
+from voidlab.tables.written import replacing
 
 _SPOT_FEATURES = {  # feature: (name, dimension, whole number)
     "QUALITY": ("Quality", "QUALITY", False),

@@ -15,7 +15,7 @@ from voidlab.project.parameters import problems as mistakes
 from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.parameters.yaml_file import ParameterErrors
-from voidlab.tables.files import replacing
+from voidlab.tables.written import replacing
 
 
 def load_parameters(path: Path, given: Mapping[str, Mapping[str, object]] | None = None) -> DatasetParameters:

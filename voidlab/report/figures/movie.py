@@ -17,9 +17,9 @@ from PIL import Image, ImageDraw, ImageFont
 from voidlab.drift import Canvas, align, subtract_drift
 from voidlab.images.binning import block_mean
 from voidlab.report.figures.base import BLUE, GREEN, ORANGE, RED, SKY, round_down, show_movie
-from voidlab.tables.files import replacing
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.units import HasPixelSize, unit_of
+from voidlab.tables.written import replacing_own
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 
@@ -80,7 +80,7 @@ def write_movie(
     rows = range(len(images))
     steps = iter(progress(rows, len(rows)) if progress else rows)
     counted = (picture for picture, _ in zip(pictures, steps, strict=False))
-    with replacing(path) as temporary:
+    with replacing_own(path) as temporary:
         write = _write_mp4 if path.suffix == ".mp4" else _write_gif
         write(temporary, counted, frames_per_s)
     next(steps, None)  # so that a bar knows that it is done

@@ -1,0 +1,181 @@
+"""Files in places where others may have put their own: voidlab replaces and removes only what it wrote itself.
+
+What it wrote it knows from lists of names and digests beside the files. A file that is not listed, or was changed
+since, is never overwritten but renamed: ``voids.csv`` is kept as ``voids (kept).csv``, and a warning says so.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+_Digests = Mapping[str, Collection[str]]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to: on success it becomes ``path`` in one step, else it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def filling(folder: Path, keep: Collection[Path] = ()) -> Iterator[Path]:
+    """Give an empty folder to write to: on success its files take their places in ``folder``.
+
+    Files from the last time that do not come again are removed from ``folder``, unless somebody changed them or they
+    are among those to ``keep`` (resolved paths).
+    """
+    folder = folder.resolve()  # a link to another disk, on which the files are made then
+    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        yield fresh
+        _publish(fresh, folder, keep)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+@contextmanager
+def replacing_own(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to, as `replacing`; what is at ``path`` is kept unless voidlab wrote it."""
+    lists = path.parent / ".written.json"
+    with replacing(path) as temporary:
+        yield temporary
+        made, known = digest(temporary), _read(lists, path.parent)
+        _write(lists, _both(known, {path.name: made}))
+        _make_way(path, {made, *known.get(path.name, ())})
+    _write(lists, {**known, path.name: [made]})
+
+
+def remove_own(path: Path) -> None:
+    """Remove a file that `replacing_own` wrote; one that was changed since, or is of somebody else, is renamed."""
+    known = _read(path.parent / ".written.json", path.parent)
+    _make_way(path, known.get(path.name, ()))
+    path.unlink(missing_ok=True)
+
+
+def foreign(folder: Path, fresh: Path, pattern: str) -> list[Path]:
+    """Files in ``folder`` that match ``pattern`` and were not written by `filling`; nor are they in ``fresh``."""
+    known = _read(_list_of(folder), folder)
+    return [
+        file
+        for file in sorted(folder.glob(pattern))
+        if digest(file) not in {*known.get(file.name, ()), digest(fresh / file.name)}
+    ]
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what is at ``path``, which somebody else wrote, to a free name; give that."""
+    numbered = ("(kept)" if n == 1 else f"(kept {n})" for n in count(1))
+    names = (path.with_name(f"{path.stem} {text}{path.suffix}") for text in numbered)
+    free = next(name for name in names if not os.path.lexists(name))
+    path.rename(free)
+    warnings.warn(
+        f"{path.name} was not written by voidlab, or was changed since: it is kept as {free.name}",
+        stacklevel=3,
+    )
+    return free
+
+
+def digest(file: Path) -> str:
+    """Digest of a file's content; empty when it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _publish(fresh: Path, folder: Path, keep: Collection[Path]) -> None:
+    made = {file.relative_to(fresh).as_posix(): digest(file) for file in _files(fresh)}
+    known = _read(_list_of(folder), folder)
+    # First the list: of a run that dies half-way, the next one must know what is its own.
+    _write(_list_of(folder), _both(known, made))
+    for name, content in made.items():
+        place = folder / name
+        for above in place.relative_to(folder).parents:
+            if (folder / above).is_file():
+                set_aside(folder / above)
+        _make_way(place, {content, *known.get(name, ())})
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(fresh / name, place)
+    left = _remove(folder, {name: digests for name, digests in known.items() if name not in made}, keep)
+    _write(_list_of(folder), {**left, **{name: [content] for name, content in made.items()}})
+
+
+def _remove(folder: Path, listed: _Digests, keep: Collection[Path]) -> _Digests:
+    """Remove the ``listed`` files that nobody has changed; give those that were left as they are to ``keep``."""
+    left = {}
+    for name, digests in listed.items():
+        file = folder / name
+        if digest(file) not in digests:
+            continue
+        if file.resolve() in keep:
+            left[name] = digests
+            continue
+        file.unlink()
+        for above in file.parents:
+            if above == folder or any(above.iterdir()):
+                break
+            above.rmdir()
+    return left
+
+
+def _make_way(place: Path, own: Collection[str]) -> None:
+    """Set aside what is at ``place`` unless its digest is among our ``own``."""
+    if os.path.lexists(place) and digest(place) not in own:
+        set_aside(place)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file())
+
+
+def _list_of(folder: Path) -> Path:
+    """The list of what `filling` wrote; beside the folder, not among what is sent on."""
+    return folder.with_name(f".{folder.name}.written.json")
+
+
+def _both(known: _Digests, made: Mapping[str, str]) -> _Digests:
+    return {**known, **{name: [*known.get(name, ()), content] for name, content in made.items()}}
+
+
+def _read(lists: Path, folder: Path) -> dict[str, list[str]]:
+    """What is listed; before there is a list, what the record of a run in ``folder``, or of it, says."""
+    try:
+        if lists.exists():
+            return {
+                str(name): list(digests) for name, digests in json.loads(lists.read_text("utf-8")).items()
+            }
+        return _recorded(folder)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return {}
+
+
+def _recorded(folder: Path) -> dict[str, list[str]]:
+    records = [above / "run.json" for above in (folder, folder.parent) if (above / "run.json").exists()]
+    if not records:
+        return {}
+    record = records[0]
+    stages = json.loads(record.read_text("utf-8"))["stages"].values()
+    outputs = {name: content for stage in stages for name, content in stage["outputs"].items()}
+    places = {record.parent / name: content for name, content in outputs.items()}
+    return {p.relative_to(folder).as_posix(): [c] for p, c in places.items() if p.is_relative_to(folder)}
+
+
+def _write(lists: Path, digests: _Digests) -> None:
+    with replacing(lists) as temporary:
+        text = json.dumps({name: list(dict.fromkeys(each)) for name, each in digests.items()}, indent=0)
+        temporary.write_text(text, encoding="utf-8")
