@@ -17,6 +17,7 @@ from bs4 import BeautifulSoup
 from imageio.v3 import imwrite
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from voidlab.project.parameters.models import SegmentParameters, describe
 from voidlab.project.paths import RunPaths
 from voidlab.report import pages
 
@@ -258,11 +259,11 @@ def test_a_stage_that_failed_without_a_notebook_has_a_page(tmp_path: Path) -> No
 def test_the_page_of_a_stage_tells_what_its_notebook_ran_with(tmp_path: Path) -> None:
     paths = RunPaths(tmp_path, "demo")
     paths.parameters.parent.mkdir()
-    paths.parameters.write_text("dataset: demo\nimages: ../data/*.tif\nsegment: {min_radius_px: 3.5}\n")
-    ran = {"papermill": {"parameters": {"dataset": "demo", "threshold": 0.7}}}
+    paths.parameters.write_text("dataset: demo\nimages: ../data/*.tif\nsegment: {min_radius_px: 9.5}\n")
     paths.folder.mkdir(parents=True)
-    nbformat.write(new_notebook(metadata=ran), paths.notebook("segment"))
-    page = read_page(pages.write_stage(paths, "segment"))
+    nbformat.write(new_notebook(), paths.notebook("segment"))
+    ran = describe(SegmentParameters(min_radius_px=3.5, threshold=0.7), ["threshold"])
+    page = read_page(pages.write_stage(paths, "segment", parameters=ran))
     rows = {row.th.text: [data.text for data in row.find_all("td")] for row in page.select("tbody tr")}
     assert rows["threshold"][0::3] == ["0.7", "this run"]
     assert rows["min_radius_px"][0:2] == ["3.5", "px"]

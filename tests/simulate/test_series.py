@@ -144,7 +144,9 @@ def test_nothing_to_see_is_a_series_all_the_same(sample):
 
 
 def test_the_demo_is_written_as_files_and_angles(series, tmp_path):
-    (tmp_path / "tilt06.tif").write_bytes(b"of an earlier, longer series")
+    longer = simulate.tilt_series(seed=2, views=6, shape=(60, 80), voids=5)
+    simulate.write_demo(tmp_path, longer)
+    assert (tmp_path / "tilt06.tif").exists()
     simulate.write_demo(tmp_path, series)
     names = sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("truth-"))
     assert names == ["tilt.rawtlt", *(f"tilt{n:02d}.tif" for n in range(1, 6))]

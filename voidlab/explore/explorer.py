@@ -113,7 +113,7 @@ class Explorer:
         self._draw(model.picture(row), row, voids)
         needs = self.style.drift.value or self.style.tails.value or self.style.colour.value == "track"
         self._frame_words = model.in_words(row, voids)
-        self._say(self._note or (model.why_no_results if needs else ""))
+        self._say(self._note or model.outdated or (model.why_no_results if needs else ""))
 
     def _draw(self, picture: Picture, row: int, voids: pd.DataFrame) -> None:
         model = self.model

@@ -17,13 +17,16 @@ from voidlab.images.binning import block_mean
 from voidlab.project import corrections, record
 from voidlab.project.corrections import Edit, VoidEdit
 from voidlab.project.parameters.models import SegmentParameters
-from voidlab.run.stage import Stage, StageError
+from voidlab.run.images import stamps_of_images
+from voidlab.run.stage import Stage
 from voidlab.segment.corrections import correct_frame
 from voidlab.track.corrections import correct_tracks
 
 _REACH_PX = 3.0  # two centres nearer than this, or than half a radius, are the same void
 SHOWN_PX = 1500  # longest side of a picture; larger images are shown smaller
 _NO_RESULTS = "no tracks or drift yet; they come with: voidlab run parameters/{}.yaml"
+_READ = ("voids", "links", "drift", "views")  # tables of the last run that are shown
+_REPLACED = "out of date: images were replaced or removed since the explorer was opened; open it again"
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Model:
         self._results: Results | None = None
         self._linked: pd.DataFrame | None = None
         self._written_ns: int | None = None  # when the record of the run that these are of was written
+        self._outdated = ""
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -159,31 +163,45 @@ class Model:
 
     @property
     def results(self) -> Results | None:
-        """Tables of the last run; None before there is one, or when its tables do not belong together."""
+        """Tables of the last run; None before there is one, or when they do not fit together or these images."""
+        if stamps_of_images(self.run.series) != self.run.stamps:
+            self._outdated = _REPLACED
+            return None
         written = record.written_ns(self.run.paths)
         if written != self._written_ns:  # there was a run since
             self._results, self._linked, self._written_ns = self._read_results(), None, written
         return self._results
 
     def _read_results(self) -> Results | None:
-        try:
-            voids, links = self.run.load("voids", deleted=True), self.run.load("links", deleted=True)
-            drift = self.run.load_drift()
-        except StageError:
+        paths, images = self.run.paths, self.run.inputs["images"]
+        entries = record.read_record(paths)
+        stages = [tables.TABLES[name].stage for name in _READ]
+        now = record.present_parameters(paths) or self.run.dataset
+        reasons = [record.why_outdated(paths, name, now, images) for name in stages]
+        self._outdated = next((f"out of date: {reason}" for reason in reasons if reason), "")
+        if any(entries[name].inputs.get("images") != images for name in stages if name in entries):
+            return None  # what was found in other images is not in these
+        tables_of = zip(stages, _READ, strict=True)
+        if any(record.why_not_usable(paths, stage, paths.table(name)) for stage, name in tables_of):
             return None
-        entry = record.read_record(self.run.paths)["segment"]
-        same_images = entry.inputs.get("images") == self.run.inputs["images"]
+        voids, links, drift, views = (tables.load(paths, name) for name in _READ)
         return Results(
             voids=voids,
-            settings=entry.parameters if same_images else {},
+            settings=entries["segment"].parameters,
             linked=voids.merge(links.drop(columns="corrected"), on=["frame", "label"]),
-            drift=drift,
+            drift=tables.used_drift(drift, views),
         )
 
     @property
+    def outdated(self) -> str:
+        """A sentence when the last run had other images or parameters, else nothing."""
+        _ = self.results  # finds it out
+        return self._outdated
+
+    @property
     def why_no_results(self) -> str:
-        """A sentence when there are no tracks and no drift yet, else nothing."""
-        return "" if self.results else _NO_RESULTS.format(self.run.paths.dataset)
+        """A sentence when there are no tracks and no drift to show, else nothing."""
+        return "" if self.results else self._outdated or _NO_RESULTS.format(self.run.paths.dataset)
 
     @property
     def linked(self) -> pd.DataFrame:

@@ -17,16 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from pydantic import ValidationError
 
 from voidlab import __version__
 from voidlab.errors import VoidlabError
 from voidlab.project import corrections
-from voidlab.project.parameters.models import DatasetParameters
+from voidlab.project.parameters.load import load_parameters
+from voidlab.project.parameters.models import DatasetParameters, model_of
+from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import POSITIONS, STAGES, RunPaths
 from voidlab.tables.written import digest as digest
 from voidlab.tables.written import replacing
 
 _RECORDED = (*STAGES, POSITIONS)
+_SHOWN_IN_MOVIE = STAGES[: STAGES.index("export")]
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,9 @@ class Entry:
     outputs: dict[str, str] = field(default_factory=dict)  # file in the run's folder: digest
     key_figures: list[dict[str, str]] = field(default_factory=list)
     decided: dict[str, Any] = field(default_factory=dict)  # what was left to the stage, as contrast: auto
+    of_images: dict[str, Any] = field(
+        default_factory=dict
+    )  # what the YAML file said of the images, as pixel_size_nm
     started: str = ""
     seconds: float = 0.0
     error: str = ""
@@ -104,11 +111,41 @@ def remove_entry(paths: RunPaths, stage: str) -> None:
         _write(paths, entries)
 
 
-def _write(paths: RunPaths, entries: Mapping[str, Entry]) -> None:
+def write_movie(paths: RunPaths, movie: Path) -> None:
+    """Note in run.json which results the ``movie`` shows: those that are there now."""
+    shown = {**_movies(paths), _name(paths, movie): _fingerprints(read_record(paths))}
+    _write(paths, read_record(paths), shown)
+
+
+def is_old_movie(paths: RunPaths, movie: Path) -> bool:
+    """Whether the ``movie`` shows other results than are there now, or nobody knows which."""
+    entries = read_record(paths)
+    shown = _movies(paths).get(_name(paths, movie))
+    outdated = set(out_of_date(paths)) & set(_SHOWN_IN_MOVIE)
+    return shown is None or shown != _fingerprints(entries) or bool(outdated)
+
+
+def _fingerprints(entries: Mapping[str, Entry]) -> dict[str, str]:
+    return {name: entries[name].fingerprint for name in _SHOWN_IN_MOVIE if name in entries}
+
+
+def _movies(paths: RunPaths) -> dict[str, Any]:
+    try:
+        movies = json.loads(paths.record.read_text(encoding="utf-8")).get("movies", {})
+    except (OSError, ValueError, AttributeError):
+        return {}
+    return movies if isinstance(movies, dict) else {}
+
+
+def _name(paths: RunPaths, file: Path) -> str:
+    return file.relative_to(paths.folder).as_posix()
+
+
+def _write(paths: RunPaths, entries: Mapping[str, Entry], movies: Mapping[str, object] | None = None) -> None:
     stages = {name: asdict(entries[name]) for name in _RECORDED if name in entries}
+    content = {"dataset": paths.dataset, "stages": stages, "movies": movies or _movies(paths)}
     with replacing(paths.record) as temporary:
-        text = json.dumps({"dataset": paths.dataset, "stages": stages}, indent=1, ensure_ascii=False)
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def write_failure(paths: RunPaths, stage: str, given: Mapping[str, object], error: str) -> None:
@@ -178,10 +215,87 @@ def why_not_usable(paths: RunPaths, stage: str, file: Path) -> str:
     return f"stage '{stage}' was run on an older result of stage '{older[0]}'" if older else ""
 
 
-def out_of_date(paths: RunPaths) -> list[str]:
-    """Stages whose results rest on corrections or results of earlier stages that are no longer the present ones."""
+def why_outdated(paths: RunPaths, stage: str, parameters: DatasetParameters, images: str) -> str:
+    """Why what ``stage`` made does not rest on these parameters and images; empty when it does, or never ran.
+
+    A parameter that was set for that run only counts as what it was set to. ``images`` is the digest of the images.
+    """
+    entry = read_record(paths).get(stage)
+    if entry is None or not entry.fingerprint:
+        return ""
+    if entry.inputs.get("images") != images:
+        return f"the images are no longer those that stage '{stage}' was run on: some were replaced, added or removed"
+    return _other_parameters(stage, entry, parameters)
+
+
+def is_of_another_version(paths: RunPaths, stage: str, parameters: DatasetParameters) -> bool:
+    """Whether what ``stage`` made, from the present images and parameters, is of other code, notebook or network."""
+    entry = read_record(paths)[stage]
+    ran = parameters.model_copy(update={stage: model_of(stage).model_validate(entry.parameters)})
+    return fingerprint(paths, ran, stage, entry.inputs) != entry.fingerprint
+
+
+def with_parameters_set(paths: RunPaths, stage: str, parameters: DatasetParameters) -> DatasetParameters:
+    """``parameters`` with what earlier stages were given for their run only: their results rest on it."""
     entries = read_record(paths)
-    return [s for s in entries if _older_inputs(entries, s) or _other_corrections(paths, s, entries[s])]
+    for name in STAGES[: STAGES.index(stage)]:
+        ran = (
+            {key: entries[name].parameters.get(key) for key in entries[name].given} if name in entries else {}
+        )
+        values = {**parameters.stage(name).model_dump(exclude_unset=True), **ran}
+        try:
+            parameters = parameters.model_copy(update={name: model_of(name).model_validate(values)})
+        except ValidationError:
+            continue  # set by another version; what was made with it is found to be out of date
+    return parameters
+
+
+def _other_parameters(stage: str, entry: Entry, parameters: DatasetParameters) -> str:
+    """Which parameters are others than ``stage`` ran with, in words; empty when none."""
+    if not entry.of_images:
+        return f"stage '{stage}' was run by an older version of voidlab"
+    now = parameters.deciding(stage)
+    now |= {key: entry.parameters[key] for key in entry.given if key in entry.parameters}
+    pairs = [("", entry.of_images, parameters.of_images()), (f"{stage}.", entry.parameters, now)]
+    said = [
+        f"{prefix}{key} {_value(before, key)}, now {_value(after, key)}"
+        for prefix, before, after in pairs
+        for key in {**before, **after}
+        if key not in before or key not in after or before[key] != after[key]
+    ]
+    return f"stage '{stage}' was run with other parameters ({'; '.join(said)})" if said else ""
+
+
+def _value(values: Mapping[str, Any], key: str) -> str:
+    value = values.get(key, "not recorded")
+    text = "not set" if value is None else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def out_of_date(paths: RunPaths) -> list[str]:
+    """Stages whose results rest on parameters, images, corrections or earlier results that are not the present ones.
+
+    The images are not read for it: those of the first stage that is recorded count as the present ones.
+    """
+    entries = read_record(paths)
+    now = present_parameters(paths)
+    images = next((entry.inputs.get("images") for entry in entries.values()), None)
+    return [
+        stage
+        for stage, entry in entries.items()
+        if _older_inputs(entries, stage)
+        or _other_corrections(paths, stage, entry)
+        or entry.inputs.get("images") != images
+        or (now is not None and stage in STAGES and _other_parameters(stage, entry, now))
+    ]
+
+
+def present_parameters(paths: RunPaths) -> DatasetParameters | None:
+    """The parameters of the YAML file; None when there is none, or it is wrong, which the next run says."""
+    try:
+        return load_parameters(paths.parameters) if paths.parameters.exists() else None
+    except ParameterErrors:
+        return None
 
 
 def _other_corrections(paths: RunPaths, stage: str, entry: Entry) -> bool:

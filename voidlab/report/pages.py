@@ -18,11 +18,8 @@ import pandas as pd
 import PIL.Image
 
 from voidlab.export.contents import meanings, size_of
-from voidlab.project.parameters.load import load_parameters
-from voidlab.project.parameters.models import by_section, describe, sections_of
-from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import POSITIONS, STAGES, ProjectError, RunPaths, stages_for
-from voidlab.project.record import RecordError, out_of_date, read_record, read_stages
+from voidlab.project.record import RecordError, is_old_movie, out_of_date, read_record, read_stages
 from voidlab.report import notebook_html, render
 from voidlab.tables.catalogue import TABLES
 
@@ -32,7 +29,7 @@ _USUAL = stages_for((), "auto")  # the stages that apply to every series
 _THUMBNAIL_PX = 360
 # Key figures of a stage in the list of datasets.
 _SHOWN_OF = {"segment": 3, "drift": 1, "track": 1, "reconstruct": 1, POSITIONS: 3}
-_MOVIE = "drift-corrected movie, each void in the colour of its track"
+_MOVIES = ("movie.mp4", "movie.gif")
 _WORST_FIRST = ("failed", "unknown", "out of date", "partly run", "not run", "finished")
 
 
@@ -126,36 +123,23 @@ def write_stage(
     stage: str,
     *,
     stages: Sequence[str] = _USUAL,
-    parameters: pd.DataFrame | None = None,
+    parameters: pd.DataFrame | Sequence[Mapping[str, object]] = (),
     failure: str = "",
 ) -> Path:
     """Write the page of ``stage`` from its executed notebook.
 
-    ``stages`` are those that apply to the dataset; ``parameters`` what it ran with, where no YAML file says it;
-    ``failure`` says why this one failed, if it did.
+    ``stages`` are those that apply to the dataset; ``parameters`` what it ran with, see `write_html`; ``failure``
+    says why this one failed, if it did.
     """
     return write_html(
         paths.notebook(stage),
         paths.html(stage),
         title=f"{paths.dataset}: {stage}",
-        parameters=_parameters_of(paths, stage) if parameters is None else parameters,
+        parameters=parameters,
         links=dataset_links(paths, stages),
         figures=() if failure or stage not in (entries := read_record(paths)) else entries[stage].key_figures,
         failure=failure or None,
     )
-
-
-def _parameters_of(paths: RunPaths, stage: str) -> pd.DataFrame | tuple[()]:
-    """The parameters that the stage's notebook ran with, none when they were no good."""
-    try:
-        # The record tells of the last success; the notebook tells of this run.
-        book = nbformat.read(paths.notebook(stage), as_version=4)
-        passed = book.metadata.get("papermill", {}).get("parameters", {})
-        given = {key: value for key, value in passed.items() if key != "dataset" and value is not None}
-        typed = load_parameters(paths.parameters, by_section(stage, given))
-        return pd.concat([describe(typed.stage(s), given) for s in sections_of(stage)], ignore_index=True)
-    except (OSError, ParameterErrors):
-        return ()
 
 
 def dataset_links(paths: RunPaths, stages: Sequence[str] = _USUAL) -> list[Link]:
@@ -273,11 +257,11 @@ def _files(paths: RunPaths) -> list[dict[str, object]]:
     """The files that a reader may want to have: exports first, then tables and labels; a folder is one of them."""
     said = meanings(paths.exports)
     folders = [paths.exports / name for name in said if (paths.exports / name).is_dir()]
-    files = [path for path in paths.exports.rglob("*") if path.is_file()]
+    files = [path for path in paths.exports.rglob("*") if path.is_file() and not path.name.startswith(".")]
     exports = [path for path in files if not any(folder in path.parents for folder in folders)]
     tables = [paths.table(name) for name in TABLES if paths.table(name).exists()]
     labels = [paths.labels] if paths.labels.exists() else []
-    said = {"movie.mp4": _MOVIE, "movie.gif": _MOVIE} | said
+    said = {path.name: _movie_in_words(paths, path) for path in exports if path.name in _MOVIES} | said
     meaning = {paths.exports / name: what for name, what in said.items()}
     meaning |= {paths.table(name): f"a row is {table.row}" for name, table in TABLES.items()}
     meaning[paths.labels] = "label image of each frame; opens in Fiji and napari"
@@ -289,6 +273,12 @@ def _files(paths: RunPaths) -> list[dict[str, object]]:
         }
         for path in [*sorted([*exports, *folders]), *tables, *labels]
     ]
+
+
+def _movie_in_words(paths: RunPaths, movie: Path) -> str:
+    what = "drift-corrected movie, each void in the colour of its track"
+    again = f"; out of date, it shows older results: voidlab movie {paths.dataset}"
+    return what + again if is_old_movie(paths, movie) else what
 
 
 def _thumbnail(paths: RunPaths) -> str | None:

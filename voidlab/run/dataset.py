@@ -6,6 +6,7 @@ every earlier result as it was.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from voidlab.project import record
@@ -16,7 +17,9 @@ from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, RunPaths
 from voidlab.run.inputs import inputs_of
 from voidlab.run.notebook import Log, StageFailed, hold_dataset, log_failure, run_notebook
+from voidlab.run.snapshot import ChangedMeanwhile, changed_since, environment, take_snapshot
 from voidlab.run.validate import Overrides, Plan
+from voidlab.tables.written import remove_own
 
 
 def run_dataset(
@@ -34,23 +37,34 @@ def run_dataset(
     ----------
     start
         First stage to look at; it and those after it run even if nothing changed, unless it is the first of all.
+        Nothing is run when the stages before it did not run with the present images and parameters.
     force
         Run every stage even if nothing changed.
     log, progress
         Called with a line for the user: what a stage came to; how far it is.
     """
-    again = force or start != STAGES[0]
+    again, given = force or start != STAGES[0], overrides or {}
     name = start
     try:
         with hold_dataset(plan.paths):
+            reason = _why_not_from(plan, start, given)
+            if reason:
+                log(f"not run: {reason}")
+                return False
+            snapshot = take_snapshot(plan.paths, plan.parameters, given)
+            _say_other_versions(plan, start, log)
             for name in STAGES[STAGES.index(start) :]:
                 if name not in plan.stages:
                     _forget(plan.paths, name)
                     continue
-                given = {
-                    k: v for part in sections_of(name) for k, v in (overrides or {}).get(part, {}).items()
-                }
-                _run_or_skip(plan, name, given, again, log, progress)
+                own = {key: value for part in sections_of(name) for key, value in given.get(part, {}).items()}
+                _run_or_skip(plan, name, own, again, snapshot, log, progress)
+            if changed_since(plan.paths, snapshot):
+                what = "was changed while it ran; all results are of the values before. Run it again to use the new"
+                log(f"{'':11} check: {plan.paths.parameters.name} {what}.")
+    except ChangedMeanwhile as error:
+        log(f"not run: {error}")
+        return False
     except (DatasetBusy, StageFailed, OSError) as error:
         log_failure(plan.paths, name, error, log)
         return False
@@ -60,15 +74,48 @@ def run_dataset(
     return True
 
 
+def _why_not_from(plan: Plan, start: str, given: Overrides) -> str:
+    """Why a run cannot begin with stage ``start``: what the stages before it made is out of date; else empty."""
+    entries = record.read_record(plan.paths)
+    for name in STAGES[: STAGES.index(start)]:
+        if name not in plan.stages:
+            continue
+        reason = (
+            f"stage '{name}' has not finished" if name not in entries or not entries[name].fingerprint else ""
+        )
+        reason = reason or record.why_outdated(plan.paths, name, plan.parameters, plan.images_digest)
+        if not reason and given.get(name):
+            reason = f"--set {name}.{next(iter(given[name]))} is for a stage that would not run"
+        if reason:
+            return f"{reason}. Run from there: --from {name}, or without --from."
+    return ""
+
+
+def _say_other_versions(plan: Plan, start: str, log: Log) -> None:
+    """Say which of the results before stage ``start`` were made by other code, another notebook or network."""
+    for name in STAGES[: STAGES.index(start)]:
+        if name in plan.stages and record.is_of_another_version(plan.paths, name, plan.parameters):
+            log(
+                f"{name:11} check: its results are of another version of voidlab, its notebook or its network"
+            )
+
+
 def _forget(paths: RunPaths, name: str) -> None:
     """Take away what stage ``name``, which does not apply, left when it did: it would pass for a present result."""
     record.remove_entry(paths, name)
-    for file in (paths.html(name), paths.notebook(name), paths.log(name)):
+    remove_own(paths.notebook(name))
+    for file in (paths.html(name), paths.log(name)):
         file.unlink(missing_ok=True)
 
 
 def _run_or_skip(
-    plan: Plan, name: str, given: Mapping[str, object], again: bool, log: Log, progress: Log
+    plan: Plan,
+    name: str,
+    given: Mapping[str, object],
+    again: bool,
+    snapshot: Path,
+    log: Log,
+    progress: Log,
 ) -> None:
     paths = plan.paths
     inputs = inputs_of(paths, name, plan.parameters, plan.images_digest)
@@ -78,7 +125,15 @@ def _run_or_skip(
         log(f"{name:11} unchanged, skipped")
         return
     started = datetime.now(UTC)
-    run_notebook(paths, name, given, stages=plan.stages, progress=progress)
+    run_notebook(
+        paths,
+        name,
+        given,
+        stages=plan.stages,
+        progress=progress,
+        parameters=plan.parameters,
+        environment=environment(snapshot),
+    )
     figures = record.read_record(paths)[name].key_figures
     first = ", ".join(f"{figure['label'].lower()} {figure['value']}" for figure in figures[:3])
     log(f"{name:11} done in {(datetime.now(UTC) - started).total_seconds():.1f} s: {first}")

@@ -1,6 +1,8 @@
 """The papermill engine of voidlab: a kernel that stops at once, and that leaves a notebook saying so when it dies."""
 
 import logging
+import os
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 import nbformat
@@ -23,10 +25,14 @@ class _Engine(Engine):
         stdout_file: object,
         stderr_file: object,
         kernel_log: TextIO,
+        kernel_environment: Mapping[str, str] | None,
         config: Config,
         **unused: object,  # what papermill passes to every engine
     ) -> Any:
-        """Execute ``nb_man.nb``; what the kernel itself says, outside all cells, goes to ``kernel_log``."""
+        """Execute ``nb_man.nb``; what the kernel itself says, outside all cells, goes to ``kernel_log``.
+
+        Its environment is ``kernel_environment``, without it that of this process.
+        """
         client = PapermillNotebookClient(
             nb_man,
             kernel_name=kernel_name,
@@ -39,7 +45,8 @@ class _Engine(Engine):
             config=config,
         )
         try:
-            return client.execute(stderr=kernel_log)
+            env = dict(os.environ if kernel_environment is None else kernel_environment)
+            return client.execute(stderr=kernel_log, env=env)
         except DeadKernelError:
             _mark(nb_man)
             return nb_man.nb

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from voidlab.images.errors import ImageReadError
+from voidlab.errors import VoidlabError
+from voidlab.images.errors import ImageReadError, ImagesError
+from voidlab.images.find_files import find_files
 from voidlab.images.series import ImageSeries, open_series
 from voidlab.images.valid_area import propose_boxes
 from voidlab.project import record
+from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
 from voidlab.segment.series import sample, sample_rows
@@ -48,10 +51,16 @@ def usable_images(series: ImageSeries, bad_frames: Collection[int]) -> Sequence[
 
 
 def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
-    """Open the images that the parameters name; paths in them are relative to the parameter file."""
+    """Open the images that the parameters name; paths in them are relative to the parameter file.
+
+    Raises
+    ------
+    ImagesError
+        If they cannot be opened as a series, or lie in the dataset's own report.
+    """
     folder = paths.parameters.parent
     angles = dataset.tilt_angles_deg
-    return open_series(
+    series = open_series(
         os.path.normpath(folder / dataset.images),
         pixel_size_nm=dataset.pixel_size_nm,
         tilt_angles_deg=folder / angles if isinstance(angles, str) else angles,
@@ -63,6 +72,48 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
         ignore_boxes_px=dataset.ignore_boxes_px,
         crop_px=dataset.crop_px,
     )
+    refuse_own_report(paths, series)
+    return series
+
+
+def refuse_own_report(paths: RunPaths, series: ImageSeries) -> None:
+    """Refuse images in the dataset's own report, which its run rewrites.
+
+    Raises
+    ------
+    ImagesError
+        If one of the files, or that of the tilt angles, lies there.
+    """
+    for file in files_of(series):
+        if lies_in_report(paths, file):
+            what = "tilt_angles_deg" if file == series.angle_file else "images"
+            raise ImagesError(
+                f"{what}: {file} lies in the report that is to be written, {paths.folder}. "
+                "Move the files elsewhere, such as to data/, or choose another name."
+            )
+
+
+def lies_in_report(paths: RunPaths, file: Path) -> bool:
+    """Whether ``file`` lies in the dataset's report, also by way of links."""
+    places = (Path(os.path.abspath(file)), file.resolve())
+    return any(
+        place.is_relative_to(top) for place in places for top in (paths.folder, paths.folder.resolve())
+    )
+
+
+def images_of_others(paths: RunPaths) -> set[Path]:
+    """The image files (resolved) of all other datasets of the project, as far as their parameter files tell."""
+    found: set[Path] = set()
+    for other in paths.parameters.parent.glob("*.yaml"):
+        if other == paths.parameters:
+            continue
+        try:
+            source = yaml_file.read_yaml(other).get("images")
+            files = find_files(os.path.normpath(other.parent / str(source)))
+        except (VoidlabError, OSError, ValueError):
+            continue  # it is said when that dataset is run
+        found |= {file.resolve() for file in files}
+    return found
 
 
 def proposed_boxes(series: ImageSeries) -> list[list[int]]:
@@ -101,5 +152,22 @@ def _valid_areas(series: ImageSeries, rows: Iterable[int]) -> Iterator[np.ndarra
 
 def digest_of_images(series: ImageSeries) -> str:
     """Digest of the image files and of the file of tilt angles."""
+    return record.digest_of_files(files_of(series))
+
+
+def files_of(series: ImageSeries) -> list[Path]:
+    """The image files, and the file of tilt angles if there is one."""
     files = [Path(path) for path in series.frames["path"].unique()]
-    return record.digest_of_files([*files, *([series.angle_file] if series.angle_file else [])])
+    return [*files, *([series.angle_file] if series.angle_file else [])]
+
+
+def stamps_of_images(series: ImageSeries) -> tuple[tuple[int, int], ...]:
+    """When each of the files was last written, ns, and its size: they change when a file is replaced."""
+    stamps = []
+    for file in files_of(series):
+        try:
+            found = file.stat()
+            stamps.append((found.st_mtime_ns, found.st_size))
+        except OSError:
+            stamps.append((0, -1))
+    return tuple(stamps)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from voidlab.project import record
 from voidlab.report import pages
 from voidlab.report.figures.movie import can_write_mp4, write_movie
 from voidlab.run import stage
@@ -28,5 +29,6 @@ def make_movie(dataset: str, *, frames_per_s: float = 10.0, expand: bool = False
         expand=expand,
         progress=run.progress,
     )
+    record.write_movie(run.paths, path)
     pages.write_dataset_index(run.paths)
     return path

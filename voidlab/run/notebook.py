@@ -5,18 +5,21 @@ import importlib
 import os
 import pkgutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 import pandas as pd
+from pydantic import BaseModel
 
 import voidlab
 from voidlab.errors import VoidlabError
 from voidlab.project import lock, record
+from voidlab.project.parameters.models import DatasetParameters, describe, sections_of
 from voidlab.project.paths import POSITIONS, RunPaths
 from voidlab.report import pages
+from voidlab.tables.written import replacing_own
 
 Log = Callable[[str], None]
 
@@ -72,11 +75,13 @@ def run_notebook(
     *,
     stages: Sequence[str],
     progress: Log,
-    parameters: pd.DataFrame | None = None,
+    parameters: pd.DataFrame | DatasetParameters,
+    environment: Mapping[str, str] | None = None,
 ) -> None:
     """Execute the notebook of stage ``name`` into the run's folder and make its HTML, with links to all ``stages``.
 
-    ``parameters`` are shown on the page; without them those of the stage.
+    ``parameters`` are shown on the page: a table, or those that the stage was to run with, in place of which those
+    that it recorded count. ``environment`` is that of the kernel, without it the present one.
 
     Raises
     ------
@@ -88,20 +93,50 @@ def run_notebook(
     working.parent.mkdir(exist_ok=True)
     before = record.read_record(paths).get(name)
     with paths.log(name).open("w", encoding="utf-8", buffering=1) as log:
-        reason = _execute(paths, name, given, working, log, progress)
+        reason = _execute(paths, name, given, working, log, progress, environment)
     if not reason and record.read_record(paths).get(name) == before:
         call = "save_positions" if name == POSITIONS else "run.save"
         reason = f"{os.path.relpath(paths.source(name))} ended without saving: its last cell must call {call}"
-    os.replace(working, paths.notebook(name))
+    with replacing_own(paths.notebook(name)) as executed:
+        os.replace(working, executed)
     if reason:
         record.write_failure(paths, name, given, reason)
-    pages.write_stage(paths, name, stages=stages, parameters=parameters, failure=reason)
+    shown = (
+        parameters
+        if isinstance(parameters, pd.DataFrame)
+        else _as_run(paths, name, parameters, given, reason)
+    )
+    pages.write_stage(paths, name, stages=stages, parameters=shown, failure=reason)
     if reason:
         raise StageFailed(reason)
 
 
+def _as_run(
+    paths: RunPaths, stage: str, asked: DatasetParameters, given: Collection[str], failure: str
+) -> pd.DataFrame:
+    """Table of the parameters that ``stage`` ran with; of one that failed, those it was ``asked`` for."""
+    parts: list[BaseModel] = [asked.stage(section) for section in sections_of(stage)]
+    if not failure:
+        entry = record.read_record(paths)[stage]
+        given, parts = entry.given, [_with_values(part, entry.parameters) for part in parts]
+    return pd.concat([describe(part, given) for part in parts], ignore_index=True)
+
+
+def _with_values(asked: BaseModel, ran: Mapping[str, object]) -> BaseModel:
+    """``asked`` with what a stage ``ran`` with in its place."""
+    known = type(asked).model_validate({key: ran[key] for key in type(asked).model_fields})
+    others = {key: value for key, value in known if value != getattr(asked, key)}
+    return asked.model_copy(update=others)
+
+
 def _execute(
-    paths: RunPaths, name: str, given: Mapping[str, object], working: Path, log: TextIO, progress: Log
+    paths: RunPaths,
+    name: str,
+    given: Mapping[str, object],
+    working: Path,
+    log: TextIO,
+    progress: Log,
+    environment: Mapping[str, str] | None,
 ) -> str:
     """Execute into ``working``; give the reason when it failed, else nothing."""
     import papermill
@@ -128,6 +163,7 @@ def _execute(
                 stdout_file=_Feed(log, lambda line: None),
                 stderr_file=_Feed(log, progress),
                 kernel_log=log,
+                kernel_environment=environment,
                 config=config,
             )
     except PapermillExecutionError as error:

@@ -13,7 +13,9 @@ from voidlab.images.series import Calibration
 from voidlab.project import record
 from voidlab.project.lock import DatasetBusy
 from voidlab.project.paths import POSITIONS, ProjectError, RunPaths
+from voidlab.run.images import images_of_others, lies_in_report
 from voidlab.run.notebook import Log, StageFailed, hold_dataset, log_failure, run_notebook
+from voidlab.tables.written import filling
 
 
 def run_positions(file: Path, name: str, size: tuple[int, int], *, log: Log, progress: Log) -> bool:
@@ -31,10 +33,14 @@ def run_positions(file: Path, name: str, size: tuple[int, int], *, log: Log, pro
     PositionsError
         If the file holds no positions and radii, before anything is run.
     ProjectError
-        If the name belongs to a dataset with images, whose results would be lost.
+        If the name belongs to a dataset with images, whose results would be lost, or the file lies in the report.
     """
     read_positions(file, (size[1], size[0]))
     paths, started = _paths(name), datetime.now(UTC)
+    if lies_in_report(paths, file):
+        raise ProjectError(
+            f"{file} lies in the report of '{name}', which the run rewrites; move it, or choose another name."
+        )
     given = {"file": str(file.resolve()), "width_px": size[0], "height_px": size[1]}
     shown = [("file", file.name, "", "what was read"), ("size", list(size), "px", "of the images")]
     parameters = pd.DataFrame(shown, columns=["name", "value", "unit", "meaning"]).assign(source="this run")
@@ -94,8 +100,9 @@ def save_positions(
         tables.write(table, name, paths.table(name))
     every = {**made, "pairs": tables.empty("pairs")}
     unknown = Calibration(None, "unknown")
-    files = export.write_tables(paths.exports, every, min_frames=min_frames, calibration=unknown)
-    written = export.write_bundle(paths.exports, dataset, files)
+    with filling(paths.exports, images_of_others(paths)) as fresh:
+        files = export.write_tables(fresh, every, min_frames=min_frames, calibration=unknown)
+        written = export.write_bundle(fresh, dataset, files)
     outputs = [*map(paths.table, made), *(paths.exports / name for name in written["file"])]
     inputs = {"file": record.digest(file)}
     entry = record.Entry(

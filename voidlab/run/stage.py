@@ -22,8 +22,16 @@ from voidlab.project import corrections, parameters, record
 from voidlab.project.apply_edits import list_outcomes
 from voidlab.project.parameters.models import DatasetParameters, by_section, model_of, sections_of
 from voidlab.project.paths import STAGES, RunPaths
-from voidlab.run.images import Mapped, digest_of_images, open_images, usable_images
+from voidlab.run.images import (
+    Mapped,
+    digest_of_images,
+    images_of_others,
+    open_images,
+    stamps_of_images,
+    usable_images,
+)
 from voidlab.run.inputs import inputs_of
+from voidlab.run.snapshot import parameter_file
 from voidlab.segment.corrections import correct_series
 from voidlab.track.corrections import correct_tracks
 
@@ -46,6 +54,7 @@ class Stage:
     inputs: dict[str, str]
     fingerprint: str
     started: datetime
+    stamps: tuple[tuple[int, int], ...]  # of the files of images, as the stage was opened
 
     @property
     def parameters(self) -> BaseModel:
@@ -62,7 +71,8 @@ class Stage:
         Raises
         ------
         StageError
-            If it is not there, was changed, or rests on older results of the stages before it.
+            If it is not there, was changed, or rests on older results of the stages before it, on other images or
+            on other parameters.
         """
         self._check(tables.TABLES[name].stage, self.paths.table(name))
         table = tables.load(self.paths, name)
@@ -83,6 +93,10 @@ class Stage:
             bad = corrections.bad_frames(corrections.read_log(self.paths.corrections))
             return usable_images(self.series, bad)
         return Mapped(self.labels(), lambda labels, row: labels[row] > 0)
+
+    def images_of_others(self) -> set[Path]:
+        """Files that are images of another dataset of the project: an export keeps them."""
+        return images_of_others(self.paths)
 
     def labels(self) -> Sequence[np.ndarray]:
         """The label images that the stage segment wrote, one per frame.
@@ -162,7 +176,16 @@ class Stage:
 
         One of the ``files`` may be a folder: all that is in it. What the stage ``decided`` by itself goes into the
         record and into the metadata of the tables.
+
+        Raises
+        ------
+        StageError
+            If images have changed since the stage was opened.
         """
+        if self.stamps != stamps_of_images(self.series) and self.inputs["images"] != digest_of_images(
+            self.series
+        ):
+            raise StageError(f"images were replaced or removed while stage '{self.name}' ran. Run it again.")
         written = [f for path in files for f in ([path] if path.is_file() else sorted(path.rglob("*")))]
         for name, table in (made or {}).items():
             if "path" in table:
@@ -181,6 +204,7 @@ class Stage:
             outputs=record.outputs_of(self.paths, written),
             key_figures=[dict(figure) for figure in key_figures],
             decided=dict(decided or {}),
+            of_images=self.dataset.of_images(),
             started=self.started.isoformat(timespec="seconds"),
             seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),
         )
@@ -192,6 +216,7 @@ class Stage:
 
     def _check(self, stage: str, file: Path) -> None:
         reason = record.why_not_usable(self.paths, stage, file)
+        reason = reason or record.why_outdated(self.paths, stage, self.dataset, self.inputs["images"])
         if reason:
             raise StageError(f"{reason}. Run stage '{stage}' of dataset '{self.paths.dataset}' first.")
 
@@ -226,11 +251,13 @@ def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = Non
     started = datetime.now(UTC)
     paths = RunPaths.find(dataset)
     set_here = {key: value for key, value in (given or {}).items() if value is not None}
-    typed = parameters.load_parameters(paths.parameters, by_section(name, set_here))
+    typed = parameters.load_parameters(parameter_file(paths), by_section(name, set_here))
+    typed = record.with_parameters_set(paths, name, typed)
     series = open_images(paths, typed)
+    stamps = stamps_of_images(series)
     inputs = inputs_of(paths, name, typed, digest_of_images(series))
     print_ = record.fingerprint(paths, typed, name, inputs)
-    return Stage(name, paths, typed, tuple(set_here), series, inputs, print_, started)
+    return Stage(name, paths, typed, tuple(set_here), series, inputs, print_, started, stamps)
 
 
 def open_notebook(name: str, notebook: Mapping[str, object]) -> Stage:

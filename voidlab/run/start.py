@@ -13,7 +13,7 @@ from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, lock, record
 from voidlab.project.corrections import VoidEdit
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook
-from voidlab.run.images import proposed_boxes
+from voidlab.run.images import proposed_boxes, refuse_own_report
 from voidlab.segment import edited_labels
 
 _NOTEBOOKS = (*STAGES, "explore", "positions")
@@ -57,12 +57,13 @@ def init_dataset(source: str, name: str) -> tuple[RunPaths, str]:
     ProjectError
         If the name cannot be used or its file is there already.
     ImagesError
-        If ``source`` holds no images that can be opened as a series.
+        If ``source`` holds no images that can be opened as a series, or images in the report of ``name``.
     """
     check_name(name)
     series = images.open_series(source)
     root = _root_or_here()
     paths = RunPaths(root, name)
+    refuse_own_report(paths, series)
     if paths.parameters.exists():
         raise ProjectError(f"{paths.parameters} is there already; choose another --name, or edit that file.")
     lay_out(root)

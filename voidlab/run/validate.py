@@ -13,7 +13,7 @@ import nbformat
 from voidlab import __version__, images, segment
 from voidlab.images import readers, tilt_angles
 from voidlab.project import corrections, parameters
-from voidlab.project.parameters.models import DatasetParameters
+from voidlab.project.parameters.models import SECTIONS, DatasetParameters
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, stages_for
 from voidlab.run.images import digest_of_images, notes_on_valid_area, open_images
@@ -124,7 +124,8 @@ def _bad_notebooks(paths: RunPaths) -> list[Problem]:
 
 def _of_images(yaml: Path, text: str) -> Problem:
     """A problem with the images, on the line of the parameter that it speaks of."""
-    keys = [key for key in DatasetParameters.model_fields if key != "images" and key in text]
+    others = {"images", "dataset", *SECTIONS}  # words that a path may hold too
+    keys = [key for key in DatasetParameters.model_fields if key not in others and key in text]
     return Problem(yaml.name, parameters.line_of(yaml, *keys[:1] or ["images"]), text)
 
 

@@ -32,20 +32,14 @@ def image_index(table: pd.DataFrame, frames: Sequence[int]) -> np.ndarray:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Give the path of a folder to make: on success it becomes ``path``, else it is removed.
-
-    Raises
-    ------
-    FileExistsError
-        If ``path`` is there and not empty: what is in it may be of others.
-    """
-    if path.exists() and any(path.iterdir()):
-        raise FileExistsError(f"{path} is there already; remove it, or name another folder.")
+    """Give the path of a folder to make: on success it takes the place of ``path``, else it is removed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield temporary
+        if path.exists():
+            shutil.rmtree(path)
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
