@@ -50,7 +50,7 @@ class Checks:
 def check(series: Series, now: Linked) -> Checks:
     """Check a settled reconstruction against the detections that it did not use."""
     cameras, sigma = now.solution.cameras, now.solution.sigma_px
-    belief = estimate_tracks(series, cameras, now.track, now.count, sigma, depths(now))
+    belief = estimate_tracks(series, cameras, now.track, sigma, depths(now))
     visible = in_field(series, cameras, belief, sigma)
     seen = np.zeros_like(visible)
     linked = now.track >= 0
@@ -59,7 +59,7 @@ def check(series: Series, now: Linked) -> Checks:
     share = seen.sum(axis=1) / np.maximum(visible.sum(axis=1), 1)
     a, b = same_place(belief)
     twice = np.unique(np.concatenate([a, b])[np.tile(~(seen[a] & seen[b]).any(axis=1), 2)])
-    found, error = _left_out(series, now, seen)
+    found, error = _left_out(series, now)
     wide = visible.sum(axis=1) >= min(4, len(series.tilt))
     return Checks(
         used=float(linked.mean()) if len(linked) else 0.0,
@@ -87,7 +87,7 @@ def _across(seen: np.ndarray, visible: np.ndarray) -> np.ndarray:
     return share
 
 
-def _left_out(series: Series, now: Linked, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _left_out(series: Series, now: Linked) -> tuple[np.ndarray, np.ndarray]:
     """What each view shows where the other views say that voids are."""
     cameras, sigma = now.solution.cameras, now.solution.sigma_px
     views = len(series.tilt)
@@ -96,7 +96,7 @@ def _left_out(series: Series, now: Linked, seen: np.ndarray) -> tuple[np.ndarray
     for view in range(views):
         rows = series.rows(view)
         others = np.where(series.view == view, -1, now.track)
-        belief = estimate_tracks(series, cameras, others, now.count, sigma, depths(now))
+        belief = estimate_tracks(series, cameras, others, sigma, depths(now))
         known = np.flatnonzero((belief.seen >= 3) & in_field(series, cameras, belief, sigma)[:, view])
         if len(known) < 5:
             continue

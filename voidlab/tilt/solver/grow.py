@@ -49,10 +49,9 @@ def grow(series: Series, seed: Seed, prior: Prior) -> Linked:
 def adjusted(
     series: Series, track: np.ndarray, cameras: Cameras, prior: Prior, sigma: float, sweeps: int = 12
 ) -> Linked:
-    links, rows, count = series.links(track)
+    links, rows, numbered = series.links(track)
+    count = int(numbered.max(initial=-1)) + 1
     solution = adjust(links, cameras, prior, count, sigma_px=sigma, sweeps=sweeps)
-    numbered = np.full(len(track), -1)
-    numbered[rows] = links.point
     return Linked(numbered, links, rows, solution)
 
 
@@ -79,8 +78,7 @@ def _placed(
     series: Series, cameras: Cameras, track: np.ndarray, view: int, sigma: float, depths: Depths
 ) -> Cameras:
     """Cameras with one view more: where the tracks of several views say that it is."""
-    count = int(track.max(initial=-1)) + 1
-    belief = estimate_tracks(series, cameras, track, count, sigma, depths)
+    belief = estimate_tracks(series, cameras, track, sigma, depths)
     shift = cameras.shift.copy()
     shift[view] = 0.0
     there = replace(cameras, shift=shift)

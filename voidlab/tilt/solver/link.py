@@ -40,11 +40,13 @@ class Series:
         """Rows of the detections in a view."""
         return np.flatnonzero(self.view == view)
 
-    def links(self, track: np.ndarray) -> tuple[Links, np.ndarray, int]:
-        """Linked detections with tracks renumbered from 0, their rows, and the number of tracks."""
+    def links(self, track: np.ndarray) -> tuple[Links, np.ndarray, np.ndarray]:
+        """Linked detections with tracks renumbered from 0, their rows, and the new number of every detection."""
         rows = np.flatnonzero(track >= 0)
-        kept, point = np.unique(track[rows], return_inverse=True)
-        return Links(self.view[rows], point, self.xy[rows]), rows, len(kept)
+        point = np.unique(track[rows], return_inverse=True)[1]
+        numbered = np.full(len(track), -1)
+        numbered[rows] = point
+        return Links(self.view[rows], point, self.xy[rows]), rows, numbered
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,10 @@ class Depths:
 
 
 def estimate_tracks(
-    series: Series, cameras: Cameras, track: np.ndarray, count: int, sigma: float, depths: Depths
+    series: Series, cameras: Cameras, track: np.ndarray, sigma: float, depths: Depths
 ) -> TrackEstimate:
-    """Place of each of ``count`` tracks from its detections in placed views and the depths expected."""
+    """Place of each track 0, 1, … from its detections in placed views and the depths expected."""
+    count = int(track.max(initial=-1)) + 1
     rows = np.flatnonzero((track >= 0) & cameras.placed[series.view])
     view, point = series.view[rows], track[rows]
     pq = to_axis(series.xy[rows], cameras.axis) - cameras.shift[view]
@@ -133,9 +136,8 @@ def extend(
     What is left over starts tracks of its own.
     """
     track = track.copy()
-    count = int(track.max(initial=-1)) + 1
-    belief = estimate_tracks(series, cameras, track, count, sigma, depths)
-    here = np.zeros(count, bool)
+    belief = estimate_tracks(series, cameras, track, sigma, depths)
+    here = np.zeros(len(belief.seen), bool)
     here[track[series.rows(view)][track[series.rows(view)] >= 0]] = True
     for lone in (False, True):
         free = series.rows(view)[track[series.rows(view)] < 0]
@@ -144,7 +146,7 @@ def extend(
         track[chosen[1]] = chosen[0]
         here[chosen[0]] = True
     free = series.rows(view)[track[series.rows(view)] < 0]
-    track[free] = count + np.arange(len(free))
+    track[free] = len(here) + np.arange(len(free))
     return track
 
 

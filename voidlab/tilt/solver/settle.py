@@ -41,7 +41,7 @@ def _linked_again(series: Series, now: Linked) -> np.ndarray:
     """Links of every detection to the point that is expected there, and new tracks from what is left."""
     cameras, sigma = now.solution.cameras, now.solution.sigma_px
     expected = depths(now)
-    belief = estimate_tracks(series, cameras, now.track, now.count, sigma, expected)
+    belief = estimate_tracks(series, cameras, now.track, sigma, expected)
     track = np.full(len(series.view), -1)
     everyone = np.arange(now.count)
     for view in np.flatnonzero(cameras.placed).tolist():
@@ -57,13 +57,9 @@ def _linked_again(series: Series, now: Linked) -> np.ndarray:
 
 def _merged(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     """Tracks that lie at one place and share no view, as one."""
-    track = pairs_or_more(track)
-    links, rows, count = series.links(track)
-    numbered = np.full(len(track), -1)
-    numbered[rows] = links.point
-    belief = estimate_tracks(
-        series, now.solution.cameras, numbered, count, now.solution.sigma_px, depths(now)
-    )
+    links, rows, numbered = series.links(pairs_or_more(track))
+    belief = estimate_tracks(series, now.solution.cameras, numbered, now.solution.sigma_px, depths(now))
+    count = len(belief.seen)
     a, b = same_place(belief)
     views = np.zeros((count, len(series.tilt)), bool)
     views[links.point, links.view] = True
@@ -96,13 +92,8 @@ def same_place(belief: TrackEstimate) -> tuple[np.ndarray, np.ndarray]:
 
 def _pruned(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     """Tracks without those that no void would leave: seen in few of many views that show their place."""
-    track = pairs_or_more(track)
-    links, rows, count = series.links(track)
-    numbered = np.full(len(track), -1)
-    numbered[rows] = links.point
-    belief = estimate_tracks(
-        series, now.solution.cameras, numbered, count, now.solution.sigma_px, depths(now)
-    )
+    _, _, numbered = series.links(pairs_or_more(track))
+    belief = estimate_tracks(series, now.solution.cameras, numbered, now.solution.sigma_px, depths(now))
     visible = in_field(series, now.solution.cameras, belief, now.solution.sigma_px).sum(axis=1)
     visible = np.maximum(visible, belief.seen)
     sure = belief.seen >= _CERTAIN_VIEWS
