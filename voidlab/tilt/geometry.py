@@ -45,15 +45,9 @@ def project(
         x and y in the image, px.
     """
     tilt, axis = np.deg2rad(tilt_deg), np.deg2rad(axis_deg)
-    x, y = points[:, 0] - origin[0], points[:, 1] - origin[1]
-    across = x * np.cos(axis) + y * np.sin(axis)
-    along = -x * np.sin(axis) + y * np.cos(axis)
-    across = across * np.cos(tilt) + points[:, 2] * np.sin(tilt)
-    seen = [
-        across * np.cos(axis) - along * np.sin(axis) + origin[0] + drift_px[0],
-        across * np.sin(axis) + along * np.cos(axis) + origin[1] + drift_px[1],
-    ]
-    return np.column_stack(seen)
+    flat = to_axis(points[:, :2] - origin, axis)
+    flat[:, 0] = flat[:, 0] * np.cos(tilt) + points[:, 2] * np.sin(tilt)
+    return np.asarray(from_axis(flat, axis) + origin + drift_px)
 
 
 def unproject(
