@@ -102,22 +102,13 @@ def tilt_series(
     tilts = np.linspace(-most_tilt_deg, most_tilt_deg, views) if views > 1 else np.zeros(views)
     reference = int(np.argmin(np.abs(tilts))) if views else 0
     drift = _walk(random, views, drift_step_px, reference)
-    points = _fill_slab(
-        random, shape, voids, radius_px, thickness_px, margin=np.abs(drift).max(initial=0) + 60
-    )
-    centre = _centre(shape)
+    points = _fill_slab(random, shape, voids, radius_px, thickness_px, drift)
+    xyz = points[["x_px", "y_px", "z_px"]].to_numpy()
+    centre = (shape[1] - 1) / 2, (shape[0] - 1) / 2
     rows = []
     for view, tilt in enumerate(tilts):
-        seen = project(
-            points[["x_px", "y_px", "z_px"]].to_numpy(),
-            tilt,
-            axis_deg,
-            origin=centre,
-            drift_px=tuple(drift[view]),
-        )
-        rows.append(
-            points[["particle", "radius_px"]].assign(frame=view + 1, x_px=seen[:, 0], y_px=seen[:, 1])
-        )
+        x, y = project(xyz, tilt, axis_deg, origin=centre, drift_px=tuple(drift[view])).T
+        rows.append(points[["particle", "radius_px"]].assign(frame=view + 1, x_px=x, y_px=y))
     placed = _concat(rows)
     truth = Truth(_in_field(placed, shape), _drift_table(drift, reference), points)
     images = SlabImages(shape, placed, seed, noise, radius_px, drift)
@@ -163,9 +154,7 @@ def video(
     random = np.random.default_rng(np.random.SeedSequence([seed, 1]))
     drift = _walk(random, frames, drift_step_px, 0)
     drift[(frames + 1) // 2 :] += jump_px
-    points = _fill_slab(
-        random, shape, voids, radius_px, thickness_px, margin=np.abs(drift).max(initial=0) + 60
-    )
+    points = _fill_slab(random, shape, voids, radius_px, thickness_px, drift)
     points["growth_px_per_frame"] = growth_px_per_frame * random.uniform(0, 2, len(points))
     born = np.random.default_rng(np.random.SeedSequence([seed, 4]))
     is_late = born.random(len(points)) < late
@@ -225,9 +214,10 @@ def _fill_slab(
     voids: int,
     radius_px: float,
     thickness_px: float,
-    margin: float,
+    drift: np.ndarray,
 ) -> pd.DataFrame:
-    """Voids all over a slab that is wider than the field by ``margin``, so that they come and go as it drifts."""
+    """Voids all over a slab that is so much wider than the field that they come and go as it drifts."""
+    margin = np.abs(drift).max(initial=0) + 60
     height, width = shape[0] + 2 * margin, shape[1] + 2 * margin
     count = round(voids * height * width / (shape[0] * shape[1]))
     return pd.DataFrame(
@@ -247,10 +237,6 @@ def _walk(random: np.random.Generator, frames: int, step_px: float, reference: i
         return np.zeros((0, 2))
     walk = np.cumsum(random.normal(0, step_px, (frames, 2)), axis=0)
     return walk - walk[reference]
-
-
-def _centre(shape: tuple[int, int]) -> tuple[float, float]:
-    return (shape[1] - 1) / 2, (shape[0] - 1) / 2
 
 
 def _concat(rows: list[pd.DataFrame]) -> pd.DataFrame:
