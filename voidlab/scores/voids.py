@@ -50,30 +50,23 @@ def objects(
     hit = partner[wanted] >= 0
     radius = np.append(found["radius_px"].to_numpy(float), np.nan)  # -1, no partner, takes the NaN
     framed = "frame" in truth and "frame" in found
-    parts = []
-    for table, rows, outcome, true_radius, found_radius in (
-        (
-            truth,
-            wanted,
-            np.where(hit, "hit", "miss"),
-            truth["radius_px"].to_numpy(float)[wanted],
-            radius[partner[wanted]],
-        ),
-        (found, false, np.full(len(false), "false"), np.full(len(false), np.nan), radius[false]),
-    ):
-        parts.append(
-            pd.DataFrame(
-                {
-                    "frame": table["frame"].to_numpy()[rows] if framed else np.zeros(len(rows), np.int64),
-                    "outcome": outcome.astype(object),
-                    "true_radius_px": true_radius,
-                    "found_radius_px": found_radius,
-                    "x_px": table["x_px"].to_numpy(float)[rows],
-                    "y_px": table["y_px"].to_numpy(float)[rows],
-                }
-            )
-        )
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    count = len(wanted) + len(false)
+
+    def of_both(name: str) -> np.ndarray:
+        return np.append(truth[name].to_numpy(float)[wanted], found[name].to_numpy(float)[false])
+
+    return pd.DataFrame(
+        {
+            "frame": of_both("frame").astype(np.int64) if framed else np.zeros(count, np.int64),
+            "outcome": np.append(np.where(hit, "hit", "miss"), np.full(len(false), "false")).astype(object),
+            "true_radius_px": np.append(
+                truth["radius_px"].to_numpy(float)[wanted], np.full(len(false), np.nan)
+            ),
+            "found_radius_px": radius[np.append(partner[wanted], false)],
+            "x_px": of_both("x_px"),
+            "y_px": of_both("y_px"),
+        }
+    )
 
 
 def score_intervals(
