@@ -64,7 +64,9 @@ def measure_scores(
             "argonne_voids": lambda: _on(data / "argonne_voids", bright),
             "argonne_voids, radius < 8 px": lambda: _on(data / "argonne_voids", bright, below_px=8),
             "argonne_voids, radius ≥ 10 px": lambda: _on(data / "argonne_voids", bright, from_px=10),
-            "argonne_voids, dark": lambda: {"voids": len(dark.find(_image(data / "argonne_voids")))},
+            "argonne_voids, dark": lambda: {
+                "voids": len(dark.find(labelled.read_labelled(data / "argonne_voids")[0].image))
+            },
             "cavity_micrographs": lambda: _on(data / "cavity_micrographs", bright),
             "loops_hard_negatives": lambda: false_voids(data / "loops_hard_negatives", bright),
             "gold_pairs, half kept for testing": lambda: _on(data / "gold_pairs", dark, slice(1, None, 2)),
@@ -87,16 +89,16 @@ def simulated(method: NetworkSegmenter, seed: int, images: int = 40) -> dict[str
     Nor do voids of SNR 1 or more that foil or other voids hide, see `simulate.visibility`: ``share_hidden`` of them
     all; ``f1_iou_0.5_hidden_too`` is the score if they did.
     """
-    truths, finds = [], []
+    items = []
     for number in range(images):
         made = micrograph(_FIRST_SEED + 1000 * seed + number, shape=(512, 512))
         x, y, radius, snr = made.voids[["x_px", "y_px", "radius_px", "snr"]].to_numpy().T
         outside = (x < 0) | (y < 0) | (x > 511) | (y > 511)
         small = (radius < 4) | (radius > 80) | (snr < 1)
         hidden = made.voids["ignored"] & ~outside & ~small
-        truths.append(made.voids.assign(frame=number, ignored=outside | small | hidden, hidden=hidden))
-        finds.append(replace(method, min_radius_px=1.5).find(made.image).assign(frame=number))
-    truth, found = pd.concat(truths, ignore_index=True), pd.concat(finds, ignore_index=True)
+        voids = made.voids.assign(ignored=outside | small | hidden, hidden=hidden)
+        items.append(labelled.Labelled(str(number), made.image, voids, made.mask))
+    truth, found = labelled.truth_and_found(items, replace(method, min_radius_px=1.5))
 
     def f1(truth: pd.DataFrame) -> float:
         return float(scores.score_voids(truth, _worth_judging(truth, found), iou=0.5)["f1"])
@@ -121,10 +123,8 @@ def masks(method: NetworkSegmenter, seed: int, radius_px: float, coverage: float
         parts["watershed"].append(measure_voids(cut, frame=number))
     truth, found, simple = (pd.concat(tables, ignore_index=True) for tables in parts.values())
     usual = scores.score_voids(truth, simple)
-    return _usual(truth, found) | {
-        "watershed_f1": usual["f1"],
-        "watershed_volume_error": usual["volume_error"],
-    }
+    of_watershed = {f"watershed_{name}": usual[name] for name in ("f1", "volume_error")}
+    return _usual(truth, found) | of_watershed
 
 
 def false_voids(folder: Path, method: NetworkSegmenter) -> dict[str, float]:
@@ -150,13 +150,13 @@ def _per_megapixel(images: Sequence[np.ndarray], method: NetworkSegmenter) -> di
 
 def precision(method: NetworkSegmenter, seed: int) -> dict[str, float]:
     """Share of the voids found in float32 that are found in the fast arithmetic too."""
-    same = [0, 0]
+    same = total = 0
     for number in range(30):
         image = micrograph(_FIRST_SEED + 1000 * seed + number, shape=(512, 512)).image
         exact, fast = replace(method, arithmetic="float32").find(image), method.find(image)
-        same[0] += len(scores.match_voids(exact, fast, share=0.25))
-        same[1] += len(exact)
-    return {"share_found": same[0] / max(same[1], 1)}
+        same += len(scores.match_voids(exact, fast, share=0.25))
+        total += len(exact)
+    return {"share_found": same / max(total, 1)}
 
 
 def speed(method: NetworkSegmenter, seed: int) -> dict[str, float]:
@@ -198,21 +198,9 @@ def _on(
     return _usual(truth.assign(ignored=truth["ignored"] | other), found)
 
 
-def _image(folder: Path) -> np.ndarray:
-    return labelled.read_labelled(folder)[0].image
-
-
 def _usual(truth: pd.DataFrame, found: pd.DataFrame) -> dict[str, float]:
     score = scores.score_voids(truth, found)
-    names: Sequence[str] = (
-        "precision",
-        "recall",
-        "f1",
-        "radius_error",
-        "radius_bias",
-        "count_error",
-        "volume_error",
-    )
+    names = ("precision", "recall", "f1", "radius_error", "radius_bias", "count_error", "volume_error")
     return {name: float(score[name]) for name in names}
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from voidlab import __version__, scores
 from voidlab.segment import model_file, network
@@ -115,24 +114,18 @@ def confidence_midpoint(model: torch.nn.Module, images: int = 60) -> float:
     Many heights do equally well. Of these it is the highest: a count that is published rather misses a void than
     holds one that is none.
     """
-    truths, finds = [], []
-    method = NetworkSegmenter(
-        model, contrast="bright", threshold=0.1, min_radius_px=1.5
-    )  # confidence is the height
+    items = []
+    # Its confidence is the height.
+    method = NetworkSegmenter(model, contrast="bright", threshold=0.1, min_radius_px=1.5)
     for number in range(images):
         made = micrograph(_SETTLING_SEED + number, shape=(384, 384))
         size = made.voids["radius_px"]
         unknown = made.voids["ignored"] | (size < 2) | (size > 80)
-        truths.append(made.voids.assign(frame=number, ignored=unknown))
-        finds.append(method.find(made.image).assign(frame=number))
-    truth, found = pd.concat(truths, ignore_index=True), pd.concat(finds, ignore_index=True)
+        items.append(Labelled(str(number), made.image, made.voids.assign(ignored=unknown), made.mask))
+    truth, found = labelled.truth_and_found(items, method)
     heights = np.linspace(0.1, 0.7, 31)
-    f1 = np.array(
-        [
-            scores.score_voids(truth, found[found["confidence"] >= height].reset_index(drop=True))["f1"]
-            for height in heights
-        ]
-    )
+    of_height = (found[found["confidence"] >= height].reset_index(drop=True) for height in heights)
+    f1 = np.array([scores.score_voids(truth, high)["f1"] for high in of_height])
     return round(float(heights[f1 >= np.nanmax(f1) - _EQUALLY_WELL].max()), 3)
 
 
