@@ -97,23 +97,18 @@ def estimate_tracks(
     side = np.column_stack([np.bincount(point, v, count) for v in (c * pq[:, 0], pq[:, 1], s * pq[:, 0])])
     side[:, 2] = side[:, 2] + rest * depths.mean
     inverse = np.linalg.inv(blocks)
-    size, size_sigma = _sizes(np.log(series.radius[rows]), point, seen)
+    error, size = size_error(np.log(series.radius[rows]), point, seen)
+    size_sigma = error * np.sqrt(1 + 1 / np.maximum(seen, 1))
     return TrackEstimate(np.einsum("nab,nb->na", inverse, side), sigma**2 * inverse, seen, size, size_sigma)
 
 
-def _sizes(size: np.ndarray, point: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean ``size`` of each track, and how far the next one may lie off."""
-    mean = np.bincount(point, size, len(seen)) / np.maximum(seen, 1)
-    return mean, size_error(size, point, seen) * np.sqrt(1 + 1 / np.maximum(seen, 1))
-
-
-def size_error(size: np.ndarray, point: np.ndarray, seen: np.ndarray) -> float:
-    """Error of the logarithm of a radius as the tracks themselves show it; infinite where there are too few."""
+def size_error(size: np.ndarray, point: np.ndarray, seen: np.ndarray) -> tuple[float, np.ndarray]:
+    """Error of the logarithm of a radius as the tracks show it (infinite: too few); mean of each track."""
     mean = np.bincount(point, size, len(seen)) / np.maximum(seen, 1)
     several = seen[point] > 2
     apart = (size - mean[point])[several] / np.sqrt(1 - 1 / seen[point][several])
     error = 1.4826 * float(np.median(np.abs(apart))) if len(apart) >= _LEAST_SIZES else np.inf
-    return max(error, _SIZE_SIGMA)
+    return max(error, _SIZE_SIGMA), mean
 
 
 def in_field(series: Series, cameras: Cameras, belief: TrackEstimate, sigma: float) -> np.ndarray:
@@ -122,9 +117,8 @@ def in_field(series: Series, cameras: Cameras, belief: TrackEstimate, sigma: flo
     for view in np.flatnonzero(cameras.placed).tolist():
         xy = from_axis(cameras.see(belief.points, view), cameras.axis)
         margin = 2 * belief.reach(cameras, view, sigma).max(axis=1, keepdims=True)
-        inside[:, view] = ((xy >= series.corners[0] + margin) & (xy <= series.corners[1] - margin)).all(
-            axis=1
-        )
+        low, high = series.corners[0] + margin, series.corners[1] - margin
+        inside[:, view] = ((xy >= low) & (xy <= high)).all(axis=1)
     return inside
 
 

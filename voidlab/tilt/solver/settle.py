@@ -25,14 +25,13 @@ def settle(series: Series, linked: Linked, prior: Prior) -> Linked:
         track = _merged(series, now, track)
         track = _pruned(series, now, track)
         after = adjusted(series, track, now.solution.cameras, prior, now.solution.sigma_px)
-        changed = _changed(now.track, after.track)
+        # Detections whose next of kin has changed: the detection before them in their track.
+        changed = (_previous(now.track) != _previous(after.track)).sum()
         now = after
         if not now.count:
-            break
+            return now
         if changed < _SETTLED * max(len(series.view), 1):
             break
-    if not now.count:
-        return now
     track = pairs_or_more(split_doubtful(series, now))
     return adjusted(series, track, now.solution.cameras, prior, now.solution.sigma_px)
 
@@ -105,12 +104,8 @@ def _pruned(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     return np.where(np.append(likely, False)[numbered], numbered, -1)
 
 
-def _changed(before: np.ndarray, after: np.ndarray) -> int:
-    """Detections whose next of kin has changed: the detection before them in their track."""
-    return int((_previous(before) != _previous(after)).sum())
-
-
 def _previous(track: np.ndarray) -> np.ndarray:
+    """The detection before each in its track; −1 for the first."""
     order = np.argsort(track, kind="stable")
     previous = np.full(len(track), -1)
     same = (track[order][1:] == track[order][:-1]) & (track[order][1:] >= 0)

@@ -39,21 +39,19 @@ class _Group:
     size: np.ndarray
     seen: np.ndarray
 
+    @property
+    def _parts(self) -> tuple[np.ndarray, ...]:
+        return self.matrix, self.side, self.size, self.seen
+
     def __getitem__(self, which: np.ndarray) -> _Group:
-        return _Group(self.matrix[which], self.side[which], self.size[which], self.seen[which])
+        return _Group(*(part[which] for part in self._parts))
 
     def __sub__(self, other: _Group) -> _Group:
-        return _Group(
-            self.matrix - other.matrix,
-            self.side - other.side,
-            self.size - other.size,
-            self.seen - other.seen,
-        )
+        return _Group(*(mine - theirs for mine, theirs in zip(self._parts, other._parts, strict=True)))
 
     def summed(self) -> _Group:
         """Sums over all groups before each; one more than there are groups."""
-        parts = (self.matrix, self.side, self.size, self.seen)
-        return _Group(*(np.concatenate([np.zeros_like(v[:1]), np.cumsum(v, axis=0)]) for v in parts))
+        return _Group(*(np.concatenate([np.zeros_like(v[:1]), np.cumsum(v, axis=0)]) for v in self._parts))
 
     @property
     def count(self) -> np.ndarray:
@@ -144,8 +142,7 @@ def _with_prior(group: _Group, expected: Depths, points: np.ndarray) -> tuple[np
 
 def _sizes(series: Series, now: Linked, left: _Group, right: _Group) -> np.ndarray:
     """The same of the radii."""
-    size = np.log(series.radius[now.rows])
-    error = size_error(size, now.links.point, np.bincount(now.links.point, minlength=now.count))
+    size, error = _size_error(series, now)
     if not np.isfinite(error):
         return np.zeros(len(left.size))
     own = error**2 * (1 / left.count + 1 / right.count)
@@ -155,6 +152,12 @@ def _sizes(series: Series, now: Linked, left: _Group, right: _Group) -> np.ndarr
     return 0.5 * (squared / by_chance - np.minimum(squared / own, _MOST_SIZE) + np.log(by_chance / own))
 
 
+def _size_error(series: Series, now: Linked) -> tuple[np.ndarray, float]:
+    """Logarithms of the radii of all linked detections, and their error."""
+    size = np.log(series.radius[now.rows])
+    return size, size_error(size, now.links.point, np.bincount(now.links.point))[0]
+
+
 def _lead(series: Series, now: Linked, others: _Group, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Logarithm of how much likelier the detections in ``rows`` fit ``others`` than all that could stand for them.
 
@@ -162,8 +165,7 @@ def _lead(series: Series, now: Linked, others: _Group, points: np.ndarray, rows:
     """
     cameras, sigma = now.solution.cameras, now.solution.sigma_px
     belief = _believed(now, others, points)
-    size = np.log(series.radius[now.rows])
-    error = size_error(size, now.links.point, np.bincount(now.links.point, minlength=now.count))
+    _, error = _size_error(series, now)
     lead = np.full(len(rows), np.inf)
     loose = now.track < 0
     loose[rows] = True
@@ -190,25 +192,21 @@ def _missed(
     series: Series, now: Linked, groups: tuple[_Group, _Group, _Group], points: np.ndarray
 ) -> np.ndarray:
     """The same of the views that show the place and do not have the void."""
-    whole, left, right = (_visible(series, now, group, points) for group in groups)
-    found, shown = groups[0].count.sum(), (whole | (groups[0].seen > 0)).sum()
+    cameras, sigma = now.solution.cameras, now.solution.sigma_px
+    # Which views certainly show the place of each group.
+    shows = [in_field(series, cameras, _believed(now, group, points), sigma) for group in groups]
+    found, shown = groups[0].count.sum(), (shows[0] | (groups[0].seen > 0)).sum()
     share = np.log(max(1 - found / shown, _LEAST_MISSED))
     # A few detections that should have been seen again may be false.
     false = np.log(max(1 - len(now.rows) / len(series.view), _LEAST_FALSE))
-    missing = [
+    of_whole, *of_sides = (
         share * (visible & (group.seen == 0)).sum(axis=1)
-        for visible, group in zip((whole, left, right), groups, strict=True)
-    ]
-    return (
-        missing[0]
-        - np.maximum(missing[1], false * groups[1].count)
-        - np.maximum(missing[2], false * groups[2].count)
+        for visible, group in zip(shows, groups, strict=True)
     )
-
-
-def _visible(series: Series, now: Linked, group: _Group, points: np.ndarray) -> np.ndarray:
-    """Which views (n, views) certainly show the place of each group."""
-    return in_field(series, now.solution.cameras, _believed(now, group, points), now.solution.sigma_px)
+    left, right = (
+        np.maximum(missing, false * group.count) for missing, group in zip(of_sides, groups[1:], strict=True)
+    )
+    return np.asarray(of_whole - left - right)
 
 
 def _believed(now: Linked, group: _Group, points: np.ndarray) -> TrackEstimate:
