@@ -7,7 +7,7 @@ import pandas as pd
 
 from voidlab.training.pairing import LabelledError
 
-_CIRCLE = ["x_px", "y_px", "radius_px"]
+CIRCLE = ["x_px", "y_px", "radius_px"]
 _COUNTS = {"": True, "void": True, "sure": True, "ambiguous": False}  # kinds of a row of a CSV
 _YES_OR_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
@@ -50,7 +50,7 @@ def _csv(file: Path) -> pd.DataFrame:
             "Remove commas at the ends of rows, and write decimals with a point."
         )
     table = table.rename(columns={"r_px": "radius_px"})
-    if any(list(table.columns).count(column) != 1 for column in _CIRCLE):
+    if any(list(table.columns).count(column) != 1 for column in CIRCLE):
         raise LabelledError(
             f"{file.name} has columns {', '.join(map(str, table.columns))}; "
             "expected columns x_px, y_px, r_px (or radius_px), each once, separated by commas."
@@ -59,8 +59,8 @@ def _csv(file: Path) -> pd.DataFrame:
 
 
 def _circles(file: Path, table: pd.DataFrame) -> pd.DataFrame:
-    voids = table[_CIRCLE].apply(pd.to_numeric, errors="coerce").astype(float)
-    for column in _CIRCLE:
+    voids = table[CIRCLE].apply(pd.to_numeric, errors="coerce").astype(float)
+    for column in CIRCLE:
         _expect(file, table[column], np.isfinite(voids[column]), "a number, px")
     _expect(file, table["radius_px"], voids["radius_px"] > 0, "a radius above 0 px")
     ignored = np.zeros(len(table), bool)

@@ -38,10 +38,13 @@ class Evaluation:
     scores: pd.DataFrame
     sizes: pd.DataFrame
 
+    def row(self, score: str, rule: str = "centre") -> pd.Series:
+        """One score, with its interval."""
+        return self.scores[(self.scores["rule"] == rule) & (self.scores["score"] == score)].iloc[0]
+
     def of(self, score: str, rule: str = "centre") -> float:
         """Value of one score."""
-        row = (self.scores["rule"] == rule) & (self.scores["score"] == score)
-        return float(self.scores.loc[row, "value"].iloc[0])
+        return float(self.row(score, rule)["value"])
 
 
 def evaluate_segmenter(
@@ -81,10 +84,9 @@ def write_evaluation(folder: Path, labelled: Sequence[Labelled], judgement: Eval
     """Write scores.csv, recall-by-size.csv and hits-and-misses.png into ``folder``; say which files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / name for name in ("scores.csv", "recall-by-size.csv", "hits-and-misses.png")]
-    with replacing_own(files[0]) as temporary:
-        judgement.scores.to_csv(temporary, index=False, float_format="%.5g")
-    with replacing_own(files[1]) as temporary:
-        judgement.sizes.to_csv(temporary, index=False, float_format="%.5g")
+    for file, table in zip(files, (judgement.scores, judgement.sizes), strict=False):
+        with replacing_own(file) as temporary:
+            table.to_csv(temporary, index=False, float_format="%.5g")
     drawn = draw_sheet(labelled, judgement)
     with replacing_own(files[2]) as temporary:
         drawn.savefig(temporary, format="png", dpi=130)
@@ -104,9 +106,7 @@ def evaluation_in_words(judgement: Evaluation) -> str:
         ("count_error", "count error"),
         ("volume_error", "sum of d³ error"),
     ):
-        row = judgement.scores[
-            (judgement.scores["rule"] == "centre") & (judgement.scores["score"] == score)
-        ].iloc[0]
+        row = judgement.row(score)
         lines.append(
             f"{text:16}{100 * row['value']:+9.1f} %  (95 %: {100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
         )

@@ -36,7 +36,6 @@ from voidlab.measure import measure_voids
 from voidlab.training import circle_csv
 from voidlab.training.pairing import LabelledError, pair_labels
 
-_CIRCLE = ["x_px", "y_px", "radius_px"]
 _SPECK_PX = 2  # area of what is too small to be told from a slip of the brush
 # Pieces that a void may have beside its largest; voidlab's own label images have such where voids overlap.
 _LOOSE_PX, _LOOSE_SHARE = 4, 0.05
@@ -86,7 +85,7 @@ def truth_and_found(
     for number, item in enumerate(items):
         voids = finder.find(item.image)
         truth.append(item.voids.assign(frame=number))
-        found.append(voids[["x_px", "y_px", "radius_px", "confidence"]].assign(frame=number))
+        found.append(voids[[*circle_csv.CIRCLE, "confidence"]].assign(frame=number))
         log(f"{item.name}: {len(voids)} voids found, {int((~item.voids['ignored']).sum())} labelled")
     return pd.concat(truth, ignore_index=True), pd.concat(found, ignore_index=True)
 
@@ -106,7 +105,7 @@ def voids_of(labels: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
     _refuse_background(numbers, areas / mask.size)
     measured = measure_voids(numbered, edge_buffer_px=0)
     ignored = measured["touches_edge"].to_numpy(bool) | (measured["area_px"] <= _SPECK_PX).to_numpy(bool)
-    return measured[_CIRCLE].assign(ignored=ignored), mask
+    return measured[circle_csv.CIRCLE].assign(ignored=ignored), mask
 
 
 def _read_pair(image_file: Path, label_file: Path) -> Iterator[Labelled]:
