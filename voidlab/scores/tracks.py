@@ -144,7 +144,7 @@ def _link_units(found: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
     code = pd.factorize(unit)[0]
     count = int(code.max(initial=-1)) + 1
     true_links, found_links = _links(rows, "true"), _links(rows, "found")
-    common = _in(true_links, found_links, len(rows))
+    common = np.isin(*(links @ [len(rows), 1] for links in (true_links, found_links)))
     whole = ~np.isin(np.arange(count), code[true_links[~common, 0]])
     tracked = rows["true"].notna().to_numpy()
     size = np.bincount(code[tracked], minlength=count)
@@ -184,11 +184,6 @@ def _links(rows: pd.DataFrame, by: str) -> np.ndarray:
     same = (ordered[by].to_numpy()[1:] == ordered[by].to_numpy()[:-1]).astype(bool)
     number = ordered.index.to_numpy(np.int64)
     return np.stack([number[:-1][same], number[1:][same]], axis=1)
-
-
-def _in(links: np.ndarray, others: np.ndarray, count: int) -> np.ndarray:
-    """Which of the ``links`` are among the ``others``."""
-    return np.isin(links[:, 0] * count + links[:, 1], others[:, 0] * count + others[:, 1])
 
 
 def _position_units(truth: pd.DataFrame, found: pd.DataFrame, gate: float) -> pd.DataFrame:

@@ -5,6 +5,7 @@ precipitates, which are no voids), an exit wave, a microscope out of focus or no
 out brighter than their surroundings: images of dark ones are turned upside down before they are looked at.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,19 +71,12 @@ class _Scene:
     most: float  # length of foil beyond which it gets no brighter
     blur: float
 
-    def missing(self) -> np.ndarray:
-        """Length of foil that the voids take away at each pixel."""
+    def of_all_voids(self, of_void: Callable[[Void], np.ndarray]) -> np.ndarray:
+        """Sum over the voids at each pixel, float32."""
         total = np.zeros(self.foil.shape, np.float32)
         for void in self.voids:
-            total[void.part] += void.length
+            total[void.part] += of_void(void)
         return total
-
-    def voids_at(self) -> np.ndarray:
-        """How many voids lie at each pixel."""
-        count = np.zeros(self.foil.shape, np.int32)
-        for void in self.voids:
-            count[void.part] += void.inside
-        return count
 
     def brightness(self, foil: np.ndarray, missing: np.ndarray) -> np.ndarray:
         """What comes to the detector."""
@@ -102,7 +96,7 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
     """
     random = np.random.default_rng(np.random.SeedSequence([seed, 7]))
     scene = _scene(random, (shape[0] + 2 * _MARGIN, shape[1] + 2 * _MARGIN))
-    look, missing = scene.look, scene.missing()
+    look, missing = scene.look, scene.of_all_voids(lambda void: void.length)
     without = scene.brightness(scene.foil, np.zeros_like(missing))
     clean = scene.brightness(scene.foil, missing)
     sign = -1 if look.upside_down else 1
@@ -114,7 +108,8 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
 
     grain = told - shown(clean[_CUT])
     visible = Visibility(shown(without[_CUT]), grain)
-    rows, mask, voids_at = [], np.zeros(missing.shape, bool), scene.voids_at()
+    rows, mask = [], np.zeros(missing.shape, bool)
+    voids_at = scene.of_all_voids(lambda void: void.inside)
     for void in scene.voids if look.contrast > 0 else []:  # dark discs are no voids
         if not (circle := _circle(void, shape)):
             continue

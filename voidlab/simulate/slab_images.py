@@ -1,6 +1,9 @@
 """Images of a slab with voids, made when asked for: what each void lets through, an uneven foil, noise."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,38 +14,33 @@ from voidlab.images.binning import block_mean
 _MEAN_FREE_PATH = 5.0  # in median void diameters: a median void is 22 % brighter than the foil
 
 
+@dataclass(frozen=True, eq=False)
 class SlabImages(Sequence[np.ndarray]):
     """Images (H, W), float32, 0 to 1; each is made from its own seed, in whatever order they are asked for."""
 
-    def __init__(
-        self,
-        shape: tuple[int, int],
-        voids: pd.DataFrame,
-        seed: int,
-        noise: float,
-        radius_px: float,
-        drift: np.ndarray,
-    ) -> None:
-        self._shape = shape
-        self._of_frame = dict(iter(voids.groupby("frame")))
-        self._seed = seed
-        self._noise = noise
-        self._path = 2 * radius_px * _MEAN_FREE_PATH
-        self._drift = drift
+    shape: tuple[int, int]
+    voids: pd.DataFrame
+    seed: int
+    noise: float
+    radius_px: float
+    drift: np.ndarray
+
+    @cached_property
+    def _of_frame(self) -> dict[Any, pd.DataFrame]:
+        return dict(iter(self.voids.groupby("frame")))
 
     def __len__(self) -> int:
-        return len(self._drift)
+        return len(self.drift)
 
     def __getitem__(self, row):  # type: ignore[no-untyped-def]
         row = range(len(self))[row]
         here = self._of_frame.get(row + 1)
-        missing = np.zeros(self._shape) if here is None else _missing_foil(here, self._shape)
-        transmitted = _background(self._seed, row, self._shape, self._drift[row]) * np.exp(
-            missing / self._path
-        )
+        missing = np.zeros(self.shape) if here is None else _missing_foil(here, self.shape)
+        let_through = np.exp(missing / (2 * self.radius_px * _MEAN_FREE_PATH))
+        transmitted = _background(self.seed, row, self.shape, self.drift[row]) * let_through
         blurred = ndimage.gaussian_filter(transmitted, 0.8)
-        random = np.random.default_rng(np.random.SeedSequence([self._seed, 2, row]))
-        noisy = blurred + self._noise * 0.5 * np.sqrt(2 * blurred) * random.standard_normal(self._shape)
+        random = np.random.default_rng(np.random.SeedSequence([self.seed, 2, row]))
+        noisy = blurred + self.noise * 0.5 * np.sqrt(2 * blurred) * random.standard_normal(self.shape)
         return np.clip(noisy, 0, 1).astype(np.float32)
 
 

@@ -1,6 +1,7 @@
 """Good, check or do not use: what the checks of a reconstruction mean, with the reasons in words."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -44,14 +45,11 @@ def assess(checks: Checks, evidence: Evidence) -> tuple[str, list[str]]:
     ):
         if value < fair:
             (failures if value < least else doubts).append(text.format(value))
+    frames = [f"frame {frame}" for frame in evidence.frames]
+    gaps = [f"frames {a} to {b}" for a, b in pairwise(evidence.frames)]
     for shares, (least, fair), names, text in (
-        (
-            checks.left_out,
-            _LEFT_OUT,
-            _frames(evidence),
-            "only {} of the voids are where other views have them",
-        ),
-        (checks.gap_links, _GAP, _gaps(evidence), "only {} of the voids that should be are linked across"),
+        (checks.left_out, _LEFT_OUT, frames, "only {} of the voids are where other views have them"),
+        (checks.gap_links, _GAP, gaps, "only {} of the voids that should be are linked across"),
     ):
         for bad, into in ((shares < least, failures), ((shares >= least) & (shares < fair), doubts)):
             if bad.any():
@@ -60,7 +58,7 @@ def assess(checks: Checks, evidence: Evidence) -> tuple[str, list[str]]:
         doubts.append(f"{checks.duplicates:.0%} of the points lie in the same place as another")
     off = np.flatnonzero(checks.left_out_error > _LEFT_OUT_ERROR)
     if len(off):
-        some = ", ".join(_frames(evidence)[row] for row in off[:3])
+        some = ", ".join(frames[row] for row in off[:3])
         more = f" and {len(off) - 3} more" if len(off) > 3 else ""
         doubts.append(
             f"{some}{more}: the voids lie {np.nanmax(checks.left_out_error):.1f} times as far as their errors allow "
@@ -93,14 +91,6 @@ def _doubts(evidence: Evidence) -> list[str]:
             f"{evidence.axes_apart_deg:.0f}°"
         )
     return doubts
-
-
-def _frames(evidence: Evidence) -> list[str]:
-    return [f"frame {frame}" for frame in evidence.frames]
-
-
-def _gaps(evidence: Evidence) -> list[str]:
-    return [f"frames {a} to {b}" for a, b in zip(evidence.frames[:-1], evidence.frames[1:], strict=True)]
 
 
 def _where(names: list[str], shares: np.ndarray, bad: np.ndarray, text: str) -> str:

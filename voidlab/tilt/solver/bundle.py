@@ -129,7 +129,7 @@ def adjust(
         points = points + np.linalg.solve(normal.points, normal.points_side[:, :, None])[:, :, 0]
         points = points - (lifted @ step)
         cameras = _moved(cameras, step)
-        residual = _residual(links, cameras, points)
+        residual = to_axis(links.xy, cameras.axis) - cameras.see(points[links.point], links.view)
         sigma, of_view = _spread(residual, links, cameras, weight, of_view, count)
         ratio = np.hypot(*residual.T) / of_view[links.view]
         weight = np.clip(1 - (ratio / TUKEY) ** 2, 0, None) ** 2
@@ -246,10 +246,6 @@ def _moved(cameras: Cameras, step: np.ndarray) -> Cameras:
         tilt=cameras.tilt + step[1 + 2 * views :],
         shift=cameras.shift + shift,
     )
-
-
-def _residual(links: Links, cameras: Cameras, points: np.ndarray) -> np.ndarray:
-    return to_axis(links.xy, cameras.axis) - cameras.see(points[links.point], links.view)
 
 
 def _spread(
