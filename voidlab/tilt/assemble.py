@@ -10,7 +10,7 @@ from voidlab.tilt.attempt import Attempt
 from voidlab.tilt.foil import Foil, fit_foil
 from voidlab.tilt.geometry import from_axis
 from voidlab.tilt.inputs import Given
-from voidlab.tilt.result import TiltModel, no_points
+from voidlab.tilt.result import TiltModel, points_table
 from voidlab.tilt.solver.bundle import Cameras, covariance
 
 _POINT_VIEWS = 3  # for a depth to count in the thickness
@@ -91,12 +91,7 @@ def _points(attempt: Attempt, points: np.ndarray, spread: np.ndarray, order: np.
     radius = pd.Series(attempt.series.radius[linked.rows]).groupby(linked.links.point).median().to_numpy()
     seen = np.bincount(linked.links.point, minlength=linked.count)
     sigma = np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
-    table = {
-        "particle": np.arange(linked.count), "x_px": points[:, 0], "y_px": points[:, 1], "z_px": points[:, 2],
-        "sigma_x_px": sigma[:, 0], "sigma_y_px": sigma[:, 1], "sigma_z_px": sigma[:, 2],
-        "radius_px": radius[order], "views": seen[order],
-    }  # fmt: skip
-    return pd.DataFrame(table).astype(no_points().dtypes)
+    return points_table(np.arange(linked.count), points, sigma, radius[order], seen[order])
 
 
 def _views(given: Given, attempt: Attempt, cameras: Cameras) -> pd.DataFrame:
@@ -130,7 +125,7 @@ def nothing(given: Given, reason: str) -> TiltModel:
     views = views.assign(**dict.fromkeys(_OF_VIEWS, nan))
     return TiltModel(
         voids=voids.assign(particle=pd.array([pd.NA] * len(voids), dtype="Int64")),
-        points=no_points(),
+        points=points_table(),
         covariance_px2=np.zeros((0, 3, 3)),
         views=views,
         drift_px=unknown,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.tilt.geometry import from_axis, to_axis
-from voidlab.tilt.result import no_points
+from voidlab.tilt.result import points_table
 from voidlab.tilt.solver.bundle import Cameras, Links, point_blocks, triangulate
 
 
@@ -37,7 +37,7 @@ def place(
     seen = linked[linked["frame"].isin(placed["frame"])]
     seen = seen[seen.groupby("particle")["frame"].transform("nunique") > 1]
     if seen.empty:
-        return no_points()
+        return points_table()
     axis, origin = float(np.deg2rad(tilt_axis_deg)), np.array(origin_px)
     drift = placed[["drift_x_px", "drift_y_px"]].to_numpy(np.float64)
     cameras = Cameras(axis, np.deg2rad(placed["tilt_deg"].to_numpy(np.float64)), to_axis(drift, axis))
@@ -50,11 +50,6 @@ def place(
     c2, s2 = np.cos(axis) ** 2, np.sin(axis) ** 2
     across, along, depth = np.diagonal(own, axis1=1, axis2=2).T  # p and q of a point do not correlate
     xy = from_axis(points[:, :2], axis) + origin
-    table = {
-        "particle": particle, "x_px": xy[:, 0], "y_px": xy[:, 1], "z_px": points[:, 2],
-        "sigma_x_px": np.sqrt(across * c2 + along * s2), "sigma_y_px": np.sqrt(across * s2 + along * c2),
-        "sigma_z_px": np.sqrt(depth),
-        "radius_px": seen.groupby("particle")["radius_px"].median().to_numpy(np.float64),
-        "views": np.bincount(point),
-    }  # fmt: skip
-    return pd.DataFrame(table).astype(no_points().dtypes)
+    sigma = np.sqrt(np.column_stack([across * c2 + along * s2, across * s2 + along * c2, depth]))
+    radius = seen.groupby("particle")["radius_px"].median().to_numpy(np.float64)
+    return points_table(particle, xy, points[:, 2], sigma, radius, np.bincount(point))

@@ -78,13 +78,7 @@ class Given:
 
 
 def prepare(voids: pd.DataFrame, tilt_angles_deg: Angles, shape: tuple[int, int] | None) -> Given:
-    """Put voids and angles in order.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing, or a sequence of angles does not have one for each frame.
-    """
+    """Put voids and angles in order; raises as `voidlab.tilt.reconstruct` says."""
     missing = [name for name in _NEEDED if name not in voids]
     if missing:
         raise ValueError(f"the table of voids lacks the column(s) {', '.join(missing)}.")

@@ -100,10 +100,11 @@ class TiltModel:
         )
 
 
-_POINTS = ("x_px", "y_px", "z_px", "sigma_x_px", "sigma_y_px", "sigma_z_px", "radius_px")
+_LENGTHS = ("x_px", "y_px", "z_px", "sigma_x_px", "sigma_y_px", "sigma_z_px", "radius_px")
+_POINTS = {"particle": "int64", **dict.fromkeys(_LENGTHS, "float64"), "views": "int64"}
 
 
-def no_points() -> pd.DataFrame:
-    """Empty table of points with its columns, typed."""
-    columns = {"particle": "int64", **dict.fromkeys(_POINTS, "float64"), "views": "int64"}
-    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})
+def points_table(*columns: np.ndarray) -> pd.DataFrame:
+    """Table of points, typed, from its columns one by one or some together; without any, an empty one."""
+    values = np.column_stack(columns or [np.zeros((0, len(_POINTS)))])
+    return pd.DataFrame(values, columns=list(_POINTS)).astype(_POINTS)

@@ -42,9 +42,8 @@ def _csv(file: Path) -> pd.DataFrame:
     except ValueError as error:  # of pandas, and of bytes that are no text
         said = str(error).strip()
         raise LabelledError(f"{file.name}: {said}; expected columns x_px, y_px, r_px.") from None
-    if not isinstance(
-        table.index, pd.RangeIndex
-    ):  # pandas takes what is too much for an index, and moves the rest
+    # pandas takes what is too much for an index, and moves the rest
+    if not isinstance(table.index, pd.RangeIndex):
         raise LabelledError(
             f"rows of {file.name} have more values than its header has names; expected as many. "
             "Remove commas at the ends of rows, and write decimals with a point."

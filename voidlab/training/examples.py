@@ -60,8 +60,7 @@ def example(image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame) -> Example
         ``x_px, y_px, radius_px, ignored`` (to find it or not is all the same), ``sized`` (its radius is known).
     """
     shape = image.shape
-    centre, radius = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    of_ignored, radius_of_ignored = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    centre, radius, of_ignored, radius_of_ignored = np.zeros((4, *shape), np.float32)
     known, unknown = np.ones(shape, np.uint8), np.zeros(shape, bool)
     for x, y, r, ignored, sized in voids[["x_px", "y_px", "radius_px", "ignored", "sized"]].to_numpy(float):
         too_large = r > network.MAX_RADIUS_PX
