@@ -20,7 +20,7 @@ _OF_VIEWS = ["drift_x_px", "drift_y_px", "residual_px", "left_out_found", "left_
 def model(given: Given, attempt: Attempt) -> TiltModel:
     """The result of an attempt, in the frame and the units of the images."""
     linked = attempt.linked
-    spread, views = covariance(linked.links, linked.solution, attempt.prior, linked.count)
+    spread, views = covariance(linked.links, linked.solution, attempt.prior)
     seen = np.bincount(linked.links.point, minlength=linked.count)
     sure = seen >= _POINT_VIEWS
     foil = fit_foil(linked.solution.points[sure], np.sqrt(spread[sure, 2, 2]))

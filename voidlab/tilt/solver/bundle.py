@@ -149,7 +149,7 @@ def triangulate(links: Links, cameras: Cameras, weight: np.ndarray, count: int) 
     return np.linalg.solve(blocks, side[:, :, None])[:, :, 0]
 
 
-def covariance(links: Links, solution: Solution, prior: Prior, count: int) -> tuple[np.ndarray, np.ndarray]:
+def covariance(links: Links, solution: Solution, prior: Prior) -> tuple[np.ndarray, np.ndarray]:
     """Covariance of the points (n, 3, 3) in x, y, z, and of the views (C, C): axis, shifts p, shifts q, tilts.
 
     Own noise of each point and the error of the views together, within the gauge of the bundle.
