@@ -144,7 +144,7 @@ def _link_units(found: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
     code = pd.factorize(unit)[0]
     count = int(code.max(initial=-1)) + 1
     true_links, found_links = _links(rows, "true"), _links(rows, "found")
-    common = np.isin(*(links @ [len(rows), 1] for links in (true_links, found_links)))
+    common = np.isin(true_links @ [len(rows), 1], found_links @ [len(rows), 1])
     whole = ~np.isin(np.arange(count), code[true_links[~common, 0]])
     tracked = rows["true"].notna().to_numpy()
     size = np.bincount(code[tracked], minlength=count)
