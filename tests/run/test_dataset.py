@@ -9,6 +9,7 @@ from voidlab import run, tables
 from voidlab.project import record
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import STAGES, RunPaths
+from voidlab.run import dataset
 
 
 def test_a_run_leaves_every_file_of_the_design(finished):
@@ -42,6 +43,16 @@ def test_nothing_changed_nothing_is_run(copied):
     assert done
     # The copy lies elsewhere, but holds the same images, parameters and results.
     assert [line.split()[1:] for line in lines] == [["unchanged,", "skipped"]] * len(STAGES)
+
+
+def test_what_is_to_be_checked_is_said_in_the_terminal():
+    figures = [
+        {"label": "Contrast", "value": "dark", "warning": "The contrast is a guess."},
+        {"label": "Voids per image", "value": "3"},
+    ]
+    first, second = dataset._lines_of("segment", 2.04, figures)
+    assert first == "segment     done in 2.0 s: contrast dark, voids per image 3"
+    assert second.strip() == "check: The contrast is a guess."
 
 
 @pytest.mark.slow

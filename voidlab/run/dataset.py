@@ -134,12 +134,16 @@ def _run_or_skip(
         parameters=plan.parameters,
         environment=environment(snapshot),
     )
-    figures = record.read_record(paths)[name].key_figures
+    seconds = (datetime.now(UTC) - started).total_seconds()
+    for line in _lines_of(name, seconds, record.read_record(paths)[name].key_figures):
+        log(line)
+
+
+def _lines_of(name: str, seconds: float, figures: Sequence[Mapping[str, str]]) -> list[str]:
+    """What is said of a finished stage: its first three key figures, and a line for each that is to be checked."""
     first = ", ".join(f"{figure['label'].lower()} {figure['value']}" for figure in figures[:3])
-    log(f"{name:11} done in {(datetime.now(UTC) - started).total_seconds():.1f} s: {first}")
-    for figure in figures:
-        if "warning" in figure:
-            log(f"{'':11} check: {figure['warning']}")
+    warnings = [f"{'':11} check: {figure['warning']}" for figure in figures if figure.get("warning")]
+    return [f"{name:11} done in {seconds:.1f} s: {first}", *warnings]
 
 
 def read_overrides(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
