@@ -20,6 +20,7 @@ Figure = dict[str, str]
 
 _UNSURE = 0.7  # confidence below which a void is a matter of opinion
 _SEEN = ("median_diameter_seen", "max_diameter_seen")
+_NAMED = 5  # odd frames that are named
 _MANY = 0.25  # share of a whole from which on something is said
 
 
@@ -38,6 +39,14 @@ def of_segmentation(decided: Mapping[str, Any], asked: SegmentParameters) -> lis
         least = f"{decided['least_valid']:.1%} or more"
         meaning = f"of {decided['cut_frames']} images: ignored boxes, crop and padded borders do not count"
         figures.append(figure("Area that counts", least, meaning))
+    odd = decided["odd_frames"]
+    if odd:
+        named = "; ".join(f"frame {frame}: {how}" for frame, how in list(odd.items())[:_NAMED])
+        more = f"; and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
+        said = f"{len(odd)} frames stand out of the series: {named}{more}. Look at them, or exclude them."
+        figures.append(
+            figure("Odd frames", f"{len(odd)}", "by the count of voids or sharpness", warning=said)
+        )
     for name, count in (("min_radius_px", decided["smaller"]), ("max_radius_px", decided["larger"])):
         if count and name in asked.model_fields_set:
             limit = getattr(asked, name)

@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 
 from voidlab import tables
 from voidlab.images.errors import ImagesError
+from voidlab.segment.odd_frames import odd_frames, sharpness
 from voidlab.segment.segmenters import Segmentation, Segmenter
 from voidlab.tables.rows import spread_rows
 
@@ -70,11 +72,12 @@ def segment_series(
     nothing = pd.array([None] * len(series), dtype="Int64")
     frames = series.frames.assign(void_count=nothing, void_fraction=np.nan, valid_px=nothing)
     found, unreadable = [tables.empty("voids")], ""
-    smaller = larger = 0
+    smaller, larger, sharp = 0, 0, np.full(len(series), np.nan)
     rows: Iterable[int] = range(len(series))
     rows = progress(rows, len(series)) if progress else rows
-    for row, (status, result, reason) in zip(rows, _ordered(series, segmenter), strict=True):
-        frames.loc[row, "status"] = status
+    for row, outcome in zip(rows, _ordered(series, segmenter), strict=True):
+        result, reason = outcome.found, outcome.reason
+        frames.loc[row, "status"], sharp[row] = outcome.status, outcome.sharpness
         labels = np.zeros(series.shape, np.int32) if result is None else result.labels
         if result is not None:
             frames.loc[row, "void_count"] = len(result.voids)
@@ -96,6 +99,7 @@ def segment_series(
     decided |= {
         "cut_frames": int((valid < 1).sum()),
         "least_valid": float(valid.min()) if len(valid) else 1.0,
+        "odd_frames": {str(frame): how for frame, how in odd_frames(frames, sharp).items()},
     }
     frames.attrs["segmentation"] = voids.attrs["segmentation"] = decided
     return frames, voids
@@ -119,27 +123,31 @@ def _decided(segmenter: Segmenter, frames: list[int], smaller: int, larger: int)
     return decided
 
 
-_Outcome = tuple[str, Segmentation | None, str]
+@dataclass(frozen=True)
+class _Outcome:
+    """Status of an image, what was found in it, why it could not be read, and how sharp it is."""
+
+    status: str
+    found: Segmentation | None = None
+    reason: str = ""
+    sharpness: float = np.nan
 
 
 def _look(series: SeriesOfImages, segmenter: Segmenter, row: int) -> _Outcome:
-    """Status of an image, what was found in it, and why it could not be read."""
     if series.frames["status"].iloc[row] == "excluded":
-        return "excluded", None, ""
+        return _Outcome("excluded")
     try:
         image = series[row]
     except OSError as error:
-        return "unreadable", None, str(error)
+        return _Outcome("unreadable", reason=str(error))
     known = image[np.isfinite(image)]
     if known.size == 0 or known.min() == known.max():
         # It says nothing of the voids: an empty count, not a count of 0.
-        return "blank", None, ""
+        return _Outcome("blank")
     found = segmenter.run(image)
-    return (
-        "ok",
-        found if known.size == image.size else found.within(np.isfinite(image), segmenter.edge_buffer_px),
-        "",
-    )
+    if known.size < image.size:
+        found = found.within(np.isfinite(image), segmenter.edge_buffer_px)
+    return _Outcome("ok", found, sharpness=sharpness(image))
 
 
 def _ordered(series: SeriesOfImages, segmenter: Segmenter) -> Iterator[_Outcome]:
