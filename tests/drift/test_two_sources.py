@@ -1,0 +1,74 @@
+"""The error of a drift holds what void masks and images differ by, and grows by nothing else."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from voidlab import drift
+
+
+def table(xy, sigma):
+    return pd.DataFrame(
+        {
+            "frame": np.arange(len(xy)) + 1,
+            "drift_x_px": xy[:, 0],
+            "drift_y_px": xy[:, 1],
+            "drift_sigma_px": sigma,
+        }
+    )
+
+
+def two_sources(seed, *, frames=100, sigma=(0.06, 0.04), blurred=7, bias=0.95):
+    """Truth, and the drift of masks, biased in one frame, and of images; the others are off by their errors."""
+    random = np.random.default_rng(seed)
+    true = np.cumsum(random.normal(0, 2, (frames, 2)), axis=0)
+    masks, images = (table(true + random.normal(0, s, true.shape), s) for s in sigma)
+    masks.loc[blurred, "drift_x_px"] += bias
+    return true, masks, images
+
+
+def test_a_frame_that_one_source_sees_displaced_is_not_sure():
+    _, masks, images = two_sources(0)
+    found = drift.with_other_source(masks, images)
+    assert found["drift_sigma_px"].iloc[7] == pytest.approx(0.95 / np.sqrt(2), rel=0.25)
+    words = drift.differences_in_words(masks, images)
+    assert "most in frame 8: " in words
+    assert found[["drift_x_px", "drift_y_px"]].equals(masks[["drift_x_px", "drift_y_px"]])
+
+
+def test_errors_that_are_right_stay_right():
+    inside, grown = [], []
+    for seed in range(500):
+        true, masks, images = two_sources(seed, frames=60, bias=0.0)
+        found = drift.with_other_source(masks, images)
+        sigma = found["drift_sigma_px"].to_numpy()[:, None]
+        inside.append((np.abs(found[["drift_x_px", "drift_y_px"]].to_numpy() - true) < sigma).mean())
+        grown.append(np.median(sigma) / 0.06)
+    assert 0.66 < np.mean(inside) < 0.76
+    assert np.mean(grown) < 1.05
+
+
+def test_errors_that_are_too_small_are_mended():
+    """Both are off by more than they say, each by its own."""
+    inside = []
+    for seed in range(500):
+        true, masks, images = two_sources(seed, frames=60, sigma=(0.2, 0.2), bias=0.0)
+        found = drift.with_other_source(masks.assign(drift_sigma_px=0.05), images.assign(drift_sigma_px=0.05))
+        sigma = found["drift_sigma_px"].to_numpy()[:, None]
+        inside.append((np.abs(found[["drift_x_px", "drift_y_px"]].to_numpy() - true) < sigma).mean())
+    assert 0.6 < np.mean(inside) < 0.76
+
+
+def test_a_common_offset_is_no_difference():
+    _, masks, images = two_sources(1, bias=0.0)
+    moved = images.assign(drift_x_px=images["drift_x_px"] + 5)
+    pd.testing.assert_frame_equal(
+        drift.with_other_source(masks, images), drift.with_other_source(masks, moved), check_exact=False
+    )
+
+
+def test_what_is_not_known_changes_nothing():
+    _, masks, images = two_sources(2)
+    unknown = images.assign(drift_x_px=np.nan)
+    pd.testing.assert_frame_equal(drift.with_other_source(masks, unknown), masks)
+    assert "not known" in drift.differences_in_words(masks, unknown)
