@@ -12,7 +12,7 @@ NOISE = 0.1
 OF_THE_FIELD = ("rest", "flow", "rotation", "lost", "gaps", "locked")
 
 
-def watched(kind, frames, seed, voids=120):
+def watched(kind, frames, seed, voids=80):
     """Voids whose first tenth moves 3 px along x if they are "movers"; truth against the neighbours, (n, 2) px."""
     random = np.random.default_rng(seed)
     place = random.uniform(0, 300, (voids, 2))
@@ -79,7 +79,7 @@ def test_voids_at_rest_do_not_move(kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("frames", [2, 10, 100, 1000])
+@pytest.mark.parametrize("frames", [2, 10, 1000])
 @pytest.mark.parametrize("kind", OF_THE_FIELD)
 def test_errors_hold_at_any_length(kind, frames):
     if kind == "lost" and frames == 2:
