@@ -20,7 +20,7 @@ from voidlab.report.figures.base import (
 from voidlab.report.figures.voids import CORRECTED
 from voidlab.tables.units import HasPixelSize, unit_of
 
-_BEYOND_NOISE = 0.003  # of a thousand voids at rest three are taken for moving
+_BEYOND_NOISE = 0.003  # of a thousand voids at rest two to four are taken for moving
 
 
 def tracks_over_image(
