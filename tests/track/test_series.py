@@ -25,7 +25,7 @@ def series():
 def frames_of(series, **changes):
     count = len(series.images)
     frames = pd.DataFrame({"frame": np.arange(1, count + 1), "path": "a.tif", "tilt_deg": series.tilt_deg})
-    frames = frames.assign(time_s=np.nan, status="ok", void_count=1, void_fraction=0.1)
+    frames = frames.assign(time_s=np.nan, status="ok", void_count=1, void_fraction=0.1, valid_px=1)
     return tables.check(frames.assign(**changes), "frames")
 
 

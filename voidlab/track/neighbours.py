@@ -107,7 +107,7 @@ def _others(
         tree = cKDTree(position[rows])
         most = min(2 * _NEIGHBOURS + 1, len(rows))
         while todo.size:
-            near = rows[tree.query(position[first[todo]], k=most)[1]]
+            near = rows[tree.query(position[first[todo]], k=range(1, most + 1))[1]]
             wanted = of_row[near] * span + (frame[last[todo]] - frame.min())[:, None]
             there = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
             both = (key[there] == wanted) & (of_row[near] != todo[:, None])
