@@ -44,6 +44,12 @@ def test_a_blurred_frame_is_named():
     assert found == {7: "blurred"}
 
 
+def test_a_sharp_frame_among_blurred_ones_is_not_called_blurred():
+    values = np.ones(20)
+    values[9] = 2.0
+    assert odd_frames(frames_with([50] * 20), values) == {}
+
+
 def test_little_or_nothing_says_nothing():
     assert odd_frames(frames_with([]), np.zeros(0)) == {}
     assert odd_frames(frames_with([50, 900, 3]), np.array([1, 2, np.nan])) == {}

@@ -39,7 +39,8 @@ def odd_frames(frames: pd.DataFrame, sharpness: np.ndarray) -> dict[int, str]:
         return {}
     count = frames["void_count"].to_numpy(np.float64, na_value=np.nan)
     usual, fewer_or_more = _compared(count)
-    _, blurred = _compared(sharpness)
+    as_sharp, other = _compared(sharpness)
+    blurred = other & (sharpness < as_sharp)
     said = {}
     for row in np.flatnonzero((fewer_or_more & (usual >= _LEAST_COUNT)) | blurred):
         words = []
