@@ -93,6 +93,25 @@ def test_what_is_burnt_in_is_proposed():
     assert propose_boxes([with_text(), micrograph()]) == []  # not in all of them
 
 
+def test_a_bar_of_a_single_row_at_the_border_is_proposed():
+    image = micrograph()
+    image[-6:] = 0
+    ((left, top, width, height),) = propose_boxes([image])
+    assert (left, width) == (0, 400)
+    assert (top + height, height) == (300, pytest.approx(10, abs=2))
+
+
+def test_what_is_left_out_already_is_not_proposed():
+    padded = micrograph().astype(np.float32) / 255
+    padded[:, :60] = np.nan
+    assert propose_boxes([padded, padded]) == []
+
+
+def test_a_saturated_void_is_not_proposed():
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    assert propose_boxes([np.where(np.hypot(x - 200, y - 150) < 30, 255, micrograph())]) == []
+
+
 def test_vacuum_is_proposed():
     ((left, top, width, height),) = propose_boxes([nothing_padded()["vacuum"]])
     assert (left, top, left + width, height) == (pytest.approx(250, abs=12), 0, 400, 300)
@@ -109,6 +128,15 @@ def test_a_scale_bar_in_a_real_micrograph(shared):
     ((left, top, width, height),) = propose_boxes([read_image(shared / "labelled_looks" / "00097.png")])
     assert (left, top) == (pytest.approx(165, abs=12), pytest.approx(330, abs=12))
     assert (left + width, top + height) == (666, pytest.approx(505, abs=12))
+
+
+def test_vacuum_in_a_real_micrograph(shared):
+    from voidlab.images import read_image
+
+    image = read_image(shared / "labelled_looks" / "cu0042.jpg")
+    inside = ~outside_boxes(image.shape, propose_boxes([image]))
+    assert inside[-50:, -50:].all()
+    assert 0.2 < inside.mean() < 0.5
 
 
 def series_in(folder, image, **how):

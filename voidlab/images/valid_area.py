@@ -38,23 +38,27 @@ def outside_boxes(
 def find_padding(image: np.ndarray) -> np.ndarray | None:
     """Pixels (H, W) of a border of one value, or of no value (NaN), around an image; None where there is none.
 
-    What is left must be half of the image and convex: a noise-free mask or a saturated specimen is not padded.
+    What is left must be a quarter of the image or more, and convex: a noise-free mask or a saturated specimen is not
+    padded. Pixels without a value are never specimen, wherever they are.
     """
     unknown = np.isnan(image) if image.dtype.kind == "f" else np.zeros(image.shape, bool)
-    padding = unknown
+    flat = np.zeros(image.shape, bool)
     for value in _values_along_the_border(image):
-        labels, _ = ndimage.label(image == value)
-        border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
         # Beyond the border it goes on, so that a strip of a single pixel counts too.
-        flat = np.pad(np.isin(labels, border[border > 0]), 4, mode="edge")
-        padding = padding | ndimage.binary_opening(flat, iterations=2)[4:-4, 4:-4]
-    if not padding.any() or unknown.all():
-        return None
-    padding = padding if padding is unknown else ndimage.binary_dilation(padding, iterations=_SOFT)
+        wide = np.pad(_at_the_border(image == value), 4, mode="edge")
+        flat |= ndimage.binary_opening(wide, iterations=2)[4:-4, 4:-4]
+    padding = ndimage.binary_dilation(flat, iterations=_SOFT) | unknown
     rest = ~padding
-    if padding is not unknown and not (rest.mean() >= _LEAST_VALID and _share_of_hull(rest) >= _CONVEX):
-        return unknown if unknown.any() else None
-    return padding | unknown
+    if not flat.any() or rest.mean() < _LEAST_VALID or _share_of_hull(rest) < _CONVEX:
+        padding = unknown
+    return padding if padding.any() and not padding.all() else None
+
+
+def _at_the_border(mask: np.ndarray) -> np.ndarray:
+    """The pieces of a mask that reach to the border of the image."""
+    labels, _ = ndimage.label(mask)
+    border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    return np.isin(labels, border[border > 0])
 
 
 def _values_along_the_border(image: np.ndarray) -> set[float]:
@@ -96,11 +100,11 @@ def propose_boxes(images: Iterable[np.ndarray]) -> list[list[int]]:
 
 def _burnt_in(image: np.ndarray) -> np.ndarray:
     """Pixels near patches of the very lowest or highest grey values without any noise, as no detector gives them."""
-    values = np.nan_to_num(np.asarray(image, np.float32), nan=0.0)
+    values, known = _filled(image)
     low, high = float(values.min()), float(values.max())
     same = 0.01 * (high - low)
     flat = ndimage.maximum_filter(values, 3) - ndimage.minimum_filter(values, 3) <= same
-    extreme = flat & ((values <= low + same) | (values >= high - same))
+    extreme = known & flat & ((values <= low + same) | (values >= high - same))
     if not same or extreme.mean() > 0.4:  # a mask, or a drawing
         return np.zeros(values.shape, bool)
     size = max(min(values.shape) // 40, 4)
@@ -108,9 +112,16 @@ def _burnt_in(image: np.ndarray) -> np.ndarray:
     return np.asarray(joined | extreme)
 
 
+def _filled(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The image with its median where it has no value, and where it has one."""
+    known = np.isfinite(image)
+    middle = np.median(image[known]) if known.any() else 0.0
+    return np.where(known, image, middle).astype(np.float32), known
+
+
 def _vacuum(image: np.ndarray) -> np.ndarray:
     """Pixels of a bright, even region at the border that stands apart from the rest."""
-    values = np.nan_to_num(np.asarray(image, np.float32), nan=0.0)
+    values, known = _filled(image)
     step = max(min(values.shape) // 40, 1)
     small = ndimage.median_filter(block_mean(values, step, pad=True), 3)
     nothing = np.zeros(values.shape, bool)
@@ -119,9 +130,7 @@ def _vacuum(image: np.ndarray) -> np.ndarray:
     from skimage.filters import threshold_otsu
 
     bright = small > threshold_otsu(small)
-    labels, _ = ndimage.label(bright)
-    border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    region = np.isin(labels, border[border > 0])
+    region = _at_the_border(bright)
     share = region.mean()
     if not 0.03 <= share <= 0.6:
         return nothing
@@ -129,7 +138,7 @@ def _vacuum(image: np.ndarray) -> np.ndarray:
     apart = (inside.mean() - outside.mean()) / max(np.hypot(inside.std(), outside.std()), 1e-9)
     if apart < 3 or inside.std() > outside.std():
         return nothing
-    return np.kron(region, np.ones((step, step), bool))[: values.shape[0], : values.shape[1]]
+    return known & np.kron(region, np.ones((step, step), bool))[: values.shape[0], : values.shape[1]]
 
 
 def _shrunk(mask: np.ndarray, rows: slice, columns: slice) -> tuple[slice, slice]:
@@ -142,10 +151,12 @@ def _shrunk(mask: np.ndarray, rows: slice, columns: slice) -> tuple[slice, slice
 
 def _is_disc(part: np.ndarray) -> bool:
     """Whether what fills a box is one roundish piece, as a saturated void is and a bar or text is not."""
-    height, width = part.shape
     labels, _ = ndimage.label(part)
     whole = np.bincount(labels.ravel())[1:].max() > 0.9 * part.sum()
-    return bool(whole and 0.6 < height / width < 1.7 and not part[[5, 5, -6, -6], [5, -6, 5, -6]].any())
+    part = part[ndimage.find_objects(part.astype(int))[0]]
+    height, width = part.shape
+    corners = part[[0, 0, -1, -1], [0, -1, 0, -1]]
+    return bool(whole and 0.6 < height / width < 1.7 and not corners.any())
 
 
 def _boxes_around(mask: np.ndarray, *, least: float) -> list[list[int]]:
