@@ -59,7 +59,7 @@ def test_one_of_any_size(bright, radius):
 
 @pytest.mark.parametrize(
     "radius",
-    [70, 110, 130, 250, *(pytest.param(radius, marks=pytest.mark.slow) for radius in (400, 600))],
+    [35, 70, 110, 130, 250, *(pytest.param(radius, marks=pytest.mark.slow) for radius in (400, 600))],
 )
 def test_voids_up_to_half_the_image_across(bright, radius):
     side = int(4.6 * radius)

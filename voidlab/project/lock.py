@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from voidlab.errors import VoidlabError
 from voidlab.project.paths import RunPaths
 
-_PART = re.compile(r"\..+\.(\d+)\.part\+*")  # as `tables.files.replacing` names what it has not finished
+_PART = re.compile(r"\..+\.(\d+)\.part\+*")  # as `tables.written.replacing` names what it has not finished
 
 
 class DatasetBusy(VoidlabError):

@@ -45,9 +45,7 @@ class Entry:
     outputs: dict[str, str] = field(default_factory=dict)  # file in the run's folder: digest
     key_figures: list[dict[str, str]] = field(default_factory=list)
     decided: dict[str, Any] = field(default_factory=dict)  # what was left to the stage, as contrast: auto
-    of_images: dict[str, Any] = field(
-        default_factory=dict
-    )  # what the YAML file said of the images, as pixel_size_nm
+    of_images: dict[str, Any] = field(default_factory=dict)  # what the YAML said of them, as pixel_size_nm
     started: str = ""
     seconds: float = 0.0
     error: str = ""

@@ -17,9 +17,7 @@ from voidlab.tables.verdict import CHECK, GOOD
 
 SURE = 0.5
 _CLOSE = 0.6  # the weaker contrast over the stronger one, from which on nothing is decided
-_LEAST_FRINGE = (
-    0.12  # of the contrast of a void, its fringe; loops and dots have -0.1 to 0.05, voids 0.2 to 2
-)
+_LEAST_FRINGE = 0.12  # its share in a void's contrast: loops and dots have -0.1 to 0.05, voids 0.2 to 2
 _MOST = 150  # voids whose fringe is looked at
 _SHARE = 0.99  # a detection is never surer than this
 

@@ -110,7 +110,7 @@ def _decided(segmenter: Segmenter, frames: list[int], smaller: int, larger: int)
     decided: dict[str, Any] = {
         "segmenter": segmenter.name,
         "arithmetic": segmenter.arithmetic,
-        "contrast": getattr(segmenter, "contrast", ""),
+        "contrast": segmenter.contrast,
         "smaller": smaller,
         "larger": larger,
     }
