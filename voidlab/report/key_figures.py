@@ -43,7 +43,8 @@ def of_segmentation(decided: Mapping[str, Any], asked: SegmentParameters) -> lis
     if odd:
         named = "; ".join(f"frame {frame}: {how}" for frame, how in list(odd.items())[:_NAMED])
         more = f"; and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
-        said = f"{len(odd)} frames stand out of the series: {named}{more}. Look at them, or exclude them."
+        stand = "1 frame stands" if len(odd) == 1 else f"{len(odd)} frames stand"
+        said = f"{stand} out of the series: {named}{more}. Look there, or exclude what is wrong."
         figures.append(
             figure("Odd frames", f"{len(odd)}", "by the count of voids or sharpness", warning=said)
         )
