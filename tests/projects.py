@@ -41,4 +41,4 @@ def run_project(paths, **options):
     lines = []
     plan = run.check(paths.parameters, options.get("overrides"))
     finished = run.run_dataset(plan, log=lines.append, progress=lambda text: None, **options)
-    return finished, [line for line in lines if not line.strip().startswith("check:")]
+    return finished, [line for line in lines if not line.strip().startswith("check ")]

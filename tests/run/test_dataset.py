@@ -9,7 +9,6 @@ from voidlab import run, tables
 from voidlab.project import record
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import STAGES, RunPaths
-from voidlab.run import dataset
 
 
 def test_a_run_leaves_every_file_of_the_design(finished):
@@ -45,14 +44,16 @@ def test_nothing_changed_nothing_is_run(copied):
     assert [line.split()[1:] for line in lines] == [["unchanged,", "skipped"]] * len(STAGES)
 
 
-def test_what_is_to_be_checked_is_said_in_the_terminal():
-    figures = [
-        {"label": "Contrast", "value": "dark", "warning": "The contrast is a guess."},
-        {"label": "Voids per image", "value": "3"},
-    ]
-    first, second = dataset._lines_of("segment", 2.04, figures)
-    assert first == "segment     done in 2.0 s: contrast dark, voids per image 3"
-    assert second.strip() == "check: The contrast is a guess."
+def test_what_is_to_be_checked_is_said_at_the_end_as_the_overview_says_it(copied):
+    """The project's series is tilted: the drift of the images is superseded, and nothing is to be checked in it."""
+    stages = json.loads(copied.record.read_text())
+    stages["stages"]["segment"]["key_figures"][0]["warning"] = "The contrast is a guess."
+    copied.record.write_text(json.dumps(stages))
+    lines = []
+    assert run.run_dataset(run.check(copied.parameters), log=lines.append, progress=lambda text: None)
+    said = [line.split(maxsplit=1)[1] for line in lines if line.strip().startswith("check ")]
+    assert said[0] == "segment: The contrast is a guess."
+    assert not any(words.startswith("drift:") for words in said)
 
 
 @pytest.mark.slow

@@ -246,6 +246,11 @@ def _summary(paths: RunPaths) -> dict[str, Any]:
     }
 
 
+def warnings_of(paths: RunPaths) -> list[tuple[str, str]]:
+    """What speaks against trusting the results of a dataset as they are: stage and sentence, the worst first."""
+    return _warnings(_read_record(paths)[0])
+
+
 def _warnings(stages: Sequence[_Stage]) -> list[tuple[str, str]]:
     """Warnings about the results: stage and sentence, the worst first."""
     bad = [s for s in stages if s.status not in ("finished", "not run")]

@@ -15,6 +15,7 @@ from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import SECTIONS, sections_of
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, RunPaths
+from voidlab.report import pages
 from voidlab.run.inputs import inputs_of
 from voidlab.run.notebook import Log, StageFailed, hold_dataset, log_failure, run_notebook
 from voidlab.run.snapshot import ChangedMeanwhile, changed_since, environment, take_snapshot
@@ -59,6 +60,9 @@ def run_dataset(
                     continue
                 own = {key: value for part in sections_of(name) for key, value in given.get(part, {}).items()}
                 _run_or_skip(plan, name, own, again, snapshot, log, progress)
+            # At the end: what a later stage makes anew is no longer to be checked, as the drift of a tilt series.
+            for stage, warning in pages.warnings_of(plan.paths):
+                log(f"{'':11} check {stage}: {warning}")
             if changed_since(plan.paths, snapshot):
                 what = "was changed while it ran; all results are of the values before. Run it again to use the new"
                 log(f"{'':11} check: {plan.paths.parameters.name} {what}.")
@@ -134,16 +138,9 @@ def _run_or_skip(
         parameters=plan.parameters,
         environment=environment(snapshot),
     )
-    seconds = (datetime.now(UTC) - started).total_seconds()
-    for line in _lines_of(name, seconds, record.read_record(paths)[name].key_figures):
-        log(line)
-
-
-def _lines_of(name: str, seconds: float, figures: Sequence[Mapping[str, str]]) -> list[str]:
-    """What is said of a finished stage: its first three key figures, and a line for each that is to be checked."""
-    first = ", ".join(f"{figure['label'].lower()} {figure['value']}" for figure in figures[:3])
-    warnings = [f"{'':11} check: {figure['warning']}" for figure in figures if figure.get("warning")]
-    return [f"{name:11} done in {seconds:.1f} s: {first}", *warnings]
+    figures = record.read_record(paths)[name].key_figures[:3]
+    said = ", ".join(f"{figure['label'].lower()} {figure['value']}" for figure in figures)
+    log(f"{name:11} done in {(datetime.now(UTC) - started).total_seconds():.1f} s: {said}")
 
 
 def read_overrides(settings: Sequence[str]) -> dict[str, dict[str, Any]]:

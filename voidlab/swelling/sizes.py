@@ -18,7 +18,7 @@ class SizeDistribution:
         ``share_low95, share_high95``, ``volume_share`` (of the sum of the cubes, that is of the swelling),
         ``cumulative_share, cumulative_volume_share``.
     rule
-        How wide the classes are, and why.
+        How wide the bins are, and why.
     """
 
     classes: pd.DataFrame
@@ -76,10 +76,12 @@ def _width(diameter: np.ndarray, pixel: float, unit: str) -> tuple[float, str]:
     """Width of a class and the sentence that says why."""
     least = 2 * pixel
     if len(diameter) < 2:
-        return least, f"Classes are {least:.3g} {unit} wide: two pixels, as there are fewer than two voids."
+        return least, f"Size bins are {least:.3g} {unit} wide: two pixels, as there are fewer than two voids."
     low, high = np.quantile(diameter, [0.25, 0.75])
     wanted = 2 * (high - low) / len(diameter) ** (1 / 3)
     if wanted > least:
-        return float(wanted), f"Classes are {wanted:.3g} {unit} wide, by the rule of Freedman and Diaconis."
-    said = f"Classes are {least:.3g} {unit} wide: two pixels, as the rule of Freedman and Diaconis gives less"
+        return float(wanted), f"Size bins are {wanted:.3g} {unit} wide, by the rule of Freedman and Diaconis."
+    said = (
+        f"Size bins are {least:.3g} {unit} wide: two pixels, as the rule of Freedman and Diaconis gives less"
+    )
     return least, f"{said} ({wanted:.3g} {unit})."
