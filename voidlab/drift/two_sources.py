@@ -1,12 +1,50 @@
 """The drift of the void masks against that of the images: what they differ by is an error of either."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-OTHER = {"masks": "images", "images": "masks"}
+from voidlab.drift.estimate import estimate_drift
+
+_OTHER = {"masks": "images", "images": "masks"}
 _XY = ["drift_x_px", "drift_y_px"]
 _SIGMA = "drift_sigma_px"
 _BEYOND = 2.0  # times the stated variance: by chance in one frame of seven
+
+
+def measure_drift(
+    images_of: Callable[[str], Sequence[np.ndarray]], source: str, frames: pd.DataFrame, **how: Any
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Drift of one source, with an error that holds what the other source differs from it.
+
+    In a tilt series voids move by their depth, in masks otherwise than in images: there the two are not compared.
+
+    Parameters
+    ----------
+    images_of : callable
+        Gives the images (n of (H, W)) of a source: "masks" or "images".
+    source : str
+        The one whose drift it is.
+    frames : DataFrame
+        Table ``frames``, a row per image.
+    **how
+        Of `estimate_drift`.
+
+    Returns
+    -------
+    drift, pairs : DataFrame
+        Tables, in px.
+    compared : str
+        By how much the two sources differ.
+    """
+    measured = estimate_drift(images_of(source), **how)
+    drift, pairs = measured.table(frames["frame"]), measured.pairs_table(frames["frame"])
+    if frames["tilt_deg"].notna().any():
+        return drift, pairs, "A tilt series: the drifts of void masks and of images are not compared."
+    other = estimate_drift(images_of(_OTHER[source]), **how).table(frames["frame"])
+    return with_other_source(drift, other), pairs, differences_in_words(drift, other)
 
 
 def differences(drift: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:
