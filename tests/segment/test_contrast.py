@@ -67,6 +67,15 @@ def test_few_sure_ones_outweigh_many_doubtful_ones():
     assert (choice.contrast, choice.verdict) == ("bright", "good")
 
 
+def test_what_the_border_cuts_says_half_as_much():
+    """Burnt-in bars pass for dark voids there."""
+    cut = discs(4, 0.9, [(3, 40, 8), (206, 40, 8), (40, 2, 8), (90, 148, 8)])
+    image = fringed(1)
+    assert Evidence.of(image, discs(0, 0.9), cut).dark == pytest.approx(
+        Evidence.of(image, discs(0, 0.9), discs(4, 0.9)).dark / 2
+    )
+
+
 def test_all_images_count_together():
     one, other = Evidence(4.0, 0.5, 3, 1), Evidence(0.0, 1.0, 0, 2, (0.5, 0.5))
     choice = choose([one, other])
