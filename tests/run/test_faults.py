@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,21 @@ def results(paths):
     """Digests of all that the stages made."""
     files = [paths.labels, *(paths.table(name) for name in tables.TABLES), *sorted(paths.exports.glob("*"))]
     return {file.relative_to(paths.folder).as_posix(): record.digest(file) for file in files if file.exists()}
+
+
+def take_back(paths, stage):
+    """Make a finished run one that has come as far as ``stage``."""
+    if stage == STAGES[0]:
+        shutil.rmtree(paths.folder)
+        return
+    gone = STAGES[STAGES.index(stage) :]
+    for name, table in tables.TABLES.items():
+        if table.stage in gone:
+            paths.table(name).unlink(missing_ok=True)
+    shutil.rmtree(paths.exports)
+    entries = json.loads(paths.record.read_text(encoding="utf-8"))
+    entries["stages"] = {name: entry for name, entry in entries["stages"].items() if name not in gone}
+    paths.record.write_text(json.dumps(entries), encoding="utf-8")
 
 
 def inject(paths, stage, code):
@@ -73,9 +89,9 @@ def no_traceback(text):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
-def test_kernel_killed_before_it_saves(finished, tmp_path, stage):
-    expected = results(finished[0])
-    paths, _ = make_project(tmp_path)
+def test_kernel_killed_before_it_saves(copied, stage):
+    paths, expected = copied, results(copied)
+    take_back(paths, stage)
     undo = inject(paths, stage, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     done, lines = run_project(paths)
     assert not done
@@ -93,18 +109,19 @@ def test_kernel_killed_before_it_saves(finished, tmp_path, stage):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
-def test_run_killed_in_a_stage_goes_on_from_there(finished, tmp_path, stage):
-    paths, _ = make_project(tmp_path)
+def test_run_killed_in_a_stage_goes_on_from_there(copied, stage):
+    paths, expected = copied, results(copied)
+    take_back(paths, stage)
     undo = inject(paths, stage, "import time; open('there', 'w').close(); time.sleep(60)")
     with started(paths) as process:
-        wait_until((tmp_path / "there").exists, process)
+        wait_until((paths.root / "there").exists, process)
         process.kill()
         process.communicate()
     undo()
     done, lines = run_project(paths)
     assert done
     assert ["skipped" in line for line in lines].count(True) == STAGES.index(stage)
-    assert results(paths) == results(finished[0])
+    assert results(paths) == expected
     assert not list(paths.folder.rglob("*.part*"))
 
 

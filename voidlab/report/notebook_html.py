@@ -9,6 +9,7 @@ import html as markup
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import bleach  # type: ignore[import-untyped]
@@ -94,10 +95,10 @@ class _Prose(IPythonRenderer):
         return _clean(MarkdownWithMath(renderer=self).render(source), self.last_heading)
 
 
-def read_blocks(book: nbformat.NotebookNode, title: str) -> tuple[list[Block], Error | None]:
+def read_blocks(notebook: Path, title: str) -> tuple[list[Block], Error | None]:
     """The blocks of a notebook up to its first error, and that error."""
     prose, blocks = _Prose(title), []
-    for cell in book.cells:
+    for cell in nbformat.read(notebook, as_version=4).cells:
         tags = set(cell.metadata.get("tags", []))
         if tags & {"parameters", "injected-parameters"} and Block("parameters") not in blocks:
             blocks.append(Block("parameters"))
@@ -111,9 +112,15 @@ def read_blocks(book: nbformat.NotebookNode, title: str) -> tuple[list[Block], E
     return blocks, None
 
 
-def first_photo(book: nbformat.NotebookNode) -> bytes | None:
+def start_time(notebook: Path) -> str | None:
+    """When papermill began to execute a notebook, in its words."""
+    made: str | None = nbformat.read(notebook, as_version=4).metadata.get("papermill", {}).get("start_time")
+    return made
+
+
+def first_photo(notebook: Path) -> bytes | None:
     """The first micrograph shown in a notebook: its first JPEG."""
-    for cell in book.cells:
+    for cell in nbformat.read(notebook, as_version=4).cells:
         for output in cell.get("outputs", []):
             if "image/jpeg" in output.get("data", {}):
                 return base64.b64decode(output.data["image/jpeg"])

@@ -13,14 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pandas as pd
 import PIL.Image
 
 from voidlab.export.contents import meanings, size_of
 from voidlab.project.paths import POSITIONS, STAGES, ProjectError, RunPaths, stages_for
 from voidlab.project.record import RecordError, is_old_movie, out_of_date, read_record, read_stages
-from voidlab.report import notebook_html, render
+from voidlab.report import render
 from voidlab.tables.catalogue import TABLES
 
 Link = tuple[str, str]
@@ -96,10 +95,11 @@ def write_html(
     The alternative text of an image is ``alt`` in the metadata of its output, as
     ``display(figure, metadata={"alt": "…"})`` sets it, else the nearest heading above.
     """
+    from voidlab.report import notebook_html  # takes a second, and every kernel imports this module
+
     # A stage can fail before it has a notebook; its page must say so all the same.
     missing = bool(failure) and not notebook.exists()
-    book = nbformat.v4.new_notebook() if missing else nbformat.read(notebook, as_version=4)
-    shown, error = notebook_html.read_blocks(book, title)
+    shown, error = ([], None) if missing else notebook_html.read_blocks(notebook, title)
     rows = parameters.to_dict("records") if isinstance(parameters, pd.DataFrame) else parameters
     return render.write_page(
         html,
@@ -113,7 +113,7 @@ def write_html(
             "links": links,
             "figures": figures,
             "notebook": None if missing else Path(os.path.relpath(notebook, html.parent)).as_posix(),
-            "made": render.when(book.metadata.get("papermill", {}).get("start_time")),
+            "made": "" if missing else render.when(notebook_html.start_time(notebook)),
         },
     )
 
@@ -288,8 +288,10 @@ def _movie_in_words(paths: RunPaths, movie: Path) -> str:
 
 def _thumbnail(paths: RunPaths) -> str | None:
     """The first photo of the segment notebook, small, as an address; None when there is none."""
+    from voidlab.report import notebook_html
+
     try:
-        photo = notebook_html.first_photo(nbformat.read(paths.notebook(STAGES[0]), as_version=4))
+        photo = notebook_html.first_photo(paths.notebook(STAGES[0]))
         picture = PIL.Image.open(io.BytesIO(photo or b""))  # an OSError where there is no photo
     except (OSError, ValueError, AttributeError):
         return None

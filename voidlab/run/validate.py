@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
-
 from voidlab import __version__, images, segment
 from voidlab.images import readers, tilt_angles
 from voidlab.project import corrections, parameters
@@ -106,12 +104,14 @@ def _bad_segmenter(yaml: Path, typed: DatasetParameters) -> list[Problem]:
 
 def _bad_notebooks(paths: RunPaths) -> list[Problem]:
     """Notebooks of the project that cannot be run, as someone may have edited them."""
+    import nbformat  # takes a second, and every kernel imports this module
+
     problems = []
     for name in STAGES:
         source = paths.source(name)
         remedy = f"Put it right, or delete it to have the one of voidlab {__version__} used."
         try:
-            cells = nbformat.read(source, as_version=4).cells
+            cells = nbformat.read(source, as_version=nbformat.NO_CONVERT).cells
         except Exception as error:  # nbformat raises anything on what is no notebook
             what = str(error).split("\n")[0][:100]
             problems.append(Problem(os.path.relpath(source), None, f"is no notebook: {what}. {remedy}"))
