@@ -159,7 +159,7 @@ def test_sizes_are_kept_in_px_whatever_the_unit_they_are_shown_in():
     in_nm = series.measure_series(frames_of([1]), some(1), SAMPLE)
     in_px = series.measure_series(frames_of([1]), some(1), PLAIN)
     pd.testing.assert_frame_equal(in_nm.sizes_table(0.5), in_px.sizes_table(1.0))
-    np.testing.assert_allclose(in_nm.sizes.classes["low"], in_nm.sizes_table(0.5)["diameter_low_px"] * 0.5)
+    np.testing.assert_allclose(in_nm.sizes.bins["low"], in_nm.sizes_table(0.5)["diameter_low_px"] * 0.5)
 
 
 def test_parameters_become_a_sample():

@@ -46,14 +46,14 @@ class Outcome:
 
     def sizes_table(self, pixel: float) -> pd.DataFrame:
         """Table ``sizes``; ``pixel`` is the width of a pixel in the unit of the sizes."""
-        classes = self.sizes.classes
-        if self.frame is None or classes.empty:
+        bins = self.sizes.bins
+        if self.frame is None or bins.empty:
             return tables.empty("sizes")
-        table = classes.assign(
+        table = bins.assign(
             frame=self.frame,
-            size_class=np.arange(1, len(classes) + 1),
-            diameter_low_px=classes["low"] / pixel,
-            diameter_high_px=classes["high"] / pixel,
+            size_bin=np.arange(1, len(bins) + 1),
+            diameter_low_px=bins["low"] / pixel,
+            diameter_high_px=bins["high"] / pixel,
         )
         return tables.select(table, "sizes")
 

@@ -9,19 +9,19 @@ from scipy.stats import gamma
 
 @dataclass(frozen=True)
 class SizeDistribution:
-    """A histogram of diameters and the rule of its classes.
+    """A histogram of diameters and the rule of its bins.
 
     Parameters
     ----------
-    classes : DataFrame
-        A row per class: ``low, high`` (its ends), ``voids``, ``share`` (of the number) with its 95 % interval
+    bins : DataFrame
+        A row per bin: ``low, high`` (its ends), ``voids``, ``share`` (of the number) with its 95 % interval
         ``share_low95, share_high95``, ``volume_share`` (of the sum of the cubes, that is of the swelling),
         ``cumulative_share, cumulative_volume_share``.
     rule
         How wide the bins are, and why.
     """
 
-    classes: pd.DataFrame
+    bins: pd.DataFrame
     rule: str
 
 
@@ -35,7 +35,7 @@ def size_distribution(
     diameter : (n,) float
         In ``unit``.
     pixel
-        Width of a pixel in ``unit``: no class is narrower than two.
+        Width of a pixel in ``unit``: no bin is narrower than two.
     weight : (n,) float
         How many voids each stands for, such as 1 / `voidlab.swelling.stereology.inclusion_area`; None: one.
 
@@ -56,7 +56,7 @@ def size_distribution(
     total = max(number.sum(), np.finfo(float).tiny)
     low, high = (gamma.ppf(tail, voids + 0.5) * each / total for tail in (0.025, 0.975))
     edges = (first + np.arange(count + 1)) * width
-    classes = pd.DataFrame(
+    bins = pd.DataFrame(
         {
             "low": edges[:-1],
             "high": edges[1:],
@@ -67,13 +67,13 @@ def size_distribution(
             "volume_share": volume / max(volume.sum(), np.finfo(float).tiny),
         }
     )
-    classes["cumulative_share"] = classes["share"].cumsum()
-    classes["cumulative_volume_share"] = classes["volume_share"].cumsum()
-    return SizeDistribution(classes, rule)
+    bins["cumulative_share"] = bins["share"].cumsum()
+    bins["cumulative_volume_share"] = bins["volume_share"].cumsum()
+    return SizeDistribution(bins, rule)
 
 
 def _width(diameter: np.ndarray, pixel: float, unit: str) -> tuple[float, str]:
-    """Width of a class and the sentence that says why."""
+    """Width of a bin and the sentence that says why."""
     least = 2 * pixel
     if len(diameter) < 2:
         return least, f"Size bins are {least:.3g} {unit} wide: two pixels, as there are fewer than two voids."

@@ -18,23 +18,23 @@ _SHADE = 0.22
 
 def size_distribution(sizes: SizeDistribution, axes: Sequence[Axes], unit: str) -> Sequence[Axes]:
     """Share of the voids and share of the swelling per size bin, each with what has added up to there."""
-    classes = sizes.classes
-    if classes.empty:
+    bins = sizes.bins
+    if bins.empty:
         for ax in axes:
             nothing(ax, "no whole voids in the frame")
         return axes
-    middle, width = (classes["low"] + classes["high"]) / 2, classes["high"] - classes["low"]
+    middle, width = (bins["low"] + bins["high"]) / 2, bins["high"] - bins["low"]
     for ax, column, colour, name in zip(
         axes, ("share", "volume_share"), (BLUE, ORANGE), ("voids", "swelling"), strict=True
     ):
-        ax.bar(middle, 100 * classes[column], width, color=colour, edgecolor="white", lw=0.5)
+        ax.bar(middle, 100 * bins[column], width, color=colour, edgecolor="white", lw=0.5)
         ax.set(xlabel=f"diameter ({unit})", ylabel=f"share of the {name} (%)")
         total = ax.twinx()
-        total.plot(classes["high"], 100 * classes[f"cumulative_{column}"], color=GREY, lw=1.2)
+        total.plot(bins["high"], 100 * bins[f"cumulative_{column}"], color=GREY, lw=1.2)
         total.set(ylim=(0, 105), ylabel="up to this size (%, line)")
-    low, high = (100 * classes[f"share_{end}95"] for end in ("low", "high"))
-    seen = classes["voids"] > 0
-    share = 100 * classes["share"]
+    low, high = (100 * bins[f"share_{end}95"] for end in ("low", "high"))
+    seen = bins["voids"] > 0
+    share = 100 * bins["share"]
     axes[0].errorbar(
         middle[seen], share[seen], [np.maximum(share - low, 0)[seen], np.maximum(high - share, 0)[seen]],
         fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5,
