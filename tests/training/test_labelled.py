@@ -354,6 +354,7 @@ def test_other_words_for_the_edge_are_refused(tmp_path, word):
 
 def test_kinds_of_rows(tmp_path):
     text = "x_px,y_px,r_px,kind\n1,2,3,void\n1,2,3,Sure\n1,2,3,\n1,2,3, ambiguous\n"
+    assert len(read_csv(tmp_path, f"{text}9,9,3,not_void_loop\n")) == 4
     assert read_csv(tmp_path, text)["ignored"].tolist() == [False, False, False, True]
     with pytest.raises(labelled.LabelledError, match="row 5 below the header: kind is loop; expected void"):
         read_csv(tmp_path, f"{text}1,2,3,loop\n")

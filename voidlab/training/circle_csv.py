@@ -32,7 +32,9 @@ def read_circles(file: Path, *, pages: int) -> tuple[pd.DataFrame, np.ndarray | 
         If columns are missing, or a row is wrong; the message says which.
     """
     table = _csv(file)
-    return _circles(file, table), _frames(file, table, pages)
+    circles, frames = _circles(file, table), _frames(file, table, pages)
+    void = ~_is_no_void(table)
+    return circles[void].reset_index(drop=True), None if frames is None else frames[void]
 
 
 def _csv(file: Path) -> pd.DataFrame:
@@ -57,6 +59,12 @@ def _csv(file: Path) -> pd.DataFrame:
     return table.apply(lambda column: column.str.strip())
 
 
+def _is_no_void(table: pd.DataFrame) -> np.ndarray:
+    """Which rows were drawn around what only looks like a void; they count as background."""
+    kinds = table["kind"] if "kind" in table else pd.Series("", table.index)
+    return kinds.str.lower().str.startswith("not_void").to_numpy(bool)
+
+
 def _circles(file: Path, table: pd.DataFrame) -> pd.DataFrame:
     voids = table[CIRCLE].apply(pd.to_numeric, errors="coerce").astype(float)
     for column in CIRCLE:
@@ -65,10 +73,9 @@ def _circles(file: Path, table: pd.DataFrame) -> pd.DataFrame:
     ignored = np.zeros(len(table), bool)
     if "kind" in table:
         kind = table["kind"].str.lower()
-        _expect(
-            file, table["kind"], kind.isin(_COUNTS), "void, sure or ambiguous: what is no void has no row"
-        )
-        ignored |= ~kind.map(_COUNTS).to_numpy(bool)
+        known = kind.isin(_COUNTS) | _is_no_void(table)
+        _expect(file, table["kind"], known, "void, sure, ambiguous, or not_void for what only looks like one")
+        ignored |= ~kind.map(_COUNTS).fillna(False).to_numpy(bool)
     if "touches_edge" in table:
         touches = table["touches_edge"].str.lower().str.removesuffix(".0")
         _expect(file, table["touches_edge"], touches.isin(_YES_OR_NO), "yes, no, true, false, 1 or 0")

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from voidlab.training import labelled
 
 Log = Callable[[str], None]
 SEED = 0
-_SETS = ("argonne_voids", "cavity_micrographs", "loops_hard_negatives", "gold_pairs", "gold_video")
+_LOOKS = ("labelled_looks", "voids_among_loops")  # an image each way of looking at voids
+_SETS = ("argonne_voids", "cavity_micrographs", "loops_hard_negatives", "gold_pairs", "gold_video", *_LOOKS)
 _FIRST_SEED = 2_000_000  # of simulated images no network was trained on
 
 
@@ -32,13 +34,15 @@ def measure_scores(
 ) -> dict[str, Any]:
     """Scores of a network on simulation and, where ``data`` has them, on real images.
 
+    On real images it decides on the contrast itself, as it does for a user who sets nothing, unless the name of the
+    test says which one was given.
+
     Parameters
     ----------
     method
         Contrast and threshold are set by each test.
     data
-        Folder with ``argonne_voids``, ``cavity_micrographs``, ``loops_hard_negatives``, ``gold_pairs`` and
-        ``gold_video``; what is not there is left out.
+        Folder with some of the folders of real images named in ``_SETS``; what is not there is left out.
 
     Raises
     ------
@@ -49,7 +53,7 @@ def measure_scores(
         raise labelled.LabelledError(
             f"{data} holds none of the folders that the card's tests rest on: {', '.join(_SETS)}."
         )
-    bright, dark = replace(method, contrast="bright"), replace(method, contrast="dark")
+    auto, bright, dark = (replace(method, contrast=contrast) for contrast in ("auto", "bright", "dark"))
     tests: dict[str, Callable[[], dict[str, float]]] = {
         "simulated, SNR ≥ 1, diameter ≥ 8 px": lambda: simulated(bright, seed),
         "perfect masks, 7 % coverage": lambda: masks(bright, seed, 6.5, 0.07),
@@ -60,22 +64,27 @@ def measure_scores(
         "memory, 4096 × 4096 px": lambda: memory(bright, seed),
     }
     if data is not None:
+        loops = data / "loops_hard_negatives"
         tests |= {
-            "argonne_voids": lambda: _on(data / "argonne_voids", bright),
-            "argonne_voids, radius < 8 px": lambda: _on(data / "argonne_voids", bright, below_px=8),
-            "argonne_voids, radius ≥ 10 px": lambda: _on(data / "argonne_voids", bright, from_px=10),
+            "argonne_voids": lambda: _on(data / "argonne_voids", auto),
+            "argonne_voids, radius < 8 px": lambda: _on(data / "argonne_voids", auto, below_px=8),
+            "argonne_voids, radius ≥ 10 px": lambda: _on(data / "argonne_voids", auto, from_px=10),
             "argonne_voids, dark": lambda: {
                 "voids": len(dark.find(labelled.read_labelled(data / "argonne_voids")[0].image))
             },
-            "cavity_micrographs": lambda: _on(data / "cavity_micrographs", bright),
-            "loops_hard_negatives": lambda: false_voids(data / "loops_hard_negatives", bright),
-            "gold_pairs, half kept for testing": lambda: _on(data / "gold_pairs", dark, slice(1, None, 2)),
-            "gold_video": lambda: _on(data / "gold_video", dark),
+            "cavity_micrographs": lambda: _on(data / "cavity_micrographs", auto),
+            "loops_hard_negatives": lambda: false_voids(loops, auto),
+            "loops_hard_negatives, bright": lambda: false_voids(loops, bright),
+            "gold_pairs, half kept for testing": lambda: _on(data / "gold_pairs", auto, slice(1, None, 2)),
+            "gold_video": lambda: _on(data / "gold_video", auto),
         }
+        for folder in (data / name for name in _LOOKS if (data / name).is_dir()):
+            for number, item in enumerate(labelled.read_labelled(folder)):
+                tests[f"{folder.name}, {item.name}"] = partial(_on, folder, auto, slice(number, number + 1))
     done = {}
     for name, test in tests.items():
         try:
-            done[name] = {key: round(float(value), 4) for key, value in test().items()}
+            done[name] = {key: round(float(value), 4) for key, value in test().items() if np.isfinite(value)}
         except labelled.LabelledError as error:
             log(f"{name}: left out, {error}")
             continue
@@ -194,6 +203,8 @@ def _on(
 ) -> dict[str, float]:
     """Scores on labelled images; voids of other radii count neither way."""
     truth, found = labelled.truth_and_found(labelled.read_labelled(folder)[which], method)
+    if truth.empty:
+        return {"voids": len(found)}
     other = (truth["radius_px"] < from_px) | (truth["radius_px"] >= below_px)
     return _usual(truth.assign(ignored=truth["ignored"] | other), found)
 
