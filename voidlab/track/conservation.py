@@ -42,7 +42,7 @@ class Conservation:
 def law_in_words(events: pd.DataFrame, frames: pd.DataFrame) -> str:
     """What the events say of what is conserved, volume or area, as a sentence."""
     if frames["tilt_deg"].notna().any():
-        return f"{len(events)} times two voids look like one. In a tilt series one may just hide the other: no law."
+        return f"Apparent mergers: {len(events)}. In a tilt series one void may just hide another: no law."
     clear = clear_events(events)
     if clear.empty:
         return f"{len(events)} voids merged; none so clearly that volume could be told from area."
