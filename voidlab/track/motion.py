@@ -44,7 +44,10 @@ def diffusion(
 
     Notes
     -----
-    The standard error is that of Brownian motion in Gaussian noise. Directed motion counts as diffusion.
+    The standard error is that of Brownian motion in Gaussian noise: ± one covers 60 to 77 % from 4 steps to any number,
+    for voids at rest and for fast ones; of fewer than 20 steps ± two can hold as few as 83 % (fast voids), since the
+    estimates are skewed. Directed motion counts as diffusion. The noise of a void that moves further in a frame than
+    it is mislocated is known badly, and too large in the mean, since a variance is not below 0.
 
     References
     ----------
@@ -67,7 +70,7 @@ def diffusion(
         length = frames / count  # frames in a mean step
         diffusing = (squares / count / 2 + covariance) / length
         noise = blur * squares / count + (2 * blur - 1) * covariance
-        sigma = _standard_error(diffusing * length, noise, count, blur) / length
+        sigma = _standard_error(diffusing * length, squares / count / 2, count) / length
     known = count >= _LEAST_STEPS
     return pd.DataFrame(
         {
@@ -80,13 +83,15 @@ def diffusion(
     )
 
 
-def _standard_error(diffusing: np.ndarray, noise: np.ndarray, count: np.ndarray, blur: float) -> np.ndarray:
-    """Standard error of the mean of two axes' coefficients from ``count`` steps, px² per step."""
-    moving = np.maximum(diffusing, 0)
-    still = np.maximum(noise, 0) - 2 * blur * moving
-    variance = (6 * moving**2 + 4 * moving * still + 2 * still**2) / count
-    variance += 4 * (moving + still) ** 2 / count**2
-    result: np.ndarray = np.sqrt(variance / 2)
+def _standard_error(diffusing: np.ndarray, spread: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Standard error of the mean of two axes' coefficients from ``count`` steps, px² per step.
+
+    ``spread``, half the variance of a step, is known better than either of its parts, motion and localisation: the
+    error is that for the share of it which is motion. The reference's terms in 1 / count² are for known
+    coefficients; of few steps they give too long an error for voids at rest and too short a one for fast ones.
+    """
+    share = np.clip(diffusing / np.fmax(spread, 1e-300), 0, 1)  # exactly still: 0
+    result: np.ndarray = spread * np.sqrt((1 + 2 * share**2) / count + 5 * share**2 / count**2)
     return result
 
 
