@@ -12,4 +12,4 @@ from voidlab.track.motion import diffusion, pooled_diffusion
 from voidlab.track.neighbours import local_displacements
 from voidlab.track.outcomes import compare_linking, count_outcomes, find_outcomes
 from voidlab.track.series import Linking, corrected_points, link_series
-from voidlab.track.summary import interpolate_tracks, summarize_tracks
+from voidlab.track.summary import growth_in_words, interpolate_tracks, summarize_tracks

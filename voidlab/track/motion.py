@@ -44,10 +44,10 @@ def diffusion(
 
     Notes
     -----
-    The standard error is that of Brownian motion in Gaussian noise: ± one covers 60 to 77 % from 4 steps to any number,
-    for voids at rest and for fast ones; of fewer than 20 steps ± two can hold as few as 83 % (fast voids), since the
-    estimates are skewed. Directed motion counts as diffusion. The noise of a void that moves further in a frame than
-    it is mislocated is known badly, and too large in the mean, since a variance is not below 0.
+    The standard error is that of Brownian motion in Gaussian noise. ± one covers 60 to 77 % from 4 steps on, of voids
+    at rest and of fast ones; of fewer than 20 steps ± two can hold as few as 83 % of fast ones, whose estimates are
+    skewed. Directed motion counts as diffusion. The localisation of a void that moves further in a frame than it is
+    mislocated is known badly, and too large in the mean, since a variance is not below 0.
 
     References
     ----------

@@ -1,0 +1,147 @@
+"""Growth against a known truth: errors of radii that are independent, last over frames, or are all voids' alike."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from voidlab import track
+
+GROWTH = 0.02
+
+
+def lasting(random, shape, correlation):
+    """Errors of standard deviation 1 whose correlation falls by this factor from frame to frame."""
+    errors = random.normal(0, 1, shape)
+    for frame in range(1, shape[1]):
+        errors[:, frame] = correlation * errors[:, frame - 1] + np.sqrt(1 - correlation**2) * errors[:, frame]
+    return errors
+
+
+def video(
+    random,
+    frames,
+    *,
+    voids=8,
+    radius=8.0,
+    own=0.03,
+    own_lasts=0.0,
+    common=0.0,
+    common_lasts=0.0,
+    missing=0.0,
+    outliers=0.0,
+    fixed=0.0,
+):
+    """Linked voids that grow, their radii off by shares: each its ``own``, all in ``common``, a ``fixed`` one."""
+    shape = (voids, frames)
+    share = own * lasting(random, shape, own_lasts) + common * lasting(random, (1, frames), common_lasts)
+    share += (random.random(shape) < outliers) * random.normal(0, 0.3, shape)
+    share += fixed * random.normal(0, 1, (voids, 1))
+    radii = radius * (1 + share) + GROWTH * np.arange(frames)
+    seen = random.random(shape) >= missing
+    particle, frame = np.nonzero(seen)
+    return pd.DataFrame(
+        {
+            "particle": particle, "frame": frame + 1, "label": 1, "x_px": 5.0, "y_px": 9.0, "radius_px": radii[seen],
+            "touches_edge": False,
+        }
+    )  # fmt: skip
+
+
+def pulls(seed, frames, videos=500, **errors):
+    """How many stated errors each growth is off, and the growths less the truth, over many videos."""
+    random = np.random.default_rng(seed)
+    found = pd.concat([track.summarize_tracks(video(random, frames, **errors)) for _ in range(videos)])
+    off = (found["growth_px_per_frame"] - GROWTH).to_numpy()
+    sigma = found["growth_sigma_px_per_frame"].to_numpy()
+    known = np.isfinite(off)
+    return off[known] / sigma[known], off[known]
+
+
+def check(pull, off):
+    assert abs(np.mean(off)) < 4 * np.std(off) / np.sqrt(len(off) / 8)  # eight voids may share their errors
+    assert 0.60 < np.mean(np.abs(pull) < 1) < 0.76
+
+
+INDEPENDENT = {
+    "own": {},
+    "small": {"radius": 3.0, "own": 0.08},
+    "large": {"radius": 30.0, "own": 0.01},
+    "gaps": {"missing": 0.2},
+    "outliers": {"outliers": 0.1},
+    "common": {"own": 0.01, "common": 0.03},
+    "fixed": {"fixed": 0.1},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("frames", [4, 5, 8, 20, 100])
+@pytest.mark.parametrize("kind", INDEPENDENT)
+def test_errors_cover_at_any_length_and_size(kind, frames):
+    check(*pulls(frames, frames, videos=500 if frames < 100 else 250, **INDEPENDENT[kind]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lasts", "frames"), [(0.5, 20), (0.5, 50), (0.5, 100), (0.8, 50), (0.8, 100)])
+def test_errors_that_last_are_counted(lasts, frames):
+    check(*pulls(frames, frames, voids=40, videos=60, own_lasts=lasts))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("frames", [50, 100])
+def test_errors_that_all_voids_share_and_that_last_are_counted(frames):
+    check(*pulls(frames, frames, voids=20, own=0.02, common=0.02, common_lasts=0.7, videos=500))
+
+
+def of_mixed_lengths(random, lasts, voids=200, longest=100):
+    """A video in which voids come and go: tracks of 4 to 100 frames; and the length of each."""
+    linked = video(random, longest, voids=voids, own_lasts=lasts)
+    length = random.choice([4, 5, 8, 12, 20, longest], voids)
+    first = 1 + (random.random(voids) * (longest + 1 - length)).astype(int)
+    of_row = linked["particle"].to_numpy()
+    frame = linked["frame"].to_numpy()
+    return linked[(frame >= first[of_row]) & (frame < (first + length)[of_row])], length
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lasts", [0.0, 0.5, 0.8])
+def test_long_tracks_tell_the_errors_of_short_ones(lasts):
+    random, pull, lengths = np.random.default_rng(8), [], []
+    for _ in range(40):
+        linked, length = of_mixed_lengths(random, lasts)
+        found = track.summarize_tracks(linked)
+        pull.append((found["growth_px_per_frame"] - GROWTH) / found["growth_sigma_px_per_frame"])
+        lengths.append(length)
+    inside, of_track = np.abs(np.concatenate(pull)) < 1, np.concatenate(lengths)
+    for length in np.unique(of_track):
+        # Of four frames one or two are free to tell the scatter, and the error is kept on the safe side.
+        assert 0.60 < inside[of_track == length].mean() < (0.84 if length < 8 else 0.76)
+
+
+def test_errors_that_last_widen_the_error_of_a_growth():
+    linked = video(np.random.default_rng(1), 60, voids=60, own_lasts=0.7)
+    linked["radius_px"] -= GROWTH * linked["frame"]
+    mixed = linked.groupby("particle")["radius_px"].sample(frac=1, random_state=1).to_numpy()
+    found, independent = (track.summarize_tracks(rows) for rows in (linked, linked.assign(radius_px=mixed)))
+    ratio = found["growth_sigma_px_per_frame"].median() / independent["growth_sigma_px_per_frame"].median()
+    assert 1.8 < ratio < 2.6  # √(1.7 / 0.3) for long tracks
+
+
+def test_numbers_of_images_in_tens_change_nothing_but_the_unit():
+    linked = video(np.random.default_rng(2), 30, voids=40, own_lasts=0.6)
+    columns = ["growth_px_per_frame", "growth_sigma_px_per_frame"]
+    one = track.summarize_tracks(linked)[columns]
+    tens = track.summarize_tracks(linked.assign(frame=10 * linked["frame"]))[columns]
+    pd.testing.assert_frame_equal(tens * 10, one)
+
+
+def test_radii_that_share_a_trend_are_said_to():
+    linked = video(np.random.default_rng(3), 40, voids=60, own=0.001)
+    shared = linked.assign(radius_px=linked["radius_px"] - (GROWTH + 0.004) * linked["frame"])
+    words = track.growth_in_words(track.summarize_tracks(shared))
+    assert words.startswith("Of 60 voids ")
+    assert "-0.05 % per frame" in words
+    assert "focus" in words
+    assert (
+        track.growth_in_words(track.summarize_tracks(shared.iloc[:2]))
+        == "No track is long enough for a growth rate."
+    )
