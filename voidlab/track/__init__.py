@@ -1,7 +1,13 @@
 """From voids to tracks: linking, the summary of each void's life, growth, motion and mergers."""
 
 from voidlab.track.assign import link_by_assignment
-from voidlab.track.conservation import Conservation, clear_events, compare_laws, law_in_words
+from voidlab.track.conservation import (
+    Conservation,
+    clear_events,
+    compare_laws,
+    law_in_words,
+    with_reading_errors,
+)
 from voidlab.track.corrections import correct_tracks, flag_tracks
 from voidlab.track.drift_from_voids import drift_from_tracks
 from voidlab.track.fates import describe_fates, fates_in_words

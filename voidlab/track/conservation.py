@@ -43,7 +43,7 @@ def law_in_words(events: pd.DataFrame, frames: pd.DataFrame) -> str:
     """What the events say of what is conserved, volume or area, as a sentence."""
     if frames["tilt_deg"].notna().any():
         return f"Apparent mergers: {len(events)}. In a tilt series one void may just hide another: no law."
-    clear = clear_events(events)
+    clear = clear_events(with_reading_errors(events))
     if clear.empty:
         return f"{len(events)} voids merged; none so clearly that volume could be told from area."
     law = compare_laws(clear)
@@ -56,6 +56,24 @@ def law_in_words(events: pd.DataFrame, frames: pd.DataFrame) -> str:
     return (
         f"{len(events)} voids merged; in {len(clear)} that are clear, {said}. Log-likelihood ratio, volume to area: "
         f"{law.log_likelihood_ratio:+.1f}; probability of volume {law.volume_probability:.3f}."
+    )
+
+
+def with_reading_errors(events: pd.DataFrame, *, share: float = 0.02) -> pd.DataFrame:
+    """Events of `find_merges` whose errors hold what stays off in all frames of a void, as by its shape.
+
+    The scatter of radii does not show it. Without it 10 mergers whose voids are read to 2 % fit neither law twice out
+    of three times; with it, at most once in 20 times.
+    """
+    sigma = {
+        name: np.hypot(events[f"sigma_{name}_px"], share * events[f"radius_{name}_px"])
+        for name in ("a", "b", "child")
+    }
+    first, second = events["radius_a_px"], events["radius_b_px"]
+    error = np.hypot(np.where(first > second, sigma["a"], sigma["b"]), sigma["child"])
+    growth = (first**3 + second**3) ** (1 / 3) - np.maximum(first, second)
+    return events.assign(
+        growth_z=growth / error, **{f"sigma_{name}_px": value for name, value in sigma.items()}
     )
 
 

@@ -5,6 +5,7 @@ they last is read from all tracks together, so that short tracks have honest err
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import t as student
@@ -75,6 +76,59 @@ def robust_slopes(
     .. [1] Beaton and Tukey, Technometrics 16, 147 (1974), doi:10.1080/00401706.1974.10489171
     .. [2] Huber, Ann. Statist. 1, 799 (1973), doi:10.1214/aos/1176342503
     """
+    lines = fit_lines(track, frame, radius, piece)
+    counts, free = lines.tracks.counts, np.maximum(lines.free, 1)
+    error = _slope_error(lines.residual, lines.scale, lines.spread, lines.tracks, lines.free)
+    lasting = lines.lasting()
+    slope_variance = np.maximum(lasting.variance, 0.1)
+    # Of errors that last, the scatter about the line shows less, and as many rows are as good as fewer.
+    shown = np.maximum(counts - lasting.taken, 0.2 * free)
+    left = np.maximum(shown / np.maximum(slope_variance, 1), 1)
+    # Few rows know their own scatter badly: Student's factor makes ± one error cover 68 % all the same.
+    error *= np.sqrt(slope_variance * free / shown) * student.ppf(0.8413, left)
+    # As many rows to spare as four in one piece have.
+    known = lines.free >= _LEAST_ROWS - 2
+    return np.where(known, lines.slope, np.nan), np.where(known, error, np.nan)
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """What errors that last over some frames do.
+
+    ``correlation``: of errors 1, 2, … frames apart, up to the first that is not significant. For each track,
+    ``variance``: that of its slope over that from independent errors; ``taken``: how many rows' worth of squares the
+    line takes from the residuals, for independent errors the number of what is fitted.
+    """
+
+    correlation: np.ndarray
+    variance: np.ndarray
+    taken: np.ndarray
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Robust lines through the radii of tracks: ``slope``, ``scale`` of the residuals, rows to spare (``free``) and
+    weighted ``spread`` of the frames are of each track, ``frame`` and ``residual`` of each row.
+    """
+
+    slope: np.ndarray
+    scale: np.ndarray
+    free: np.ndarray
+    spread: np.ndarray
+    frame: np.ndarray
+    residual: np.ndarray
+    tracks: _Runs
+    pieces: _Runs
+
+    def lasting(self) -> Lasting:
+        """How the errors are correlated from frame to frame, in all tracks together."""
+        return _lasting(
+            self.frame, self.residual / self.tracks.spread_out(self.scale), self.tracks, self.pieces
+        )
+
+
+def fit_lines(track: np.ndarray, frame: np.ndarray, radius: np.ndarray, piece: np.ndarray) -> Lines:
+    """Robust line through the radii of every track; see `robust_slopes`."""
     tracks, pieces = _Runs(track), _Runs(piece)
     frame = frame.astype(np.float64) - tracks.spread_out(frame[tracks.starts])
     # A slope and a level per piece are fitted: what is left of the rows tells the error.
@@ -89,34 +143,11 @@ def robust_slopes(
         huber = np.minimum(1, 1.345 / np.maximum(ratio, 1e-9))
         weight = huber if sweep < _CONVEX_SWEEPS else np.clip(1 - (ratio / _TUKEY) ** 2, 0, None) ** 2
     slope, residual, spread = _weighted_line(frame, radius, weight, tracks, pieces)
-    error = _slope_error(residual, scale, spread, tracks, free)
-    slope_variance, taken = _lasting(frame, residual / tracks.spread_out(scale), tracks, pieces)
-    slope_variance = np.maximum(slope_variance, 0.1)
-    # Of errors that last, the scatter about the line shows less, and as many rows are as good as fewer.
-    shown = np.maximum(tracks.counts - taken, 0.2 * np.maximum(free, 1))
-    error *= np.sqrt(slope_variance * np.maximum(free, 1) / shown)
-    left = np.maximum(shown / np.maximum(slope_variance, 1), 1)
-    # Few rows know their own scatter badly: Student's factor makes ± one error cover 68 % all the same.
-    error *= student.ppf(0.8413, left)
-    # As many rows to spare as four in one piece have.
-    known = free >= _LEAST_ROWS - 2
-    return np.where(known, slope, np.nan), np.where(known, error, np.nan)
+    return Lines(slope, scale, free, spread, frame, residual, tracks, pieces)
 
 
-def _lasting(
-    frame: np.ndarray, ratio: np.ndarray, tracks: _Runs, pieces: _Runs
-) -> tuple[np.ndarray, np.ndarray]:
-    """What errors that last over some frames do to the line of each track.
-
-    Their correlation from frame to frame is that of all tracks together, up to the first number of frames at which it
-    is not significant; of a track's pieces only rows of the same are compared. ``ratio``: residuals over their scale.
-
-    Returns
-    -------
-    variance, taken : ndarray of shape (tracks,)
-        Variance of the slope over that from independent errors; how many rows' worth of squares the line takes from
-        the residuals, which for independent errors is the number of what is fitted.
-    """
+def _lasting(frame: np.ndarray, ratio: np.ndarray, tracks: _Runs, pieces: _Runs) -> Lasting:
+    """From the ``ratio`` of residuals to their scale; of a track's pieces only rows of the same are compared."""
     # What the robust fit goes by: outliers count little, what is not known nothing.
     error = np.nan_to_num(ratio * np.clip(1 - (ratio / _TUKEY) ** 2, 0, None) ** 2)
     away = frame - pieces.spread_out(pieces.sum(frame) / pieces.counts)
@@ -125,7 +156,7 @@ def _lasting(
     slope, levels = np.ones(len(tracks.starts)), tracks.sum(level)
     square, of_row = np.mean(error**2), np.mean(level + away**2)
     if not square:
-        return slope, slope + levels
+        return Lasting(np.zeros(0), slope, slope + levels)
     of_track = tracks.spread_out(np.arange(len(tracks.starts)))
     products, taken, widens, count = [], [], [], len(slope)
     correlation = np.zeros(0)
@@ -142,7 +173,7 @@ def _lasting(
     for known, (of_slope, of_level) in zip(correlation, widens, strict=True):
         slope += 2 * known * of_slope
         levels += 2 * known * of_level
-    return slope, slope + levels
+    return Lasting(correlation, slope, slope + levels)
 
 
 def _correlation(products: np.ndarray, taken: np.ndarray, of_row: float) -> np.ndarray:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from voidlab.drift.apply import position_columns
 from voidlab.tables.catalogue import TABLES
+from voidlab.track.radius_errors import RadiusErrors
 
 EVENT_COLUMNS = {column.name: column.dtype for column in TABLES["events"].columns}
 _SURE = 2.0  # standard errors
@@ -48,8 +49,7 @@ def find_merges(
     radius_frames
         Measured frames before and after the event whose mean radius is taken.
     radius_sigma
-        Relative error of a single radius. The error of a mean is the larger of this and what they scatter, divided by
-        the root of their number.
+        Relative error of a single radius where the tracks are too few to show it, by their scatter.
 
     Returns
     -------
@@ -63,10 +63,10 @@ def find_merges(
     seen = seen[seen.groupby("particle")["frame"].transform("size") >= least_frames]
     tracks = _Tracks.of(seen)
     rows = [
-        _event(tracks, a, b, memory, radius_frames, radius_sigma)
+        _event(tracks, a, b, memory, radius_frames)
         for a, b in _touching(tracks, tracks.ends(), touch_px, memory)
     ]
-    table = pd.DataFrame([row for row in rows if row], columns=list(EVENT_COLUMNS)).astype(EVENT_COLUMNS)
+    table = _with_errors(pd.DataFrame([row for row in rows if row]), tracks, radius_sigma)
     # A void that ends has one heir: the one whose radius fits best.
     off = (table["radius_child_px"] ** 3 - table["radius_a_px"] ** 3 - table["radius_b_px"] ** 3).abs()
     table = table.loc[off.sort_values(kind="stable").index]
@@ -240,10 +240,11 @@ def _touching(tracks: _Tracks, ends: np.ndarray, touch_px: float, memory: int) -
     return pairs
 
 
-def _event(
-    tracks: _Tracks, a: int, b: int, memory: int, frames: int, sigma: float
-) -> dict[str, float] | None:
-    """The event in which the voids of rows ``a`` (that ends) and ``b`` become one; None when they do not."""
+def _event(tracks: _Tracks, a: int, b: int, memory: int, frames: int) -> dict[str, float] | None:
+    """The event in which the voids of rows ``a`` (that ends) and ``b`` become one; None when they do not.
+
+    With how many radii each mean is of, ``count_a`` and so on, and whether the void of ``a`` touches the edge.
+    """
     last, radius = int(tracks.frame[a]), tracks.radius
     before_a, of_b = tracks.rows(a), tracks.rows(b)
     first, second = radius[a] ** 3, radius[b] ** 3
@@ -259,18 +260,40 @@ def _event(
     child = heirs[np.argmin(tracks.frame[heirs])]
     before_b, of_child = of_b[tracks.frame[of_b] <= last], tracks.rows(child)
     after = of_child[of_child >= child][:frames]
-    (ra, sa), (rb, sb), (rc, sc) = (
-        _mean_radius(radius[rows], sigma) for rows in (before_a[-frames:], before_b[-frames:], after)
-    )
-    both, (larger, error) = (ra**3 + rb**3) ** (1 / 3), max((ra, sa), (rb, sb))
-    if rc < (both + larger) / 2 or (tracks.touches[a] and rc < larger + _SURE * np.hypot(error, sc)):
+    radii = [radius[rows] for rows in (before_a[-frames:], before_b[-frames:], after)]
+    ra, rb, rc = (float(few.mean()) for few in radii)
+    if rc < ((ra**3 + rb**3) ** (1 / 3) + max(ra, rb)) / 2:
         return None
     return {
         "frame": tracks.frame[child], "parent_a": tracks.particle[a], "parent_b": tracks.particle[b],
         "child": tracks.particle[child], "x_px": tracks.position[child, 0], "y_px": tracks.position[child, 1],
-        "radius_a_px": ra, "radius_b_px": rb, "radius_child_px": rc, "sigma_a_px": sa, "sigma_b_px": sb,
-        "sigma_child_px": sc, "growth_z": (both - larger) / np.hypot(error, sc), "alone": True,
+        "radius_a_px": ra, "radius_b_px": rb, "radius_child_px": rc, "alone": True, "touches": tracks.touches[a],
+        **{f"count_{name}": len(few) for name, few in zip("abc", radii, strict=True)},
     }  # fmt: skip
+
+
+def _with_errors(found: pd.DataFrame, tracks: _Tracks, radius_sigma: float) -> pd.DataFrame:
+    """Table ``events`` of what was ``found``, with errors of the radii, without what is not sure near the border."""
+    if found.empty:
+        return pd.DataFrame(columns=list(EVENT_COLUMNS)).astype(EVENT_COLUMNS)
+    piece = stretches(tracks.particle, tracks.frame, found)
+    errors = RadiusErrors.of(tracks.particle, tracks.frame, tracks.radius, piece, unknown=radius_sigma)
+    a, b, child = (
+        errors.of_mean(
+            found[name].to_numpy(), found[f"radius_{radius}_px"].to_numpy(), found[count].to_numpy()
+        )
+        for name, radius, count in (
+            ("parent_a", "a", "count_a"),
+            ("parent_b", "b", "count_b"),
+            ("child", "child", "count_c"),
+        )
+    )
+    first, second = found["radius_a_px"], found["radius_b_px"]
+    larger, error = np.maximum(first, second), np.hypot(np.where(first > second, a, b), child)
+    both = (first**3 + second**3) ** (1 / 3)
+    table = found.assign(sigma_a_px=a, sigma_b_px=b, sigma_child_px=child, growth_z=(both - larger) / error)
+    unsure = table["touches"] & (table["radius_child_px"] < larger + _SURE * error)
+    return table.loc[~unsure, list(EVENT_COLUMNS)].astype(EVENT_COLUMNS)
 
 
 def _alone(events: pd.DataFrame, frames: int) -> np.ndarray:
@@ -280,10 +303,3 @@ def _alone(events: pd.DataFrame, frames: int) -> np.ndarray:
     near = np.abs(when[:, None] - when[None]) <= frames
     alone: np.ndarray = (shared & near).sum(axis=1) <= 1
     return alone
-
-
-def _mean_radius(radius: np.ndarray, sigma: float) -> tuple[float, float]:
-    """Mean of a few radii and its standard error."""
-    mean = float(radius.mean())
-    scatter = float(radius.std(ddof=1)) if len(radius) > 2 else 0.0
-    return mean, max(scatter, sigma * mean) / np.sqrt(len(radius))
