@@ -1,10 +1,10 @@
-"""Mergers against a known truth: errors of the radii, what growth_z says, how often the verdict on the law is wrong."""
+"""Mergers against a known truth: errors of the radii, what growth_z says, how often the verdict on a law is wrong."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from lasting_errors import lasting
 
-from test_growth import lasting
 from voidlab.track import clear_events, compare_laws, find_merges, with_reading_errors
 
 
@@ -20,8 +20,10 @@ def merging(random, pairs, *, power=3, before=20, after=20, radius=8.0, share=0.
     centre = np.stack([300 * (np.arange(pairs) % 25), 300 * (np.arange(pairs) // 25)]).astype(float)
     parts = []
     for number, true, shift, first, frames in (
-        (0, large, -away, 1, before), (1, small, large + small - away, 1, before), (0, child, 0 * away, before + 1, after),
-    ):  # fmt: skip
+        (0, large, -away, 1, before),
+        (1, small, large + small - away, 1, before),
+        (0, child, 0 * away, before + 1, after),
+    ):
         off = share * lasting(random, (pairs, frames), lasts) + fixed * random.normal(0, 1, (pairs, 1))
         parts.append(
             pd.DataFrame(
