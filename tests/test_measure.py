@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 from voidlab import tables
 from voidlab.measure import circles_touch_edge, measure_voids
@@ -95,3 +96,41 @@ def test_a_circle_touches_the_edge_where_it_comes_nearer_than_the_buffer_on_any_
     circles = pd.DataFrame({"x_px": [20.0, 11.9, 12.0, 30.0, 28.0], "y_px": [25.0, 25.0, 25.0, 25.0, 48.0]})
     circles["radius_px"] = 4.0
     assert circles_touch_edge(circles, (60, 42), 8).tolist() == [False, True, False, True, True]
+
+
+@pytest.mark.parametrize("radius", [2.5, 3.0, 4.0, 6.0, 10.0, 20.0, 40.0, 60.0])
+def test_radius_and_centre_of_a_disc_are_unbiased(radius):
+    """Discs whose centres lie anywhere between the pixels: what their pixels tell of them."""
+    random = np.random.default_rng(0)
+    size = int(2 * radius + 8)
+    y, x = np.mgrid[:size, :size]
+    off = []
+    for centre in size / 2 + random.uniform(-0.5, 0.5, (200, 2)):
+        disc = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 <= radius**2
+        found = measure_voids(disc.astype(np.int32)).iloc[0]
+        off.append(found[["radius_px", "x_px", "y_px"]].to_numpy(float) - [radius, *centre])
+        off[-1] = np.append(off[-1], found["area_px"] - np.pi * radius**2)
+    bias, scatter = np.mean(off, axis=0), np.std(off, axis=0)
+    assert np.abs(bias[0]) < 0.012  # px
+    assert (np.abs(bias[1:3]) < 4 * scatter[1:3] / np.sqrt(200)).all()
+    assert np.abs(bias[3]) < 2  # px²
+    assert scatter[0] < 0.13 / np.sqrt(radius)
+    assert (scatter[1:3] < 0.20 / np.sqrt(radius)).all()
+
+
+@pytest.mark.parametrize("coverage", [0.01, 0.1, 0.3])
+@pytest.mark.parametrize("radius", [2.5, 8.0, 30.0])
+def test_the_area_of_many_discs_is_theirs(radius, coverage):
+    random = np.random.default_rng(1)
+    pitch = np.sqrt(np.pi * radius**2 / coverage)
+    count = max(int(600 / pitch), 1)
+    size = int(pitch * count) + 1
+    centres = pitch * (np.stack(np.meshgrid(np.arange(count), np.arange(count))).reshape(2, -1).T + 0.5)
+    centres = centres + random.uniform(-0.5, 0.5, centres.shape)
+    y, x = np.mgrid[:size, :size]
+    nearest = cKDTree(centres).query(np.stack([x.ravel(), y.ravel()], axis=1))
+    labels = np.where(nearest[0] <= radius, nearest[1] + 1, 0).reshape(size, size)
+    found = measure_voids(labels)
+    assert len(found) == len(centres)
+    assert found["area_px"].sum() == np.count_nonzero(labels)
+    assert found["area_px"].sum() == pytest.approx(len(centres) * np.pi * radius**2, rel=0.01)
