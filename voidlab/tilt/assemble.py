@@ -8,6 +8,7 @@ import pandas as pd
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 from voidlab.tilt.attempt import Attempt
 from voidlab.tilt.foil import Foil, fit_foil
+from voidlab.tilt.gauge import in_gauge
 from voidlab.tilt.geometry import from_axis
 from voidlab.tilt.inputs import Given
 from voidlab.tilt.result import TiltModel, points_table
@@ -20,16 +21,15 @@ _OF_VIEWS = ["drift_x_px", "drift_y_px", "residual_px", "left_out_found", "left_
 def model(given: Given, attempt: Attempt) -> TiltModel:
     """The result of an attempt, in the frame and the units of the images."""
     linked = attempt.linked
-    spread, views = covariance(linked.links, linked.solution, attempt.prior)
-    seen = np.bincount(linked.links.point, minlength=linked.count)
-    sure = seen >= _POINT_VIEWS
-    foil = fit_foil(linked.solution.points[sure], np.sqrt(spread[sure, 2, 2]))
+    parts = covariance(linked.links, linked.solution, attempt.prior)
+    foil = _foil(attempt, *parts)
     failed = attempt.verdict == DO_NOT_USE
     if failed:
         nan = float("nan")
         reason = "the reconstruction is not to be used"
         foil = replace(foil, thickness_px=nan, interval_px=(nan, nan), method="", reason=reason)
-    cameras, points, back = _in_gauge(linked.solution.cameras, linked.solution.points, foil)
+    seen = in_gauge(linked.solution.cameras, linked.solution.points, foil.middle[0])
+    cameras, points, spread = seen.cameras, seen.points, seen.covariance(*parts)
     particle, order = _particles(given, attempt)
     # An axis turned by 180° is the same axis: p, q and with them the depths change sign.
     turns = np.ceil((np.rad2deg(cameras.axis) - 90) / 180)
@@ -44,9 +44,9 @@ def model(given: Given, attempt: Attempt) -> TiltModel:
         covariance_px2=spread[order],
         views=_views(given, attempt, cameras),
         drift_px=given.by_frame(from_axis(cameras.shift, cameras.axis)),
-        drift_sigma_px=given.by_frame(_drift_sigma(views, cameras)),
+        drift_sigma_px=given.by_frame(seen.drift_sigma(parts[-1])),
         tilt_axis_deg=float(np.rad2deg(cameras.axis) - 180 * turns),
-        tilt_axis_sigma_deg=float(np.rad2deg(np.sqrt(views[0, 0]))),
+        tilt_axis_sigma_deg=float(np.rad2deg(np.sqrt(parts[-1][0, 0]))),
         axis_by_stretch_deg=float(np.rad2deg(attempt.scanned)),
         origin_px=given.origin,
         sigma_px=linked.solution.sigma_px,
@@ -56,25 +56,21 @@ def model(given: Given, attempt: Attempt) -> TiltModel:
         thickness_reason=foil.reason,
         # A foil that rises with p is level once the stage has tilted it so far: at zero it leans the other way.
         foil_tilt_deg=-float(np.rad2deg(np.arctan(foil.middle[1]))) if foil.known else float("nan"),
-        foil_tilt_sigma_deg=float(np.rad2deg(foil.slope_sigma[0])),
-        foil_plane=(-sign * float(back @ foil.middle[1:]), foil.middle[1], foil.middle[2]),
+        foil_tilt_sigma_deg=float(np.rad2deg(foil.middle_sigma[1])),
+        foil_z_sigma_px=foil.middle_sigma[0],
+        foil_plane=(-sign * float(seen.back @ foil.middle[1:]), foil.middle[1], foil.middle[2]),
         checks=attempt.checks,
         verdict=CHECK if doubtful else attempt.verdict,
         reasons=[*attempt.reasons, *given.notes],
     )
 
 
-def _in_gauge(cameras: Cameras, points: np.ndarray, foil: Foil) -> tuple[Cameras, np.ndarray, np.ndarray]:
-    """Cameras and points with mid-foil at zero depth, no drift in the view of least tilt; how far they moved."""
-    reference = int(np.argmin(np.abs(cameras.tilt)))
-    moved, shift = points.copy(), cameras.shift.copy()
-    moved[:, 2] -= foil.middle[0]
-    shift[:, 0] += foil.middle[0] * np.sin(cameras.tilt)
-    back = shift[reference] / [np.cos(cameras.tilt[reference]), 1.0]
-    moved[:, :2] += back
-    shift -= np.column_stack([back[0] * np.cos(cameras.tilt), np.full(len(shift), back[1])])
-    shift[reference] = 0.0
-    return Cameras(cameras.axis, cameras.tilt, shift), moved, back
+def _foil(attempt: Attempt, own: np.ndarray, by_views: np.ndarray, views: np.ndarray) -> Foil:
+    """The foil by the points that were seen often enough; the rest are the parts of their errors."""
+    linked = attempt.linked
+    sure = np.bincount(linked.links.point, minlength=linked.count) >= _POINT_VIEWS
+    of_views = np.einsum("nc,cd,nd->n", by_views[:, 2], views, by_views[:, 2])
+    return fit_foil(linked.solution.points[sure], np.sqrt(own[:, 2, 2] + of_views)[sure])
 
 
 def _particles(given: Given, attempt: Attempt) -> tuple[pd.Series, np.ndarray]:
@@ -108,14 +104,6 @@ def _views(given: Given, attempt: Attempt, cameras: Cameras) -> pd.DataFrame:
     return table
 
 
-def _drift_sigma(views: np.ndarray, cameras: Cameras) -> np.ndarray:
-    """Standard error (views, 2) of the drifts in x and y, px."""
-    count = len(cameras.tilt)
-    p, q = np.diagonal(views)[1 : 1 + count], np.diagonal(views)[1 + count : 1 + 2 * count]
-    c, s = np.cos(cameras.axis) ** 2, np.sin(cameras.axis) ** 2
-    return np.sqrt(np.column_stack([p * c + q * s, p * s + q * c]))
-
-
 def nothing(given: Given, reason: str) -> TiltModel:
     """What is given when nothing can be reconstructed: typed, empty, and why."""
     voids, angles = given.voids, given.angles
@@ -141,6 +129,7 @@ def nothing(given: Given, reason: str) -> TiltModel:
         thickness_reason="nothing was reconstructed",
         foil_tilt_deg=nan,
         foil_tilt_sigma_deg=nan,
+        foil_z_sigma_px=nan,
         foil_plane=(nan, nan, nan),
         checks=None,
         verdict=DO_NOT_USE,

@@ -86,7 +86,7 @@ def _rank(attempt: Attempt) -> tuple[int, float]:
 
 def _evidence(series: Series, frames: np.ndarray, linked: Linked, prior: Prior, scanned: float) -> Evidence:
     cameras, count = linked.solution.cameras, len(series.tilt)
-    _, views = covariance(linked.links, linked.solution, prior)
+    *_, views = covariance(linked.links, linked.solution, prior)
     variance = np.diagonal(views)[1 : 1 + 2 * count]
     c, s = np.cos(cameras.tilt), np.sin(cameras.tilt)
     # The usual error of a depth: that of a void seen in all views.

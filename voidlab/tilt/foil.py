@@ -17,7 +17,7 @@ _OUTLIERS = 0.02
 _BINS = 8
 _UNEVEN = 1e-3
 _FADING = 0.4
-_STEPS, _BURN = 2400, 400
+_WALKERS, _STEPS, _BURN = 32, 250, 50
 
 
 @dataclass(frozen=True)
@@ -25,21 +25,21 @@ class Foil:
     """The part of the foil that holds voids.
 
     ``thickness_px`` is NaN when refused, with ``reason``; ``interval_px`` holds it with 95 %. ``middle`` (c, a, b) is
-    the mid-plane z = c + a p + b q, ``slope_sigma`` the errors of a and b; ``method`` "even depths" or "outermost
+    the mid-plane z = c + a p + b q, ``middle_sigma`` the errors of these; ``method`` "even depths" or "outermost
     voids".
     """
 
     thickness_px: float
     interval_px: tuple[float, float]
     middle: tuple[float, float, float]
-    slope_sigma: tuple[float, float]
+    middle_sigma: tuple[float, float, float]
     method: str
     reason: str
 
     @property
     def known(self) -> bool:
         """Whether the mid-plane was fitted; else it is level, for want of better."""
-        return bool(np.isfinite(self.slope_sigma[0]))
+        return bool(np.isfinite(self.middle_sigma[0]))
 
 
 def fit_foil(points: np.ndarray, sigma_z: np.ndarray) -> Foil:
@@ -65,15 +65,16 @@ def fit_foil(points: np.ndarray, sigma_z: np.ndarray) -> Foil:
             "the number of voids fades out with depth instead of ending at two faces: no thickness",
         )
     drawn = _drawn(best, depth, across, sigma_z)
-    slopes = drawn[:, 2:] / extent
-    thick = 2 * np.exp(drawn[:, 1]) / np.sqrt(1 + (slopes**2).sum(axis=1))
+    planes = drawn[:, [0, 2, 3]] / [1.0, *extent]
+    thick = 2 * np.exp(drawn[:, 1]) / np.sqrt(1 + (planes[:, 1:] ** 2).sum(axis=1))
     low, high = np.quantile(thick, [0.025, 0.975])
-    mean, spread = slopes.mean(axis=0), slopes.std(axis=0)
+    c, a, b = planes.mean(axis=0).tolist()
+    c_sigma, a_sigma, b_sigma = planes.std(axis=0).tolist()
     return Foil(
         float(thick.mean()),
         (float(low), float(high)),
-        (float(drawn[:, 0].mean()), float(mean[0]), float(mean[1])),
-        (float(spread[0]), float(spread[1])),
+        (c, a, b),
+        (c_sigma, a_sigma, b_sigma),
         "outermost voids" if uneven else "even depths",
         "",
     )
@@ -81,17 +82,17 @@ def fit_foil(points: np.ndarray, sigma_z: np.ndarray) -> Foil:
 
 def _refused(middle: float, reason: str) -> Foil:
     nan = float("nan")
-    return Foil(nan, (nan, nan), (middle, 0.0, 0.0), (nan, nan), "", reason)
+    return Foil(nan, (nan, nan), (middle, 0.0, 0.0), (nan, nan, nan), "", reason)
 
 
 def _log_likelihood(
-    plane: np.ndarray, depth: np.ndarray, across: np.ndarray, sigma: np.ndarray, room: float
-) -> float:
-    """Of a mid-plane, as centre, logarithm of the half thickness, and slopes; ``room``: span of outliers, px."""
-    off = depth - plane[0] - across @ plane[2:]
-    half = np.exp(plane[1])
+    planes: np.ndarray, depth: np.ndarray, across: np.ndarray, sigma: np.ndarray, room: float
+) -> np.ndarray:
+    """Of mid-planes (m, 4): centre, logarithm of the half thickness, and slopes; ``room``: span of outliers, px."""
+    off = depth - planes[:, :1] - planes[:, 2:] @ across.T
+    half = np.exp(planes[:, 1:2])
     inside = (ndtr((off + half) / sigma) - ndtr((off - half) / sigma)) / (2 * half)
-    return float(np.log((1 - _OUTLIERS) * inside + _OUTLIERS / room).sum())
+    return np.asarray(np.log((1 - _OUTLIERS) * inside + _OUTLIERS / room).sum(axis=1))
 
 
 def _likeliest(depth: np.ndarray, across: np.ndarray, sigma: np.ndarray) -> np.ndarray:
@@ -105,7 +106,7 @@ def _likeliest(depth: np.ndarray, across: np.ndarray, sigma: np.ndarray) -> np.n
         size = max(blur, 0.02) * half
         start = np.vstack([plane, plane + np.diag([size, size / half, size, size])])
         plane = minimize(
-            lambda at, wide=wide: -_log_likelihood(at, depth, across, wide, room),
+            lambda at, wide=wide: -_log_likelihood(at[None], depth, across, wide, room)[0],
             plane,
             method="Nelder-Mead",
             options={"initial_simplex": start, "maxfev": 400, "xatol": 1e-3, "fatol": 1e-2},
@@ -125,20 +126,32 @@ def _profile(off: np.ndarray, half: float, noise: float) -> tuple[bool, bool]:
 
 
 def _drawn(best: np.ndarray, depth: np.ndarray, across: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """Planes drawn from all that fit (Metropolis, flat prior), the same at every call."""
+    """Planes drawn from all that fit, the same at every call.
+
+    Many walkers, each stretched towards or away from one of the others: so the steps have the shape of what is drawn,
+    however long and narrow it is (Goodman and Weare, Comm. App. Math. Comp. Sci. 5, 65 (2010),
+    doi:10.2140/camcos.2010.5.65).
+    """
     random = np.random.default_rng(0)
     half = np.exp(best[1])
     room = 4 * half + float(np.ptp(depth))
     size = 0.8 * (2 * half / len(depth) + float(np.median(sigma)) / np.sqrt(len(depth)))
-    moves = random.normal(0, 1, (_STEPS, 4)) * [size, size / half, 1.7 * size, 1.7 * size]
-    luck = np.log(random.random(_STEPS))
-    plane, value = best, _log_likelihood(best, depth, across, sigma, room)
-    kept = np.empty((_STEPS, 4))
-    for step in range(_STEPS):
-        to = plane + moves[step]
-        new = _log_likelihood(to, depth, across, sigma, room)
+
+    def chance(planes: np.ndarray) -> np.ndarray:
         # The prior is flat in the thickness, not in its logarithm.
-        if luck[step] < new - value + to[1] - plane[1]:
-            plane, value = to, new
-        kept[step] = plane
-    return kept[_BURN:]
+        return _log_likelihood(planes, depth, across, sigma, room) + planes[:, 1]
+
+    walkers = best + random.normal(0, 1, (_WALKERS, 4)) * [size, size / half, 1.7 * size, 1.7 * size]
+    value = chance(walkers)
+    halves = np.arange(_WALKERS).reshape(2, -1)
+    kept = np.empty((_STEPS, _WALKERS, 4))
+    for step in range(_STEPS):
+        for moved, others in (halves, halves[::-1]):
+            stretch = (1 + random.random(len(moved))) ** 2 / 2
+            partner = walkers[random.choice(others, len(moved))]
+            to = partner + stretch[:, None] * (walkers[moved] - partner)
+            new = chance(to)
+            taken = np.log(random.random(len(moved))) < 3 * np.log(stretch) + new - value[moved]
+            walkers[moved[taken]], value[moved[taken]] = to[taken], new[taken]
+        kept[step] = walkers
+    return kept[_BURN:].reshape(-1, 4)

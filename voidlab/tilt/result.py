@@ -31,13 +31,14 @@ class TiltModel:
         ``particle, x_px, y_px, z_px, sigma_x_px, sigma_y_px, sigma_z_px, radius_px, views``; x and y in the untilted
         foil as the reference frame has it, z along the beam from mid-foil.
     covariance_px2 : ndarray of shape (points, 3, 3)
-        Covariance of x, y, z of each point, px².
+        Covariance of x, y, z of each point, px², mid-foil taken where it was found: the error of that,
+        ``foil_z_sigma_px``, moves all depths alike.
     views : DataFrame
         ``frame, tilt_deg`` (refined), ``drift_x_px, drift_y_px, residual_px`` (rms distance of the linked voids from
         where the points are seen), ``left_out_found, left_out_error`` (see `Checks`); NaN in frames that were left
         out.
     drift_px, drift_sigma_px : ndarray of shape (views, 2)
-        Drift (x, y) of each frame and its standard error, in the order of ``views``.
+        Drift (x, y) of each frame and its standard error, in the order of ``views``; 0 ± 0 in the reference frame.
     tilt_axis_deg, tilt_axis_sigma_deg : float
         Direction of the axis in (−90, 90] and its standard error.
     axis_by_stretch_deg : float
@@ -54,6 +55,8 @@ class TiltModel:
     foil_tilt_deg, foil_tilt_sigma_deg : float
         Tilt of the foil about the axis at stated tilt zero, and its standard error: added to the stated tilts it
         gives those of the foil to the beam.
+    foil_z_sigma_px : float
+        Standard error of where mid-foil lies; NaN where the foil is not known.
     foil_plane : tuple of float
         Mid-foil (c, a, b), in the gauge of the points: z = c + a p + b q, with p across and q along the axis, from
         ``origin_px``.
@@ -82,6 +85,7 @@ class TiltModel:
     thickness_reason: str
     foil_tilt_deg: float
     foil_tilt_sigma_deg: float
+    foil_z_sigma_px: float
     foil_plane: tuple[float, float, float]
     checks: Checks | None
     verdict: str

@@ -173,6 +173,7 @@ def _row(model: TiltModel, linker: str, *, mirrored: bool) -> pd.DataFrame:
         "foil_tilt_deg": model.foil_tilt_deg,
         "foil_tilt_sigma_deg": model.foil_tilt_sigma_deg,
         "foil_z_px": z,
+        "foil_z_sigma_px": model.foil_z_sigma_px,
         "foil_slope_across": across,
         "foil_slope_along": along,
         "used": float("nan") if checks is None else checks.used,

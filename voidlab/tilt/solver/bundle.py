@@ -149,25 +149,20 @@ def triangulate(links: Links, cameras: Cameras, weight: np.ndarray, count: int) 
     return np.linalg.solve(blocks, side[:, :, None])[:, :, 0]
 
 
-def covariance(links: Links, solution: Solution, prior: Prior) -> tuple[np.ndarray, np.ndarray]:
-    """Covariance of the points (n, 3, 3) in x, y, z, and of the views (C, C): axis, shifts p, shifts q, tilts.
+def covariance(links: Links, solution: Solution, prior: Prior) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Errors within the gauge of the bundle, in X, Y, Z: what `voidlab.tilt.gauge` makes those of a result of.
 
-    Own noise of each point and the error of the views together, within the gauge of the bundle.
+    Returns
+    -------
+    tuple of ndarray
+        Covariance (n, 3, 3) of each point from its own noise, its derivative (n, 3, C) by the views, and their
+        covariance (C, C): axis, shifts p, shifts q, tilts.
     """
-    cameras, points = solution.cameras, solution.points
     # A link that is set aside tells nothing; the others tell all, as the noise was measured on them.
     weight = (solution.weight > 0) / solution.view_sigma_px[links.view] ** 2
-    normal = _normal_equations(links, cameras, points, weight, prior)
+    normal = _normal_equations(links, solution.cameras, solution.points, weight, prior)
     matrix, _, lifted = normal.reduced()
-    views = np.linalg.inv(matrix)
-    c, s = np.cos(cameras.axis), np.sin(cameras.axis)
-    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-    own = turn @ np.linalg.inv(normal.points) @ turn.T
-    # The frame X, Y turns with the axis: what of that is only the frame is not an error of x and y.
-    by_views = -(turn @ lifted)
-    by_views[:, 0, 0] += -points[:, 0] * s - points[:, 1] * c
-    by_views[:, 1, 0] += points[:, 0] * c - points[:, 1] * s
-    return own + by_views @ views @ by_views.transpose(0, 2, 1), views
+    return np.linalg.inv(normal.points), -lifted, np.linalg.inv(matrix)
 
 
 def _normal_equations(
