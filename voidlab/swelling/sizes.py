@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import gamma
+from scipy.stats import beta
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,8 @@ def size_distribution(
     voids = np.bincount(place, minlength=count)
     number = np.bincount(place, weight, minlength=count)
     volume = np.bincount(place, weight * diameter**3, minlength=count)
-    each = number / np.maximum(voids, 1) + (voids == 0) * weight.sum() / max(len(weight), 1)
     total = max(number.sum(), np.finfo(float).tiny)
-    low, high = (gamma.ppf(tail, voids + 0.5) * each / total for tail in (0.025, 0.975))
+    low, high = (_share(tail, voids, number) for tail in (0.025, 0.975))
     edges = (first + np.arange(count + 1)) * width
     bins = pd.DataFrame(
         {
@@ -63,13 +62,23 @@ def size_distribution(
             "voids": voids,
             "share": number / total,
             "share_low95": np.where(voids > 0, low, 0.0),
-            "share_high95": np.minimum(high, 1.0),
+            "share_high95": np.where(voids < len(diameter), high, 1.0),
             "volume_share": volume / max(volume.sum(), np.finfo(float).tiny),
         }
     )
     bins["cumulative_share"] = bins["share"].cumsum()
     bins["cumulative_volume_share"] = bins["volume_share"].cumsum()
     return SizeDistribution(bins, rule)
+
+
+def _share(tail: float, voids: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Quantile of the share of each class: of so many ``voids`` (Jeffreys' prior), that stand for so many."""
+    others = voids.sum() - voids
+    middle = number.sum() / max(voids.sum(), 1)
+    each = np.where(voids > 0, number / np.maximum(voids, 1), middle)
+    other = np.where(others > 0, (number.sum() - number) / np.maximum(others, 1), middle)
+    odds = beta.ppf(tail, voids + 0.5, others + 0.5)
+    return np.asarray(odds * each / (odds * each + (1 - odds) * other))
 
 
 def _width(diameter: np.ndarray, pixel: float, unit: str) -> tuple[float, str]:
