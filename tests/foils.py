@@ -1,7 +1,12 @@
 """Foils with spheres in them, and what a microscope shows of these: known truth for the stereology."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+
+from voidlab.tilt.foil import fit_foil
+from voidlab.tilt.geometry import to_axis
 
 
 def spheres(random, *, shape, thickness, density, diameter, spread=0.3, resolved=0.0):
@@ -30,3 +35,65 @@ def spheres(random, *, shape, thickness, density, diameter, spread=0.3, resolved
 def volume_fraction(density, diameter, spread=0.3):
     """Volume fraction of spheres with log-normal diameters of mean ``diameter``."""
     return density * np.pi / 6 * diameter**3 * np.exp(3 * spread**2)
+
+
+@dataclass(frozen=True)
+class InDepth:
+    """Tables of a tilt series whose voids were placed in depth, all links being right; lengths in px."""
+
+    points: pd.DataFrame
+    views: pd.DataFrame
+    reconstruction: pd.DataFrame
+    shape: tuple[int, int]
+
+
+def placed_in_depth(
+    random, *, shape, thickness, density, diameter, sigma=0.8, spread=0.3, views=7, caps=False, measured=True
+):
+    """Points of spheres that lie evenly in a foil, and what `voidlab.tilt` says of it; all lengths in px.
+
+    ``sigma`` is the error of a depth. ``caps``: spheres lie beyond the surfaces too, which leave caps of them there.
+    ``measured``: the thickness is that of the depths, else the true one, and exact.
+    """
+    far = 2 * diameter
+    beyond = far if caps else 0.0
+    size = np.array([shape[1] + 2 * far, shape[0] + 2 * far, thickness + 2 * beyond])
+    count = random.poisson(density * np.prod(size))
+    x, y = random.uniform(-far, size[0] - far, count), random.uniform(-far, size[1] - far, count)
+    z = random.uniform(-size[2] / 2, size[2] / 2, count)
+    whole = random.lognormal(np.log(diameter) - spread**2 / 2, spread, count) / 2
+    radius = np.sqrt(np.maximum(whole**2 - np.maximum(np.abs(z) - thickness / 2, 0) ** 2, 0))
+    error = sigma * random.uniform(0.8, 1.3, count)
+    seen = z.clip(-thickness / 2, thickness / 2) + error * random.normal(size=count)
+    points = pd.DataFrame(
+        {
+            "particle": np.arange(count),
+            "x_px": x + random.normal(0, 0.25, count),
+            "y_px": y + random.normal(0, 0.25, count),
+            "z_px": seen,
+            "sigma_x_px": 0.25,
+            "sigma_y_px": 0.25,
+            "sigma_z_px": error,
+            "radius_px": radius,
+            "views": views,
+        }
+    )[radius > 1]
+    middle = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
+    views = pd.DataFrame({"frame": range(1, views + 1), "tilt_deg": np.linspace(-30, 30, views)})
+    views = views.assign(drift_x_px=0.0, drift_y_px=0.0)
+    return InDepth(points, views, _foil_of(points, middle, thickness, measured=measured), shape)
+
+
+def _foil_of(points, middle, thickness, *, measured, axis_deg=25.0):
+    about = {"linker": "tilt", "verdict": "good", "thickness_reason": "", "tilt_axis_deg": axis_deg}
+    about |= {"origin_x_px": middle[0], "origin_y_px": middle[1]}
+    interval, plane = dict.fromkeys(("", "_low", "_high"), thickness), (0.0, 0.0, 0.0)
+    if measured:
+        pq = to_axis(points[["x_px", "y_px"]].to_numpy() - middle, np.deg2rad(axis_deg))
+        depth, sigma = points["z_px"].to_numpy(), points["sigma_z_px"].to_numpy()
+        foil = fit_foil(np.column_stack([pq, depth]), sigma)
+        low, high = foil.interval_px
+        interval, plane = {"": foil.thickness_px, "_low": low, "_high": high}, foil.middle
+    about |= {f"thickness{name}_px": value for name, value in interval.items()}
+    about |= dict(zip(("foil_z_px", "foil_slope_across", "foil_slope_along"), plane, strict=True))
+    return pd.DataFrame([about])

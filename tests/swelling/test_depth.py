@@ -1,5 +1,7 @@
 """Density and thickness of a tilt series by its voids in 3D, against what was simulated."""
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -14,7 +16,8 @@ from voidlab.report.figures.swelling import drawn_quantities
 from voidlab.report.figures.tilt import density_by_depth
 from voidlab.swelling import Foil, Sample, Scale
 from voidlab.swelling.depth import OF_3D
-from voidlab.swelling.in_3d import common_field
+from voidlab.swelling.in_3d import common_field, in_field, mid_foil, shown_by_all
+from voidlab.tilt import project
 from voidlab.track import series as linking
 
 SHAPE, THICK, PIXEL = (420, 560), 80.0, 0.5
@@ -116,19 +119,90 @@ def test_without_tilts_nothing_changes():
     assert swelling.density_over_depth(*none, SHAPE).empty
 
 
-def test_nothing_is_counted_in_3d_where_parts_of_an_image_show_no_specimen(both):
+def test_voids_are_counted_in_what_all_views_show_of_the_specimen(both):
     series, found = both
-    whole = frames_of(series).assign(valid_px=SHAPE[0] * SHAPE[1])
-    partly = whole.assign(valid_px=whole["valid_px"].where(whole["frame"] != 2, 1000))
+    partly = np.ones(SHAPE, bool)
+    partly[150:270, 200:360] = False
+    frames = frames_of(series).assign(valid_px=partly.sum())
+    outcome = swelling.measure_series(frames_of(series), series.voids, PLAIN)
+    rest = (found.points, found.views, found.reconstruction)
+    asked = {"frames": frames, "valid_area": lambda row: partly}
+    counted = swelling.with_points(outcome, *rest, PLAIN, **asked)
+    whole = swelling.with_points(outcome, *rest, PLAIN)
+    assert "% of which are specimen in all" in counted.notes[-1]
+    fewer, all_of_them = (o.summary.estimates.loc["number_density_3d"] for o in (counted, whole))
+    assert fewer["value"] == pytest.approx(all_of_them["value"], rel=0.15)
+    assert fewer["statistical"] > 1.05 * all_of_them["statistical"]
+    density, everywhere = (swelling.density_over_depth(*rest, SHAPE, **options) for options in (asked, {}))
+    assert 0.3 < density["voids"].sum() / everywhere["voids"].sum() < 0.95
+    assert density["density_px3"].mean() == pytest.approx(everywhere["density_px3"].mean(), rel=0.15)
+
+
+def test_what_a_part_left_out_hides_in_any_view_at_any_depth_does_not_count(both):
+    _, found = both
+    partly = np.ones(SHAPE, bool)
+    partly[150:270, 200:360] = False
+    field = common_field(found.views, found.reconstruction, SHAPE)
+    shown = shown_by_all(field, found.views, found.reconstruction, lambda frame: partly)
+    random, (left, top, right, bottom) = np.random.default_rng(0), field
+    xy = random.uniform([left + 1, top + 1], [right - 1, bottom - 1], (3000, 2))
+    row = found.reconstruction.iloc[0]
+    places = np.column_stack([xy, random.uniform(-0.5, 0.5, 3000) * row["thickness_px"] + mid_foil(xy, row)])
+    hidden = np.zeros(3000, bool)
+    for view in found.views.itertuples():
+        seen = project(
+            places, view.tilt_deg, row["tilt_axis_deg"],
+            origin=(row["origin_x_px"], row["origin_y_px"]), drift_px=(view.drift_x_px, view.drift_y_px),
+        )  # fmt: skip
+        column, line = np.rint(seen).astype(int).T
+        hidden |= ~partly[line.clip(0, SHAPE[0] - 1), column.clip(0, SHAPE[1] - 1)]
+    counts = in_field(pd.DataFrame(xy, columns=["x_px", "y_px"]), field, shown)
+    assert 100 < hidden.sum() < 2500
+    assert (counts & hidden).sum() < 0.01 * hidden.sum()  # by half a pixel
+    assert counts.mean() > 0.2
+
+
+def test_nothing_is_counted_in_3d_where_parts_are_left_out_and_which_is_not_known(both):
+    series, found = both
+    partly = frames_of(series).assign(valid_px=SHAPE[0] * SHAPE[1] - 1000)
     outcome = swelling.measure_series(frames_of(series), series.voids, PLAIN)
     rest = (found.points, found.views, found.reconstruction)
     told = swelling.with_points(outcome, *rest, PLAIN, frames=partly)
     assert "parts of the images show no specimen" in told.notes[-1]
     assert "number_density_3d" not in told.summary.estimates.index
+    assert swelling.density_over_depth(*rest, SHAPE, frames=partly).empty
+    hidden = {"frames": partly, "valid_area": lambda row: np.zeros(SHAPE, bool)}
+    nowhere = swelling.with_points(outcome, *rest, PLAIN, **hidden)
+    assert "there is nowhere to count voids" in nowhere.notes[-1]
+    whole = frames_of(series).assign(valid_px=SHAPE[0] * SHAPE[1])
     fed = swelling.with_points(outcome, *rest, PLAIN, frames=whole)
     assert "number_density_3d" in fed.summary.estimates.index
-    assert swelling.density_over_depth(*rest, SHAPE, frames=partly).empty
-    assert not swelling.density_over_depth(*rest, SHAPE, frames=whole).empty
+
+
+def test_what_thinning_adds_is_told(both):
+    """Caps of voids centred beyond the surfaces: how much too high density and volume are where they count."""
+    said = measured(*both).notes[-1]
+    density, volume = map(
+        int, re.search(r"density is about (\d+)%, volume fraction (\d+)% too high", said).groups()
+    )
+    diameter = 2 * both[0].points["radius_px"].mean()
+    assert density == pytest.approx(100 * diameter / THICK, abs=4)
+    assert 0 < volume < density + 5
+
+
+def test_the_thickness_says_whether_the_pixel_size_is_in_its_error(both):
+    series, found = both
+    exact, outcome = (measured(series, found, s) for s in (Sample(SHAPE, Scale(PIXEL, 0.0)), PLAIN))
+    row, alone = (o.summary.estimates.loc["layer_thickness_3d"] for o in (outcome, exact))
+    assert row["high95"] - row["low95"] > 1.3 * (alone["high95"] - alone["low95"])
+    shown = key_figures.of_swelling(outcome)[4]["meaning"]
+    assert "95 % with the error of the pixel size: " in shown
+    assert any("95 % with the error of the pixel size: " in note for note in outcome.notes)
+    assert not any("error of the pixel size" in note for note in exact.notes)
+    placed_ = key_figures.of_reconstruction(
+        found.reconstruction, found.points, Calibration(PIXEL, "parameters")
+    )
+    assert any("without the error of the pixel size" in figure["meaning"] for figure in placed_)
 
 
 def test_density_over_depth_is_that_of_the_foil(both):

@@ -195,7 +195,9 @@ def of_reconstruction(
     thick, meaning = "–", row["thickness_reason"]
     if pd.notna(thickness):
         thick = f"{thickness:.3g} ({low:.3g}–{high:.3g}) {unit}"
-        meaning = "between the faces of the layer that holds voids; 95 % interval"
+        # Only the export knows how exact the pixel size is.
+        apart = "" if unit == "px" else ", without the error of the pixel size"
+        meaning = f"between the faces of the layer that holds voids; 95 % interval{apart}"
     turned = "–" if pd.isna(axis) else f"{axis:.2f}°"
     return [
         figure("Reconstruction", row["verdict"], "good, check or do not use; the page says why"),
@@ -227,7 +229,9 @@ def _estimate(quantity: str, row: Any, frame: int) -> Figure:
     read = reading(quantity, row["unit"])
     where = "voids centred in the foil" if quantity.endswith("_3d") else f"frame {frame}"
     if np.isfinite(row["low95"]):
-        where += f"; 95 %: {format_interval(row['low95'], row['high95'], read.factor)} {read.unit}"
+        pixel = quantity == "layer_thickness_3d" and np.isfinite(row["scale"])
+        errors = " with the error of the pixel size" if pixel else ""
+        where += f"; 95 %{errors}: {format_interval(row['low95'], row['high95'], read.factor)} {read.unit}"
     value = f"{format_number(row['value'] * read.factor)} {read.unit}"
     return figure(read.name[0].upper() + read.name[1:], value, where)
 

@@ -8,13 +8,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.stats import gamma
 
 from voidlab import tables
 from voidlab.swelling.estimate import SOURCES
-from voidlab.swelling.in_3d import common_field, depth_in_foil, inclination, swelling_in_3d
+from voidlab.swelling.in_3d import (
+    BEYOND,
+    ValidInFrame,
+    common_field,
+    depth_in_foil,
+    in_field,
+    inclination,
+    shown_by_all,
+    swelling_in_3d,
+)
 from voidlab.swelling.sample import Sample, SwellingError
-from voidlab.swelling.series import Outcome
+from voidlab.swelling.series import Outcome, ValidArea
 from voidlab.tables.verdict import GOOD
 
 OF_3D = ("swelling", "volume_fraction", "number_density", "mean_diameter")
@@ -28,16 +37,28 @@ _LAYER = (
 
 @dataclass(frozen=True)
 class Layer:
-    """Thickness of the layer that holds voids, its standard error and 95 % interval, in ``unit``."""
+    """Thickness of the layer that holds voids and its 95 % interval, in ``unit``, all errors included.
+
+    ``own`` is its relative standard error by the depths alone, ``scale`` that of the pixel size.
+    """
 
     thickness: float
-    sigma: float
     low: float
     high: float
+    own: float
+    scale: float
     unit: str
 
+    @property
+    def sigma(self) -> float:
+        """Standard error, in ``unit``."""
+        return float(np.hypot(self.own, self.scale)) * self.thickness
+
     def __str__(self) -> str:
-        return f"{self.thickness:.3g} ({self.low:.3g} to {self.high:.3g}) {self.unit}"
+        errors = " with the error of the pixel size" if self.scale else ""
+        return (
+            f"{self.thickness:.3g} {self.unit} (95 %{errors}: {self.low:.3g} to {self.high:.3g} {self.unit})"
+        )
 
 
 def layer_of(reconstruction: pd.DataFrame, sample: Sample) -> Layer | None:
@@ -49,7 +70,10 @@ def layer_of(reconstruction: pd.DataFrame, sample: Sample) -> Layer | None:
         return None
     size = sample.pixel
     low, thickness, high = (float(row[f"thickness{name}_px"]) * size for name in ("_low", "", "_high"))
-    return Layer(thickness, (high - low) / (2 * _SIGMAS), low, high, sample.unit)
+    own, scale = (high - low) / (2 * _SIGMAS * thickness), sample.errors["scale"]
+    wider = float(np.hypot(own, scale)) / own if own > 0 else 1.0
+    low, high = (thickness + wider * (end - thickness) for end in (low, high))
+    return Layer(thickness, low, high, own, scale, sample.unit)
 
 
 def with_points(
@@ -60,6 +84,7 @@ def with_points(
     sample: Sample,
     *,
     frames: pd.DataFrame | None = None,
+    valid_area: ValidArea | None = None,
 ) -> Outcome:
     """``outcome`` with what a good tilt series adds in 3D, or, where the thickness was given, whether they agree.
 
@@ -70,8 +95,10 @@ def with_points(
     sample
         As `measure_series` was given it. Its foil outweighs the depths.
     frames
-        Table ``frames``. Where part of an image shows no specimen nothing is counted in 3D: the field that all views
-        have in common is known for whole images only.
+        Table ``frames``.
+    valid_area
+        As for `measure_series`: voids are counted in what all views show of the specimen. Without it nothing is
+        counted in 3D where ``frames`` says that parts of an image show none.
 
     Returns
     -------
@@ -83,11 +110,6 @@ def with_points(
         return outcome if layer or reconstruction.empty else _unused(outcome, reconstruction)
     if sample.thickness_px is not None and not outcome.doubt:
         return _compared(outcome, layer, sample)
-    if not _whole(frames, sample.shape):
-        said = (
-            "Nothing is counted in 3D: parts of the images show no specimen, which is not allowed for there."
-        )
-        return replace(outcome, notes=(*outcome.notes, said))
     try:
         found = swelling_in_3d(
             points,
@@ -95,15 +117,14 @@ def with_points(
             reconstruction,
             sample.shape,
             scale=sample.scale,
+            valid=_valid_in_frame(frames, sample.shape, valid_area),
             size_sigma=sample.size_sigma,
             void_shape=sample.void_shape,
             beam=sample.beam,
         )
     except SwellingError as error:
         return replace(outcome, notes=(*outcome.notes, f"Nothing is counted in 3D: {error}"))
-    added = pd.concat(
-        [found.estimates.loc[list(OF_3D)].rename(index="{}_3d".format), _thickness(layer, sample)]
-    )
+    added = pd.concat([found.estimates.loc[list(OF_3D)].rename(index="{}_3d".format), _thickness(layer)])
     estimates = pd.concat([outcome.summary.estimates, added]).rename_axis("quantity")
     missing = [note for note in outcome.summary.notes if note.about == "thickness"]
     notes = [note for note in outcome.notes if note not in missing]
@@ -113,18 +134,25 @@ def with_points(
         over_time=_with_rows(outcome, added),
         notes=(
             *notes,
-            f"The layer that holds voids is {layer} thick, as their depths give it (95 %).",
+            f"The thickness of the layer that holds voids, as their depths give it, is {layer}.",
             _LAYER,
             found.notes[0],
         ),
     )
 
 
-def _whole(frames: pd.DataFrame | None, shape: tuple[int, int]) -> bool:
-    """Whether all of every image that was looked at shows the specimen."""
+def _valid_in_frame(
+    frames: pd.DataFrame | None, shape: tuple[int, int], valid_area: ValidArea | None
+) -> ValidInFrame | None:
+    """What a frame shows of the specimen, by its number; None where all images show nothing else."""
     if frames is None or "valid_px" not in frames:
-        return True
-    return bool((frames.loc[frames["status"] == "ok", "valid_px"] == shape[0] * shape[1]).all())
+        return None
+    if (frames.loc[frames["status"] == "ok", "valid_px"] == shape[0] * shape[1]).all():
+        return None
+    if valid_area is None:
+        raise SwellingError("parts of the images show no specimen, and which these are was not given.")
+    row = dict(zip(frames["frame"].tolist(), range(len(frames)), strict=True))
+    return lambda frame: valid_area(row[frame])
 
 
 def _with_rows(outcome: Outcome, added: pd.DataFrame) -> pd.DataFrame:
@@ -136,15 +164,13 @@ def _with_rows(outcome: Outcome, added: pd.DataFrame) -> pd.DataFrame:
     return tables.select(both.sort_values("frame", kind="stable", ignore_index=True), "swelling")
 
 
-def _thickness(layer: Layer, sample: Sample) -> pd.DataFrame:
-    """The thickness as an estimate; in nm the error of the pixel size counts too."""
-    own, scale = layer.sigma / layer.thickness, sample.errors["scale"]
-    wider = np.hypot(own, scale) / own if own > 0 else 1.0
-    low, high = (layer.thickness + wider * (end - layer.thickness) for end in (layer.low, layer.high))
-    half = np.hypot(own, scale) * layer.thickness
-    row = {"value": layer.thickness, "unit": layer.unit, "low95": low, "low68": layer.thickness - half}
-    row |= {"high68": layer.thickness + half, "high95": high, **dict.fromkeys(SOURCES, np.nan)}
-    return pd.DataFrame({**row, "thickness": own, "scale": scale or np.nan}, index=["layer_thickness_3d"])
+def _thickness(layer: Layer) -> pd.DataFrame:
+    """The thickness as an estimate."""
+    row = {"value": layer.thickness, "unit": layer.unit}
+    row |= {"low95": layer.low, "low68": layer.thickness - layer.sigma}
+    row |= {"high68": layer.thickness + layer.sigma, "high95": layer.high, **dict.fromkeys(SOURCES, np.nan)}
+    sources = {"thickness": layer.own, "scale": layer.scale or np.nan}
+    return pd.DataFrame(row | sources, index=["layer_thickness_3d"])
 
 
 def _compared(outcome: Outcome, layer: Layer, sample: Sample) -> Outcome:
@@ -152,10 +178,10 @@ def _compared(outcome: Outcome, layer: Layer, sample: Sample) -> Outcome:
     assert sample.foil is not None
     factor = sample.pixel if sample.foil.unit == "px" else 1.0
     given, sigma = sample.foil.thickness * factor, sample.foil.sigma * factor
-    joint = float(np.sqrt(sigma**2 + layer.sigma**2 + (sample.errors["scale"] * layer.thickness) ** 2))
+    joint = float(np.hypot(sigma, layer.sigma))
     said = (
         f"The foil is given as {given:.3g} ± {sigma:.2g} {layer.unit} thick, and that is used; by the depths of the "
-        f"voids the layer that holds them is {layer} thick"
+        f"voids the thickness of the layer that holds them is {layer}"
     )
     if abs(given - layer.thickness) <= _SIGMAS * joint:
         return replace(outcome, notes=(*outcome.notes, f"{said}: they agree."))
@@ -187,11 +213,13 @@ def density_over_depth(
     shape: tuple[int, int],
     *,
     frames: pd.DataFrame | None = None,
+    valid_area: ValidArea | None = None,
 ) -> pd.DataFrame:
     """Voids per volume over the depth in the foil, with 68 % intervals from counting alone; lengths in px.
 
-    Counted is in the part of the foil that all views show, in slices no thinner than twice the error of a depth;
-    ``frames`` as for `with_points`.
+    Counted is in the part of the foil that all views show, in slices no thinner than twice the error of a depth. A
+    void that lies beyond a face by no more than that error lets it counts in the slice at that face. ``frames`` and
+    ``valid_area`` as for `with_points`.
 
     Returns
     -------
@@ -201,25 +229,36 @@ def density_over_depth(
     """
     columns = ["low_px", "high_px", "voids", "density_px3", "low68_px3", "high68_px3"]
     none = pd.DataFrame(columns=columns, dtype="float64")
-    if points.empty or reconstruction.empty or not _whole(frames, shape):
+    if points.empty or reconstruction.empty:
         return none
     try:
-        left, top, right, bottom = common_field(views, reconstruction, shape)
+        field = common_field(views, reconstruction, shape)
+        valid = _valid_in_frame(frames, shape, valid_area)
+        shown = None if valid is None else shown_by_all(field, views, reconstruction, valid)
     except SwellingError:
         return none
-    x, y = points["x_px"].to_numpy(float), points["y_px"].to_numpy(float)
-    inside = (x > left) & (x < right) & (y > top) & (y < bottom)
+    inside = in_field(points, field, shown)
     if not inside.any():
         return none
-    depth = depth_in_foil(points, reconstruction)[inside]
-    edges = _slices(depth, float(points["sigma_z_px"].median()), reconstruction["thickness_px"].iloc[0])
+    thickness = reconstruction["thickness_px"].iloc[0]
+    depth = _within(depth_in_foil(points, reconstruction), thickness / 2, points["sigma_z_px"])[inside]
+    edges = _slices(depth, float(points["sigma_z_px"].median()), thickness)
     counts = np.histogram(depth, edges)[0]
+    left, top, right, bottom = field
+    area = (right - left) * (bottom - top) if shown is None else float(shown.sum())
     # A field of the untilted image is as much larger in an inclined foil as that leans.
-    room = (right - left) * (bottom - top) / np.cos(inclination(reconstruction.iloc[0])) * np.diff(edges)
-    low = np.where(counts > 0, chi2.ppf(0.16, 2 * np.maximum(counts, 1)) / 2, 0.0)
-    high = chi2.ppf(0.84, 2 * counts + 2) / 2
+    room = area / np.cos(inclination(reconstruction.iloc[0])) * np.diff(edges)
+    low = np.where(counts > 0, gamma.ppf(0.16, counts + 0.5), 0.0)  # Jeffreys' prior
+    high = gamma.ppf(0.84, counts + 0.5)
     values = (edges[:-1], edges[1:], counts, counts / room, low / room, high / room)
     return pd.DataFrame(dict(zip(columns, values, strict=True)))
+
+
+def _within(depth: np.ndarray, half: float, sigma: pd.Series) -> np.ndarray:
+    """Depths; those that their error took beyond a face put back to it, as across it none are moved in instead."""
+    moved = np.abs(depth) <= half + BEYOND * sigma.to_numpy()
+    face = half * (1 - 1e-9)  # the slice within, not the one beyond
+    return np.where(moved, depth.clip(-face, face), depth)
 
 
 def _slices(depth: np.ndarray, sigma: float, thickness: float) -> np.ndarray:

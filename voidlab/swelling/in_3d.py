@@ -3,6 +3,7 @@
 Works on the tables ``points``, ``views`` and ``reconstruction``.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,12 +13,17 @@ from voidlab.swelling.estimate import SOURCES, Note, Swelling, measure_swelling
 from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
 from voidlab.swelling.stereology import Shape
 from voidlab.tables.verdict import DO_NOT_USE
-from voidlab.tilt import unproject
-from voidlab.tilt.geometry import to_axis
+from voidlab.tilt import project, unproject
+from voidlab.tilt.geometry import from_axis, to_axis
 
 _SIGMAS = 1.959964  # half a 95 % interval, in standard errors
 _LEAST_SIDE_PX = 32.0
-_BEYOND = 3.0  # standard errors of a depth
+BEYOND = 3.0  # standard errors of a depth
+_STEP_PX = (
+    8.0  # of parallax between depths: what hides less of the specimen than a void is wide is not missed
+)
+ValidInFrame = Callable[[int], np.ndarray]  # by its number, the pixels (H, W) that show the specimen
+Field = tuple[float, float, float, float]
 _NUMBERS = ["value", "low95", "low68", "high68", "high95"]
 # In these a void counts once, as it is seen: right as they are where only voids centred in the foil count.
 _AS_SEEN = {
@@ -25,6 +31,7 @@ _AS_SEEN = {
     "mean_diameter": "mean_diameter_seen",
     "volume_fraction": "volume_fraction_uncorrected",
 }
+_CUT = ("number_density", "volume_fraction")
 
 
 def depth_in_foil(points: pd.DataFrame, reconstruction: pd.DataFrame) -> np.ndarray:
@@ -78,7 +85,7 @@ def common_field(
     shape: tuple[int, int],
     *,
     thickness_px: float | None = None,
-) -> tuple[float, float, float, float]:
+) -> Field:
     """Left, top, right, bottom, px, of the part of the untilted foil that every view shows, at every depth in it.
 
     Parameters
@@ -123,6 +130,75 @@ def common_field(
     return left, top, right, bottom
 
 
+def in_field(points: pd.DataFrame, field: Field, shown: np.ndarray | None) -> np.ndarray:
+    """Which points (n,) lie in a field and, where these are given, on one of the pixels ``shown`` of it."""
+    left, top, right, bottom = field
+    x, y = points["x_px"].to_numpy(np.float64), points["y_px"].to_numpy(np.float64)
+    inside = (x > left) & (x < right) & (y > top) & (y < bottom)
+    if shown is None:
+        return np.asarray(inside)
+    column, line = ((v - first).astype(int) for v, first in ((x, left), (y, top)))
+    height, width = shown.shape
+    return np.asarray(inside & shown[line.clip(0, height - 1), column.clip(0, width - 1)])
+
+
+def shown_by_all(
+    field: Field,
+    views: pd.DataFrame,
+    reconstruction: pd.DataFrame,
+    valid: ValidInFrame,
+    *,
+    thickness_px: float | None = None,
+) -> np.ndarray:
+    """Pixels of ``field``, a part of the untilted foil, that are valid in every view, at every depth in the foil.
+
+    Parameters
+    ----------
+    field
+        As `common_field` gives it.
+    valid
+        Gives the pixels (H, W) of a frame, by its number, that show the specimen.
+    thickness_px
+        As for `common_field`.
+
+    Raises
+    ------
+    SwellingError
+        If there are none.
+    """
+    row, used = reconstruction.iloc[0], views.dropna(subset="drift_x_px")
+    thickness = row["thickness_px"] if thickness_px is None else thickness_px
+    half = 0.0 if pd.isna(thickness) else thickness / 2
+    left, top, right, bottom = field
+    x, y = np.meshgrid(
+        *(first + 0.5 + np.arange(int(last - first)) for first, last in ((left, right), (top, bottom)))
+    )
+    xy = np.column_stack([x.ravel(), y.ravel()])
+    middle = mid_foil(xy, row)
+    shown = np.ones(len(xy), bool)
+    across = from_axis(np.array([[1.0, 0.0]]), np.deg2rad(row["tilt_axis_deg"]))
+    columns = ["frame", "tilt_deg", "drift_x_px", "drift_y_px"]
+    for frame, tilt, drift_x, drift_y in used[columns].to_numpy(np.float64):
+        mask = valid(int(frame))
+        if mask.all():
+            continue
+        origin = (row["origin_x_px"], row["origin_y_px"])
+        seen = project(
+            np.column_stack([xy, middle]),
+            tilt,
+            row["tilt_axis_deg"],
+            origin=origin,
+            drift_px=(drift_x, drift_y),
+        )
+        reach = half * np.sin(np.deg2rad(tilt))
+        for parallax in np.linspace(-reach, reach, 2 + int(2 * abs(reach) / _STEP_PX)):
+            column, line = np.rint(seen + parallax * across).astype(int).T
+            shown &= mask[line.clip(0, mask.shape[0] - 1), column.clip(0, mask.shape[1] - 1)]
+    if not shown.any():
+        raise SwellingError("no part of the specimen is shown by all views: there is nowhere to count voids.")
+    return shown.reshape(x.shape)
+
+
 def swelling_in_3d(
     points: pd.DataFrame,
     views: pd.DataFrame,
@@ -132,6 +208,7 @@ def swelling_in_3d(
     scale: Scale | None = None,
     foil: Foil | None = None,
     skin_px: float = 0.0,
+    valid: ValidInFrame | None = None,
     size_sigma: float = 0.05,
     void_shape: Shape = "sphere",
     beam: tuple[float, float, float] | None = None,
@@ -155,6 +232,8 @@ def swelling_in_3d(
     skin_px
         Left out below each surface. A void centred beyond a surface that cuts it looks as if centred in the surface:
         in a foil that was thinned after the voids came, leave out some errors of a depth.
+    valid
+        As for `shown_by_all`: counted is in what all views show of the specimen; None: all of every image.
     size_sigma, void_shape, beam
         See `voidlab.swelling.sample.Sample`.
 
@@ -177,18 +256,25 @@ def swelling_in_3d(
         raise SwellingError(
             f"skin_px = {skin_px:g}: the foil is {thickness:.4g} px thick; nothing is left of it."
         )
-    left, top, right, bottom = common_field(views, reconstruction, shape, thickness_px=thickness)
+    field = common_field(views, reconstruction, shape, thickness_px=thickness)
+    left, top, right, bottom = field
+    shown = None
+    if valid is not None:
+        shown = shown_by_all(field, views, reconstruction, valid, thickness_px=thickness)
     counted = replace(foil, thickness=foil.thickness * (1 - 2 * skin_px / thickness))
     # Along the beam an inclined foil is thicker.
     leans = float(np.rad2deg(inclination(reconstruction.iloc[0])))
-    sample = replace(sample, shape=(int(bottom - top), int(right - left)), foil=counted).tilted(leans)
+    shape = (int(bottom - top), int(right - left))
+    sample = replace(sample, shape=shape, valid=shown, foil=counted).tilted(leans)
     # Within a foil as many are moved out by the error of their depth as in; across a face they only move out.
-    beyond = 0.0 if skin_px else _BEYOND * points["sigma_z_px"].to_numpy()
+    beyond = 0.0 if skin_px else BEYOND * points["sigma_z_px"].to_numpy()
     inside = points[np.abs(depth_in_foil(points, reconstruction)) <= thickness / 2 - skin_px + beyond]
     placed = inside.assign(x_px=inside["x_px"] - left - 0.5, y_px=inside["y_px"] - top - 0.5)
     found = measure_swelling(placed[["x_px", "y_px", "radius_px"]], sample)
     return replace(
-        found, estimates=_as_seen(found.estimates), notes=(_note(points, inside, sample), *_kept(found))
+        found,
+        estimates=_as_seen(found.estimates),
+        notes=(_note(points, inside, found, sample), *_kept(found)),
     )
 
 
@@ -212,12 +298,22 @@ def _as_seen(estimates: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([kept, swelling]).rename_axis("quantity")
 
 
-def _note(points: pd.DataFrame, inside: pd.DataFrame, sample: Sample) -> Note:
+def _note(points: pd.DataFrame, inside: pd.DataFrame, found: Swelling, sample: Sample) -> Note:
+    said = (
+        f"{len(inside)} of {len(points)} voids in 3D have their centre in the foil; counted are those in the "
+        f"{sample.shape[1]} × {sample.shape[0]} px that all views show"
+        + (". " if sample.valid is None else f", {sample.valid.mean():.0%} of which are specimen in all. ")
+        + "Each counts once, and no correction is made for voids that a surface cuts."
+    )
+    value = found.estimates["value"]
+    if not value["number_density"] > 0:
+        return Note("surfaces", said)
+    number, volume = (value[f"{name}_uncorrected"] / value[name] - 1 for name in _CUT)
     return Note(
         "surfaces",
-        f"{len(inside)} of {len(points)} voids in 3D have their centre in the foil; counted are those in the "
-        f"{sample.shape[1]} × {sample.shape[0]} px that all views show. Each counts once, and no correction is "
-        "made for voids that a surface cuts.",
+        f"{said} That is right where voids came in the foil as it is; where it was thinned after they had come, the "
+        f"caps that the surfaces left of voids centred beyond them count too, and density is about {number:.0%}, "
+        f"volume fraction {volume:.0%} too high: leave them out with skin_px of `voidlab.swelling.swelling_in_3d`.",
     )
 
 

@@ -139,8 +139,9 @@ def depth_histogram(
         for side in (-1, 1):
             ax.axvspan(side * low / 2, side * high / 2, color=ORANGE, alpha=0.35, lw=0)
             ax.axvline(side * middle / 2, color=RED, ls="--", lw=1.2)
-        ax.set_title(f"thickness {middle:.3g} {unit} (95 %: {low:.3g} to {high:.3g}), by {row['thickness_method']}",
-                     fontsize=9)  # fmt: skip
+        apart = "" if unit == "px" else " without the error of the pixel size"
+        said = f"thickness {middle:.3g} {unit} (95 %{apart}: {low:.3g} to {high:.3g}), by {row['thickness_method']}"
+        ax.set_title(said, fontsize=9)
     else:
         ax.set_title(f"no thickness: {row['thickness_reason']}", fontsize=9)
     ax.set(xlabel=f"distance from mid-foil ({unit})", ylabel="voids")
