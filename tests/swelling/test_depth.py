@@ -183,7 +183,7 @@ def test_what_thinning_adds_is_told(both):
     """Caps of voids centred beyond the surfaces: how much too high density and volume are where they count."""
     said = measured(*both).notes[-1]
     density, volume = map(
-        int, re.search(r"density is about (\d+)%, volume fraction (\d+)% too high", said).groups()
+        int, re.search(r"density is up to (\d+)%, volume fraction (\d+)% too high", said).groups()
     )
     diameter = 2 * both[0].points["radius_px"].mean()
     assert density == pytest.approx(100 * diameter / THICK, abs=4)

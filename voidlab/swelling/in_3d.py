@@ -312,7 +312,7 @@ def _note(points: pd.DataFrame, inside: pd.DataFrame, found: Swelling, sample: S
     return Note(
         "surfaces",
         f"{said} That is right where voids came in the foil as it is; where it was thinned after they had come, the "
-        f"caps that the surfaces left of voids centred beyond them count too, and density is about {number:.0%}, "
+        f"caps that the surfaces left of voids centred beyond them count too, and density is up to {number:.0%}, "
         f"volume fraction {volume:.0%} too high: leave them out with skin_px of `voidlab.swelling.swelling_in_3d`.",
     )
 
