@@ -67,13 +67,20 @@ def test_few_sure_ones_outweigh_many_doubtful_ones():
     assert (choice.contrast, choice.verdict) == ("bright", "good")
 
 
-def test_what_the_border_cuts_says_half_as_much():
-    """Burnt-in bars pass for dark voids there."""
+def test_what_the_border_cuts_says_nothing():
+    """Burnt-in bars and vignettes pass for dark voids there."""
     cut = discs(4, 0.9, [(3, 40, 8), (206, 40, 8), (40, 2, 8), (90, 148, 8)])
+    evidence = Evidence.of(fringed(1), discs(1, 0.9), cut)
+    assert (evidence.dark, evidence.dark_count) == (0, 4)
+    assert choose([evidence]).contrast == "bright"
+
+
+def test_what_is_cut_by_a_box_that_is_left_out_says_nothing():
     image = fringed(1)
-    assert Evidence.of(image, discs(0, 0.9), cut).dark == pytest.approx(
-        Evidence.of(image, discs(0, 0.9), discs(4, 0.9)).dark / 2
-    )
+    image[:, :60] = np.nan
+    evidence = Evidence.of(image, discs(1, 0.9, [(120, 60, 8)]), discs(2, 0.9, [(62, 40, 8), (66, 90, 8)]))
+    assert evidence.dark == 0
+    assert evidence.bright > 0
 
 
 def test_all_images_count_together():

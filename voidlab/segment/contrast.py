@@ -19,7 +19,6 @@ SURE = 0.5
 _CLOSE = 0.6  # the weaker contrast over the stronger one, from which on nothing is decided
 _LEAST_FRINGE = 0.12  # its share in a void's contrast: loops and dots have -0.1 to 0.05, voids 0.2 to 2
 _MOST = 150  # voids whose fringe is looked at
-_CUT = 0.5  # what a detection that the border cuts counts: bars and vignettes look like such voids
 _SHARE = 0.99  # a detection is never surer than this
 
 
@@ -38,7 +37,7 @@ class Evidence:
         """Evidence of an ``image`` (H, W), from what was detected in it as bright voids and as dark ones."""
         bright, dark = bright.at_least(SURE), dark.at_least(SURE)
         fringes = fringes_of(-np.asarray(image, np.float32), dark)
-        for_bright, for_dark = (_log_odds(found, image.shape) for found in (bright, dark))
+        for_bright, for_dark = (_log_odds(found.where(_whole(found, image))) for found in (bright, dark))
         return cls(for_bright, for_dark, len(bright), len(dark), tuple(fringes.tolist()))
 
     def __add__(self, other: "Evidence") -> "Evidence":
@@ -112,11 +111,19 @@ def fringes_of(image: np.ndarray, discs: Discs) -> np.ndarray:
     return np.array([_fringe(smooth, x, y, max(radius, 2.5)) for x, y, radius in circles])
 
 
-def _log_odds(discs: Discs, shape: tuple[int, ...]) -> float:
+def _log_odds(discs: Discs) -> float:
     share = np.clip(discs.confidence, SURE, _SHARE)
-    to_border = np.minimum.reduce([discs.x, shape[1] - 1 - discs.x, discs.y, shape[0] - 1 - discs.y])
-    weight = np.where(to_border < discs.radius, _CUT, 1)
-    return float((weight * np.log(share / (1 - share))).sum())
+    return float(np.log(share / (1 - share)).sum())
+
+
+def _whole(discs: Discs, image: np.ndarray) -> np.ndarray:
+    """Which discs lie wholly in what shows the specimen: what border, bar or box cuts may be the cut itself."""
+    inside = ndimage.distance_transform_edt(np.pad(np.isfinite(image), 1))
+    row, column = (
+        np.clip(np.round(at).astype(int), 0, side - 1) + 1
+        for at, side in zip((discs.y, discs.x), image.shape, strict=True)
+    )
+    return np.asarray(inside[row, column] > discs.radius)
 
 
 def _fringe(image: np.ndarray, x: float, y: float, radius: float) -> float:

@@ -21,13 +21,14 @@ class Discs:
 
     def at_least(self, confidence: float) -> Discs:
         """Those at least this sure."""
-        return self._kept(self.confidence >= confidence)
+        return self.where(self.confidence >= confidence)
 
     def within(self, low: float, high: float) -> Discs:
         """Those with a radius between ``low`` and ``high``, px."""
-        return self._kept((self.radius >= low) & (self.radius <= high))
+        return self.where((self.radius >= low) & (self.radius <= high))
 
-    def _kept(self, rows: np.ndarray) -> Discs:
+    def where(self, rows: np.ndarray) -> Discs:
+        """Those of a mask."""
         return Discs(self.x[rows], self.y[rows], self.radius[rows], self.confidence[rows])
 
 
