@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from drawn_images import image_with
 from voidlab.images import ImagesError, open_series
-from voidlab.images.valid_area import find_padding, outside_boxes, propose_boxes
+from voidlab.images.valid_area import find_padding, nearly_padding, outside_boxes, propose_boxes
 
 SHAPE = (300, 400)
 
@@ -72,6 +72,20 @@ def nothing_padded():
 @pytest.mark.parametrize("name", nothing_padded())
 def test_what_is_no_padding(name):
     assert find_padding(nothing_padded()[name]) is None
+
+
+@pytest.mark.parametrize("name", nothing_padded())
+def test_what_is_not_nearly_padding_either(name):
+    assert nearly_padding(nothing_padded()[name]) == 0
+
+
+@pytest.mark.parametrize(("low", "high"), [(3, 6), (250, 252)])
+def test_padding_of_nearly_one_value_is_told(low, high):
+    random = np.random.default_rng(0)
+    image = ndimage.shift(micrograph(), (30, 50), order=1, cval=low).astype(np.uint8)
+    image[:30] = random.integers(low, high + 1, (30, 400))
+    image[:, :50] = random.integers(low, high + 1, (300, 50))
+    assert nearly_padding(image) == pytest.approx(1 - 270 * 350 / (300 * 400), abs=0.03)
 
 
 def with_text():

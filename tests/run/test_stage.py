@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import tifffile
 
 from voidlab import tables
 from voidlab.project import record
+from voidlab.report import key_figures
 from voidlab.run import stage
 from voidlab.run.stage import StageError
 
@@ -83,3 +85,23 @@ def test_a_record_that_cannot_be_read_counts_as_none(copied):
 def test_progress_passes_the_items_on(opened, capsys):
     assert list(opened("drift").progress(iter(range(3)), 3)) == [0, 1, 2]
     assert np.array_equal(capsys.readouterr().out, "")
+
+
+def test_what_may_be_no_specimen_is_told_unless_somebody_has_looked(copied, monkeypatch):
+    for file in (copied.root / "data" / "small").glob("tilt*.tif"):
+        image = tifffile.imread(file)
+        image[130:], image[134:142, 20:90] = image.min(), image.max()
+        tifffile.imwrite(file, image)
+    monkeypatch.chdir(copied.root)
+    run = stage.open_stage("segment", "small", None)
+    assert "burnt-in text, bars or vacuum seem to be in the images" in run.doubts[0]
+    figures = key_figures.of_segmentation(
+        {"cut_frames": 0, "odd_frames": {}, "smaller": 3, "larger": 1}, run.parameters, run.doubts
+    )
+    assert [figure["warning"] for figure in figures] == [
+        "1 detection is larger than max_radius_px = auto, a quarter of the image's shorter side.",
+        run.doubts[0],
+    ]
+    yaml = copied.parameters
+    yaml.write_text(yaml.read_text(encoding="utf-8") + "ignore_boxes_px: []\n", encoding="utf-8")
+    assert stage.open_stage("segment", "small", None).doubts == []

@@ -16,6 +16,7 @@ Box = Sequence[int]  # left, top, width, height, px
 _LEAST_RUN = 0.05  # of a side: padding is of one value over so much of the border at least
 _LEAST_VALID = 0.25  # of the image; less is no padded image
 _CONVEX = 0.97  # of its convex hull is what padding leaves: a straight cut, not the shape of a specimen
+_COARSE = 24  # grey values that noise does not cross, where there is next to none
 _SOFT = 2  # px, what interpolation leaves of a border
 
 
@@ -52,6 +53,22 @@ def find_padding(image: np.ndarray) -> np.ndarray | None:
     if not flat.any() or rest.mean() < _LEAST_VALID or _share_of_hull(rest) < _CONVEX:
         padding = unknown
     return padding if padding.any() and not padding.all() else None
+
+
+def nearly_padding(image: np.ndarray) -> float:
+    """Share of an image that is a border of nearly one value, as of padding after JPEG, and not of one value."""
+    values, known = _filled(image)
+    low, high = np.percentile(values, [0.1, 99.9])
+    if high <= low:
+        return 0.0
+    share = (values - low) / (high - low)
+    # Twice, as the values may lie on both sides of a step.
+    coarse = [np.where(known, np.floor(share * _COARSE + half), np.nan) for half in (0, 0.5)]
+    near, same = (
+        max(0.0 if found is None else float(found.mean()) for found in map(find_padding, of))
+        for of in (coarse, [image])
+    )
+    return max(near - same, 0.0)
 
 
 def _at_the_border(mask: np.ndarray) -> np.ndarray:

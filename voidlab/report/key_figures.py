@@ -3,7 +3,7 @@
 A figure is ``label, value, meaning``, and ``warning`` where it is a reason not to trust the results as they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,12 @@ _NAMED = 5  # odd frames that are named
 _MANY = 0.25  # share of a whole from which on something is said
 
 
-def of_segmentation(decided: Mapping[str, Any], asked: SegmentParameters) -> list[Figure]:
+def of_segmentation(
+    decided: Mapping[str, Any], asked: SegmentParameters, notes: Iterable[str] = ()
+) -> list[Figure]:
     """What the stage segment decided by itself: the contrast, and how many detections its limits leave out.
 
-    ``decided`` is ``attrs["segmentation"]`` of the tables.
+    ``decided`` is ``attrs["segmentation"]`` of the tables; ``notes`` say what of the images may be no specimen.
     """
     figures = []
     if "contrast_verdict" in decided:
@@ -48,16 +50,22 @@ def of_segmentation(decided: Mapping[str, Any], asked: SegmentParameters) -> lis
         figures.append(
             figure("Odd frames", f"{len(odd)}", "by the count of voids or sharpness", warning=said)
         )
-    for name, count in (("min_radius_px", decided["smaller"]), ("max_radius_px", decided["larger"])):
-        if count and name in asked.model_fields_set:
-            limit = getattr(asked, name)
-            said = (
-                f"{count:,} detections are {'smaller' if 'min' in name else 'larger'} than {name} = {limit}"
-            )
-            figures.append(
-                figure("Outside the limits", f"{count:,}", f"{said}: they do not count", warning=f"{said}.")
-            )
+    # Those below the usual least radius are noise: of interest only to who set another.
+    if decided["smaller"] and "min_radius_px" in asked.model_fields_set:
+        figures.append(_outside(decided["smaller"], "smaller", f"min_radius_px = {asked.min_radius_px:g}"))
+    if decided["larger"]:
+        limit = asked.max_radius_px
+        shown = "auto, a quarter of the image's shorter side" if limit == "auto" else f"{limit:g}"
+        figures.append(_outside(decided["larger"], "larger", f"max_radius_px = {shown}"))
+    figures += [
+        figure("Specimen?", "check", "what may be no specimen counts", warning=note) for note in notes
+    ]
     return figures
+
+
+def _outside(count: int, how: str, limit: str) -> Figure:
+    said = f"{count:,} detection{' is' if count == 1 else 's are'} {how} than {limit}"
+    return figure("Outside the limits", f"{count:,}", f"{said}: not counted", warning=f"{said}.")
 
 
 def segmentation_in_words(decided: Mapping[str, Any]) -> str:

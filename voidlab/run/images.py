@@ -11,7 +11,7 @@ from voidlab.errors import VoidlabError
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.find_files import find_files
 from voidlab.images.series import ImageSeries, open_series
-from voidlab.images.valid_area import propose_boxes
+from voidlab.images.valid_area import nearly_padding, propose_boxes
 from voidlab.project import record
 from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import DatasetParameters
@@ -19,6 +19,7 @@ from voidlab.project.paths import RunPaths
 from voidlab.segment.series import sample, sample_rows
 
 _LOOKED_AT = 3  # images, for what is no specimen
+_LEAST_BLURRED = 0.01  # of an image; less is a dark corner
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,23 +124,37 @@ def proposed_boxes(series: ImageSeries) -> list[list[int]]:
 
 def notes_on_valid_area(series: ImageSeries, dataset: DatasetParameters) -> list[str]:
     """What of the images may be no specimen though it counts, and what is left out without being asked for."""
-    notes = []
-    rows = sample_rows(series, _LOOKED_AT)
-    if len(rows) and not {"ignore_boxes_px", "crop_px"} & dataset.model_fields_set:
-        boxes = proposed_boxes(series)
-        if boxes:
-            notes.append(
-                f"burnt-in text, bars or vacuum seem to be in the images, and count as specimen. If so, add "
-                f"ignore_boxes_px: {boxes} (if not, ignore_boxes_px: [])."
-            )
-    padded = [1 - image.mean() for image in _valid_areas(series, rows)]
+    notes = doubts_of_valid_area(series, dataset)
+    padded = [1 - image.mean() for image in _valid_areas(series, sample_rows(series, _LOOKED_AT))]
     inside = 1.0 if series.inside is None else float(series.inside.mean())
     most = max(padded, default=0.0) - (1 - inside)
     if most > 0:
         notes.append(
-            f"up to {most:.1%} of an image is a border of one value, as aligned stacks have it; it is left out."
+            f"up to {most:.1%} of an image, of {len(padded)} looked at, is a border of one value, as aligned stacks "
+            "have it; it is left out."
         )
     return notes
+
+
+def doubts_of_valid_area(series: ImageSeries, dataset: DatasetParameters) -> list[str]:
+    """What of the images may be no specimen though it counts: burnt in, vacuum, padding that is not of one value."""
+    if {"ignore_boxes_px", "crop_px"} & dataset.model_fields_set or not len(sample_rows(series, _LOOKED_AT)):
+        return []
+    doubts = []
+    boxes = proposed_boxes(series)
+    if boxes:
+        doubts.append(
+            "burnt-in text, bars or vacuum seem to be in the images, and count as specimen. If so, add "
+            f"ignore_boxes_px: {boxes} (if not, ignore_boxes_px: [])."
+        )
+    blurred = max(map(nearly_padding, sample(series, _LOOKED_AT)), default=0.0)
+    if blurred > _LEAST_BLURRED:
+        doubts.append(
+            f"up to {blurred:.1%} of an image is a border of nearly one value, as padding is after JPEG or "
+            "interpolation; it counts as specimen. If it is padding, pad with one value, or set crop_px (if not, "
+            "ignore_boxes_px: [])."
+        )
+    return doubts
 
 
 def _valid_areas(series: ImageSeries, rows: Iterable[int]) -> Iterator[np.ndarray]:

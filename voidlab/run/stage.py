@@ -25,6 +25,7 @@ from voidlab.project.paths import STAGES, RunPaths
 from voidlab.run.images import (
     Mapped,
     digest_of_images,
+    doubts_of_valid_area,
     images_of_others,
     open_images,
     stamps_of_images,
@@ -64,6 +65,11 @@ class Stage:
     @property
     def calibration(self) -> Calibration:
         return self.series.calibration
+
+    @property
+    def doubts(self) -> list[str]:
+        """What of the images may be no specimen, though it counts."""
+        return doubts_of_valid_area(self.series, self.dataset)
 
     def load(self, name: str, *, deleted: bool = False) -> pd.DataFrame:
         """Table ``name`` of an earlier stage; the rows that were deleted by hand only if ``deleted``.

@@ -85,7 +85,7 @@ def choose(evidence: Iterable[Evidence]) -> ContrastChoice:
         return ContrastChoice(contrast, verdict, *counts, reason, len(each))
 
     stronger, weaker = max(total.bright, total.dark), min(total.bright, total.dark)
-    said = f"{counts[0]} detections as bright voids, {counts[1]} as dark ones"
+    said = f"{counts[0]} detection{'' if counts[0] == 1 else 's'} as bright voids, {counts[1]} as dark ones"
     set_it = "set segment.contrast to bright or dark if you know it"
     if not any(counts):
         return choice(GOOD, "no void of either contrast was detected")

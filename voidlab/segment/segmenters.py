@@ -172,7 +172,9 @@ class NetworkSegmenter(Segmenter):
             both = self._both(image)
             return both[contrast.choose([self._evidence(image, both)]).contrast == "dark"]
         bright = -image.astype(np.float32) if self.contrast == "dark" else image
-        return tuple(self._at(scale, bright) for scale in decode.scales_for(self._largest(image.shape)))
+        # Also for what is larger than asked for, so that it is counted.
+        largest = max(self._largest(image.shape), min(image.shape) / 4)
+        return tuple(self._at(scale, bright) for scale in decode.scales_for(largest))
 
     def _both(self, image: np.ndarray) -> tuple[tuple[network.Maps, ...], tuple[network.Maps, ...]]:
         """Maps of bright voids and of dark ones."""
