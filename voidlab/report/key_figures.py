@@ -57,9 +57,9 @@ def of_segmentation(
         limit = asked.max_radius_px
         shown = "auto, a quarter of the image's shorter side" if limit == "auto" else f"{limit:g}"
         figures.append(_outside(decided["larger"], "larger", f"max_radius_px = {shown}"))
-    figures += [
-        figure("Specimen?", "check", "what may be no specimen counts", warning=note) for note in notes
-    ]
+    for note in notes:
+        said = note[0].upper() + note[1:]
+        figures.append(figure("Specimen?", "check", "what may be no specimen counts", warning=said))
     return figures
 
 

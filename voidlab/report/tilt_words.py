@@ -48,7 +48,7 @@ def gauges_in_words(reconstruction: pd.DataFrame, views: pd.DataFrame, calibrati
         [
             f"origin: no drift in frame {reference.iloc[0]}; z = 0 in mid-foil where the axis passes, at "
             f"x = {row['origin_x_px'] * size:.0f}, y = {row['origin_y_px'] * size:.0f} {unit}; mid-foil is known to "
-            f"± {row['foil_z_sigma_px'] * size:.2g} {unit}, which all depths have in common",
+            f"± {row['foil_z_sigma_px'] * size:.2g} {unit}, which all depths share",
             "offset of all tilts: their mean is kept as stated; the foil is then tilted by "
             f"{_degrees(row['foil_tilt_deg'], row['foil_tilt_sigma_deg'])} about the axis at stated tilt 0",
             f"mirror: {turned}: a positive tilt moves a void of positive z towards "

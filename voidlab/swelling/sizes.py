@@ -72,7 +72,7 @@ def size_distribution(
 
 
 def _share(tail: float, voids: np.ndarray, number: np.ndarray) -> np.ndarray:
-    """Quantile of the share of each class: of so many ``voids`` (Jeffreys' prior), that stand for so many."""
+    """Quantile of the share of each bin: of so many ``voids`` (Jeffreys' prior), that stand for so many."""
     others = voids.sum() - voids
     middle = number.sum() / max(voids.sum(), 1)
     each = np.where(voids > 0, number / np.maximum(voids, 1), middle)

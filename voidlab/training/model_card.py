@@ -216,7 +216,7 @@ def _usual(truth: pd.DataFrame, found: pd.DataFrame) -> dict[str, float]:
 
 
 def _worth_judging(truth: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """Finds without those that are small and match nothing that counts: other tests judge these."""
+    """Detections without those that are small and match nothing that counts: other tests judge these."""
     matches = scores.match_voids(truth, found)
     counts = ~truth["ignored"].to_numpy(bool)[matches["truth"]]
     matched = np.zeros(len(found), bool)
