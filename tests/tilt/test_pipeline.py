@@ -153,6 +153,14 @@ def test_a_frame_of_unknown_tilt_is_left_out(series):
     assert found.views["frame"].tolist() == [1, 2, 3, 4, 5, 6, 7]
 
 
+def test_frames_that_are_left_out_and_not_named_are_counted():
+    grid = pd.MultiIndex.from_product([range(77), range(2)], names=["frame", "label"]).to_frame(index=False)
+    voids = grid.assign(x_px=20.0 * grid["label"], y_px=5.0, radius_px=6.0)
+    found = reconstruct(voids, {frame: float(frame) for frame in range(77)})
+    named = ", ".join(map(str, range(10)))
+    assert f"frame(s) {named} and 67 more left out: fewer than 5 voids" in found.reasons
+
+
 def test_voids_without_a_position_are_left_out(series):
     voids = blind(series)
     voids.loc[[0, 5], "x_px"] = np.nan

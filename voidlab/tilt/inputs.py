@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from voidlab.tables.listing import name_first
 from voidlab.tilt.solver.link import Series
 
 _NEEDED = ("frame", "label", "x_px", "y_px", "radius_px")
@@ -122,8 +123,7 @@ def _usable(voids: pd.DataFrame, angles: pd.Series) -> tuple[np.ndarray, np.ndar
         (few, f"fewer than {LEAST_VOIDS} voids"),
     ):
         if which.any():
-            numbers = ", ".join(map(str, angles.index[which][:10]))
-            notes.append(f"frame(s) {numbers} left out: {why}")
+            notes.append(f"frame(s) {name_first(angles.index[which].tolist(), 10)} left out: {why}")
     good = angles[~(unknown | steep | few)]
     frames = good.sort_values(kind="stable").index.to_numpy(np.int64)
     rows = np.flatnonzero(finite & voids["frame"].isin(frames).to_numpy())

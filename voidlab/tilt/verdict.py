@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from voidlab.tables.listing import name_first
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 from voidlab.tilt.checks import Checks
 
@@ -58,10 +59,9 @@ def assess(checks: Checks, evidence: Evidence) -> tuple[str, list[str]]:
         doubts.append(f"{checks.duplicates:.0%} of the points lie in the same place as another")
     off = np.flatnonzero(checks.left_out_error > _LEFT_OUT_ERROR)
     if len(off):
-        some = ", ".join(frames[row] for row in off[:3])
-        more = f" and {len(off) - 3} more" if len(off) > 3 else ""
+        some = name_first([frames[row] for row in off], 3)
         doubts.append(
-            f"{some}{more}: the voids lie {np.nanmax(checks.left_out_error):.1f} times as far as their errors allow "
+            f"{some}: the voids lie {np.nanmax(checks.left_out_error):.1f} times as far as their errors allow "
             "from where other views have them"
         )
     doubts += _doubts(evidence)
@@ -98,6 +98,4 @@ def _where(names: list[str], shares: np.ndarray, bad: np.ndarray, text: str) -> 
     worst = np.argsort(np.where(bad, shares, np.inf), kind="stable")[: int(bad.sum())]
     low, high = (max(float(shares[row]), 0.0) for row in (worst[0], worst[-1]))
     share = f"{low:.0%}" if f"{low:.0%}" == f"{high:.0%}" else f"{low:.0%} to {high:.0%}"
-    some = ", ".join(names[row] for row in worst[:3])
-    more = f" and {len(worst) - 3} more" if len(worst) > 3 else ""
-    return f"{some}{more}: {text.format(share)}"
+    return f"{name_first([names[row] for row in worst], 3)}: {text.format(share)}"

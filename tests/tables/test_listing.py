@@ -1,0 +1,12 @@
+"""A list that is cut says so."""
+
+import pytest
+
+from voidlab.tables.listing import name_first
+
+
+@pytest.mark.parametrize(
+    ("items", "said"), [([], ""), ([4], "4"), ([4, 5], "4, 5"), (range(4, 77), "4, 5 and 71 more")]
+)
+def test_what_is_left_out_is_counted(items, said):
+    assert name_first(items, 2) == said
