@@ -1,11 +1,15 @@
 """The error of a drift holds what void masks and images differ by, and grows by nothing else."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import ndimage
 
-from voidlab import drift
+from voidlab import drift, simulate
+from voidlab.drift.estimate import flag_large_errors
+from voidlab.report import key_figures
 
 
 def table(xy, sigma):
@@ -92,3 +96,51 @@ def test_both_sources_are_measured_but_in_a_tilt_series(tilt, compared):
     assert asked == (["images", "masks"] if np.isnan(tilt) else ["images"])
     assert drifts["drift_x_px"].iloc[1] == pytest.approx(3, abs=0.2)
     assert len(pairs) == 1
+
+
+@pytest.fixture(scope="module")
+def upside_down():
+    """A video of 12 frames, frame 7 of which is upside down: tables ``drift`` and ``pairs``, and the verdict."""
+    video = simulate.video(0, frames=12, shape=(320, 400), voids=50)
+    seen = {
+        "images": [np.asarray(image, np.float32) for image in video.images],
+        "masks": [video.labels(row) > 0 for row in range(12)],
+    }
+    for images in seen.values():
+        images[7] = images[7][::-1, ::-1]
+    frames = pd.DataFrame({"frame": np.arange(12), "tilt_deg": np.nan})
+    drifts, pairs, _ = drift.measure_drift(lambda source: seen[source], "masks", frames)
+    return drifts, pairs, drift.assess_drift(drifts, pairs)
+
+
+def test_a_frame_that_is_upside_down_is_flagged_and_named(upside_down):
+    drifts, _, verdict = upside_down
+    assert drifts.loc[7, "drift_sigma_px"] > 50
+    assert drifts["flag"].tolist() == ["reference", *[""] * 6, "large error", *[""] * 4]
+    assert verdict.light == "check"
+    sigma = f"{drifts.loc[7, 'drift_sigma_px']:.1f}"
+    said = f"1 of 12 frames cannot be relied on (1 large error): frame 7 (± {sigma} px)."
+    assert verdict.reasons[0] == said
+
+
+def test_a_frame_that_may_lie_anywhere_is_not_the_largest_drift(upside_down):
+    drifts, pairs, verdict = upside_down
+    figures = {
+        figure["label"]: figure
+        for figure in key_figures.of_drift(drifts, pairs, verdict, SimpleNamespace(pixel_size_nm=None))
+    }
+    others = np.hypot(drifts["drift_x_px"], drifts["drift_y_px"]).drop(7).max()
+    assert figures["Largest drift"]["value"] == f"{others:.1f} px"
+    assert "without 1 frame(s)" in figures["Largest drift"]["meaning"]
+    assert figures["Doubtful frames"]["value"] == "1 of 12"
+    assert figures["Drift verdict"]["warning"].endswith(verdict.reasons[0])
+
+
+def test_an_error_is_large_against_the_others_and_in_px():
+    small, even = np.full(9, 0.02), np.full(9, 4.0)
+    flags = ["reference", *[""] * 8, ""]
+    assert flag_large_errors(flags, np.append(small, 0.9)) == flags  # blurred
+    assert flag_large_errors(flags, np.append(small, 40))[-1] == "large error"
+    assert flag_large_errors(flags, np.append(even, 4.0)) == flags
+    assert flag_large_errors([*flags[:-1], "interpolated"], np.append(small, 40))[-1] == "interpolated"
+    assert flag_large_errors(["reference"], np.zeros(1)) == ["reference"]

@@ -18,6 +18,7 @@ from voidlab.drift.solve import Solution, Solved, solve_drift
 FLAGS = {
     "": "good",
     "reference": "the frame that the others are held against",
+    "large error": "its error is far larger than that of the others: it may show something else, or lie anywhere",
     "few pairs": "rests on fewer than three pairs",
     "interpolated": "nothing to see in it: the drift lies between those of its neighbours",
     "not connected": "no pair joins it with the reference: only its drift against its own neighbours is known",
@@ -25,6 +26,8 @@ FLAGS = {
 }
 
 _PAIRS_AT_ONCE = 256
+_LARGE_ERROR_PX = 3.0  # about half a small void: beyond that its neighbours are linked in its place
+_LARGE_ERROR = 5.0  # times the median over the frames
 _FEW_PAIRS = 3
 _ROUNDS = 2  # of measuring rejected pairs again
 _CONTESTED = 0.1  # share of the pairs
@@ -211,6 +214,18 @@ def _measure_rejected(
 # What the pairs cannot tell
 
 
+def flag_large_errors(flags: Sequence[str], sigma_px: np.ndarray) -> list[str]:
+    """``flags`` with "large error" for good frames whose standard error stands far out of those of the others.
+
+    Such a frame may be upside down or show something else. Where all errors are large, none stands out: that is a
+    matter for the verdict.
+    """
+    among = np.array([flag != "reference" for flag in flags], bool)
+    middle = float(np.median(sigma_px[among])) if among.any() else 0.0
+    large = sigma_px > max(_LARGE_ERROR_PX, _LARGE_ERROR * middle)
+    return ["large error" if flag == "" and far else flag for flag, far in zip(flags, large, strict=True)]
+
+
 def _finish(
     solution: Solution, blank: np.ndarray, reference: int, side_px: int, told_apart_px: float
 ) -> Drift:
@@ -241,6 +256,7 @@ def _finish(
     if float(np.ptp(drift, axis=0).max()) < told_apart_px:
         flags = [flag or "fixed pattern" for flag in flags]
         sigma = np.hypot(sigma, told_apart_px / 2)
+    flags = flag_large_errors(flags, sigma)
     flags[reference] = "reference"
     drift, sigma[reference] = drift - drift[reference], 0.0
     return Drift(drift, sigma, solution.pairs, solution.pairs_kept, flags)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from voidlab.drift.estimate import estimate_drift
+from voidlab.drift.estimate import estimate_drift, flag_large_errors
 
 _OTHER = {"masks": "images", "images": "masks"}
 _XY = ["drift_x_px", "drift_y_px"]
@@ -44,7 +44,10 @@ def measure_drift(
     if frames["tilt_deg"].notna().any():
         return drift, pairs, "A tilt series: the drifts of void masks and of images are not compared."
     other = estimate_drift(images_of(_OTHER[source]), **how).table(frames["frame"])
-    return with_other_source(drift, other), pairs, differences_in_words(drift, other)
+    words = differences_in_words(drift, other)
+    drift = with_other_source(drift, other)
+    flags = flag_large_errors(drift["flag"].tolist(), drift[_SIGMA].to_numpy(np.float64))
+    return drift.assign(flag=pd.Series(flags, dtype="str")), pairs, words
 
 
 def differences(drift: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:

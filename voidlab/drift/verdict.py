@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from voidlab.tables.listing import name_first
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD, VERDICTS
 
 _MOST_TRIANGLES = 3000
@@ -94,8 +95,12 @@ def _frames(drift: pd.DataFrame) -> tuple[str, str]:
     if doubtful.empty:
         return GOOD, ""
     kinds = ", ".join(f"{count} {flag}" for flag, count in doubtful["flag"].value_counts().items())
-    first = ", ".join(map(str, doubtful["frame"].head(5))) + (", …" if len(doubtful) > 5 else "")
+    named = [
+        f"{frame} (± {sigma:.1f} px)" if flag == "large error" else frame
+        for frame, sigma, flag in doubtful[["frame", "drift_sigma_px", "flag"]].itertuples(index=False)
+    ]
     light = _light(len(doubtful) / len(drift), _DOUBTFUL)
+    first = name_first(named, 5)
     return light, f"{len(doubtful)} of {len(drift)} frames cannot be relied on ({kinds}): frame {first}."
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from voidlab.drift.verdict import Verdict
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.report.swelling_words import format_interval, format_number, reading
 from voidlab.swelling.depth import OF_3D
@@ -20,6 +21,7 @@ Figure = dict[str, str]
 
 _UNSURE = 0.7  # confidence below which a void is a matter of opinion
 _SEEN = ("median_diameter_seen", "max_diameter_seen")
+_NOT_PLACED = ("large error", "not connected")  # flags of a drift that says nothing
 _NAMED = 5  # odd frames that are named
 _MANY = 0.25  # share of a whole from which on something is said
 
@@ -106,23 +108,25 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
 
 
 def of_drift(
-    drift: pd.DataFrame, pairs: pd.DataFrame, verdict: str, calibration: HasPixelSize
+    drift: pd.DataFrame, pairs: pd.DataFrame, verdict: Verdict, calibration: HasPixelSize
 ) -> list[Figure]:
     """How far the images drift, how well that is known, how many pairs agree, whether it can be used."""
     size, unit = unit_of(calibration)
-    far = (drift["drift_x_px"] ** 2 + drift["drift_y_px"] ** 2).max() ** 0.5 * size
+    placed = drift[~drift["flag"].isin(_NOT_PLACED)]
+    far = (placed["drift_x_px"] ** 2 + placed["drift_y_px"] ** 2).max() ** 0.5 * size
+    left_out = len(drift) - len(placed)
+    without = f", without {left_out} frame(s) that may lie anywhere" if left_out else ""
     sigma = drift.loc[drift["flag"] != "reference", "drift_sigma_px"].median()
     kept = int((pairs["weight"] > 0).sum())
     doubtful = int((~drift["flag"].isin(["", "reference"])).sum())
-    poor = "" if verdict == GOOD else f"The drift's verdict is '{verdict}': its page says why."
+    poor = "" if verdict.light == GOOD else f"The drift's verdict is '{verdict.light}': {verdict.reasons[0]}"
     few = f"Only {kept} of {len(pairs)} frame pairs agree on the drift." if kept < 0.5 * len(pairs) else ""
     unsure = f"The drift of {doubtful} of {len(drift)} frames is doubtful." if doubtful else ""
-    light = "good, check or do not use; the drift page says why"
     agreed, lost = f"{kept} of {len(pairs)}", f"{doubtful} of {len(drift)}"
     return [
-        figure("Largest drift", f"{far:.1f} {unit}", "distance from the reference frame"),
+        figure("Largest drift", f"{far:.1f} {unit}", f"distance from the reference frame{without}"),
         figure("Drift error", number(sigma, "px"), "median standard error of a frame, per axis"),
-        figure("Drift verdict", verdict, light, warning=poor),
+        figure("Drift verdict", verdict.light, "good, check or do not use", warning=poor),
         figure("Pairs kept", agreed, "frame pairs that agree with the solution", warning=few),
         figure("Doubtful frames", lost, "frames whose drift is interpolated or poorly known", warning=unsure),
     ]
