@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from voidlab import tables, track
+from voidlab import drift, simulate, tables, track
 from voidlab.track import fates, mergers
 from voidlab.track.conservation import law_in_words
 
@@ -125,3 +125,51 @@ def test_the_law_is_told_in_words():
     events = events.assign(alone=True, growth_z=9.0)
     assert "volume is conserved" in law_in_words(events, FRAMES)
     assert "hide" in law_in_words(events, FRAMES.assign(tilt_deg=0.0))
+
+
+def of_a_jump(late):
+    """Linked voids of a video whose view jumps, their fates, and in which frame each void truly begins."""
+    video = simulate.video(3, frames=10, voids=300, jump_px=(38.0, -14.0), late=late, missing=0.0)
+    linked = drift.subtract_drift(video.truth.voids, video.truth.drift)
+    frames = pd.DataFrame({"frame": np.arange(1, 11), "status": "ok", "tilt_deg": np.nan})
+    found = fates.describe_fates(
+        linked, frames, tables.empty("events"), video.shape, border_px=13, memory=1
+    ).set_index("particle")
+    return linked, found, video.truth.points.set_index("particle")["start_frame"]
+
+
+def test_where_the_view_shifts_no_void_nucleates_and_none_is_lost():
+    _, found, _ = of_a_jump(late=0.0)
+    assert (found["origin"] == "entered").sum() > 20
+    assert (found["fate"] == "left").sum() > 20
+    assert not found["origin"].eq("nucleated").any()
+    assert not found["fate"].eq("lost").any()
+
+
+def test_true_nucleations_stay_where_the_view_shifts():
+    linked, found, start = of_a_jump(late=0.3)
+    nucleated = found[found["origin"] == "nucleated"]
+    assert (nucleated["nucleation_frame"] == start[nucleated.index]).all()
+    first = linked.drop_duplicates("particle").set_index("particle")
+    inner = first[first["x_px"].between(90, 550) & first["y_px"].between(90, 390)].index
+    born = inner[start[inner] > 2]
+    assert len(born) > 40
+    assert found.loc[born, "origin"].eq("nucleated").all()
+
+
+def test_what_comes_from_under_an_ignored_box_does_not_nucleate():
+    inside = np.ones(SHAPE, bool)
+    inside[80:120, 120:180] = False
+    down = np.where(np.arange(10, 40) < 20, 0.0, 60.0)  # the view jumps in frame 20
+    voids = [track_of(1, range(20, 40), 150, 160.0), track_of(2, range(10, 40), 50, 30 + down)]
+    linked = pd.concat(voids, ignore_index=True)
+    linked["y_corrected_px"] -= np.where(linked["frame"] < 20, 0.0, 60.0)
+
+    def origin(inside):
+        found = fates.describe_fates(
+            linked, FRAMES, tables.empty("events"), SHAPE, border_px=10, memory=1, inside=inside
+        )
+        return found["origin"].tolist()
+
+    assert origin(None) == ["nucleated", "from the start"]
+    assert origin(inside) == ["entered", "from the start"]

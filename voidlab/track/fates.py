@@ -3,8 +3,13 @@
 A link that was lost looks like a void that disappears and another that nucleates: read these as upper bounds.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 
 from voidlab import tables
 from voidlab.measure import circles_touch_edge
@@ -20,8 +25,12 @@ def describe_fates(
     *,
     border_px: float,
     memory: int,
+    inside: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Origin and fate of every void, its diffusion, and its displacement against its neighbours.
+
+    A void nucleates only where the frames before would have shown it: in what a shift of the view uncovers, all
+    voids are new. It is lost only where the frames after would.
 
     Parameters
     ----------
@@ -32,9 +41,12 @@ def describe_fates(
     shape
         (H, W) of an image, px.
     border_px
-        A track that begins or ends with its circle nearer to the border may have come from outside or left.
+        A circle nearer to the border of a frame, or to what is not ``inside``, may have come from there or left.
     memory
-        Frames in which a void may be missing: one first seen so early was there from the start.
+        Frames in which a void may be missing: one first seen so early was there from the start. Before one that
+        nucleates, ``memory`` + 1 frames show its place; after one that is lost too.
+    inside : ndarray of bool, shape (H, W), optional
+        False where the frames show no specimen, as in `voidlab.images.ImageSeries`.
     """
     if linked.empty:
         return tables.empty("fates")
@@ -44,15 +56,18 @@ def describe_fates(
     last = seen.drop_duplicates("particle", keep="last").set_index("particle")
     looked = np.sort(frames.loc[frames["status"] == "ok", "frame"].to_numpy(np.int64))
     begins, ends = (np.searchsorted(looked, rows["frame"]) for rows in (first, last))
+    fields = _Fields(_drifts(seen, looked), shape, border_px, inside)
+    entered = _hidden(first, fields, [begins - step for step in range(memory + 2)])
+    left = _hidden(last, fields, [ends + step for step in range(memory + 2)])
     children = set(events["child"]) - set(events["parent_b"])
     parents = set(events["parent_a"]) | (set(events["parent_b"]) - set(events["child"]))
     origin = np.select(
-        [begins <= memory, first.index.isin(children), _near_border(first, shape, border_px)],
+        [begins <= memory, first.index.isin(children), entered],
         ["from the start", "merger", "entered"],
         "nucleated",
     )
     fate = np.select(
-        [last.index.isin(parents), ends >= len(looked) - 1 - memory, _near_border(last, shape, border_px)],
+        [last.index.isin(parents), ends >= len(looked) - 1 - memory, left],
         ["merged", "to the end", "left"],
         "lost",
     )
@@ -76,11 +91,53 @@ def fates_in_words(fates: pd.DataFrame, frames: pd.DataFrame, *, long: np.ndarra
     origin, fate = rows["origin"].value_counts(), rows["fate"].value_counts()
     return (
         f"Of {len(rows)} voids with long tracks {origin.get('from the start', 0)} are there from the start, "
-        f"{origin.get('nucleated', 0)} nucleate and {origin.get('entered', 0)} may have come over the border; "
+        f"{origin.get('nucleated', 0)} nucleate and {origin.get('entered', 0)} may have come into view; "
         f"{fate.get('to the end', 0)} last to the end, {fate.get('merged', 0)} merge, {fate.get('left', 0)} may "
         f"have left and {fate.get('lost', 0)} are lost. A lost link counts as one lost and one nucleated."
     )
 
 
-def _near_border(rows: pd.DataFrame, shape: tuple[int, int], border_px: float) -> np.ndarray:
-    return circles_touch_edge(rows, shape, border_px) | rows["touches_edge"].to_numpy(bool)
+@dataclass(frozen=True)
+class _Fields:
+    """What each frame that was looked at shows of the specimen; ``drift_px`` (frames, 2)."""
+
+    drift_px: np.ndarray
+    shape: tuple[int, int]
+    border_px: float
+    inside: np.ndarray | None
+
+    def hide(self, rows: pd.DataFrame, frames: np.ndarray) -> np.ndarray:
+        """Whether a void of each of the ``rows``, at rest, is not seen whole in its one of the ``frames``."""
+        at = rows[["x_corrected_px", "y_corrected_px"]].to_numpy() + self.drift_px[frames]
+        circles = pd.DataFrame(
+            {"x_px": at[:, 0], "y_px": at[:, 1], "radius_px": rows["radius_px"].to_numpy()}
+        )
+        hidden = circles_touch_edge(circles, self.shape, self.border_px)
+        if self.inside is None:
+            return hidden
+        column, row = np.clip(at.round().astype(int), 0, np.array(self.shape[::-1]) - 1).T
+        clear = self._clear_px[row, column]
+        return np.asarray(hidden | (clear < circles["radius_px"].to_numpy() + self.border_px))
+
+    @cached_property
+    def _clear_px(self) -> np.ndarray:
+        """How far each pixel (H, W) lies from what is not ``inside``."""
+        return np.asarray(ndimage.distance_transform_edt(self.inside))
+
+
+def _hidden(rows: pd.DataFrame, fields: _Fields, frames: Iterable[np.ndarray]) -> np.ndarray:
+    """Whether a void is cut by the edge, or any of the frames, as far as there are such, does not show it whole."""
+    last = len(fields.drift_px) - 1
+    return np.any(
+        [rows["touches_edge"].to_numpy(bool), *(fields.hide(rows, np.clip(at, 0, last)) for at in frames)],
+        axis=0,
+    )
+
+
+def _drifts(seen: pd.DataFrame, looked: np.ndarray) -> np.ndarray:
+    """Drift (frames, 2) of the frames that were ``looked`` at; between those of its neighbours where no void is."""
+    shift = pd.DataFrame(
+        {axis: seen[f"{axis}_px"] - seen[f"{axis}_corrected_px"] for axis in "xy"} | {"frame": seen["frame"]}
+    )
+    known = shift.groupby("frame").median()
+    return np.column_stack([np.interp(looked, known.index, known[axis]) for axis in "xy"])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from voidlab import tables
@@ -36,7 +37,13 @@ class History:
 
 
 def describe_tracks(
-    linked: pd.DataFrame, frames: pd.DataFrame, shape: tuple[int, int], *, border_px: float, memory: int
+    linked: pd.DataFrame,
+    frames: pd.DataFrame,
+    shape: tuple[int, int],
+    *,
+    border_px: float,
+    memory: int,
+    inside: np.ndarray | None = None,
 ) -> History:
     """Find the mergers of linked voids, sum up each track, and tell its beginning and end.
 
@@ -48,7 +55,7 @@ def describe_tracks(
         The table of this name.
     shape
         (H, W) of an image, px.
-    border_px, memory
+    border_px, memory, inside
         See `voidlab.track.fates.describe_fates`.
     """
     here = tables.kept(linked)
@@ -59,7 +66,7 @@ def describe_tracks(
     return History(
         linked=here,
         tracks=tables.kept(tracks),
-        fates=describe_fates(here, frames, events, shape, border_px=border_px, memory=memory),
+        fates=describe_fates(here, frames, events, shape, border_px=border_px, memory=memory, inside=inside),
         events=events,
         splits=find_splits(here, memory=memory),
         all_tracks=tracks,
