@@ -66,7 +66,7 @@ def test_in_focus_a_phase_is_not_seen():
 
 def test_defocus_keeps_the_electrons():
     image = microscope.intensity(
-        np.ones((64, 80)), -1.2 * _void(6, 80)[:64], microscope.Optics(4.0, coherence=50)
+        np.ones((64, 80)), -1.2 * _void(6, 80)[:64], microscope.Optics(4.0, spread=0.0)
     )
     assert image.mean() == pytest.approx(1, abs=1e-3)
 

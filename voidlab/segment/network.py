@@ -1,4 +1,4 @@
-"""The torch network: image → maps of void probability, void centres and radii; precision, tiles.
+"""The torch network: image → maps of void probability, of centres of voids, loops and dots, and of radii.
 
 The network looks at an image at its own size, at a quarter, a sixteenth and a 64th of it, so that it only has to know
 voids of 2 to 26 px in radius; `voidlab.segment.decode` makes voids of the maps of all. Nothing here knows of files;
@@ -11,7 +11,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,8 +23,9 @@ from voidlab.images.binning import block_mean, enlarge
 if TYPE_CHECKING:
     import torch
 
-FEATURES = (32, 48, 96, 160, 256, 32)
-CHANNELS = ("void", "centre", "radius")
+FEATURES = (24, 32, 72, 144, 256, 24)
+OTHERS = ("loop", "dot")  # what is told from voids
+CHANNELS = ("void", "centre", "radius", *OTHERS)
 USUAL_RADIUS_PX = 6.0  # the radius channel is the logarithm of the radius over this
 MAX_RADIUS_PX = 26.0  # largest void the network knows, in its own pixels
 SCALES = (1, 4, 16, 64)
@@ -46,19 +47,24 @@ class Maps:
     void, centre : ndarray of shape (h, w), float32
         Probability that a pixel lies in a void; how near it is to a void's centre, 0 to 1.
     radius_px : ndarray of shape (h, w), float32
-        Radius of the void whose centre is near, in pixels of the maps.
+        Radius of what has its centre near, in pixels of the maps.
+    others : dict of ndarray
+        As ``centre``, of each of `OTHERS`.
     """
 
     scale: int
     void: np.ndarray
     centre: np.ndarray
     radius_px: np.ndarray
+    others: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def build_network(features: Sequence[int] = FEATURES) -> torch.nn.Module:
-    """An untrained network: (n, 1, H, W) normalised images → (n, 3, H, W), sides multiples of 32.
+    """An untrained network: (n, 2, H, W) → (n, 5, H, W), sides multiples of 32.
 
-    A U-Net on blocks of 2×2 px, so that most of its work is done at half the size.
+    It is given normalised images in which voids are bright, and a plane that is 1 where the image is a negative: what
+    is dark beside voids over focus, such as loops, is bright then. A U-Net on blocks of 2×2 px, so that most of its
+    work is done at half the size.
 
     References
     ----------
@@ -71,7 +77,7 @@ def build_network(features: Sequence[int] = FEATURES) -> torch.nn.Module:
 
         unet = BasicUNet(
             spatial_dims=2,
-            in_channels=4,
+            in_channels=8,
             out_channels=4 * len(CHANNELS),
             features=list(features),
             act=("relu", {"inplace": True}),
@@ -82,7 +88,7 @@ def build_network(features: Sequence[int] = FEATURES) -> torch.nn.Module:
         if isinstance(module, basic_unet.UpCat):
             module.is_pad = False
     # Most pixels are no void and hardly any is a centre: start from there.
-    for channel, start in enumerate((-2.0, -4.0, 0.0)):
+    for channel, start in enumerate((-2.0, -4.0, 0.0, -4.0, -4.0)):
         nn.init.constant_(unet.final_conv.bias[4 * channel : 4 * channel + 4], start)
     return nn.Sequential(nn.PixelUnshuffle(2), unet, nn.PixelShuffle(2))
 
@@ -124,12 +130,18 @@ def preprocess(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
     return np.pad(normalised(small), margins, mode=mode), np.isfinite(small)
 
 
-def forward(model: torch.nn.Module, picture: np.ndarray, arithmetic: str = "auto") -> np.ndarray:
-    """What the network says of a picture, (3, h, w) float32; ``arithmetic`` as `arithmetic_of` takes it."""
+def forward(
+    model: torch.nn.Module, picture: np.ndarray, arithmetic: str = "auto", *, negative: bool = False
+) -> np.ndarray:
+    """What the network says of a picture, (5, h, w) float32; ``arithmetic`` as `arithmetic_of` takes it.
+
+    ``negative`` says that the picture is the negative of an image, so that its dark voids are bright.
+    """
     import torch
 
     device = next(model.parameters()).device
-    x = torch.from_numpy(picture)[None, None].to(device)
+    sign = np.full_like(picture, negative)
+    x = torch.from_numpy(np.stack([picture, sign]))[None].to(device)
     dtype: torch.dtype = getattr(torch, arithmetic_of(arithmetic, device))
     with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         raw = _tiled(model, x) if max(picture.shape) > _TILE + _OVERLAP else model(x).float()
@@ -139,9 +151,10 @@ def forward(model: torch.nn.Module, picture: np.ndarray, arithmetic: str = "auto
 def to_maps(raw: np.ndarray, known: np.ndarray, scale: int) -> Maps:
     """Maps from an answer of the network; where nothing is known there is no void, whatever stood in for it."""
     height, width = known.shape
-    void, centre, radius = raw[:, :height, :width]
+    void, centre, radius, *others = raw[:, :height, :width]
     size = USUAL_RADIUS_PX * np.exp(np.clip(radius, -2, 2.5))
-    return Maps(scale, _sigmoid(void) * known, _sigmoid(centre) * known, size)
+    of_others = {name: _sigmoid(each) * known for name, each in zip(OTHERS, others, strict=True)}
+    return Maps(scale, _sigmoid(void) * known, _sigmoid(centre) * known, size, of_others)
 
 
 def fuse_for_inference(model: torch.nn.Module) -> torch.nn.Module:

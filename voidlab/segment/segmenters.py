@@ -182,7 +182,9 @@ class NetworkSegmenter(Segmenter):
 
     def _at(self, scale: int, bright: np.ndarray) -> network.Maps:
         picture, known = network.preprocess(bright, scale)
-        answer = self._own_thread.submit(network.forward, self.model, picture, self.arithmetic)
+        answer = self._own_thread.submit(
+            network.forward, self.model, picture, self.arithmetic, negative=self.contrast == "dark"
+        )
         return network.to_maps(answer.result(), known, scale)
 
     def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:

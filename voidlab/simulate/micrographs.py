@@ -1,8 +1,8 @@
 """Simulated micrographs of every look a void has, with the truth from geometry: what the network is trained on.
 
-A micrograph is a foil (wedge, bend contours, mottling), what is in it (voids in 3D; loops, dots, dislocation lines,
-precipitates, which are no voids), an exit wave, a microscope out of focus or not, and a detector. Voids always come
-out brighter than their surroundings: images of dark ones are turned upside down before they are looked at.
+A micrograph is a foil (wedge, bend contours, mottling, grain), what is in it (voids in 3D; loops, dots, dislocation
+lines, precipitates, which are no voids), an exit wave, a microscope out of focus or not, and a detector. Voids always
+come out brighter than their surroundings: images of dark ones are turned upside down before they are looked at.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from voidlab.simulate.visibility import Visibility
 from voidlab.simulate.void_shapes import Void
 
 _MARGIN = 48
+_LEAST_SNR, _USUAL_OTHER_PX = 1.0, 4.0  # of a loop or dot that counts, and how large it then is
 _LEAST_EVIDENCE = 8.5  # of a sphere of SNR 1 and radius 4 px, on an even foil in uncorrelated noise
 
 _CUT = (slice(_MARGIN, -_MARGIN), slice(_MARGIN, -_MARGIN))
@@ -37,12 +38,19 @@ class Micrograph:
         ``x_px, y_px, radius_px`` (of the circle as large as the projection), ``snr`` (how much brighter on average
         than its surroundings it is, or how much darker its rim, over the noise of a pixel), ``evidence`` (how much
         more it looks like a disc, an edge and a rim than what is there without it), ``overlap`` (share of its
-        projection that other voids share), ``ignored`` (too faint to be sure of, or its centre is outside).
+        projection that other voids share), ``ignored`` (too faint to be sure of, under something burnt in, or its
+        centre is outside).
+    others : DataFrame
+        What is no void, a row each: ``kind`` (loop or dot), ``x_px, y_px, radius_px, snr, ignored``.
+    upside_down : bool
+        Whether it is the negative of what the microscope showed: dark voids or particles.
     """
 
     image: np.ndarray
     mask: np.ndarray
     voids: pd.DataFrame
+    others: pd.DataFrame
+    upside_down: bool
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,9 @@ class _Look:
     phase_rad: float  # phase shift of a usual void
     optics: optics.Optics
     noise: float
-    upside_down: bool
+    grain: float  # phase of what has no order in the foil, rad
+    sign: int  # -1: dark voids, turned upside down after they were drawn
+    negative: bool  # the picture is a negative of what the microscope showed
     variety: float  # spread of the contrast from one void to the next: crystals have it, voids have not
     spheres: float  # how often voids are round: bubbles are, voids in metals have facets
     mask: bool  # no micrograph but somebody's mask
@@ -66,23 +76,24 @@ class _Scene:
 
     look: _Look
     usual: float
-    foil: np.ndarray
+    foil: specimen.Foil
     voids: list[Void]
     most: float  # length of foil beyond which it gets no brighter
     blur: float
 
     def of_all_voids(self, of_void: Callable[[Void], np.ndarray]) -> np.ndarray:
         """Sum over the voids at each pixel, float32."""
-        total = np.zeros(self.foil.shape, np.float32)
+        total = np.zeros(self.foil.brightness.shape, np.float32)
         for void in self.voids:
             total[void.part] += of_void(void)
         return total
 
-    def brightness(self, foil: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    def brightness(self, foil: specimen.Foil, missing: np.ndarray) -> np.ndarray:
         """What comes to the detector."""
         length = np.minimum(missing, np.float32(self.most)) / (2 * self.usual)
-        amplitude = np.sqrt(foil) * np.exp(0.5 * np.log1p(self.look.contrast) * length)
-        wave = optics.intensity(amplitude, -self.look.phase_rad * length, self.look.optics)
+        amplitude = np.sqrt(foil.brightness) * np.exp(0.5 * np.log1p(self.look.contrast) * length)
+        phase = foil.phase - self.look.phase_rad * length
+        wave = optics.intensity(amplitude, phase, self.look.optics) * foil.strain
         return np.asarray(ndimage.gaussian_filter(wave, self.blur))
 
 
@@ -99,14 +110,14 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
     look, missing = scene.look, scene.of_all_voids(lambda void: void.length)
     without = scene.brightness(scene.foil, np.zeros_like(missing))
     clean = scene.brightness(scene.foil, missing)
-    sign = -1 if look.upside_down else 1
+    sign = look.sign
     taken = clean[_CUT] if look.exact else optics.detect(random, clean[_CUT], look.noise)
-    image, told = optics.write(random, sign * taken)
+    image, told, covered = optics.write(random, sign * taken)
 
     def shown(brightness: np.ndarray) -> np.ndarray:
         return np.clip(sign * brightness, told.min(), told.max())
 
-    grain = told - shown(clean[_CUT])
+    grain = np.where(covered, 0, told - shown(clean[_CUT]))
     visible = Visibility(shown(without[_CUT]), grain)
     rows, mask = [], np.zeros(missing.shape, bool)
     voids_at = scene.of_all_voids(lambda void: void.inside)
@@ -114,7 +125,7 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
         if not (circle := _circle(void, shape)):
             continue
         part, there = void.part, missing[void.part]
-        even = np.ones_like(there)
+        even = specimen.Foil.even((there.shape[0], there.shape[1]))
         light = scene.brightness(even, there) - scene.brightness(even, there - void.length)
         own = shown(clean[part]) - shown(clean[part] - light * without[part])
         others = shown(clean[part]) - shown(without[part]) - own
@@ -122,17 +133,36 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
         contrast, evidence = visible.at(circle, own, others, corner)
         seen = evidence >= _LEAST_EVIDENCE
         mask[part] |= void.inside & seen
-        outside = not (0 <= circle[0] <= shape[1] - 1 and 0 <= circle[1] <= shape[0] - 1)
+        hidden = _hidden(*circle[:2], covered)
         snr = contrast / max(float(grain.std()), 1e-6)
         overlap = np.mean(voids_at[part][void.inside] > 1)
-        rows.append((*circle, snr, evidence, overlap, outside or not seen))
+        rows.append((*circle, snr, evidence, overlap, hidden or not seen))
     columns = ["x_px", "y_px", "radius_px", "snr", "evidence", "overlap", "ignored"]
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[:6], float) | {"ignored": bool})
-    return Micrograph(image, mask[_CUT], table)
+    noise = float(grain.std()) / max(float(np.median(np.abs(shown(without[_CUT])))), 1e-6)
+    others = _others(scene.foil, covered, noise)
+    return Micrograph(image, mask[_CUT] & ~covered, table, others, look.negative)
+
+
+def _hidden(x: float, y: float, covered: np.ndarray) -> bool:
+    """Whether a place is outside of the image or under something burnt in."""
+    row, column = round(y), round(x)
+    return not (0 <= row < covered.shape[0] and 0 <= column < covered.shape[1]) or bool(covered[row, column])
+
+
+def _others(foil: specimen.Foil, covered: np.ndarray, noise: float) -> pd.DataFrame:
+    """What is no void, as far as it shows."""
+    rows = []
+    for kind, x, y, radius, strength in foil.objects:
+        at = x - _MARGIN, y - _MARGIN
+        snr = strength / max(noise, 1e-3) * min(radius / _USUAL_OTHER_PX, 1)
+        if snr > _LEAST_SNR / 3:
+            rows.append((kind, *at, radius, snr, _hidden(*at, covered) or snr < _LEAST_SNR))
+    return pd.DataFrame(rows, columns=["kind", "x_px", "y_px", "radius_px", "snr", "ignored"])
 
 
 def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
-    usual = float(np.exp(random.uniform(np.log(2.2), np.log(20))))
+    usual = float(np.exp(random.uniform(np.log(1.4), np.log(20))))
     look = _look(random, usual)
     voids = void_shapes.shaped(
         random,
@@ -145,9 +175,11 @@ def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
     )
     # As bright as it gets: overlaps are no brighter.
     most = usual * random.uniform(0.05, 1) if look.mask or random.random() < 0.08 else np.inf
-    foil = np.ones(shape, np.float32)
+    foil = specimen.Foil.even(shape)
     if not look.mask:
-        foil = specimen.foil(random, shape, usual, busy=len(voids) == 0 and random.random() < 0.6)
+        foil = specimen.foil(random, shape, usual, busy=_busy(random, look, len(voids)), grain=look.grain)
+        if random.random() < 0.06:
+            foil, voids = _beside_vacuum(random, foil, voids)
     # Vibration, drift during the exposure, a spread of energies: edges as wide as those of a rounder void.
     widest = 0.6 if look.mask else 3.5
     blur = min(float(np.exp(random.uniform(np.log(0.2), np.log(widest)))), 0.35 * usual)
@@ -157,38 +189,76 @@ def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
     return _Scene(look, usual, foil, voids, most, blur)
 
 
+def _busy(random: np.random.Generator, look: _Look, voids: int) -> float:
+    """How much else the foil holds: much where there are no voids, and among dark ones, which it is like."""
+    if look.variety:  # particles lie on a film without order
+        return -1.0
+    often = 0.7 if voids == 0 else 0.5 if look.sign < 0 else 0.15
+    return random.random() if random.random() < often else 0.0
+
+
+def _beside_vacuum(
+    random: np.random.Generator, foil: specimen.Foil, voids: list[Void]
+) -> tuple[specimen.Foil, list[Void]]:
+    """The foil with its edge in the image: beyond it there is nothing, and it is bright."""
+    shape = foil.brightness.shape
+    angle = random.uniform(0, 2 * np.pi)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    across = (x / shape[1] - 0.5) * np.cos(angle) + (y / shape[0] - 0.5) * np.sin(angle)
+    ragged = 0.06 * random.random() * optics.field(random, (shape[0], shape[1]), random.uniform(5, 60), 2.0)
+    there = across + ragged < random.uniform(0.1, 0.4)
+    light = np.float32(random.uniform(1.2, 3))
+    cut = replace(
+        foil,
+        brightness=np.where(there, foil.brightness, light),
+        strain=np.where(there, foil.strain, np.float32(1)),
+        phase=np.where(there, foil.phase - np.float32(random.uniform(0, 2)), np.float32(0)),
+        objects=[each for each in foil.objects if _inside(there, each[1], each[2])],
+    )
+    kept = [
+        replace(void, length=void.length * there[void.part], inside=void.inside & there[void.part])
+        for void in voids
+        if (void.inside & there[void.part]).sum() > 0.9 * void.inside.sum()
+    ]
+    return cut, kept
+
+
+def _inside(there: np.ndarray, x: float, y: float) -> bool:
+    row, column = (min(max(round(at), 0), side - 1) for at, side in zip((y, x), there.shape, strict=True))
+    return bool(there[row, column])
+
+
 _KINDS = {
-    "mass": 0.27,
-    "under": 0.2,
-    "over": 0.11,
-    "mixed": 0.12,
-    "particles": 0.08,
-    "dark": 0.12,
-    "mask": 0.1,
+    "mass": 0.2,
+    "under": 0.17,
+    "over": 0.2,
+    "mixed": 0.1,
+    "helium": 0.1,
+    "particles": 0.07,
+    "dark": 0.07,
+    "mask": 0.09,
 }
 
 
 def _look(random: np.random.Generator, usual: float) -> _Look:
     kinds, chances = zip(*_KINDS.items(), strict=True)
     kind = random.choice(kinds, p=chances)
-    fringe = usual * float(np.exp(random.uniform(np.log(0.12), np.log(1.6))))
-    phase = float(np.exp(random.uniform(np.log(0.15), np.log(2.5))))
-    # Metals shift the phase by some 0.16 rad/nm, and nobody goes farther than 3 µm from focus, fringes of 2.4 nm.
-    fringe = min(max(fringe, 0.8), 0.8 / phase * usual, _MARGIN / 2)
     contrast = float(np.exp(random.uniform(np.log(0.06), np.log(0.5))))
-    state = optics.Optics(
-        fringe, kind != "over", random.uniform(0.7, 2.0), random.uniform(0, 0.08), random.uniform(0, np.pi)
-    )
-    if kind in ("mass", "particles", "mask") or (kind == "dark" and random.random() < 0.6):
-        state = optics.Optics(0.0)
+    phase = float(np.exp(random.uniform(np.log(0.15), np.log(0.8 if kind == "helium" else 5))))
+    over = kind == "over" or (kind == "helium" and random.random() < 0.6)
+    state = optics.Optics()
+    if kind in ("under", "over", "mixed", "helium") or (kind == "dark" and random.random() < 0.4):
+        state = optics.Optics(
+            _fringe(random, usual, phase),
+            not over,
+            random.uniform(0.03, 0.4),
+            random.uniform(0, 0.08),
+            random.uniform(0, np.pi),
+        )
     if kind == "particles":
         contrast = random.uniform(0.25, 0.9)
-    if kind == "under":
-        contrast *= 0.25
-    if kind == "over":
-        # Upside down, what absorption adds would make the inside dark: a dark disc is no void to the network.
-        contrast = 1e-3
-        state = replace(state, fringe_px=max(state.fringe_px, 0.25 * usual))
+    if kind in ("under", "over", "helium"):
+        contrast *= 0.25 * random.random()
     if kind == "mixed":
         phase *= 0.5
     if kind == "mask":
@@ -197,17 +267,35 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
     stands_out = float(np.exp(random.uniform(np.log(0.8), np.log(10.0))))
     signal = contrast + (min(phase, 1.5) * 0.35 if state.fringe_px else 0)
     noise = np.clip(signal / stands_out * min(1.0, usual / 6), 0.004, 0.45)
-    variety = random.uniform(0.1, 0.6) if kind == "particles" else 0.0
     if kind == "mask":
         noise = np.exp(random.uniform(np.log(0.003), np.log(0.1)))
     if kind == "dark":  # voids upside down: dark inside, and with a bright rim when out of focus
         contrast = -contrast
         state = replace(state, under=False)
-    spheres = {"mass": 0.1, "particles": 0.05, "mixed": 0.25, "mask": 0.0}.get(kind, 0.4)
-    phase = phase if state.fringe_px else 0.0
-    mask = kind == "mask"
-    exact = mask and random.random() < 0.6
-    return _Look(contrast, phase, state, float(noise), kind == "over", variety, spheres, mask, exact)
+    grain = 0.0
+    if state.fringe_px and random.random() < (0.8 if kind == "helium" else 0.4):
+        grain = min(phase, 1) * float(np.exp(random.uniform(np.log(0.05), np.log(0.5))))
+    dark_particles = kind == "particles" and random.random() < 0.6
+    return _Look(
+        contrast=contrast,
+        phase_rad=phase if state.fringe_px else 0.0,
+        optics=state,
+        noise=float(noise),
+        grain=grain,
+        sign=-1 if over else 1,
+        negative=over or dark_particles,
+        variety=random.uniform(0.1, 0.6) if kind == "particles" else 0.0,
+        spheres={"particles": 0.05, "mask": 0.0, "helium": 1.0}.get(kind, 0.5),
+        mask=kind == "mask",
+        exact=kind == "mask" and random.random() < 0.6,
+    )
+
+
+def _fringe(random: np.random.Generator, usual: float, phase: float) -> float:
+    """Width of the first fringe, px: from sharp to wider than the void."""
+    fringe = usual * float(np.exp(random.uniform(np.log(0.06), np.log(2.2))))
+    # Metals shift the phase by some 0.16 rad/nm, and nobody goes farther than 3 µm from focus, fringes of 2.4 nm.
+    return min(max(fringe, 0.6), 0.8 / phase * usual, _MARGIN / 2)
 
 
 def _circle(void: Void, shape: tuple[int, int]) -> tuple[float, float, float] | None:

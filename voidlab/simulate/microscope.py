@@ -21,8 +21,9 @@ class Optics:
         Width of the first Fresnel fringe, sqrt(wavelength × |defocus|), px; 0 is in focus.
     under : bool
         Under focus: voids are bright with a dark rim; over focus it is the reverse.
-    coherence : float
-        Highest spatial frequency that still interferes, in units of 1 / ``fringe_px``: how many fringes there are.
+    spread : float
+        Blur of the image by illumination that is not quite parallel, in units of ``fringe_px``: angle × |defocus|, as
+        a standard deviation.
     astigmatism : float
         Relative difference of defocus between two directions.
     direction_rad : float
@@ -31,7 +32,7 @@ class Optics:
 
     fringe_px: float = 0.0
     under: bool = True
-    coherence: float = 1.5
+    spread: float = 0.15
     astigmatism: float = 0.0
     direction_rad: float = 0.0
 
@@ -62,9 +63,11 @@ def intensity(amplitude: np.ndarray, phase_rad: np.ndarray, optics: Optics) -> n
     )
     chi = np.pi * (k2 + np.float32(optics.astigmatism * optics.fringe_px**2) * turned)
     sign = -1 if optics.under else 1
-    transfer = np.exp(-1j * sign * chi - k2 / optics.coherence**2).astype(np.complex64)
+    transfer = np.exp(-1j * sign * chi).astype(np.complex64)
     wave = (amplitude * np.exp(1j * phase_rad)).astype(np.complex64)
-    return (np.abs(fft.ifft2(fft.fft2(wave) * transfer)) ** 2).astype(np.float32)
+    sharp = np.abs(fft.ifft2(fft.fft2(wave) * transfer)) ** 2
+    # Each direction of the illumination gives an image of its own, a little to the side: it is these that add up.
+    return ndimage.gaussian_filter(sharp, optics.spread * optics.fringe_px, mode="wrap").astype(np.float32)
 
 
 def field(
@@ -113,7 +116,7 @@ def detect(random: np.random.Generator, image: np.ndarray, noise: float) -> np.n
     return image.astype(np.float32)
 
 
-def write(random: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def write(random: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The file a microscopist gives: stretched, clipped, 8 bit, now and then JPEG or with a scale bar burnt in.
 
     Returns
@@ -121,6 +124,8 @@ def write(random: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, n
     picture : ndarray of shape (H, W), uint8
     told : ndarray of shape (H, W)
         Brightness that its grey values stand for.
+    covered : ndarray of shape (H, W), bool
+        Where something was burnt in.
     """
     low, high = np.percentile(image, [random.uniform(0, 1), random.uniform(99, 100)])
     if high <= low:  # a mask of little
@@ -132,18 +137,20 @@ def write(random: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, n
     gamma = random.uniform(0.7, 1.4)
     scaled = np.clip(floor + span * scaled**gamma, 0, 1)
     picture = Image.fromarray(np.round(scaled * 255).astype(np.uint8))
-    if random.random() < 0.12:
-        _burn_in(random, picture)
+    before = np.asarray(picture)
+    if random.random() < 0.2:
+        (_scale_bar, _banner, _words)[random.integers(3)](random, picture)
+    covered = np.asarray(picture) != before
     if jpeg:
         stream = io.BytesIO()
         picture.save(stream, "JPEG", quality=int(random.integers(50, 95)))
         picture = Image.open(stream)
     grey = np.asarray(picture)
     told = low + (high - low) * np.clip((grey / 255 - floor) / span, 0, 1) ** (1 / gamma)
-    return grey, told
+    return grey, told, covered
 
 
-def _burn_in(random: np.random.Generator, picture: Image.Image) -> None:
+def _scale_bar(random: np.random.Generator, picture: Image.Image) -> None:
     """A scale bar and its text, somewhere near the border."""
     draw = ImageDraw.Draw(picture)
     width, height = picture.size
@@ -155,3 +162,31 @@ def _burn_in(random: np.random.Generator, picture: Image.Image) -> None:
     draw.rectangle([x, y, x + length, y + thick], fill=colour)
     text = f"{random.choice([2, 5, 10, 20, 50, 100, 200])} nm"
     draw.text((x + length / 4, y + thick + 2), text, fill=colour, font_size=float(random.uniform(10, 22)))
+
+
+def _banner(random: np.random.Generator, picture: Image.Image) -> None:
+    """A bar of one grey value along the lower or upper border, with what the microscope says of itself."""
+    draw = ImageDraw.Draw(picture)
+    width, height = picture.size
+    tall = int(random.uniform(0.05, 0.13) * height)
+    top = height - tall if random.random() < 0.8 else 0
+    colour = int(random.choice([0, 255]))
+    draw.rectangle([0, top, width, top + tall], fill=colour)
+    for x in np.arange(random.uniform(2, 20), width, random.uniform(50, 140)):
+        draw.text((x, top + 2), _some_words(random), fill=255 - colour, font_size=0.6 * tall)
+
+
+def _words(random: np.random.Generator, picture: Image.Image) -> None:
+    """Words anywhere, as of a time stamp, a panel of a figure or an arrow's label."""
+    draw = ImageDraw.Draw(picture)
+    width, height = picture.size
+    for _ in range(random.integers(1, 4)):
+        spot = random.uniform(0, 0.8) * width, random.uniform(0, 0.95) * height
+        draw.text(
+            spot, _some_words(random), fill=int(random.choice([0, 255])), font_size=random.uniform(8, 48)
+        )
+
+
+def _some_words(random: np.random.Generator) -> str:
+    letters = list("0123456789abcdeghkmnopqsABCDOQR.:µ°% ")
+    return "".join(random.choice(letters, random.integers(1, 12)))

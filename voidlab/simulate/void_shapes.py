@@ -44,7 +44,7 @@ def scatter(random: np.random.Generator, shape: tuple[int, int], usual: float) -
         radius = np.where(some, other * random.lognormal(0, 0.3, count), radius)
     if random.random() < 0.15:
         radius[: random.integers(1, 4)] = random.uniform(20, 90)
-    radius = np.clip(radius, 1.5, 90)
+    radius = np.clip(radius, 1.0, 90)
     large = np.cumsum(np.pi * radius**2) > max(coverage, 0.4) * shape[0] * shape[1]
     radius = radius[~large]
     x, y = random.uniform(0, 1, (2, len(radius))) * np.array([[shape[1]], [shape[0]]])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,14 +19,17 @@ from voidlab.images.binning import block_mean
 from voidlab.segment import network
 from voidlab.segment.discs import Discs, draw_discs
 from voidlab.simulate.micrographs import micrograph
+from voidlab.tables.written import replacing
 from voidlab.training.labelled import Labelled
 
 if TYPE_CHECKING:
     import torch
 
-_AHEAD = 64  # images that are simulated before they are asked for
+Log = Callable[[str], None]
+_LAYERS = ("image", "centre", "void", "radius", "known", "loop", "dot", "others_known")
 _SIZE = 320
 _SEEN_SMALLER, _SMALLER_SIZE = 8, 272  # one in so many is made smaller, to this size
+_SPECK_PX = 1.0  # smaller ones count neither way
 _IGNORED_RIM = 1.3  # voids this much larger than the network knows count neither way
 
 
@@ -42,6 +46,10 @@ class Example:
     known : uint8
         1 where the target ``centre`` counts; where it does not it says how near the centre of a void is that may or
         may not be found, but whose radius is known.
+    loop, dot, others_known : uint8
+        As ``centre`` and ``known``.
+    negative : bool
+        Whether the image is a negative.
     """
 
     image: np.ndarray
@@ -49,27 +57,32 @@ class Example:
     void: np.ndarray
     radius: np.ndarray
     known: np.ndarray
+    loop: np.ndarray
+    dot: np.ndarray
+    others_known: np.ndarray
+    negative: bool
 
 
-def example(image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame) -> Example:
-    """Example from an image, its mask and its voids.
+def example(
+    image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame, others: pd.DataFrame | None, *, negative: bool
+) -> Example:
+    """Example from an image, its mask, its voids and what else is in it.
 
     Parameters
     ----------
     voids
         ``x_px, y_px, radius_px, ignored`` (to find it or not is all the same), ``sized`` (its radius is known).
+    others
+        ``kind, x_px, y_px, radius_px, ignored`` of loops and dots; None: not known.
+    negative
+        Whether the image is a negative.
     """
     shape = image.shape
     centre, radius, of_ignored, radius_of_ignored = np.zeros((4, *shape), np.float32)
     known, unknown = np.ones(shape, np.uint8), np.zeros(shape, bool)
     for x, y, r, ignored, sized in voids[["x_px", "y_px", "radius_px", "ignored", "sized"]].to_numpy(float):
         too_large = r > network.MAX_RADIUS_PX
-        reach = max(1.5 * r, 4)
-        rows = slice(max(int(y - reach), 0), max(int(y + reach) + 2, 0))
-        columns = slice(max(int(x - reach), 0), max(int(x + reach) + 2, 0))
-        v, u = np.ogrid[rows.start : min(rows.stop, shape[0]), columns.start : min(columns.stop, shape[1])]
-        distance2 = ((u - x) ** 2 + (v - y) ** 2).astype(np.float32)
-        part = (rows, columns)
+        part, distance2 = _around(x, y, r, shape)
         if ignored or too_large:
             if ignored or r < _IGNORED_RIM * network.MAX_RADIUS_PX:
                 known[part][distance2 < r**2] = 0
@@ -77,24 +90,65 @@ def example(image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame) -> Example
                 unknown[part] |= distance2 < (1.1 * r + 1) ** 2
         if too_large or not sized:
             continue
-        bells, radii = (of_ignored, radius_of_ignored) if ignored else (centre, radius)
-        bell = np.exp(-distance2 / (2 * (0.2 * r + 0.5) ** 2))
-        stronger = bell > bells[part]
-        bells[part] = np.where(stronger, bell, bells[part])
-        radii[part] = np.where(stronger, np.log(r / network.USUAL_RADIUS_PX), radii[part])
+        _draw_bell(*((of_ignored, radius_of_ignored) if ignored else (centre, radius)), part, distance2, r)
     known[centre > 0.1] = 1  # next to a void that counts, another that does not changes nothing
     # Were radii learnt from plain voids only, faint ones would come out as large as plain ones have to be.
     open_to_both = known == 0
     centre = np.where(open_to_both, of_ignored, centre)
     radius = np.where(open_to_both, radius_of_ignored, radius)
     void = np.where(mask, 1, np.where(unknown, 2, 0)).astype(np.uint8)
+    of_kind, others_known = _bells_of_others(others, shape, centre, radius)
+    loop, dot = (np.round(of_kind[kind] * 255).astype(np.uint8) for kind in network.OTHERS)
     return Example(
         network.normalised(image).astype(np.float16),
         np.round(centre * 255).astype(np.uint8),
         void,
         radius.astype(np.float16),
         known,
+        loop,
+        dot,
+        others_known,
+        negative,
     )
+
+
+def _around(x: float, y: float, r: float, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], np.ndarray]:
+    """The part of an image around a circle, and the squared distance of its pixels from the centre, px²."""
+    reach = max(1.5 * r, 4)
+    rows = slice(max(int(y - reach), 0), max(int(y + reach) + 2, 0))
+    columns = slice(max(int(x - reach), 0), max(int(x + reach) + 2, 0))
+    v, u = np.ogrid[rows.start : min(rows.stop, shape[0]), columns.start : min(columns.stop, shape[1])]
+    return (rows, columns), ((u - x) ** 2 + (v - y) ** 2).astype(np.float32)
+
+
+def _draw_bell(
+    bells: np.ndarray, radii: np.ndarray, part: tuple[slice, slice], distance2: np.ndarray, r: float
+) -> None:
+    """The target of a centre, and of the radius near it, where no other centre is nearer."""
+    bell = np.exp(-distance2 / (2 * (0.2 * r + 0.5) ** 2))
+    stronger = bell > bells[part]
+    bells[part] = np.where(stronger, bell, bells[part])
+    radii[part] = np.where(stronger, np.log(r / network.USUAL_RADIUS_PX), radii[part])
+
+
+def _bells_of_others(
+    others: pd.DataFrame | None, shape: tuple[int, ...], centre: np.ndarray, radius: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Centres of loops and dots, and where they are known; their radii go where no void's is."""
+    of_kind = {kind: np.zeros(shape, np.float32) for kind in network.OTHERS}
+    if others is None:
+        return of_kind, np.zeros(shape, np.uint8)
+    known, radii = np.ones(shape, np.uint8), radius.copy()
+    counts = others[~others["ignored"] & (others["radius_px"] <= network.MAX_RADIUS_PX)]
+    for kind, x, y, r in counts[["kind", "x_px", "y_px", "radius_px"]].itertuples(index=False):
+        _draw_bell(of_kind[kind], radii, *_around(x, y, r, shape), r)
+    strongest = np.max(list(of_kind.values()), axis=0)
+    radius[:] = np.where(strongest > centre, radii, radius)
+    for x, y, r in others.loc[others["ignored"], ["x_px", "y_px", "radius_px"]].to_numpy(float):
+        part, distance2 = _around(x, y, r, shape)
+        known[part][distance2 < max(r, 2) ** 2] = 0
+    known[strongest > 0.1] = 1
+    return of_kind, known
 
 
 def simulated(seed: int) -> Example:
@@ -106,33 +160,40 @@ def simulated(seed: int) -> Example:
     factor = 1 if seed % _SEEN_SMALLER else 2 + seed // _SEEN_SMALLER % 3
     size = _SIZE if factor == 1 else factor * _SMALLER_SIZE
     m = micrograph(seed, shape=(size, size))
-    return _made_smaller(
-        m.image.astype(np.float32), m.mask.astype(np.float32), m.voids.assign(sized=True), factor
-    )
+    found = (m.image.astype(np.float32), m.mask.astype(np.float32), m.voids.assign(sized=True), m.others)
+    return _made_smaller(*found, factor, negative=m.upside_down)
 
 
-def simulated_stream(seeds: Iterable[int]) -> Iterator[Example]:
-    """Examples of ``seeds`` in their order, made side by side."""
-    # Not forked: the process that asks may hold a GPU and threads. Where there are many cores, two are left to it.
-    workers = max(2, (os.cpu_count() or 1) - 2)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_behind_the_training) as executor:
-        waiting: deque[Future[Example]] = deque()
-        try:
-            for seed in seeds:
-                waiting.append(executor.submit(simulated, seed))
-                if len(waiting) > _AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            executor.shutdown(cancel_futures=True)
+def simulated_on_disk(seeds: Sequence[int], folder: Path, log: Log) -> list[np.ndarray]:
+    """Layers of the examples of ``seeds``, mapped from files in ``folder``; those not there are made, side by side.
+
+    They are all made before the first is trained on: whoever simulates takes the cores that train.
+    """
+    files = [folder / f"{seed}.npy" for seed in seeds]
+    missing = [(seed, file) for seed, file in zip(seeds, files, strict=True) if not file.exists()]
+    if missing:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Not forked: the process that asks may hold a GPU and threads.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(os.cpu_count(), context, initializer=_end_with_the_training) as executor:
+            try:
+                made = executor.map(_write_simulated, missing, chunksize=4)
+                for number, _ in enumerate(made, len(files) - len(missing) + 1):
+                    if number % 250 == 0:
+                        log(f"{number} of {len(files)} images simulated")
+            finally:
+                executor.shutdown(cancel_futures=True)
+    return [np.load(file, mmap_mode="r") for file in files]
 
 
-def _behind_the_training() -> None:
-    """Take the cores that the training leaves, and end when it ends, killed or not."""
-    if hasattr(os, "nice"):  # Windows has none
-        os.nice(10)
+def _write_simulated(of: tuple[int, Path]) -> None:
+    seed, file = of
+    with replacing(file) as temporary, temporary.open("wb") as stream:
+        np.save(stream, layers(simulated(seed)))
+
+
+def _end_with_the_training() -> None:
+    """End when the process that asked ends, killed or not."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -152,18 +213,30 @@ def of_labelled(labelled: Labelled, *, dark: bool = False) -> list[Example]:
     mask = (_circles(labelled) if labelled.mask is None else labelled.mask).astype(np.float32)
     voids = labelled.voids.assign(sized=~labelled.voids["ignored"])  # of one that the border cuts it is not
     factors = [factor for factor in (1, 2, 3, 4) if -(-min(image.shape) // factor) >= 96]
-    return [_made_smaller(image, mask, voids, factor) for factor in factors]
+    return [_made_smaller(image, mask, voids, None, factor, negative=dark) for factor in factors]
 
 
-def _made_smaller(image: np.ndarray, mask: np.ndarray, voids: pd.DataFrame, factor: int) -> Example:
+def _made_smaller(
+    image: np.ndarray,
+    mask: np.ndarray,
+    voids: pd.DataFrame,
+    others: pd.DataFrame | None,
+    factor: int,
+    *,
+    negative: bool,
+) -> Example:
     """Example from an image of which every pixel is the mean of ``factor`` × ``factor``."""
-    voids = voids.copy()
-    voids[["x_px", "y_px"]] = (voids[["x_px", "y_px"]] + 0.5) / factor - 0.5
-    voids["radius_px"] = voids["radius_px"] / factor
-    speck = voids["radius_px"] < 1.5
-    voids["ignored"] |= speck
-    voids["sized"] &= ~speck
-    return example(block_mean(image, factor, pad=True), block_mean(mask, factor, pad=True) >= 0.5, voids)
+    voids, others = _smaller(voids, factor), None if others is None else _smaller(others, factor)
+    voids["sized"] &= voids["radius_px"] >= _SPECK_PX
+    image, mask = block_mean(image, factor, pad=True), block_mean(mask, factor, pad=True) >= 0.5
+    return example(image, mask, voids, others, negative=negative)
+
+
+def _smaller(circles: pd.DataFrame, factor: int) -> pd.DataFrame:
+    """Circles in the image made smaller; specks count neither way."""
+    xy = (circles[["x_px", "y_px"]] + 0.5) / factor - 0.5
+    smaller = circles.assign(x_px=xy["x_px"], y_px=xy["y_px"], radius_px=circles["radius_px"] / factor)
+    return smaller.assign(ignored=smaller["ignored"] | (smaller["radius_px"] < _SPECK_PX))
 
 
 def _circles(labelled: Labelled) -> np.ndarray:
@@ -180,83 +253,64 @@ class Pool:
 
     Attributes
     ----------
-    simulated
-        Examples from the simulation.
-    own
-        Examples from labelled images.
+    simulated, own
+        Layers of examples from the simulation, and of labelled images.
     share : float
         How often a crop is of ``own``.
-    fresh
-        Examples that take the place of the oldest simulated ones, ``renewed`` of them at each batch.
-    renewed : float
     """
 
-    simulated: Iterable[Example]
-    own: Iterable[Example] = ()
+    simulated: Sequence[np.ndarray]
+    own: Sequence[np.ndarray] = ()
     share: float = 0.5
-    fresh: Iterator[Example] = field(default_factory=lambda: iter(()))
-    renewed: float = 0.0
 
 
 def batches(
-    pool: Pool, random: np.random.Generator, batch: int, size: int, *, device: str | torch.device = "cpu"
+    pool: Pool, seed: int, first: int, batch: int, size: int, *, device: str | torch.device = "cpu"
 ) -> Iterator[tuple[torch.Tensor, ...]]:
     """Endless batches of crops, turned and mirrored, with a little more noise and another contrast.
 
+    The batch of each step is drawn by ``seed`` and the number of the step, from ``first`` on: a training that was
+    stopped goes on as it would have.
+
     Yields
     ------
-    image, centre, void, radius, known : Tensor of shape (batch, size, size), float32
+    picture : Tensor of shape (batch, 2, size, size), float32
+        Image and sign, as the network takes them.
+    centre, void, radius, known, loop, dot, others_known : Tensor of shape (batch, size, size), float32
         On ``device``; as in `Example`, but the centres from 0 to 1.
     """
     import torch
 
-    simulated = [_layers(each, device) for each in pool.simulated]
-    own = [_layers(each, device) for each in pool.own]
-    oldest, due = 0, 0.0
-    while True:
-        due += pool.renewed
-        while due >= 1:
-            due -= 1
-            if (new := next(pool.fresh, None)) is not None:
-                simulated[oldest % len(simulated)] = _layers(new, device)
-                oldest += 1
-        chosen = [own if own and random.random() < pool.share else simulated for _ in range(batch)]
-        crops = [_crop(group[int(random.integers(len(group)))], random, size) for group in chosen]
-        image, centre, void, radius, known = torch.stack(crops).float().unbind(1)
-        image = image * _column(np.exp(random.normal(0, 0.2, batch)), device)
+    for step in count(first):
+        random = np.random.default_rng([seed, step])
+        chosen = [
+            pool.own if pool.own and random.random() < pool.share else pool.simulated for _ in range(batch)
+        ]
+        crops = np.stack([_crop(group[int(random.integers(len(group)))], random, size) for group in chosen])
+        image, centre, void, radius, known, loop, dot, others_known, sign = crops.astype(np.float32).swapaxes(
+            0, 1
+        )
+        image *= np.exp(random.normal(0, 0.2, batch))[:, None, None].astype(np.float32)
         noise = np.where(random.random(batch) < 0.3, random.uniform(0, 0.6, batch), 0)
-        image = image + _column(noise, device) * torch.randn_like(image)
+        image += noise[:, None, None].astype(np.float32) * random.standard_normal(image.shape, np.float32)
         for n in np.flatnonzero(random.random(batch) < 0.2):
             width = int(random.integers(1, network.STEP))
-            _mirror_a_margin((image[n], centre[n], void[n], known[n]), width)
-        yield image, centre / 255, void, radius, known
+            image[n, -width:] = image[n, -2 * width - 1 : -width - 1][::-1]
+            for target, value in ((centre, 0), (void, 2), (known, 0), (loop, 0), (dot, 0), (others_known, 0)):
+                target[n, -width:] = value
+        targets = (centre / 255, void, radius, known, loop / 255, dot / 255, others_known)
+        yield tuple(torch.from_numpy(each).to(device) for each in (np.stack([image, sign], axis=1), *targets))
 
 
-def _layers(each: Example, device: str | torch.device) -> torch.Tensor:
-    """The five arrays of an example, (5, H, W), float16."""
-    import torch
+def layers(each: Example) -> np.ndarray:
+    """The arrays of an example, (9, H, W), float16."""
+    parts = [getattr(each, name) for name in _LAYERS]
+    sign = np.full_like(each.image, each.negative)
+    return np.stack([*parts, sign]).astype(np.float16)
 
-    parts = (each.image, each.centre, each.void, each.radius, each.known)
-    return torch.stack([torch.from_numpy(part).to(device, torch.float16) for part in parts])
 
-
-def _crop(layers: torch.Tensor, random: np.random.Generator, size: int) -> torch.Tensor:
-    height, width = layers.shape[1:]
+def _crop(each: np.ndarray, random: np.random.Generator, size: int) -> np.ndarray:
+    height, width = each.shape[1:]
     y, x = (int(random.integers(0, side - size + 1)) for side in (height, width))
-    piece = layers[:, y : y + size, x : x + size].rot90(int(random.integers(4)), (1, 2))
-    return piece.flip(2) if random.random() < 0.5 else piece
-
-
-def _column(values: np.ndarray, device: str | torch.device) -> torch.Tensor:
-    import torch
-
-    return torch.from_numpy(values.astype(np.float32)).to(device)[:, None, None]
-
-
-def _mirror_a_margin(of: tuple[torch.Tensor, ...], width: int) -> None:
-    """Fill the last rows as `network.preprocess` does for an image that is no multiple of its step; none counts."""
-    image, centre, void, known = of
-    image[-width:] = image[-2 * width - 1 : -width - 1].flip(0)
-    centre[-width:] = 0
-    void[-width:] = 2
-    known[-width:] = 0
+    piece = np.rot90(each[:, y : y + size, x : x + size], int(random.integers(4)), (1, 2))
+    return piece[:, :, ::-1] if random.random() < 0.5 else piece

@@ -36,29 +36,34 @@ class Plan:
 
 
 def loss(raw: torch.Tensor, targets: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """Sum of the losses of the three maps.
+    """Sum of the losses of the maps.
 
-    Centres: quality focal loss, doi:10.48550/arXiv.2006.04388. Voids: cross entropy and Dice. Radii: smooth L1 of the
-    logarithm near the centres, also of voids too faint to count.
+    Centres, of voids, loops and dots: quality focal loss, doi:10.48550/arXiv.2006.04388. Voids: cross entropy and
+    Dice. Radii: smooth L1 of the logarithm near the centres, also of voids too faint to count.
     """
     import torch
     from torch.nn import functional
 
-    centre, void, radius, known = targets
-    entropy = functional.binary_cross_entropy_with_logits(raw[:, 1], centre, reduction="none")
-    focus = (torch.sigmoid(raw[:, 1]) - centre).abs() ** 2
-    of_centre = (entropy * focus * known).sum() / ((centre * known).sum() + 20 * len(centre))
+    centre, void, radius, known, loop, dot, others_known = targets
+
+    def of_centres(given: torch.Tensor, target: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        entropy = functional.binary_cross_entropy_with_logits(given, target, reduction="none")
+        focus = (torch.sigmoid(given) - target).abs() ** 2
+        return (entropy * focus * counts).sum() / ((target * counts).sum() + 20 * len(target))
+
     certain = (void < 1.5).float()
     inside = (void == 1).float()
     entropy = functional.binary_cross_entropy_with_logits(raw[:, 0], inside, reduction="none")
     p = torch.sigmoid(raw[:, 0]) * certain
     overlap = 1 - (2 * (p * inside).sum() + 100) / (p.sum() + inside.sum() + 100)
     of_void = (entropy * certain).mean() * 2 + 0.3 * overlap
-    near = centre * (centre > 0.3)
+    near = torch.maximum(centre, torch.maximum(loop, dot))
+    near = near * (near > 0.3)
     of_radius = (functional.smooth_l1_loss(raw[:, 2], radius, reduction="none", beta=0.1) * near).sum() / (
         near.sum() + 20
     )
-    return 3 * of_centre + of_void + 2 * of_radius
+    of_others = of_centres(raw[:, 3], loop, others_known) + of_centres(raw[:, 4], dot, others_known)
+    return 3 * of_centres(raw[:, 1], centre, known) + of_void + 2 * of_radius + 0.7 * of_others
 
 
 def fit(
@@ -169,7 +174,7 @@ def _step(
     image, *targets = batch
     fast = getattr(torch, network.arithmetic_of("auto", image.device))
     with torch.autocast(image.device.type, fast, enabled=fast != torch.float32):
-        raw = model(image[:, None].to(memory_format=torch.channels_last))
+        raw = model(image.to(memory_format=torch.channels_last))
     value = loss(raw.float(), tuple(targets))
     optimizer.zero_grad(set_to_none=True)
     value.backward()

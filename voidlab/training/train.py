@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from voidlab import __version__, scores
 from voidlab.segment import model_file, network
@@ -26,7 +27,6 @@ _FIRST_SEED = 1_000_000  # of the simulated images trained on; tests and demos u
 _SETTLING_SEED = 1_900_000  # of those the threshold is settled on
 _BATCH = {"cpu": 8, "cuda": 48}  # a GPU is not busy with fewer
 _CROP = 256
-_POOL = 2000  # simulated images that are held at a time
 Contrast = Literal["bright", "dark"]
 _EQUALLY_WELL = 0.005  # in F1, no more than chance, with the voids of `confidence_midpoint`
 
@@ -71,17 +71,17 @@ def make_weights(
     )
     first = before["made"]["first_seed_not_seen"] if before else _FIRST_SEED
     items = [] if also is None else labelled.read_labelled(also)[::2]
-    own = [example for item in items for example in _usable(item, dark=True)]
+    own = [examples.layers(each) for item in items for each in _usable(item, dark=True)]
     how = "--further" if further else "--from-nothing"
     command = f"voidlab train {how}{' FOLDER' if also else ''} --seed {seed} --steps {steps}"
     rate, checkpoint = 1e-3 if further else 2e-3, weights.with_suffix(".training.pt")
     plan = Plan(steps, rate, checkpoint, f"'{command}' on {_digest(items)}", every=500)
-    held, done = min(images, _POOL), steps_done(plan)
-    renewed = (images - held) / steps
-    fresh = examples.simulated_stream(range(first + int(renewed * done), first + images))
-    log(f"simulating {held} of {images} images, then training on {device}, simulating the others")
-    pool = examples.Pool(_told(islice(fresh, held), 250, log), own, 0.03, fresh, renewed)
-    stream = examples.batches(pool, _random(seed, done), _BATCH[device], _CROP, device=device)
+    log(f"simulating {images} images, then training on {device}")
+    simulated = examples.simulated_on_disk(
+        range(first, first + images), weights.with_suffix(".simulated"), log
+    )
+    pool = examples.Pool(simulated, own, 0.03)
+    stream = examples.batches(pool, seed, steps_done(plan), _BATCH[device], _CROP, device=device)
     model = fit(model, stream, plan, log=log)
     card = {
         "name": weights.stem,
@@ -114,19 +114,35 @@ def confidence_midpoint(model: torch.nn.Module, images: int = 60) -> float:
     Many heights do equally well. Of these it is the highest: a count that is published rather misses a void than
     holds one that is none.
     """
-    items = []
     # Its confidence is the height.
-    method = NetworkSegmenter(model, contrast="bright", threshold=0.1, min_radius_px=1.5)
-    for number in range(images):
-        made = micrograph(_SETTLING_SEED + number, shape=(384, 384))
-        size = made.voids["radius_px"]
-        unknown = made.voids["ignored"] | (size < 2) | (size > 80)
-        items.append(Labelled(str(number), made.image, made.voids.assign(ignored=unknown), made.mask))
-    truth, found = labelled.truth_and_found(items, method)
+    method = NetworkSegmenter(model, threshold=0.1, min_radius_px=1.5)
+    truth, found = simulated_truth_and_found(
+        method, range(_SETTLING_SEED, _SETTLING_SEED + images), 384, from_px=2.0
+    )
     heights = np.linspace(0.1, 0.7, 31)
     of_height = (found[found["confidence"] >= height].reset_index(drop=True) for height in heights)
     f1 = np.array([scores.score_voids(truth, high)["f1"] for high in of_height])
     return round(float(heights[f1 >= np.nanmax(f1) - _EQUALLY_WELL].max()), 3)
+
+
+def simulated_truth_and_found(
+    method: NetworkSegmenter, seeds: Sequence[int], size: int, *, from_px: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Voids of simulated micrographs of ``size`` px, and what ``method`` finds, told which contrast each has.
+
+    Voids smaller than ``from_px`` in radius, or larger than 80 px, count neither way.
+    """
+    parts = []
+    for frame, seed in enumerate(seeds):
+        made = micrograph(seed, shape=(size, size))
+        radius = made.voids["radius_px"]
+        voids = made.voids.assign(ignored=made.voids["ignored"] | (radius < from_px) | (radius > 80))
+        image = made.image.astype(np.float32)
+        item = Labelled(str(seed), -image if made.upside_down else image, voids, made.mask)
+        told = replace(method, contrast="dark" if made.upside_down else "bright")
+        parts.append([each.assign(frame=frame) for each in labelled.truth_and_found([item], told)])
+    truth, found = (pd.concat(each, ignore_index=True) for each in zip(*parts, strict=True))
+    return truth, found
 
 
 def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int, log: Log) -> dict[str, Any]:
@@ -163,15 +179,16 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
     command = f"voidlab train {folder.name} --name {weights.stem} --contrast {contrast} --seed {seed} --steps {steps}"
     of = f"'{command}' on {_digest(items)}"
     plan = Plan(steps, 3e-4, weights.with_suffix(".training.pt"), of, every=50, memory=0.98)
-    random = _random(seed, steps_done(plan))
     if aside:
         log(f"{len(used)} images to train on, {len(aside)} kept aside; F1 on these so far {before['f1']:.3f}")
     else:
         log(f"{len(used)} images to train on; with three or more, one would be kept aside to judge by")
-    simulated = _told(examples.simulated_stream(range(_FIRST_SEED, _FIRST_SEED + 100)), 25, log)
+    simulated = examples.simulated_on_disk(
+        range(_FIRST_SEED, _FIRST_SEED + 100), weights.with_suffix(".simulated"), log
+    )
     device = next(model.parameters()).device.type
-    pool = examples.Pool(simulated, [example for usable in used.values() for example in usable])
-    stream = examples.batches(pool, random, _BATCH[device], _CROP, device=device)
+    pool = examples.Pool(simulated, [examples.layers(each) for usable in used.values() for each in usable])
+    stream = examples.batches(pool, seed, steps_done(plan), _BATCH[device], _CROP, device=device)
 
     def score(model: torch.nn.Module) -> float:
         found = _scores_on(aside, model, card, contrast)
@@ -228,19 +245,6 @@ def _mind_the_contrast(
             f"The labelled voids look {other}: F1 is {f1_of_other:.2f} with --contrast {other}, {f1:.2f} with "
             f"--contrast {contrast}, which is trained now."
         )
-
-
-def _told(made: Iterable[examples.Example], every: int, log: Log) -> Iterator[examples.Example]:
-    """The examples; of every so many it is told that they are there."""
-    for number, each in enumerate(made, start=1):
-        yield each
-        if number % every == 0:
-            log(f"{number} images simulated")
-
-
-def _random(seed: int, done: int) -> np.random.Generator:
-    """What crops are drawn by; a training that goes on does not draw those it began with again."""
-    return np.random.default_rng([seed, done] if done else seed)
 
 
 def _digest(items: Sequence[Labelled]) -> str:
