@@ -26,7 +26,7 @@ _FACETS = 1.35  # corners of a faceted void reach this far beyond the circle of 
 def decode_discs(
     maps: tuple[Maps, ...], *, confidence_midpoint: float = 0.5, least: float = LEAST_CONFIDENCE
 ) -> Discs:
-    """Voids that the maps speak for, each once.
+    """Voids, loops and dots that the maps speak for, each once: as what it most surely is.
 
     Parameters
     ----------
@@ -43,15 +43,21 @@ def decode_discs(
         The most confident first.
     """
     power = float(np.log(0.5) / np.log(confidence_midpoint))
-    found = [_peaks(each, least ** (1 / power)) for each in maps]
-    x, y, radius, height = (np.concatenate(part) for part in zip(*found, strict=True))
-    confidence = height**power
+    found = []
+    for each in maps:
+        for kind, centre in ({"void": each.centre} | each.others).items():
+            x, y, radius, height = _peaks(each, centre, least ** (1 / power))
+            found.append(Discs(x, y, radius, height**power, np.full(len(x), kind)))
+    x, y, radius, confidence, kinds = (
+        np.concatenate([getattr(each, name) for each in found])
+        for name in ("x", "y", "radius", "confidence", "kind")
+    )
     # The network was trained on voids up to 80 px: of larger ones false ones reach 0.67, true ones 0.77 and more.
     confidence = np.where(radius > _TRAINED_PX, confidence ** (np.log(0.5) / np.log(0.7)), confidence)
     order = np.argsort(-confidence, kind="stable")
     order = order[confidence[order] >= least]
     order = order[_once(x[order], y[order], radius[order])]
-    return Discs(x[order], y[order], radius[order], confidence[order])
+    return Discs(x[order], y[order], radius[order], confidence[order], kinds[order])
 
 
 def scales_for(max_radius_px: float) -> tuple[int, ...]:
@@ -84,7 +90,10 @@ def draw_labels(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.nd
         ys, xs = np.ogrid[rows, columns]
         share = (np.hypot(ys - y, xs - x) / radius).astype(np.float32)
         part = inside[of[i]][rows, columns]
-        mine = (share < nearest[rows, columns]) & (((share <= _FACETS) & (part >= 0.5)) | (share <= 0.5))
+        body = ((share <= _FACETS) & (part >= 0.5)) | (share <= 0.5)
+        if found.kind[i] != "void":  # of what else there is, the maps know centres and radii only
+            body = share <= 1
+        mine = (share < nearest[rows, columns]) & body
         mine |= share == share.min()  # a void has a pixel at least, however small
         labels[rows, columns][mine] = i + 1
         nearest[rows, columns][mine] = share[mine]
@@ -95,31 +104,33 @@ def draw_labels(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.nd
     return labels, probability
 
 
-def _peaks(maps: Maps, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """x, y, radius in px of the image, and height of the peaks of a centre map."""
-    smooth = ndimage.gaussian_filter(maps.centre, 0.6)
-    y, x = np.nonzero((maps.centre >= least) & (smooth == ndimage.maximum_filter(smooth, 3)))
-    radius, height = maps.radius_px[y, x], maps.centre[y, x]
+def _peaks(
+    maps: Maps, centre: np.ndarray, least: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """x, y, radius in px of the image, and height of the peaks of a map of centres."""
+    smooth = ndimage.gaussian_filter(centre, 0.6)
+    y, x = np.nonzero((centre >= least) & (smooth == ndimage.maximum_filter(smooth, 3)))
+    radius, height = maps.radius_px[y, x], centre[y, x]
     low, high = _OF_SCALE[maps.scale]
     keep = (radius >= 0.8 * low) & (radius <= 1.2 * high)
     x, y, radius, height = x[keep], y[keep], radius[keep], height[keep]
     fx, fy, mean_radius = x.astype(np.float64), y.astype(np.float64), radius.astype(np.float64)
     for half, chosen in ((1, radius < 6), (2, (radius >= 6) & (radius < 13)), (4, radius >= 13)):
-        fx[chosen], fy[chosen], mean_radius[chosen] = _centroid(maps, x[chosen], y[chosen], half)
+        fx[chosen], fy[chosen], mean_radius[chosen] = _centroid(maps, centre, x[chosen], y[chosen], half)
     keep = (mean_radius >= low) & (mean_radius <= high)
     full = (np.stack([fx, fy]) + 0.5) * maps.scale - 0.5
     return full[0, keep], full[1, keep], mean_radius[keep] * maps.scale, height[keep]
 
 
 def _centroid(
-    maps: Maps, x: np.ndarray, y: np.ndarray, half: int
+    maps: Maps, centre: np.ndarray, x: np.ndarray, y: np.ndarray, half: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Centroid and mean radius over the top of each peak, in px of the maps."""
     step = np.arange(-half, half + 1)
-    ys = np.clip(y[:, None, None] + step[None, :, None], 0, maps.centre.shape[0] - 1)
-    xs = np.clip(x[:, None, None] + step[None, None, :], 0, maps.centre.shape[1] - 1)
-    top = maps.centre[ys, xs]
-    weight = np.clip(top - 0.4 * maps.centre[y, x][:, None, None], 1e-6, None).astype(np.float64)
+    ys = np.clip(y[:, None, None] + step[None, :, None], 0, centre.shape[0] - 1)
+    xs = np.clip(x[:, None, None] + step[None, None, :], 0, centre.shape[1] - 1)
+    top = centre[ys, xs]
+    weight = np.clip(top - 0.4 * centre[y, x][:, None, None], 1e-6, None).astype(np.float64)
     total = weight.sum(axis=(1, 2))
     mean = ((weight * part).sum(axis=(1, 2)) / total for part in (xs, ys, np.log(maps.radius_px[ys, xs])))
     cx, cy, log_radius = mean

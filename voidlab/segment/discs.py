@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Discs:
-    """Discs found in an image: centre and radius in px, and how sure each is to be a void, 0 to 1."""
+    """Discs found in an image: centre and radius in px, how sure each is (0 to 1) to be what it is, and what that is.
+
+    ``kind`` is "void" if it is left out, else "void", "loop" or "dot" for each.
+    """
 
     x: np.ndarray
     y: np.ndarray
     radius: np.ndarray
     confidence: np.ndarray
+    kind: np.ndarray = field(default_factory=lambda: np.zeros(0, "U4"))
+
+    def __post_init__(self) -> None:
+        if len(self.kind) != len(self.x):
+            object.__setattr__(self, "kind", np.full(len(self.x), "void"))
 
     def __len__(self) -> int:
         return len(self.x)
@@ -27,9 +36,13 @@ class Discs:
         """Those with a radius between ``low`` and ``high``, px."""
         return self.where((self.radius >= low) & (self.radius <= high))
 
+    def of(self, kinds: Collection[str]) -> Discs:
+        """Those of these kinds."""
+        return self.where(np.isin(self.kind, list(kinds)))
+
     def where(self, rows: np.ndarray) -> Discs:
         """Those of a mask."""
-        return Discs(self.x[rows], self.y[rows], self.radius[rows], self.confidence[rows])
+        return Discs(*(getattr(self, each.name)[rows] for each in fields(self)))
 
 
 def draw_discs(discs: Discs, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
@@ -85,6 +85,7 @@ class Segmenter(ABC):
     max_radius_px: float | Literal["auto"] = "auto"
     edge_buffer_px: int = 8
     arithmetic: str = "float32"
+    kinds: Sequence[str] = ("void",)
     choice: ContrastChoice | None = None
     name: str
     at_once: ClassVar[int]
@@ -189,7 +190,7 @@ class NetworkSegmenter(Segmenter):
 
     def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:
         """Probability, labels and voids from the maps of an image."""
-        every = self._discs(maps, self.threshold)
+        every = self._discs(maps, self.threshold).of(self.kinds)
         found = self._within(every, maps)
         labels, probability = decode.draw_labels(found, maps)
         smaller = int((every.radius < self.min_radius_px).sum())
@@ -206,7 +207,8 @@ class NetworkSegmenter(Segmenter):
         return self.decode(self.maps(image))
 
     def _evidence(self, image: np.ndarray, both: tuple[tuple[network.Maps, ...], ...]) -> Evidence:
-        return Evidence.of(image, *(self._within(self._discs(maps, contrast.SURE), maps) for maps in both))
+        found = (self._discs(maps, contrast.SURE).of(["void"]) for maps in both)
+        return Evidence.of(image, *map(self._within, found, both))
 
 
 def grey(image: np.ndarray) -> np.ndarray:
@@ -232,6 +234,10 @@ def _segmentation(
     voids = measure_voids(labels, edge_buffer_px=edge_buffer_px)
     of = voids["label"].to_numpy() - 1
     voids = voids.assign(
-        x_px=discs.x[of], y_px=discs.y[of], radius_px=discs.radius[of], confidence=discs.confidence[of]
+        x_px=discs.x[of],
+        y_px=discs.y[of],
+        radius_px=discs.radius[of],
+        confidence=discs.confidence[of],
+        kind=discs.kind[of],
     )
     return Segmentation(probability, labels, tables.check(voids, "voids"))

@@ -146,8 +146,9 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
 
 def _hidden(x: float, y: float, covered: np.ndarray) -> bool:
     """Whether a place is outside of the image or under something burnt in."""
-    row, column = round(y), round(x)
-    return not (0 <= row < covered.shape[0] and 0 <= column < covered.shape[1]) or bool(covered[row, column])
+    height, width = covered.shape
+    inside = 0 <= y <= height - 1 and 0 <= x <= width - 1
+    return not inside or bool(covered[round(y), round(x)])
 
 
 def _others(foil: specimen.Foil, covered: np.ndarray, noise: float) -> pd.DataFrame:
