@@ -98,6 +98,6 @@ def test_scores_of_images_that_are_not_at_hand_are_kept(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_hidden_voids_are_told_from_faint_ones(bright):
-    score = model_card.simulated(bright, seed=0, images=8)
+    score = model_card.on_simulated(bright, seed=0, images=8)
     assert 0 < score["share_hidden"] < 1
     assert score["f1_iou_0.5_hidden_too"] < score["f1_iou_0.5"]

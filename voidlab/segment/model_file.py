@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from voidlab.errors import VoidlabError
-from voidlab.segment.network import FEATURES, build_network, usual_device
+from voidlab.segment import network
+from voidlab.segment.network import FEATURES
 from voidlab.tables.written import replacing
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class _Card(BaseModel):
     model_config = ConfigDict(strict=True)
     features: Annotated[list[PositiveInt], Field(min_length=len(FEATURES), max_length=len(FEATURES))]
     confidence_midpoint: Annotated[float, Field(gt=0, lt=1)]
+    planes: Literal[1, 2] = 1  # image, sign
+    channels: Literal[3, 5] = 3  # void, centre, radius; loops, dots
 
 
 def load_network(
@@ -53,12 +56,13 @@ def load_network(
     from safetensors.torch import load_file
 
     card = read_card(path)
-    model = build_network(card["features"])
+    shape = _Card.model_validate(card)
+    model = network.build_network(shape.features, planes=shape.planes, channels=shape.channels)
     try:
         model.load_state_dict(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:
         raise ModelError(f"{path.name} does not hold weights of this network: {error}") from None
-    model = model.eval().to(device or usual_device())
+    model = model.eval().to(device or network.usual_device())
     return model.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
 
 
@@ -70,7 +74,8 @@ def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> No
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with replacing(path) as temporary:
         temporary.write_bytes(as_bytes(tensors))
-    write_card(path, card)
+    shape = {"planes": network.planes_of(model), "channels": network.channels_of(model)}
+    write_card(path, card | shape)
 
 
 def read_card(path: Path) -> dict[str, Any]:

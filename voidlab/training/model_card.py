@@ -20,7 +20,7 @@ from voidlab.measure import measure_voids
 from voidlab.segment import model_file
 from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
-from voidlab.training import labelled
+from voidlab.training import labelled, simulated
 
 Log = Callable[[str], None]
 SEED = 0
@@ -55,7 +55,7 @@ def measure_scores(
         )
     auto, bright, dark = (replace(method, contrast=contrast) for contrast in ("auto", "bright", "dark"))
     tests: dict[str, Callable[[], dict[str, float]]] = {
-        "simulated, SNR ≥ 1, diameter ≥ 8 px": lambda: simulated(bright, seed),
+        "simulated, SNR ≥ 1, diameter ≥ 8 px": lambda: on_simulated(bright, seed),
         "perfect masks, 7 % coverage": lambda: masks(bright, seed, 6.5, 0.07),
         "perfect masks, 16 % coverage": lambda: masks(bright, seed, 10.0, 0.157),
         "white noise": lambda: white_noise(bright, seed),
@@ -92,22 +92,19 @@ def measure_scores(
     return done
 
 
-def simulated(method: NetworkSegmenter, seed: int, images: int = 40) -> dict[str, float]:
+def on_simulated(method: NetworkSegmenter, seed: int, images: int = 40) -> dict[str, float]:
     """Scores on simulated images whose seeds were not trained on; fainter or smaller voids count neither way.
 
     Nor do voids of SNR 1 or more that foil or other voids hide, see `simulate.visibility`: ``share_hidden`` of them
     all; ``f1_iou_0.5_hidden_too`` is the score if they did.
     """
-    items = []
-    for number in range(images):
-        made = micrograph(_FIRST_SEED + 1000 * seed + number, shape=(512, 512))
-        x, y, radius, snr = made.voids[["x_px", "y_px", "radius_px", "snr"]].to_numpy().T
-        outside = (x < 0) | (y < 0) | (x > 511) | (y > 511)
-        small = (radius < 4) | (radius > 80) | (snr < 1)
-        hidden = made.voids["ignored"] & ~outside & ~small
-        voids = made.voids.assign(ignored=outside | small | hidden, hidden=hidden)
-        items.append(labelled.Labelled(str(number), made.image, voids, made.mask))
-    truth, found = labelled.truth_and_found(items, replace(method, min_radius_px=1.5))
+    first = _FIRST_SEED + 1000 * seed
+    truth, found = simulated.truth_and_found(
+        replace(method, min_radius_px=1.5),
+        range(first, first + images),
+        512,
+        lambda voids: (voids["radius_px"] < 4) | (voids["radius_px"] > 80) | (voids["snr"] < 1),
+    )
 
     def f1(truth: pd.DataFrame) -> float:
         return float(scores.score_voids(truth, _worth_judging(truth, found), iou=0.5)["f1"])

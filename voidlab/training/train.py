@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from voidlab import __version__, scores
 from voidlab.segment import model_file, network
 from voidlab.segment.segmenters import NetworkSegmenter
-from voidlab.simulate.micrographs import micrograph
-from voidlab.training import examples, labelled
+from voidlab.training import examples, labelled, simulated
 from voidlab.training.fit import Log, Plan, fit, steps_done
 from voidlab.training.labelled import Labelled
 
@@ -77,10 +74,8 @@ def make_weights(
     rate, checkpoint = 1e-3 if further else 2e-3, weights.with_suffix(".training.pt")
     plan = Plan(steps, rate, checkpoint, f"'{command}' on {_digest(items)}", every=500)
     log(f"simulating {images} images, then training on {device}")
-    simulated = examples.simulated_on_disk(
-        range(first, first + images), weights.with_suffix(".simulated"), log
-    )
-    pool = examples.Pool(simulated, own, 0.03)
+    made = examples.simulated_on_disk(range(first, first + images), weights.with_suffix(".simulated"), log)
+    pool = examples.Pool(made, own, 0.03)
     stream = examples.batches(pool, seed, steps_done(plan), _BATCH[device], _CROP, device=device)
     model = fit(model, stream, plan, log=log)
     card = {
@@ -116,33 +111,14 @@ def confidence_midpoint(model: torch.nn.Module, images: int = 60) -> float:
     """
     # Its confidence is the height.
     method = NetworkSegmenter(model, threshold=0.1, min_radius_px=1.5)
-    truth, found = simulated_truth_and_found(
-        method, range(_SETTLING_SEED, _SETTLING_SEED + images), 384, from_px=2.0
+    seeds = range(_SETTLING_SEED, _SETTLING_SEED + images)
+    truth, found = simulated.truth_and_found(
+        method, seeds, 384, lambda voids: (voids["radius_px"] < 2) | (voids["radius_px"] > 80)
     )
     heights = np.linspace(0.1, 0.7, 31)
     of_height = (found[found["confidence"] >= height].reset_index(drop=True) for height in heights)
     f1 = np.array([scores.score_voids(truth, high)["f1"] for high in of_height])
     return round(float(heights[f1 >= np.nanmax(f1) - _EQUALLY_WELL].max()), 3)
-
-
-def simulated_truth_and_found(
-    method: NetworkSegmenter, seeds: Sequence[int], size: int, *, from_px: float
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Voids of simulated micrographs of ``size`` px, and what ``method`` finds, told which contrast each has.
-
-    Voids smaller than ``from_px`` in radius, or larger than 80 px, count neither way.
-    """
-    parts = []
-    for frame, seed in enumerate(seeds):
-        made = micrograph(seed, shape=(size, size))
-        radius = made.voids["radius_px"]
-        voids = made.voids.assign(ignored=made.voids["ignored"] | (radius < from_px) | (radius > 80))
-        image = made.image.astype(np.float32)
-        item = Labelled(str(seed), -image if made.upside_down else image, voids, made.mask)
-        told = replace(method, contrast="dark" if made.upside_down else "bright")
-        parts.append([each.assign(frame=frame) for each in labelled.truth_and_found([item], told)])
-    truth, found = (pd.concat(each, ignore_index=True) for each in zip(*parts, strict=True))
-    return truth, found
 
 
 def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int, log: Log) -> dict[str, Any]:
@@ -183,11 +159,11 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
         log(f"{len(used)} images to train on, {len(aside)} kept aside; F1 on these so far {before['f1']:.3f}")
     else:
         log(f"{len(used)} images to train on; with three or more, one would be kept aside to judge by")
-    simulated = examples.simulated_on_disk(
+    made = examples.simulated_on_disk(
         range(_FIRST_SEED, _FIRST_SEED + 100), weights.with_suffix(".simulated"), log
     )
     device = next(model.parameters()).device.type
-    pool = examples.Pool(simulated, [examples.layers(each) for usable in used.values() for each in usable])
+    pool = examples.Pool(made, [examples.layers(each) for usable in used.values() for each in usable])
     stream = examples.batches(pool, seed, steps_done(plan), _BATCH[device], _CROP, device=device)
 
     def score(model: torch.nn.Module) -> float:

@@ -1,0 +1,46 @@
+"""Voids of simulated micrographs beside those that a network finds in them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.simulate.micrographs import micrograph
+from voidlab.training import labelled
+
+
+def truth_and_found(
+    method: NetworkSegmenter,
+    seeds: Sequence[int],
+    size: int,
+    of_no_account: Callable[[pd.DataFrame], pd.Series],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Voids of simulated micrographs of ``size`` px, and what ``method`` finds, told which contrast each has.
+
+    Parameters
+    ----------
+    of_no_account
+        Which of the voids of a micrograph count neither way, beside those that cannot be seen.
+
+    Returns
+    -------
+    truth, found : DataFrame
+        ``frame`` counts the micrographs; ``hidden`` voids would count if they could be seen.
+    """
+    parts = []
+    for frame, seed in enumerate(seeds):
+        made = micrograph(seed, shape=(size, size))
+        inside = made.voids[["x_px", "y_px"]].ge(0).all(axis=1) & made.voids[["x_px", "y_px"]].lt(size).all(
+            axis=1
+        )
+        small = of_no_account(made.voids)
+        hidden = made.voids["ignored"] & inside & ~small
+        voids = made.voids.assign(ignored=made.voids["ignored"] | small, hidden=hidden)
+        image = made.image.astype(np.float32)
+        item = labelled.Labelled(str(seed), -image if made.upside_down else image, voids, made.mask)
+        told = replace(method, contrast="dark" if made.upside_down else "bright")
+        parts.append([each.assign(frame=frame) for each in labelled.truth_and_found([item], told)])
+    truth, found = (pd.concat(each, ignore_index=True) for each in zip(*parts, strict=True))
+    return truth, found
