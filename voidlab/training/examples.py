@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ _LAYERS = ("image", "centre", "void", "radius", "known", "loop", "dot", "others_
 _SIZE = 320
 _SEEN_SMALLER, _SMALLER_SIZE = 8, 272  # one in so many is made smaller, to this size
 _SPECK_PX = 1.0  # smaller ones count neither way
-_IGNORED_RIM = 1.3  # voids this much larger than the network knows count neither way
+_IGNORED_RIM = 1.3  # voids, loops and dots up to this much larger than the network knows count neither way
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,15 @@ def _around(x: float, y: float, r: float, shape: tuple[int, ...]) -> tuple[tuple
     return (rows, columns), ((u - x) ** 2 + (v - y) ** 2).astype(np.float32)
 
 
+def _bell(distance2: np.ndarray, r: float) -> np.ndarray:
+    return np.asarray(np.exp(-distance2 / (2 * (0.2 * r + 0.5) ** 2)))
+
+
 def _draw_bell(
     bells: np.ndarray, radii: np.ndarray, part: tuple[slice, slice], distance2: np.ndarray, r: float
 ) -> None:
     """The target of a centre, and of the radius near it, where no other centre is nearer."""
-    bell = np.exp(-distance2 / (2 * (0.2 * r + 0.5) ** 2))
+    bell = _bell(distance2, r)
     stronger = bell > bells[part]
     bells[part] = np.where(stronger, bell, bells[part])
     radii[part] = np.where(stronger, np.log(r / network.USUAL_RADIUS_PX), radii[part])
@@ -138,13 +142,17 @@ def _bells_of_others(
     of_kind = {kind: np.zeros(shape, np.float32) for kind in network.OTHERS}
     if others is None:
         return of_kind, np.zeros(shape, np.uint8)
-    known, radii = np.ones(shape, np.uint8), radius.copy()
-    counts = others[~others["ignored"] & (others["radius_px"] <= network.MAX_RADIUS_PX)]
+    known = np.ones(shape, np.uint8)
+    strongest, radii = np.zeros((2, *shape), np.float32)
+    too_large = others["radius_px"] > network.MAX_RADIUS_PX
+    counts = others[~others["ignored"] & ~too_large]
     for kind, x, y, r in counts[["kind", "x_px", "y_px", "radius_px"]].itertuples(index=False):
-        _draw_bell(of_kind[kind], radii, *_around(x, y, r, shape), r)
-    strongest = np.max(list(of_kind.values()), axis=0)
+        part, distance2 = _around(x, y, r, shape)
+        of_kind[kind][part] = np.maximum(of_kind[kind][part], _bell(distance2, r))
+        _draw_bell(strongest, radii, part, distance2, r)
     radius[:] = np.where(strongest > centre, radii, radius)
-    for x, y, r in others.loc[others["ignored"], ["x_px", "y_px", "radius_px"]].to_numpy(float):
+    unsure = others["ignored"] | (too_large & (others["radius_px"] < _IGNORED_RIM * network.MAX_RADIUS_PX))
+    for x, y, r in others.loc[unsure, ["x_px", "y_px", "radius_px"]].to_numpy(float):
         part, distance2 = _around(x, y, r, shape)
         known[part][distance2 < max(r, 2) ** 2] = 0
     known[strongest > 0.1] = 1
@@ -164,8 +172,21 @@ def simulated(seed: int) -> Example:
     return _made_smaller(*found, factor, negative=m.upside_down)
 
 
-def simulated_on_disk(seeds: Sequence[int], folder: Path, log: Log) -> list[np.ndarray]:
-    """Layers of the examples of ``seeds``, mapped from files in ``folder``; those not there are made, side by side.
+class OnDisk(Sequence[np.ndarray]):
+    """Layers of examples, each read from its file when it is asked for: there are more than may be open at a time."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = files
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, number: Any) -> Any:
+        return np.load(self._files[number], mmap_mode="r")
+
+
+def simulated_on_disk(seeds: Sequence[int], folder: Path, log: Log) -> OnDisk:
+    """Layers of the examples of ``seeds``, kept in files in ``folder``; those not there are made, side by side.
 
     They are all made before the first is trained on: whoever simulates takes the cores that train.
     """
@@ -183,7 +204,7 @@ def simulated_on_disk(seeds: Sequence[int], folder: Path, log: Log) -> list[np.n
                         log(f"{number} of {len(files)} images simulated")
             finally:
                 executor.shutdown(cancel_futures=True)
-    return [np.load(file, mmap_mode="r") for file in files]
+    return OnDisk(files)
 
 
 def _write_simulated(of: tuple[int, Path]) -> None:
