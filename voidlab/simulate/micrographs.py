@@ -213,7 +213,7 @@ def _beside_vacuum(
         foil,
         brightness=np.where(there, foil.brightness, light),
         strain=np.where(there, foil.strain, np.float32(1)),
-        phase=np.where(there, foil.phase - np.float32(random.uniform(0, 2)), np.float32(0)),
+        phase=np.where(there, foil.phase + np.float32(random.uniform(0, 2)), np.float32(0)),
         objects=[each for each in foil.objects if _inside(there, each[1], each[2])],
     )
     kept = [

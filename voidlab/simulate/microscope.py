@@ -4,10 +4,11 @@ All lengths are px. Nothing here knows of voids; `voidlab.simulate.micrographs` 
 """
 
 import io
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from scipy import fft, ndimage
 
 
@@ -137,10 +138,9 @@ def write(random: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, n
     gamma = random.uniform(0.7, 1.4)
     scaled = np.clip(floor + span * scaled**gamma, 0, 1)
     picture = Image.fromarray(np.round(scaled * 255).astype(np.uint8))
-    before = np.asarray(picture)
+    covered = np.zeros(image.shape, bool)
     if random.random() < 0.2:
-        (_scale_bar, _banner, _words)[random.integers(3)](random, picture)
-    covered = np.asarray(picture) != before
+        covered = _burn_in(random, picture)
     if jpeg:
         stream = io.BytesIO()
         picture.save(stream, "JPEG", quality=int(random.integers(50, 95)))
@@ -148,6 +148,17 @@ def write(random: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, n
     grey = np.asarray(picture)
     told = low + (high - low) * np.clip((grey / 255 - floor) / span, 0, 1) ** (1 / gamma)
     return grey, told, covered
+
+
+def _burn_in(random: np.random.Generator, picture: Image.Image) -> np.ndarray:
+    """Draw a scale bar, a banner or words upon the picture; where they are."""
+    draw = (_scale_bar, _banner, _words)[random.integers(3)]
+    # What is burnt in shows on the picture or, where that was as bright before, on its negative.
+    both, randoms = (picture, ImageOps.invert(picture)), (random, deepcopy(random))
+    before = [np.asarray(each).copy() for each in both]
+    for each, same in zip(both, randoms, strict=True):
+        draw(same, each)
+    return np.any([np.asarray(each) != was for each, was in zip(both, before, strict=True)], axis=0)
 
 
 def _scale_bar(random: np.random.Generator, picture: Image.Image) -> None:
