@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -74,13 +75,13 @@ def make_weights(
     rate, checkpoint = 1e-3 if further else 2e-3, weights.with_suffix(".training.pt")
     plan = Plan(steps, rate, checkpoint, f"'{command}' on {_digest(items)}", every=500)
     log(f"simulating {images} images, then training on {device}")
-    made = examples.simulated_on_disk(range(first, first + images), weights.with_suffix(".simulated"), log)
+    made = examples.simulated_on_disk(range(first, first + images), _simulated(weights), log)
     pool = examples.Pool(made, own, 0.03)
     stream = examples.batches(pool, seed, steps_done(plan), _BATCH[device], _CROP, device=device)
     model = fit(model, stream, plan, log=log)
     card = {
         "name": weights.stem,
-        "features": list(network.FEATURES),
+        "features": before["features"] if before else list(network.FEATURES),
         "confidence_midpoint": confidence_midpoint(model),
         "made": {
             "command": command,
@@ -98,8 +99,7 @@ def make_weights(
         "licence": "MIT",
         "scores": {},
     }
-    model_file.save_network(model, weights, card)
-    plan.checkpoint.unlink(missing_ok=True)
+    _finish(model, weights, card, plan)
     return card
 
 
@@ -159,9 +159,7 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
         log(f"{len(used)} images to train on, {len(aside)} kept aside; F1 on these so far {before['f1']:.3f}")
     else:
         log(f"{len(used)} images to train on; with three or more, one would be kept aside to judge by")
-    made = examples.simulated_on_disk(
-        range(_FIRST_SEED, _FIRST_SEED + 100), weights.with_suffix(".simulated"), log
-    )
+    made = examples.simulated_on_disk(range(_FIRST_SEED, _FIRST_SEED + 100), _simulated(weights), log)
     device = next(model.parameters()).device.type
     pool = examples.Pool(made, [examples.layers(each) for usable in used.values() for each in usable])
     stream = examples.batches(pool, seed, steps_done(plan), _BATCH[device], _CROP, device=device)
@@ -188,9 +186,20 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
         "licence": "of the network begun with: MIT; the labelled images are yours",
         "scores": {f"{name}_before": value for name, value in before.items()} | after,
     }
+    _finish(model, weights, card, plan)
+    return card
+
+
+def _finish(model: torch.nn.Module, weights: Path, card: dict[str, Any], plan: Plan) -> None:
+    """Write weights and card, and remove what only a training that is gone on with needs."""
     model_file.save_network(model, weights, card)
     plan.checkpoint.unlink(missing_ok=True)
-    return card
+    shutil.rmtree(_simulated(weights), ignore_errors=True)
+
+
+def _simulated(weights: Path) -> Path:
+    """Folder of the simulated examples that weights are trained on."""
+    return weights.with_suffix(".simulated")
 
 
 def _usable(item: Labelled, *, dark: bool) -> list[examples.Example]:
