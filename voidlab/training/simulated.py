@@ -32,9 +32,7 @@ def truth_and_found(
     parts = []
     for frame, seed in enumerate(seeds):
         made = micrograph(seed, shape=(size, size))
-        inside = made.voids[["x_px", "y_px"]].ge(0).all(axis=1) & made.voids[["x_px", "y_px"]].lt(size).all(
-            axis=1
-        )
+        inside = made.voids["x_px"].between(0, size - 1) & made.voids["y_px"].between(0, size - 1)
         small = of_no_account(made.voids)
         hidden = made.voids["ignored"] & inside & ~small
         voids = made.voids.assign(ignored=made.voids["ignored"] | small, hidden=hidden)
