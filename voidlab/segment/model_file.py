@@ -66,8 +66,8 @@ def load_network(
     return model.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
 
 
-def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> None:
-    """Write weights to ``path`` (.safetensors) and their card beside it (.json)."""
+def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> dict[str, Any]:
+    """Write weights to ``path`` (.safetensors), and beside it their card with the network's shape (.json); give that."""
     from safetensors.torch import save as as_bytes
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +76,7 @@ def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> No
         temporary.write_bytes(as_bytes(tensors))
     shape = {"planes": network.planes_of(model), "channels": network.channels_of(model)}
     write_card(path, card | shape)
+    return card | shape
 
 
 def read_card(path: Path) -> dict[str, Any]:

@@ -99,8 +99,7 @@ def make_weights(
         "licence": "MIT",
         "scores": {},
     }
-    _finish(model, weights, card, plan)
-    return card
+    return _finish(model, weights, card, plan)
 
 
 def confidence_midpoint(model: torch.nn.Module, images: int = 60) -> float:
@@ -186,15 +185,15 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
         "licence": "of the network begun with: MIT; the labelled images are yours",
         "scores": {f"{name}_before": value for name, value in before.items()} | after,
     }
-    _finish(model, weights, card, plan)
-    return card
+    return _finish(model, weights, card, plan)
 
 
-def _finish(model: torch.nn.Module, weights: Path, card: dict[str, Any], plan: Plan) -> None:
-    """Write weights and card, and remove what only a training that is gone on with needs."""
-    model_file.save_network(model, weights, card)
+def _finish(model: torch.nn.Module, weights: Path, card: dict[str, Any], plan: Plan) -> dict[str, Any]:
+    """Write weights and card, and remove what only a training that is gone on with needs; the card."""
+    written = model_file.save_network(model, weights, card)
     plan.checkpoint.unlink(missing_ok=True)
     shutil.rmtree(_simulated(weights), ignore_errors=True)
+    return written
 
 
 def _simulated(weights: Path) -> Path:
