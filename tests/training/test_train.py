@@ -1,6 +1,7 @@
 """Training: examples agree with their truth, a state is gone on from, weights and cards are kept, users' mistakes."""
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -26,9 +27,21 @@ def voids(*rows):
     )
 
 
+def example(image, mask, voids, others=None, *, negative=False):
+    return examples.example(np.asarray(image, np.float32), mask, voids, others, negative=negative)
+
+
+def as_targets(made):
+    """Targets of an example as the loss takes them, a batch of one."""
+    _, centre, void, radius, known, loop, dot, others_known, _ = (
+        torch.from_numpy(part.astype(np.float32))[None] for part in examples.layers(made)
+    )
+    return centre / 255, void, radius, known, loop / 255, dot / 255, others_known
+
+
 def test_targets_of_one_void():
     mask = np.zeros((80, 100), bool)
-    made = examples.example(np.random.default_rng(0).normal(size=(80, 100)), mask, voids((40, 30, 6)))
+    made = example(np.random.default_rng(0).normal(size=(80, 100)), mask, voids((40, 30, 6)))
     y, x = np.unravel_index(made.centre.argmax(), made.centre.shape)
     assert (x, y) == (40, 30)
     assert made.centre.max() == 255
@@ -39,7 +52,7 @@ def test_targets_of_one_void():
 def test_ignored_and_too_large_voids_count_neither_way():
     table = voids((30, 30, 6), (70, 40, 30), (20, 60, 60))
     table["ignored"] = [True, False, False]
-    made = examples.example(np.zeros((90, 120)), np.zeros((90, 120), bool), table)
+    made = example(np.zeros((90, 120)), np.zeros((90, 120), bool), table)
     assert (made.centre * made.known).max() == 0
     assert not made.known[30, 30]
     assert not made.known[40, 70]  # a little larger than the network knows
@@ -49,7 +62,7 @@ def test_ignored_and_too_large_voids_count_neither_way():
 def test_radii_of_voids_too_faint_to_count_are_learnt():
     table = voids((30, 30, 9), (40, 30, 5), (90, 40, 12), (20, 60, 8))
     table = table.assign(ignored=[True, False, True, True], sized=[True, True, True, False])
-    made = examples.example(np.zeros((80, 120)), np.zeros((80, 120), bool), table)
+    made = example(np.zeros((80, 120)), np.zeros((80, 120), bool), table)
     assert made.centre[60, 20] == made.radius[60, 20] == made.known[60, 20] == 0
     of = {
         name: float(made.radius[y, x])
@@ -61,8 +74,7 @@ def test_radii_of_voids_too_faint_to_count_are_learnt():
     )
     assert made.known[30, 40]
     assert not made.known[40, 90]
-    maps = (made.centre / 255, made.void, made.radius, made.known)
-    targets = tuple(torch.from_numpy(np.asarray(part, np.float32))[None] for part in maps)
+    targets = as_targets(made)
     raw = torch.stack([torch.zeros_like(targets[0]), torch.zeros_like(targets[0]), targets[2]], dim=1)
     found, smaller = raw.clone(), raw.clone()
     found[0, 1, 40, 90] = 5  # to find it or not is all the same, its radius is not
@@ -71,89 +83,267 @@ def test_radii_of_voids_too_faint_to_count_are_learnt():
     assert fit.loss(smaller, targets) > fit.loss(raw, targets)
 
 
+def others(*rows):
+    return pd.DataFrame(rows, columns=["kind", "x_px", "y_px", "radius_px"]).assign(ignored=False)
+
+
+def test_targets_of_a_loop_and_a_dot_beside_a_void():
+    blank = np.zeros((80, 120))
+    made = example(blank, blank > 0, voids((30, 30, 9)), others(("loop", 60, 30, 8.0), ("dot", 90, 50, 3.0)))
+    for name, x, y, r in (("centre", 30, 30, 9), ("loop", 60, 30, 8), ("dot", 90, 50, 3)):
+        assert getattr(made, name)[y, x] == getattr(made, name).max() == 255
+        assert float(made.radius[y, x]) == pytest.approx(np.log(r / network.USUAL_RADIUS_PX), abs=1e-3)
+    assert made.loop[30, 30] == made.dot[30, 60] == made.centre[50, 90] == 0
+    assert made.others_known.all()
+    assert not made.void.any()
+
+
+def test_the_radius_of_a_loop_is_its_own_however_near_a_dot_is():
+    blank = np.zeros((80, 120))
+    made = example(blank, blank > 0, voids(), others(("loop", 60, 40, 8.0), ("dot", 66, 40, 12.0)))
+    assert float(made.radius[40, 60]) == pytest.approx(np.log(8 / network.USUAL_RADIUS_PX), abs=1e-3)
+    assert float(made.radius[40, 66]) == pytest.approx(np.log(12 / network.USUAL_RADIUS_PX), abs=1e-3)
+
+
+def test_ignored_and_too_large_loops_count_neither_way():
+    table = others(("loop", 30, 30, 6.0), ("dot", 32, 70, 3.0), ("loop", 80, 40, 30.0))
+    table["ignored"] = [True, False, False]
+    made = example(np.zeros((90, 120)), np.zeros((90, 120), bool), voids(), table)
+    assert not made.loop.any()
+    assert made.dot[70, 32] == 255
+    assert not made.others_known[30, 30]
+    assert not made.others_known[40, 80]  # a little larger than the network knows
+    assert made.others_known[70, 32]
+    assert made.others_known[5, 115]
+    assert made.known.all()  # of voids all is known
+
+
+def test_loops_and_dots_that_are_not_known_count_neither_way():
+    blank = np.zeros((64, 80))
+    unknown, none = (as_targets(example(blank, blank > 0, voids((30, 30, 6)), of)) for of in (None, others()))
+    nothing = torch.full((1, 5, 64, 80), -4.0)
+    claimed = nothing.clone()
+    claimed[0, 3:, 20:40, 20:40] = 4
+    assert fit.loss(claimed, unknown) == fit.loss(nothing, unknown)
+    assert fit.loss(claimed, none) > fit.loss(nothing, none)
+
+
+def test_an_older_network_learns_voids_by_the_same_loss():
+    made = example(np.zeros((64, 80)), np.zeros((64, 80), bool), voids((30, 30, 6)))
+    raw = torch.randn(1, 5, 64, 80, generator=torch.Generator().manual_seed(0))
+    assert fit.loss(raw[:, :3], as_targets(made)) == fit.loss(raw, as_targets(made))
+
+
+@pytest.mark.parametrize("negative", [True, False])
+def test_the_last_layer_says_whether_an_image_is_a_negative(negative):
+    made = example(np.zeros((64, 80)), np.zeros((64, 80), bool), voids(), negative=negative)
+    layers = examples.layers(made)
+    assert layers.shape == (9, 64, 80)
+    assert (layers[-1] == negative).all()
+    picture, *_ = next(examples.batches(examples.Pool([layers]), 0, 0, 2, 64))
+    assert (picture[:, 1] == negative).all()  # as the network is given it
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_labelled_images_of_dark_voids_are_negatives(dark):
+    item = Labelled("a", np.eye(100, dtype=np.float32), voids(), np.zeros((100, 100), bool))
+    (made,) = examples.of_labelled(item, dark=dark)
+    assert made.negative == dark
+    assert (made.image[50, 50] < made.image[50, 20]) == dark
+    assert not made.others_known.any()  # nobody was asked for loops
+
+
 def test_crops_turn_all_maps_alike():
     m = with_voids((160, 160))
-    pool = examples.Pool([examples.example(m.image.astype(float), m.mask, m.voids.assign(sized=True))])
-    image, centre, void, radius, known = next(examples.batches(pool, np.random.default_rng(0), 8, 160))
-    assert image.shape == centre.shape == void.shape == radius.shape == known.shape == (8, 160, 160)
+    pool = examples.Pool([layers_of(m)])
+    picture, *targets = next(examples.batches(pool, 0, 0, 8, 160))
+    assert picture.shape == (8, 2, 160, 160)
+    assert [each.shape for each in targets] == [(8, 160, 160)] * 7
+    centre, void, radius, known, *_ = targets
     sure = (centre > 0.8) & (known == 1) & (void < 2)
     assert (void[sure] == 1).float().mean() > 0.9
     assert (radius[centre > 0.24] != 0).float().mean() > 0.9
 
 
-def test_margins_are_mirrored_as_before_the_network_looks(monkeypatch):
-    seen = []
+def test_margins_are_mirrored_as_before_the_network_looks():
+    noise = np.random.default_rng(0).normal(size=(64, 64))
+    all_void = example(noise, np.ones((64, 64), bool), voids((32, 32, 200)), others())
+    picture, _, void, _, known, _, _, others_known = next(
+        examples.batches(examples.Pool([examples.layers(all_void)]), 0, 0, 64, 64)
+    )
+    assert set(void.unique().tolist()) == {1, 2}
+    margins = [int((each[:, 0] == 2).sum()) for each in void]
+    assert min(margins) == 0
+    assert 5 < sum(width > 0 for width in margins) < 25  # one in five
+    assert max(margins) < network.STEP
+    for n, width in enumerate(margins):
+        rows = slice(64 - width, 64)
+        image = picture[n, 0].numpy()
+        padded = np.pad(
+            image[: 64 - width], ((0, width), (0, 0)), mode="reflect"
+        )  # as `network.preprocess` does
+        np.testing.assert_array_equal(image, padded)
+        assert (void[n, rows] == 2).all()
+        assert not known[n, rows].any()
+        assert not others_known[n, rows].any()
 
-    class Watch(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.at = torch.nn.Parameter(torch.zeros(1))
 
-        def forward(self, x):
-            seen.append(x)
-            return torch.zeros(1, 3, *x.shape[2:])
-
-    image = np.random.default_rng(0).normal(size=(64 - 9, 96)).astype(np.float32)
-    network.forward(Watch(), network.preprocess(image, 1)[0])
-    (padded,) = seen
-    one = padded[0, 0].clone()
-    one[-9:] = 0
-    centre, void, known = torch.ones(64, 96), torch.zeros(64, 96), torch.ones(64, 96)
-    examples._mirror_a_margin((one, centre, void, known), 9)
-    assert torch.equal(one, padded[0, 0])
-    assert (void[-9:] == 2).all()
-    assert known.sum() == centre.sum() == 55 * 96
+def test_own_images_are_drawn_as_often_as_asked():
+    blank = np.zeros((64, 64), bool)
+    simulated, own = (examples.layers(example(blank, mask, voids())) for mask in (blank, ~blank))
+    for share in (0.0, 0.25, 1.0):
+        stream = examples.batches(examples.Pool([simulated], [own], share), 0, 0, 400, 64)
+        void = next(stream)[2]
+        assert float((void[:, 0, 0] == 1).float().mean()) == pytest.approx(share, abs=0.06)
 
 
-def test_a_pool_is_renewed_in_the_order_of_the_seeds():
-    blank = examples.example(np.zeros((64, 64)), np.zeros((64, 64), bool), voids())
-    fresh = [examples.example(np.zeros((64, 64)), np.ones((64, 64), bool), voids()) for _ in range(3)]
-    pool = examples.Pool([blank, blank], fresh=iter(fresh), renewed=1.0)
-    stream = examples.batches(pool, np.random.default_rng(0), 32, 64)
-    first, second, third, fourth = (next(stream)[2] for _ in range(4))
-    assert (first == 0).any()  # the other blank one is still there
-    for void in (second, third, fourth):  # none left; that the fresh ones are used up changes nothing
-        assert not (void == 0).any()
+def test_batches_are_those_of_their_step():
+    pool = examples.Pool([layers_of(small(seed)) for seed in range(3)])
+    whole, later = examples.batches(pool, 5, 0, 2, 64), examples.batches(pool, 5, 3, 2, 64)
+    before = [next(whole) for _ in range(3)]
+    for _ in range(2):
+        for here, there in zip(next(whole), next(later), strict=True):
+            assert torch.equal(here, there)
+    assert not torch.equal(before[0][0], before[1][0])
+    other = next(examples.batches(pool, 6, 0, 2, 64))
+    assert not torch.equal(before[0][0], other[0])
 
 
 @pytest.mark.slow
-def test_simulated_examples_come_in_order_of_their_seeds():
-    made = list(examples.simulated_stream(range(3)))
-    for seed, each in enumerate(made):
-        np.testing.assert_array_equal(each.image, examples.simulated(seed).image)
+def test_simulated_examples_lie_on_disk_in_order_of_their_seeds(tmp_path):
+    made = examples.simulated_on_disk([2, 0, 1], tmp_path / "made", lambda text: None)
+    assert len(made) == 3
+    for seed, each in zip([2, 0, 1], made, strict=True):
+        np.testing.assert_array_equal(each, examples.layers(examples.simulated(seed)))
+    assert sorted(file.name for file in (tmp_path / "made").iterdir()) == ["0.npy", "1.npy", "2.npy"]
+
+
+def test_examples_that_are_there_are_not_made_again(tmp_path):
+    for seed in range(3):
+        np.save(tmp_path / f"{seed}.npy", np.full((9, 4, 4), seed, np.float16))
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+    said = []
+    made = examples.simulated_on_disk(range(3), tmp_path, said.append)
+    assert [each[0, 0, 0] for each in made] == [0, 1, 2]
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == before
+    assert said == []
+
+
+def test_a_file_half_written_does_not_count(tmp_path, monkeypatch):
+    whole = np.save
+
+    def broken(stream, layers):
+        stream.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(examples, "simulated", small_example)
+    monkeypatch.setattr(np, "save", broken)
+    with pytest.raises(KeyboardInterrupt):
+        examples._write_simulated((4, tmp_path / "4.npy"))
+    assert not (tmp_path / "4.npy").exists()
+    (tmp_path / ".4.npy.123.part").write_bytes(b"half")  # of a process that was killed
+    monkeypatch.setattr(np, "save", whole)
+    asked = []
+    monkeypatch.setattr(examples, "ProcessPoolExecutor", in_this_process(asked))
+    (made,) = examples.simulated_on_disk([4], tmp_path, lambda text: None)
+    assert asked == [(4, tmp_path / "4.npy")]
+    np.testing.assert_array_equal(made, examples.layers(small_example(4)))
+
+
+def in_this_process(asked):
+    """A pool of processes that works in this one, and keeps what it was asked."""
+
+    class Pool:
+        def __init__(self, *args, **kwargs):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *args):
+            pass
+
+        def map(self, work, of, chunksize):
+            asked.extend(of)
+            return map(work, of)
+
+        def shutdown(self, cancel_futures):
+            pass
+
+    return Pool
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_more_examples_than_files_may_be_open(tmp_path):
+    import resource
+
+    for seed in range(60):
+        np.save(tmp_path / f"{seed}.npy", np.full((9, 64, 64), seed, np.float16))
+    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    in_use = max(int(name) for name in os.listdir("/dev/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (in_use + 30, most))
+    try:
+        made = examples.simulated_on_disk(range(60), tmp_path, lambda text: None)
+        picture, *_ = next(examples.batches(examples.Pool(made), 0, 0, 200, 64))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (least, most))
+    assert len(picture) == 200
 
 
 @pytest.mark.slow
-def test_what_simulates_ends_when_the_training_is_killed():
+def test_what_simulates_ends_when_the_training_is_killed(tmp_path):
     code = """
+        import sys, threading, time
+        from pathlib import Path
         from voidlab.training import examples
-        stream = examples.simulated_stream(range(1000))
-        next(stream)
-        print("under way", flush=True)
-        input()
+
+        folder = Path(sys.argv[1])
+
+        def tell():
+            while not list(folder.glob("*.npy")):
+                time.sleep(0.05)
+            print("under way", flush=True)
+
+        if __name__ == "__main__":
+            threading.Thread(target=tell, daemon=True).start()
+            examples.simulated_on_disk(range(1000), folder, print)
     """
+    script = tmp_path / "training.py"
+    script.write_text(textwrap.dedent(code))
     training = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, str(script), str(tmp_path / "made")], stdout=subprocess.PIPE, text=True
     )
     assert training.stdout is not None
     assert training.stdout.readline() == "under way\n"
     training.kill()
     training.communicate(timeout=60)  # all that were started by it have closed what they could write to
+    made = len(list((tmp_path / "made").glob("*.npy")))
+    assert 0 < made < 1000
 
 
 def test_some_simulated_images_are_made_smaller_with_their_voids():
-    large = micrograph(144, shape=(544, 544))  # one in eight is: by two, three and four in turn
-    small = examples.simulated(144)
+    large = micrograph(96, shape=(544, 544))  # one in eight is: by two, three and four in turn
+    small = examples.simulated(96)
     assert small.image.shape == (272, 272)
-    counts = large.voids[~large.voids["ignored"] & (large.voids["radius_px"] > 6)]
+    counts = large.voids[
+        ~large.voids["ignored"] & large.voids["radius_px"].between(6, 2 * network.MAX_RADIUS_PX)
+    ]
     assert len(counts) > 10
-    at = tuple(((counts[name] - 0.5) / 2).round().astype(int) for name in ("y_px", "x_px"))
-    assert (small.centre[at] > 240).all()  # a quarter of a pixel off would give less
+    exact = [(counts[name] - 0.5) / 2 for name in ("y_px", "x_px")]
+    at = tuple(each.round().astype(int) for each in exact)
+    distance2 = sum((each - each.round()) ** 2 for each in exact)
+    bell = 255 * np.exp(-distance2 / (2 * (0.1 * counts["radius_px"] + 0.5) ** 2))
+    np.testing.assert_allclose(small.centre[at], bell, atol=1)  # an eighth of a pixel off would give less
     expected = np.log(counts["radius_px"] / 2 / network.USUAL_RADIUS_PX)
     assert np.median(np.abs(small.radius[at] - expected)) < 0.01
+
+
+def test_loops_and_dots_are_made_smaller_with_the_image():
+    large, small = micrograph(48, shape=(544, 544)), examples.simulated(48)
+    counts = large.others[~large.others["ignored"] & (large.others["radius_px"] > 3)]
+    assert len(counts) > 0
+    for kind, x, y in counts[["kind", "x_px", "y_px"]].itertuples(index=False):
+        assert getattr(small, kind)[round((y - 0.5) / 2), round((x - 0.5) / 2)] > 200
 
 
 def test_labelled_images_are_met_at_several_sizes():
@@ -173,14 +363,51 @@ def with_voids(shape):
     return next(m for m in made if (~m.voids["ignored"]).sum() >= 4)
 
 
+def small(seed):
+    return micrograph(seed, shape=(128, 128))
+
+
 def small_example(seed):
-    made = micrograph(seed, shape=(128, 128))
-    return examples.example(made.image.astype(np.float32), made.mask, made.voids.assign(sized=True))
+    return example_of(small(seed))
 
 
-def stream(seed=0):
-    pool = examples.Pool([small_example(seed) for seed in range(3)])
-    return examples.batches(pool, np.random.default_rng(seed), 2, 64)
+def example_of(m):
+    return example(m.image, m.mask, m.voids.assign(sized=True), m.others, negative=m.upside_down)
+
+
+def layers_of(m):
+    return examples.layers(example_of(m))
+
+
+def stream(seed=0, first=0):
+    pool = examples.Pool([layers_of(small(seed)) for seed in range(3)])
+    return examples.batches(pool, seed, first, 2, 64)
+
+
+def test_a_training_that_was_stopped_ends_as_one_that_was_not(tmp_path):
+    class Stop(Exception):
+        pass
+
+    def until(step, batches):
+        for number, batch in enumerate(batches):
+            if number == step:
+                raise Stop
+            yield batch
+
+    def train_on(state, batches):
+        torch.manual_seed(0)
+        plan = fit.Plan(7, 1e-3, tmp_path / state, "discs", every=2)
+        return fit.fit(network.build_network(TINY), batches, plan, log=lambda text: None).state_dict()
+
+    whole = train_on("whole.pt", stream())
+    with pytest.raises(Stop):
+        train_on("stopped.pt", until(5, stream()))  # a step after the state was kept
+    done = fit.steps_done(fit.Plan(7, 1e-3, tmp_path / "stopped.pt", "discs"))
+    assert done == 4
+    again = train_on("stopped.pt", stream(first=done))
+    assert list(again) == list(whole)
+    for name, value in whole.items():
+        torch.testing.assert_close(again[name], value, rtol=1e-6, atol=1e-7, msg=name)
 
 
 def test_it_learns_and_goes_on_from_where_it_was_stopped(tmp_path):
@@ -240,20 +467,22 @@ def test_the_best_state_is_the_one_given(tmp_path):
 
 def test_loss_falls_when_the_maps_are_right():
     m = with_voids((96, 96))
-    made = examples.example(m.image.astype(float), m.mask, m.voids.assign(sized=True))
-    parts = [
-        torch.from_numpy(np.asarray(p, np.float32))[None]
-        for p in (made.centre, made.void, made.radius, made.known)
-    ]
-    targets = (parts[0] / 255, *parts[1:])
+    targets = as_targets(example_of(m))
 
     def logit(p):
         p = p.clamp(1e-4, 1 - 1e-4)
         return torch.log(p / (1 - p))
 
-    right = torch.stack([logit((targets[1] == 1).float()), logit(targets[0]), targets[2]], dim=1)
-    wrong = torch.stack([logit((targets[1] != 1).float()), logit(1 - targets[0]), targets[2] + 1], dim=1)
+    centre, void, radius, _, loop, dot, _ = targets
+    right = torch.stack([logit((void == 1).float()), logit(centre), radius, logit(loop), logit(dot)], dim=1)
+    wrong = torch.stack(
+        [logit((void != 1).float()), logit(1 - centre), radius + 1, logit(1 - loop), logit(1 - dot)], dim=1
+    )
     assert fit.loss(right, targets) < 0.1 * fit.loss(wrong, targets)
+    for channel in range(5):
+        one_wrong = right.clone()
+        one_wrong[:, channel] = wrong[:, channel]
+        assert fit.loss(right, targets) < fit.loss(one_wrong, targets)
 
 
 def test_weights_and_card_are_read_back(tmp_path):
@@ -262,9 +491,25 @@ def test_weights_and_card_are_read_back(tmp_path):
     model_file.save_network(model, path, {"features": list(TINY), "confidence_midpoint": 0.4, "name": "mine"})
     again, card = model_file.load_network(path, device="cpu")
     assert card["confidence_midpoint"] == 0.4
+    assert (card["planes"], card["channels"]) == (2, 5)
+    assert (network.planes_of(again), network.channels_of(again)) == (2, 5)
     for name, value in again.state_dict().items():
         assert torch.equal(value.contiguous(), model.state_dict()[name].contiguous()), name
     assert segment.load_segmenter(path, contrast="bright").name == "mine"
+
+
+def test_older_weights_know_neither_sign_nor_loops(tmp_path):
+    model = network.build_network(TINY, planes=1, channels=3)
+    path = tmp_path / "older.safetensors"
+    model_file.save_network(model, path, {"features": list(TINY), "confidence_midpoint": 0.4})
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert (card.pop("planes"), card.pop("channels")) == (1, 3)
+    path.with_suffix(".json").write_text(json.dumps(card))  # as cards were
+    again, _ = model_file.load_network(path, device="cpu")
+    assert (network.planes_of(again), network.channels_of(again)) == (1, 3)
+    raw = network.forward(again, np.zeros((64, 96), np.float32), negative=True)
+    assert raw.shape == (3, 64, 96)
+    assert network.to_maps(raw, np.ones((64, 96), bool), 1).others == {}
 
 
 @pytest.mark.parametrize("card", [None, "{", '{"name": "x"}', "[]"])
@@ -307,10 +552,19 @@ def write_labelled(folder, count):
 @pytest.fixture
 def few_simulated(monkeypatch):
     """A simulation of few small images, whatever is asked for."""
-    made = micrograph(3, shape=(256, 256))
-    each = examples.example(made.image.astype(np.float32), made.mask, made.voids.assign(sized=True))
-    monkeypatch.setattr(examples, "simulated_stream", lambda seeds: iter([each, each]))
+    each = layers_of(micrograph(3, shape=(256, 256)))
+    asked = []
+
+    def simulated_on_disk(seeds, folder, log):
+        asked.append((seeds, folder))
+        folder.mkdir(exist_ok=True)
+        file = folder / "3.npy"
+        np.save(file, each)
+        return examples.OnDisk([file, file])
+
+    monkeypatch.setattr(examples, "simulated_on_disk", simulated_on_disk)
     monkeypatch.setattr(train, "_BATCH", {"cpu": 2, "cuda": 2})
+    return asked
 
 
 def test_fine_tuned_weights_say_how_they_were_made(tmp_path, few_simulated):
@@ -325,7 +579,8 @@ def test_fine_tuned_weights_say_how_they_were_made(tmp_path, few_simulated):
     assert card["made"]["command"].endswith("--name mine --contrast bright --seed 0 --steps 2")
     assert "yours" in card["licence"]
     assert "scored" not in card  # the shipped weights were, not these
-    assert not weights.with_suffix(".training.pt").exists()
+    assert few_simulated[0][1] == tmp_path / "mine.simulated"
+    assert sorted(file.name for file in tmp_path.glob("mine*")) == ["mine.json", "mine.safetensors"]
     assert (
         len(segment.load_segmenter(weights, contrast="bright").find(tifffile.imread(tmp_path / "2.tif"))) == 3
     )
@@ -341,44 +596,61 @@ def test_voids_of_the_other_contrast_are_noticed(tmp_path, few_simulated):
     assert card["scores"] == {}  # too few images to keep one aside
 
 
-def test_making_weights_goes_on_with_the_images_it_had_got_to(tmp_path, few_simulated, monkeypatch):
-    asked = []
-    few = examples.simulated_stream
+@pytest.fixture
+def tiny(monkeypatch):
+    """The network that is made is a tiny one."""
+    build = network.build_network
+    monkeypatch.setattr(network, "FEATURES", TINY)
+    monkeypatch.setattr(network, "build_network", lambda features=TINY, **how: build(features, **how))
 
-    def simulated_stream(seeds):
-        asked.append(seeds)
-        return few(seeds)
+
+def test_making_weights_goes_on_with_the_images_it_had(tmp_path, few_simulated, tiny, monkeypatch):
+    begun = []
+    batches = examples.batches
+
+    def watched(pool, seed, first, *args, **kwargs):
+        begun.append(first)
+        return batches(pool, seed, first, *args, **kwargs)
 
     def stopped(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(network, "FEATURES", TINY)
-    monkeypatch.setattr(
-        network, "build_network", lambda features=TINY, build=network.build_network: build(features)
-    )
-    monkeypatch.setattr(examples, "simulated_stream", simulated_stream)
-    monkeypatch.setattr(train, "_POOL", 2)
+    monkeypatch.setattr(examples, "batches", watched)
     monkeypatch.setattr(train, "confidence_midpoint", stopped)
+    weights = tmp_path / "voids.safetensors"
 
     def make():
-        weights = tmp_path / "voids.safetensors"
-        train.make_weights(
+        return train.make_weights(
             weights, also=None, images=6, steps=2, seed=1, further=False, log=lambda text: None
         )
 
     for _ in range(2):  # stopped when the last step is done, the weights not yet written
         with pytest.raises(KeyboardInterrupt):
             make()
-    assert [len(seeds) for seeds in asked] == [6, 2]
-    assert asked[0][-1] == asked[1][-1]
-
-
-def test_weights_gone_on_from_say_what_was_before(tmp_path, few_simulated, monkeypatch):
-    monkeypatch.setattr(network, "FEATURES", TINY)
+        assert (tmp_path / "voids.simulated").is_dir()
+    assert begun == [0, 2]
+    assert few_simulated[0] == few_simulated[1]
     monkeypatch.setattr(train, "confidence_midpoint", lambda model: 0.4)
-    monkeypatch.setattr(
-        network, "build_network", lambda features=TINY, build=network.build_network: build(features)
+    make()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["voids.json", "voids.safetensors"]
+
+
+def test_weights_gone_on_from_keep_their_shape(tmp_path, few_simulated, monkeypatch):
+    monkeypatch.setattr(train, "confidence_midpoint", lambda model: 0.4)
+    weights = tmp_path / "voids.safetensors"
+    older = network.build_network(TINY, planes=1, channels=3)
+    made = {"first_seed_not_seen": 1_000_100}
+    model_file.save_network(
+        older, weights, {"features": list(TINY), "confidence_midpoint": 0.4, "made": made}
     )
+    train.make_weights(weights, also=None, images=2, steps=1, seed=1, further=True, log=lambda text: None)
+    _, card = model_file.load_network(weights, device="cpu")
+    assert (card["features"], card["planes"], card["channels"]) == (list(TINY), 1, 3)
+    assert few_simulated[0][0] == range(1_000_100, 1_000_102)
+
+
+def test_weights_gone_on_from_say_what_was_before(tmp_path, few_simulated, tiny, monkeypatch):
+    monkeypatch.setattr(train, "confidence_midpoint", lambda model: 0.4)
     weights = tmp_path / "voids.safetensors"
     made = [
         train.make_weights(

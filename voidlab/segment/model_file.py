@@ -67,7 +67,7 @@ def load_network(
 
 
 def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> dict[str, Any]:
-    """Write weights to ``path`` (.safetensors), and beside it their card with the network's shape (.json); give that."""
+    """Write weights to ``path`` (.safetensors) and beside it their card, with the network's shape; give the card."""
     from safetensors.torch import save as as_bytes
 
     path.parent.mkdir(parents=True, exist_ok=True)
