@@ -1,10 +1,15 @@
-"""Maps → voids, on maps drawn by hand: none, one, two that overlap, a small one in front of a large one."""
+"""Maps → voids, loops, dots, on maps drawn by hand: none, one, two that overlap, a small in front of a large one."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from voidlab.segment import decode
+from voidlab.segment.discs import Discs
 from voidlab.segment.network import Maps
+from voidlab.segment.segmenters import NetworkSegmenter
 
 SHAPE = (160, 224)
 
@@ -69,3 +74,83 @@ def test_a_small_one_in_front_of_a_large_one_is_kept():
 def test_confidence_is_one_half_where_the_network_is_as_often_wrong_as_right():
     found = decode.decode_discs((maps_of((60, 60, 8), peak=0.3),), confidence_midpoint=0.3)
     assert found.confidence[0] == pytest.approx(0.5, abs=0.02)
+
+
+def beside(voids, **others):
+    """Maps of voids with those of loops and dots, each of one (x, y, radius) and its peak."""
+    every = maps_of(*voids)
+    of_kind, radius = {}, every.radius_px
+    for kind in ("loop", "dot"):
+        circle, peak = others.get(kind, (None, 0))
+        alone = maps_of(*([circle] if circle else []), peak=peak)
+        radius = np.where(alone.centre > every.centre, alone.radius_px, radius)
+        of_kind[kind] = alone.centre
+    return replace(every, radius_px=radius, others=of_kind)
+
+
+def decoded(maps, kinds=("void",), **settings):
+    return NetworkSegmenter(torch.nn.Identity(), kinds=kinds, **settings).decode((maps,))
+
+
+def test_each_thing_is_what_its_map_says():
+    maps = beside([(60, 60, 8)], loop=((120, 80, 10), 0.8), dot=((170, 40, 4), 0.7))
+    found = decode.decode_discs((maps,))
+    assert list(found.kind) == ["void", "loop", "dot"]  # the surest first
+    assert found.x == pytest.approx([60, 120, 170], abs=0.25)
+    assert found.radius == pytest.approx([8, 10, 4], rel=0.03)
+    assert found.confidence == pytest.approx([0.9, 0.8, 0.7], abs=0.02)
+
+
+@pytest.mark.parametrize(("peak", "kind"), [(0.95, "loop"), (0.7, "void")])
+@pytest.mark.parametrize("away", [0, 2])
+def test_a_loop_and_a_void_in_one_place_are_one_of_the_surer_kind(peak, kind, away):
+    maps = beside([(100, 80, 10)], loop=((100 + away, 80, 10), peak))
+    found = decode.decode_discs((maps,))
+    assert list(found.kind) == [kind]
+    assert found.confidence[0] == pytest.approx(max(peak, 0.9), abs=0.03)
+    assert len(decoded(maps).voids) == (kind == "void")
+
+
+@pytest.mark.parametrize(
+    "kinds", [("void",), ("loop",), ("dot",), ("loop", "dot"), ("void", "loop", "dot"), ()]
+)
+def test_the_kinds_asked_for_are_those_given(kinds):
+    maps = beside([(60, 60, 8)], loop=((120, 80, 10), 0.8), dot=((170, 40, 4), 0.7))
+    found = decoded(maps, kinds)
+    assert sorted(found.voids["kind"]) == sorted(kinds)
+    assert set(np.unique(found.labels)) - {0} == set(found.voids["label"])
+    assert found.smaller == found.larger == 0
+
+
+def test_what_is_outside_the_limits_is_counted_of_the_kinds_asked_for():
+    maps = beside([(60, 60, 8)], loop=((120, 80, 10), 0.8), dot=((170, 40, 4), 0.7))
+    found = decoded(maps, ("void", "dot"), min_radius_px=5)
+    assert (len(found.voids), found.smaller, found.larger) == (1, 1, 0)
+
+
+def test_a_loop_is_drawn_as_its_circle():
+    maps = beside([], loop=((120, 80, 10), 0.8))
+    labels, _ = decode.draw_labels(decode.decode_discs((maps,)), (maps,))
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    assert (labels == 1).sum() == pytest.approx(np.pi * 100, rel=0.05)
+    assert (np.hypot(x - 120, y - 80)[labels == 1] <= 10.5).all()
+
+
+def test_a_void_upon_a_loop_shares_its_pixels():
+    maps = beside([(110, 80, 8)], loop=((122, 80, 10), 0.8))
+    found = decode.decode_discs((maps,))
+    assert list(found.kind) == ["void", "loop"]
+    assert set(np.unique(decode.draw_labels(found, (maps,))[0])) == {0, 1, 2}
+
+
+def test_maps_of_older_networks_hold_voids_only():
+    assert set(decode.decode_discs(both((60, 60, 8), (120, 80, 40))).kind) == {"void"}
+
+
+def test_discs_are_voids_unless_it_is_said():
+    one = np.ones(2)
+    assert list(Discs(one, one, one, one).kind) == ["void", "void"]
+    of_both = Discs(one, one, one, one, np.array(["loop", "dot"]))
+    assert list(of_both.of(["dot", "void"]).kind) == ["dot"]
+    assert list(of_both.within(0, 2).kind) == ["loop", "dot"]
+    assert len(of_both.at_least(2)) == 0

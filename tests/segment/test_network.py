@@ -192,6 +192,35 @@ def test_tiles_leave_no_seams(monkeypatch):
     assert sorted(found.x[sure]) == pytest.approx(sorted(again.x[same]), abs=0.2)
 
 
+@pytest.mark.parametrize("negative", [True, False])
+@pytest.mark.parametrize("width", [96, 320])
+def test_the_network_is_given_the_sign_in_every_tile(monkeypatch, width, negative):
+    class Echo(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = torch.nn.Parameter(torch.zeros(1, 8, 1, 1))
+
+        def forward(self, x):
+            return x.clone()
+
+    monkeypatch.setattr(network, "_TILE", 128)
+    monkeypatch.setattr(network, "_OVERLAP", 64)
+    monkeypatch.setattr(network, "_RIM", 16)
+    picture = np.random.default_rng(0).normal(size=(160, width)).astype(np.float32)
+    image, sign = network.forward(Echo().eval(), picture, "float32", negative=negative)
+    np.testing.assert_allclose(image, picture, atol=1e-5)
+    assert (sign == pytest.approx(float(negative))).all()
+
+
+@pytest.mark.parametrize("contrast", ["bright", "dark"])
+def test_the_network_is_told_that_images_of_dark_voids_are_negatives(monkeypatch, contrast):
+    asked = []
+    ask = network.forward
+    monkeypatch.setattr(network, "forward", lambda *args, **how: asked.append(how) or ask(*args, **how))
+    segment.load_segmenter("voids", contrast=contrast).find(image_with((80, 60, 7)))
+    assert {how["negative"] for how in asked} == {contrast == "dark"}
+
+
 def test_what_is_left_out_between_the_levels_changes_nothing():
     """The padding that MONAI offers, and a copy of every layer: a tenth of a gigabyte, a third of the time."""
     lean, _ = model_file.load_network()
@@ -284,7 +313,7 @@ def test_a_card_without_what_a_void_is_by_height_is_explained(tmp_path):
 
 @pytest.mark.slow
 def test_simulated_images_never_trained_on(bright):
-    score = card.simulated(bright, seed=0)
+    score = card.on_simulated(bright, seed=0)
     assert score["f1_iou_0.5"] >= 0.9
     assert abs(score["radius_bias"]) <= 0.03
     assert abs(score["volume_error"]) <= 0.08
@@ -323,8 +352,9 @@ def test_real_dark_particles(shared, dark):
 def foil(seed):
     """What is no void: loops, dots, lines, precipitates, stains, bend contours, scale bars and their text."""
     random = np.random.default_rng(seed)
-    bare = specimen.foil(random, (384, 384), random.uniform(3, 15), busy=False)
-    return microscope.write(random, microscope.detect(random, bare, random.uniform(0.01, 0.1)))[0]
+    bare = specimen.foil(random, (384, 384), random.uniform(3, 15), busy=0.0, grain=0.0)
+    shown = bare.brightness * bare.strain
+    return microscope.write(random, microscope.detect(random, shown, random.uniform(0.01, 0.1)))[0]
 
 
 @pytest.mark.slow
