@@ -209,7 +209,7 @@ def test_the_network_is_given_the_sign_in_every_tile(monkeypatch, width, negativ
     picture = np.random.default_rng(0).normal(size=(160, width)).astype(np.float32)
     image, sign = network.forward(Echo().eval(), picture, "float32", negative=negative)
     np.testing.assert_allclose(image, picture, atol=1e-5)
-    assert (sign == pytest.approx(float(negative))).all()
+    np.testing.assert_allclose(sign, negative, atol=1e-5)
 
 
 @pytest.mark.parametrize("contrast", ["bright", "dark"])
