@@ -159,7 +159,9 @@ def _others(foil: specimen.Foil, covered: np.ndarray, noise: float) -> pd.DataFr
         snr = strength / max(noise, 1e-3) * min(radius / _USUAL_OTHER_PX, 1)
         if snr > _LEAST_SNR / 3:
             rows.append((kind, *at, radius, snr, _hidden(*at, covered) or snr < _LEAST_SNR))
-    return pd.DataFrame(rows, columns=["kind", "x_px", "y_px", "radius_px", "snr", "ignored"])
+    columns = ["kind", "x_px", "y_px", "radius_px", "snr", "ignored"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.astype(dict.fromkeys(columns[1:5], float) | {"kind": object, "ignored": bool})
 
 
 def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
