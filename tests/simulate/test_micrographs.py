@@ -1,8 +1,12 @@
 """Simulated micrographs: seeded, every kind of look, truth that agrees with the image."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from voidlab.simulate import foil as specimen
 from voidlab.simulate import micrographs, microscope, void_shapes
 from voidlab.simulate.micrographs import micrograph
 from voidlab.simulate.visibility import Visibility, reach
@@ -71,6 +75,18 @@ def test_defocus_keeps_the_electrons():
     assert image.mean() == pytest.approx(1, abs=1e-3)
 
 
+def test_light_that_is_not_parallel_blurs_the_image_and_keeps_the_electrons():
+    def image(spread, fringe_px=4.0):
+        optics = microscope.Optics(fringe_px, spread=spread)
+        return microscope.intensity(np.ones((128, 128)), -1.0 * _void(10.0), optics)
+
+    sharp, blurred, more = (image(spread) for spread in (0.0, 0.2, 0.4))
+    for each in (sharp, blurred, more):
+        assert each.mean() == pytest.approx(1, abs=1e-3)
+    assert sharp.std() > 1.05 * blurred.std() > 1.05**2 * more.std()
+    np.testing.assert_allclose(image(0.4, 0.0), 1, atol=1e-6)  # in focus it does nothing
+
+
 def _evidence(own, others=0.0, *, radius=4.0, noise=1.0):
     """Evidence of a void in the middle of what it adds, in white noise on an even foil; mean over places."""
     grain = noise * np.random.default_rng(0).standard_normal((160, 200))
@@ -121,3 +137,151 @@ def test_overlap_is_the_share_of_a_void_that_others_share(monkeypatch, seed):
     large, small, alone = voids.to_dict("records")
     assert (small["overlap"], alone["overlap"]) == (1, 0)
     assert large["overlap"] == pytest.approx((small["radius_px"] / large["radius_px"]) ** 2)
+
+
+def _scene_of(seed, shape):
+    """What a micrograph is of, and what would come to the detector, without noise."""
+    random = np.random.default_rng(np.random.SeedSequence([seed, 7]))
+    scene = micrographs._scene(random, tuple(side + 2 * micrographs._MARGIN for side in shape))
+    return scene, scene.brightness(scene.foil, scene.of_all_voids(lambda void: void.length))[micrographs._CUT]
+
+
+def only(monkeypatch, kind):
+    """Micrographs of one kind."""
+    for each in micrographs._KINDS:
+        monkeypatch.setitem(micrographs._KINDS, each, float(each == kind))
+
+
+def without_burnt_in(monkeypatch):
+    monkeypatch.setattr(microscope, "_burn_in", lambda random, picture: np.zeros(picture.size[::-1], bool))
+
+
+@pytest.mark.parametrize("kind", ["over", "under", "mass", "helium"])
+def test_a_negative_is_the_negative_of_what_the_microscope_shows(monkeypatch, kind):
+    only(monkeypatch, kind)
+    without_burnt_in(monkeypatch)
+    agree = []
+    for seed in range(12):
+        m = micrograph(seed, shape=(128, 160))
+        scene, clean = _scene_of(seed, (128, 160))
+        assert m.upside_down == (scene.look.sign < 0) == (not scene.look.optics.under)
+        alike = np.corrcoef(m.image.ravel(), clean.ravel())[0, 1]
+        if abs(alike) > 0.2:  # else noise hides it
+            agree.append((alike < 0) == m.upside_down)
+    assert len(agree) >= 6
+    assert all(agree)
+
+
+def test_loops_in_a_negative_are_bright_and_else_dark(monkeypatch):
+    """The network is told the sign: what is dark in the microscope is bright in the negative, as voids are."""
+    without_burnt_in(monkeypatch)
+    drawn = [("dot", 130.0, 120.0, 7.0, 0.6), ("dot", 220.0, 180.0, 7.0, 0.6)]
+
+    def foil(random, shape, usual, *, busy, grain):
+        y, x = np.mgrid[: shape[0], : shape[1]]
+        bells = sum(np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / r**2) for _, cx, cy, r, _ in drawn)
+        return replace(
+            specimen.Foil.even(shape), strain=np.exp(-0.6 * bells).astype(np.float32), objects=drawn
+        )
+
+    monkeypatch.setattr(specimen, "foil", foil)
+    monkeypatch.setattr(void_shapes, "scatter", lambda random, shape, usual: np.zeros((0, 3)))
+    monkeypatch.setattr(micrographs, "_beside_vacuum", lambda random, foil, voids: (foil, voids))
+    for kind, bright in (("over", True), ("mass", False), ("under", False)):
+        only(monkeypatch, kind)
+        plain = 0
+        for seed in range(6):
+            m = micrograph(seed, shape=(160, 224))
+            assert m.upside_down == bright
+            for x, y, snr in m.others[["x_px", "y_px", "snr"]].to_numpy(float):
+                around = m.image[int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4].mean()
+                if snr > 3:
+                    plain += 1
+                    assert (around > np.median(m.image)) == bright
+        assert plain >= 4
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_loops_and_dots_that_count_lie_in_the_image_and_show(seed):
+    m = micrograph(seed, shape=(128, 160))
+    assert list(m.others.columns) == ["kind", "x_px", "y_px", "radius_px", "snr", "ignored"]
+    assert set(m.others["kind"]) <= {"loop", "dot"}
+    assert m.others["ignored"].dtype == bool
+    sure = m.others[~m.others["ignored"]]
+    assert sure["x_px"].between(0, 159).all()
+    assert sure["y_px"].between(0, 127).all()
+    assert (sure["snr"] >= micrographs._LEAST_SNR).all()
+
+
+def test_what_hardly_shows_counts_neither_way():
+    """One that counts; one too small, one too faint, one too faint to be listed; outside; under a banner."""
+    at = micrographs._MARGIN
+    objects = [
+        ("loop", at + 20.0, at + 20.0, 8.0, 0.3),
+        ("dot", at + 60.0, at + 20.0, 1.6, 0.2),
+        ("dot", at + 60.0, at + 40.0, 4.0, 0.05),
+        ("dot", at + 60.0, at + 60.0, 4.0, 0.02),
+        ("loop", at - 5.0, at + 20.0, 8.0, 0.3),
+        ("loop", at + 20.0, at + 75.0, 8.0, 0.3),
+    ]
+    covered = np.zeros((80, 100), bool)
+    covered[70:] = True
+    others = micrographs._others(replace(specimen.Foil.even((176, 196)), objects=objects), covered, noise=0.1)
+    assert others["snr"].tolist() == pytest.approx([3, 0.8, 0.5, 3, 3])
+    assert others["ignored"].tolist() == [False, True, True, True, True]
+    assert others[["x_px", "y_px"]].to_numpy()[0].tolist() == [20, 20]
+
+
+def test_a_foil_without_loops_has_none_with_all_columns():
+    others = micrographs._others(specimen.Foil.even((176, 196)), np.zeros((80, 100), bool), 0.1)
+    assert len(others) == 0
+    assert others.dtypes.astype(str).to_dict() == {
+        "kind": "object",
+        "x_px": "float64",
+        "y_px": "float64",
+        "radius_px": "float64",
+        "snr": "float64",
+        "ignored": "bool",
+    }
+
+
+@pytest.mark.parametrize("draw", [microscope._scale_bar, microscope._banner, microscope._words])
+@pytest.mark.parametrize("grey", [0, 90, 255])
+def test_what_is_burnt_in_covers_whatever_was_there(monkeypatch, draw, grey):
+    monkeypatch.setattr(microscope, "_scale_bar", draw)
+    monkeypatch.setattr(microscope, "_banner", draw)
+    monkeypatch.setattr(microscope, "_words", draw)
+    for seed in range(5):
+        flat, other = (Image.new("L", (220, 160), each) for each in (grey, 128))
+        covered = microscope._burn_in(np.random.default_rng(seed), flat)
+        assert np.array_equal(covered, microscope._burn_in(np.random.default_rng(seed), other))
+        assert covered.shape == (160, 220)
+        assert 0 < covered.mean() < 0.9
+        assert (np.asarray(flat)[~covered] == grey).all()
+
+
+@pytest.mark.parametrize("kind", ["mass", "over", "mask"])
+def test_voids_under_a_banner_count_neither_way(monkeypatch, kind):
+    only(monkeypatch, kind)
+
+    write = microscope.write
+
+    def with_banner(random, image):
+        grey, told, covered = write(random, image)
+        covered[100:160] = True
+        return np.where(covered, 255, grey), np.where(covered, told.max(), told), covered
+
+    without_burnt_in(monkeypatch)
+    counted = []
+    for seed in range(8):
+        plain = micrograph(seed, shape=(200, 240))
+        with monkeypatch.context() as patched:
+            patched.setattr(microscope, "write", with_banner)
+            m = micrograph(seed, shape=(200, 240))
+        under = m.voids["y_px"].between(99.5, 159.5, inclusive="neither")
+        assert m.voids.loc[under, "ignored"].all()
+        assert not m.mask[100:160].any()
+        of_others = m.others[m.others["y_px"].between(99.5, 159.5, inclusive="neither")]
+        assert of_others["ignored"].all()
+        counted.append((~plain.voids.loc[under, "ignored"]).sum())
+    assert sum(counted) > 5  # without the banner some of them count
