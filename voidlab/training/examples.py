@@ -333,5 +333,6 @@ def layers(each: Example) -> np.ndarray:
 def _crop(each: np.ndarray, random: np.random.Generator, size: int) -> np.ndarray:
     height, width = each.shape[1:]
     y, x = (int(random.integers(0, side - size + 1)) for side in (height, width))
-    piece = np.rot90(each[:, y : y + size, x : x + size], int(random.integers(4)), (1, 2))
+    read = np.array(each[:, y : y + size, x : x + size])  # a view would keep the file open
+    piece = np.rot90(read, int(random.integers(4)), (1, 2))
     return piece[:, :, ::-1] if random.random() < 0.5 else piece
