@@ -280,8 +280,9 @@ def test_more_examples_than_files_may_be_open(tmp_path):
     for seed in range(60):
         np.save(tmp_path / f"{seed}.npy", np.full((9, 64, 64), seed, np.float16))
     least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    in_use = max(int(name) for name in os.listdir("/dev/fd"))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (in_use + 30, most))
+    in_use = {int(name) for name in os.listdir("/dev/fd")}
+    free = [number for number in range(least) if number not in in_use]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[30], most))
     try:
         made = examples.simulated_on_disk(range(60), tmp_path, lambda text: None)
         picture, *_ = next(examples.batches(examples.Pool(made), 0, 0, 200, 64))
