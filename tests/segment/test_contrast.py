@@ -75,6 +75,12 @@ def test_what_the_border_cuts_says_nothing():
     assert choose([evidence]).contrast == "bright"
 
 
+def test_where_all_are_cut_it_is_said():
+    choice = choose([Evidence.of(fringed(1), discs(1, 0.9, [(3, 40, 8)]), discs(0, 0.9))])
+    assert (choice.contrast, choice.verdict) == ("bright", "check")
+    assert "1 detection as bright voids, 0 as dark ones, none of them whole in the images" in choice.reason
+
+
 def test_what_is_cut_by_a_box_that_is_left_out_says_nothing():
     image = fringed(1)
     image[:, :60] = np.nan

@@ -89,6 +89,8 @@ def choose(evidence: Iterable[Evidence]) -> ContrastChoice:
     set_it = "set segment.contrast to bright or dark if you know it"
     if not any(counts):
         return choice(GOOD, "no void of either contrast was detected")
+    if not stronger:
+        return choice(CHECK, f"undecided: {said}, none of them whole in the images; {set_it}")
     if weaker >= _CLOSE * stronger:
         return choice(CHECK, f"undecided: {said}, about equally sure; {set_it}")
     if contrast == "dark" and not np.median(total.fringes) >= _LEAST_FRINGE:

@@ -19,9 +19,8 @@ from voidlab.tilt.geometry import from_axis, to_axis
 _SIGMAS = 1.959964  # half a 95 % interval, in standard errors
 _LEAST_SIDE_PX = 32.0
 BEYOND = 3.0  # standard errors of a depth
-_STEP_PX = (
-    8.0  # of parallax between depths: what hides less of the specimen than a void is wide is not missed
-)
+# Of parallax between depths, px: what hides less of the specimen than a void is wide is not missed.
+_STEP_PX = 8.0
 ValidInFrame = Callable[[int], np.ndarray]  # by its number, the pixels (H, W) that show the specimen
 Field = tuple[float, float, float, float]
 _NUMBERS = ["value", "low95", "low68", "high68", "high95"]
