@@ -57,7 +57,7 @@ class Foil:
 
 
 def foil(
-    random: np.random.Generator, shape: tuple[int, int], usual: float, *, busy: float, grain: float
+    random: np.random.Generator, shape: tuple[int, int], usual: float, *, busy: float, rough: float = 1.0
 ) -> Foil:
     """A foil without voids.
 
@@ -67,32 +67,39 @@ def foil(
         Usual radius of its voids, px.
     busy : float
         How much more there is in it than usual, 0 to 1; -1: nothing but an uneven film.
-    grain : float
-        Standard deviation of the phase of what has no order, rad.
+    rough : float
+        How uneven and mottled it is, over the usual.
     """
     uneven = (
-        random.choice([0.05, 0.12, 0.25])
+        rough
+        * random.choice([0.05, 0.12, 0.25])
         * random.random()
         * microscope.field(random, shape, random.uniform(20, 150), 2.0)
     )
-    wedge = random.uniform(-0.3, 0.3, 2)
+    wedge = np.sqrt(rough) * random.uniform(-0.3, 0.3, 2)
     y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     brightness = np.exp(uneven + 0.5 * (wedge[0] * x + wedge[1] * y))
-    for _ in range(random.choice([0, 1, 2], p=[0.45, 0.35, 0.2])):
+    contours = 0 if busy < 0 else random.choice([0, 1, 2], p=[0.45, 0.35, 0.2])
+    for _ in range(contours):
         brightness = brightness * _bend_contour(random, shape)
     for _ in range(random.choice([0, 1, 2], p=[0.2, 0.5, 0.3])):  # oxide, what polishing left, redeposition
         size = np.exp(random.uniform(np.log(1.0), np.log(14)))
         mottle = microscope.field(random, shape, size, random.choice([0, 2.0, 3.0]))
-        brightness = brightness * np.exp(np.exp(random.uniform(np.log(0.003), np.log(0.15))) * mottle)
+        strength = rough * np.exp(random.uniform(np.log(0.003), np.log(0.15)))
+        brightness = brightness * np.exp(strength * mottle)
     thick, strained = Defects(np.zeros(shape, np.float32)), Defects(np.zeros(shape, np.float32))
     _draw_defects(random, thick, strained, usual, busy)
-    phase = grain * microscope.field(random, shape, random.uniform(0.3, 1.2)) if grain else np.zeros(shape)
     return Foil(
         np.clip(brightness * np.exp(thick.drawn), 0.05, 4).astype(np.float32),
         np.clip(np.exp(strained.drawn), 0.05, 4),
-        phase.astype(np.float32),
+        np.zeros(shape, np.float32),
         thick.objects + strained.objects,
     )
+
+
+def grain(random: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """What has no order, such as oxide and redeposited metal, of standard deviation 1: out of focus it is grain."""
+    return microscope.field(random, shape, random.uniform(0.3, 1.2))
 
 
 def _bend_contour(random: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:

@@ -60,12 +60,14 @@ class _Look:
     contrast: float  # brightness of a usual void over its surroundings, by absorption
     phase_rad: float  # phase shift of a usual void
     optics: optics.Optics
-    noise: float
-    grain: float  # phase of what has no order in the foil, rad
+    stands_out: float  # a void's contrast as the focus leaves it, over the noise
+    grain: float  # of what has no order in the foil, over that contrast
     sign: int  # -1: dark voids, turned upside down after they were drawn
     negative: bool  # the picture is a negative of what the microscope showed
     variety: float  # spread of the contrast from one void to the next: crystals have it, voids have not
     spheres: float  # how often voids are round: bubbles are, voids in metals have facets
+    calm: bool  # nothing in the foil but the voids: no bend contours, no defects
+    empty: bool  # no voids
     mask: bool  # no micrograph but somebody's mask
     exact: bool  # a mask of two values
 
@@ -80,6 +82,7 @@ class _Scene:
     voids: list[Void]
     most: float  # length of foil beyond which it gets no brighter
     blur: float
+    noise: float = 0.0
 
     def of_all_voids(self, of_void: Callable[[Void], np.ndarray]) -> np.ndarray:
         """Sum over the voids at each pixel, float32."""
@@ -111,7 +114,7 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
     without = scene.brightness(scene.foil, np.zeros_like(missing))
     clean = scene.brightness(scene.foil, missing)
     sign = look.sign
-    taken = clean[_CUT] if look.exact else optics.detect(random, clean[_CUT], look.noise)
+    taken = clean[_CUT] if look.exact else optics.detect(random, clean[_CUT], scene.noise)
     image, told, covered = optics.write(random, sign * taken)
 
     def shown(brightness: np.ndarray) -> np.ndarray:
@@ -167,9 +170,10 @@ def _others(foil: specimen.Foil, covered: np.ndarray, noise: float) -> pd.DataFr
 def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
     usual = float(np.exp(random.uniform(np.log(1.4), np.log(20))))
     look = _look(random, usual)
+    places = void_shapes.scatter(random, shape, usual)
     voids = void_shapes.shaped(
         random,
-        void_shapes.scatter(random, shape, usual),
+        places[:0] if look.empty else places,
         shape,
         usual,
         spheres=look.spheres,
@@ -178,24 +182,56 @@ def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
     )
     # As bright as it gets: overlaps are no brighter.
     most = usual * random.uniform(0.05, 1) if look.mask or random.random() < 0.08 else np.inf
-    foil = specimen.Foil.even(shape)
-    if not look.mask:
-        foil = specimen.foil(random, shape, usual, busy=_busy(random, look, len(voids)), grain=look.grain)
-        if random.random() < 0.06:
-            foil, voids = _beside_vacuum(random, foil, voids)
     # Vibration, drift during the exposure, a spread of energies: edges as wide as those of a rounder void.
     widest = 0.6 if look.mask else 3.5
     blur = min(float(np.exp(random.uniform(np.log(0.2), np.log(widest)))), 0.35 * usual)
+    scene = _Scene(look, usual, specimen.Foil.even(shape), voids, most, blur)
     if look.exact:
-        voids = [replace(void, length=void.inside * np.float32(usual)) for void in voids]
-        most, blur = usual, 0.0
-    return _Scene(look, usual, foil, voids, most, blur)
+        flat = [replace(void, length=void.inside * np.float32(usual)) for void in voids]
+        scene = replace(scene, voids=flat, most=usual, blur=0.0)
+    if look.mask:
+        return replace(scene, noise=float(np.exp(random.uniform(np.log(0.003), np.log(0.1)))))
+    return _in_a_foil(random, scene)
+
+
+def _in_a_foil(random: np.random.Generator, scene: _Scene) -> _Scene:
+    """The scene with a foil, grain and noise from which a usual void stands out as it should.
+
+    What focus and blur leave of a void's contrast, or of grain, is measured: it changes a hundredfold.
+    """
+    look, usual, shape = scene.look, scene.usual, scene.foil.brightness.shape
+    signal = _signal(scene)
+    # Where voids are seen by their fringes alone, one looks for places as even as these are faint.
+    rough = min(1.0, signal * float(np.exp(random.uniform(0, np.log(20))))) if look.optics.fringe_px else 1.0
+    foil = specimen.foil(random, shape, usual, busy=_busy(random, look, len(scene.voids)), rough=rough)
+    if look.grain:
+        grain = 0.1 * specimen.grain(random, shape)
+        bare = scene.brightness(replace(scene.foil, phase=grain), np.zeros_like(grain))
+        times = min(look.grain * signal / max(float(bare.std()), 1e-6), 10)
+        foil = replace(foil, phase=np.float32(times) * grain)
+    noise = signal / look.stands_out * min(1.0, usual / 6)
+    scene = replace(scene, foil=foil, noise=float(np.clip(noise, 0.002, 0.45)))
+    if random.random() < 0.06:
+        foil, voids = _beside_vacuum(random, scene.foil, scene.voids)
+        scene = replace(scene, foil=foil, voids=voids)
+    return scene
+
+
+def _signal(scene: _Scene) -> float:
+    """Contrast of a sphere of the usual radius in an even foil, with its fringes, as if it were all in its disc."""
+    side = 2 * int(2 * scene.usual + 3 * scene.look.optics.fringe_px + 8)
+    v, u = np.mgrid[:side, :side] - side / 2
+    sphere = 2 * np.sqrt(np.clip(scene.usual**2 - u**2 - v**2, 0, None)).astype(np.float32)
+    change = scene.brightness(specimen.Foil.even((side, side)), sphere) - 1
+    return float(np.sqrt((change**2).sum() / np.pi) / scene.usual)
 
 
 def _busy(random: np.random.Generator, look: _Look, voids: int) -> float:
     """How much else the foil holds: much where there are no voids, and among dark ones, which it is like."""
-    if look.variety:  # particles lie on a film without order
+    if look.calm:
         return -1.0
+    if look.empty:
+        return 1.0
     often = 0.7 if voids == 0 else 0.5 if look.sign < 0 else 0.15
     return random.random() if random.random() < often else 0.0
 
@@ -232,14 +268,15 @@ def _inside(there: np.ndarray, x: float, y: float) -> bool:
 
 
 _KINDS = {
-    "mass": 0.2,
-    "under": 0.17,
-    "over": 0.2,
-    "mixed": 0.1,
-    "helium": 0.1,
-    "particles": 0.07,
-    "dark": 0.07,
-    "mask": 0.09,
+    "mass": 0.17,
+    "under": 0.16,
+    "over": 0.17,
+    "mixed": 0.08,
+    "helium": 0.15,
+    "particles": 0.06,
+    "dark": 0.06,
+    "loops": 0.07,
+    "mask": 0.08,
 }
 
 
@@ -250,9 +287,9 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
     phase = float(np.exp(random.uniform(np.log(0.15), np.log(0.8 if kind == "helium" else 5))))
     over = kind == "over" or (kind == "helium" and random.random() < 0.6)
     state = optics.Optics()
-    if kind in ("under", "over", "mixed", "helium") or (kind == "dark" and random.random() < 0.4):
+    if kind in ("under", "over", "mixed", "helium") or (kind in ("dark", "loops") and random.random() < 0.4):
         state = optics.Optics(
-            _fringe(random, usual, phase),
+            _fringe(random, usual, phase, 0.4 if kind == "helium" else 0.06),
             not over,
             random.uniform(0.03, 0.4),
             random.uniform(0, 0.08),
@@ -261,42 +298,43 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
     if kind == "particles":
         contrast = random.uniform(0.25, 0.9)
     if kind in ("under", "over", "helium"):
-        contrast *= 0.25 * random.random()
+        # Metals shift the phase ten times and more as much as they absorb.
+        contrast = phase * random.uniform(0, 0.12)
     if kind == "mixed":
         phase *= 0.5
     if kind == "mask":
         contrast = 1.0
     # How far a void of the usual size stands out from the noise, from hardly to plainly.
-    stands_out = float(np.exp(random.uniform(np.log(0.8), np.log(10.0))))
-    signal = contrast + (min(phase, 1.5) * 0.35 if state.fringe_px else 0)
-    noise = np.clip(signal / stands_out * min(1.0, usual / 6), 0.004, 0.45)
-    if kind == "mask":
-        noise = np.exp(random.uniform(np.log(0.003), np.log(0.1)))
+    stands_out = float(np.exp(random.uniform(np.log(1.2 if kind == "helium" else 0.8), np.log(10.0))))
     if kind == "dark":  # voids upside down: dark inside, and with a bright rim when out of focus
         contrast = -contrast
         state = replace(state, under=False)
     grain = 0.0
     if state.fringe_px and random.random() < (0.8 if kind == "helium" else 0.4):
-        grain = min(phase, 1) * float(np.exp(random.uniform(np.log(0.05), np.log(0.5))))
-    dark_particles = kind == "particles" and random.random() < 0.6
+        grain = float(np.exp(random.uniform(np.log(0.05), np.log(0.5))))
+    # Loops and bright voids, when one looks for dark voids.
+    negative = over or kind == "loops" or (kind in ("particles", "dark") and random.random() < 0.6)
     return _Look(
         contrast=contrast,
         phase_rad=phase if state.fringe_px else 0.0,
         optics=state,
-        noise=float(noise),
+        stands_out=stands_out,
         grain=grain,
-        sign=-1 if over else 1,
-        negative=over or dark_particles,
+        sign=-1 if over or kind == "loops" else 1,
+        negative=negative,
         variety=random.uniform(0.1, 0.6) if kind == "particles" else 0.0,
         spheres={"particles": 0.05, "mask": 0.0, "helium": 1.0}.get(kind, 0.5),
+        # Bubbles are looked for where nothing else is; particles lie on a film without order.
+        calm=kind == "particles" or random.random() < {"helium": 0.9, "under": 0.3, "over": 0.3}.get(kind, 0),
+        empty=kind == "loops",
         mask=kind == "mask",
         exact=kind == "mask" and random.random() < 0.6,
     )
 
 
-def _fringe(random: np.random.Generator, usual: float, phase: float) -> float:
-    """Width of the first fringe, px: from sharp to wider than the void."""
-    fringe = usual * float(np.exp(random.uniform(np.log(0.06), np.log(2.2))))
+def _fringe(random: np.random.Generator, usual: float, phase: float, least: float) -> float:
+    """Width of the first fringe, px: from sharp, or ``least`` times the radius, to wider than the void."""
+    fringe = usual * float(np.exp(random.uniform(np.log(least), np.log(2.2))))
     # Metals shift the phase by some 0.16 rad/nm, and nobody goes farther than 3 µm from focus, fringes of 2.4 nm.
     return min(max(fringe, 0.6), 0.8 / phase * usual, _MARGIN / 2)
 
