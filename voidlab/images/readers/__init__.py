@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from voidlab.images.errors import ImageReadError
-from voidlab.images.readers.base import ImageFile, naming, size_text
+from voidlab.images.readers.base import ImageFile, check_size, naming, size_text
 from voidlab.images.readers.mrc import open_mrc
 from voidlab.images.readers.pictures import open_picture
 from voidlab.images.readers.rosettasciio import open_em
@@ -23,6 +23,17 @@ READERS: dict[str, tuple[str, Callable[[Path], ImageFile]]] = {
     ".ser": ("SER", open_em),
     ".emd": ("EMD", open_em),
     **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".m4v"), ("video", open_movie)),
+}
+
+# What files begin with that a program packed, whatever their names say: their bytes are no pixels.
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"PK\x03\x04": "ZIP",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!": "RAR",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
 }
 
 _ADVICE = {
@@ -48,7 +59,19 @@ def open_file(path: Path) -> ImageFile:
         reader = READERS.get(path.suffix.lower())
         if reader is None:
             raise ImageReadError(f"cannot read {path}: {why_unknown(path)}.")
-        return reader[1](path)
+        _check_unpacked(path)
+        return check_size(reader[1](path))
+
+
+def _check_unpacked(path: Path) -> None:
+    with path.open("rb") as stream:
+        begin = stream.read(8)
+    packed = next((name for mark, name in _PACKED.items() if begin.startswith(mark)), None)
+    if packed is not None:
+        raise ImageReadError(
+            f"cannot read {path}: it is packed with {packed}, though its name ends in {path.suffix}; unpack it "
+            "first, and give the file that was in it this name."
+        )
 
 
 def supported() -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.pixel_size import PixelSize
 
+_MOST_PIXELS, _MOST_IMAGES = 2**30, 10**6
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -31,7 +32,36 @@ class ImageFile:
     def read(self, index: int) -> np.ndarray:
         """Image ``index``, (H, W), values as stored."""
         with naming(self.path):
-            return self.decode(index)
+            image = self.decode(index)
+            check_real(self.path, image.dtype)
+            return image
+
+
+def check_real(path: Path, dtype: np.dtype) -> None:
+    """Raise ImagesError where values are none that a grey scale has: half of a complex number is no image."""
+    if dtype.kind == "c":
+        raise ImagesError(
+            f"{path} holds complex numbers, such as a Fourier transform or a reconstructed wave; expected grey "
+            "values. Save the modulus or the phase as an image."
+        )
+    if dtype.kind not in "buif":
+        raise ImagesError(f"{path} holds {dtype} values; expected grey values, 8 to 64 bit.")
+
+
+def check_size(file: ImageFile) -> ImageFile:
+    """Give ``file`` back unless its header asks for what no micrograph and no series has.
+
+    Raises
+    ------
+    ImagesError
+        If an image has more than a billion pixels, or there are more than a million of them.
+    """
+    if math.prod(file.shape) > _MOST_PIXELS or file.count > _MOST_IMAGES:
+        raise ImagesError(
+            f"{file.path} says that it holds {file.count:,} image(s) of {size_text(file.shape)}; expected at most "
+            f"{_MOST_IMAGES:,} of {_MOST_PIXELS:,} pixels. Its header is damaged, or the images must be cut."
+        )
+    return file
 
 
 @contextmanager
@@ -70,7 +100,9 @@ def size_text(shape: Sequence[int]) -> str:
 def plane(path: Path, start: int, dtype: np.dtype, shape: tuple[int, ...], index: int) -> np.ndarray:
     """Image ``index`` of a file whose uncompressed images lie one behind the other from byte ``start``."""
     pixels = math.prod(shape)
+    # Asked first: the array for what a damaged header promises may be larger than the memory.
+    there = (path.stat().st_size - start) // dtype.itemsize - index * pixels
+    if there < pixels:
+        raise ValueError(f"image {index} has {max(there, 0)} of {pixels} values")
     values = np.fromfile(path, dtype, pixels, offset=start + index * pixels * dtype.itemsize)
-    if values.size != pixels:
-        raise ValueError(f"image {index} has {values.size} of {pixels} values")
     return values.reshape(shape).astype(dtype.newbyteorder("="), copy=False)

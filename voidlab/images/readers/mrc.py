@@ -47,6 +47,12 @@ def open_mrc(path: Path) -> ImageFile:
     notes = []
     if count < stated:
         notes.append(f"{path.name} is cut short: only its first images, {count}, are used. Copy it again.")
+    over = path.stat().st_size - start - stated * math.prod(shape) * dtype.itemsize
+    if over >= shape[1] * dtype.itemsize:
+        notes.append(
+            f"{path.name} holds {over:,} bytes more than its header says, which gives it {stated} image(s) of "
+            f"{shape[1]} × {shape[0]} px of {8 * dtype.itemsize} bit: check that they look right."
+        )
     if int(header["ispg"]) != 0 and stated > 1:
         notes.append(f"The header calls {path.name} a volume: each of its sections is a frame here.")
     if records is not None:

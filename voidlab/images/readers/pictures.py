@@ -1,19 +1,34 @@
-"""PNG and JPEG, through imageio and pillow."""
+"""PNG and JPEG, through pillow."""
 
+from functools import partial
 from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
+import PIL.Image
 
 from voidlab.images.readers.base import ImageFile, gray
 
+# Ways to keep colours whose first channel is the lightness.
+_LIGHTNESS_FIRST = ("YCbCr", "LAB")
+
 
 def open_picture(path: Path) -> ImageFile:
-    with path.open("rb") as stream:
-        height, width = iio.improps(stream, plugin="pillow").shape[:2]
-    return ImageFile(path, (height, width), 1, lambda _: decode_with_pillow(path, 0))
+    """Read the header of a picture; the frames of an animated PNG are images of a stack."""
+    with PIL.Image.open(path) as picture:
+        width, height = picture.size
+        # What a JPEG holds besides its image are previews of it.
+        count = 1 if picture.format in ("JPEG", "MPO") else int(getattr(picture, "n_frames", 1))
+    return ImageFile(path, (height, width), count, partial(decode_with_pillow, path))
 
 
 def decode_with_pillow(path: Path, index: int) -> np.ndarray:
-    with path.open("rb") as stream:
-        return gray(iio.imread(stream, plugin="pillow", index=index))
+    """Image ``index`` of a file, (H, W), whatever kind of colours it has."""
+    with PIL.Image.open(path) as picture:
+        if index:
+            picture.seek(index)
+        if picture.mode in _LIGHTNESS_FIRST:
+            return np.array(picture.getchannel(0))
+        if picture.mode in ("P", "PA"):
+            kind = picture.palette.mode if picture.palette else "L"
+            return gray(np.asarray(picture.convert("RGBA" if picture.mode == "PA" else kind)))
+        return gray(np.asarray(picture.convert("RGB") if picture.mode == "CMYK" else picture))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +12,25 @@ from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
+from tifffile import PHOTOMETRIC
 
 from voidlab.images.errors import ImagesError
 from voidlab.images.pixel_size import PixelSize, unit_nm, usual
-from voidlab.images.readers.base import ImageFile, gray, plane
+from voidlab.images.readers.base import ImageFile, check_real, gray, plane
 from voidlab.images.readers.pictures import decode_with_pillow
+
+# What it notices of a damaged file is said here, in one sentence, and not in the middle of a progress line.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 
 # Compressions that tifffile leaves to a package not needed here otherwise: fax, LZW, JPEG.
 _PILLOW_COMPRESSIONS = (2, 3, 4, 5, 6, 7)
+
+# Ways to keep colours: the first sample is the lightness; no reader here knows how to make it of them.
+_LIGHTNESS_FIRST = (PHOTOMETRIC.YCBCR, PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB)
+_MOST_SAMPLES = 4  # gray, RGB, with alpha or as inks
+_PAGES_LOOKED_AT = 16
+_PADDING_BYTES = 4096  # that programs put behind an image
+_UNKNOWN_COLOURS = (PHOTOMETRIC.LOGL, PHOTOMETRIC.LOGLUV, PHOTOMETRIC.ITULAB)
 
 
 @dataclass(frozen=True)
@@ -28,47 +40,107 @@ class _Layout:
     dtype: np.dtype
     shape: tuple[int, ...]
     samples_first: bool
-    white_is_zero: bool
+    colours: int  # photometric interpretation
     palette: np.ndarray | None
 
     @classmethod
     def of(cls, page: tifffile.TiffPage) -> _Layout:
         kind = page.photometric
-        palette = page.colormap if kind == tifffile.PHOTOMETRIC.PALETTE else None
+        palette = page.colormap if kind == PHOTOMETRIC.PALETTE else None
         dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
-        first = page.axes.startswith("S")
-        return cls(dtype, page.shape, first, kind == tifffile.PHOTOMETRIC.MINISWHITE, palette)
+        return cls(dtype, page.shape, page.axes.startswith("S"), int(kind), palette)
 
     def gray(self, image: np.ndarray) -> np.ndarray:
         """``image`` with its palette applied, white the highest value, and colours made luminance."""
         if self.palette is not None:
             return gray(np.moveaxis(self.palette[:, image], 0, -1))
-        if self.white_is_zero and image.dtype.kind in "bu":
+        if self.colours == PHOTOMETRIC.MINISWHITE and image.dtype.kind in "bu":
             image = ~image
-        return gray(np.moveaxis(image, 0, -1) if self.samples_first else image)
+        image = np.moveaxis(image, 0, -1) if self.samples_first else image
+        if image.ndim == 3 and self.colours in _LIGHTNESS_FIRST:
+            return image[..., 0]
+        return gray(_of_inks(image) if self.colours == PHOTOMETRIC.SEPARATED else image)
+
+
+def _of_inks(image: np.ndarray) -> np.ndarray:
+    """Red, green and blue of cyan, magenta, yellow and black: much ink is dark."""
+    if image.dtype.kind != "u" or image.ndim != 3 or image.shape[2] < 4:
+        raise ValueError("its colours are inks other than cyan, magenta, yellow and black; save it as gray")
+    most = np.iinfo(image.dtype).max
+    paper = most - image[..., :4].astype(np.float32)
+    rgb: np.ndarray = paper[..., :3] * (paper[..., 3:] / most)
+    return rgb
 
 
 def open_tiff(path: Path) -> ImageFile:
     """Read the header of a TIFF, whatever its name ends in."""
     with tifffile.TiffFile(path) as tif:
-        pixel_size = _pixel_size(tif)
-        # One file of an OME set: its description counts the images of all files, not its own.
-        if (tif.ome_metadata or "").count("FileName=") <= len(tif.pages):
+        pixel_size, described = _pixel_size(tif), _Described.by_ome(path, tif)
+        if described.trusted:
             return _tiff_images(path, tif, pixel_size)
     with tifffile.TiffFile(path, is_ome=False) as tif:
-        return _tiff_images(path, tif, pixel_size)
+        return _tiff_images(path, tif, pixel_size, described)
 
 
-def _tiff_images(path: Path, tif: tifffile.TiffFile, pixel_size: PixelSize) -> ImageFile:
+@dataclass(frozen=True)
+class _Described:
+    """What the OME description of a file says of its images; not ``trusted``: these are read by themselves."""
+
+    trusted: bool = True
+    images: int = 1
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def by_ome(cls, path: Path, tif: tifffile.TiffFile) -> _Described:
+        """Whether the description is of this file alone, and promises no more than is in it."""
+        if not tif.ome_metadata:
+            return cls()
+        try:
+            root = ElementTree.fromstring(tif.ome_metadata)
+            described = list(root.iterfind(".//{*}Pixels"))
+            images = sum(_planes(pixels) for pixels in described)
+            sizes = {(int(pixels.get("SizeX", 0)), int(pixels.get("SizeY", 0))) for pixels in described}
+        except (ElementTree.ParseError, ValueError):
+            return cls(trusted=False)
+        own = root.get("UUID")
+        parts = [each for each in root.iterfind(".//{*}UUID") if each.text != own or own is None]
+        others = [name for name in (each.get("FileName") for each in parts) if name not in (None, path.name)]
+        if others:
+            note = (
+                f"The OME description of {path.name} speaks of pixels in other files, such as {others[0]}: those in "
+                f"{path.name} itself are used."
+            )
+            return cls(False, notes=(note,))
+        there = {(p.keyframe.imagewidth, p.keyframe.imagelength) for p in tif.pages[:_PAGES_LOOKED_AT]}
+        return cls(images <= len(tif.pages) and sizes <= there, images)
+
+
+def _planes(pixels: ElementTree.Element) -> int:
+    """How many pages an OME description promises; several samples of a colour are one."""
+    channels, *others = (int(pixels.get(f"Size{axis}", 1)) for axis in "CZT")
+    samples = [int(each.get("SamplesPerPixel", 1)) for each in pixels.iterfind(".//{*}Channel")]
+    return math.prod(others) * max(1, channels // max([1, *samples]))
+
+
+def _tiff_images(
+    path: Path, tif: tifffile.TiffFile, pixel_size: PixelSize, described: _Described | None = None
+) -> ImageFile:
+    described = described or _Described()
     series = tif.series[0]
     page, layout = series.keyframe, _Layout.of(series.keyframe)
+    _check_values(path, layout)
+    _check_bytes(page, one_behind_the_other=series.dataoffset is not None, most=series.nbytes)
     count, notes = _count_images(path, series)
     start = series.dataoffset
-    stated = int((tif.imagej_metadata or {}).get("images", 1))
+    stated = max(described.images, int((tif.imagej_metadata or {}).get("images", 1)))
     if count == 1 and stated > 1 and page.is_final:
         # Of an ImageJ stack that is cut short the images still lie one behind the other.
         start = page.dataoffsets[0]
         count = max(1, min(stated, (path.stat().st_size - start) // page.nbytes))
+    if start is not None:
+        whole = (path.stat().st_size - start) // page.nbytes
+        if 0 < whole < count:
+            count, stated = whole, count
     if stated > count or _is_cut_short(tif):
         notes.append(f"{path.name} is cut short: only its first images, {count}, are used. Copy it again.")
     if start is not None:
@@ -78,7 +150,34 @@ def _tiff_images(path: Path, tif: tifffile.TiffFile, pixel_size: PixelSize) -> I
     else:
         raise ImagesError(f"{path} keeps its images as blocks; expected pages. Save it as a stack in Fiji.")
     shape = (page.imagelength, page.imagewidth)
+    notes += described.notes
     return ImageFile(path, shape, count, decode, pixel_size, "TIFF metadata", tuple(notes))
+
+
+def _check_values(path: Path, layout: _Layout) -> None:
+    """Raise ImagesError where the values of a pixel are none that become a grey scale."""
+    check_real(path, layout.dtype)
+    if layout.colours in _UNKNOWN_COLOURS:
+        kind = PHOTOMETRIC(layout.colours).name
+        raise ImagesError(f"{path} holds colours of the kind {kind}; expected gray or RGB. Save it as gray.")
+    samples = math.prod(layout.shape[:1] if layout.samples_first else layout.shape[2:])
+    if samples > _MOST_SAMPLES:
+        raise ImagesError(f"{path} says that a pixel has {samples} values; expected gray, RGB or RGBA.")
+
+
+def _check_bytes(page: tifffile.TiffPage, *, one_behind_the_other: bool = False, most: int = 0) -> None:
+    """Raise ValueError where the bytes that are stored cannot be those of the image that the header describes.
+
+    Decoders fill what is missing with zeros, and take bytes of another width or depth for an image in disorder.
+    """
+    strips, expected = len(page.dataoffsets), math.prod(page.chunked)
+    empty = sum(1 for size in page.databytecounts if not size)
+    if not one_behind_the_other and (strips < expected or empty):
+        raise ValueError(f"{strips - empty} of the {expected} parts of an image are in it")
+    stored = sum(page.databytecounts)
+    if page.compression == tifffile.COMPRESSION.NONE and stored > max(page.nbytes, most) + _PADDING_BYTES:
+        size = f"{page.imagewidth} × {page.imagelength} px of {page.bitspersample} bit"
+        raise ValueError(f"its header says {size}, {page.nbytes:,} bytes, but {stored:,} bytes are stored")
 
 
 def _is_cut_short(tif: tifffile.TiffFile) -> bool:
@@ -119,6 +218,7 @@ def _decode_page(path: Path, pages: Sequence[tuple[int, int]], index: int) -> np
     with tifffile.TiffFile(path) as tif:
         tif.filehandle.seek(start)
         page = tifffile.TiffPage(tif, number)
+        _check_bytes(page)
         if page.compression not in _PILLOW_COMPRESSIONS:
             return _Layout.of(page).gray(page.asarray())
     return decode_with_pillow(path, number)
