@@ -111,7 +111,8 @@ class _Described:
                 f"{path.name} itself are used."
             )
             return cls(False, notes=(note,))
-        there = {(p.keyframe.imagewidth, p.keyframe.imagelength) for p in tif.pages[:_PAGES_LOOKED_AT]}
+        pages = [page for page in tif.pages[:_PAGES_LOOKED_AT] if isinstance(page, tifffile.TiffPage)]
+        there = {(page.imagewidth, page.imagelength) for page in pages}
         return cls(images <= len(tif.pages) and sizes <= there, images)
 
 
