@@ -251,6 +251,7 @@ def test_the_mean_image_is_sharp_when_aligned():
         (["ok"] * 3, [-10, 2, 5], None, 1),
         (["ok", "excluded", "ok"], [-10, 2, 5], None, 2),
         (["ok"] * 3, [-10, 2, 5], 30, 2),
+        (["ok"] * 3, [12.31, 12.30, 12.33], None, 0),  # the stage is at rest
         (["blank"] * 3, [np.nan] * 3, None, 0),
     ],
 )

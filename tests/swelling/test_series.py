@@ -104,6 +104,12 @@ def test_a_tilt_series_speaks_through_its_lowest_tilt():
     assert "lowest tilt, 1°" in outcome.notes[0]
 
 
+def test_a_stage_at_rest_makes_no_tilt_series():
+    frames = frames_of([1, 2, 3], tilt_deg=[12.31, 12.30, 12.33])
+    outcome = series.measure_series(frames, pd.concat([some(1), some(2), some(3)]), SAMPLE)
+    assert outcome.frame == 3
+
+
 def test_at_60_degrees_the_beam_crosses_twice_the_foil():
     frames = frames_of([1, 2], tilt_deg=[0.0, 60.0])
     found = series.swelling_over_time(frames, pd.concat([some(1), some(2)]), SAMPLE)

@@ -216,6 +216,7 @@ def test_without_points_there_are_none_to_correct(series):
         ([-10, 0, 10], "tilt", True),
         ([-10, 0, 10], "trackpy", False),
         ([-10, 0, 0, float("nan")], "auto", False),
+        ([12.31, 12.30, 12.32, 12.33], "auto", False),  # the stage is at rest
         ([], "auto", False),
     ],
 )

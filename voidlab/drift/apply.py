@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.tables.rows import spread_rows
+from voidlab.tables.tilts import is_tilted
 
 
 def reference_row(frames: pd.DataFrame, frame: int | None = None) -> int:
@@ -27,7 +28,9 @@ def reference_row(frames: pd.DataFrame, frame: int | None = None) -> int:
         return int(rows[0])
     if not usable.any():
         return 0
-    tilt = frames["tilt_deg"].abs().to_numpy()
+    tilt = (
+        frames["tilt_deg"].abs().to_numpy() if is_tilted(frames["tilt_deg"]) else np.full(len(frames), np.nan)
+    )
     rows = np.flatnonzero(usable & np.isfinite(tilt))
     return int(rows[np.argmin(tilt[rows])]) if rows.size else int(np.flatnonzero(usable)[0])
 

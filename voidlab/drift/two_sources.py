@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.drift.estimate import estimate_drift, flag_large_errors
+from voidlab.tables.tilts import is_tilted
 
 _OTHER = {"masks": "images", "images": "masks"}
 _XY = ["drift_x_px", "drift_y_px"]
@@ -41,7 +42,7 @@ def measure_drift(
     """
     measured = estimate_drift(images_of(source), **how)
     drift, pairs = measured.table(frames["frame"]), measured.pairs_table(frames["frame"])
-    if frames["tilt_deg"].notna().any():
+    if is_tilted(frames["tilt_deg"]):
         return drift, pairs, "A tilt series: the drifts of void masks and of images are not compared."
     other = estimate_drift(images_of(_OTHER[source]), **how).table(frames["frame"])
     words = differences_in_words(drift, other)

@@ -8,6 +8,7 @@ from pathlib import Path
 from voidlab.images.errors import ImagesError
 from voidlab.images.find_files import PathLike
 from voidlab.images.tilt_angles import read_angles
+from voidlab.tables.tilts import is_tilted
 
 PerFrame = Sequence[float] | Mapping[int, float]
 
@@ -44,6 +45,11 @@ def tilts(given: PerFrame | PathLike | None, numbers: Sequence[int], notes: list
     wrong = next((angle for angle in angles if not abs(angle) <= 180), None)
     if wrong is not None:
         raise ImagesError(f"tilt_angles_deg holds {wrong:g}; expected degrees, -180 to 180.")
+    if len(set(angles)) > 1 and not is_tilted(angles):
+        low, high = min(angles), max(angles)
+        notes.append(
+            f"The tilts, {low:g} to {high:g} deg, are those of a stage at rest: this is no tilt series."
+        )
     return angles
 
 

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from voidlab.errors import VoidlabError
+from voidlab.tables.tilts import is_tilted
 
 STAGES = ("segment", "drift", "track", "reconstruct", "export")
 POSITIONS = "positions"  # the one notebook of a dataset without images
@@ -31,7 +32,8 @@ def stages_for(tilts_deg: Iterable[float], linker: str) -> tuple[str, ...]:
     linker
         The parameter ``track.linker``.
     """
-    in_depth = linker in ("auto", "tilt") and len({tilt for tilt in tilts_deg if tilt == tilt}) >= 3
+    known = [tilt for tilt in tilts_deg if tilt == tilt]
+    in_depth = linker in ("auto", "tilt") and len(set(known)) >= 3 and is_tilted(known)
     return tuple(stage for stage in STAGES if stage != "reconstruct" or in_depth)
 
 

@@ -14,6 +14,7 @@ from voidlab.project.parameters.models import SegmentParameters
 from voidlab.report.swelling_words import format_interval, format_number, reading
 from voidlab.swelling.depth import OF_3D
 from voidlab.swelling.series import Outcome
+from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.verdict import GOOD
 
@@ -150,7 +151,7 @@ def of_tracks(
 
 def of_events(events: pd.DataFrame, frames: pd.DataFrame) -> list[Figure]:
     """How many voids merged; nothing when none did, or in a tilt series, where one may just hide another."""
-    if events.empty or frames["tilt_deg"].notna().any():
+    if events.empty or is_tilted(frames["tilt_deg"]):
         return []
     alone = int(events["alone"].sum())
     return [figure("Mergers", f"{len(events)}", f"two voids became one; {alone} of these apart from others")]

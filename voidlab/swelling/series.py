@@ -10,6 +10,7 @@ from voidlab import tables
 from voidlab.swelling.estimate import Swelling, measure_swelling
 from voidlab.swelling.sample import Sample, SwellingError
 from voidlab.swelling.sizes import SizeDistribution, size_distribution
+from voidlab.tables.tilts import is_tilted
 
 ValidArea = Callable[[int], np.ndarray]
 
@@ -222,7 +223,7 @@ def _choose(frames: pd.DataFrame, wanted: int | None) -> tuple[int | None, str]:
         return wanted, f"Numbers are those of frame {wanted}."
     if seen.empty:
         return None, "No image was looked at."
-    if seen["tilt_deg"].notna().any():
+    if is_tilted(seen["tilt_deg"]):
         lowest = seen.iloc[int(np.nanargmin(seen["tilt_deg"].abs().to_numpy()))]
         chosen, why = int(lowest["frame"]), f"the one of the lowest tilt, {lowest['tilt_deg']:g}°"
     else:

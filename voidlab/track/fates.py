@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from voidlab import tables
 from voidlab.measure import circles_touch_edge
+from voidlab.tables.tilts import is_tilted
 from voidlab.track.motion import diffusion
 from voidlab.track.neighbours import local_displacements
 
@@ -85,7 +86,7 @@ def describe_fates(
 
 def fates_in_words(fates: pd.DataFrame, frames: pd.DataFrame, *, long: np.ndarray) -> str:
     """How many voids nucleated, merged and disappeared, as a sentence; ``long`` marks the rows that count."""
-    if frames["tilt_deg"].notna().any():
+    if is_tilted(frames["tilt_deg"]):
         return "A tilt series is no history: voids come into view and go out of it as the foil tilts."
     rows = fates[long]
     origin, fate = rows["origin"].value_counts(), rows["fate"].value_counts()

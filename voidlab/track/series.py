@@ -11,6 +11,7 @@ from voidlab import tables
 from voidlab.drift import subtract_drift
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.project.paths import stages_for
+from voidlab.tables.tilts import is_tilted
 from voidlab.tables.verdict import DO_NOT_USE
 from voidlab.tilt import TiltModel, place, reconstruct
 from voidlab.track.assign import link_by_assignment
@@ -74,12 +75,12 @@ def link_series(
     elif asked.linker == "tilt":
         known = int(frames["tilt_deg"].nunique())
         raise LinkError(
-            f"linker = tilt: {known} different tilt angle(s) are known; expected three or more. Give "
-            "tilt_angles_deg, or use linker = auto or trackpy."
+            f"linker = tilt: {known} different tilt angle(s) are known; expected three or more, a degree or "
+            "more apart. Give tilt_angles_deg, or use linker = auto or trackpy."
         )
     other = "assign" if asked.linker == "assign" else "trackpy"
     linked = _in_plane(subtract_drift(chosen, drift), asked)
-    if frames["tilt_deg"].isna().all():  # where the foil tilts, one void may just hide another
+    if not is_tilted(frames["tilt_deg"]):  # where the foil tilts, one void may just hide another
         linked = follow_larger(linked, find_merges(linked, memory=asked.memory))
     return Linking(
         other,

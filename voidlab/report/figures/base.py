@@ -18,6 +18,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
 
 # Colours that stay apart for colour-blind eyes, after Okabe and Ito (2008).
@@ -150,7 +151,11 @@ def series_axis(rows: pd.DataFrame, frames: pd.DataFrame) -> tuple[str, np.ndarr
             return "dose (dpa)", dose
     of_frame = frames.set_index("frame").reindex(rows["frame"])
     for column, label in (("tilt_deg", "tilt (°)"), ("time_s", "time (s)")):
-        if len(rows) and of_frame[column].notna().all():
+        if (
+            len(rows)
+            and of_frame[column].notna().all()
+            and (column != "tilt_deg" or is_tilted(of_frame[column]))
+        ):
             return label, of_frame[column].to_numpy(float)
     return "frame", rows["frame"].to_numpy(float)
 
