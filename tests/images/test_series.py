@@ -167,7 +167,7 @@ def test_steps_of_ten(tmp_path: Path) -> None:
 
 def test_numbers_that_stand_twice(tmp_path: Path) -> None:
     write_pngs(tmp_path, ["a_1_of_2.png", "b_1_of_2.png", "c_2_of_2.png"])
-    with pytest.raises(ImagesError, match=r"a_1_of_2\.png' and .*b_1_of_2\.png' both .* 1\. .*frame_pattern"):
+    with pytest.raises(ImagesError, match=r"a_1_of_2\.png' and .*b_1_of_2\.png' both .* 1\. .*leave one"):
         open_series(tmp_path)
 
 
@@ -184,7 +184,7 @@ def test_frame_pattern(tmp_path: Path) -> None:
     assert numbers(tmp_path, pattern=r"(\d+)$") == [30, 60]
     for wrong, words in (
         ("(", "no regular expression"),
-        (r"f\d+", "0 groups"),
+        (r"f\d+", "has no group"),
         (r"g(\d+)", "does not match"),
         ("(f)", "gives 'f'"),
     ):
@@ -494,6 +494,76 @@ def test_angle_files_that_are_wrong(tmp_path: Path, three: Path, name: str, text
     (tmp_path / name).write_text(text)
     with pytest.raises(ImagesError, match=words):
         open_series(three, tilt_angles_deg=tmp_path / name)
+
+
+MDOC = "PixelSpacing = 4.7\r\n" + "".join(
+    f"[ZValue = {z}]\r\nTiltAngle = {a}\r\nSubFramePath = D:\\DATA\\frames\\TS_01_{a:.1f}.eer\r\n\r\n"
+    for z, a in enumerate((0, 3.1, -3, 6, -6))
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "angles", "note"),
+    [
+        (
+            [f"TS_01_{a}.png" for a in ("-3.0", "0.0", "3.1")],
+            [-3, 0, 3.1],
+            "",
+        ),  # named in it; two are left out
+        ([f"t_{i}_{a:+}deg.png" for i, a in enumerate((-6, -3, 0, 3, 6))], [-6, -3, 0, 3.1, 6], ""),
+        (
+            [f"t_{i}.png" for i in range(5)],
+            [0, 3.1, -3, 6, -6],
+            "names none of the images: its angles, 0, 3.1, -3, 6,",
+        ),
+    ],
+)
+def test_angles_of_an_mdoc_go_to_the_images_it_means(
+    tmp_path: Path, names: list[str], angles: list[float], note: str
+) -> None:
+    write_pngs(tmp_path, names)
+    (tmp_path / "ts.mdoc").write_text(MDOC)
+    series = open_series(f"{tmp_path}/*.png", tilt_angles_deg=tmp_path / "ts.mdoc")
+    assert list(series.frames["tilt_deg"]) == angles
+    assert [note in said for said in series.notes] == ([True] if note else [])
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("a.rawtlt", "0\n10\n-10\n", "a.rawtlt says 0 deg for s_1_-10deg.png, whose name says -10"),
+        (
+            "a.csv",
+            "frame,tilt_deg\n1,-10\n2,10\n3,0\n",
+            "a.csv says 10 deg for s_2_0deg.png, whose name says 0",
+        ),
+        ("a.mdoc", MDOC, "a.mdoc says 0 deg for s_1_-10deg.png, whose name says -10|has 5 values for 3"),
+    ],
+)
+def test_angles_in_a_file_that_contradict_the_names(tmp_path: Path, file: str, text: str, words: str) -> None:
+    write_pngs(tmp_path, ["s_1_-10deg.png", "s_2_0deg.png", "s_3_10deg.png"])
+    (tmp_path / file).write_text(text)
+    with pytest.raises(ImagesError, match=words):
+        open_series(f"{tmp_path}/*.png", tilt_angles_deg=tmp_path / file)
+    typed = open_series(f"{tmp_path}/*.png", tilt_angles_deg=[0, 10, -10])
+    assert list(typed.frames["tilt_deg"]) == [0, 10, -10]
+    assert "0 deg for s_1_-10deg.png, whose name says -10: that in tilt_angles_deg is used" in typed.notes[0]
+
+
+def test_an_mdoc_of_other_images_is_refused(tmp_path: Path) -> None:
+    write_pngs(tmp_path, ["TS_01_0.0.png", "TS_01_3.1.png", "TS_01_33.0.png"])
+    (tmp_path / "ts.mdoc").write_text(MDOC)
+    with pytest.raises(ImagesError, match="names the files of other images, but not 'TS_01_33.0.png'"):
+        open_series(f"{tmp_path}/*.png", tilt_angles_deg=tmp_path / "ts.mdoc")
+
+
+def test_a_stage_at_rest_is_no_tilt_series(three: Path) -> None:
+    series = open_series(three, tilt_angles_deg=[12.31, 12.30, 12.33])
+    assert (
+        series.notes[-1]
+        == "The tilts, 12.3 to 12.33 deg, are those of a stage at rest: this is no tilt series."
+    )
+    assert list(series.frames["tilt_deg"]) == [12.31, 12.30, 12.33]
 
 
 def test_times(three: Path) -> None:

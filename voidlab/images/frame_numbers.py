@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from voidlab.images.errors import ImagesError
-from voidlab.images.tilt_angles import DEGREES, TILT
 
 _FLAGS = re.IGNORECASE | re.ASCII
 _SIZE = re.compile(r"\d+\s*[x×]\s*\d+", _FLAGS)
@@ -15,14 +15,16 @@ _DECIMAL = re.compile(r"[+-]?\d+\.\d+", _FLAGS)
 _LARGEST = 2**62  # a longer run of digits is no frame number, and does not fit the table
 
 
-def numbers_in_names(paths: Sequence[Path], pattern: str | None, angles: Sequence[float] | None) -> list[int]:
+def numbers_in_names(
+    paths: Sequence[Path], stems: Sequence[str], angles: Sequence[float] | None
+) -> list[int]:
     """Frame number of each file, from its name.
 
     Parameters
     ----------
-    pattern
-        Regular expression with one group, the number. None: the last run of digits that differs between all
-        files and is no part of an angle, a decimal number or a size such as 512x512.
+    stems
+        The names, without what says an angle or a time. The number is the last run of digits that differs between
+        all of them and is no part of a decimal number or a size such as 512x512.
     angles
         Tilt angles of the files, deg: where the names hold no other number, frames count up with the angle.
 
@@ -31,15 +33,30 @@ def numbers_in_names(paths: Sequence[Path], pattern: str | None, angles: Sequenc
     ImagesError
         If two files get the same number, or a file gets none.
     """
-    if pattern is not None:
-        numbers = _numbers_by_pattern(paths, pattern)
-    elif len(paths) == 1:
-        runs = _digit_runs(paths[0].stem, angles is not None)
-        numbers = runs[-1:] or [0]
-    else:
-        numbers = _numbers_that_differ(paths, angles)
-    _check_unique(paths, numbers)
+    if len(paths) == 1:
+        return digit_runs(stems[0])[-1:] or [0]
+    numbers = _numbers_that_differ(paths, stems, angles)
+    check_unique(paths, numbers)
     return numbers
+
+
+def counter(stems: Sequence[str]) -> list[int] | None:
+    """The last number in the names that alone tells them apart; None when there is none."""
+    return next((column for column in columns(stems) if len(set(column)) == len(stems)), None)
+
+
+def columns(stems: Sequence[str]) -> list[list[int]]:
+    """Numbers that differ between the names, each as a list; counted from the end of the names."""
+    # So that frame_2 and frame_10 of run_1 and of run_1b align.
+    runs = [digit_runs(stem) for stem in stems]
+    found = [[run[-k] for run in runs] for k in range(1, min(map(len, runs), default=0) + 1)]
+    return [column for column in found if len(set(column)) > 1]
+
+
+def ranks(keys: Sequence[Any]) -> list[int]:
+    """0 for the least of ``keys``, 1 for the next, and so on; the same for equal ones."""
+    place = {key: rank for rank, key in enumerate(sorted(set(keys)))}
+    return [place[key] for key in keys]
 
 
 def divide(numbers: Sequence[int], step: int) -> list[int]:
@@ -80,54 +97,67 @@ def notes_on_numbers(numbers: Sequence[int], *, step_given: bool) -> list[str]:
     return notes
 
 
-def _numbers_by_pattern(paths: Sequence[Path], pattern: str) -> list[int]:
+def numbers_by_pattern(paths: Sequence[Path], pattern: str) -> list[int]:
+    """Frame numbers by a regular expression; of several groups the files are compared by one after the other.
+
+    Raises
+    ------
+    ImagesError
+        If it is no regular expression, has no group, or does not give whole numbers that tell the files apart.
+    """
     try:
         compiled = re.compile(pattern)
     except re.error as error:
         raise ImagesError(f"frame_pattern '{pattern}' is no regular expression: {error}.") from None
-    if compiled.groups != 1:
+    if compiled.groups < 1:
         raise ImagesError(
-            f"frame_pattern '{pattern}' has {compiled.groups} groups; expected one, the number, "
-            r"such as frame_(\d+)."
+            f"frame_pattern '{pattern}' has no group; expected one around the number, "
+            r"such as frame_(\d+), or several that are compared one after the other."
         )
-    numbers = []
+    keys = []
     for path in paths:
         match = compiled.search(path.name) or compiled.search(path.stem)
-        text = match.group(1) if match else None
-        if text is None or not re.fullmatch(r"[0-9]{1,18}", text):
-            found = "does not match" if match is None else f"gives '{text}', no whole number,"
+        texts = match.groups() if match else (None,)
+        wrong = next((text for text in texts if text is None or not re.fullmatch(r"[0-9]{1,18}", text)), "")
+        if wrong != "" or match is None:
+            found = "does not match" if match is None else f"gives '{wrong}', no whole number,"
             raise ImagesError(
                 rf"frame_pattern '{pattern}' {found} in '{path.name}'. Put (\d+) where the number stands, "
                 "or leave such files out."
             )
-        numbers.append(int(text))
+        keys.append(tuple(int(text) for text in match.groups()))
+    numbers = ranks(keys) if compiled.groups > 1 else [key[0] for key in keys]
+    check_unique(paths, numbers)
     return numbers
 
 
-def _digit_runs(stem: str, has_angles: bool) -> list[int]:
-    """Whole numbers in ``stem``, those left out that say an angle, a size or a decimal number."""
-    for pattern in (DEGREES, *([TILT] if has_angles else []), _SIZE, _DECIMAL):
+def digit_runs(stem: str) -> list[int]:
+    """Whole numbers in ``stem``, those left out that say a size or a decimal number."""
+    for pattern in (_SIZE, _DECIMAL):
         stem = pattern.sub("~", stem)
     return [int(run) for run in re.findall(r"[0-9]+", stem) if int(run) < _LARGEST]
 
 
-def _numbers_that_differ(paths: Sequence[Path], angles: Sequence[float] | None) -> list[int]:
-    runs = [_digit_runs(path.stem, angles is not None) for path in paths]
-    odd = [path.name for path, found in zip(paths, runs, strict=True) if not found]
+def _numbers_that_differ(
+    paths: Sequence[Path], stems: Sequence[str], angles: Sequence[float] | None
+) -> list[int]:
+    odd = [path.name for path, stem in zip(paths, stems, strict=True) if not digit_runs(stem)]
     if odd and len(odd) < len(paths) and angles is None:
         raise ImagesError(
             f"'{odd[0]}' has no frame number, as names such as '{next(p.name for p in paths if p.name not in odd)}' "
             "have: leave it out by narrowing the glob, or say where the number stands with frame_pattern."
         )
-    # Counted from the end, so that frame_2 and frame_10 of run_1 and of run_1b align.
-    columns = [[run[-k] for run in runs] for k in range(1, min(map(len, runs)) + 1)]
-    varying = [column for column in columns if len(set(column)) > 1]
-    unique = [column for column in varying if len(set(column)) == len(paths)]
-    if unique or varying:
-        return (unique or varying)[0]
+    found = counter(stems)
+    if found is not None:
+        return found
     if angles is not None and len(set(angles)) == len(paths):
-        order = sorted(angles)
-        return [order.index(angle) + 1 for angle in angles]
+        return [rank + 1 for rank in ranks(angles)]
+    varying = columns(stems)
+    if varying:
+        return varying[0]
+    decimals = _decimals(stems)
+    if decimals is not None:
+        return ranks(decimals)
     raise ImagesError(
         f"no number that tells the files apart was found in names such as '{paths[0].name}' and "
         f"'{paths[1].name}'. Say where it stands with frame_pattern, a regular expression "
@@ -135,13 +165,54 @@ def _numbers_that_differ(paths: Sequence[Path], angles: Sequence[float] | None) 
     )
 
 
-def _check_unique(paths: Sequence[Path], numbers: Sequence[int]) -> None:
+def _decimals(stems: Sequence[str]) -> list[float] | None:
+    """The last decimal number in each name, if these tell the names apart; a dash in all of them joins words."""
+    found = [_DECIMAL.findall(stem)[-1:] for stem in stems]
+    if not all(found):
+        return None
+    joins = all(text.startswith("-") for (text,) in found)
+    values = [float(text.lstrip("-") if joins else text) for (text,) in found]
+    return values if len(set(values)) == len(stems) else None
+
+
+def check_unique(paths: Sequence[Path], numbers: Sequence[int]) -> None:
+    """Raise ImagesError if two files have one frame number; it names a pattern that tells them apart, if any does."""
     seen: dict[int, Path] = {}
     for path, number in zip(paths, numbers, strict=True):
         if number in seen:
-            raise ImagesError(
-                f"'{seen[number]}' and '{path}' both get frame number {number}. Say where the number stands "
-                r"with frame_pattern, a regular expression with one group, such as frame_(\d+), "
-                "or leave one of them out."
+            pattern = pattern_that_works(paths)
+            advice = (
+                "No number in the names tells all files apart: leave one of them out, or rename them."
+                if pattern is None
+                else f"This tells all files apart: add frame_pattern: '{pattern}' (its groups are compared one after "
+                "the other), or leave one of them out."
             )
+            raise ImagesError(f"'{seen[number]}' and '{path}' both get frame number {number}. {advice}")
         seen[number] = path
+
+
+def pattern_that_works(paths: Sequence[Path]) -> str | None:
+    """A frame_pattern whose groups are all numbers that differ between the names and tell the files apart."""
+    parts = [re.split(r"([0-9]+)", path.stem) for path in paths]
+    if len(set(map(len, parts))) > 1:
+        return None
+    texts = list(zip(*parts, strict=True))
+    differ = [i for i in range(1, len(texts), 2) if len(set(texts[i])) > 1]
+    if not differ or any(len(run) > 18 for i in differ for run in texts[i]):
+        return None
+    # As few of the last numbers as tell the files apart.
+    for first in reversed(differ):
+        groups = [i for i in differ if i >= first]
+        if len({tuple(int(texts[i][k]) for i in groups) for k in range(len(paths))}) == len(paths):
+            pattern = "".join(_part(texts[i], i in groups, i % 2 == 1) for i in range(first, len(texts)))
+            return pattern + "$"
+    return None
+
+
+def _part(texts: Sequence[str], group: bool, number: bool) -> str:
+    """A piece of a pattern that matches all ``texts``."""
+    if group:
+        return r"(\d+)"
+    if len(set(texts)) == 1:
+        return re.escape(texts[0])
+    return r"\d+" if number else r"\D*"

@@ -1,11 +1,11 @@
-"""What names and headers say of images before they are a series: numbers, angles, the one size, width of a pixel."""
+"""What headers say of images before they are a series: angles, the one size, width of a pixel."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from voidlab.images import frame_numbers, pixel_size, tilt_angles
+from voidlab.images import pixel_size, tilt_angles
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
@@ -23,17 +23,6 @@ class Calibration:
 
     pixel_size_nm: float | None
     source: str
-
-
-def by_number(
-    files: list[Path], pattern: str | None, step: int
-) -> tuple[list[Path], list[int], list[float] | None]:
-    """Files in the order of their frame numbers, these numbers, and the tilt angles that the names hold."""
-    angles = tilt_angles.angles_in_names(files)
-    numbers = frame_numbers.divide(frame_numbers.numbers_in_names(files, pattern, angles), step)
-    order = sorted(range(len(files)), key=numbers.__getitem__)
-    in_order = [files[i] for i in order], [numbers[i] for i in order]
-    return *in_order, None if angles is None else [angles[i] for i in order]
 
 
 def found_tilts(

@@ -18,7 +18,9 @@ from voidlab import tables
 from voidlab.images import frame_numbers, headers, per_frame
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.find_files import PathLike, Source, find_files
+from voidlab.images.given_tilts import tilts_of_files
 from voidlab.images.headers import Calibration
+from voidlab.images.in_names import read_names
 from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.images.valid_area import Box, find_padding, outside_boxes
@@ -224,8 +226,9 @@ def open_series(
         Angles in frame order, a mapping from frame to angle, or a .rawtlt, .tlt, .mdoc or .csv file, deg. None: from
         such a file of the same name beside a stack, from the headers, or from the file names, else unknown.
     frame_pattern
-        Regular expression with one group: the frame number in the file name. None: the last number that differs
-        between all names. Frames of a stack count from 0.
+        Regular expression with one group, the frame number in the file name, or with several, by which the files are
+        put in order. None: the last number that differs between all names, else the order of a clock in them. Frames
+        of a stack count from 0.
     frame_step
         What the numbers in the file names go up by from frame to frame; they are divided by it.
     times_s
@@ -248,18 +251,23 @@ def open_series(
     shape = headers.common_shape(surveyed)
     notes = list(surveyed[0].notes)
     if stack is None:
-        files, numbers, in_names = headers.by_number(files, frame_pattern, frame_step)
+        named = read_names(files, frame_pattern, frame_step)
+        files, numbers = named.files, named.numbers
+        notes += named.notes
     else:
-        files, numbers, in_names = files * stack.count, list(range(stack.count)), None
+        files, numbers, named = files * stack.count, list(range(stack.count)), None
         if frame_pattern is not None or frame_step != 1:
             notes.append("frame_pattern and frame_step are not used: the frames of a stack count from 0.")
     notes += frame_numbers.notes_on_numbers(numbers, step_given=frame_step != 1)
     status = per_frame.status(numbers, excluded_frames, notes)
     angle_file = Path(tilt_angles_deg) if isinstance(tilt_angles_deg, str | os.PathLike) else None
+    in_names = None if named is None else named.tilts_deg
     if tilt_angles_deg is None:
         tilt_angles_deg, angle_file = headers.found_tilts(files, surveyed, in_names, notes)
-    if times_s is None and frame_interval_s is None and stack is not None and stack.times_s:
-        times_s = stack.times_s
+    elif stack is None:
+        tilt_angles_deg = tilts_of_files(tilt_angles_deg, files, numbers, in_names, notes)
+    if times_s is None and frame_interval_s is None:
+        times_s = named.times_s if named is not None else (stack.times_s or None) if stack else None
     frames = pd.DataFrame(
         {
             "frame": numbers,

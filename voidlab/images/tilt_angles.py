@@ -1,4 +1,4 @@
-"""Tilt angles in the names of images and in files: .rawtlt, .tlt, .mdoc of SerialEM, .csv. Decodes no image."""
+"""Tilt angles in files: .rawtlt, .tlt, .mdoc of SerialEM, .csv. Decodes no image."""
 
 import csv
 import math
@@ -7,26 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voidlab.images.errors import ImagesError
-
-_FLAGS = re.IGNORECASE | re.ASCII
-DEGREES = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*(?:deg|°)(?![a-z])", _FLAGS)
-TILT = re.compile(r"tilt_?([+-]?\d+\.\d+|[+-]\d+)", _FLAGS)
-
-
-def angles_in_names(paths: Sequence[Path]) -> list[float] | None:
-    """Tilt angles in deg, when every file name holds one (``-22.5deg``, ``tilt+10``); else None."""
-    for pattern in (DEGREES, TILT):
-        found = [pattern.findall(path.stem) for path in paths]
-        if not all(found):
-            continue
-        texts = [matches[-1] for matches in found]
-        # tilt-01, tilt-02: the dash joins, and the number is a counter.
-        if pattern is TILT and not any("+" in text or "." in text for text in texts):
-            continue
-        angles = [float(text) for text in texts]
-        if max(map(abs, angles)) <= 180:
-            return angles
-    return None
 
 
 def read_angles(path: Path) -> list[float] | dict[int, float]:
@@ -37,10 +17,7 @@ def read_angles(path: Path) -> list[float] | dict[int, float]:
     ImagesError
         If the file is missing, of another kind, or holds something else; the message names the line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImagesError(f"the tilt angles in {path} cannot be read: {error}.") from None
+    lines = _lines(path)
     if path.suffix.lower() == ".csv":
         return _angles_in_csv(path, lines)
     if path.suffix.lower() == ".mdoc":
@@ -51,6 +28,13 @@ def read_angles(path: Path) -> list[float] | dict[int, float]:
             ".mdoc of SerialEM, or .csv (columns frame, tilt_deg)."
         )
     return [_number(text, path, i) for i, text in enumerate(lines, 1) if text.split("#")[0].strip()]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImagesError(f"the tilt angles in {path} cannot be read: {error}.") from None
 
 
 def angles_beside(stack: Path, count: int, notes: list[str]) -> tuple[list[float] | None, Path | None]:
@@ -66,6 +50,29 @@ def angles_beside(stack: Path, count: int, notes: list[str]) -> tuple[list[float
             f"{name} beside the images holds {len(angles)} tilt angles for {count} images: it is not used."
         )
     return None, None
+
+
+def recorded_files(path: Path) -> list[str]:
+    """Names of the files that the images of an .mdoc were recorded in (SubFramePath), in the order of ZValue.
+
+    Empty where not every image has one.
+
+    Raises
+    ------
+    ImagesError
+        If the file is missing or holds something else.
+    """
+    names: dict[int, str] = {}
+    lines = _lines(path)
+    section = -1
+    for i, line in enumerate(lines, 1):
+        key, _, value = (part.strip(" []") for part in line.partition("="))
+        if key in ("ZValue", "FrameSet"):
+            section = int(_number(value, path, i)) + (section + 1 if key == "FrameSet" else 0)
+        elif key == "SubFramePath" and value:
+            names[section] = re.split(r"[\\/]", value)[-1]
+    images = len(_angles_in_mdoc(path, lines))
+    return [names[i] for i in range(images)] if sorted(names) == list(range(images)) else []
 
 
 def _angles_in_mdoc(path: Path, lines: Sequence[str]) -> list[float]:

@@ -147,14 +147,15 @@ class DatasetParameters(_Model):
     dataset: str = Field(description="name of the dataset: the name of this file")
     images: str = Field(min_length=1, description="glob, folder or stack, relative to this file")
     frame_pattern: str | None = _parameter(
-        None, "regular expression with one group: the frame number in the file name"
+        None,
+        "regular expression: a group around the frame number in the file name; of several, one after the other",
     )
     frame_step: int = _parameter(1, "file-name numbers from one frame to the next", ge=1)
     pixel_size_nm: float | None = _parameter(
         None, "width of a pixel; left out: from the file, else pixels", "nm", ge=0.005, le=200
     )
     tilt_angles_deg: list[float] | str | None = _parameter(
-        None, "angles in frame order, or a .rawtlt/.tlt/.csv file", "deg"
+        None, "angles in frame order, or a .rawtlt, .tlt, .mdoc or .csv file", "deg"
     )
     times_s: list[float] | None = _parameter(None, "times in frame order", "s")
     frame_interval_s: float | None = _parameter(None, "time between frames", "s", gt=0)

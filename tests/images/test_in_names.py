@@ -1,0 +1,200 @@
+"""What names of images say: clocks, tilts with their sign, numbers; and what they leave open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from voidlab.images.errors import ImagesError
+from voidlab.images.in_names import InNames, read_names
+
+
+def read(names: Sequence[str], pattern: str | None = None) -> InNames:
+    """What the names say, given in an order that is not theirs; nothing is opened."""
+    return read_names([Path(name) for name in sorted(names)], pattern, 1)
+
+
+def names(found: InNames) -> list[str]:
+    return [path.name for path in found.files]
+
+
+CLOCKS = {
+    "date and time": (
+        [f"Ni_2021-05-03_14-0{t}.tif" for t in ("5-40", "5-50", "6-00", "6-10")],
+        [0, 10, 20, 30],
+    ),
+    "dots": ([f"t_{c}.tif" for c in ("22.19.28", "22.22.24", "22.25.20")], [0, 176, 352]),
+    "month and dots": (
+        [
+            f"t2005_100_{a}_May30_22.{m}.tif"
+            for a, m in (("0.0", "19.28"), ("-12.0", "22.24"), ("12.0", "28.16"))
+        ],
+        [0, 176, 528],
+    ),
+    "milliseconds": (
+        [f"Ni_{t}.tif" for t in ("14_05_58_500", "14_05_59_100", "14_06_00_300", "14_06_01_450")],
+        [0, 0.6, 1.8, 2.95],
+    ),
+    "Gatan every 20 s": (
+        [
+            f"n_Hour_00_Minute_0{m}_Second_{s}_Frame_0000.tif"
+            for m, s in ((0, 20), (0, 55), (1, "05"), (1, 30))
+        ],
+        [0, 35, 45, 70],
+    ),
+    "Gatan every frame": (
+        [f"n_Hour_00_Minute_21_Second_0{s}_Frame_000{f}.tif" for s in (8, 9) for f in range(4)],
+        [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75],
+    ),
+    "over midnight with a date": (
+        ["a_20210503_235950.tif", "a_20210504_000010.tif", "a_20210504_000030.tif"],
+        [0, 20, 40],
+    ),
+    "over midnight without": (["a_23-59-50.tif", "a_00-00-10.tif", "a_00-00-30.tif"], [0, 20, 40]),
+    "afternoon": (
+        [
+            "Screen 2021-05-03 at 11.59.30 AM.tif",
+            "Screen 2021-05-03 at 12.00.10 PM.tif",
+            "Screen 2021-05-03 at 1.00.10 PM.tif",
+        ],
+        [0, 40, 3640],
+    ),
+    "ISO": (["a_20210503T140559.5.tif", "a_20210503T140600.25.tif"], [0, 0.75]),
+    "days": (["a_2021-05-30.tif", "a_2021-05-31.tif", "a_2021-06-01.tif"], [0, 86_400, 172_800]),
+    "day first": (["a_31.05.2021.tif", "a_01.06.2021.tif"], [0, 86_400]),
+    "letters": (["a_9h.tif", "a_10h.tif", "a_660min.tif"], [32_400, 36_000, 39_600]),
+    "fractions of a second": (["a_0.5s.tif", "a_1.5s.tif", "a_10.5s.tif"], [0.5, 1.5, 10.5]),
+}
+
+
+@pytest.mark.parametrize("kind", CLOCKS)
+def test_a_clock_gives_order_and_times(kind: str) -> None:
+    in_time, seconds = CLOCKS[kind]
+    found = read(in_time)
+    assert names(found) == in_time
+    assert found.numbers == list(range(len(in_time)))
+    assert found.times_s == pytest.approx(seconds)
+    assert "Frames count from 0 in the order of the times" in found.notes[0]
+
+
+def test_a_number_beside_the_clock_is_the_frame() -> None:
+    found = read([f"s_{n:03d}_14-{m}.tif" for n, m in ((7, "05-58"), (8, "06-03"), (10, "06-13"))])
+    assert found.numbers == [7, 8, 10]
+    assert found.times_s == [0, 5, 15]
+    assert found.notes == ["Times are those in the file names, 14:05:58 to 14:06:13."]
+
+
+def test_a_counter_behind_the_seconds_is_no_fraction_of_them() -> None:
+    found = read([f"s_2021-05-03_14-05-{s}_{n:03d}.tif" for s, n in ((30, 1), (30, 2), (31, 3), (33, 4))])
+    assert found.numbers == [1, 2, 3, 4]
+    assert found.times_s == [0, 0.5, 1, 3]
+
+
+def test_images_counted_anew_in_each_second() -> None:
+    found = read([f"s_2021-05-03_14-05-{s}_{n}.tif" for s in (30, 31) for n in (1, 2)])
+    assert found.numbers == [0, 1, 2, 3]
+    assert found.times_s == [0, 0.5, 1, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("counted", "numbers"),
+    [
+        ([f"focus_{a}.tif" for a in (-1.5, 0.0, 1.5)], [0, 1, 2]),
+        ([f"focus-{a}.tif" for a in (0.5, 1.5)], [0, 1]),
+        ([f"grid_01_02_{n:02d}.tif" for n in (1, 2, 3)], [1, 2, 3]),
+        ([f"f_20210503_{n:06d}.tif" for n in (1, 2, 3)], [1, 2, 3]),
+        ([f"Ni_2s_{n:02d}.tif" for n in (4, 5)], [4, 5]),
+        ([f"f_{n}.tif" for n in (20010101, 20010102)], [20010101, 20010102]),
+        (["Ni_1s_04.tif", "Ni_2s_05.tif"], [4, 5]),  # exposures
+    ],
+)
+def test_what_counts_is_no_clock(counted: list[str], numbers: list[int]) -> None:
+    found = read(counted)
+    assert (found.numbers, found.times_s) == (numbers, None)
+
+
+def test_a_number_that_runs_against_the_clock_is_asked_about() -> None:
+    against = ["a_1_14-06-00.tif", "a_2_14-05-00.tif"]
+    with pytest.raises(
+        ImagesError, match="'a_1_14-06-00.tif' .1. comes before 'a_2.*by the clock in them after it"
+    ):
+        read(against)
+    assert names(read(against, r"a_(\d+)_")) == against
+    by_clock = read(against, r"_(\d+)-(\d+)-(\d+)")
+    assert (names(by_clock), by_clock.times_s) == (against[::-1], [0, 60])
+
+
+def test_a_day_that_may_be_a_month_is_asked_about() -> None:
+    with pytest.raises(ImagesError, match="begin with the day or with the month.*frame_pattern"):
+        read(["a_01.02.2021.tif", "a_02.01.2021.tif"])
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        [f"area_{a}_image_{i}_v2.tif" for a in (1, 2) for i in (1, 2, 10)],
+        [f"{a}-{i}" for a in (1, 2) for i in (1, 2)],
+        [f"x{a}b_{i}.c{k}" for a in (1, 2) for i in (1, 2) for k in (1, 2)],
+    ],
+)
+def test_the_pattern_that_is_proposed_works(twice: list[str]) -> None:
+    with pytest.raises(ImagesError, match="both get frame number") as caught:
+        read([f"{name}.tif" for name in twice])
+    pattern = str(caught.value).split("frame_pattern: '")[1].split("'")[0]
+    found = read([f"{name}.tif" for name in twice], pattern)
+    assert names(found) == [f"{name}.tif" for name in twice]
+    assert found.numbers == list(range(len(twice)))
+
+
+ANGLES = (-30, -20, -10, 0, 15, 31)
+TILTS = {
+    "n": lambda i, a: f"s{i:02d}_{'n' if a < 0 else ''}{abs(a)}deg",
+    "m and p": lambda i, a: f"s{i:02d}_{'m' if a < 0 else 'p'}{abs(a)}deg",
+    "neg and pos": lambda i, a: f"foil_{'neg' if a < 0 else 'pos'}{abs(a)}deg",
+    "minus": lambda i, a: f"foil_{'minus' if a < 0 else ''}{abs(a)}_degrees",
+    "dash and spaces": lambda i, a: f"foil {'- ' if a < 0 else ''}{abs(a)} deg",
+    "en dash": lambda i, a: f"foil_{str(a).replace('-', '–')}deg",
+    "minus sign": lambda i, a: f"foil_{str(a).replace('-', '−')}°",
+    "alpha and beta": lambda i, a: f"foil_{i:02d}_alpha{a}deg_beta2deg",
+    "beta that differs": lambda i, a: f"foil_{i:02d}_beta{2 * i}_alpha{a}",
+    "a and b": lambda i, a: f"foil_a{a}_b2",
+    "bare": lambda i, a: f"foil_{a}",
+    "SerialEM": lambda i, a: f"TS_01_{i:03d}_{a:.1f}",
+    "SerialEM, brackets": lambda i, a: f"ts_{i:03d}[{a:.2f}]",
+    "PACEtomo": lambda i, a: f"ts_{a}tilt",
+    "with a date": lambda i, a: f"ts_{a:.1f}_May30_22.{i + 10}.24",
+    "movie": lambda i, a: f"frame_001_{590 + i:05d}_{a:.1f}",
+}
+
+
+@pytest.mark.parametrize("way", TILTS)
+def test_tilts_keep_their_sign(way: str) -> None:
+    in_order = [f"{TILTS[way](i, a)}.tif" for i, a in enumerate(ANGLES)]
+    found = read(in_order)
+    assert names(found) == in_order
+    assert found.tilts_deg == list(ANGLES)
+
+
+@pytest.mark.parametrize(
+    ("heated", "note"),
+    [
+        ([f"Ni_{i:02d}_{t}deg.tif" for i, t in enumerate((25, 100, 150))], "25 to 150 deg: no tilts"),
+        ([f"Ni_{i:02d}_{t}deg.tif" for i, t in enumerate((25, 40, 60))], "25 to 60 deg, without a sign"),
+        (["Ni_20deg.tif", "Ni_50deg.tif"], "20 to 50 deg, without a sign: they may be temperatures"),
+        (
+            [f"s{i}_{c}{t}deg.tif" for i, (c, t) in enumerate((("x", 30), ("", 0), ("", 20)))],
+            "after '', 'x': which",
+        ),
+        (["Ni_20degC_1.tif", "Ni_-50degC_2.tif"], ""),
+        (["d_1_-1.5um.tif", "d_2_0.0um.tif", "d_3_20.0um.tif"], ""),
+        (["d_1_-1.5.tif", "d_2_0.0.tif", "d_3_1.5.tif"], ""),  # a defocus
+        (["sample-1_1.tif", "sample-1_2.tif"], ""),
+    ],
+)
+def test_what_may_be_no_tilt_is_not_taken_and_said(heated: list[str], note: str) -> None:
+    found = read(heated)
+    assert found.tilts_deg is None
+    assert names(found) == heated
+    assert [note in said for said in found.notes] == ([True] if note else [])

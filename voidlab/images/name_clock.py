@@ -1,0 +1,249 @@
+"""When images were taken, from their names: a date, a clock, both, or a time with its unit. Decodes no image.
+
+A clock stands in all names and differs between them. Three numbers that merely count, such as region, area and image,
+are none.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from voidlab.images.clock import ClockError, running_seconds
+
+_FLAGS = re.IGNORECASE | re.ASCII
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_YEAR, _MONTH, _DAY = r"(?P<y>(?:19|20)\d\d)", r"(?P<m>0[1-9]|1[0-2])", r"(?P<d>0[1-9]|[12]\d|3[01])"
+_WORD = rf"(?P<w>{'|'.join(_MONTHS)})[a-z]*"
+_DAY_1 = r"(?P<d>0?[1-9]|[12]\d|3[01])"
+# The separator is remembered, as 2021-05_03 is no date.
+_DATES = tuple(
+    re.compile(text, _FLAGS)
+    for text in (
+        rf"(?<!\d){_YEAR}(?P<sep>[-_.]?){_MONTH}(?P=sep){_DAY}(?!\d(?!\d{{5}}(?!\d)))",
+        rf"(?<!\d){_DAY_1}[-_. ]?{_WORD}[-_. ,]*(?P<y>(?:19|20)\d\d)(?!\d)",
+        rf"(?<![a-z]){_WORD}[-_. ]?{_DAY_1}(?:[-_ ,]+(?P<y>(?:19|20)\d\d))?(?!\d)",
+        rf"(?<!\d){_DAY}(?P<sep>[-_.]){_MONTH}(?P=sep){_YEAR}(?!\d)",
+        rf"(?<!\d){_MONTH}(?P<sep>[-_.]){_DAY}(?P=sep){_YEAR}(?!\d)",
+    )
+)
+_DAY_FIRST = _DATES[3]
+_H, _M, _S = r"(?P<h>[01]\d|2[0-3])", r"(?P<min>[0-5]\d)", r"(?P<s>[0-5]\d)"
+_FRACTION = r"(?:[.,](?P<f>\d{1,6})|[-_](?P<ms>\d{3}))?(?!\d)(?: ?(?P<half>[AP]M)(?![a-z]))?"
+_AFTER_A_DATE = tuple(
+    re.compile(text, _FLAGS)
+    for text in (
+        rf"~[-_ T.,]*(?:at )?(?P<h>[01]?\d|2[0-3])(?P<sep>[-_.:∶]){_M}(?P=sep){_S}{_FRACTION}",
+        rf"~[-_ T.,]*{_H}{_M}{_S}{_FRACTION}",
+        rf"~[-_ T.,]*{_H}h{_M}m(?:in)?{_S}s?(?!\d)",
+        rf"~[-_ T]+{_H}[-.:∶h]{_M}(?!\d|[-_.:∶]\d)",
+    )
+)
+_GATAN = re.compile(r"Hour_(?P<h>\d+)_Minute_(?P<min>\d+)_Second_(?P<s>\d+)(?:_Frame_(?P<sub>\d+))?", _FLAGS)
+_ALONE = (
+    _GATAN,
+    re.compile(rf"(?<!\d){_H}h{_M}m(?:in)?{_S}s?(?!\d)", _FLAGS),
+    re.compile(rf"(?<!\d)(?=(?P<all>{_H}(?P<sep>[-_.:∶]){_M}(?P=sep){_S}{_FRACTION}))", _FLAGS),
+)
+_ELAPSED = re.compile(
+    r"(?<![\d.])(?P<n>\d+(?:\.\d+)?)[_ ]?(?P<unit>msec|ms|sec|s|min|hrs|hr|h)(?![a-z0-9])", _FLAGS
+)
+_UNIT_S = {"ms": 1e-3, "msec": 1e-3, "s": 1, "sec": 1, "min": 60, "h": 3600, "hr": 3600, "hrs": 3600}
+
+
+@dataclass(frozen=True)
+class NameClock:
+    """Times of images as their names tell them.
+
+    Attributes
+    ----------
+    seconds : tuple of float
+        Of each image, s; since the first one, or as the names say where they hold a time with its unit.
+    sub : tuple of int
+        Number of each image within its second; all 0 where the names hold none.
+    rest : tuple of str
+        The names, what belongs to the time replaced by ``~``.
+    said : str
+        First and last time as a person would say them.
+    elapsed : bool
+        Whether it is a time with its unit, which may as well be an exposure.
+    note : str
+        What was taken for granted; empty when nothing was.
+    """
+
+    seconds: tuple[float, ...]
+    sub: tuple[int, ...]
+    rest: tuple[str, ...]
+    said: str
+    elapsed: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Times:
+    """Seconds of the day, whole and fraction, and numbers within a second; and the names without them."""
+
+    whole: list[int]
+    fraction: list[float]
+    sub: list[int]
+    rest: list[str]
+
+
+def find_clock(
+    stems: Sequence[str], order_of: Callable[[Sequence[str]], list[int] | None]
+) -> NameClock | None:
+    """The clock in the names ``stems``; None where they hold none.
+
+    Parameters
+    ----------
+    order_of
+        Gives the order of names by the numbers in them, or None where these do not tell them apart: a clock without
+        a date passes midnight in that order.
+
+    Raises
+    ------
+    ClockError
+        If the day or the midnight is left open by the names.
+    """
+    if len(stems) < 2:
+        return None
+    dates, rest = _dates(stems)
+    times = _times(rest, dates is not None)
+    if times is not None and dates is not None:
+        return _on_days(dates, times)
+    if times is not None:
+        return _within_a_day(times, order_of)
+    # Eight digits in a row may as well count, and are in the right order by themselves.
+    if dates is not None and len(set(dates)) > 1 and not all(re.search(r"\d{8}", stem) for stem in stems):
+        return _on_days(dates, _Times([0] * len(stems), [0.0] * len(stems), [0] * len(stems), rest))
+    return _elapsed(rest)
+
+
+def _dates(stems: Sequence[str]) -> tuple[list[datetime] | None, list[str]]:
+    """The date in each name, and the names with ``~`` for it."""
+    for pattern in _DATES:
+        found = [pattern.search(stem) for stem in stems]
+        try:
+            days = [_day(match) for match in found if match]
+        except ValueError:  # 31 February: no date
+            continue
+        if len(days) < len(stems):
+            continue
+        either = pattern is _DAY_FIRST and all(int(match["d"]) <= 12 for match in found if match)
+        if either and len(set(days)) > 1:
+            raise ClockError(
+                f"the dates in names such as '{stems[0]}' may begin with the day or with the month; say how the "
+                "images follow each other with frame_pattern: its groups are compared one after the other, such as "
+                r"(\d+)-(\d+)-(\d+)."
+            )
+        if {day.month for day in days} == {1, 12} and days[0].year == 4:  # no year said
+            days = [day.replace(year=5) if day.month == 1 else day for day in days]
+        ends = [match.span() for match in found if match]
+        return days, [f"{s[:a]}~{s[b:]}" for s, (a, b) in zip(stems, ends, strict=True)]
+    return None, list(stems)
+
+
+def _day(match: re.Match[str]) -> datetime:
+    parts = match.groupdict()
+    month = _MONTHS.index(parts["w"].lower()[:3]) + 1 if parts.get("w") else int(parts["m"])
+    return datetime(int(parts.get("y") or 4), month, int(parts["d"]))  # 4: any leap year
+
+
+def _times(stems: Sequence[str], dated: bool) -> _Times | None:
+    for pattern in (_GATAN, *_AFTER_A_DATE) if dated else _ALONE:
+        found = [list(pattern.finditer(stem)) for stem in stems]
+        if not all(found):
+            continue
+        times = _read(stems, [matches[-1] for matches in found])
+        keys = list(zip(times.whole, times.fraction, times.sub, strict=True))
+        doubtful = not dated and pattern is _ALONE[-1]
+        separators = {matches[-1].groupdict().get("sep") for matches in found}
+        if (dated or len(set(keys)) > 1) and not _count(times, separators if doubtful else set(), dated):
+            return times
+    return None
+
+
+def _count(times: _Times, separators: set[str | None], dated: bool) -> bool:
+    """Whether what looks like times merely counts, such as region, area and image."""
+    if any(times.fraction):
+        return False
+    minutes: dict[int, list[int]] = {}
+    for whole in sorted(set(times.whole)):
+        minutes.setdefault(whole // 60, []).append(whole % 60)
+    # From 0 or 1 in ones, again and again; or, with nothing said of a date, in ones at all.
+    in_ones = all(m == list(range(m[0], m[0] + len(m))) for m in minutes.values())
+    from_one = (
+        in_ones and all(m[0] in (0, 1) for m in minutes.values()) and max(map(len, minutes.values())) > 1
+    )
+    if dated:
+        return from_one and set(minutes) == {0}
+    if not separators:
+        return False
+    return from_one or (len(minutes) == 1 and (in_ones or separators == {"_"}))
+
+
+def _read(stems: Sequence[str], found: Sequence[re.Match[str]]) -> _Times:
+    """Times as the matches give them; three digits after the seconds count images where they do so in all names."""
+    parts = [match.groupdict() for match in found]
+    thousandths = [part.get("ms") for part in parts]
+    whole = [_seconds_of_day(part) for part in parts]
+    counts = all(thousandths) and _follow(whole, [int(ms or 0) for ms in thousandths])
+    of_ms = all(thousandths) and not counts
+    fraction = [float(f"0.{part.get('f') or (part.get('ms') if of_ms else None) or 0}") for part in parts]
+    rest = []
+    for stem, match, part in zip(stems, found, parts, strict=True):
+        end = match.end("all") if "all" in part else match.end()
+        if part.get("ms") and not of_ms:
+            end = match.start("ms") - 1
+        rest.append(f"{stem[: match.start()]}~{stem[end:]}")
+    return _Times(whole, fraction, [int(part.get("sub") or 0) for part in parts], rest)
+
+
+def _seconds_of_day(part: dict[str, str | None]) -> int:
+    hour = int(part["h"] or 0)
+    if part.get("half"):
+        hour = hour % 12 + (12 if (part["half"] or "").lower() == "pm" else 0)
+    return 3600 * hour + 60 * int(part["min"] or 0) + int(part.get("s") or 0)
+
+
+def _follow(whole: Sequence[int], numbers: Sequence[int]) -> bool:
+    """Whether unique ``numbers`` grow as the seconds do, as a counter does."""
+    by_number = [second for _, second in sorted(zip(numbers, whole, strict=True))]
+    return len(set(numbers)) == len(numbers) and by_number == sorted(by_number)
+
+
+def _on_days(days: Sequence[datetime], times: _Times) -> NameClock | None:
+    moments = [day + timedelta(seconds=whole) for day, whole in zip(days, times.whole, strict=True)]
+    first = min(moments)
+    seconds = [(m - first).total_seconds() + f for m, f in zip(moments, times.fraction, strict=True)]
+    if len({*zip(seconds, times.sub, strict=True)}) < 2:
+        return None
+    low = min(seconds)
+    form = "%d %b %H:%M:%S" if first.date() != max(moments).date() else "%H:%M:%S"
+    said = f"{first:{form}} to {max(moments):{form}}"
+    return NameClock(tuple(s - low for s in seconds), tuple(times.sub), tuple(times.rest), said)
+
+
+def _within_a_day(times: _Times, order_of: Callable[[Sequence[str]], list[int] | None]) -> NameClock:
+    """Seconds since the first image by a clock without a date."""
+    order = order_of(times.rest) or sorted(range(len(times.rest)), key=times.rest.__getitem__)
+    running, note = running_seconds([(times.whole[row], times.sub[row]) for row in order])
+    seconds = [0.0] * len(order)
+    for row, second in zip(order, running.tolist(), strict=True):
+        seconds[row] = second + times.fraction[row]
+    low = min(seconds)
+    ends = [times.whole[seconds.index(end)] for end in (low, max(seconds))]
+    said = " to ".join(f"{end // 3600:02d}:{end // 60 % 60:02d}:{end % 60:02d}" for end in ends)
+    since = tuple(round(second - low, 6) for second in seconds)
+    return NameClock(since, tuple(times.sub), tuple(times.rest), said, note=note)
+
+
+def _elapsed(stems: Sequence[str]) -> NameClock | None:
+    """Times with a unit, such as 30min, when every name holds one and they all differ."""
+    found = [_ELAPSED.search(stem) for stem in stems]
+    matches = [match for match in found if match]
+    seconds = tuple(float(match["n"]) * _UNIT_S[match["unit"].lower()] for match in matches)
+    if len(matches) < len(stems) or len(set(seconds)) < len(stems):
+        return None
+    rest = tuple(f"{s[: m.start()]}~{s[m.end() :]}" for s, m in zip(stems, matches, strict=True))
+    return NameClock(seconds, (0,) * len(stems), rest, f"{min(seconds):g} to {max(seconds):g} s", True)

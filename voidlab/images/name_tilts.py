@@ -1,0 +1,130 @@
+"""Tilt angles in the names of images: -22.5deg, n30deg, tilt+10, alpha-30_beta2, _-60.0 of SerialEM.
+
+An angle without a word that says tilt, and without a sign that differs between the names, may be a temperature: it is
+not taken, and said.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from voidlab.images.frame_numbers import counter
+
+_FLAGS = re.IGNORECASE | re.ASCII
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—−﹣－"), "-")
+_NUMBER = r"(?P<number>\d{1,3}(?:\.\d+)?)"
+_LETTERS = r"(?:neg(?:ative)?|minus|pos(?:itive)?|plus|[nmp])"
+_SIGN = rf"(?P<sign>[+-] ?|(?<![a-z]){_LETTERS}[_-]?)?"
+_UNIT = r"\s*_?(?:deg(?:rees?|s)?|°|º)(?![a-z])(?!_?c(?![a-z]))"
+_MOST_DEG = 90.0  # that a stage tilts
+_LEAST_RANGE_DEG = 8.0  # of numbers that nothing but their sign calls tilts; a defocus in µm has less
+
+_ALPHA = r"(?:alpha|α|(?<![a-z])tilt_?x|(?<![a-z])tx|(?<![a-z])a(?=[-+_=]?\d.*[^a-z]b[-+_=]?\d))"
+_BETA = re.compile(
+    r"(?:beta|β|(?<![a-z])tilt_?y|(?<![a-z])ty|(?<=[^a-z])b(?=[-+_=]?\d))[ _=:]*[+-]?\d+(?:\.\d+)?(?:\s*(?:deg|°))?",
+    _FLAGS,
+)
+_WAYS = (
+    re.compile(rf"{_ALPHA}[ _=:]*{_SIGN}{_NUMBER}(?:{_UNIT})?", _FLAGS),
+    re.compile(rf"{_SIGN}{_NUMBER}[ _]?(?:deg(?:rees?)?)?[ _]?tilt(?![a-z])", _FLAGS),
+    re.compile(rf"tilt(?:ed)?(?:angle)?[ _=:]*{_SIGN}{_NUMBER}(?!\d)(?:{_UNIT})?", _FLAGS),
+    re.compile(rf"{_SIGN}{_NUMBER}{_UNIT}", _FLAGS),
+    re.compile(
+        r"(?<![\d.])(?P<sign>(?<!\d)[+-])?(?P<number>\d{1,2}(?:\.\d{1,3})?)(?![\d°º]|\.\d| ?[a-zµμ])", _FLAGS
+    ),
+)
+_IN_DEGREES = _WAYS[3]
+_BARE = _WAYS[4]
+
+
+@dataclass(frozen=True)
+class NameTilts:
+    """Tilt angles of images as their names tell them, deg (None when they do not), and the names without them.
+
+    ``note`` says what may be angles but is not taken.
+    """
+
+    angles: list[float] | None
+    rest: list[str]
+    note: str = ""
+
+
+def plain_dashes(stem: str) -> str:
+    """``stem`` with the minus signs and dashes of all languages as ``-``."""
+    return stem.translate(_DASHES)
+
+
+def find_tilts(stems: Sequence[str]) -> NameTilts:
+    """Tilt angles in the names ``stems``, which are free of clocks."""
+    without_beta = [_BETA.sub("~", stem) for stem in stems]
+    note = ""
+    for way in _WAYS:
+        for matches in _columns(way, without_beta):
+            angles, why_not = _angles(way, matches)
+            if angles is not None:
+                return NameTilts(angles, _without(without_beta, matches), "")
+            note = note or why_not
+    rest = [_IN_DEGREES.sub("~", stem) for stem in without_beta]
+    # Where nothing else tells the files apart, temperatures do.
+    return NameTilts(None, rest if counter(rest) is not None else without_beta, note)
+
+
+def _columns(way: re.Pattern[str], stems: Sequence[str]) -> list[list[re.Match[str]]]:
+    """The k-th match from the end in every name, for each k; those in which nothing differs last."""
+    found = [list(way.finditer(stem)) for stem in stems]
+    columns = [[matches[-k] for matches in found] for k in range(1, min(map(len, found), default=0) + 1)]
+    return sorted(columns, key=lambda column: len({(m["sign"], m["number"]) for m in column}) < 2)
+
+
+def _without(stems: Sequence[str], matches: Sequence[re.Match[str]]) -> list[str]:
+    return [f"{stem[: m.start()]}~{stem[m.end() :]}" for stem, m in zip(stems, matches, strict=True)]
+
+
+def _angles(way: re.Pattern[str], matches: Sequence[re.Match[str]]) -> tuple[list[float] | None, str]:
+    """Signed angles of a column of matches; or None, and why they are no tilts (empty when nothing suggests it)."""
+    signs = [
+        (match["sign"] or "").strip().rstrip("_- ").lower() or (match["sign"] or "")[:1] for match in matches
+    ]
+    values = [float(match["number"]) for match in matches]
+    of_nothing = {sign for sign, value in zip(signs, values, strict=True) if value == 0}
+    # A dash before 0 too, or with a space in every name, joins two words.
+    joins = set(signs) == {"-"} and (
+        "-" in of_nothing or all((m["sign"] or "").endswith(" ") for m in matches)
+    )
+    minus = {"-", "n", "m", "neg", "negative", "minus"}
+    angles = [-v if sign in minus and not joins and v else v for sign, v in zip(signs, values, strict=True)]
+    told = (len({sign in minus for sign in signs}) == 2) or "+" in signs
+    if way is _BARE:
+        signed = len({sign in minus for sign in signs}) == 2
+        wide = max(angles) - min(angles) >= _LEAST_RANGE_DEG
+        return (angles if signed and wide and max(values) <= _MOST_DEG else None), ""
+    if (
+        way not in (_WAYS[0], _IN_DEGREES)
+        and not told
+        and not any("." in match["number"] for match in matches)
+    ):
+        return None, ""  # tilt-01, tilt_02: the number counts
+    if way is not _IN_DEGREES:
+        return (angles if max(values) <= 180 else None), ""
+    return _in_degrees(matches, angles, told or (set(signs) & minus != set() and not joins))
+
+
+def _in_degrees(
+    matches: Sequence[re.Match[str]], angles: list[float], signed: bool
+) -> tuple[list[float] | None, str]:
+    span = f"{min(angles):g} to {max(angles):g} deg"
+    if max(map(abs, angles)) > _MOST_DEG:
+        return None, f"The file names hold {span}: no tilts, as no stage tilts that far."
+    before = {re.search(r"[a-z]*$", m.string[: m.start()], _FLAGS).group().lower() for m in matches}  # type: ignore[union-attr]
+    if len(before) > 1 and len(set(map(abs, angles))) > 1:
+        letters = ", ".join(f"'{text}'" for text in sorted(before))
+        return None, (
+            f"The file names hold {span}, after {letters}: which of these is the sign is not known, so they are not "
+            "taken for tilts. If they are, give tilt_angles_deg."
+        )
+    if signed or 0 in angles:
+        return angles, ""
+    return None, (
+        f"The file names hold {span}, without a sign: they may be temperatures, so they are not taken for tilts. "
+        "If they are, give tilt_angles_deg."
+    )
