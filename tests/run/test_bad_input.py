@@ -254,7 +254,7 @@ drift: {reference_frame: 99}
     ("text", "words"),
     [
         ("tilt_angles_deg: [1, 2]\n", "x.yaml:2: tilt_angles_deg has 2 values for 6 frames"),
-        ("frame_pattern: '(x)(y)'\n", "x.yaml:2: frame_pattern '(x)(y)' has 2 groups"),
+        ("frame_pattern: 'xy'\n", "x.yaml:2: frame_pattern 'xy' has no group"),
         ("segment: {segmenter: unet}\n", "x.yaml:2: segment.segmenter = 'unet': there is no segmenter"),
     ],
 )
