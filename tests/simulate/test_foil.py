@@ -70,7 +70,7 @@ def test_what_has_no_place_of_its_own_is_not_listed(draw):
 
 def test_a_foil_lists_all_of_its_defects():
     for seed in range(30):
-        foil = specimen.foil(np.random.default_rng(seed), SHAPE, 6.0, busy=1.0, grain=0.0)
+        foil = specimen.foil(np.random.default_rng(seed), SHAPE, 6.0, busy=1.0)
         assert {kind for kind, *_ in foil.objects} <= {"loop", "dot"}
         if len(foil.objects) > 20 and (foil.strain != 1).any() and foil.strain.min() < 0.9:
             break
@@ -82,9 +82,22 @@ def test_a_foil_lists_all_of_its_defects():
 
 def test_a_film_without_order_holds_nothing():
     for seed in range(20):
-        foil = specimen.foil(np.random.default_rng(seed), SHAPE, 6.0, busy=-1.0, grain=0.0)
+        foil = specimen.foil(np.random.default_rng(seed), SHAPE, 6.0, busy=-1.0)
         assert foil.objects == []
         assert (foil.strain == 1).all()
+
+
+def test_a_rough_foil_is_rougher():
+    even, rough = (
+        np.mean(
+            [
+                specimen.foil(np.random.default_rng(s), SHAPE, 6.0, busy=-1.0, rough=r).brightness.std()
+                for s in range(20)
+            ]
+        )
+        for r in (0.05, 1.0)
+    )
+    assert even < 0.4 * rough  # the wedge goes with the root
 
 
 def scene(foil, voids=(), *, fringe=4.0, under=True):
@@ -117,8 +130,9 @@ def test_strain_makes_no_fringe_and_thickness_does():
 
 def test_grain_shows_out_of_focus_only():
     random = np.random.default_rng(0)
-    foil = specimen.foil(random, SHAPE, 6.0, busy=-1.0, grain=0.3)
-    assert foil.phase.std() == pytest.approx(0.3, rel=0.1)
+    grain = specimen.grain(random, SHAPE)
+    assert grain.std() == pytest.approx(1, rel=0.1)
+    foil = replace(specimen.foil(random, SHAPE, 6.0, busy=-1.0), phase=0.3 * grain)
     smooth = replace(foil, phase=0 * foil.phase)
     np.testing.assert_allclose(seen(foil, fringe=0.0), seen(smooth, fringe=0.0), atol=1e-6)
     for under in (True, False):
@@ -133,7 +147,7 @@ def square(x, y, half=6):
 @pytest.mark.parametrize("seed", range(10))
 def test_vacuum_holds_neither_voids_nor_defects(seed):
     random = np.random.default_rng(seed)
-    foil = specimen.foil(random, SHAPE, 6.0, busy=1.0, grain=0.2)
+    foil = specimen.foil(random, SHAPE, 6.0, busy=1.0)
     foil = replace(foil, objects=[("dot", x, y, 4.0, 0.5) for x in range(280) for y in range(0, 200, 5)])
     voids = [square(x, y) for x in range(10, 270, 14) for y in range(10, 190, 14)]
     cut, kept = micrographs._beside_vacuum(random, foil, voids)

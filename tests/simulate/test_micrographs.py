@@ -177,7 +177,7 @@ def test_loops_in_a_negative_are_bright_and_else_dark(monkeypatch):
     without_burnt_in(monkeypatch)
     drawn = [("dot", 130.0, 120.0, 7.0, 0.6), ("dot", 220.0, 180.0, 7.0, 0.6)]
 
-    def foil(random, shape, usual, *, busy, grain):
+    def foil(random, shape, usual, *, busy, rough):
         y, x = np.mgrid[: shape[0], : shape[1]]
         bells = sum(np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / r**2) for _, cx, cy, r, _ in drawn)
         return replace(
@@ -199,6 +199,53 @@ def test_loops_in_a_negative_are_bright_and_else_dark(monkeypatch):
                     plain += 1
                     assert (around > np.median(m.image)) == bright
         assert plain >= 4
+
+
+def test_the_look_for_loops_is_a_negative_without_voids(monkeypatch):
+    only(monkeypatch, "loops")
+    for seed in range(4):
+        m = micrograph(seed, shape=(160, 224))
+        assert m.upside_down
+        assert m.voids.empty
+        assert not m.mask.any()
+        assert len(m.others)
+
+
+@pytest.mark.parametrize("kind", ["under", "helium"])
+def test_voids_stand_out_whatever_the_focus_leaves_of_them(monkeypatch, kind):
+    """Of many micrographs most show most of their voids, and few show none."""
+    only(monkeypatch, kind)
+    shares = []
+    for seed in range(100, 116):
+        voids = micrograph(seed, shape=(224, 224)).voids
+        inside = voids[voids["x_px"].between(0, 223) & voids["y_px"].between(0, 223)]
+        if len(inside) >= 3:
+            shares.append(1 - inside["ignored"].mean())
+    assert np.median(shares) > 0.4
+    assert np.mean(np.array(shares) == 0) < 0.3
+
+
+@pytest.mark.parametrize(("fringe", "blur"), [(0.0, 0.5), (2.0, 0.5), (12.0, 0.5), (4.0, 3.0)])
+def test_noise_goes_by_the_contrast_that_is_left_of_a_void(fringe, blur):
+    """A faint void has little noise around it, so that it stands out as far as one that is plain."""
+    look = micrographs._look(np.random.default_rng(0), 6.0)
+    look = replace(
+        look,
+        optics=microscope.Optics(fringe, True, 0.1) if fringe else microscope.Optics(),
+        phase_rad=0.5 if fringe else 0.0,
+        contrast=0.1,
+        stands_out=4.0,
+        grain=0.0,
+        calm=True,
+    )
+    even = specimen.Foil.even((200, 200))
+    scene = micrographs._in_a_foil(
+        np.random.default_rng(1), micrographs._Scene(look, 6.0, even, [], np.inf, blur)
+    )
+    v, u = np.mgrid[:200, :200] - 100
+    sphere = 2 * np.sqrt(np.clip(36 - u**2 - v**2, 0, None)).astype(np.float32)
+    change = scene.brightness(even, sphere) - 1
+    assert np.sqrt((change**2).sum()) / scene.noise == pytest.approx(4 * 6 * np.sqrt(np.pi), rel=0.02)
 
 
 @pytest.mark.parametrize("seed", range(24))
