@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -118,8 +119,39 @@ def test_the_kinds_asked_for_are_those_given(kinds):
     maps = beside([(60, 60, 8)], loop=((120, 80, 10), 0.8), dot=((170, 40, 4), 0.7))
     found = decoded(maps, kinds)
     assert sorted(found.voids["kind"]) == sorted(kinds)
-    assert set(np.unique(found.labels)) - {0} == set(found.voids["label"])
+    drawn = found.voids["kind"] == "void"  # loops and dots are circles in the table, and have no pixels
+    assert set(np.unique(found.labels)) - {0} == set(found.voids.loc[drawn, "label"])
+    assert found.voids["label"].is_unique
     assert found.smaller == found.larger == 0
+
+
+@pytest.mark.parametrize("loop", [(66, 60, 10), (120, 80, 10)], ids=["upon the void", "apart"])
+def test_no_void_changes_for_the_loops_beside_it(loop):
+    maps = beside([(60, 60, 8), (90, 100, 6)], loop=(loop, 0.95), dot=((170, 40, 4), 0.7))
+    alone, together = decoded(maps), decoded(maps, ("void", "loop", "dot"))
+    assert len(together.voids) == len(alone.voids) + 2
+    pd.testing.assert_frame_equal(together.voids[: len(alone.voids)], alone.voids)
+    assert np.array_equal(together.labels, alone.labels)
+    assert np.array_equal(together.probability, alone.probability)
+
+
+def test_loops_and_dots_have_the_area_of_their_circle_and_touch_the_edge():
+    maps = beside([], loop=((12, 80, 10), 0.9), dot=((170, 40, 4), 0.7))
+    voids = decoded(maps, ("loop", "dot")).voids
+    assert voids["kind"].tolist() == ["loop", "dot"]
+    assert voids["label"].tolist() == [1, 2]
+    assert voids["touches_edge"].tolist() == [True, False]
+    assert voids["area_px"].to_numpy() == pytest.approx(np.pi * voids["radius_px"].to_numpy() ** 2)
+
+
+def test_a_loop_that_lies_where_the_image_shows_no_specimen_does_not_count():
+    maps = beside([(60, 60, 8)], loop=((120, 80, 10), 0.9), dot=((170, 40, 4), 0.7))
+    valid = np.ones(SHAPE, bool)
+    valid[:, 165:] = False  # the dot lies there, the loop nearby
+    within = decoded(maps, ("void", "loop", "dot")).within(valid, 40)
+    assert within.voids["kind"].tolist() == ["void", "loop"]
+    assert within.voids["touches_edge"].tolist() == [False, True]
+    assert within.voids["area_px"].iloc[1] == pytest.approx(np.pi * 100, rel=0.06)
 
 
 def test_what_is_outside_the_limits_is_counted_of_the_kinds_asked_for():

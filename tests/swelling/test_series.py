@@ -154,7 +154,7 @@ def test_no_frame_at_all_is_a_result_too():
     frames = frames_of([1], status="unreadable")
     outcome = series.measure_series(frames, tables.empty("voids"), SAMPLE)
     assert outcome.frame is None
-    assert outcome.notes == ("No image was looked at.",)
+    assert outcome.notes == ("No image was looked at for voids.",)
     assert swelling_words.readable(outcome.summary.estimates).empty
     assert len(drawn_quantities(outcome)) == 3
     assert key_figures.of_swelling(outcome) == []

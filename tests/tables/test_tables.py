@@ -31,7 +31,7 @@ def test_every_column_says_its_unit_in_its_name():
 def _frames(**changes):
     row = {
         "frame": 3, "path": "a.tif", "tilt_deg": 1.5, "time_s": float("nan"), "status": "ok",
-        "void_count": 2, "void_fraction": 0.1, "valid_px": 100,
+        "void_count": 2, "void_fraction": 0.1, "valid_px": 100, "loop_count": None, "dot_count": 5,
     }  # fmt: skip
     return pd.DataFrame([row | changes])
 
@@ -46,6 +46,23 @@ def test_check_casts_and_keeps_order_and_extra_columns():
 def test_check_names_the_missing_column_and_what_is_there():
     with pytest.raises(TableError, match=r"'frames' lacks the column\(s\) status; it has frame, path"):
         tables.check(_frames().drop(columns="status"), "frames")
+
+
+def test_what_was_not_asked_for_may_be_missing_and_is_added_empty():
+    """Also for the tables of runs from before there were loops and dots."""
+    checked = tables.check(_frames().drop(columns=["loop_count", "dot_count"]), "frames")
+    assert list(checked.columns) == TABLES["frames"].names
+    assert checked[["loop_count", "dot_count"]].isna().all(axis=None)
+    assert str(checked["loop_count"].dtype) == "Int64"
+    assert tables.kinds_in(checked) == ("void",)
+    assert tables.kinds_in(_frames()) == ("void", "dot")
+
+
+def test_voids_are_told_from_loops_and_dots():
+    table = pd.DataFrame({"kind": ["void", "loop", "void", "dot"], "label": [1, 2, 3, 4]})
+    assert tables.only_voids(table)["label"].tolist() == [1, 3]
+    assert len(tables.only_voids(table.drop(columns="kind"))) == 4
+    assert tables.only_voids(tables.empty("voids")).empty
 
 
 def test_check_refuses_a_key_that_stands_twice():

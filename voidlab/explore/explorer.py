@@ -22,6 +22,7 @@ from voidlab.explore.panels import CorrectPanel, KeepPanel, SettingsPanel, Style
 from voidlab.explore.state import Model, Picture
 from voidlab.project import parameters
 from voidlab.project.corrections import BadFrame, Edit
+from voidlab.tables.kinds import VOID
 
 
 class Explorer:
@@ -109,14 +110,15 @@ class Explorer:
 
     def _find(self) -> None:
         row, model = self.row.value, self.model
-        voids = model.voids(row, self.settings.settings)
-        self._draw(model.picture(row), row, voids)
+        detections = model.detections(row, self.settings.settings)
+        self._draw(model.picture(row), row, detections)
         needs = self.style.drift.value or self.style.tails.value or self.style.colour.value == "track"
-        self._frame_words = model.in_words(row, voids)
+        self._frame_words = model.in_words(row, detections)
         self._say(self._note or model.outdated or (model.why_no_results if needs else ""))
 
-    def _draw(self, picture: Picture, row: int, voids: pd.DataFrame) -> None:
+    def _draw(self, picture: Picture, row: int, detections: pd.DataFrame) -> None:
         model = self.model
+        voids = tables.only_voids(detections).reset_index(drop=True)
         particles = model.particles(voids)
         selected = self._again(voids, particles)
         if selected is not None:
@@ -127,6 +129,7 @@ class Explorer:
             picture=picture,
             voids=voids,
             particles=particles,
+            others=tables.kept(detections[detections["kind"] != VOID]),
             offset=(-dx, -dy),
             tails=self._tails(row) if self.style.tails.value else (),
             selected=selected,

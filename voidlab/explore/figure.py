@@ -6,6 +6,7 @@ image and all on it move together, so that a stack less its drift stands still.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,8 +22,8 @@ from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import MaxNLocator
 
 from voidlab.explore.state import Picture
-from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, SKY, discs, round_down
-from voidlab.tables.catalogue import kept
+from voidlab.report.figures.base import BLUE, GREY, OF_KIND, ORANGE, RED, SKY, discs, round_down
+from voidlab.tables.catalogue import empty, kept
 from voidlab.tables.units import HasPixelSize, unit_of
 
 COLOURS = ("one colour", "size", "confidence", "track")
@@ -49,7 +50,8 @@ class Scene:
 
     picture: Picture
     voids: pd.DataFrame
-    particles: np.ndarray
+    particles: np.ndarray  # of the voids
+    others: pd.DataFrame = field(default_factory=partial(empty, "voids"))  # loops and dots: only looked at
     offset: tuple[float, float] = (0.0, 0.0)
     tails: Sequence[np.ndarray] = ()
     selected: int | None = None  # position in ``voids``
@@ -152,6 +154,9 @@ class View:
         edge = voids["touches_edge"].to_numpy(bool)
         for rows, dashes in ((stands & ~edge, "solid"), (stands & edge, (0, (2, 2)))):
             self._circles(voids[rows], colours[rows], scene.offset, filled=style.filled, dashes=dashes)
+        for kind, (colour, line) in OF_KIND.items():
+            of_kind = scene.others[scene.others["kind"] == kind]
+            self._circles(of_kind, colour, scene.offset, dashes=line)
         changed = voids[stands & (voids["corrected"] != "").to_numpy()]
         self._circles(changed, SKY, scene.offset, grow=1.25, width=1.0, dashes=(0, (1, 1.5)))
         gone = voids[~stands]

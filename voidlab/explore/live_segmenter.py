@@ -100,7 +100,5 @@ def _above(found: Segmentation, threshold: float) -> Segmentation:
     empty here; counts, positions and radii do not rest on them.
     """
     keep = (found.voids["confidence"] >= threshold).to_numpy()
-    kept = np.zeros(int(found.labels.max(initial=0)) + 1, bool)
-    kept[found.voids.loc[keep, "label"]] = True
-    labels = np.where(kept[found.labels], found.labels, 0)
+    labels = np.where(np.isin(found.labels, found.voids.loc[keep, "label"]), found.labels, 0)
     return Segmentation(found.probability, labels, found.voids[keep].reset_index(drop=True))

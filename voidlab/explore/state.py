@@ -20,10 +20,12 @@ from voidlab.project.parameters.models import SegmentParameters
 from voidlab.run.images import stamps_of_images
 from voidlab.run.stage import Stage
 from voidlab.segment.corrections import correct_frame
+from voidlab.tables.kinds import VOID
 from voidlab.track.corrections import correct_tracks
 
 _REACH_PX = 3.0  # two centres nearer than this, or than half a radius, are the same void
 SHOWN_PX = 1500  # longest side of a picture; larger images are shown smaller
+OTHERS = {"loop": "pink, dashes and dots", "dot": "yellow, dots"}  # how they are drawn, in words
 _NO_RESULTS = "no tracks or drift yet; they come with: voidlab run parameters/{}.yaml"
 _READ = ("voids", "links", "drift", "views")  # tables of the last run that are shown
 _REPLACED = "out of date: images were replaced or removed since the explorer was opened; open it again"
@@ -94,7 +96,14 @@ class Model:
         return self._images.get(row, lambda: np.asarray(self.run.series[row]))
 
     def voids(self, row: int, settings: SegmentParameters) -> pd.DataFrame:
-        """Table ``voids`` of row ``row``: what ``settings`` find, and what the corrections make of it."""
+        """The voids of `detections`."""
+        return tables.only_voids(self.detections(row, settings)).reset_index(drop=True)
+
+    def detections(self, row: int, settings: SegmentParameters) -> pd.DataFrame:
+        """Table ``voids`` of row ``row``: what ``settings`` find, and what the corrections make of it.
+
+        Loops and dots are in it where the parameters ask for them.
+        """
         number = self.number(row)
         edits = self._edits(row)
         if not edits and self._is_in_results(row, settings):
@@ -253,18 +262,22 @@ class Model:
         """The voids of a track, frame by frame."""
         return self.linked[self.linked["particle"] == particle].sort_values("frame")
 
-    def in_words(self, row: int, voids: pd.DataFrame) -> str:
+    def in_words(self, row: int, detections: pd.DataFrame) -> str:
         """What is to be said of a frame."""
         number, image = self.number(row), self.frames.iloc[row]
         tilt = "" if pd.isna(image["tilt_deg"]) else f", {image['tilt_deg']:g}°"
         if self.is_bad(row):
             return f"frame {number}{tilt}: left out, marked as bad"
-        counted = tables.kept(voids)
+        voids = tables.only_voids(detections)
+        counted, kinds = tables.kept(voids), tables.kept(detections)["kind"]
+        asked = self.settings.kinds
         size, unit = tables.unit_of(self.run.calibration)
         radius = f", median radius {counted['radius_px'].median() * size:.2f} {unit}" if len(counted) else ""
+        said = [f"{len(counted)} voids{radius}"] if VOID in asked else []
+        said += [f"{(kinds == kind).sum()} {kind}s ({OTHERS[kind]})" for kind in asked if kind in OTHERS]
         changed = int((voids["corrected"] != "").sum())
         by_hand = f", {changed} corrected by hand" if changed else ""
-        return f"frame {number}{tilt}: {len(counted)} voids{radius}{by_hand}"
+        return f"frame {number}{tilt}: {', '.join(said)}{by_hand}"
 
 
 def shrink(image: np.ndarray, most_px: int = SHOWN_PX) -> Picture:

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.stats import siegelslopes
 
 from voidlab.tables.catalogue import COLUMNS
+from voidlab.tables.kinds import only_voids
 from voidlab.tables.written import replacing
 from voidlab.track.summary import interpolate_tracks
 
@@ -20,7 +21,7 @@ _FRAME_COLUMNS, _TRACK_COLUMNS = ([c.name for c in COLUMNS[file]] for file in (F
 
 
 def frame_data(frames: pd.DataFrame, voids: pd.DataFrame, drift: pd.DataFrame) -> pd.DataFrame:
-    """Row per image with its voids as lists, as users' notebooks know it.
+    """Row per image with its voids as lists, as users' notebooks know it; ``type`` tells loops and dots from voids.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def frame_data(frames: pd.DataFrame, voids: pd.DataFrame, drift: pd.DataFrame) -
                 "void_count": image["void_count"],
                 "type": here["kind"].tolist(),
                 "radii": here["radius_px"].tolist(),
-                "radii_average": here["radius_px"].mean(),
+                "radii_average": only_voids(here)["radius_px"].mean(),
                 "positions": positions.tolist(),
                 "touches_side": here["touches_edge"].tolist(),
                 "drifts": shift.tolist(),
@@ -63,7 +64,7 @@ def track_data(linked: pd.DataFrame, voids: pd.DataFrame) -> pd.DataFrame:
         Linked voids: the table ``voids`` joined with ``links``. Positions are the drift-corrected ones,
         in px, interpolated over the frames in which the void was not detected.
     voids
-        All voids: ``local_id`` counts through those of a frame, from 0.
+        All voids, loops and dots, as `frame_data` has them: ``local_id`` counts through those of a frame, from 0.
     """
     dense = interpolate_tracks(linked)
     local = voids.sort_values(["frame", "label"])[["frame", "label"]]

@@ -57,7 +57,8 @@ def write_others(
     Parameters
     ----------
     made
-        Tables ``frames, voids, links, events, tracks, fates``.
+        Tables ``frames, voids, links, events, tracks, fates``; loops and dots, which these files cannot tell from
+        voids, are left out.
     labels
         The label images, one per row of ``frames``.
     shape
@@ -73,7 +74,11 @@ def write_others(
         note = "Files for ImageJ, TrackMate and other trackers were not asked for (other_programs)."
         return Exports(list_files(folder, []), (note,))
     links = made["links"][["frame", "label", "particle"]]
-    linked = made["voids"].merge(links, on=["frame", "label"], how="left").astype({"particle": "Int64"})
+    linked = (
+        tables.only_voids(made["voids"])
+        .merge(links, on=["frame", "label"], how="left")
+        .astype({"particle": "Int64"})
+    )
     frames = made["frames"]["frame"].tolist()
     size, interval, events = calibration.pixel_size_nm, _interval(made["frames"]), made["events"]
     writers: dict[str, tuple[str, Callable[..., Path]]] = {

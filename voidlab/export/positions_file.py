@@ -16,6 +16,9 @@ from voidlab import tables
 from voidlab.errors import VoidlabError
 from voidlab.images.clock import ClockError, clock_of, running_seconds
 from voidlab.measure import circles_touch_edge
+from voidlab.tables.kinds import COUNT_OF, VOID
+
+_OTHERS = set(COUNT_OF) - {VOID}
 
 
 class PositionsError(VoidlabError):
@@ -38,7 +41,7 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
     ----------
     path
         Lines of JSON with ``positions`` ((x, y) each) and ``radii``, px; also used where there: ``frame``, the name
-        of the image (``path`` or ``image-path``), ``void_frac``.
+        of the image (``path`` or ``image-path``), ``void_frac``, and ``type``, by which loops and dots are left out.
     shape
         (H, W) of the images, px.
     edge_buffer_px
@@ -63,7 +66,9 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
     ]
     if not images:
         raise PositionsError(f"{path.name} has no line; expected one of JSON per image.")
+    images, others = _only_voids(images)
     images, numbers, times, notes = _in_order(images)
+    notes += others
     twice = pd.Series(numbers)[pd.Series(numbers).duplicated()]
     if len(twice):
         raise PositionsError(
@@ -124,6 +129,19 @@ def _image(line: str, number: int) -> dict[str, Any]:
             "radius for each void."
         )
     return dict(image)
+
+
+def _only_voids(images: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The images with the voids of their lists alone, and a note if ``type`` says that there were loops or dots."""
+    chosen, left_out = [], 0
+    for image in images:
+        kinds = image.get("type")
+        if isinstance(kinds, list) and len(kinds) == len(image["radii"]):
+            here = [i for i, kind in enumerate(kinds) if kind not in _OTHERS]
+            left_out += len(kinds) - len(here)
+            image = image | {name: [image[name][i] for i in here] for name in ("positions", "radii")}
+        chosen.append(image)
+    return chosen, [f"{left_out} loops and dots were left out: only voids are followed."] if left_out else []
 
 
 def _name(image: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.project.corrections import Correction, Spot
+from voidlab.tables.kinds import VOID
 
 _NEAR_PX = 3.0
 _NEAR_SHARE = 0.5  # of the radius, as when voids are matched with a truth
@@ -26,6 +27,8 @@ def find_void(rows: pd.DataFrame, at: Spot) -> int | None:
     size = rows["radius_px"].to_numpy() / at.radius_px
     fits = (apart <= max(_NEAR_PX, _NEAR_SHARE * at.radius_px)) & (size <= _LIKE) & (size >= 1 / _LIKE)
     fits &= (rows["frame"] == at.frame).to_numpy()
+    if "kind" in rows:  # a loop near by is not what is meant
+        fits &= (rows["kind"] == VOID).to_numpy()
     if "corrected" in rows:
         fits &= (rows["corrected"] != "deleted").to_numpy()
     return int(np.argmin(np.where(fits, apart, np.inf))) if fits.any() else None

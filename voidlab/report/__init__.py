@@ -39,5 +39,6 @@ from voidlab.report.figures.voids import (
     show_voids_before_and_after,
 )
 from voidlab.report.key_figures import corrections_in_words, segmentation_in_words
+from voidlab.report.kinds import detections_in_words, of_kinds
 from voidlab.report.swelling_words import facts_of_sample, readable
 from voidlab.report.tilt_words import gauges_in_words, linker_in_words, verdict_in_words

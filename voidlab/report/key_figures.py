@@ -14,13 +14,14 @@ from voidlab.project.parameters.models import SegmentParameters
 from voidlab.report.swelling_words import format_interval, format_number, reading
 from voidlab.swelling.depth import OF_3D
 from voidlab.swelling.series import Outcome
+from voidlab.tables.kinds import VOID, kinds_in
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.verdict import GOOD
 
 Figure = dict[str, str]
 
-_UNSURE = 0.7  # confidence below which a void is a matter of opinion
+UNSURE = 0.7  # confidence below which a detection is a matter of opinion
 _SEEN = ("median_diameter_seen", "max_diameter_seen")
 _NOT_PLACED = ("large error", "not connected")  # flags of a drift that says nothing
 _NAMED = 5  # odd frames that are named
@@ -81,7 +82,7 @@ def segmentation_in_words(decided: Mapping[str, Any]) -> str:
 
 
 def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize) -> list[Figure]:
-    """How many voids, how big, how much of the image."""
+    """How many voids, how big, how much of the image; nothing of voids where only loops or dots were asked for."""
     counts = frames["void_count"].dropna().astype("float64")
     inside = voids.loc[~voids["touches_edge"], "radius_px"]
     fraction = frames["void_fraction"].median() * 100
@@ -90,15 +91,17 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     value = f"{said} of {len(frames)}"
     why = f"{value} images were left out."
     left_out = figure("Images left out", value, "no voids are counted in them", warning=why)
-    unsure = float((voids["confidence"] < _UNSURE).mean()) if len(voids) else 0.0
-    many = f"{unsure:.0%} of the voids are uncertain (confidence below {_UNSURE:g}): look at the overlays."
+    unsure = float((voids["confidence"] < UNSURE).mean()) if len(voids) else 0.0
+    many = f"{unsure:.0%} of the voids are uncertain (confidence below {UNSURE:g}): look at the overlays."
     none = "No void was detected in any image: check the contrast and the range of sizes."
     warning = none if voids.empty else many if unsure > _MANY else ""
     seen = f"median over {len(counts)} of {len(frames)} images; smallest to largest in brackets"
     spread = "median and interquartile range, edge voids left out"
+    if VOID not in (kinds_in(frames) or [VOID]):
+        return [left_out] if said else []
     return [
         *([left_out] if said else []),
-        figure("Voids per image", _range(counts), seen, warning=warning),
+        figure("Voids per image", range_of_counts(counts), seen, warning=warning),
         figure("Void radius", _length(inside, calibration), spread),
         figure(
             "Area fraction",
@@ -288,7 +291,8 @@ def number(value: float, unit: str, digits: int = 2) -> str:
     return "–" if pd.isna(value) else f"{value:.{digits}f} {unit}"
 
 
-def _range(counts: pd.Series) -> str:
+def range_of_counts(counts: pd.Series) -> str:
+    """Median of the ``counts``, smallest to largest in brackets; a dash without any."""
     return "–" if counts.empty else f"{counts.median():.0f} ({counts.min():.0f}–{counts.max():.0f})"
 
 

@@ -71,8 +71,11 @@ class Stage:
         """What of the images may be no specimen, though it counts."""
         return doubts_of_valid_area(self.series, self.dataset)
 
-    def load(self, name: str, *, deleted: bool = False) -> pd.DataFrame:
-        """Table ``name`` of an earlier stage; the rows that were deleted by hand only if ``deleted``.
+    def load(self, name: str, *, deleted: bool = False, every_kind: bool = False) -> pd.DataFrame:
+        """Table ``name`` of an earlier stage, of what counts.
+
+        The rows that were deleted by hand are there only if ``deleted``, loops and dots only if ``every_kind``: no
+        stage takes them for voids.
 
         Raises
         ------
@@ -82,16 +85,21 @@ class Stage:
         """
         self._check(tables.TABLES[name].stage, self.paths.table(name))
         table = tables.load(self.paths, name)
-        return table if deleted else tables.kept(table).reset_index(drop=True)
+        table = table if every_kind else tables.only_voids(table)
+        return (table if deleted else tables.kept(table)).reset_index(drop=True)
 
     def load_drift(self) -> pd.DataFrame:
         """The drift that the tracks rest on, as a table ``drift``; see `tables.used_drift`."""
         return tables.used_drift(self.load("drift"), self.load("views"))
 
     def load_all(self) -> dict[str, pd.DataFrame]:
-        """Every table of the stages before this one, by name."""
+        """Every table of the stages before this one, by name; ``voids`` with loops and dots."""
         before = STAGES[: STAGES.index(self.name)]
-        return {name: self.load(name) for name, table in tables.TABLES.items() if table.stage in before}
+        return {
+            name: self.load(name, every_kind=True)
+            for name, table in tables.TABLES.items()
+            if table.stage in before
+        }
 
     def images(self, source: str) -> Sequence[np.ndarray]:
         """The images, or (``source`` "masks") their void masks; a frame that cannot be looked at is blank."""

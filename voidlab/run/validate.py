@@ -92,13 +92,16 @@ def _without_bad_angles(yaml: Path, typed: DatasetParameters) -> tuple[DatasetPa
 
 
 def _bad_segmenter(yaml: Path, typed: DatasetParameters) -> list[Problem]:
-    """What is wrong with the segmenter asked for."""
+    """What is wrong with the segmenter asked for, or asked of it."""
     asked = typed.segment
+    chosen, key, value = asked.model_file(yaml.parent) or asked.segmenter, "segmenter", f"'{asked.segmenter}'"
     try:
-        segment.check_segmenter(asked.model_file(yaml.parent) or asked.segmenter, trust=asked.trust_model)
+        segment.check_segmenter(chosen, trust=asked.trust_model)
+        key, value = "kinds", f"[{', '.join(asked.kinds)}]"
+        segment.check_kinds(chosen, asked.kinds)
     except ValueError as error:
-        line = parameters.line_of(yaml, "segment", "segmenter")
-        return [Problem(yaml.name, line, f"segment.segmenter = '{asked.segmenter}': {error}")]
+        line = parameters.line_of(yaml, "segment", key)
+        return [Problem(yaml.name, line, f"segment.{key} = {value}: {error}")]
     return []
 
 

@@ -1,7 +1,8 @@
 """How edits by hand act on voids and label images, in pure functions; those of tracks: `voidlab.track.corrections`.
 
 A deleted void keeps its row, flagged in ``corrected``; what an edit makes gets a row of its own. An edit that no
-longer fits (the void is gone, the pixels are taken) changes nothing and is given back with the reason.
+longer fits (the void is gone, the pixels are taken) changes nothing and is given back with the reason. Edits are of
+voids: loops and dots stay as they were detected, but in a frame marked as bad.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from voidlab.project.corrections import (
     VoidEdit,
     frame_of,
 )
+from voidlab.tables.kinds import COUNT_OF, VOID
 
 _LOOKED_AT = ("ok", "blank")
 
@@ -105,12 +107,15 @@ def correct_series(
 
 def _count(frames: pd.DataFrame, row: int, voids: pd.DataFrame, labels: np.ndarray, *, bad: bool) -> None:
     at = frames.index[row]
-    frames.loc[at, "void_count"] = pd.NA if bad else len(tables.kept(voids))
-    frames.loc[at, "void_fraction"] = (
-        np.nan if bad else np.count_nonzero(labels) / frames["valid_px"].iloc[row]
-    )
     if bad:
-        frames.loc[at, "status"] = "excluded"
+        frames.loc[at, "status"], frames.loc[at, "void_fraction"] = "excluded", np.nan
+        for count in set(COUNT_OF.values()) & set(frames.columns):
+            frames.loc[at, count] = pd.NA
+        return
+    standing = len(tables.only_voids(tables.kept(voids)))
+    if standing or pd.notna(frames["void_count"].iloc[row]):  # not where voids were not looked for
+        frames.loc[at, "void_count"] = standing
+        frames.loc[at, "void_fraction"] = np.count_nonzero(labels) / frames["valid_px"].iloc[row]
 
 
 class _Frame:
@@ -150,7 +155,7 @@ class _Frame:
         """The voids, with the pixels each has now."""
         if len(self.voids):
             area = np.bincount(self.labels.ravel(), minlength=self._highest + 1)
-            stands = self.voids["corrected"] != "deleted"
+            stands = (self.voids["corrected"] != "deleted") & (self.voids["kind"] == VOID)
             self.voids.loc[stands, "area_px"] = area[self.voids.loc[stands, "label"]]
         return tables.check(self.voids, "voids")
 

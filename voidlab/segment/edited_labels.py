@@ -12,6 +12,7 @@ from voidlab.project.apply_edits import spot_of
 from voidlab.project.corrections import AddVoid, DeleteVoid, RedrawVoid, VoidEdit
 from voidlab.segment.corrections import runs_of
 from voidlab.tables.catalogue import kept
+from voidlab.tables.kinds import only_voids
 
 
 def edits_of_frame(
@@ -31,7 +32,7 @@ def edits_of_frame(
     list
         Deleted voids first, then redrawn ones, then added ones: so the pixels come out as they are in ``after``.
     """
-    row_of = {int(row["label"]): row for _, row in kept(voids).iterrows()}
+    row_of = {int(row["label"]): row for _, row in only_voids(kept(voids)).iterrows()}
     touched = before != after
     changed = (set(np.unique(before[touched])) | set(np.unique(after[touched]))) - {0}
     old, new = set(row_of), set(np.unique(after)) - {0}

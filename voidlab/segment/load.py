@@ -1,6 +1,7 @@
 """Which method finds the voids: a segmenter by its name, or from a file."""
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from voidlab.project.parameters.models import SegmentParameters
 from voidlab.segment import model_file, network, torch_export
 from voidlab.segment.model_file import ModelError
 from voidlab.segment.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmenter
+from voidlab.tables.kinds import VOID
 
 SHIPPED = ("voids", "classical")
 
@@ -24,6 +26,7 @@ def load_segmenter(
     max_radius_px: float | Literal["auto"] = "auto",
     edge_buffer_px: int = 8,
     arithmetic: str = "auto",
+    kinds: Sequence[str] = (VOID,),
     trust: bool = False,
 ) -> Segmenter:
     """Segmenter by its name, or from a file.
@@ -46,13 +49,16 @@ def load_segmenter(
         Voids this near to the border touch the edge, px.
     arithmetic
         What the network computes in: "float32", "bfloat16" or "auto", see `voidlab.segment.network.arithmetic_of`.
+    kinds
+        What is detected: "void", "loop", "dot". Loops and dots are told apart by networks that were trained on them.
     trust
         A ``.pt2`` file is a program: true says that you trust whoever made it.
 
     Raises
     ------
     ModelError
-        If there is no such segmenter, the file cannot be used, or a value cannot be; a ValueError.
+        If there is no such segmenter, the file cannot be used, it cannot tell the ``kinds``, or a value cannot be; a
+        ValueError.
     """
     settings = _checked(
         contrast=contrast,
@@ -61,8 +67,10 @@ def load_segmenter(
         max_radius_px=max_radius_px,
         edge_buffer_px=edge_buffer_px,
         arithmetic=arithmetic,
+        kinds=kinds,
     )
     check_segmenter(name_or_path, trust=trust)
+    check_kinds(name_or_path, settings["kinds"])
     name, path, asked = str(name_or_path), Path(name_or_path), settings.pop("arithmetic")
     if name == "classical":
         return ClassicalSegmenter(**settings)
@@ -133,3 +141,29 @@ def check_segmenter(name_or_path: str | Path, *, trust: bool = False) -> None:
         )
     else:
         torch_export.read_description(path.with_suffix(".json"))
+
+
+def check_kinds(name_or_path: str | Path, kinds: Sequence[str]) -> None:
+    """Look whether a segmenter, which `check_segmenter` found good, can tell the ``kinds`` asked of it.
+
+    Raises
+    ------
+    ModelError
+        If it knows voids only: a table without loops would read as a specimen without loops.
+    """
+    asked = [f"{kind}s" for kind in kinds if kind != VOID]
+    if not asked:
+        return
+    name, path = str(name_or_path), Path(name_or_path)
+    if name == "voids" or path.suffix == ".safetensors":
+        card = model_file.read_card(model_file.SHIPPED if name == "voids" else path)
+        if card.get("channels", 3) >= len(network.CHANNELS):
+            return
+        why = "its network was not trained on loops and dots (its card says channels: 3)"
+    else:
+        why = "only voidlab's own networks tell them from voids"
+    called = name if name in SHIPPED else path.name
+    raise ModelError(
+        f"the segmenter '{called}' cannot tell {' or '.join(asked)}: {why}. Ask for voids only (kinds: [void]), or "
+        "take a network that was trained on them (channels: 5)."
+    )

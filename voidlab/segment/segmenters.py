@@ -15,10 +15,11 @@ import pandas as pd
 from scipy import ndimage
 
 from voidlab import tables
-from voidlab.measure import measure_voids
+from voidlab.measure import circles_touch_edge, measure_voids
 from voidlab.segment import classical, contrast, decode, network
 from voidlab.segment.contrast import ContrastChoice, Evidence
 from voidlab.segment.discs import Discs, draw_discs
+from voidlab.tables.kinds import VOID
 
 if TYPE_CHECKING:
     import torch
@@ -33,9 +34,10 @@ class Segmentation:
     probability : ndarray of shape (H, W), float32
         Void probability of each pixel.
     labels : ndarray of shape (H, W), int32
-        0, or the label of the void a pixel belongs to.
+        0, or the label of the void a pixel belongs to; loops and dots have no pixels.
     voids : DataFrame
-        Table ``voids`` with frame 0; radii are those of full circles, also where voids overlap.
+        Table ``voids`` with frame 0; radii are those of full circles, also where voids overlap. Loops and dots that
+        were asked for have labels above those of the voids.
     smaller, larger : int
         Detections sure enough to count, but outside the limits of the radius.
     valid : ndarray of shape (H, W), bool, or None
@@ -58,15 +60,19 @@ class Segmentation:
         """Only what lies where the image is ``valid`` (H, W); what reaches to the edge of that touches the edge."""
         inside = ndimage.distance_transform_edt(np.pad(valid, 1, constant_values=True))[1:-1, 1:-1]
         labels = self.voids["label"].to_numpy()
-        nearest = np.asarray(ndimage.minimum(inside, self.labels, labels) if len(labels) else [], np.float64)
+        drawn = (self.voids["kind"] == VOID).to_numpy()
         x, y = (self.voids[name].to_numpy().round().astype(int) for name in ("x_px", "y_px"))
-        centred = valid[np.clip(y, 0, valid.shape[0] - 1), np.clip(x, 0, valid.shape[1] - 1)]
+        at = np.clip(y, 0, valid.shape[0] - 1), np.clip(x, 0, valid.shape[1] - 1)
+        centred, nearest = valid[at], inside[at] - self.voids["radius_px"].to_numpy()
+        if drawn.any():
+            nearest[drawn] = ndimage.minimum(inside, self.labels, labels[drawn])
         cut = np.where(valid & np.isin(self.labels, labels[centred]), self.labels, 0)
         pixels = np.bincount(cut.ravel(), minlength=int(labels.max(initial=0)) + 1)[labels]
         voids = self.voids.assign(
-            touches_edge=self.voids["touches_edge"] | (nearest - 1 <= edge_buffer_px), area_px=pixels
+            touches_edge=self.voids["touches_edge"] | (nearest - 1 <= edge_buffer_px),
+            area_px=np.where(drawn, pixels, self.voids["area_px"]),
         )
-        voids = voids[centred & (pixels > 0)].reset_index(drop=True)
+        voids = voids[centred & ((pixels > 0) | ~drawn)].reset_index(drop=True)
         return replace(self, labels=cut, voids=voids, valid=valid)
 
 
@@ -85,7 +91,7 @@ class Segmenter(ABC):
     max_radius_px: float | Literal["auto"] = "auto"
     edge_buffer_px: int = 8
     arithmetic: str = "float32"
-    kinds: Sequence[str] = ("void",)
+    kinds: Sequence[str] = (VOID,)
     choice: ContrastChoice | None = None
     name: str
     at_once: ClassVar[int]
@@ -192,10 +198,18 @@ class NetworkSegmenter(Segmenter):
         """Probability, labels and voids from the maps of an image."""
         every = self._discs(maps, self.threshold).of(self.kinds)
         found = self._within(every, maps)
-        labels, probability = decode.draw_labels(found, maps)
+        voids, others = found.of([VOID]), found.of(network.OTHERS)
+        # Only voids are drawn: else a loop upon a void would take pixels, and the masks would hold more than voids.
+        labels, probability = decode.draw_labels(voids, maps)
+        made = _segmentation(voids, labels, probability, self.edge_buffer_px)
+        circles = _table_of_circles(others, len(voids) + 1, labels.shape, self.edge_buffer_px)
         smaller = int((every.radius < self.min_radius_px).sum())
-        made = _segmentation(found, labels, probability, self.edge_buffer_px)
-        return replace(made, smaller=smaller, larger=len(every) - len(found) - smaller)
+        return replace(
+            made,
+            voids=pd.concat([made.voids, circles], ignore_index=True) if len(circles) else made.voids,
+            smaller=smaller,
+            larger=len(every) - len(found) - smaller,
+        )
 
     def _discs(self, maps: tuple[network.Maps, ...], least: float) -> Discs:
         return decode.decode_discs(maps, confidence_midpoint=self.confidence_midpoint, least=least)
@@ -207,7 +221,7 @@ class NetworkSegmenter(Segmenter):
         return self.decode(self.maps(image))
 
     def _evidence(self, image: np.ndarray, both: tuple[tuple[network.Maps, ...], ...]) -> Evidence:
-        found = (self._discs(maps, contrast.SURE).of(["void"]) for maps in both)
+        found = (self._discs(maps, contrast.SURE).of([VOID]) for maps in both)
         return Evidence.of(image, *map(self._within, found, both))
 
 
@@ -241,3 +255,23 @@ def _segmentation(
         kind=discs.kind[of],
     )
     return Segmentation(probability, labels, tables.check(voids, "voids"))
+
+
+def _table_of_circles(
+    discs: Discs, first_label: int, shape: tuple[int, ...], edge_buffer_px: int
+) -> pd.DataFrame:
+    """Table ``voids`` of discs that are no voids: circles without pixels, labelled from ``first_label`` on."""
+    table = pd.DataFrame(
+        {
+            "frame": 0,
+            "label": np.arange(first_label, first_label + len(discs)),
+            "x_px": discs.x,
+            "y_px": discs.y,
+            "radius_px": discs.radius,
+            "area_px": np.pi * discs.radius**2,
+            "kind": discs.kind,
+            "confidence": discs.confidence,
+        }
+    )
+    touches = circles_touch_edge(table, (shape[0], shape[1]), edge_buffer_px)
+    return tables.check(table.assign(touches_edge=touches), "voids")

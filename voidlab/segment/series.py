@@ -14,6 +14,7 @@ from voidlab import tables
 from voidlab.images.errors import ImagesError
 from voidlab.segment.odd_frames import odd_frames, sharpness
 from voidlab.segment.segmenters import Segmentation, Segmenter
+from voidlab.tables.kinds import COUNT_OF, VOID
 from voidlab.tables.rows import spread_rows
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
@@ -41,7 +42,7 @@ def segment_series(
     progress: Progress | None = None,
     log: Callable[[str], None] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Find the voids in every image of a series, a few images in memory at a time.
+    """Find the voids in every image of a series, a few images in memory at a time; loops and dots if asked for.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def segment_series(
     segmenter
         What it reads off the images is decided once, from images spread over the series.
     keep_labels
-        Called with the label image of every row, in order; blank for one that was not looked at.
+        Called with the label image of every row, in order; blank for one that was not looked at. Of voids only.
     progress
         Called with the rows and their number, gives the rows back, as a progress bar does.
     log
@@ -70,7 +71,8 @@ def segment_series(
     looked_at = sample_rows(series)
     segmenter = segmenter.with_contrast_from(_read(series, looked_at))
     nothing = pd.array([None] * len(series), dtype="Int64")
-    frames = series.frames.assign(void_count=nothing, void_fraction=np.nan, valid_px=nothing)
+    frames = series.frames.assign(void_fraction=np.nan, valid_px=nothing)
+    frames = frames.assign(**dict.fromkeys(COUNT_OF.values(), nothing))
     found, unreadable = [tables.empty("voids")], ""
     smaller, larger, sharp = 0, 0, np.full(len(series), np.nan)
     rows: Iterable[int] = range(len(series))
@@ -80,9 +82,11 @@ def segment_series(
         frames.loc[row, "status"], sharp[row] = outcome.status, outcome.sharpness
         labels = np.zeros(series.shape, np.int32) if result is None else result.labels
         if result is not None:
-            frames.loc[row, "void_count"] = len(result.voids)
+            for kind in segmenter.kinds:
+                frames.loc[row, COUNT_OF[kind]] = int((result.voids["kind"] == kind).sum())
             frames.loc[row, "valid_px"] = result.valid_px
-            frames.loc[row, "void_fraction"] = np.count_nonzero(labels) / result.valid_px
+            if VOID in segmenter.kinds:
+                frames.loc[row, "void_fraction"] = np.count_nonzero(labels) / result.valid_px
             smaller, larger = smaller + result.smaller, larger + result.larger
             found.append(result.voids.assign(frame=series.frames["frame"].iloc[row]))
         unreadable = unreadable or reason

@@ -15,6 +15,7 @@ import pandas as pd
 
 from voidlab.swelling.sample import Sample, SwellingError
 from voidlab.swelling.stereology import foil_series, inclusion_area, shape_factor
+from voidlab.tables.kinds import only_voids
 
 SOURCES = ("statistical", "size", "thickness", "scale")
 _QUANTILES = {"low95": 0.025, "low68": 0.16, "high68": 0.84, "high95": 0.975}
@@ -84,7 +85,7 @@ def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, 
     circles = _circles(voids)
     x, y, radius = circles.T
     area = inclusion_area(x, y, radius, sample.shape, margin_px=sample.margin_px, valid=sample.valid)
-    counted = _only_voids(voids)[area > 0].assign(area_px2=area[area > 0])
+    counted = only_voids(voids)[area > 0].assign(area_px2=area[area > 0])
     diameter, area = 2 * circles[area > 0, 2], area[area > 0]
     widths = diameter / (sample.thickness_px or 1.0)
     if sample.thickness_px is not None:
@@ -232,10 +233,6 @@ def _unit(quantity: str, length: str) -> str:
     return f"{length}⁻³" if quantity.startswith("number") else ""
 
 
-def _only_voids(voids: pd.DataFrame) -> pd.DataFrame:
-    return voids[voids["kind"] == "void"] if "kind" in voids else voids
-
-
 def _circles(voids: pd.DataFrame) -> np.ndarray:
     """Centres and radii (n, 3) of the voids."""
     frames = voids["frame"].unique() if "frame" in voids else ()
@@ -244,7 +241,7 @@ def _circles(voids: pd.DataFrame) -> np.ndarray:
             f"these are the voids of {len(frames)} frames, which would count as so many times the density; give "
             "those of one frame, or use voidlab.swelling.measure_series."
         )
-    circles = _only_voids(voids)[["x_px", "y_px", "radius_px"]].to_numpy(np.float64)
+    circles = only_voids(voids)[["x_px", "y_px", "radius_px"]].to_numpy(np.float64)
     wrong = int((~np.isfinite(circles).all(axis=1) | ~(circles[:, 2] > 0)).sum())
     if wrong:
         raise SwellingError(f"{wrong} of {len(circles)} voids have no finite position or no radius above 0.")
@@ -262,7 +259,7 @@ def _check_widths(widths: np.ndarray, sample: Sample) -> None:
 def _notes(
     voids: pd.DataFrame, counted: pd.DataFrame, widths: np.ndarray, estimates: pd.DataFrame, sample: Sample
 ) -> Iterable[Note]:
-    whole, every = len(counted), len(_only_voids(voids))
+    whole, every = len(counted), len(only_voids(voids))
     if sample.scale is None:
         yield Note("scale", "The pixel size is not known: lengths are in px.")
     if sample.foil is None:

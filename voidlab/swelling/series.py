@@ -181,7 +181,7 @@ def swelling_over_time(
     of_frame = dict(iter(voids.groupby("frame")))
     dose = _dose(frames, dose_dpa, dose_dpa_per_s, dose_dpa_per_frame)
     parts = [tables.empty("swelling")]
-    for row in np.flatnonzero(frames["status"] == "ok"):
+    for row in np.flatnonzero(_looked_at(frames)):
         image = frames.iloc[row]
         here = of_frame.get(image["frame"], voids.iloc[:0])
         in_frame = _in_frame(sample, frames, int(row), valid_area)
@@ -214,15 +214,23 @@ def _dose(
     return before + time * per_s
 
 
+def _looked_at(frames: pd.DataFrame) -> pd.Series:
+    """Which images were looked at, and for voids: where only loops were asked for, no voids is not 0 voids."""
+    ok = frames["status"] == "ok"
+    return ok & frames["void_count"].notna() if "void_count" in frames else ok
+
+
 def _choose(frames: pd.DataFrame, wanted: int | None) -> tuple[int | None, str]:
     """The frame that speaks for the dataset, and the sentence that says which and why."""
-    seen = frames[frames["status"] == "ok"]
+    seen = frames[_looked_at(frames)]
     if wanted is not None:
         if wanted not in set(seen["frame"]):
-            raise SwellingError(f"frame {wanted} was not looked at: there is nothing to sum up in it.")
+            raise SwellingError(
+                f"frame {wanted} was not looked at for voids: there is nothing to sum up in it."
+            )
         return wanted, f"Numbers are those of frame {wanted}."
     if seen.empty:
-        return None, "No image was looked at."
+        return None, "No image was looked at for voids."
     if is_tilted(seen["tilt_deg"]):
         lowest = seen.iloc[int(np.nanargmin(seen["tilt_deg"].abs().to_numpy()))]
         chosen, why = int(lowest["frame"]), f"the one of the lowest tilt, {lowest['tilt_deg']:g}°"

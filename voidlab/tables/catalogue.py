@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from importlib.resources import files
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,8 @@ TABLES: dict[str, Table] = {
     for row in _rows("tables.csv")
 }
 
+_MAY_BE_MISSING: dict[str, Any] = {"corrected": "", "loop_count": pd.NA, "dot_count": pd.NA}
+
 
 def empty(name: str) -> pd.DataFrame:
     """Empty table ``name`` with all its columns, typed."""
@@ -46,7 +49,7 @@ def empty(name: str) -> pd.DataFrame:
 def check(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Copy of ``table`` cast to the dtypes of table ``name``; order and extra columns are kept as they are.
 
-    Where nothing was corrected by hand, the column ``corrected`` may be missing: it is added, empty.
+    Columns of what was not done may be missing, and are added, empty: ``corrected``, counts of loops and dots.
 
     Raises
     ------
@@ -54,8 +57,9 @@ def check(table: pd.DataFrame, name: str) -> pd.DataFrame:
         If a column is missing or cannot be cast, or a key stands twice.
     """
     contract = TABLES[name]
-    if "corrected" in contract.names and "corrected" not in table:
-        table = table.assign(corrected="")
+    for column, value in _MAY_BE_MISSING.items():
+        if column in contract.names and column not in table:
+            table = table.assign(**{column: value})
     missing = [c for c in contract.names if c not in table]
     if missing:
         raise TableError(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from voidlab.project.paths import STAGES
 
@@ -37,6 +37,18 @@ def _boxes(boxes: list[list[int]]) -> list[list[int]]:
     return boxes
 
 
+Kind = Literal["void", "loop", "dot"]
+
+
+def _as_tuple(kinds: object) -> object:
+    return tuple(kinds) if isinstance(kinds, list) else kinds
+
+
+def _in_order(kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """Each once, in the usual order: the order they are given in is not to make another result of the same."""
+    return tuple(kind for kind in get_args(Kind) if kind in kinds)
+
+
 class SegmentParameters(_Model):
     """What the stage segment needs to know."""
 
@@ -48,6 +60,11 @@ class SegmentParameters(_Model):
     )
     contrast: Literal["auto", "bright", "dark"] = _parameter(
         "auto", "voids are brighter or darker than the matrix"
+    )
+    kinds: Annotated[
+        tuple[Kind, ...], BeforeValidator(_as_tuple), Field(min_length=1), AfterValidator(_in_order)
+    ] = _parameter(
+        ("void",), "what is detected: void, loop, dot; loops and dots need a network that was trained on them"
     )
     threshold: float = _parameter(0.5, "lowest confidence at which a detection counts as a void", gt=0, lt=1)
     min_radius_px: float = _parameter(2.5, "smallest radius kept", "px", ge=1, le=1000)
@@ -230,7 +247,7 @@ def describe(parameters: BaseModel, given: Collection[str] = ()) -> pd.DataFrame
     rows = []
     for name, field in type(parameters).model_fields.items():
         value = getattr(parameters, name)
-        words = "" if value is None else str(value)
+        words = "" if value is None else str(list(value) if isinstance(value, tuple) else value)
         source = "this run" if name in given else "YAML" if name in parameters.model_fields_set else "default"
         rows.append((name, words, unit_of(type(parameters), name), field.description or "", source))
     return pd.DataFrame(rows, columns=["name", "value", "unit", "meaning", "source"])

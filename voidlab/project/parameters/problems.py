@@ -56,6 +56,8 @@ def _reason(error: ErrorDetails, keys: tuple[str, ...]) -> str:
         "float_type": "must be a number",
         "string_type": "must be text",
         "list_type": "must be a list",
+        "tuple_type": "must be a list",
+        "too_short": f"must hold {context.get('min_length')} or more",
         "model_type": "must be a list of 'key: value'",
     }
     if error["type"] == "extra_forbidden":
@@ -98,6 +100,9 @@ def _of_dataset(parameters: DatasetParameters, stem: str) -> Iterable[tuple[str,
     low, high = segment.min_radius_px, segment.max_radius_px
     if high != "auto" and high <= low:
         yield "segment.max_radius_px", f"segment.max_radius_px = {high}: must be > min_radius_px = {low}"
+    if "void" not in segment.kinds and parameters.drift.source == "masks":
+        why = "without voids there are no masks to correlate; expected drift.source = images, or void among the kinds"
+        yield "segment.kinds", f"segment.kinds = [{', '.join(segment.kinds)}]: {why}"
     if parameters.times_s is not None and parameters.frame_interval_s is not None:
         yield "times_s", "give times_s or frame_interval_s, not both"
 

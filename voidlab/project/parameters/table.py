@@ -67,8 +67,10 @@ def _type(annotation: Any) -> str:
         return f"{', '.join(most)} or {last}" if most else last
     if origin in (Union, UnionType):
         return " or ".join(_type(part) for part in inner if part is not NoneType)
-    if origin is list:
+    if origin in (list, tuple):
         word = _type(inner[0])
+        if get_origin(inner[0]) is Literal:
+            return f"list of {word}"
         return "list of " + (word.replace("list", "lists", 1) if word.startswith("list") else f"{word}s")
     return _type(inner[0]) if origin is Annotated else _TYPES[annotation]
 
@@ -93,4 +95,6 @@ def _default(name: str, field: FieldInfo) -> str:
         return "left out"
     if isinstance(field.default, bool):
         return str(field.default).lower()
+    if isinstance(field.default, tuple):
+        return f"[{', '.join(map(str, field.default))}]"
     return f"{field.default:g}" if isinstance(field.default, float) else str(field.default)

@@ -24,6 +24,11 @@ from voidlab.tables.units import HasPixelSize, unit_of
 # Colours that stay apart for colour-blind eyes, after Okabe and Ito (2008).
 ORANGE, BLUE, RED, GREEN, GREY = "#E69F00", "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
 SKY = "#56B4E9"  # the blue that is seen on a micrograph
+# Colour and line of what is no void; the line tells them apart in grey too.
+OF_KIND: dict[str, tuple[str, Any]] = {
+    "loop": ("#CC79A7", (0, (6, 2, 1, 2))),
+    "dot": ("#F0E442", (0, (1, 1.5))),
+}
 
 _NO_SPECIMEN = "#B9C6D6"  # behind an image: where it has no value
 _NOTHING = "nothing to draw"

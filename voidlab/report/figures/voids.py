@@ -9,9 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from voidlab.report.figures.base import (
     BLUE,
+    GREY,
+    OF_KIND,
     ORANGE,
     RED,
     circles,
@@ -25,18 +28,26 @@ from voidlab.report.figures.base import (
     show,
     whole_numbers,
 )
+from voidlab.tables.kinds import VOID, kinds_in, only_voids
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.units import HasPixelSize, unit_of
 
 AS_RECORDED, CORRECTED = ("x_px", "y_px"), ("x_corrected_px", "y_corrected_px")
 _OVER_FRAMES = "viridis"
+_AT_EDGE = (0, (2, 2))
 
 
 def overlay(image: np.ndarray, voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
-    """Draw the ``voids`` of a frame as circles on its ``image``; those that touch the edge are dashed."""
+    """Draw the ``voids`` of a frame as circles on its ``image``; those that touch the edge are dashed.
+
+    Loops and dots among them are drawn as `OF_KIND` says.
+    """
     micrograph(image, ax, calibration)
-    for touches, style in ((False, "solid"), (True, (0, (2, 2)))):
-        circles(voids[voids["touches_edge"] == touches], ax, colour=ORANGE, style=style)
+    shown = only_voids(voids)
+    for touches, style in ((False, "solid"), (True, _AT_EDGE)):
+        circles(shown[shown["touches_edge"] == touches], ax, colour=ORANGE, style=style)
+    for kind, (colour, style) in OF_KIND.items() if len(shown) < len(voids) else ():
+        circles(voids[voids["kind"] == kind], ax, colour=colour, style=style)
     return ax
 
 
@@ -65,11 +76,15 @@ def overlay_sheet(
     *,
     most: int = 6,
 ) -> Figure:
-    """Sheet of at most ``most`` frames, spread over the series, with the outlines of their voids."""
+    """Sheet of at most ``most`` frames, spread over the series, with the outlines of their voids.
+
+    Where loops or dots were asked for they are drawn too, and a legend says what is what.
+    """
     # A blank frame is shown only where there is no other.
     rows = _spread(np.flatnonzero(frames["status"] == "ok"), most)
     if not len(rows):
         rows = _spread(np.flatnonzero(frames["status"] == "blank"), most)
+    kinds = kinds_in(frames)
     count = max(len(rows), 1)
     columns = min(3, count)
     lines, width = -(-count // columns), 10.5 if columns > 1 else 8.0
@@ -82,8 +97,25 @@ def overlay_sheet(
         here = voids[voids["frame"] == image["frame"]]
         overlay(series[int(row)], here, ax, calibration)
         tilt = "" if pd.isna(image["tilt_deg"]) else f", {image['tilt_deg']:g}°"
-        ax.set_title(f"frame {image['frame']}{tilt}: {len(here)} voids", fontsize=9)
+        ax.set_title(f"frame {image['frame']}{tilt}: {_counted(here, kinds)}", fontsize=9)
+    if set(kinds) & set(OF_KIND):
+        _legend(figure, kinds)
     return figure
+
+
+def _counted(voids: pd.DataFrame, kinds: Sequence[str]) -> str:
+    """How many of each kind, as words."""
+    return ", ".join(f"{int((voids['kind'] == kind).sum())} {kind}s" for kind in kinds or [VOID])
+
+
+def _legend(figure: Figure, kinds: Sequence[str]) -> None:
+    """Say below the sheet how each of the ``kinds`` is drawn."""
+    of_voids = [(VOID, ORANGE, "solid"), ("void at the edge", ORANGE, _AT_EDGE)] if VOID in kinds else []
+    others = [(kind, *OF_KIND[kind]) for kind in kinds if kind in OF_KIND]
+    lines = [Line2D([], [], color=colour, ls=style, label=name) for name, colour, style in of_voids + others]
+    # On the grey of a micrograph, as there: yellow on white is hardly seen.
+    style = {"ncols": len(lines), "fontsize": 9, "facecolor": GREY, "labelcolor": "white", "framealpha": 1}
+    figure.legend(handles=lines, loc="outside lower center", **style)
 
 
 def _spread(items: np.ndarray, most: int) -> np.ndarray:
