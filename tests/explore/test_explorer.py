@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from beside_voids import DOTS, LOOPS, SeesMore
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
@@ -28,6 +30,7 @@ from voidlab.project.corrections import (
     MergeVoids,
     SplitVoid,
 )
+from voidlab.report.figures.base import OF_KIND
 from voidlab.run import stage
 from voidlab.segment.network import Maps
 
@@ -557,3 +560,46 @@ def test_a_segmenter_that_is_not_there_is_a_sentence(copied, monkeypatch):
     opened = explore.open_explorer("small")
     assert "nets/none.safetensors" in opened.said.value
     assert "Traceback" not in opened.said.value
+
+
+# --- loops and dots ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_loops(copied, monkeypatch):
+    """The explorer of a dataset whose segmenter tells loops and dots from voids."""
+    text = copied.parameters.read_text().replace("classical}", "classical, kinds: [void, loop, dot]}")
+    copied.parameters.write_text(text)
+    monkeypatch.chdir(copied.root)
+    monkeypatch.setattr(
+        "voidlab.segment.load.load_segmenter",
+        lambda name, threshold, kinds, **rest: SeesMore(threshold=threshold, kinds=kinds, contrast="bright"),
+    )
+    made = explore.open_explorer("small")
+    made._find()
+    return made
+
+
+def test_loops_are_shown_beside_the_voids_and_said(with_loops):
+    scene = with_loops._scene
+    assert set(scene.voids["kind"]) == {"void"}
+    assert scene.others["kind"].value_counts().to_dict() == {"loop": LOOPS, "dot": DOTS}
+    assert len(scene.particles) == len(scene.voids)
+    said = f"{LOOPS} loops (pink, dashes and dots), {DOTS} dots (yellow, dots)"
+    assert f"{len(scene.voids)} voids, median radius " in with_loops.said.value
+    assert said in with_loops.said.value
+    colours = [
+        to_hex(c.get_edgecolor()[0]) for c in with_loops.view.image.collections if len(c.get_offsets())
+    ]
+    assert {OF_KIND["loop"][0].lower(), OF_KIND["dot"][0].lower()} <= set(colours)
+
+
+def test_a_click_is_on_a_void_though_a_loop_lies_upon_it(with_loops):
+    first = with_loops._scene.voids.iloc[0]
+    loop = with_loops._scene.others.iloc[0]
+    assert (loop["x_px"], loop["y_px"]) == (first["x_px"], first["y_px"])
+    with_loops.drag(middle(first), middle(first))
+    assert with_loops._scene.selected == 0
+    with_loops._compare()
+    count = len(with_loops._scene.voids)
+    assert f"{count} voids on the left, {count} on the right: {count} matched" in with_loops.compared.value

@@ -115,3 +115,16 @@ def test_numbered_images_go_by_their_numbers_and_times_must_agree(tmp_path):
             == times
         )
         assert any("run against the frame numbers" in note for note in found.notes) == (times[0] is None)
+
+
+def test_loops_and_dots_are_left_out_and_types_of_other_tools_are_not(tmp_path):
+    three = {"positions": [[100, 50], [10, 20], [200, 30]], "radii": [4, 5, 6]}
+    images = [
+        {"frame": 1, "type": ["void", "loop", "void"]} | three,
+        {"frame": 2, "type": ["dot", "cavity", "bubble"]} | three,
+        {"frame": 3, "type": "void"} | three,
+    ]
+    found = read_positions(write_positions(tmp_path / "a.json", images), SHAPE)
+    assert found.frames["void_count"].tolist() == [2, 2, 3]
+    assert found.voids["radius_px"].tolist() == [4, 6, 5, 6, 4, 5, 6]
+    assert "2 loops and dots were left out: only voids are followed." in found.notes

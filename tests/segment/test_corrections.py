@@ -196,3 +196,50 @@ def test_a_series_is_mended_frame_by_frame_and_counted_anew(frame):
     assert not kept[0].any()
     assert len(voids) == 6
     assert len(tables.kept(voids)) == 2
+
+
+# --- beside loops and dots ---------------------------------------------------------------------------------------
+
+
+def loop_at(x, y, r, label, frame=5):
+    row = {"frame": frame, "label": label, "x_px": x, "y_px": y, "radius_px": r, "area_px": np.pi * r**2}
+    row |= {"kind": "loop", "confidence": 0.9, "touches_edge": False}
+    return tables.check(pd.DataFrame([row]), "voids")
+
+
+def test_an_edit_is_of_voids_and_leaves_loops_as_they_are(frame):
+    voids, labels = frame
+    loops = pd.concat([loop_at(20, 30, 6, 4), loop_at(50, 45, 5, 5)])  # one upon a void
+    edits = [DeleteVoid(at=at(20, 30, 6)), AddVoid(at=at(50, 45, 5)), DeleteVoid(at=at(50, 44, 6))]
+    alone, labels_alone, said_alone = corrections.correct_frame(voids, labels, edits)
+    both, after, said = corrections.correct_frame(pd.concat([voids, loops]), labels, edits)
+    assert said == said_alone == [""] * 3
+    assert (after > 0).tolist() == (labels_alone > 0).tolist()
+    of_voids = tables.only_voids(both).reset_index(drop=True)
+    pd.testing.assert_frame_equal(of_voids.drop(columns="label"), alone.drop(columns="label"))
+    assert both["label"].is_unique
+    untouched = both[both["kind"] == "loop"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(untouched, loops.reset_index(drop=True))
+
+
+def test_counts_after_edits_are_those_of_the_voids_and_a_bad_frame_has_none(frame):
+    voids, labels = frame
+    both = pd.concat([voids, loop_at(50, 45, 5, 4)])
+    both = pd.concat([both, both.assign(frame=6)], ignore_index=True)
+    frames = pd.DataFrame(
+        {"frame": [5, 6], "path": "a", "tilt_deg": 0.0, "time_s": 0.0, "status": "ok", "void_count": 3,
+         "void_fraction": 0.1, "valid_px": labels.size, "loop_count": 1, "dot_count": None}
+    )  # fmt: skip
+    frames, both, reasons = corrections.correct_series(
+        tables.check(frames, "frames"),
+        both,
+        [labels, labels],
+        [DeleteVoid(at=at(70, 20, 4)), BadFrame(frame=6)],
+        edge_buffer_px=8,
+        keep_labels=lambda page: None,
+    )
+    assert reasons == ["", ""]
+    assert frames["void_count"].fillna(-1).tolist() == [2, -1]
+    assert frames["loop_count"].fillna(-1).tolist() == [1, -1]
+    assert frames["status"].tolist() == ["ok", "excluded"]
+    assert set(tables.kept(both)["frame"]) == {5}

@@ -116,3 +116,13 @@ def test_the_command_takes_edited_labels(copied, monkeypatch, capsys):
     # taken twice, it would count twice: the results have to be made anew first
     assert cli.main(["correct", "small", "edited.tif"]) == 2
     assert "before the last corrections" in capsys.readouterr().err
+
+
+def test_a_label_that_is_the_number_of_a_loop_is_a_new_void(before):
+    """Loops have numbers above those of the voids, and no pixels."""
+    voids = measure_voids(before, frame=4)
+    loop = voids.iloc[:1].assign(label=4, kind="loop", x_px=70.0, y_px=10.0)
+    after = before.copy()
+    after[disc(30, 40, 5)] = 4
+    edits = edited_labels.edits_of_frame(pd.concat([voids, loop]), before, after, frame=4)
+    assert [type(edit) for edit in edits] == [AddVoid]

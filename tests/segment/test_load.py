@@ -4,11 +4,13 @@ import imageio.v3 as iio
 import numpy as np
 import pandas as pd
 import pytest
+from beside_voids import DOTS, LOOPS, SeesMore
 from scipy import ndimage
 
 from drawn_images import SHAPE, Series, image_with
-from voidlab import scores, segment, simulate, tables
+from voidlab import scores, segment, simulate, swelling, tables
 from voidlab.images.series import open_series
+from voidlab.segment import model_file, network
 
 
 def find(image, **options):
@@ -293,3 +295,74 @@ def test_an_image_of_another_size_stops_the_series():
     )
     with pytest.raises(ValueError, match=r"c\.tif is 16 × 8 px, but a\.tif"):
         segment.segment_series(series, segment.load_segmenter("classical"))
+
+
+# --- kinds -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cards(tmp_path):
+    """Cards of a network that knows voids only and of one that knows loops and dots too; without weights."""
+    card = model_file.read_card(model_file.SHIPPED)
+    for name, channels in (("old", 3), ("new", 5)):
+        model_file.write_card(tmp_path / f"{name}.safetensors", card | {"channels": channels})
+    model_file.write_card(tmp_path / "oldest.safetensors", {k: v for k, v in card.items() if k != "channels"})
+    return tmp_path
+
+
+def test_a_network_trained_on_loops_and_dots_is_asked_for_them(cards):
+    segment.check_kinds(cards / "new.safetensors", ["void", "loop", "dot"])
+    for name in ("old", "oldest"):
+        segment.check_kinds(cards / f"{name}.safetensors", ["void"])
+        said = f"'{name}.safetensors' cannot tell dots: its network was not trained on loops and dots .*channels: 3"
+        with pytest.raises(segment.ModelError, match=said):
+            segment.check_kinds(cards / f"{name}.safetensors", ["void", "dot"])
+
+
+def test_other_segmenters_cannot_tell_loops():
+    for name in ("classical", "mine.pt2"):
+        with pytest.raises(
+            segment.ModelError, match=f"'{name}' cannot tell loops: only voidlab's own networks"
+        ):
+            segment.check_kinds(name, ["loop"])
+    with pytest.raises(segment.ModelError, match="'classical' cannot tell loops or dots"):
+        segment.load_segmenter("classical", kinds=["void", "loop", "dot"])
+    with pytest.raises(segment.ModelError, match="kinds"):
+        segment.load_segmenter("classical", kinds=["voids"])
+
+
+def test_a_network_of_five_channels_is_loaded_with_the_kinds_asked_for(tmp_path):
+    card = model_file.read_card(model_file.SHIPPED)
+    features = (8, 8, 8, 8, 8, 8)
+    file = tmp_path / "new.safetensors"
+    model_file.save_network(network.build_network(features), file, card | {"features": list(features)})
+    method = segment.load_segmenter(file, contrast="bright", kinds=["dot", "void", "dot"])
+    assert method.kinds == ("void", "dot")
+    assert set(method.find(image_with((60, 60, 8)))["kind"]) <= {"void", "dot"}
+
+
+def test_each_kind_of_a_series_is_counted_by_itself():
+    series = Series([image_with((50, 40, 7), (100, 80, 12))] * 2 + [np.zeros(SHAPE)])
+    alone, of_alone = segment.segment_series(series, segment.ClassicalSegmenter())
+    kept = []
+    frames, voids = segment.segment_series(
+        series, SeesMore(kinds=("void", "loop", "dot")), keep_labels=kept.append
+    )
+    assert frames["loop_count"].fillna(-1).tolist() == [LOOPS, LOOPS, -1]
+    assert frames["dot_count"].fillna(-1).tolist() == [DOTS, DOTS, -1]
+    same = ["void_count", "void_fraction", "valid_px"]
+    pd.testing.assert_frame_equal(frames[same], alone[same])
+    pd.testing.assert_frame_equal(tables.only_voids(voids).reset_index(drop=True), of_alone)
+    assert alone[["loop_count", "dot_count"]].isna().all(axis=None)
+    assert all(set(np.unique(labels)) <= {0, 1, 2} for labels in kept)
+
+
+def test_voids_that_were_not_asked_for_are_not_said_to_be_none():
+    frames, voids = segment.segment_series(Series([image_with((50, 40, 7))] * 2), SeesMore(kinds=("loop",)))
+    assert frames["void_count"].isna().all()
+    assert frames["void_fraction"].isna().all()
+    assert frames["loop_count"].tolist() == [LOOPS, LOOPS]
+    assert set(voids["kind"]) == {"loop"}
+    outcome = swelling.measure_series(frames, tables.only_voids(voids), swelling.Sample(SHAPE))
+    assert outcome.notes == ("No image was looked at for voids.",)
+    assert outcome.over_time.empty

@@ -209,3 +209,33 @@ def test_a_foil_needs_its_error_and_a_dose_is_said_once(yaml):
     assert alone == ["x.yaml:2: sample.foil_sigma_nm needs sample.foil_thickness_nm beside it"]
     wide = problems(yaml("images: a\nsample: {foil_thickness_nm: 10, foil_sigma_nm: 6}\n"))
     assert wide == ["x.yaml:2: sample.foil_sigma_nm = 6: must be ≤ half of foil_thickness_nm = 10"]
+
+
+@pytest.mark.parametrize("text", ["[dot, void]", "[void, dot]", "[void, dot, void]"])
+def test_order_and_repetition_of_kinds_do_not_matter(yaml, text):
+    typed = parameters.load_parameters(yaml(f"images: a\nsegment: {{kinds: {text}}}\n"))
+    assert typed.segment.kinds == ("void", "dot")
+    assert typed.segment.model_dump(mode="json")["kinds"] == ["void", "dot"]
+    assert parameters.load_parameters(yaml("images: a\n")).segment.kinds == ("void",)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[]", "x.yaml:2: segment.kinds = []: must hold 1 or more"),
+        ("loop", "x.yaml:2: segment.kinds = 'loop': must be a list"),
+        ("[voids]", "x.yaml:2: segment.kinds = ['voids']: must be one of 'void', 'loop' or 'dot'"),
+        (
+            "[loop]",
+            "x.yaml:2: segment.kinds = [loop]: without voids there are no masks to correlate; expected",
+        ),
+    ],
+)
+def test_kinds_that_cannot_be(yaml, text, said):
+    (found,) = problems(yaml(f"images: a\nsegment: {{kinds: {text}}}\n"))
+    assert found.startswith(said)
+
+
+def test_loops_alone_need_a_drift_from_the_images(yaml):
+    text = "images: a\nsegment: {kinds: [loop]}\ndrift: {source: images}\n"
+    assert parameters.load_parameters(yaml(text)).segment.kinds == ("loop",)
