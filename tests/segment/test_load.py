@@ -348,6 +348,7 @@ def test_each_kind_of_a_series_is_counted_by_itself():
     frames, voids = segment.segment_series(
         series, SeesMore(kinds=("void", "loop", "dot")), keep_labels=kept.append
     )
+    assert list(frames.columns) == tables.TABLES["frames"].names
     assert frames["loop_count"].fillna(-1).tolist() == [LOOPS, LOOPS, -1]
     assert frames["dot_count"].fillna(-1).tolist() == [DOTS, DOTS, -1]
     same = ["void_count", "void_fraction", "valid_px"]

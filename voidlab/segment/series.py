@@ -71,8 +71,8 @@ def segment_series(
     looked_at = sample_rows(series)
     segmenter = segmenter.with_contrast_from(_read(series, looked_at))
     nothing = pd.array([None] * len(series), dtype="Int64")
-    frames = series.frames.assign(void_fraction=np.nan, valid_px=nothing)
-    frames = frames.assign(**dict.fromkeys(COUNT_OF.values(), nothing))
+    frames = series.frames.assign(void_count=nothing, void_fraction=np.nan, valid_px=nothing)
+    frames = frames.assign(**{count: nothing for count in COUNT_OF.values() if count not in frames})
     found, unreadable = [tables.empty("voids")], ""
     smaller, larger, sharp = 0, 0, np.full(len(series), np.nan)
     rows: Iterable[int] = range(len(series))

@@ -26,7 +26,7 @@ ORANGE, BLUE, RED, GREEN, GREY = "#E69F00", "#0072B2", "#D55E00", "#009E73", "#7
 SKY = "#56B4E9"  # the blue that is seen on a micrograph
 # Colour and line of what is no void; the line tells them apart in grey too.
 OF_KIND: dict[str, tuple[str, Any]] = {
-    "loop": ("#CC79A7", (0, (6, 2, 1, 2))),
+    "loop": ("#FF9ED2", (0, (6, 2, 1, 2))),
     "dot": ("#F0E442", (0, (1, 1.5))),
 }
 

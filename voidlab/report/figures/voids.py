@@ -47,7 +47,9 @@ def overlay(image: np.ndarray, voids: pd.DataFrame, ax: Axes, calibration: HasPi
     for touches, style in ((False, "solid"), (True, _AT_EDGE)):
         circles(shown[shown["touches_edge"] == touches], ax, colour=ORANGE, style=style)
     for kind, (colour, style) in OF_KIND.items() if len(shown) < len(voids) else ():
-        circles(voids[voids["kind"] == kind], ax, colour=colour, style=style)
+        circles(voids[voids["kind"] == kind], ax, colour=colour, style=style).collections[-1].set_linewidth(
+            1.2
+        )
     return ax
 
 
