@@ -14,6 +14,7 @@ from PIL import Image
 from projects import SHARED as REAL
 from voidlab import images
 from voidlab.images import label_stack as label_files
+from voidlab.images.find_files import find_files
 from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.readers import pictures
 from voidlab.images.series import ImageReadError, ImagesError, open_series, read_image
@@ -85,6 +86,15 @@ def test_a_glob_through_folders(tmp_path: Path) -> None:
     write_pngs(tmp_path, ["a1/f1.png", "a2/f2.png"])
     assert len(open_series(tmp_path / "a*" / "*.png")) == 2
     assert len(open_series(tmp_path / "**" / "f*.png")) == 2
+
+
+def test_the_folders_in_a_folder_where_asked(tmp_path: Path) -> None:
+    for part in ("b", "a/c"):
+        (tmp_path / part).mkdir(parents=True)
+    write_pngs(tmp_path, ["b/f_2.png", "a/c/f_1.png"])
+    with pytest.raises(ImagesError, match="no images in folder"):
+        find_files(tmp_path)
+    assert [path.name for path in find_files(tmp_path, recursive=True)] == ["f_1.png", "f_2.png"]
 
 
 def test_nothing_matches(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ PathLike = str | os.PathLike[str]
 Source = PathLike | Sequence[PathLike]
 
 
-def find_files(source: Source) -> list[Path]:
-    """Image files that ``source`` means, of one format."""
+def find_files(source: Source, *, recursive: bool = False) -> list[Path]:
+    """Image files that ``source`` means, of one format; ``recursive`` also those in the folders of a folder."""
     if not isinstance(source, str | os.PathLike):
         files = [Path(file) for file in source]
         gone = [file for file in files if not file.is_file()]
@@ -29,7 +29,7 @@ def find_files(source: Source) -> list[Path]:
     if path.is_file():
         return _of_one_format([path], str(path))
     if path.is_dir():
-        everything = _visible(path.iterdir())
+        everything = _visible(path.rglob("*") if recursive else path.iterdir())
         files = [file for file in everything if file.suffix.lower() in READERS]
         if not files:
             held = f"it holds {_tally(everything)}" if everything else "it holds no files"

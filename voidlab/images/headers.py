@@ -9,6 +9,7 @@ from voidlab.images import pixel_size, tilt_angles
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
+from voidlab.images.readers.base import NO_CHOICE, Choice
 from voidlab.tables.rows import spread_rows
 
 Item = TypeVar("Item")
@@ -26,10 +27,14 @@ class Calibration:
 
 
 def found_tilts(
-    files: Sequence[Path], surveyed: Sequence[ImageFile], in_names: list[float] | None, notes: list[str]
+    files: Sequence[Path],
+    surveyed: Sequence[ImageFile],
+    in_names: list[float] | None,
+    notes: list[str],
+    choice: Choice = NO_CHOICE,
 ) -> tuple[PerFrame | None, Path | None]:
     """Tilt angles that no one gave: from a file beside a stack, the headers or the file names; and that file."""
-    in_headers = _tilts_in_headers(files, surveyed)
+    in_headers = _tilts_in_headers(files, surveyed, choice)
     beside, angle_file = None, None
     if surveyed[0].count > 1:
         beside, angle_file = tilt_angles.angles_beside(files[0], len(files), notes)
@@ -48,7 +53,9 @@ def found_tilts(
     return angles, angle_file
 
 
-def _tilts_in_headers(files: Sequence[Path], surveyed: Sequence[ImageFile]) -> list[float] | None:
+def _tilts_in_headers(
+    files: Sequence[Path], surveyed: Sequence[ImageFile], choice: Choice
+) -> list[float] | None:
     """Tilt angles in the headers, when all images that were looked into have one; all 0 means none was stored."""
     if not all(file.tilts_deg for file in surveyed):
         return None
@@ -56,18 +63,18 @@ def _tilts_in_headers(files: Sequence[Path], surveyed: Sequence[ImageFile]) -> l
         angles = list(surveyed[0].tilts_deg)
     else:
         try:
-            angles = [angle for file in files for angle in open_file(file).tilts_deg]
+            angles = [angle for file in files for angle in open_file(file, choice).tilts_deg]
         except ImagesError:
             return None
     return angles if len(angles) == len(files) and any(angles) else None
 
 
-def headers(files: Sequence[Path]) -> list[ImageFile]:
+def headers(files: Sequence[Path], choice: Choice = NO_CHOICE) -> list[ImageFile]:
     """Headers of files spread over the series, those that can be read."""
     opened, failed = [], []
     for file in list(spread_first(files))[:LOOKED_INTO]:
         try:
-            opened.append(open_file(file))
+            opened.append(open_file(file, choice))
         except ImageReadError as error:
             failed.append(str(error))
     if not opened:

@@ -23,6 +23,7 @@ from voidlab.images.headers import Calibration
 from voidlab.images.in_names import read_names
 from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
+from voidlab.images.readers.base import NO_CHOICE, Choice
 from voidlab.images.valid_area import Box, find_padding, outside_boxes
 
 _SAMPLED_PIXELS = 2**16  # of each frame that the scale of intensities rests on
@@ -51,10 +52,13 @@ class Frames(Sequence[np.ndarray]):
         """
         row = range(len(self))[row]
         path = self.files[row]
-        image = read_image(path) if self.stack is None else self.stack.read(row)
+        image = self._read(path) if self.stack is None else self.stack.read(row)
         if image.shape != self.shape:
             raise ImagesError(self._of_another_size(path, image.shape))
         return image
+
+    def _read(self, path: Path) -> np.ndarray:
+        return read_image(path)
 
     def _of_another_size(self, path: Path, shape: tuple[int, ...]) -> str:
         return (
@@ -82,6 +86,8 @@ class ImageSeries(Frames):
         File that the tilt angles were read from, when it is not one of the images.
     inside : ndarray of shape (H, W), bool, or None
         Pixels within the crop and outside the ignored boxes; None for all.
+    choice : Choice
+        Which images are meant of files that hold several kinds.
     """
 
     frames: pd.DataFrame
@@ -89,6 +95,10 @@ class ImageSeries(Frames):
     notes: list[str]
     angle_file: Path | None = None
     inside: np.ndarray | None = None
+    choice: Choice = NO_CHOICE
+
+    def _read(self, path: Path) -> np.ndarray:
+        return read_image(path, self.choice)
 
     def __getitem__(self, row: int) -> np.ndarray:  # type: ignore[override]
         image = self.raw(row)
@@ -176,7 +186,7 @@ class ImageSeries(Frames):
         """
         for path in self.files if self.stack is None else ():
             try:
-                shape = open_file(path).shape
+                shape = open_file(path, self.choice).shape
             except ImageReadError:
                 continue
             if shape != self.shape:
@@ -212,6 +222,7 @@ def open_series(
     excluded_frames: Sequence[int] = (),
     ignore_boxes_px: Sequence[Box] = (),
     crop_px: Box | None = None,
+    choice: Choice = NO_CHOICE,
 ) -> ImageSeries:
     """Open images as a series of frames; of most files nothing is read yet.
 
@@ -239,6 +250,8 @@ def open_series(
         Numbers (after division by ``frame_step``) of frames that no stage should use.
     ignore_boxes_px, crop_px
         Boxes (left, top, width, height), px: what is burnt in; what alone counts. Positions stay those in the file.
+    choice
+        Series, channel, slice or signal of files that hold several; None of these: the one that is likely meant.
 
     Raises
     ------
@@ -246,7 +259,7 @@ def open_series(
         If nothing is found, files are of several formats or sizes, numbers stand twice, or counts differ.
     """
     files = find_files(source)
-    surveyed = headers.headers(files)
+    surveyed = headers.headers(files, choice)
     stack = surveyed[0] if surveyed[0].count > 1 else None
     shape = headers.common_shape(surveyed)
     notes = list(surveyed[0].notes)
@@ -263,7 +276,7 @@ def open_series(
     angle_file = Path(tilt_angles_deg) if isinstance(tilt_angles_deg, str | os.PathLike) else None
     in_names = None if named is None else named.tilts_deg
     if tilt_angles_deg is None:
-        tilt_angles_deg, angle_file = headers.found_tilts(files, surveyed, in_names, notes)
+        tilt_angles_deg, angle_file = headers.found_tilts(files, surveyed, in_names, notes, choice)
     elif stack is None:
         tilt_angles_deg = tilts_of_files(tilt_angles_deg, files, numbers, in_names, notes)
     if times_s is None and frame_interval_s is None:
@@ -280,7 +293,7 @@ def open_series(
     calibration = headers.calibrated(pixel_size_nm, surveyed, notes)
     table = tables.cast(frames, "frames")
     inside = _inside(shape, ignore_boxes_px, crop_px)
-    return ImageSeries(files, stack, shape, table, calibration, notes, angle_file, inside)
+    return ImageSeries(files, stack, shape, table, calibration, notes, angle_file, inside, choice)
 
 
 def _inside(shape: tuple[int, int], boxes_px: Sequence[Box], crop_px: Box | None) -> np.ndarray | None:
@@ -304,7 +317,7 @@ def _inside(shape: tuple[int, int], boxes_px: Sequence[Box], crop_px: Box | None
     return inside
 
 
-def read_image(path: PathLike) -> np.ndarray:
+def read_image(path: PathLike, choice: Choice = NO_CHOICE) -> np.ndarray:
     """Image in the file at ``path``, (H, W), values as stored; colours become luminance (float32), alpha is ignored.
 
     Raises
@@ -312,7 +325,7 @@ def read_image(path: PathLike) -> np.ndarray:
     ImageReadError
         If it cannot be read, or holds several images.
     """
-    file = open_file(Path(path))
+    file = open_file(Path(path), choice)
     if file.count > 1:
         raise ImageReadError(
             f"{path} holds {file.count} images; expected one. Open such a stack by itself, with open_series."

@@ -1,7 +1,7 @@
 """The images of a dataset as its stages see them: opened as the parameters say, blank where they are of no use."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from voidlab.errors import VoidlabError
 from voidlab.images.errors import ImageReadError, ImagesError
-from voidlab.images.find_files import find_files
+from voidlab.images.find_files import Source, find_files
+from voidlab.images.readers.base import Choice
 from voidlab.images.series import ImageSeries, open_series
 from voidlab.images.valid_area import nearly_padding, propose_boxes
 from voidlab.project import record
@@ -60,9 +61,9 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
         If they cannot be opened as a series, or lie in the dataset's own report.
     """
     folder = paths.parameters.parent
-    angles = dataset.tilt_angles_deg
+    angles, chosen = dataset.tilt_angles_deg, dataset.chosen
     series = open_series(
-        os.path.normpath(folder / dataset.images),
+        sources_of(folder, dataset),
         pixel_size_nm=dataset.pixel_size_nm,
         tilt_angles_deg=folder / angles if isinstance(angles, str) else angles,
         frame_pattern=dataset.frame_pattern,
@@ -72,9 +73,16 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
         excluded_frames=dataset.excluded_frames,
         ignore_boxes_px=dataset.ignore_boxes_px,
         crop_px=dataset.crop_px,
+        choice=Choice(chosen.series, chosen.channel, chosen.slice, chosen.signal),
     )
     refuse_own_report(paths, series)
     return series
+
+
+def sources_of(folder: Path, dataset: DatasetParameters) -> Source:
+    """What `open_series` takes for the images of ``dataset``, whose parameter file lies in ``folder``."""
+    source = os.path.normpath(folder / dataset.chosen.file)
+    return list(find_files(source, recursive=True)) if dataset.chosen.recursive else source
 
 
 def refuse_own_report(paths: RunPaths, series: ImageSeries) -> None:
@@ -110,7 +118,9 @@ def images_of_others(paths: RunPaths) -> set[Path]:
             continue
         try:
             source = yaml_file.read_yaml(other).get("images")
-            files = find_files(os.path.normpath(other.parent / str(source)))
+            named = source if isinstance(source, Mapping) else {"file": source}
+            where = os.path.normpath(other.parent / str(named.get("file")))
+            files = find_files(where, recursive=bool(named.get("recursive")))
         except (VoidlabError, OSError, ValueError):
             continue  # it is said when that dataset is run
         found |= {file.resolve() for file in files}

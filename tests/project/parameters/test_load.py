@@ -72,6 +72,14 @@ track: {memory: 2.5, link_edge_voids: 1}
         ("images: a\ndrift: &d {}\ntrack: *d\n", "x.yaml:3: anchors and aliases"),
         ("images: a\nsegment: 3\n", "x.yaml:2: segment = 3: must be a list of 'key: value'"),
         ("segment: {}\n", "x.yaml: images: is required"),
+        (
+            "images: {file: a, serie: 1}\n",
+            "x.yaml:1: images = {'file': 'a', 'serie': 1}: must be a glob, folder or",
+        ),
+        (
+            "images: {file: a, series: -1}\n",
+            "or more of series, channel, slice (from 0), signal (a title), recursive",
+        ),
         ("images: a\ndataset: y\n", "x.yaml:2: dataset = 'y': must be 'x'"),
         ("images: a\ntilt_angles_deg: [a]\n", "x.yaml:2: tilt_angles_deg = ['a']: must be a list of numbers"),
         ("images: a\nsegment: {min_radius_px: 90, max_radius_px: 80}\n", "must be > min_radius_px = 90.0"),

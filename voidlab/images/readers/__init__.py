@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from voidlab.images.errors import ImageReadError
-from voidlab.images.readers.base import ImageFile, check_size, naming, size_text
+from voidlab.images.errors import ImageReadError, ImagesError
+from voidlab.images.readers.base import NO_CHOICE, Choice, ImageFile, check_size, naming, size_text
 from voidlab.images.readers.mrc import open_mrc
 from voidlab.images.readers.pictures import open_picture
 from voidlab.images.readers.rosettasciio import open_em
@@ -12,7 +12,7 @@ from voidlab.images.readers.tiff import open_tiff
 from voidlab.images.readers.video import open_movie
 
 # A format is a row: what it is called, and what reads the header of such a file.
-READERS: dict[str, tuple[str, Callable[[Path], ImageFile]]] = {
+READERS: dict[str, tuple[str, Callable[..., ImageFile]]] = {
     ".png": ("PNG", open_picture),
     ".jpg": ("JPEG", open_picture),
     ".jpeg": ("JPEG", open_picture),
@@ -23,6 +23,12 @@ READERS: dict[str, tuple[str, Callable[[Path], ImageFile]]] = {
     ".ser": ("SER", open_em),
     ".emd": ("EMD", open_em),
     **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".m4v"), ("video", open_movie)),
+}
+
+# What can be chosen of files that hold several kinds of images; these readers take a `Choice`.
+_CHOICES: dict[Callable[..., ImageFile], tuple[str, ...]] = {
+    open_tiff: ("series", "channel", "slice"),
+    open_em: ("signal",),
 }
 
 # What files begin with that a program packed, whatever their names say: their bytes are no pixels.
@@ -43,8 +49,8 @@ _ADVICE = {
 }
 
 
-def open_file(path: Path) -> ImageFile:
-    """Read the header of an image file.
+def open_file(path: Path, choice: Choice = NO_CHOICE) -> ImageFile:
+    """Read the header of an image file, of the images in it that ``choice`` means.
 
     Raises
     ------
@@ -60,7 +66,14 @@ def open_file(path: Path) -> ImageFile:
         if reader is None:
             raise ImageReadError(f"cannot read {path}: {why_unknown(path)}.")
         _check_unpacked(path)
-        return check_size(reader[1](path))
+        chooses = _CHOICES.get(reader[1], ())
+        for name, value in choice.made.items():
+            if name not in chooses:
+                can = f"{', '.join(chooses)} can be chosen of" if chooses else "nothing can be chosen of"
+                raise ImagesError(
+                    f"images: {name}: {value} was asked for, but {can} {path.name}. Leave it out."
+                )
+        return check_size(reader[1](path, choice) if chooses else reader[1](path))
 
 
 def _check_unpacked(path: Path) -> None:

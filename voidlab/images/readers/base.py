@@ -16,6 +16,24 @@ _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Which images of a file that holds several kinds; None leaves it to the reader."""
+
+    series: int | None = None  # of a TIFF, from 0
+    channel: int | None = None
+    slice: int | None = None
+    signal: str | None = None  # of a file of an electron microscope, by its title
+
+    @property
+    def made(self) -> dict[str, int | str]:
+        """What was chosen, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+NO_CHOICE = Choice()
+
+
+@dataclass(frozen=True)
 class ImageFile:
     """A file whose header was read: how many images of which shape, and how to decode one."""
 

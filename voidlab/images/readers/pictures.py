@@ -7,6 +7,7 @@ import numpy as np
 import PIL.Image
 
 from voidlab.images.readers.base import ImageFile, gray
+from voidlab.images.readers.png16 import is_deep_colour, read_deep_colour
 
 # Ways to keep colours whose first channel is the lightness.
 _LIGHTNESS_FIRST = ("YCbCr", "LAB")
@@ -23,6 +24,8 @@ def open_picture(path: Path) -> ImageFile:
 
 def decode_with_pillow(path: Path, index: int) -> np.ndarray:
     """Image ``index`` of a file, (H, W), whatever kind of colours it has."""
+    if is_deep_colour(path):
+        return gray(read_deep_colour(path))
     with PIL.Image.open(path) as picture:
         if index:
             picture.seek(index)

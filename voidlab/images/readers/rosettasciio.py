@@ -1,6 +1,7 @@
 """DM3, DM4, SER and EMD through rosettasciio, which comes with the extra ``em``."""
 
 import logging
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
@@ -14,32 +15,41 @@ import numpy as np
 from voidlab.errors import install_extra
 from voidlab.images.errors import ImagesError
 from voidlab.images.pixel_size import PixelSize, unit_nm
-from voidlab.images.readers.base import ImageFile
+from voidlab.images.readers.base import NO_CHOICE, Choice, ImageFile, size_text
 
+# Titles of detectors, and of maps such as C, Fe-EELS, Ni K.
+_DETECTOR = re.compile(
+    r"ADF|DF|BF|STEM|TEM|Ceta|Falcon|camera|detector|CCD|OneView|K2|K3|SE\b", re.IGNORECASE
+)
+_MAP = re.compile(r"[A-Z][a-z]?(?:[- _](?:EELS|EDS|EDX|[KLM][a-zα-ω\d]*))?(?: .*map.*)?|.*\bmaps?\b.*")
 _MODULES = {".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".ser": "tia", ".emd": "emd"}
 
 
-def open_em(path: Path) -> ImageFile:
-    """Read the header of a file of an electron microscope; its images stay where they are."""
+def open_em(path: Path, choice: Choice = NO_CHOICE) -> ImageFile:
+    """Read the header of a file of an electron microscope; its images stay where they are.
+
+    Of several sets of images that of a detector is taken before maps of elements, of these the HAADF one.
+
+    Raises
+    ------
+    ImagesError
+        If it holds no image, or not the one chosen, or a package is missing.
+    """
     library = _library(path.suffix.lower())
     logging.getLogger("rsciio").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tags that are not needed here
-        # Of Velox files the images only: their spectra need yet another library.
-        only = {"select_type": "images"} if path.suffix.lower() == ".emd" else {}
         try:
-            contents = library.file_reader(str(path), lazy=True, **only)
+            contents = _velox_images(path) if is_velox(path) else library.file_reader(str(path), lazy=True)
         except ImportError as error:
             raise ImagesError(f"{path} cannot be read without another package. {error}") from None
     images = [content for content in contents if _why_no_image(content) == ""]
     if not images:
         found = "; ".join(_why_no_image(content) for content in contents) or "nothing"
         raise ImagesError(f"{path} holds no image or stack of images, but {found}.")
-    chosen = images[0]
-    notes = []
-    if len(images) > 1:
-        names = ", ".join(f"'{content['metadata']['General'].get('title', '?')}'" for content in images)
-        notes.append(f"{path.name} holds {len(images)} sets of images, {names}: the first is used.")
+    titles = [str(content["metadata"]["General"].get("title") or "?") for content in images]
+    place, notes = _choose(path, images, titles, choice)
+    chosen = images[place]
     data, (*leading, y, x) = chosen["data"], chosen["axes"]
     count = data.shape[0] if leading else 1
     return ImageFile(
@@ -53,6 +63,67 @@ def open_em(path: Path) -> ImageFile:
         _tilts(chosen, leading, count),
         _along(leading, ("s", "sec"), count),
     )
+
+
+def is_velox(path: Path) -> bool:
+    """Whether the file is an EMD of Velox, which keeps maps and spectra beside its images."""
+    if path.suffix.lower() != ".emd":
+        return False
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return "Version" in file and "Data" in file
+
+
+def _velox_images(path: Path) -> list[dict[str, Any]]:
+    """The images in an EMD of Velox; its spectra, which need yet another library, are not looked at."""
+    import h5py
+    from rsciio.emd._emd_velox import FeiEMDReader
+
+    class Images(FeiEMDReader):
+        def _read_data(self, select_type: str | None) -> None:
+            self.load_images, self.load_SI, self.load_single_spectrum = True, False, False
+            self._read_images()
+
+    reader = Images(lazy=True, select_type="images")
+    reader.read_file(h5py.File(path, "r"))
+    return list(reader.dictionaries)
+
+
+def _choose(
+    path: Path, images: Sequence[Mapping[str, Any]], titles: Sequence[str], choice: Choice
+) -> tuple[int, list[str]]:
+    """Place of the set of images that was chosen or seems to be meant, and what to know of it."""
+    listed = ", ".join(
+        f"'{title}' ({_count(content)} of {size_text(content['data'].shape[-2:])})"
+        for title, content in zip(titles, images, strict=True)
+    )
+    if choice.signal is not None:
+        wanted = [i for i, title in enumerate(titles) if title.lower() == choice.signal.lower()]
+        if len(wanted) != 1:
+            found = "is not" if not wanted else f"is {len(wanted)} times"
+            raise ImagesError(f"images: signal: '{choice.signal}' {found} in {path.name}; it holds {listed}.")
+        return wanted[0], []
+    if len(images) == 1:
+        return 0, []
+    best = max(range(len(images)), key=lambda i: (_likely(titles[i]), _count(images[i]), -i))
+    return best, [
+        f"{path.name} holds {len(images)} sets of images, {listed}: '{titles[best]}' is used. Another is chosen with "
+        f"images: {{file: {path.name}, signal: NAME}}."
+    ]
+
+
+def _likely(title: str) -> int:
+    """How likely a set of this title shows the specimen: a detector more than a map of an element, HAADF most."""
+    if "HAADF" in title.upper():
+        return 3
+    if _DETECTOR.search(title):
+        return 2
+    return 0 if _MAP.fullmatch(title) else 1
+
+
+def _count(content: Mapping[str, Any]) -> int:
+    return int(content["data"].shape[0]) if content["data"].ndim == 3 else 1
 
 
 @cache

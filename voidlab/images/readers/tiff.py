@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,15 +15,14 @@ import tifffile
 from tifffile import PHOTOMETRIC
 
 from voidlab.images.errors import ImagesError
-from voidlab.images.pixel_size import PixelSize, unit_nm, usual
-from voidlab.images.readers.base import ImageFile, check_real, gray, plane
-from voidlab.images.readers.pictures import decode_with_pillow
+from voidlab.images.pixel_size import PixelSize
+from voidlab.images.readers.base import NO_CHOICE, Choice, ImageFile, check_real, gray, plane
+from voidlab.images.readers.tiff_metadata import pixel_size_of, times_of
+from voidlab.images.readers.tiff_pages import check_compression, read_page
+from voidlab.images.readers.tiff_series import choose_images, choose_series, leading_axes
 
 # What it notices of a damaged file is said here, in one sentence, and not in the middle of a progress line.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
-
-# Compressions that tifffile leaves to a package not needed here otherwise: fax, LZW, JPEG.
-_PILLOW_COMPRESSIONS = (2, 3, 4, 5, 6, 7)
 
 # Ways to keep colours: the first sample is the lightness; no reader here knows how to make it of them.
 _LIGHTNESS_FIRST = (PHOTOMETRIC.YCBCR, PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB)
@@ -72,14 +71,15 @@ def _of_inks(image: np.ndarray) -> np.ndarray:
     return rgb
 
 
-def open_tiff(path: Path) -> ImageFile:
-    """Read the header of a TIFF, whatever its name ends in."""
+def open_tiff(path: Path, choice: Choice = NO_CHOICE) -> ImageFile:
+    """Read the header of a TIFF, whatever its name ends in; of several series the longest, unless one is chosen."""
     with tifffile.TiffFile(path) as tif:
-        pixel_size, described = _pixel_size(tif), _Described.by_ome(path, tif)
+        described = _Described.by_ome(path, tif)
         if described.trusted:
-            return _tiff_images(path, tif, pixel_size)
+            return _tiff_images(path, tif, choice)
+        described = replace(described, pixel_size=pixel_size_of(tif))
     with tifffile.TiffFile(path, is_ome=False) as tif:
-        return _tiff_images(path, tif, pixel_size, described)
+        return _tiff_images(path, tif, choice, described)
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ class _Described:
     trusted: bool = True
     images: int = 1
     notes: tuple[str, ...] = ()
+    pixel_size: PixelSize | None = None
 
     @classmethod
     def by_ome(cls, path: Path, tif: tifffile.TiffFile) -> _Described:
@@ -124,17 +125,23 @@ def _planes(pixels: ElementTree.Element) -> int:
 
 
 def _tiff_images(
-    path: Path, tif: tifffile.TiffFile, pixel_size: PixelSize, described: _Described | None = None
+    path: Path,
+    tif: tifffile.TiffFile,
+    choice: Choice,
+    described: _Described | None = None,
 ) -> ImageFile:
     described = described or _Described()
-    series = tif.series[0]
+    at, said = choose_series(path, tif.series, choice)
+    series = tif.series[at]
     page, layout = series.keyframe, _Layout.of(series.keyframe)
     _check_values(path, layout)
+    check_compression(path, page)
     _check_bytes(page, one_behind_the_other=series.dataoffset is not None, most=series.nbytes)
-    count, notes = _count_images(path, series)
+    rows, axis, notes = choose_images(path, series, choice)
+    count, notes = math.prod(n for n in leading_axes(series).values()), [*said, *notes]
     start = series.dataoffset
     stated = max(described.images, int((tif.imagej_metadata or {}).get("images", 1)))
-    if count == 1 and stated > 1 and page.is_final:
+    if count == 1 and stated > 1 and page.is_final and len(tif.series) == 1:
         # Of an ImageJ stack that is cut short the images still lie one behind the other.
         start = page.dataoffsets[0]
         count = max(1, min(stated, (path.stat().st_size - start) // page.nbytes))
@@ -142,7 +149,7 @@ def _tiff_images(
         whole = (path.stat().st_size - start) // page.nbytes
         if 0 < whole < count:
             count, stated = whole, count
-    if stated > count or _is_cut_short(tif):
+    if (stated > count and len(tif.series) == 1) or _is_cut_short(tif):
         notes.append(f"{path.name} is cut short: only its first images, {count}, are used. Copy it again.")
     if start is not None:
         decode = partial(_decode_plane, path, start, layout)
@@ -152,7 +159,16 @@ def _tiff_images(
         raise ImagesError(f"{path} keeps its images as blocks; expected pages. Save it as a stack in Fiji.")
     shape = (page.imagelength, page.imagewidth)
     notes += described.notes
-    return ImageFile(path, shape, count, decode, pixel_size, "TIFF metadata", tuple(notes))
+    if rows is not None:
+        there = range(rows.start, min(rows.stop, count), rows.step)
+        decode, count = partial(_decode_row, decode, there), len(there)
+    times = times_of(tif, at, axis, count)
+    pixel_size = described.pixel_size or pixel_size_of(tif, at)
+    return ImageFile(path, shape, count, decode, pixel_size, "TIFF metadata", tuple(notes), times_s=times)
+
+
+def _decode_row(decode: Callable[[int], np.ndarray], rows: Sequence[int], index: int) -> np.ndarray:
+    return decode(rows[index])
 
 
 def _check_values(path: Path, layout: _Layout) -> None:
@@ -189,25 +205,6 @@ def _is_cut_short(tif: tifffile.TiffFile) -> bool:
     return any(pointer) or len(pointer) < tif.tiff.offsetsize
 
 
-def _count_images(path: Path, series: tifffile.TiffPageSeries) -> tuple[int, list[str]]:
-    """How many images are in the stack, and warnings.
-
-    Raises
-    ------
-    ImagesError
-        If there is more than one axis to count along.
-    """
-    leading = {a: n for a, n in zip(series.axes, series.shape, strict=True) if a not in "YXS" and n > 1}
-    if len(leading) > 1:
-        found = ", ".join(f"{axis} ({size})" for axis, size in leading.items())
-        raise ImagesError(
-            f"{path} has several axes besides the image's own, {found}; expected one. "
-            "Save the channel and slice that show the voids as a stack of its own."
-        )
-    notes = [f"{path.name} has {leading['C']} channels: each is a frame here."] if "C" in leading else []
-    return math.prod(leading.values()), notes
-
-
 def _decode_plane(path: Path, start: int, layout: _Layout, index: int) -> np.ndarray:
     """Image ``index`` of a TIFF whose uncompressed images lie one behind the other from byte ``start``."""
     return layout.gray(plane(path, start, layout.dtype, layout.shape, index))
@@ -220,69 +217,4 @@ def _decode_page(path: Path, pages: Sequence[tuple[int, int]], index: int) -> np
         tif.filehandle.seek(start)
         page = tifffile.TiffPage(tif, number)
         _check_bytes(page)
-        if page.compression not in _PILLOW_COMPRESSIONS:
-            return _Layout.of(page).gray(page.asarray())
-    return decode_with_pillow(path, number)
-
-
-def _pixel_size(tif: tifffile.TiffFile) -> PixelSize:
-    """Width of a pixel as the metadata of a TIFF give it: ImageJ's, OME's, Gatan's, then the bare resolution tags."""
-    for widths in (_imagej_nm(tif), _ome_nm(tif), _gatan_nm(tif)):
-        if widths is not None:
-            return PixelSize.of(*widths)
-    bare = _tags_nm(tif)
-    # Bare tags beyond what is usual are those of a printer.
-    return PixelSize.of(*bare) if bare is not None and usual(bare[0]) else PixelSize()
-
-
-def _imagej_nm(tif: tifffile.TiffFile) -> tuple[float, float] | None:
-    unit = unit_nm((tif.imagej_metadata or {}).get("unit"))
-    pixels = _resolution(tif)
-    return None if unit is None or pixels is None else (unit / pixels[0], unit / pixels[1])
-
-
-def _ome_nm(tif: tifffile.TiffFile) -> tuple[float, float] | None:
-    try:
-        root = ElementTree.fromstring(tif.ome_metadata or "<none/>")
-    except ElementTree.ParseError:
-        return None
-    pixels = root.find(".//{*}Pixels")
-    if pixels is None:
-        return None
-    x, y = (_ome_width(pixels, axis) for axis in "XY")
-    return None if x is None else (x, x if y is None else y)
-
-
-def _ome_width(pixels: ElementTree.Element, axis: str) -> float | None:
-    unit = unit_nm(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-    try:
-        return None if unit is None else float(pixels.get(f"PhysicalSize{axis}", "")) * unit
-    except ValueError:
-        return None
-
-
-def _gatan_nm(tif: tifffile.TiffFile) -> tuple[float, float] | None:
-    """What DigitalMicrograph writes into tags of its own."""
-    tags = tif.pages.first.tags
-    units = [unit_nm(tags.valueof(code)) for code in (65003, 65004)]
-    scales = [tags.valueof(code) for code in (65009, 65010)]
-    if not all(units) or not all(isinstance(scale, float) for scale in scales):
-        return None
-    return scales[0] * units[0], scales[1] * units[1]
-
-
-def _tags_nm(tif: tifffile.TiffFile) -> tuple[float, float] | None:
-    # 72 per inch and the like are written by every program and mean nothing.
-    if tif.pages.first.tags.valueof("ResolutionUnit") != 3:
-        return None
-    pixels = _resolution(tif)
-    return None if pixels is None else (1e7 / pixels[0], 1e7 / pixels[1])
-
-
-def _resolution(tif: tifffile.TiffFile) -> tuple[float, float] | None:
-    """Pixels per unit along x and y."""
-    found = [tif.pages.first.tags.valueof(name) for name in ("XResolution", "YResolution")]
-    if not all(isinstance(value, tuple) and value[0] and value[1] for value in found):
-        return None
-    x, y = (float(np.float64(value[0]) / value[1]) for value in found)
-    return x, y
+        return read_page(path, number, page, _Layout.of(page).gray)

@@ -49,6 +49,17 @@ def _in_order(kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
     return tuple(kind for kind in get_args(Kind) if kind in kinds)
 
 
+class ImagesChoice(_Model):
+    """Images of a file that holds several kinds, or of a folder and those in it."""
+
+    file: str = Field(min_length=1, description="glob, folder or file, relative to the parameter file")
+    series: int | None = _parameter(None, "series of a TIFF, from 0", ge=0)
+    channel: int | None = _parameter(None, "channel of a TIFF, from 0", ge=0)
+    slice: int | None = _parameter(None, "slice of a TIFF, from 0", ge=0)
+    signal: str | None = _parameter(None, "title of a set of images in EMD or DM", min_length=1)
+    recursive: bool = _parameter(False, "also look in the folders of the folder")
+
+
 class SegmentParameters(_Model):
     """What the stage segment needs to know."""
 
@@ -162,7 +173,10 @@ class DatasetParameters(_Model):
     """A dataset: which images, what is known of them, and the parameters of its stages."""
 
     dataset: str = Field(description="name of the dataset: the name of this file")
-    images: str = Field(min_length=1, description="glob, folder or stack, relative to this file")
+    images: Annotated[str, Field(min_length=1)] | ImagesChoice = Field(
+        description="glob, folder or stack, relative to this file; of several kinds in it {file: …, series: 1} or "
+        "channel, slice, signal; {file: …, recursive: true}: with the folders in it"
+    )
     frame_pattern: str | None = _parameter(
         None,
         "regular expression: a group around the frame number in the file name; of several, one after the other",
@@ -189,6 +203,11 @@ class DatasetParameters(_Model):
     reconstruct: ReconstructParameters = ReconstructParameters()
     export: ExportParameters = ExportParameters()
     sample: SampleParameters = SampleParameters()
+
+    @property
+    def chosen(self) -> ImagesChoice:
+        """Which images, also where only their file is named."""
+        return ImagesChoice(file=self.images) if isinstance(self.images, str) else self.images
 
     def stage(self, name: str) -> _Model:
         """Parameters of stage ``name``."""

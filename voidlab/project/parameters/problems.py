@@ -64,6 +64,11 @@ def _reason(error: ErrorDetails, keys: tuple[str, ...]) -> str:
         return _unknown(keys)
     if keys[-1] == "max_radius_px":
         return "must be auto, or a number above 1 and up to 4000"
+    if keys[0] == "images" and error["type"] != "missing":
+        return (
+            "must be a glob, folder or file, or {file: …} with one or more of series, channel, slice (from 0), "
+            "signal (a title), recursive (true or false)"
+        )
     if keys[0] == "tilt_angles_deg":
         return "must be a list of numbers in degrees, or the name of a file with an angle on each line"
     return reasons.get(error["type"], error["msg"])

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from voidlab.project.parameters.models import (
     SECTIONS,
     DatasetParameters,
+    ImagesChoice,
     limits_of,
     model_of,
     range_of,
@@ -36,7 +37,13 @@ parameters/NAME.yaml --set segment.threshold=0.6` does the same.
 (Made by `voidlab parameters > docs/parameters.md`; change the models, not this page.)
 """
 _HEAD = ("name", "meaning", "unit", "type and range", "default")
-_TYPES = {str: "text", bool: "true or false", int: "whole number", float: "number"}
+_TYPES = {
+    ImagesChoice: "{file: …, …}",
+    str: "text",
+    bool: "true or false",
+    int: "whole number",
+    float: "number",
+}
 
 
 def parameter_table() -> str:

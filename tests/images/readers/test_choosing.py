@@ -1,0 +1,147 @@
+"""Files that hold several kinds of images: the likely one, said, and every other when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from projects import SHARED as REAL
+from voidlab.images.readers.base import Choice
+from voidlab.images.readers.rosettasciio import _choose
+from voidlab.images.series import ImagesError, open_series
+
+MOVIE = np.arange(5 * 24 * 36, dtype=np.uint16).reshape(5, 24, 36)
+FAULTS = REAL.parent / "faults"
+
+
+def with_preview(path: Path, preview: np.ndarray, *, last: bool = False, **how: str) -> Path:
+    with tifffile.TiffWriter(path) as tif:
+        if not last:
+            tif.write(preview, metadata=None, **how)
+        for image in MOVIE:
+            tif.write(image, photometric="minisblack", metadata=None, contiguous=False)
+        if last:
+            tif.write(preview, metadata=None, contiguous=False, **how)
+    return path
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("colour", [False, True])
+def test_a_preview_hides_no_stack(tmp_path: Path, last: bool, colour: bool) -> None:
+    preview = np.full((24, 36, 3), 7, np.uint8) if colour else np.full((6, 9), 7, np.uint8)
+    how = {"photometric": "rgb" if colour else "minisblack"}
+    path = with_preview(tmp_path / "a.tif", preview, last=last, **how)
+    series = open_series(path)
+    assert (len(series), series.shape) == (5, (24, 36))
+    np.testing.assert_array_equal(series.raw(4), MOVIE[4])
+    assert f"series {0 if last else 1} is used" in series.notes[0]
+    chosen = open_series(path, choice=Choice(series=1 if last else 0))
+    assert (len(chosen), chosen.raw(0).max(), chosen.notes) == (1, pytest.approx(7), [])
+
+
+def test_the_movie_of_an_ome_file_with_its_own_scale(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as tif:
+        tif.write(MOVIE[:1, ::2, ::2], photometric="minisblack", metadata={"axes": "TYX", "Name": "overview"})
+        scale = {
+            "PhysicalSizeX": 0.5,
+            "PhysicalSizeXUnit": "nm",
+            "PhysicalSizeY": 0.5,
+            "PhysicalSizeYUnit": "nm",
+        }
+        tif.write(MOVIE, photometric="minisblack", metadata={"axes": "TYX", "Name": "movie", **scale})
+    series = open_series(tmp_path / "a.ome.tif")
+    np.testing.assert_array_equal(series.raw(4), MOVIE[4])
+    assert series.calibration.pixel_size_nm == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_channel_and_a_slice_of_a_hyperstack(tmp_path: Path, compression: str | None) -> None:
+    data = np.arange(4 * 2 * 3 * 12 * 20, dtype=np.uint16).reshape(4, 2, 3, 12, 20)
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, data, compression=compression, metadata={"axes": "TZCYX", "TimeIncrement": 2.0})
+    with pytest.raises(ImagesError, match=r"T \(4\), Z \(2\), C \(3\).*a.ome.tif, channel: 0, slice: 0"):
+        open_series(path)
+    series = open_series(path, choice=Choice(channel=2, slice=1))
+    np.testing.assert_array_equal([series.raw(row) for row in range(4)], data[:, 1, 2])
+    assert series.frames["time_s"].tolist() == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (
+            Choice(series=2),
+            "series: 2 is not in a.tif; it holds 0: 1 image of 9 × 6 px; 1: 5 images of 36 × 24 px",
+        ),
+        (Choice(channel=1), "channel: 1 is not in a.tif; it has 1, from 0"),
+        (
+            Choice(signal="HAADF"),
+            "signal: HAADF was asked for, but series, channel, slice can be chosen of a.tif",
+        ),
+    ],
+)
+def test_what_is_not_there_cannot_be_chosen(tmp_path: Path, choice: Choice, words: str) -> None:
+    path = with_preview(tmp_path / "a.tif", np.zeros((6, 9), np.uint8), photometric="minisblack")
+    with pytest.raises(ImagesError, match=words):
+        open_series(path, choice=choice)
+
+
+def of(titles: Sequence[str], counts: Sequence[int] | None = None) -> list[dict[str, np.ndarray]]:
+    return [{"data": np.zeros((n, 4, 6)) if n > 1 else np.zeros((4, 6))} for n in counts or [1] * len(titles)]
+
+
+@pytest.mark.parametrize(
+    ("titles", "best"),
+    [
+        (["C", "Ca", "O", "Cu", "HAADF"], 4),
+        (["Fe-EELS", "Ni-K", "BF", "Map of Cr", "?"], 2),
+        (["DF4", "HAADF", "BF"], 1),
+        (["?", "Fe"], 0),
+    ],
+)
+def test_a_detector_comes_before_maps(titles: list[str], best: int) -> None:
+    place, notes = _choose(Path("a.emd"), of(titles), titles, Choice())
+    assert place == best
+    assert f"'{titles[best]}' is used" in notes[0]
+    assert _choose(Path("a.emd"), of(titles), titles, Choice(signal=titles[0].lower())) == (0, [])
+
+
+def test_a_signal_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(
+        ImagesError, match=r"'BF' is not in a.emd; it holds 'HAADF' \(3 of 6 × 4 px\), 'C' \(1 of"
+    ):
+        _choose(Path("a.emd"), of(["HAADF", "C"], [3, 1]), ["HAADF", "C"], Choice(signal="BF"))
+
+
+def test_the_image_of_velox_among_its_maps() -> None:
+    files = list(FAULTS.glob("10-*/*.emd"))
+    if not files:
+        pytest.skip(f"no EMD of Velox in {FAULTS}")
+    series = open_series(files[0])
+    assert "'HAADF' is used" in series.notes[0]
+    assert (series.shape, series.raw(0).dtype) == ((16, 16), np.uint16)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "ome", "times"),
+    [
+        ({"axes": "TYX", "finterval": 3.0}, False, [0, 3, 6]),
+        ({"axes": "TYX", "finterval": 1.5, "tunit": "min"}, False, [0, 90, 180]),
+        ({"axes": "ZYX", "finterval": 3.0}, False, [0, 3, 6]),
+        ({"axes": "TYX"}, False, None),
+        ({"axes": "TYX", "fps": 7.0}, False, None),  # how fast it is shown
+        ({"axes": "TYX", "TimeIncrement": 500.0, "TimeIncrementUnit": "ms"}, True, [0, 0.5, 1]),
+        ({"axes": "TYX", "Plane": {"DeltaT": [1.0, 3.0, 7.0]}}, True, [0, 2, 6]),
+        ({"axes": "ZYX", "TimeIncrement": 3.0}, True, None),
+    ],
+)
+def test_times_of_the_frames(tmp_path: Path, metadata: dict, ome: bool, times: list[float] | None) -> None:
+    path = tmp_path / ("a.ome.tif" if ome else "a.tif")
+    tifffile.imwrite(path, MOVIE[:3], ome=ome, imagej=not ome, metadata=metadata)
+    found = open_series(path).frames["time_s"]
+    assert found.isna().all() if times is None else found.tolist() == pytest.approx(times)
+    assert open_series(path, frame_interval_s=5).frames["time_s"].tolist() == [0, 5, 10]

@@ -1,0 +1,119 @@
+"""What the metadata of a TIFF say of its images: width of a pixel, times of the frames."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+
+from voidlab.images.pixel_size import PixelSize, unit_nm, usual
+
+_SECONDS = {
+    "ms": 1e-3, "msec": 1e-3, "millisecond": 1e-3, "milliseconds": 1e-3, "µs": 1e-6, "us": 1e-6,
+    "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0,
+    "min": 60.0, "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hour": 3600.0, "hours": 3600.0,
+}  # fmt: skip
+
+
+def times_of(tif: tifffile.TiffFile, at: int, axis: str, count: int) -> tuple[float, ...]:
+    """Times of ``count`` images along an ``axis`` of series ``at``, s, as ImageJ or OME say; empty where unknown."""
+    if axis not in ("T", "Z", "I", "Q"):
+        return ()
+    imagej = tif.imagej_metadata or {}
+    interval = _seconds(imagej.get("finterval"), imagej.get("tunit", "s"))
+    if interval:
+        return tuple(interval * i for i in range(count))
+    pixels = _pixels_of(tif, at)
+    if pixels is None or axis != "T":
+        return ()
+    planes: dict[int, float] = {}
+    for plane in pixels.iterfind(".//{*}Plane"):
+        time = _seconds(plane.get("DeltaT"), plane.get("DeltaTUnit", "s"))
+        if time is not None:
+            planes.setdefault(int(plane.get("TheT", -1)), time)
+    times = [planes.get(i) for i in range(count)]
+    known = [time for time in times if time is not None]
+    if len(known) == count and known == sorted(set(known)):
+        return tuple(time - known[0] for time in known)
+    interval = _seconds(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
+    return tuple(interval * i for i in range(count)) if interval else ()
+
+
+def _seconds(value: object, unit: object) -> float | None:
+    """``value`` of the ``unit`` in s; None where it is no positive time, or 0, or the unit is not known."""
+    factor = _SECONDS.get(str(unit or "s").strip().lower().replace("\\u00b5", "µ").replace("μ", "µ"))
+    try:
+        time = float(str(value)) * (factor or np.nan)
+    except ValueError:
+        return None
+    return time if 0 <= time < np.inf else None
+
+
+def _pixels_of(tif: tifffile.TiffFile, index: int) -> ElementTree.Element | None:
+    """The description of series ``index`` in the metadata of OME."""
+    try:
+        root = ElementTree.fromstring(tif.ome_metadata or "<none/>")
+    except ElementTree.ParseError:
+        return None
+    described = root.findall(".//{*}Pixels")
+    return described[index] if 0 <= index < len(described) else None
+
+
+def pixel_size_of(tif: tifffile.TiffFile, at: int = 0) -> PixelSize:
+    """Width of a pixel as the metadata of a TIFF give it: ImageJ's, OME's, Gatan's, then the bare resolution tags."""
+    for widths in (_imagej_nm(tif), _ome_nm(tif, at), _gatan_nm(tif)):
+        if widths is not None:
+            return PixelSize.of(*widths)
+    bare = _tags_nm(tif)
+    # Bare tags beyond what is usual are those of a printer.
+    return PixelSize.of(*bare) if bare is not None and usual(bare[0]) else PixelSize()
+
+
+def _imagej_nm(tif: tifffile.TiffFile) -> tuple[float, float] | None:
+    unit = unit_nm((tif.imagej_metadata or {}).get("unit"))
+    pixels = _resolution(tif)
+    return None if unit is None or pixels is None else (unit / pixels[0], unit / pixels[1])
+
+
+def _ome_nm(tif: tifffile.TiffFile, at: int) -> tuple[float, float] | None:
+    pixels = _pixels_of(tif, at)
+    if pixels is None:
+        return None
+    x, y = (_ome_width(pixels, axis) for axis in "XY")
+    return None if x is None else (x, x if y is None else y)
+
+
+def _ome_width(pixels: ElementTree.Element, axis: str) -> float | None:
+    unit = unit_nm(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+    try:
+        return None if unit is None else float(pixels.get(f"PhysicalSize{axis}", "")) * unit
+    except ValueError:
+        return None
+
+
+def _gatan_nm(tif: tifffile.TiffFile) -> tuple[float, float] | None:
+    """What DigitalMicrograph writes into tags of its own."""
+    tags = tif.pages.first.tags
+    units = [unit_nm(tags.valueof(code)) for code in (65003, 65004)]
+    scales = [tags.valueof(code) for code in (65009, 65010)]
+    if not all(units) or not all(isinstance(scale, float) for scale in scales):
+        return None
+    return scales[0] * units[0], scales[1] * units[1]
+
+
+def _tags_nm(tif: tifffile.TiffFile) -> tuple[float, float] | None:
+    # 72 per inch and the like are written by every program and mean nothing.
+    if tif.pages.first.tags.valueof("ResolutionUnit") != 3:
+        return None
+    pixels = _resolution(tif)
+    return None if pixels is None else (1e7 / pixels[0], 1e7 / pixels[1])
+
+
+def _resolution(tif: tifffile.TiffFile) -> tuple[float, float] | None:
+    """Pixels per unit along x and y."""
+    found = [tif.pages.first.tags.valueof(name) for name in ("XResolution", "YResolution")]
+    if not all(isinstance(value, tuple) and value[0] and value[1] for value in found):
+        return None
+    x, y = (float(np.float64(value[0]) / value[1]) for value in found)
+    return x, y
