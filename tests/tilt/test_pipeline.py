@@ -216,3 +216,12 @@ def test_a_small_tilt_range_works_with_wider_errors():
     assert found.verdict == "check"
     assert any("the tilts span only 8.0°" in reason for reason in found.reasons)
     assert found.points["sigma_z_px"].median() > 3
+
+
+def test_loops_beside_the_voids_change_nothing(series, model):
+    voids = blind(series).assign(kind="void")
+    loops = voids.iloc[::4].assign(kind="loop", label=lambda rows: rows["label"] + 10_000)
+    found = reconstruct(pd.concat([voids, loops]), series.tilt_deg, shape=series.shape)
+    assert (found.verdict, found.reasons) == (model.verdict, model.reasons)
+    pd.testing.assert_frame_equal(found.points, model.points)
+    assert found.voids.loc[(found.voids["kind"] == "loop").to_numpy(), "particle"].isna().all()

@@ -324,3 +324,15 @@ def test_tracks_of_a_real_video(shared):
     assert len(track.interpolate_tracks(linked)) == summary["total_frames"].sum()
     moved = np.hypot(*linked.groupby("particle")[["x_px", "y_px"]].diff().dropna().to_numpy().T)
     assert moved.max() <= 20 + 1e-6
+
+
+@pytest.mark.parametrize("link", [track.link_voids, track.link_by_assignment])
+def test_a_void_is_never_linked_to_a_loop(link):
+    voids = wandering(2, voids=5, frames=3)
+    mixed = voids.assign(kind=["loop", *["void"] * (len(voids) - 1)])
+    with pytest.raises(
+        track.LinkError, match=rf"1 of {len(voids)} rows are loops or dots; expected voids alone"
+    ):
+        link(mixed, search_range_px=20)
+    alone = tables.only_voids(mixed)
+    assert len(link(alone, search_range_px=20)) == len(voids) - 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from voidlab.tables.kinds import VOID
 from voidlab.tables.listing import name_first
 from voidlab.tilt.solver.link import Series
 
@@ -114,6 +115,8 @@ def _usable(voids: pd.DataFrame, angles: pd.Series) -> tuple[np.ndarray, np.ndar
     finite &= voids["radius_px"].to_numpy(np.float64) > 0
     if not finite.all():
         notes.append(f"{int((~finite).sum())} voids without a finite position or radius left out")
+    if "kind" in voids:  # loops and dots are not missing: no note
+        finite &= (voids["kind"] == VOID).to_numpy()
     count = voids.loc[finite, "frame"].value_counts().reindex(angles.index, fill_value=0)
     unknown, steep = ~np.isfinite(angles), angles.abs() > _STEEPEST_DEG
     few = (count < LEAST_VOIDS) & ~unknown & ~steep

@@ -25,6 +25,7 @@ def reconstruct(
     ----------
     voids : DataFrame
         Table ``voids``, not corrected for drift; ``frame, label, x_px, y_px, radius_px`` are read.
+        Where there is ``kind``, loops and dots are left out.
     tilt_angles_deg
         Tilt of each frame, degrees: a mapping from frame, or one for each of the ascending unique frames. Frames
         whose tilt is missing or NaN are left out. The tilts are refined, trusted to 0.5°.

@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from voidlab.drift.apply import position_columns
 from voidlab.measure import circle_iou
+from voidlab.track.link import refuse_others
 
 _NATS = 4.5  # a cost of 1 in log-likelihood: the gate is three standard deviations of a step
 _USUAL_SIZE_SIGMA, _LEAST_SIZE_SIGMA = 0.15, 0.03
@@ -61,8 +62,9 @@ def link_by_assignment(
     Raises
     ------
     ValueError
-        If a position or radius is not finite, or a radius not above 0.
+        If a position or radius is not finite, a radius not above 0, or loops or dots are among the voids.
     """
+    refuse_others(voids)
     numbers = voids[[*position_columns(voids), "radius_px"]].to_numpy(np.float64)
     wrong = int((~np.isfinite(numbers).all(axis=1) | ~(numbers[:, 2] > 0)).sum())
     if wrong:

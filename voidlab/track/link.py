@@ -12,6 +12,7 @@ from trackpy.linking import SubnetOversizeException, link
 
 from voidlab.drift.apply import position_columns
 from voidlab.errors import VoidlabError
+from voidlab.tables.kinds import only_voids
 
 
 class LinkError(VoidlabError):
@@ -19,8 +20,22 @@ class LinkError(VoidlabError):
 
 
 def linkable(voids: pd.DataFrame, *, link_edge_voids: bool = False) -> pd.DataFrame:
-    """The voids to link: those away from the edge, whose centre and radius are whole, or all of them."""
+    """The voids to link: those away from the edge, whose centre and radius are whole, or all of them.
+
+    Never loops or dots, where the table holds such.
+    """
+    voids = only_voids(voids)
     return voids if link_edge_voids else voids[~voids["touches_edge"]]
+
+
+def refuse_others(voids: pd.DataFrame) -> None:
+    """Raise a LinkError if there are loops or dots among the ``voids``: a void would be linked to a loop."""
+    others = len(voids) - len(only_voids(voids))
+    if others:
+        raise LinkError(
+            f"{others} of {len(voids)} rows are loops or dots; expected voids alone, as "
+            "voidlab.tables.only_voids(voids) gives them."
+        )
 
 
 def link_voids(voids: pd.DataFrame, *, search_range_px: float, memory: int = 2) -> pd.DataFrame:
@@ -44,8 +59,8 @@ def link_voids(voids: pd.DataFrame, *, search_range_px: float, memory: int = 2) 
     Raises
     ------
     LinkError
-        If positions are not finite, if voids are too dense for the search range, or if the search range is not
-        positive or the memory negative.
+        If positions are not finite, if voids are too dense for the search range, if loops or dots are among them, or
+        if the search range is not positive or the memory negative.
 
     References
     ----------
@@ -56,6 +71,7 @@ def link_voids(voids: pd.DataFrame, *, search_range_px: float, memory: int = 2) 
             f"search_range_px = {search_range_px:g}, memory = {memory}: the search range has to be above 0 px, "
             "the memory 0 frames or more."
         )
+    refuse_others(voids)
     if voids.empty:
         return voids.assign(particle=pd.Series(dtype="int64"))
     x, y = position_columns(voids)

@@ -146,6 +146,7 @@ def show_frames(
 def size_histogram(voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
     """Histogram of the radii of voids away from the edge; bins after Freedman and Diaconis, at most 60."""
     size, unit = unit_of(calibration)
+    voids = only_voids(voids)
     inside = voids.loc[~voids["touches_edge"], "radius_px"].to_numpy() * size
     if len(inside) == 0:
         return nothing(ax, "no voids away from the edge")
