@@ -30,7 +30,7 @@ def test_the_record_says_how_each_table_was_made(finished):
     stages = json.loads(paths.record.read_text())["stages"]
     assert list(stages) == list(STAGES)
     entry = stages["track"]
-    assert entry["parameters"]["search_range_px"] == 20
+    assert entry["parameters"]["search_range_px"] == "auto"
     assert set(entry["inputs"]) == {"images", "segment", "drift"}
     assert entry["outputs"]["tables/tracks.parquet"] == record.digest(paths.table("tracks"))
     assert entry["seconds"] > 0

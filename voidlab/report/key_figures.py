@@ -18,6 +18,7 @@ from voidlab.tables.kinds import VOID, kinds_in
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.verdict import GOOD
+from voidlab.track.search_range import SearchRange
 
 Figure = dict[str, str]
 
@@ -177,6 +178,14 @@ def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:
         "the drift stage instead: in a thick foil parallax breaks such tracks."
     )
     return [figure("Linker", row["linker"], meaning, warning=warning)]
+
+
+def of_search_range(linked_by: str, taken: SearchRange) -> list[Figure]:
+    """How far a void was looked for in the next frame, and why; nothing of a tilt series placed in depth."""
+    if linked_by == "tilt":
+        return []
+    warning = f"Search range: {taken.warning}." if taken.warning else ""
+    return [figure("Search range", f"{taken.px:g} px", taken.why, warning=warning)]
 
 
 def of_used_drift(measured: pd.DataFrame, views: pd.DataFrame) -> list[Figure]:

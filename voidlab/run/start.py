@@ -39,7 +39,7 @@ images: {source}
 
 segment: {{contrast: auto}}             # bright, dark or auto; threshold, min_radius_px, ...
 drift: {{source: masks}}                # masks or images
-track: {{search_range_px: 20, memory: 2}}   # linker: auto, trackpy, assign or tilt
+track: {{search_range_px: auto, memory: 2}}   # linker: auto, trackpy, assign or tilt
 export: {{min_frames: 8}}
 """
 

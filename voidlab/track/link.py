@@ -149,5 +149,5 @@ def _too_dense(voids: pd.DataFrame, x: str, y: str, search_range_px: float) -> s
     return (
         f"search_range_px = {search_range_px:g} reaches past too many neighbours to tell voids apart: the median "
         f"distance to the nearest void in a frame is {nearest:.1f} px. Try search_range_px = {fewer:.3g} or "
-        "less; if voids really move further, remove the drift first or raise the frame rate."
+        "less, or auto; if voids really move further, only a higher frame rate tells them apart."
     )

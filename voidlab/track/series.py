@@ -18,6 +18,7 @@ from voidlab.track.assign import link_by_assignment
 from voidlab.track.corrections import flag_tracks
 from voidlab.track.link import LinkError, link_voids, linkable
 from voidlab.track.mergers import find_merges, follow_larger
+from voidlab.track.search_range import USUAL_PX, SearchRange, choose_search_range
 
 _RELINKED = ("cut", "joined")
 
@@ -28,7 +29,7 @@ class Linking:
 
     ``linker``: what linked; ``linked``: voids with ``particle`` and corrected positions; the others are the tables of
     these names. ``points`` and ``views`` are empty where no tilt series was placed in depth; ``reconstruction`` has
-    its row where that was tried.
+    its row where that was tried. ``search_range``: how far a void was looked for, and why.
     """
 
     linker: str
@@ -37,6 +38,7 @@ class Linking:
     points: pd.DataFrame
     views: pd.DataFrame
     reconstruction: pd.DataFrame
+    search_range: SearchRange
 
 
 def link_series(
@@ -71,7 +73,7 @@ def link_series(
                 "or use linker = auto or trackpy."
             )
         if model.verdict != DO_NOT_USE or asked.linker == "tilt":
-            return _in_depth(model, drift, mirrored=asked.flip_depth)
+            return _in_depth(model, drift, asked)
     elif asked.linker == "tilt":
         known = int(frames["tilt_deg"].nunique())
         raise LinkError(
@@ -79,7 +81,9 @@ def link_series(
             "more apart. Give tilt_angles_deg, or use linker = auto or trackpy."
         )
     other = "assign" if asked.linker == "assign" else "trackpy"
-    linked = _in_plane(subtract_drift(chosen, drift), asked)
+    placed = subtract_drift(chosen, drift)
+    search_range = _search_range(placed, asked)
+    linked = _in_plane(placed, asked, search_range.px)
     if not is_tilted(frames["tilt_deg"]):  # where the foil tilts, one void may just hide another
         linked = follow_larger(linked, find_merges(linked, memory=asked.memory))
     return Linking(
@@ -89,7 +93,14 @@ def link_series(
         tables.empty("points"),
         tables.empty("views"),
         tables.empty("reconstruction") if model is None else _row(model, other, mirrored=asked.flip_depth),
+        search_range,
     )
+
+
+def _search_range(placed: pd.DataFrame, asked: TrackParameters) -> SearchRange:
+    if asked.search_range_px == "auto":
+        return choose_search_range(placed)
+    return SearchRange(asked.search_range_px, "set in the parameters")
 
 
 def corrected_points(found: Linking, linked: pd.DataFrame) -> pd.DataFrame:
@@ -126,7 +137,7 @@ def _reconstruct(
     return model.flipped() if flip else model
 
 
-def _in_depth(model: TiltModel, drift: pd.DataFrame, *, mirrored: bool) -> Linking:
+def _in_depth(model: TiltModel, drift: pd.DataFrame, asked: TrackParameters) -> Linking:
     sigma = (model.drift_sigma_px**2).mean(axis=1) ** 0.5
     views = tables.select(model.views.assign(drift_sigma_px=sigma), "views")
     used = tables.used_drift(drift, views)
@@ -137,16 +148,20 @@ def _in_depth(model: TiltModel, drift: pd.DataFrame, *, mirrored: bool) -> Linki
         used,
         tables.select(model.points, "points"),
         views,
-        _row(model, "tilt", mirrored=mirrored),
+        _row(model, "tilt", mirrored=asked.flip_depth),
+        SearchRange(
+            USUAL_PX if asked.search_range_px == "auto" else asked.search_range_px,
+            "not used by the tilt linker",
+        ),
     )
 
 
-def _in_plane(placed: pd.DataFrame, asked: TrackParameters) -> pd.DataFrame:
+def _in_plane(placed: pd.DataFrame, asked: TrackParameters, search_range_px: float) -> pd.DataFrame:
     """``placed`` voids with ``particle``, linked by how near they are from frame to frame."""
     if asked.linker != "assign":
-        return link_voids(placed, search_range_px=asked.search_range_px, memory=asked.memory)
+        return link_voids(placed, search_range_px=search_range_px, memory=asked.memory)
     try:
-        return link_by_assignment(placed, search_range_px=asked.search_range_px, memory=asked.memory)
+        return link_by_assignment(placed, search_range_px=search_range_px, memory=asked.memory)
     except ValueError as error:
         raise LinkError(str(error)) from None
 

@@ -26,7 +26,7 @@ def problems(path, given=None):
 def test_what_is_left_out_has_its_default(yaml):
     typed = parameters.load_parameters(yaml("images: a\n"))
     assert typed.dataset == "x"
-    assert typed.track.search_range_px == 20
+    assert typed.track.search_range_px == "auto"
     assert typed.track.memory == 2
     assert typed.track.link_edge_voids is False
     assert typed.segment.edge_buffer_px == 8

@@ -37,6 +37,6 @@ def test_types_and_ranges_are_plain_words():
         "| list of lists of whole numbers | [] |",
         "| auto, bright or dark | auto |",
         "| true or false | false |",
-        "| number, above 0, up to 1000 | 20 |",
+        "| number or auto, above 0, up to 1000 | auto |",
     ):
         assert row in table

@@ -115,8 +115,10 @@ class TrackParameters(_Model):
     linker: Literal["auto", "trackpy", "assign", "tilt"] = _parameter(
         "auto", "linking method; auto: tilt where that works, else trackpy; assign: for dense voids"
     )
-    search_range_px: float = _parameter(
-        20.0, "largest distance a void may move between frames", "px", gt=0, le=1000
+    search_range_px: Annotated[float, Field(gt=0, le=1000)] | Literal["auto"] = _parameter(
+        "auto",
+        "furthest a void may move between frames; auto: as density and motion allow",
+        "px",
     )
     memory: int = _parameter(2, "frames a void may be missing and still be the same", "frames", ge=0)
     link_edge_voids: bool = _parameter(False, "also link voids that touch the image border")

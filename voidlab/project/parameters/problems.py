@@ -69,6 +69,8 @@ def _reason(error: ErrorDetails, keys: tuple[str, ...]) -> str:
             "must be a glob, folder or file, or {file: …} with one or more of series, channel, slice (from 0), "
             "signal (a title), recursive (true or false)"
         )
+    if keys[-1] == "search_range_px":
+        return "must be auto, or a number above 0 and up to 1000"
     if keys[0] == "tilt_angles_deg":
         return "must be a list of numbers in degrees, or the name of a file with an angle on each line"
     return reasons.get(error["type"], error["msg"])
