@@ -79,21 +79,24 @@ def test_what_is_not_known_changes_nothing():
     assert "not known" in drift.differences_in_words(masks, unknown)
 
 
-@pytest.mark.parametrize(("tilt", "compared"), [(np.nan, "differ by"), (10.0, "not compared")])
-def test_both_sources_are_measured_but_in_a_tilt_series(tilt, compared):
+@pytest.mark.parametrize(
+    ("tilts", "compared"),
+    [([np.nan, np.nan], "differ by"), ([10.0, 10.2], "differ by"), ([10.0, 20.0], "not compared")],
+)
+def test_both_sources_are_measured_but_in_a_tilt_series(tilts, compared):
     blank = np.random.default_rng(3).normal(0, 1, (160, 160))
     content = ndimage.gaussian_filter(blank, 3).astype(np.float32)
     moved = {
         "images": [content, np.roll(content, 3, axis=1)],
         "masks": [content > 0.1, np.roll(content > 0.1, 4, axis=1)],
     }
-    frames = pd.DataFrame({"frame": [0, 1], "tilt_deg": [tilt, tilt]})
+    frames = pd.DataFrame({"frame": [0, 1], "tilt_deg": tilts})
     asked = []
     drifts, pairs, words = drift.measure_drift(
         lambda source: asked.append(source) or moved[source], "images", frames, reference=0
     )
     assert compared in words
-    assert asked == (["images", "masks"] if np.isnan(tilt) else ["images"])
+    assert asked == (["images", "masks"] if compared == "differ by" else ["images"])
     assert drifts["drift_x_px"].iloc[1] == pytest.approx(3, abs=0.2)
     assert len(pairs) == 1
 
