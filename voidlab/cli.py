@@ -102,12 +102,16 @@ def _positions(options: argparse.Namespace) -> int:
 def _add_init(commands: _Commands) -> None:
     parser = _add(commands, "init", _init, "make parameters/NAME.yaml for a folder, glob or stack of images")
     parser.add_argument("source", help="folder, glob (in quotes), stack or video")
-    parser.add_argument("--name", required=True, help="name of the dataset: of its parameter file and report")
+    parser.add_argument("--name", help="name of the dataset: of its parameter file and report")
+    parser.add_argument("--each", action="store_true", help="a dataset per image, for unrelated micrographs")
 
 
 def _init(options: argparse.Namespace) -> None:
     from voidlab.run import start
 
+    if options.each:
+        print(start.init_each(options.source, options.name or ""))
+        return
     paths, found = start.init_dataset(options.source, options.name)
     shown = os.path.relpath(paths.parameters)
     print(found)

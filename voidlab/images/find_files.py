@@ -14,8 +14,11 @@ PathLike = str | os.PathLike[str]
 Source = PathLike | Sequence[PathLike]
 
 
-def find_files(source: Source, *, recursive: bool = False) -> list[Path]:
-    """Image files that ``source`` means, of one format; ``recursive`` also those in the folders of a folder."""
+def find_files(source: Source, *, recursive: bool = False, mixed: bool = False) -> list[Path]:
+    """Image files that ``source`` means, of one format; ``recursive`` also those in the folders of a folder.
+
+    ``mixed``: of any format, what is no image is passed over.
+    """
     if not isinstance(source, str | os.PathLike):
         files = [Path(file) for file in source]
         gone = [file for file in files if not file.is_file()]
@@ -24,33 +27,35 @@ def find_files(source: Source, *, recursive: bool = False) -> list[Path]:
                 f"{len(gone)} of {len(files)} files are missing, the first: {gone[0]}" if gone else "no file"
             )
             raise ImagesError(f"{what} in the list of images; expected the names of files that are there.")
-        return _of_one_format(files, "the list")
+        return _of_one_format(files, "the list", mixed)
     path = Path(os.path.expanduser(source))
     if path.is_file():
-        return _of_one_format([path], str(path))
+        return _of_one_format([path], str(path), mixed)
     if path.is_dir():
         everything = _visible(path.rglob("*") if recursive else path.iterdir())
         files = [file for file in everything if file.suffix.lower() in READERS]
         if not files:
             held = f"it holds {_tally(everything)}" if everything else "it holds no files"
             raise ImagesError(f"no images in folder {path}: {held}; expected {supported()}.")
-        return _of_one_format(files, str(path))
+        return _of_one_format(files, str(path), mixed)
     # Brackets in the name of a folder that is there are no pattern.
     matches = path.parent.glob(path.name) if path.parent.is_dir() else glob.iglob(str(path), recursive=True)
     files = _visible(map(Path, matches))
     if not files:
         raise ImagesError(_nothing_found(path))
-    return _of_one_format(files, str(path))
+    return _of_one_format(files, str(path), mixed)
 
 
 def _visible(paths: Iterable[Path]) -> list[Path]:
     return sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
 
 
-def _of_one_format(files: list[Path], source: str) -> list[Path]:
+def _of_one_format(files: list[Path], source: str, mixed: bool = False) -> list[Path]:
     known = [file for file in files if file.suffix.lower() in READERS]
     if not known:
         raise ImagesError(f"{files[0]} is of a format that is not read here: {why_unknown(files[0])}.")
+    if mixed:
+        return known
     formats = {READERS[file.suffix.lower()][0] for file in known}
     if len(known) < len(files) or len(formats) > 1:
         suffix = Counter(file.suffix for file in known).most_common(1)[0][0]

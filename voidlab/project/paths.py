@@ -23,16 +23,19 @@ class ProjectError(VoidlabError):
 
 
 def stages_for(tilts_deg: Iterable[float], linker: str) -> tuple[str, ...]:
-    """The stages that apply to a series: the voids are placed in depth only where there are three tilts or more.
+    """The stages that apply to a series: a single image has no drift and no tracks, depths need three tilts or more.
 
     Parameters
     ----------
     tilts_deg
-        Tilt of each image, degrees; NaN when unknown.
+        Tilt of each image, degrees; NaN when unknown. Empty: of a series that is not known yet.
     linker
         The parameter ``track.linker``.
     """
-    known = [tilt for tilt in tilts_deg if tilt == tilt]
+    tilts = list(tilts_deg)
+    if len(tilts) == 1:
+        return (STAGES[0], STAGES[-1])
+    known = [tilt for tilt in tilts if tilt == tilt]
     in_depth = linker in ("auto", "tilt") and len(set(known)) >= 3 and is_tilted(known)
     return tuple(stage for stage in STAGES if stage != "reconstruct" or in_depth)
 

@@ -38,7 +38,7 @@ def of_segmentation(
     """
     figures = []
     if "contrast_verdict" in decided:
-        reason = f"{decided['contrast_reason']} (in {len(decided['contrast_frames'])} images)"
+        reason = f"{decided['contrast_reason']} (in {len(decided['contrast_frames'])} image(s))"
         undecided = f"The contrast '{decided['contrast']}' is a guess: {decided['contrast_reason']}."
         warning = "" if decided["contrast_verdict"] == GOOD else undecided
         figures.append(figure("Contrast", decided["contrast"], reason, warning=warning))
@@ -97,12 +97,16 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     none = "No void was detected in any image: check the contrast and the range of sizes."
     warning = none if voids.empty else many if unsure > _MANY else ""
     seen = f"median over {len(counts)} of {len(frames)} images; smallest to largest in brackets"
+    if len(frames) == 1:
+        seen = "in the one image"
     spread = "median and interquartile range, edge voids left out"
     if VOID not in (kinds_in(frames) or [VOID]):
         return [left_out] if said else []
     return [
         *([left_out] if said else []),
-        figure("Voids per image", range_of_counts(counts), seen, warning=warning),
+        figure(
+            "Voids" if len(frames) == 1 else "Voids per image", range_of_counts(counts), seen, warning=warning
+        ),
         figure("Void radius", _length(inside, calibration), spread),
         figure(
             "Area fraction",
@@ -301,7 +305,9 @@ def number(value: float, unit: str, digits: int = 2) -> str:
 
 
 def range_of_counts(counts: pd.Series) -> str:
-    """Median of the ``counts``, smallest to largest in brackets; a dash without any."""
+    """Median of the ``counts``, smallest to largest in brackets; the count itself of one, a dash without any."""
+    if len(counts) == 1:
+        return f"{counts.iloc[0]:.0f}"
     return "–" if counts.empty else f"{counts.median():.0f} ({counts.min():.0f}–{counts.max():.0f})"
 
 

@@ -184,8 +184,9 @@ def _read_record(paths: RunPaths) -> tuple[list[_Stage], str | None]:
         problem = f"There is no {paths.record.name}: no stage of this dataset has been run."
     except RecordError as error:
         problem = str(error)
-    # A stage that does not apply to every series is shown once it has run.
-    names = [name for name in STAGES if name in _USUAL or name in records]
+    # A stage that does not apply to every series is shown once it has run; what the last has done without, does not.
+    done = STAGES[-1] in records
+    names = [name for name in STAGES if name in records or (name in _USUAL and not done)]
     others = [name for name in records if name not in STAGES]
     # A dataset without images has a notebook of its own, and no stages.
     names = others if others and len(others) == len(records) else names + others

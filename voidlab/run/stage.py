@@ -21,7 +21,7 @@ from voidlab.images.series import Calibration
 from voidlab.project import corrections, parameters, record
 from voidlab.project.apply_edits import list_outcomes
 from voidlab.project.parameters.models import DatasetParameters, by_section, model_of, sections_of
-from voidlab.project.paths import STAGES, RunPaths
+from voidlab.project.paths import STAGES, RunPaths, stages_for
 from voidlab.run.images import (
     Mapped,
     digest_of_images,
@@ -83,7 +83,10 @@ class Stage:
             If it is not there, was changed, or rests on older results of the stages before it, on other images or
             on other parameters.
         """
-        self._check(tables.TABLES[name].stage, self.paths.table(name))
+        stage = tables.TABLES[name].stage
+        if stage not in stages_for(self.series.frames["tilt_deg"], self.dataset.track.linker):
+            return _of_no_stage(name, self.series.frames)
+        self._check(stage, self.paths.table(name))
         table = tables.load(self.paths, name)
         table = table if every_kind else tables.only_voids(table)
         return (table if deleted else tables.kept(table)).reset_index(drop=True)
@@ -233,6 +236,15 @@ class Stage:
         reason = reason or record.why_outdated(self.paths, stage, self.dataset, self.inputs["images"])
         if reason:
             raise StageError(f"{reason}. Run stage '{stage}' of dataset '{self.paths.dataset}' first.")
+
+
+def _of_no_stage(name: str, frames: pd.DataFrame) -> pd.DataFrame:
+    """Table ``name`` of a stage that does not apply: empty, and of a single image its drift of 0."""
+    none = tables.empty(name)
+    if name != "drift":
+        return none
+    rows = none.reindex(range(len(frames))).assign(frame=frames["frame"], pairs_kept=0, flag="reference")
+    return tables.cast(rows.assign(drift_x_px=0.0, drift_y_px=0.0, drift_sigma_px=0.0), "drift")
 
 
 def _account(

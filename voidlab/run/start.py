@@ -1,14 +1,17 @@
 """Start a project: lay out its folders, write a dataset's first parameter file, make the demo, open JupyterLab."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from voidlab import images, tables
+from voidlab.images.find_files import find_files
 from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, lock, record
 from voidlab.project.corrections import VoidEdit
@@ -44,7 +47,7 @@ export: {{min_frames: 8}}
 """
 
 
-def init_dataset(source: str, name: str) -> tuple[RunPaths, str]:
+def init_dataset(source: str, name: str | None) -> tuple[RunPaths, str]:
     """Write ``parameters/NAME.yaml`` for the images at ``source``; make the project's folders if there is none.
 
     Returns
@@ -59,6 +62,8 @@ def init_dataset(source: str, name: str) -> tuple[RunPaths, str]:
     ImagesError
         If ``source`` holds no images that can be opened as a series, or images in the report of ``name``.
     """
+    if name is None:
+        raise ProjectError("give the dataset a name with --name NAME, or make one of each image with --each.")
     check_name(name)
     series = images.open_series(source)
     root = _root_or_here()
@@ -69,6 +74,52 @@ def init_dataset(source: str, name: str) -> tuple[RunPaths, str]:
     lay_out(root)
     paths.parameters.write_text(_first_parameters(paths, source, series), encoding="utf-8")
     return paths, "\n".join([series.describe(), *(f"  note: {note}" for note in series.notes)])
+
+
+def init_each(source: str, prefix: str = "") -> str:
+    """Write a parameter file for each image at ``source``, as unrelated micrographs are: one dataset each.
+
+    They are named after the files, with ``prefix`` and a dash in front if there is one. A file that cannot be read,
+    or a stack, is left out; so is one whose parameter file is there already.
+
+    Returns
+    -------
+    str
+        What was made of each file, and how to go on.
+
+    Raises
+    ------
+    ImagesError
+        If there are no images at ``source``.
+    ProjectError
+        If no dataset could be made.
+    """
+    made: list[RunPaths] = []
+    said = []
+    for file in find_files(source, mixed=True):
+        name = _name_of(file, prefix, {paths.dataset.lower() for paths in made})
+        try:
+            paths, found = init_dataset(str(file), name)
+        except (ProjectError, images.ImagesError) as error:
+            said.append(f"{file.name}: left out: {error}")
+            continue
+        made.append(paths)
+        said.append(f"{name}: {found}")
+    if not made:
+        raise ProjectError("\n".join([*said, f"no dataset was made of {len(said)} file(s)."]))
+    names = " ".join(shlex.quote(os.path.relpath(paths.parameters)) for paths in made)
+    said.append(f"wrote {len(made)} parameter file(s)\nnext: look through them, then\n  voidlab run {names}")
+    return "\n".join(said)
+
+
+def _name_of(file: Path, prefix: str, taken: Collection[str]) -> str:
+    """A name of a dataset after ``file`` that is not ``taken``."""
+    plain = (
+        re.sub(r"[^\w.-]+", "-", f"{prefix}-{file.stem}" if prefix else file.stem).strip("-._")[:90]
+        or "image"
+    )
+    names = (plain, *(f"{plain}-{n}" for n in range(2, len(taken) + 3)))
+    return next(name for name in names if name.lower() not in taken)
 
 
 def _root_or_here() -> Path:

@@ -1,0 +1,71 @@
+"""A single image: neither drift nor tracks; and a folder of unrelated micrographs: a dataset each."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from voidlab import cli
+from voidlab.project.paths import stages_for
+from voidlab.report import key_figures
+from voidlab.run import stage
+from voidlab.run.validate import check
+
+IMAGE = np.random.default_rng(0).integers(90, 160, (40, 56)).astype(np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project with a folder of micrographs of all sorts."""
+    (tmp_path / "parameters").mkdir()
+    there = tmp_path / "data"
+    there.mkdir()
+    tifffile.imwrite(there / "Ni 600C (2).tif", IMAGE)
+    tifffile.imwrite(there / "W_30dpa.tif", IMAGE[:30])
+    tifffile.imwrite(there / "stack.tif", np.stack([IMAGE] * 3), photometric="minisblack")
+    (there / "damaged.tif").write_bytes(b"II*")
+    (there / "notes.txt").write_text("300 kV")
+    monkeypatch.chdir(tmp_path)
+    return there
+
+
+def test_each_image_becomes_a_dataset(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["init", "data", "--each"]) == 0
+    said = capsys.readouterr().out
+    made = sorted(path.stem for path in Path("parameters").glob("*.yaml"))
+    assert made == ["Ni-600C-2", "W_30dpa", "stack"]
+    assert "damaged.tif: left out: " in said
+    assert "voidlab run parameters/Ni-600C-2.yaml parameters/W_30dpa.yaml parameters/stack.yaml" in said
+    for name in made:
+        assert check(Path(f"parameters/{name}.yaml")).paths.dataset == name
+    assert cli.main(["init", "data", "--each"]) == 2  # they are there already
+    assert capsys.readouterr().err.count("left out") == 4
+    assert cli.main(["init", "data/W_30dpa.tif", "--each", "--name", "tungsten"]) == 0
+    assert Path("parameters/tungsten-W_30dpa.yaml").exists()
+
+
+def test_without_a_name_it_is_said_what_to_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["init", "data/W_30dpa.tif"]) == 2
+    assert "--name NAME, or make one of each image with --each" in capsys.readouterr().err
+
+
+def test_a_single_image_has_neither_drift_nor_tracks(folder: Path) -> None:
+    Path("parameters/one.yaml").write_text("images: ../data/W_30dpa.tif\n")
+    assert check(Path("parameters/one.yaml")).stages == ("segment", "export") == stages_for([np.nan], "auto")
+    run = stage.open_stage("export", "one")
+    drift = run.load("drift")
+    assert drift[["drift_x_px", "drift_y_px", "flag"]].to_numpy().tolist() == [[0, 0, "reference"]]
+    assert run.load("tracks").empty
+    assert run.load("links").empty
+
+
+def test_the_count_of_a_single_image_is_a_count() -> None:
+    frames = pd.DataFrame(
+        {"frame": [7], "status": "ok", "void_count": [289], "void_fraction": [0.1], "kinds": "void"}
+    )
+    voids = pd.DataFrame({"touches_edge": [False], "radius_px": [4.0], "confidence": [0.9], "kind": ["void"]})
+    figures = key_figures.of_voids(frames, voids, type("None", (), {"pixel_size_nm": None})())
+    found = next(figure for figure in figures if figure["label"].startswith("Voids"))
+    assert (found["label"], found["value"], found["meaning"]) == ("Voids", "289", "in the one image")
