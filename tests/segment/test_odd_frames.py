@@ -53,7 +53,7 @@ def test_a_sharp_frame_among_blurred_ones_is_not_called_blurred():
 def test_little_or_nothing_says_nothing():
     assert odd_frames(frames_with([]), np.zeros(0)) == {}
     assert odd_frames(frames_with([50, 900, 3]), np.array([1, 2, np.nan])) == {}
-    assert odd_frames(frames_with([50] * 8 + [900], tilt=1.0), np.ones(9)) == {}
+    assert odd_frames(frames_with([50] * 8 + [900], tilt=np.linspace(-40, 40, 9)), np.ones(9)) == {}
     assert odd_frames(frames_with([None] * 9), np.full(9, np.nan)) == {}
     assert np.isnan(sharpness(np.full((20, 30), np.nan)))
 

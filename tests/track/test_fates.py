@@ -108,7 +108,9 @@ def test_a_tilt_series_is_not_told_as_a_history():
     linked = track_of(0, range(10, 40), 100, 100)
     found = fates.describe_fates(linked, FRAMES, tables.empty("events"), SHAPE, border_px=1, memory=0)
     long = np.array([True])
-    assert "no history" in fates.fates_in_words(found, FRAMES.assign(tilt_deg=1.0), long=long)
+    assert "no history" in fates.fates_in_words(
+        found, FRAMES.assign(tilt_deg=np.linspace(-30, 30, len(FRAMES))), long=long
+    )
     assert "1 are there from the start" in fates.fates_in_words(found, FRAMES, long=long)
 
 
@@ -124,7 +126,7 @@ def test_the_law_is_told_in_words():
     events = pd.DataFrame(radii | {f"sigma_{n}_px": 0.1 for n in ("a", "b", "child")})
     events = events.assign(alone=True, growth_z=9.0)
     assert "volume is conserved" in law_in_words(events, FRAMES)
-    assert "hide" in law_in_words(events, FRAMES.assign(tilt_deg=0.0))
+    assert "hide" in law_in_words(events, FRAMES.assign(tilt_deg=np.linspace(-30, 30, len(FRAMES))))
 
 
 def of_a_jump(late):

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+from voidlab.tables.tilts import is_tilted
+
 _AROUND = 15  # frames that a frame is compared with
 _FAR = 6.0  # robust standard deviations
 _LEAST_SHARE = 0.15  # of the usual value: less is of no account
@@ -35,7 +37,7 @@ def odd_frames(frames: pd.DataFrame, sharpness: np.ndarray) -> dict[int, str]:
     sharpness : ndarray of shape (n,)
         Of each frame, NaN where it was not looked at.
     """
-    if frames["tilt_deg"].notna().any():
+    if is_tilted(frames["tilt_deg"]):
         return {}
     count = frames["void_count"].to_numpy(np.float64, na_value=np.nan)
     usual, fewer_or_more = _compared(count)

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
+from voidlab.tables.tilts import is_tilted
+
 _ALARM = 0.01
 
 
@@ -41,7 +43,7 @@ class Conservation:
 
 def law_in_words(events: pd.DataFrame, frames: pd.DataFrame) -> str:
     """What the events say of what is conserved, volume or area, as a sentence."""
-    if frames["tilt_deg"].notna().any():
+    if is_tilted(frames["tilt_deg"]):
         return f"Apparent mergers: {len(events)}. In a tilt series one void may just hide another: no law."
     clear = clear_events(with_reading_errors(events))
     if clear.empty:
