@@ -128,3 +128,56 @@ def test_loops_and_dots_are_left_out_and_types_of_other_tools_are_not(tmp_path):
     assert found.frames["void_count"].tolist() == [2, 2, 3]
     assert found.voids["radius_px"].tolist() == [4, 6, 5, 6, 4, 5, 6]
     assert "2 loops and dots were left out: only voids are followed." in found.notes
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"positions":[[1,2]],"radii":["abc"]}', "'abc' is no number"),
+        ('{"positions":[[[1],[2]]],"radii":[3]}', r"\[1\] is no number"),
+        ('{"positions":[[1,2]],"radii":[[3]]}', r"\[3\] is no number"),
+        ('{"positions":[[1,2]],"radii":[true]}', "True is no number"),
+        ('{"frame":9223372036854775808,"positions":[[1,2]],"radii":[3]}', "is no whole number up to"),
+        ('{"frame":1e400,"positions":[[1,2]],"radii":[3]}', "line 1 holds no positions and radii"),
+        ('{"positions":[[1,2]],"radii":[3],"void_frac":"abc"}', "void_frac 'abc' is no number"),
+        ('{"positions":[[1e308,2]],"radii":[3]}', "1 voids, the first in frame 0, lie or reach further than"),
+        ('{"positions":[[1,2]],"radii":[1e9]}', "lie or reach further than 1,000,000 px"),
+        ("[" * 100_000, "nested too deep"),
+        ('{"radii":[3]}', r"holds no positions and radii \(no 'positions'\)"),
+        ("7", "line 1 holds no positions and radii"),
+    ],
+)  # fmt: skip
+def test_what_is_no_position_is_refused_in_a_sentence(tmp_path, line, words):
+    file = tmp_path / "a.json"
+    file.write_text(line, encoding="utf-8")
+    with pytest.raises(PositionsError, match=words) as error:
+        read_positions(file, SHAPE)
+    assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_text_in_another_encoding_is_named_as_such(tmp_path, encoding):
+    file = tmp_path / "a.json"
+    file.write_text('{"positions":[[1,2]],"radii":[3],"path":"µ"}', encoding=encoding)
+    with pytest.raises(PositionsError, match=r"a\.json is no text in UTF-8 .* save it in UTF-8"):
+        read_positions(file, SHAPE)
+
+
+def test_names_with_half_a_character_or_a_line_separator_are_read(tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text(
+        '{"positions":[[1,2]],"radii":[3],"path":"\\ud800"}\r\n{"positions":[],"radii":[],"path":"a\u2028b"}\n',
+        encoding="utf-8",
+        newline="",
+    )
+    assert read_positions(file, SHAPE).frames["path"].tolist() == ["?", "a\u2028b"]
+
+
+def test_voids_outside_the_images_are_told_as_a_doubt(tmp_path):
+    inside = [{"positions": [[10, 20], [SHAPE[1] - 1, SHAPE[0] - 1]], "radii": [5, 6]}]
+    assert read_positions(write_positions(tmp_path / "a.json", inside), SHAPE).doubts == ()
+    outside = [{"positions": [[10, 20], [3000, 20]], "radii": [5, 6]}]
+    (said,) = read_positions(write_positions(tmp_path / "b.json", outside), SHAPE).doubts
+    assert said.startswith(f"1 of 2 voids lie outside the images of {SHAPE[1]} × {SHAPE[0]} px")
+    assert "reach to x = 3000" in said
+    assert "Is the size right" in said

@@ -1,6 +1,7 @@
 """The file of corrections: append-only, who, when and what; undo and its undo; lines that a crash cut short."""
 
 import json
+import os
 
 import pytest
 
@@ -168,3 +169,53 @@ def test_the_account_says_what_was_not_applied():
     assert list_outcomes([], []).empty
     (row,) = list_outcomes([], [], ["x:2: damaged"]).to_dict("records")
     assert row["outcome"] == "NOT applied: x:2: damaged"
+
+
+LINE = '{"id": "a1", "who": "%s", "when": "t", "edit": "bad_frame", "frame": %s}\n'
+
+
+def test_a_line_nested_10000_deep_is_a_damaged_one(path):
+    path.parent.mkdir()
+    path.write_text("[" * 100_000 + "\n" + LINE % ("m", 1))
+    log = corrections.read_log(path)
+    assert log.problems == (f"{path.name}:1: the line is cut short or damaged and does not count",)
+    assert [line.edit for line in log.lines] == [BadFrame(frame=1)]
+
+
+def test_the_mark_that_windows_puts_in_front_costs_no_correction(path):
+    path.parent.mkdir()
+    path.write_bytes(b"\xef\xbb\xbf" + (LINE % ("m", 1)).encode())
+    assert corrections.read_log(path).problems == ()
+    assert edits(path) == [BadFrame(frame=1)]
+
+
+def test_half_a_character_in_a_name_can_be_written_again(path):
+    path.parent.mkdir()
+    path.write_text(LINE % ("\\ud800", 1))
+    assert corrections.read_log(path).lines[0].who == "?"
+
+
+@pytest.mark.parametrize("far", ["1e308", "-1e308", "1e7"])
+@pytest.mark.parametrize("key", ["x_px", "y_px", "radius_px"])
+def test_places_and_sizes_that_no_image_has_are_refused(path, key, far):
+    at = {"frame": 1, "x_px": 5, "y_px": 5, "radius_px": 3} | {key: float(far)}
+    path.parent.mkdir()
+    path.write_text(json.dumps({"id": "a", "who": "m", "when": "t", "edit": "add_void", "at": at}) + "\n")
+    with pytest.raises(
+        CorrectionsError, match=rf"corrections\.jsonl:1: .*{key}: Input should be .*Mend the line"
+    ):
+        corrections.read_log(path)
+
+
+def test_a_frame_number_that_no_table_holds_is_refused(path):
+    path.parent.mkdir()
+    path.write_text(LINE % ("m", 2**63))
+    with pytest.raises(CorrectionsError, match="frame: Input should be less than"):
+        corrections.read_log(path)
+
+
+def test_a_pipe_in_place_of_the_file_is_not_waited_on(path):
+    path.parent.mkdir()
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="is a pipe or a device"):
+        corrections.read_log(path)

@@ -243,3 +243,12 @@ def test_counts_after_edits_are_those_of_the_voids_and_a_bad_frame_has_none(fram
     assert frames["loop_count"].fillna(-1).tolist() == [1, -1]
     assert frames["status"].tolist() == ["ok", "excluded"]
     assert set(tables.kept(both)["frame"]) == {5}
+
+
+def test_a_circle_larger_than_the_image_is_no_void(frame):
+    voids, labels = frame
+    edit = AddVoid(at=Spot(frame=5, x_px=20, y_px=30, radius_px=91))
+    after, same, reasons = corrections.correct_frame(voids, labels, [edit])
+    assert reasons == ["a circle of 91 px radius at (20.0, 30.0) in frame 5 is larger than the image"]
+    assert len(after) == len(voids)
+    assert np.array_equal(same, labels)

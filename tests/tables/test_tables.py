@@ -115,3 +115,12 @@ def test_the_packaged_lists_name_every_column_once_and_the_keys_are_columns():
         assert set(table.key) <= set(table.names)
     written = files("voidlab.tables").joinpath("columns.csv").read_text("utf-8").splitlines()[1:]
     assert len(written) == sum(len(columns) for columns in COLUMNS.values())
+
+
+@pytest.mark.parametrize("left", [0, 4, -50])
+def test_a_damaged_table_is_a_sentence(tmp_path, left):
+    path = tmp_path / "voids.parquet"
+    tables.write(tables.empty("voids"), "voids", path)
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(TableError, match=r"table 'voids' cannot be read: .*run the stage 'segment' again"):
+        tables.read(path, "voids")

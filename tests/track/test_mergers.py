@@ -194,3 +194,10 @@ def test_a_split_is_a_merger_backwards():
     assert mergers.find_merges(voids).empty
     assert mergers.find_splits(situations.two_that_merge()).empty
     assert list(mergers.find_splits(situations.none())) == list(splits)
+
+
+def test_a_memory_beyond_the_series_is_as_long_as_the_series():
+    rows = [(frame, particle, 10.0 + 30 * particle, 20.0, 5.0) for frame in range(8) for particle in (0, 1)]
+    linked = pd.DataFrame(rows, columns=["frame", "particle", "x_px", "y_px", "radius_px"])
+    linked = linked.assign(label=linked["particle"] + 1, touches_edge=False)
+    assert mergers.find_merges(linked, memory=10**9).empty

@@ -4,6 +4,7 @@ Nothing is segmented again, and what only images show is not known.
 """
 
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,14 @@ import pandas as pd
 from voidlab import tables
 from voidlab.errors import VoidlabError
 from voidlab.images.clock import ClockError, clock_of, running_seconds
+from voidlab.images.readers import size_text
 from voidlab.measure import circles_touch_edge
 from voidlab.tables.kinds import COUNT_OF, VOID
+from voidlab.tables.reading import read_text, sendable
 
 _OTHERS = set(COUNT_OF) - {VOID}
+_FARTHEST_PX = 1_000_000
+_LARGEST_FRAME = 2**62
 
 
 class PositionsError(VoidlabError):
@@ -32,6 +37,7 @@ class Positions:
     frames: pd.DataFrame
     voids: pd.DataFrame
     notes: tuple[str, ...]
+    doubts: tuple[str, ...] = ()  # those of the notes that speak against the numbers
 
 
 def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float = 8) -> Positions:
@@ -59,11 +65,9 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
         If a line is no JSON, lacks a list, its lists differ in length, a number is not finite, a radius not above 0,
         or a frame stands twice; or if the order of the images is not told for all of them, or not for certain.
     """
-    images = [
-        _image(line, number)
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
-        if line.strip()
-    ]
+    # Not splitlines: it would part a name at the separators that JSON lets stand in text.
+    lines = _text(path).replace("\r\n", "\n").split("\n")
+    images = [_image(line, number) for number, line in enumerate(lines, 1) if line.strip()]
     if not images:
         raise PositionsError(f"{path.name} has no line; expected one of JSON per image.")
     images, others = _only_voids(images)
@@ -87,8 +91,16 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
             f"{len(wrong)} voids, the first in frame {wrong['frame'].iloc[0]:g}, have a position that is not finite "
             "or a radius that is not above 0; leave them out."
         )
+    far = voids[(voids[["x_px", "y_px", "radius_px"]].abs() > _FARTHEST_PX).any(axis=1)]
+    if len(far):
+        raise PositionsError(
+            f"{len(far)} voids, the first in frame {far['frame'].iloc[0]:g}, lie or reach further than "
+            f"{_FARTHEST_PX:,} px, which no image does; expected positions and radii in px."
+        )
     factor, said = _unit_of_radii(images, shape)
     notes += said
+    doubts = _outside(voids, shape)
+    notes += doubts
     radius = voids["radius_px"] * factor
     voids = voids.assign(radius_px=radius, area_px=np.pi * radius**2, kind="void", confidence=np.nan)
     voids["touches_edge"] = circles_touch_edge(voids, shape, edge_buffer_px)
@@ -108,7 +120,32 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
     empty = int((frames["void_count"] == 0).sum())
     if empty:
         notes.append(f"{empty} of {len(frames)} images hold no void.")
-    return Positions(tables.check(frames, "frames"), tables.check(voids, "voids"), tuple(notes))
+    return Positions(
+        tables.check(frames, "frames"), tables.check(voids, "voids"), tuple(notes), tuple(doubts)
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_text(path)
+    except UnicodeDecodeError as error:
+        raise PositionsError(
+            f"{path.name} is no text in UTF-8 ({error.reason} at byte {error.start:,}); expected lines of JSON. If "
+            "it is text, save it in UTF-8."
+        ) from None
+
+
+def _outside(voids: pd.DataFrame, shape: tuple[int, int]) -> list[str]:
+    """A sentence where centres of voids lie outside the images: their size may be another."""
+    x, y = voids["x_px"], voids["y_px"]
+    out = (x < -0.5) | (y < -0.5) | (x > shape[1] - 0.5) | (y > shape[0] - 0.5)
+    if not out.any():
+        return []
+    return [
+        f"{out.sum():,} of {len(voids):,} voids lie outside the images of {size_text(shape)} (width × height): they "
+        f"reach to x = {x.max():.6g}, y = {y.max():.6g}. Is the size right, and are positions (x, y) in px? "
+        "Densities and area fractions are wrong if it is not."
+    ]
 
 
 def _image(line: str, number: int) -> dict[str, Any]:
@@ -116,11 +153,21 @@ def _image(line: str, number: int) -> dict[str, Any]:
         image = json.loads(line)
         positions, radii = image["positions"], image["radii"]
         good = len(positions) == len(radii) and all(len(position) == 2 for position in positions)
-        if "frame" in image and image["frame"] != int(image["frame"]):
-            raise ValueError(f"frame {image['frame']!r} is no whole number")
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        numbers = [*radii, *(each for position in positions for each in position)]
+        odd = next((each for each in numbers if not _is_number(each)), None)
+        if odd is not None:
+            raise ValueError(f"{reprlib.repr(odd)} is no number")
+        if "frame" in image and (
+            image["frame"] != int(image["frame"]) or abs(image["frame"]) > _LARGEST_FRAME
+        ):
+            raise ValueError(
+                f"frame {reprlib.repr(image['frame'])} is no whole number up to {_LARGEST_FRAME}"
+            )
+        if not (image.get("void_frac") is None or _is_number(image["void_frac"])):
+            raise ValueError(f"void_frac {reprlib.repr(image['void_frac'])} is no number")
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise PositionsError(
-            f"line {number} holds no positions and radii ({error!r}); expected JSON such as "
+            f"line {number} holds no positions and radii ({_in_words(error)}); expected JSON such as "
             '{"positions": [[x, y], …], "radii": [r, …]}.'
         ) from None
     if not good:
@@ -144,8 +191,18 @@ def _only_voids(images: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], lis
     return chosen, [f"{left_out} loops and dots were left out: only voids are followed."] if left_out else []
 
 
+def _in_words(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"no '{error.args[0]}'"
+    return "it is nested too deep" if isinstance(error, RecursionError) else str(error)[:200]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _name(image: Mapping[str, Any]) -> str:
-    return str(image.get("path") or image.get("image-path") or "")
+    return sendable(str(image.get("path") or image.get("image-path") or ""))
 
 
 def _in_order(

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voidlab.images.errors import ImagesError
+from voidlab.tables.reading import read_text
+
+_MOST_BYTES = 10**8  # of a file of angles
 
 
 def read_angles(path: Path) -> list[float] | dict[int, float]:
@@ -32,7 +35,7 @@ def read_angles(path: Path) -> list[float] | dict[int, float]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return read_text(path, _MOST_BYTES).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ImagesError(f"the tilt angles in {path} cannot be read: {error}.") from None
 

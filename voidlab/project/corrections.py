@@ -19,6 +19,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from voidlab.errors import VoidlabError
+from voidlab.tables.reading import read_bytes, sendable
 
 
 class CorrectionsError(VoidlabError):
@@ -29,19 +30,25 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+# No image is wider than a million px, no count of images has more digits: what is beyond was not meant.
+Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
+FrameNumber = Annotated[int, Field(ge=-(2**62), le=2**62)]
+Pixel = Annotated[int, Field(ge=0, le=2**31)]
+
+
 class Spot(_Model):
     """A void by where it lies in an image, px of the image as recorded."""
 
-    frame: int
-    x_px: float
-    y_px: float
-    radius_px: Annotated[float, Field(gt=0)]
+    frame: FrameNumber
+    x_px: Coordinate
+    y_px: Coordinate
+    radius_px: Annotated[float, Field(gt=0, le=1e5)]
 
     def __str__(self) -> str:
         return f"({self.x_px:.1f}, {self.y_px:.1f}) in frame {self.frame}"
 
 
-Run = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(gt=0)]]
+Run = tuple[Pixel, Pixel, Annotated[int, Field(gt=0, le=2**31)]]
 """Pixels side by side: y, x of the first, how many."""
 
 
@@ -94,7 +101,7 @@ class SplitVoid(_EditOfVoid):
 
     words = "split the void at {at}"
     edit: Literal["split_void"] = "split_void"
-    line: tuple[float, float, float, float]
+    line: tuple[Coordinate, Coordinate, Coordinate, Coordinate]
 
 
 class MergeVoids(_Edit):
@@ -114,7 +121,7 @@ class BadFrame(_Edit):
     stage = "segment"
     words = "marked frame {frame} as bad"
     edit: Literal["bad_frame"] = "bad_frame"
-    frame: int
+    frame: FrameNumber
 
 
 class DeleteTrack(_EditOfTrack):
@@ -194,9 +201,11 @@ def read_log(path: Path) -> Log:
     ------
     CorrectionsError
         If a whole line is no edit.
+    OSError
+        If it cannot be read, or is no file.
     """
     try:
-        text = path.read_bytes().decode("utf-8", errors="replace")
+        text = read_bytes(path).decode("utf-8-sig", errors="replace")
     except FileNotFoundError:
         return Log()
     lines, problems = [], []
@@ -205,7 +214,7 @@ def read_log(path: Path) -> Log:
             continue
         try:
             fields = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             problems.append(f"{path.name}:{number}: the line is cut short or damaged and does not count")
             continue
         lines.append(_correction(fields, f"{path.name}:{number}"))
@@ -227,7 +236,7 @@ def _correction(fields: object, where: str) -> Correction:
         raise CorrectionsError(
             f"{where}: {key + ': ' if key else ''}{first['msg']}. Mend the line or delete it."
         ) from None
-    return Correction(**about, edit=edit)
+    return Correction(**{key: sendable(value) for key, value in about.items()}, edit=edit)
 
 
 def append_edit(path: Path, edits: Sequence[Edit], *, who: str | None = None) -> list[Correction]:

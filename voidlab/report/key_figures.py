@@ -165,6 +165,11 @@ def of_events(events: pd.DataFrame, frames: pd.DataFrame) -> list[Figure]:
     return [figure("Mergers", f"{len(events)}", f"two voids became one; {alone} of these apart from others")]
 
 
+def of_positions(doubts: Iterable[str]) -> list[Figure]:
+    """What in a file of positions does not fit the images they are of."""
+    return [figure("Positions", "check", "what the file says does not fit", warning=said) for said in doubts]
+
+
 def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:
     """What linked, and for a tilt series that tracks and drift come from its points in 3D, or why not."""
     if reconstruction.empty:

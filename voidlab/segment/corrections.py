@@ -171,6 +171,8 @@ class _Frame:
 
     def _free_circle(self, at: Spot) -> np.ndarray:
         y, x = np.ogrid[: self.labels.shape[0], : self.labels.shape[1]]
+        if at.radius_px > max(self.labels.shape):
+            raise NoFit(f"a circle of {at.radius_px:g} px radius at {at} is larger than the image")
         inside = np.hypot(x - at.x_px, y - at.y_px) <= at.radius_px
         if not inside.any():
             raise NoFit(f"the circle at {at} covers no pixel of the image")

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from voidlab.errors import VoidlabError
 from voidlab.segment import network
 from voidlab.segment.network import FEATURES
+from voidlab.tables.reading import read_text
 from voidlab.tables.written import replacing
 
 if TYPE_CHECKING:
     import torch
 
 SHIPPED = Path(str(files(__package__))) / "weights" / "voids.safetensors"
+
+
+_MOST_BYTES = 10**7  # of a card
+Width = Annotated[int, Field(gt=0, le=1024)]  # a network of wider layers takes more memory than there is
 
 
 class ModelError(VoidlabError):
@@ -28,7 +34,7 @@ class _Card(BaseModel):
     """What the network rests on of a card; the rest of it is for people."""
 
     model_config = ConfigDict(strict=True)
-    features: Annotated[list[PositiveInt], Field(min_length=len(FEATURES), max_length=len(FEATURES))]
+    features: Annotated[list[Width], Field(min_length=len(FEATURES), max_length=len(FEATURES))]
     confidence_midpoint: Annotated[float, Field(gt=0, lt=1)]
     planes: Literal[1, 2] = 1  # image, sign
     channels: Literal[3, 5] = 3  # void, centre, radius; loops, dots
@@ -62,6 +68,12 @@ def load_network(
         model.load_state_dict(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:
         raise ModelError(f"{path.name} does not hold weights of this network: {error}") from None
+    broken = [name for name, value in model.state_dict().items() if not torch.isfinite(value).all()]
+    if broken:
+        raise ModelError(
+            f"{len(broken)} of the weights in {path.name}, the first {broken[0]}, are no finite numbers: it would "
+            "find no void in any image. Take a copy of the file from before, or train the network again."
+        )
     model = model.eval().to(device or network.usual_device())
     return model.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
 
@@ -89,10 +101,12 @@ def read_card(path: Path) -> dict[str, Any]:
     """
     card_path = path.with_suffix(".json")
     try:
-        card: dict[str, Any] = json.loads(card_path.read_text(encoding="utf-8"))
+        card: dict[str, Any] = json.loads(read_text(card_path, _MOST_BYTES))
         _Card.model_validate(card)
     except FileNotFoundError:
         raise ModelError(f"{card_path.name} is missing beside {path.name}; a network has both.") from None
+    except RecursionError:
+        raise ModelError(f"{card_path.name} is nested far deeper than the card of a network is.") from None
     except (OSError, ValueError) as error:
         said = in_words(error) if isinstance(error, ValidationError) else error
         raise ModelError(
@@ -112,6 +126,6 @@ def in_words(errors: ValidationError) -> str:
     """What was found wrong with the values of a card or of settings, one after the other."""
     return "; ".join(
         f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
-        + ("" if error["type"] in ("missing", "json_invalid") else f", found {error['input']!r}")
+        + ("" if error["type"] in ("missing", "json_invalid") else f", found {reprlib.repr(error['input'])}")
         for error in errors.errors()
     )

@@ -26,10 +26,12 @@ from voidlab import tables
 from voidlab.measure import measure_voids
 from voidlab.segment.model_file import ModelError, in_words
 from voidlab.segment.segmenters import Segmentation, Segmenter, grey
+from voidlab.tables.reading import read_bytes
 
 if TYPE_CHECKING:
     import torch
 
+_MOST_BYTES = 10**7  # of a description
 _ROUNDING = 1e-3  # beyond 0 and 1 that resampled grey values may be
 PICKLES = (".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin")
 
@@ -178,7 +180,7 @@ def read_description(path: Path) -> Description:
         Saying what is missing or wrong.
     """
     try:
-        description = Description.model_validate_json(path.read_bytes())
+        description = Description.model_validate_json(read_bytes(path, _MOST_BYTES))
     except FileNotFoundError:
         raise ModelError(f"{path.name} is missing: it says what the network takes and gives.") from None
     except (OSError, ValidationError) as error:

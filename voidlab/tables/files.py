@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from voidlab.tables.catalogue import TABLES, check
+from voidlab.tables.catalogue import TABLES, TableError, check
 from voidlab.tables.written import replacing_own
 
 
@@ -29,12 +29,22 @@ def read(path: Path, name: str) -> pd.DataFrame:
     ------
     FileNotFoundError
         If there is no such file; the message names the stage that writes it.
+    TableError
+        If it is damaged, or no such table.
     """
     if not path.exists():
         raise FileNotFoundError(
             f"no table '{name}' at {path}. The stage '{TABLES[name].stage}' writes it: run that stage first."
         )
-    return check(pd.read_parquet(path), name)
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError, TypeError, KeyError) as error:  # as pyarrow's own errors are
+        what = str(error).split("\n")[0][:200]
+        raise TableError(
+            f"table '{name}' cannot be read: {what}. {path} is empty, cut short or damaged: run the stage "
+            f"'{TABLES[name].stage}' again."
+        ) from None
+    return check(table, name)
 
 
 def load(paths: HasTables, name: str) -> pd.DataFrame:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from voidlab.tables.reading import read_text
+
 _Digests = Mapping[str, Collection[str]]
 
 
@@ -92,6 +94,8 @@ def set_aside(path: Path) -> Path:
 def digest(file: Path) -> str:
     """Digest of a file's content; empty when it cannot be read."""
     try:
+        if not file.is_file():  # a pipe would be waited on for ever
+            return ""
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
@@ -156,11 +160,9 @@ def _read(lists: Path, folder: Path) -> dict[str, list[str]]:
     """What is listed; before there is a list, what the record of a run in ``folder``, or of it, says."""
     try:
         if lists.exists():
-            return {
-                str(name): list(digests) for name, digests in json.loads(lists.read_text("utf-8")).items()
-            }
+            return {str(name): list(digests) for name, digests in json.loads(read_text(lists)).items()}
         return _recorded(folder)
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return {}
 
 
@@ -169,7 +171,7 @@ def _recorded(folder: Path) -> dict[str, list[str]]:
     if not records:
         return {}
     record = records[0]
-    stages = json.loads(record.read_text("utf-8"))["stages"].values()
+    stages = json.loads(read_text(record))["stages"].values()
     outputs = {name: content for stage in stages for name, content in stage["outputs"].items()}
     places = {record.parent / name: content for name, content in outputs.items()}
     return {p.relative_to(folder).as_posix(): [c] for p, c in places.items() if p.is_relative_to(folder)}

@@ -56,6 +56,7 @@ def describe_fates(
     first = seen.drop_duplicates("particle", keep="first").set_index("particle")
     last = seen.drop_duplicates("particle", keep="last").set_index("particle")
     looked = np.sort(frames.loc[frames["status"] == "ok", "frame"].to_numpy(np.int64))
+    memory = min(memory, len(looked))
     begins, ends = (np.searchsorted(looked, rows["frame"]) for rows in (first, last))
     fields = _Fields(_drifts(seen, looked), shape, border_px, inside)
     entered = _hidden(first, fields, [begins - step for step in range(memory + 2)])

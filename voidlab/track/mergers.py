@@ -60,6 +60,8 @@ def find_merges(
         with another in the frames from which their radii are taken.
     """
     seen = linked.dropna(subset=["particle"])
+    if len(seen):  # a memory longer than the series is as long as the series
+        memory = min(memory, int(seen["frame"].max()) - int(seen["frame"].min()) + 1)
     seen = seen[seen.groupby("particle")["frame"].transform("size") >= least_frames]
     tracks = _Tracks.of(seen)
     rows = [

@@ -31,7 +31,7 @@ def test_types_and_ranges_are_plain_words():
     table = parameter_table()
     for row in (
         "| number, above 0, below 1 | 0.5 |",
-        "| whole number, 0 or more | 2 |",
+        "| whole number, 0 to 10000 | 2 |",
         "| number, 0.005 to 200 | left out |",
         "| list of numbers or text | left out |",
         "| list of lists of whole numbers | [] |",

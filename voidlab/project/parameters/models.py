@@ -120,7 +120,9 @@ class TrackParameters(_Model):
         "furthest a void may move between frames; auto: as density and motion allow",
         "px",
     )
-    memory: int = _parameter(2, "frames a void may be missing and still be the same", "frames", ge=0)
+    memory: int = _parameter(
+        2, "frames a void may be missing and still be the same", "frames", ge=0, le=10_000
+    )
     link_edge_voids: bool = _parameter(False, "also link voids that touch the image border")
     shown_min_frames: int = _parameter(6, "shortest track that is drawn", "frames", ge=1)
     flip_depth: bool = _parameter(

@@ -14,6 +14,10 @@ from ruamel.yaml.nodes import MappingNode, Node
 
 from voidlab.errors import VoidlabError
 from voidlab.project.parameters.models import DatasetParameters
+from voidlab.tables.reading import read_text
+
+_MOST_BYTES = 10**7  # of a parameter file
+_ALIASES = "anchors and aliases (&, *) are not read here"
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def read_yaml(path: Path) -> CommentedMap:
         If it is no file of lines 'key: value', or uses what a parameter file has no need of.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, _MOST_BYTES)
     except FileNotFoundError:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], 1)
         raise _wrong(path, "no such file" + (f"; did you mean {near[0]}?" if near else "")) from None
@@ -57,8 +61,7 @@ def read_yaml(path: Path) -> CommentedMap:
         raise _wrong(path, f"cannot be read as text: {error}") from None
     name = Path(path.name)
     try:
-        aliases = [e.start_mark.line + 1 for e in YAML(typ="rt").parse(text) if isinstance(e, AliasEvent)]
-        # An alias can stand for a billion others; nothing here needs one.
+        aliases = _aliases(text)
         document = None if aliases else YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -72,10 +75,16 @@ def read_yaml(path: Path) -> CommentedMap:
     except (YAMLError, ValueError) as error:
         raise _wrong(name, f"is not YAML: {error}") from None
     if aliases:
-        raise _wrong(name, "anchors and aliases (&, *) are not read here", aliases[0])
+        raise _wrong(name, _ALIASES, aliases[0])
     if not isinstance(document, CommentedMap):
         raise _wrong(name, "must be lines 'key: value', such as 'images: ../data/x/*.tif'", 1)
     return document
+
+
+def _aliases(text: str) -> list[int]:
+    """Lines on which aliases stand: one can stand for a billion others, and nothing here needs one."""
+    events = YAML(typ="rt").parse(text)
+    return [event.start_mark.line + 1 for event in events if isinstance(event, AliasEvent)]
 
 
 def _wrong(file: Path, text: str, line: int | None = None) -> ParameterErrors:
@@ -105,11 +114,23 @@ def line_of(document: CommentedMap, keys: Iterable[str]) -> int | None:
 
 
 def value_of(text: str) -> Any:
-    """Value that ``text`` stands for in YAML: a number, true or false, a list or text."""
+    """Value that ``text`` stands for in YAML: a number, true or false, a list or text.
+
+    Raises
+    ------
+    ParameterErrors
+        If it holds aliases, or more brackets in one another than a parameter has.
+    """
     try:
+        if _aliases(text):
+            raise _wrong(Path("--set"), _ALIASES)
         return plain_values(YAML(typ="rt").load(text))
-    except YAMLError:
-        return text
+    except RecursionError:
+        raise _wrong(Path("--set"), "the value is nested far deeper than parameters are") from None
+    except (YAMLError, ValueError) as error:
+        if isinstance(error, ParameterErrors):
+            raise
+        return text  # such as a date that no calendar has, or a number of 5,000 digits
 
 
 def set_values(text: str, section: str, values: Mapping[str, object]) -> str:

@@ -1,0 +1,36 @@
+"""Text that people hand in, read without trust: a pipe never ends, a device holds more than any memory."""
+
+import stat
+from pathlib import Path
+
+_MOST_BYTES = 2**30
+
+
+class NoFile(OSError):
+    """Something that is there, but is no file to read."""
+
+
+def read_bytes(path: Path, most: int = _MOST_BYTES) -> bytes:
+    """Content of the file ``path``.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, is a pipe or a device, or holds more than ``most`` bytes.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise NoFile(f"{path} is a pipe or a device, no file")
+    if found.st_size > most:
+        raise NoFile(f"{path} holds {found.st_size:,} bytes; expected at most {most:,}")
+    return path.read_bytes()
+
+
+def read_text(path: Path, most: int = _MOST_BYTES) -> str:
+    """Text of the file ``path``, UTF-8, with or without the mark that Windows puts in front; else as `read_bytes`."""
+    return read_bytes(path, most).decode("utf-8-sig")
+
+
+def sendable(text: str) -> str:
+    """``text`` with a question mark for what no UTF-8 text can hold, as parts of characters in JSON are."""
+    return text.encode("utf-8", "replace").decode("utf-8")
