@@ -1,9 +1,11 @@
 """The record of a run: a byte of code or data that changes anywhere in the package makes the stages run again."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 
@@ -91,3 +93,38 @@ def test_a_byte_of_a_module_in_another_folder_runs_the_stages_again(copied, pack
     said = with_copy(package, *command, cwd=copied.root)
     assert "skipped" not in said
     assert [stage for stage in STAGES if f"{stage:11} done" in said] == list(STAGES)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"outputs": None},
+        {"inputs": None},
+        {"inputs": 7},
+        {"outputs": {"labels.tif": 3}},
+        {"given": "abc"},
+        {"given": [1]},
+        {"key_figures": ["x"]},
+        {"parameters": []},
+        {"seconds": "long"},
+        {"decided": 1},
+        {"status": None},
+    ],
+)
+def test_an_entry_of_other_kinds_is_no_record(tmp_path, damage):
+    paths = RunPaths(tmp_path, "x")
+    paths.folder.mkdir(parents=True)
+    entry = asdict(record.Entry("finished", "a", {}, [], {})) | damage
+    paths.record.write_text(json.dumps({"stages": {"segment": entry}}))
+    assert record.read_record(paths) == {}
+    assert record.out_of_date(paths) == []
+    assert not record.is_current(paths, "segment", "a")
+
+
+def test_a_record_nested_deeper_than_any_is_no_record(tmp_path):
+    paths = RunPaths(tmp_path, "x")
+    paths.folder.mkdir(parents=True)
+    paths.record.write_text("[" * 100_000)
+    with pytest.raises(record.RecordError, match="Run the dataset again to make it anew"):
+        record.read_stages(paths)
+    assert record.read_record(paths) == {}

@@ -6,9 +6,8 @@ together.
 
 import hashlib
 import json
-import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -24,31 +23,14 @@ from voidlab.project.parameters.load import load_parameters
 from voidlab.project.parameters.models import DatasetParameters, model_of
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import POSITIONS, STAGES, RunPaths
+from voidlab.project.record_entry import Entry as Entry
+from voidlab.project.record_entry import entry_of
+from voidlab.tables.reading import read_text
 from voidlab.tables.written import digest as digest
 from voidlab.tables.written import replacing
 
 _RECORDED = (*STAGES, POSITIONS)
 _SHOWN_IN_MOVIE = STAGES[: STAGES.index("export")]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What run.json says of one stage."""
-
-    status: str  # finished or failed
-    fingerprint: str
-    parameters: dict[str, Any]
-    given: list[str]  # names of the parameters that were set for this run only
-    inputs: dict[str, str]  # digest of the images and of what each earlier stage made
-    outputs: dict[str, str] = field(default_factory=dict)  # file in the run's folder: digest
-    key_figures: list[dict[str, str]] = field(default_factory=list)
-    decided: dict[str, Any] = field(default_factory=dict)  # what was left to the stage, as contrast: auto
-    of_images: dict[str, Any] = field(default_factory=dict)  # what the YAML said of them, as pixel_size_nm
-    started: str = ""
-    seconds: float = 0.0
-    error: str = ""
-    voidlab: str = __version__
-    python: str = field(default_factory=platform.python_version)
 
 
 class RecordError(VoidlabError):
@@ -66,12 +48,12 @@ def read_stages(paths: RunPaths) -> dict[str, dict[str, Any]]:
         If there is none.
     """
     try:
-        stages: dict[str, dict[str, Any]] = json.loads(paths.record.read_text(encoding="utf-8"))["stages"]
+        stages: dict[str, dict[str, Any]] = json.loads(read_text(paths.record))["stages"]
         if not all(isinstance(entry, dict) for entry in stages.values()):
             raise TypeError("a stage is not a mapping")
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecordError(
             f"{paths.record.name} cannot be read ({error}). Run the dataset again to make it anew."
         ) from None
@@ -82,7 +64,7 @@ def read_record(paths: RunPaths) -> dict[str, Entry]:
     """Entries of the stages in run.json; none when there is no such file or it cannot be read."""
     try:
         stages = read_stages(paths)
-        return {name: Entry(**stages[name]) for name in _RECORDED if name in stages}
+        return {name: entry_of(stages[name]) for name in _RECORDED if name in stages}
     except (FileNotFoundError, RecordError, TypeError):
         return {}
 
@@ -127,8 +109,8 @@ def _fingerprints(entries: Mapping[str, Entry]) -> dict[str, str]:
 
 def _movies(paths: RunPaths) -> dict[str, Any]:
     try:
-        movies = json.loads(paths.record.read_text(encoding="utf-8")).get("movies", {})
-    except (OSError, ValueError, AttributeError):
+        movies = json.loads(read_text(paths.record)).get("movies", {})
+    except (OSError, ValueError, AttributeError, RecursionError):
         return {}
     return movies if isinstance(movies, dict) else {}
 

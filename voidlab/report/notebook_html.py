@@ -19,6 +19,8 @@ from markupsafe import Markup
 from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from voidlab.tables.reading import read_text
+
 _TAGS = frozenset(
     re.findall(
         r"\w+",
@@ -98,7 +100,7 @@ class _Prose(IPythonRenderer):
 def read_blocks(notebook: Path, title: str) -> tuple[list[Block], Error | None]:
     """The blocks of a notebook up to its first error, and that error."""
     prose, blocks = _Prose(title), []
-    for cell in nbformat.read(notebook, as_version=4).cells:
+    for cell in _read(notebook).cells:
         tags = set(cell.metadata.get("tags", []))
         if tags & {"parameters", "injected-parameters"} and Block("parameters") not in blocks:
             blocks.append(Block("parameters"))
@@ -112,15 +114,19 @@ def read_blocks(notebook: Path, title: str) -> tuple[list[Block], Error | None]:
     return blocks, None
 
 
+def _read(notebook: Path) -> nbformat.NotebookNode:
+    return nbformat.reads(read_text(notebook), as_version=4)
+
+
 def start_time(notebook: Path) -> str | None:
     """When papermill began to execute a notebook, in its words."""
-    made: str | None = nbformat.read(notebook, as_version=4).metadata.get("papermill", {}).get("start_time")
+    made: str | None = _read(notebook).metadata.get("papermill", {}).get("start_time")
     return made
 
 
 def first_photo(notebook: Path) -> bytes | None:
     """The first micrograph shown in a notebook: its first JPEG."""
-    for cell in nbformat.read(notebook, as_version=4).cells:
+    for cell in _read(notebook).cells:
         for output in cell.get("outputs", []):
             if "image/jpeg" in output.get("data", {}):
                 return base64.b64decode(output.data["image/jpeg"])

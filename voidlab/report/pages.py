@@ -25,7 +25,8 @@ from voidlab.tables.catalogue import TABLES
 Link = tuple[str, str]
 _USUAL = stages_for((), "auto")  # the stages that apply to every series
 
-_THUMBNAIL_PX = 360
+_THUMBNAIL_PX, _MOST_PIXELS = 360, 50_000_000
+_MOST_LETTERS = 200  # of a key figure
 # Key figures of a stage in the list of datasets.
 _SHOWN_OF = {"segment": 3, "drift": 1, "track": 1, "reconstruct": 1, POSITIONS: 3}
 _MOVIES = ("movie.mp4", "movie.gif")
@@ -165,9 +166,10 @@ def write_dataset_index(paths: RunPaths) -> Path:
 def write_root_index(root: Path) -> Path:
     """Write the page over all datasets of the project at ``root`` that have a record."""
     reports = root / "reports"
-    rows = [_dataset_row(root, record.parent.name) for record in sorted(reports.glob("*/run.json"))]
+    names = [record.parent.name for record in sorted(reports.glob("*/run.json"))]
+    rows = [row for row in (_row_or_reason(root, name) for name in names) if row]
     made = render.when(datetime.now(UTC).isoformat())
-    fields = {"title": "Datasets", "rows": [row for row in rows if row], "links": (), "made": made}
+    fields = {"title": "Datasets", "rows": rows, "links": (), "made": made}
     return render.write_page(reports / "index.html", "root.html.j2", fields)
 
 
@@ -222,6 +224,22 @@ def _overall(stages: Sequence[_Stage], problem: str | None) -> str:
     return min(found, key=lambda status: _WORST_FIRST.index(status) if status in _WORST_FIRST else 1)
 
 
+def _row_or_reason(root: Path, dataset: str) -> dict[str, object] | None:
+    """The row of a dataset; of one whose files are damaged why there is none, as it must not stop the others."""
+    try:
+        return _dataset_row(root, dataset)
+    except Exception as error:  # what a damaged record, notebook or picture raises may be anything
+        problem = f"The files of this report cannot be read ({type(error).__name__}: {str(error)[:100]})."
+        nothing: dict[str, object] = {
+            "stages": [],
+            "figures": [],
+            "warnings": [],
+            "thumbnail": None,
+            "made": "",
+        }
+        return {**nothing, "name": dataset, "problem": problem, "state": "unknown", "href": f"{dataset}/"}
+
+
 def _dataset_row(root: Path, dataset: str) -> dict[str, object] | None:
     try:
         paths = RunPaths(root, dataset)
@@ -230,6 +248,9 @@ def _dataset_row(root: Path, dataset: str) -> dict[str, object] | None:
     summary = _summary(paths)
     figures = [
         figure for stage in summary["stages"] for figure in stage.figures[: _SHOWN_OF.get(stage.name, 0)]
+    ]
+    figures = [
+        {key: str(figure.get(key, ""))[:_MOST_LETTERS] for key in ("label", "value")} for figure in figures
     ]
     return {**summary, "name": dataset, "figures": figures, "href": f"{dataset}/{paths.index.name}"}
 
@@ -291,12 +312,14 @@ def _thumbnail(paths: RunPaths) -> str | None:
     """The first photo of the segment notebook, small, as an address; None when there is none."""
     from voidlab.report import notebook_html
 
+    small = io.BytesIO()
     try:
         photo = notebook_html.first_photo(paths.notebook(STAGES[0]))
         picture = PIL.Image.open(io.BytesIO(photo or b""))  # an OSError where there is no photo
-    except (OSError, ValueError, AttributeError):
+        if picture.width * picture.height > _MOST_PIXELS:
+            return None
+        picture.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
+        picture.convert("RGB").save(small, "JPEG", quality=80)
+    except Exception:  # nbformat raises anything on what is no notebook, and pillow on what is no picture
         return None
-    picture.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
-    small = io.BytesIO()
-    picture.save(small, "JPEG", quality=80)
     return f"data:image/jpeg;base64,{base64.b64encode(small.getvalue()).decode()}"

@@ -17,7 +17,7 @@ _OURS = b'<meta http-equiv="Content-Security-Policy" content="default-src \'none
 def write_page(path: Path, template: str, fields: Mapping[str, object]) -> Path:
     """Fill in a template of the package and write it to ``path``; a page of somebody else there is kept."""
     page = _ENVIRONMENT.get_template(template).render(fields, here=path.name, version=__version__)
-    if path.exists() and _OURS not in path.read_bytes()[:1000]:
+    if path.exists() and not _is_ours(path):
         set_aside(path)
     with replacing(path) as temporary:
         # A file name that is not UTF-8 must not cost the report.
@@ -25,18 +25,25 @@ def write_page(path: Path, template: str, fields: Mapping[str, object]) -> Path:
     return path
 
 
+def _is_ours(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return _OURS in stream.read(1000)
+
+
 def when(moment: object) -> str:
     """Date and time of an ISO 8601 text, to the minute; empty when it is none."""
     try:
         time = datetime.fromisoformat(str(moment))
-    except ValueError:
+        # papermill writes UTC without saying so
+        return f"{time.astimezone(UTC) if time.tzinfo else time:%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError):  # also the first day of year 1, which begins earlier in UTC
         return ""
-    # papermill writes UTC without saying so
-    return f"{time.astimezone(UTC) if time.tzinfo else time:%Y-%m-%d %H:%M} UTC"
 
 
 def _duration(seconds: object) -> str:
-    if not isinstance(seconds, int | float):
+    if not isinstance(seconds, int | float) or not 0 <= seconds < 1e9:
         return ""
     if seconds < 60:
         return f"{seconds:.1f} s"
