@@ -1,7 +1,9 @@
 """What people really have: each case ends in a clear sentence, or goes on with what is good and says what is not."""
 
 import json
+import os
 import shutil
+import sys
 
 import imageio.v3 as iio
 import numpy as np
@@ -281,3 +283,50 @@ def test_bytes_that_are_no_text(project, capsys):
     write(project).write_bytes(b"\xff\xfe\x00images")
     assert cli.main(["check", "parameters/x.yaml"]) == 2
     assert "cannot be read as text" in capsys.readouterr().err
+
+
+def test_some_images_that_cannot_be_read_are_told_at_check(project):
+    unreadable(project / "data" / "x")
+    (said,) = [note for note in run.check(write(project)).notes if "cannot be read" in note]
+    assert said.startswith("2 of 6 images cannot be read and are left out, the first: cannot read")
+
+
+@pytest.mark.parametrize("name", ["fifo.rawtlt", "zero.rawtlt", "deep.rawtlt"])
+def test_files_of_angles_that_never_end(project, name):
+    place = project / "data" / name
+    if name == "fifo.rawtlt":
+        os.mkfifo(place)
+    elif name == "zero.rawtlt":
+        place.symlink_to("/dev/zero")
+    else:
+        with place.open("wb") as stream:
+            stream.truncate(10**9)
+    said = said_by_check(project, f"tilt_angles_deg: ../data/{name}\n")
+    assert "x.yaml:2: tilt_angles_deg: the tilt angles in " in said
+    assert "pipe or a device" in said or "holds 1,000,000,000 bytes; expected at most" in said
+
+
+def test_a_pipe_in_place_of_the_parameter_file(project, capsys):
+    os.mkfifo(project / "parameters" / "y.yaml")
+    assert cli.main(["check", "parameters/y.yaml"]) == 2
+    assert "cannot be read as text: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("times", ["[6, 5, 4, 3, 2, 1]", "[0, 1, 2, 2, 3, 4]"])
+def test_times_that_do_not_go_up(project, times):
+    said = said_by_check(project, f"times_s: {times}\n")
+    assert "x.yaml:2: times_s goes from " in said
+    assert "expected times in s that go up" in said
+
+
+def test_tilts_that_seem_to_be_in_radians_are_told(project):
+    notes = run.check(write(project, "tilt_angles_deg: [-0.39, -0.24, -0.08, 0.08, 0.24, 0.39]\n")).notes
+    assert any("Are they in radians? If so, multiply them by 57.3." in note for note in notes)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep names as text")
+def test_names_that_are_not_utf_8(project):
+    folder = os.fsencode(project / "data" / "x")
+    os.rename(folder + b"/f01.tif", folder + b"/\xb5m_01.tif")
+    said = said_by_check(project)
+    assert "\\xb5m_01.tif is not UTF-8, as names from older computers are; rename it" in said

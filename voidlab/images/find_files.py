@@ -51,6 +51,7 @@ def _visible(paths: Iterable[Path]) -> list[Path]:
 
 
 def _of_one_format(files: list[Path], source: str, mixed: bool = False) -> list[Path]:
+    _check_names(files)
     known = [file for file in files if file.suffix.lower() in READERS]
     if not known:
         raise ImagesError(f"{files[0]} is of a format that is not read here: {why_unknown(files[0])}.")
@@ -64,6 +65,19 @@ def _of_one_format(files: list[Path], source: str, mixed: bool = False) -> list[
             f"Narrow it with a glob, such as {files[0].parent / ('*' + suffix)}"
         )
     return files
+
+
+def _check_names(files: Sequence[Path]) -> None:
+    """Raise ImagesError where a name is bytes that are no text: tables and reports could not name the image."""
+    for file in files:
+        try:
+            str(file).encode("utf-8")
+        except UnicodeEncodeError:
+            shown = str(file).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            raise ImagesError(
+                f"the name of {shown} is not UTF-8, as names from older computers are; rename it, and others like it "
+                "(on Linux: convmv -f latin1 -t utf8 --notest *)."
+            ) from None
 
 
 def _tally(files: Sequence[Path]) -> str:

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from voidlab.images.errors import ImagesError
@@ -10,6 +11,7 @@ from voidlab.images.find_files import PathLike
 from voidlab.images.tilt_angles import read_angles
 from voidlab.tables.tilts import is_tilted
 
+_RADIANS, _SPAN = 1.58, 0.35  # 90 degrees; 20 of them, as tilt series have at least
 PerFrame = Sequence[float] | Mapping[int, float]
 
 
@@ -50,7 +52,23 @@ def tilts(given: PerFrame | PathLike | None, numbers: Sequence[int], notes: list
         notes.append(
             f"The tilts, {low:g} to {high:g} deg, are those of a stage at rest: this is no tilt series."
         )
+    if max(map(abs, angles)) < _RADIANS and max(angles) - min(angles) > _SPAN:
+        notes.append(
+            f"The tilt angles go from {min(angles):g} to {max(angles):g} deg only. Are they in radians? If so, "
+            "multiply them by 57.3."
+        )
     return angles
+
+
+def check_times(given: PerFrame, numbers: Sequence[int]) -> None:
+    """Raise ImagesError where times that somebody typed do not go up from frame to frame."""
+    values = _per_frame("times_s", given, numbers, [])
+    for at, (before, after) in enumerate(pairwise(values)):
+        if not (math.isfinite(after) and math.isfinite(before) and after > before):
+            raise ImagesError(
+                f"times_s goes from {before:g} in frame {numbers[at]} to {after:g} in frame {numbers[at + 1]}; "
+                "expected times in s that go up, in frame order."
+            )
 
 
 def times(

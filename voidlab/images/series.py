@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
-from voidlab.images import frame_numbers, headers, per_frame
+from voidlab.images import camera_defects, frame_numbers, headers, per_frame
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.find_files import PathLike, Source, find_files
 from voidlab.images.given_tilts import tilts_of_files
@@ -139,7 +139,8 @@ class ImageSeries(Frames):
     def scale(self) -> tuple[float, float]:
         """Stored values that become 0 and 1: percentiles 0.1 and 99.9 over frames spread over the series.
 
-        Where these coincide (a few bright dots on nothing), the smallest and largest value stand in.
+        Where these coincide (a few bright dots on nothing), the smallest and largest value stand in. Broken pixels,
+        columns and rows of the camera do not count, see `voidlab.images.camera_defects`.
 
         Raises
         ------
@@ -150,12 +151,16 @@ class ImageSeries(Frames):
         if not values.size:
             return 0.0, 0.0
         low, high = np.percentile(values, (0.1, 99.9))
-        if not high > low:
+        limits = camera_defects.far_limits(values)
+        if low < limits[0] or high > limits[1]:
+            values = np.concatenate(self._sample(limits))
+            low, high = np.percentile(values, (0.1, 99.9)) if values.size else (0.0, 0.0)
+        if not high > low and values.size:
             low, high = values.min(), values.max()
         return float(low), float(high)
 
-    def _sample(self) -> list[np.ndarray]:
-        """Finite values of pixels on a grid, of as many frames as the scale rests on."""
+    def _sample(self, limits: tuple[float, float] | None = None) -> list[np.ndarray]:
+        """Finite values of pixels on a grid of some frames, without those that ``limits`` show to be broken."""
         rows = np.flatnonzero(self.frames["status"] == "ok")
         step = max(1, math.isqrt(self.shape[0] * self.shape[1] // _SAMPLED_PIXELS))
         samples: list[np.ndarray] = []
@@ -167,6 +172,9 @@ class ImageSeries(Frames):
                 failed = error
                 continue
             valid = self._valid(image)
+            if limits is not None:
+                whole = ~camera_defects.broken_pixels(image, limits)
+                valid = whole if valid is None else valid & whole
             values = image[::step, ::step].astype(np.float64)
             known = np.isfinite(values) if valid is None else np.isfinite(values) & valid[::step, ::step]
             samples.append(values[known])
@@ -176,21 +184,26 @@ class ImageSeries(Frames):
             raise failed
         return samples
 
-    def check_sizes(self) -> None:
-        """Look into the header of every file that can be read.
+    def check_sizes(self) -> list[str]:
+        """Look into the header of every file; a sentence where some cannot be read.
 
         Raises
         ------
         ImagesError
             If an image is of another size than the first; the message names both.
         """
+        lost: list[str] = []
         for path in self.files if self.stack is None else ():
             try:
                 shape = open_file(path, self.choice).shape
-            except ImageReadError:
+            except ImageReadError as error:
+                lost.append(str(error))
                 continue
             if shape != self.shape:
                 raise ImagesError(self._of_another_size(path, shape))
+        if not lost:
+            return []
+        return [f"{len(lost)} of {len(self)} images cannot be read and are left out, the first: {lost[0]}"]
 
     def describe(self) -> str:
         """One sentence: how many images, their size, frames, pixel size and tilt range."""
@@ -279,7 +292,9 @@ def open_series(
         tilt_angles_deg, angle_file = headers.found_tilts(files, surveyed, in_names, notes, choice)
     elif stack is None:
         tilt_angles_deg = tilts_of_files(tilt_angles_deg, files, numbers, in_names, notes)
-    if times_s is None and frame_interval_s is None:
+    if times_s is not None:
+        per_frame.check_times(times_s, numbers)
+    elif frame_interval_s is None:
         times_s = named.times_s if named is not None else (stack.times_s or None) if stack else None
     frames = pd.DataFrame(
         {

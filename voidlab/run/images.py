@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from voidlab.errors import VoidlabError
+from voidlab.images.camera_defects import boxes_around_lines, far_limits
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.find_files import Source, find_files
 from voidlab.images.readers.base import Choice
@@ -20,6 +21,7 @@ from voidlab.project.paths import RunPaths
 from voidlab.segment.series import sample, sample_rows
 
 _LOOKED_AT = 3  # images, for what is no specimen
+_NAMED = 8  # boxes
 _LEAST_BLURRED = 0.01  # of an image; less is a dark corner
 
 
@@ -65,7 +67,7 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
     series = open_series(
         sources_of(folder, dataset),
         pixel_size_nm=dataset.pixel_size_nm,
-        tilt_angles_deg=folder / angles if isinstance(angles, str) else angles,
+        tilt_angles_deg=folder / os.path.expanduser(angles) if isinstance(angles, str) else angles,
         frame_pattern=dataset.frame_pattern,
         frame_step=dataset.frame_step,
         times_s=dataset.times_s,
@@ -81,7 +83,7 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
 
 def sources_of(folder: Path, dataset: DatasetParameters) -> Source:
     """What `open_series` takes for the images of ``dataset``, whose parameter file lies in ``folder``."""
-    source = os.path.normpath(folder / dataset.chosen.file)
+    source = os.path.normpath(folder / os.path.expanduser(dataset.chosen.file))
     return list(find_files(source, recursive=True)) if dataset.chosen.recursive else source
 
 
@@ -119,7 +121,7 @@ def images_of_others(paths: RunPaths) -> set[Path]:
         try:
             source = yaml_file.read_yaml(other).get("images")
             named = source if isinstance(source, Mapping) else {"file": source}
-            where = os.path.normpath(other.parent / str(named.get("file")))
+            where = os.path.normpath(other.parent / os.path.expanduser(str(named.get("file"))))
             files = find_files(where, recursive=bool(named.get("recursive")))
         except (VoidlabError, OSError, ValueError):
             continue  # it is said when that dataset is run
@@ -132,9 +134,36 @@ def proposed_boxes(series: ImageSeries) -> list[list[int]]:
     return propose_boxes(sample(series, _LOOKED_AT))
 
 
+def doubts_of_camera(series: ImageSeries, dataset: DatasetParameters) -> list[str]:
+    """Columns and rows of the camera that are broken in an image looked at: voids may be found along them."""
+    for row in sample_rows(series, 1):
+        try:
+            image = series.raw(int(row))
+        except OSError:
+            continue
+        finite = image[np.isfinite(image)]
+        boxes = boxes_around_lines(image, far_limits(finite)) if finite.size else []
+        left = [box for box in boxes if not any(_holds(other, box) for other in dataset.ignore_boxes_px)]
+        if left:
+            shown = f"{left[:_NAMED]}" + (f" and {len(left) - _NAMED} more" if len(left) > _NAMED else "")
+            return [
+                "columns or rows of the camera are far brighter or darker than all else. They do not count in the "
+                f"grey scale, but voids may be found along them: look there, or set ignore_boxes_px: {shown}."
+            ]
+    return []
+
+
+def _holds(outer: Sequence[int], inner: Sequence[int]) -> bool:
+    """Whether box ``outer`` (left, top, width, height) covers box ``inner``."""
+    return all(
+        outer[axis] <= inner[axis] and outer[axis] + outer[axis + 2] >= inner[axis] + inner[axis + 2]
+        for axis in (0, 1)
+    )
+
+
 def notes_on_valid_area(series: ImageSeries, dataset: DatasetParameters) -> list[str]:
     """What of the images may be no specimen though it counts, and what is left out without being asked for."""
-    notes = doubts_of_valid_area(series, dataset)
+    notes = doubts_of_valid_area(series, dataset) + doubts_of_camera(series, dataset)
     padded = [1 - image.mean() for image in _valid_areas(series, sample_rows(series, _LOOKED_AT))]
     inside = 1.0 if series.inside is None else float(series.inside.mean())
     most = max(padded, default=0.0) - (1 - inside)

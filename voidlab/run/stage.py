@@ -25,6 +25,7 @@ from voidlab.project.paths import STAGES, RunPaths, stages_for
 from voidlab.run.images import (
     Mapped,
     digest_of_images,
+    doubts_of_camera,
     doubts_of_valid_area,
     images_of_others,
     open_images,
@@ -69,7 +70,7 @@ class Stage:
     @property
     def doubts(self) -> list[str]:
         """What of the images may be no specimen, though it counts."""
-        return doubts_of_valid_area(self.series, self.dataset)
+        return doubts_of_valid_area(self.series, self.dataset) + doubts_of_camera(self.series, self.dataset)
 
     def load(self, name: str, *, deleted: bool = False, every_kind: bool = False) -> pd.DataFrame:
         """Table ``name`` of an earlier stage, of what counts.

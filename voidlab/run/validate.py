@@ -51,13 +51,15 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
         paths = RunPaths(find_root(yaml.parent), check_name(yaml.stem))
     except ProjectError as error:
         raise ParameterErrors([*problems, Problem(str(yaml), None, str(error))]) from None
-    if paths.parameters.resolve() != yaml.resolve():
+    if yaml.suffix != ".yaml":
+        problems.append(Problem(yaml.name, None, f"must end in .yaml to be run: call it {yaml.stem}.yaml"))
+    elif paths.parameters.resolve() != yaml.resolve():
         problems.append(Problem(yaml.name, None, f"the file must lie in {paths.parameters.parent} to be run"))
     typed, angles = _without_bad_angles(yaml, typed)
     problems += angles + _bad_segmenter(yaml, typed) + _bad_notebooks(paths)
     try:
         series = open_images(paths, typed)
-        series.check_sizes()
+        unreadable = series.check_sizes()
     except (images.ImagesError, OSError) as error:
         problems.append(_of_images(yaml, str(error)))
     else:
@@ -72,7 +74,7 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
         paths,
         typed,
         digest_of_images(series),
-        (*series.notes, *notes_on_valid_area(series, typed), *by_hand.problems),
+        (*series.notes, *unreadable, *notes_on_valid_area(series, typed), *by_hand.problems),
         series.shape[0] * series.shape[1],
         stages_for(series.frames["tilt_deg"], typed.track.linker),
     )
@@ -83,7 +85,7 @@ def _without_bad_angles(yaml: Path, typed: DatasetParameters) -> tuple[DatasetPa
     if not isinstance(typed.tilt_angles_deg, str):
         return typed, []
     try:
-        tilt_angles.read_angles(yaml.parent / typed.tilt_angles_deg)
+        tilt_angles.read_angles(yaml.parent / os.path.expanduser(typed.tilt_angles_deg))
     except images.ImagesError as error:
         line = parameters.line_of(yaml, "tilt_angles_deg")
         problem = Problem(yaml.name, line, f"tilt_angles_deg: {error}")
