@@ -2,10 +2,13 @@
 
 import logging
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
 import nbformat
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
@@ -13,6 +16,16 @@ from traitlets.config import Config
 
 ENGINE, KERNEL_DIED = "voidlab", "KernelDied"
 _REASON = "the Python process stopped without an error, probably because the memory ran out"
+
+
+class _OwnPython(AsyncKernelManager):
+    """Kernels of the Python that runs voidlab, whatever others are installed under the name python3."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """What starts a kernel."""
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=command, display_name="Python 3", language="python")
 
 
 class _Engine(Engine):
@@ -36,6 +49,7 @@ class _Engine(Engine):
         client = PapermillNotebookClient(
             nb_man,
             kernel_name=kernel_name,
+            kernel_manager_class=_OwnPython,
             log=logging.getLogger("papermill"),
             stdout_file=stdout_file,
             stderr_file=stderr_file,

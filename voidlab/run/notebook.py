@@ -4,6 +4,9 @@ import errno
 import importlib
 import os
 import pkgutil
+import re
+import tempfile
+import traceback
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +25,7 @@ from voidlab.report import pages
 from voidlab.tables.written import replacing_own
 
 Log = Callable[[str], None]
+_BAR = re.compile(r"\d+/\d+ \[")  # how far it is, as tqdm writes it
 
 
 class StageFailed(Exception):
@@ -92,13 +96,14 @@ def run_notebook(
     working = paths.folder / ".running" / f"{name}.ipynb"
     working.parent.mkdir(exist_ok=True)
     before = record.read_record(paths).get(name)
-    with paths.log(name).open("w", encoding="utf-8", buffering=1) as log:
+    with paths.log(name).open("w", encoding="utf-8", errors="replace", buffering=1) as log:
         reason = _execute(paths, name, given, working, log, progress, environment)
     if not reason and record.read_record(paths).get(name) == before:
         call = "save_positions" if name == POSITIONS else "run.save"
         reason = f"{os.path.relpath(paths.source(name))} ended without saving: its last cell must call {call}"
-    with replacing_own(paths.notebook(name)) as executed:
-        os.replace(working, executed)
+    if working.exists():  # it may not, where no kernel started
+        with replacing_own(paths.notebook(name)) as executed:
+            os.replace(working, executed)
     if reason:
         record.write_failure(paths, name, given, reason)
     shown = (
@@ -149,7 +154,8 @@ def _execute(
     # Without it the kernel warns that its local connection is not encrypted.
     config = Config({"KernelManager": {"transport_encryption": "auto"}})
     try:
-        with warnings.catch_warnings():
+        # A home of its own: the user's may be full, or hold what would change the results.
+        with tempfile.TemporaryDirectory(prefix="voidlab-") as home, warnings.catch_warnings():
             # papermill still calls what nbformat and asyncio deprecate.
             warnings.simplefilter("ignore")
             papermill.execute_notebook(
@@ -161,15 +167,28 @@ def _execute(
                 cwd=paths.root,
                 progress_bar=False,
                 stdout_file=_Feed(log, lambda line: None),
-                stderr_file=_Feed(log, progress),
+                stderr_file=_Feed(log, progress, only=_BAR),
                 kernel_log=log,
-                kernel_environment=environment,
+                kernel_environment={**(environment or os.environ), "IPYTHONDIR": home},
                 config=config,
             )
     except PapermillExecutionError as error:
         log.write(strip_ansi("\n".join(error.traceback)) + "\n")
         return _reason(error.ename, error.evalue)
+    except OSError:
+        raise  # a disk that is full, said elsewhere
+    except Exception as error:  # a kernel that does not start may raise anything
+        log.write("".join(traceback.format_exception(error)))
+        return _why_no_kernel(error)
     return ""
+
+
+def _why_no_kernel(error: Exception) -> str:
+    what = str(error).strip().split("\n")[0][:200] or type(error).__name__
+    return (
+        f"the Python process of the notebook did not start, or stopped as it did ({what}). Is the memory full, or "
+        "the home folder, or may programs not connect to this computer itself (127.0.0.1)? The log says more."
+    )
 
 
 def _reason(kind: str, message: str) -> str:
@@ -201,17 +220,23 @@ def _names_of_our_errors() -> set[str]:
 
 
 class _Feed:
-    """What a running notebook prints: all of it to the log, the latest line to the user."""
+    """What a running notebook prints: all of it to the log, the latest line to the user.
 
-    def __init__(self, log: TextIO, progress: Log) -> None:
+    ``only`` lines that match are for the user: warnings, which name lines of code, are on the page.
+    """
+
+    def __init__(self, log: TextIO, progress: Log, only: re.Pattern[str] | None = None) -> None:
         self._log = log
         self._progress = progress
+        self._only = only
 
     def write(self, text: str) -> None:
         lines = [line.rstrip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
         if lines:
             self._log.write("\n".join(lines) + "\n")
-            self._progress(lines[-1])
+            told = lines if self._only is None else [line for line in lines if self._only.search(line)]
+            if told:
+                self._progress(told[-1])
 
     def flush(self) -> None:
         self._log.flush()
