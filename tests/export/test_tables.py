@@ -177,3 +177,21 @@ def test_the_exports_of_a_run_agree_with_its_tables(finished):
             if local is not None and not np.isnan(local):
                 there = frame_lines.loc[frame, "positions-no-drift"][int(local)]
                 np.testing.assert_allclose(position, there)
+
+
+def test_no_spreadsheet_runs_a_name_as_a_formula(tmp_path):
+    names = ["=1+cmd.tif", "+1.tif", "-1.tif", "@x", "\t=1", "tilt01.tif", "", None]
+    rows = pd.DataFrame({"path": names, "x": -1.5, "kept": True})
+    back = export.read_csv(export.write_csv(rows, tmp_path / "a.csv"))
+    assert back["path"].fillna("").tolist() == [
+        "'=1+cmd.tif",
+        "'+1.tif",
+        "'-1.tif",
+        "'@x",
+        "'\t=1",
+        "tilt01.tif",
+        "",
+        "",
+    ]
+    assert (back["x"] == -1.5).all()
+    assert rows["path"].tolist()[:7] == names[:7]

@@ -15,6 +15,7 @@ from voidlab.track.summary import interpolate_tracks
 COORDINATES = "void-2d-coordinates.csv"
 NAPARI_TRACKS = "napari-tracks.csv"
 DICTIONARY = "data-dictionary.csv"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _OF_TILT = ("points", "views", "reconstruction")  # empty for other series
 
 
@@ -83,13 +84,25 @@ def write_tables(
 
 
 def write_csv(rows: pd.DataFrame, path: Path) -> Path:
-    """Write ``rows`` as CSV and read them back."""
+    """Write ``rows`` as CSV and read them back.
+
+    Text that a spreadsheet would run as a formula, as a file may be called ``=1+cmd``, gets an apostrophe in front.
+    """
     with replacing(path) as temporary:
-        rows.to_csv(temporary, index=False)
+        _as_text(rows).to_csv(temporary, index=False)
         back = pd.read_csv(temporary)
         if list(back.columns) != list(rows.columns) or len(back) != len(rows):
             raise OSError(f"{path.name} cannot be read back as it was written; it was not kept.")
     return path
+
+
+def _as_text(rows: pd.DataFrame) -> pd.DataFrame:
+    texts = [str(name) for name in rows if not pd.api.types.is_numeric_dtype(rows[name])]
+    return rows.assign(**{name: rows[name].map(_no_formula) for name in texts})
+
+
+def _no_formula(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def read_csv(path: Path) -> pd.DataFrame:
