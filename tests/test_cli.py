@@ -1,8 +1,12 @@
 """The command as a user types it: its words and its exit codes."""
 
+import os
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from voidlab import cli
 from voidlab.project.paths import packaged_notebook
@@ -83,7 +87,8 @@ def test_lab_opens_the_explorer_on_the_dataset_from_templates_of_the_users_own(c
     monkeypatch.chdir(copied.root)
     assert cli.main(["lab", "small"]) == 0
     explorer = copied.root / "notebooks" / "explore.ipynb"
-    assert called["command"][1:] == ["-m", "jupyterlab", str(explorer)]
+    at_root = f"--ServerApp.root_dir={copied.root}"
+    assert called["command"][1:] == ["-m", "jupyterlab", str(explorer), at_root]
     assert called["env"]["VOIDLAB_DATASET"] == "small"
     assert explorer.read_bytes() == packaged_notebook("explore").read_bytes()
     assert own.read_text() == "{}"
@@ -97,3 +102,121 @@ def test_lab_where_templates_cannot_be_copied_is_a_sentence(copied, monkeypatch,
     said = capsys.readouterr().err
     assert "notebooks" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("name", ["index.html", "INDEX.html", "index (kept).html", "con", "nul.txt"])
+def test_names_that_would_be_in_the_way_are_refused(here, finished, capsys, name):
+    source = str(finished[0].root / "data" / "small" / "tilt*.tif")
+    assert cli.main(["init", source, "--name", name]) == 2
+    said = capsys.readouterr().err
+    assert "cannot name a dataset" in said
+    assert not (here / "parameters").exists()
+
+
+def test_init_prints_commands_that_can_be_typed(here, finished, capsys):
+    source = str(finished[0].root / "data" / "small" / "tilt*.tif")
+    assert cli.main(["init", source, "--name", "my gold"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    quote = '"' if os.name == "nt" else "'"
+    assert said[-2:] == [
+        f"  voidlab run {quote}{os.path.join('parameters', 'my gold.yaml')}{quote}",
+        f"  voidlab lab {quote}my gold{quote}",
+    ]
+
+
+def test_init_of_images_that_are_no_series_leaves_a_file_to_put_right(here, finished, capsys):
+    first, second, *_ = sorted((finished[0].root / "data" / "small").glob("tilt*.tif"))
+    shutil.copy(first, here / "f1.tif")
+    shutil.copy(second, here / "f01.tif")
+    assert cli.main(["init", "f*.tif", "--name", "mine"]) == 2
+    said = capsys.readouterr().err
+    assert "frame_pattern" in said
+    assert "wrote parameters" in said
+    assert "put it right there, then: voidlab check" in said
+    yaml = here / "parameters" / "mine.yaml"
+    assert cli.main(["check", str(yaml)]) == 2
+    assert "mine.yaml: no number that tells" in capsys.readouterr().err
+    (here / "f01.tif").rename(here / "f2.tif")
+    assert cli.main(["check", str(yaml)]) == 0
+
+
+def test_init_takes_a_quoted_tilde_for_the_home(here, finished, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(finished[0].root))
+    monkeypatch.setenv("USERPROFILE", str(finished[0].root))
+    assert cli.main(["init", "~/data/small/tilt*.tif", "--name", "mine"]) == 0
+    assert "~" not in (here / "parameters" / "mine.yaml").read_text(encoding="utf-8")
+    assert cli.main(["check", "mine"]) == 0
+
+
+def test_init_on_a_full_disk_leaves_nothing_in_the_way(here, finished, monkeypatch, capsys):
+    source = str(finished[0].root / "data" / "small" / "tilt*.tif")
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_text", lambda *a, **k: (_ for _ in ()).throw(OSError(28, "No space left")))
+        assert cli.main(["init", source, "--name", "mine"]) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert list((here / "parameters").iterdir()) == []
+    assert cli.main(["init", source, "--name", "mine"]) == 0
+
+
+def test_check_and_run_take_the_name_of_a_dataset(copied, monkeypatch, capsys):
+    monkeypatch.chdir(copied.root / "data")
+    assert cli.main(["check", "small"]) == 0
+    assert "small: good" in capsys.readouterr().out
+    assert cli.main(["run", "smal"]) == 2
+    assert "smal.yaml: no such file; did you mean small.yaml?" in capsys.readouterr().err
+
+
+def test_another_ending_than_yaml_is_told(copied, monkeypatch, capsys):
+    monkeypatch.chdir(copied.root)
+    copied.parameters.rename(copied.parameters.with_suffix(".yml"))
+    assert cli.main(["check", "parameters/small.yml"]) == 2
+    assert "small.yml: must end in .yaml to be run: call it small.yaml" in capsys.readouterr().err
+
+
+def test_what_stands_behind_two_dashes_goes_to_jupyterlab(copied, monkeypatch):
+    called = {}
+    monkeypatch.setattr("subprocess.call", lambda command, **how: called.update(command=command, **how) or 0)
+    monkeypatch.chdir(copied.root)
+    assert cli.main(["lab", "--", "--allow-root", "--ip", "127.0.0.1"]) == 0
+    assert called["command"][3:] == [
+        "--LabApp.default_url=/lab/tree/notebooks",
+        f"--ServerApp.root_dir={copied.root}",
+        "--allow-root",
+        "--ip",
+        "127.0.0.1",
+    ]
+
+
+def test_correct_with_a_damaged_table_is_a_sentence(copied, monkeypatch, capsys):
+    monkeypatch.chdir(copied.root)
+    copied.table("voids").write_bytes(copied.table("voids").read_bytes()[:-50])
+    assert cli.main(["correct", "small", str(copied.labels)]) == 2
+    assert "run the stage 'segment' again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("segment.threshold=2026-13-40", "segment.threshold: must be a number"),
+        ("segment.threshold=2026-01-02", "segment.threshold: must be a number"),
+        ("track.memory=" + "9" * 5000, "track.memory: must be a whole number"),
+        ("track.memory=1000000000", "track.memory: must be ≤ 10000"),
+        ("segment.threshold=&a [*a]", "anchors and aliases"),
+        ("segment.threshold=" + "[" * 3000 + "]" * 3000, "nested far deeper"),
+    ],
+)
+def test_values_that_no_parameter_has(copied, monkeypatch, capsys, setting, words):
+    monkeypatch.chdir(copied.root)
+    assert cli.main(["run", "small", "--set", setting]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert len(said) < 500
+
+
+def test_score_draws_names_as_they_are(here, capsys):
+    image, labels = np.zeros((60, 90), np.uint8), np.zeros((60, 90), np.uint16)
+    image[20:30, 40:50] = labels[20:30, 40:50] = 200
+    tifffile.imwrite(here / "a$\\frac$.tif", image)
+    tifffile.imwrite(here / "a$\\frac$_labels.tif", labels)
+    assert cli.main(["score", ".", "--segmenter", "classical", "--out", "scores"]) == 0
+    assert "wrote scores" in capsys.readouterr().out

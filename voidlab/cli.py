@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import shutil
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from voidlab import __version__
+from voidlab import __version__, terminal
 from voidlab.errors import VoidlabError, install_extra
-from voidlab.project.paths import STAGES, ProjectError
+from voidlab.project.paths import STAGES, ProjectError, RunPaths, file_that_is_meant
 
 if TYPE_CHECKING:
     from voidlab.run.validate import Overrides, Plan
@@ -23,12 +21,30 @@ if TYPE_CHECKING:
 _Command: TypeAlias = Callable[[argparse.Namespace], int | None]
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _OK, _FAILED, _WRONG_INPUT, _INTERRUPTED = 0, 1, 2, 130
+_POSITIVE = terminal.whole_number(1, 10**6)
+_SEED = terminal.whole_number(0, 2**32 - 1)  # what every generator of random numbers takes
 _say = partial(print, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; give its exit code: 0 good, 1 a stage failed, 2 the input is wrong."""
-    options = _parser().parse_args(arguments)
+    with terminal.speaking(), terminal.stopping_at_once():
+        return _carry_out(_read_arguments(sys.argv[1:] if arguments is None else arguments))
+
+
+def _read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command and its options; what stands behind -- is for JupyterLab."""
+    given = list(arguments)
+    behind: list[str] = []
+    if given[:1] == ["lab"] and "--" in given:
+        place = given.index("--")
+        given, behind = given[:place], given[place + 1 :]
+    options = _parser().parse_args(given)
+    options.behind = behind
+    return options
+
+
+def _carry_out(options: argparse.Namespace) -> int:
     for library in ("asyncio", "papermill"):  # what they log of a failure is said here in words for the user
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
     try:
@@ -43,6 +59,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nvoidlab: interrupted.", file=sys.stderr)
         return _INTERRUPTED
+    except MemoryError as error:
+        what = str(error) or "no details"
+        print(
+            f"voidlab: the memory ran out ({what}). Close other programs, or use smaller images.",
+            file=sys.stderr,
+        )
+        return _FAILED
+    except Exception as error:  # a fault of voidlab; a traceback would say nothing to who cannot mend it
+        print(terminal.unforeseen(error), file=sys.stderr)
+        return _FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,11 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "demo", _demo, "simulate the demo tilt series and run all stages on it")
     _add_init(commands)
     check = _add(commands, "check", _check, "check parameter files and their images, run nothing")
-    check.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml")
+    check.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml, or NAME")
     _add(commands, "parameters", _parameters, "print a table of all parameters (Markdown)")
     for add in (_add_run, _add_score, _add_train, _add_correct, _add_movie, _add_positions):
         add(commands)
-    lab = _add(commands, "lab", _lab, "open JupyterLab on the project's notebooks")
+    lab = _add(commands, "lab", _lab, "open JupyterLab on the project's notebooks",
+               "What stands behind -- goes to JupyterLab: voidlab lab gold -- --no-browser --port 9000")  # fmt: skip
     lab.add_argument("name", nargs="?", help="dataset to explore")
     return parser
 
@@ -83,16 +110,17 @@ def _add_positions(commands: _Commands) -> None:
     parser = _add(commands, "positions", _positions, about, description)
     parser.add_argument("file", type=Path, help="JSON lines with 'positions' and 'radii', a line per image")
     parser.add_argument("--name", required=True, help="name of the dataset")
-    parser.add_argument("--size", type=_positive, nargs=2, required=True, metavar=("WIDTH", "HEIGHT"),
+    parser.add_argument("--size", type=_POSITIVE, nargs=2, required=True, metavar=("WIDTH", "HEIGHT"),
                            help="size of the images, px")  # fmt: skip
 
 
 def _positions(options: argparse.Namespace) -> int:
-    from voidlab.project.paths import POSITIONS, RunPaths
+    from voidlab.project.paths import POSITIONS
     from voidlab.run.positions import run_positions
 
     width, height = options.size
-    line = _Line()
+    line = terminal.Line()
+    terminal.finish_in_order()
     if not run_positions(options.file, options.name, (width, height), log=line.log, progress=line.progress):
         return _FAILED
     print(f"report: {os.path.relpath(RunPaths.find(options.name).html(POSITIONS))}")
@@ -115,7 +143,8 @@ def _init(options: argparse.Namespace) -> None:
     paths, found = start.init_dataset(options.source, options.name)
     shown = os.path.relpath(paths.parameters)
     print(found)
-    print(f"wrote {shown}\nnext: look through it, then\n  voidlab run {shown}\n  voidlab lab {options.name}")
+    print(f"wrote {shown}\nnext: look through it, then\n  voidlab run {terminal.as_typed(shown)}")
+    print(f"  voidlab lab {terminal.as_typed(options.name)}")
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -138,32 +167,37 @@ def _parameters(options: argparse.Namespace) -> None:
 
 def _add_run(commands: _Commands) -> None:
     parser = _add(commands, "run", _run, "run the stages of datasets and make their reports")
-    parser.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml")
-    parser.add_argument("--from", dest="start", choices=STAGES, default=STAGES[0],
+    parser.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml, or NAME")
+    parser.add_argument("--from", dest="start", choices=STAGES,
                         help="run this stage and those after it again")  # fmt: skip
     parser.add_argument("--force", action="store_true", help="run stages again even if nothing changed")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="STAGE.KEY=VALUE",
                         help="a parameter for this run only, such as segment.threshold=0.6")  # fmt: skip
-    parser.add_argument("--jobs", type=_positive, default=1, metavar="N", help="datasets to run side by side")
+    parser.add_argument("--jobs", type=_POSITIVE, default=1, metavar="N", help="datasets to run side by side")
 
 
 def _run(options: argparse.Namespace) -> int:
     from voidlab import run
+    from voidlab.run.jobs import end_with_parent
 
-    start, settings, force, jobs = options.start, options.settings, options.force, options.jobs
+    end_with_parent()
+    settings, jobs, force = options.settings, options.jobs, options.force or options.start is not None
+    start = options.start or STAGES[0]
     overrides = run.read_overrides(settings)
     plans, problems = _plans(options.yaml, overrides)
     if problems:
         return _WRONG_INPUT
+    terminal.finish_in_order()
     if jobs > 1 and len(plans) > 1:
-        arguments = ["--from", start, *(f"--set={setting}" for setting in settings), *["--force"] * force]
+        arguments = ["--from", start] if options.start else []
+        arguments += [*(f"--set={setting}" for setting in settings), *["--force"] * options.force]
         return _run_side_by_side(plans, arguments, jobs)
     finished = []
     for plan in plans:
         print(plan.paths.dataset)
         for note in plan.notes:
             print(f"  note: {note}")
-        line = _Line()
+        line = terminal.Line()
         said = {"log": line.log, "progress": line.progress}
         finished.append(run.run_dataset(plan, overrides=overrides, start=start, force=force, **said))
         print(f"  report: {os.path.relpath(plan.paths.index)}")
@@ -184,13 +218,6 @@ def _run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int
     return _FAILED if failed else _OK
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
-    return number
-
-
 def _plans(yamls: Sequence[Path], overrides: Overrides) -> tuple[list[Plan], int]:
     """Check every parameter file before anything runs; print what is wrong with any of them."""
     from voidlab import run
@@ -198,7 +225,7 @@ def _plans(yamls: Sequence[Path], overrides: Overrides) -> tuple[list[Plan], int
 
     plans: list[Plan] = []
     problems = 0
-    for yaml in yamls:
+    for yaml in map(file_that_is_meant, yamls):
         try:
             plans.append(run.check(yaml, overrides))
         except ParameterErrors as errors:
@@ -227,11 +254,13 @@ def _add_score(commands: _Commands) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     from voidlab import segment
+    from voidlab.report.figures.base import names_as_they_are
     from voidlab.training import evaluate, labelled
 
     if options.card:
         _score_card(options)
         return
+    terminal.finish_in_order()
     items = labelled.read_labelled(options.folder)
     settings = {"contrast": options.contrast, "threshold": options.threshold, "trust": options.trust_model}
     method = segment.load_segmenter(options.segmenter, **settings)
@@ -239,8 +268,9 @@ def _score(options: argparse.Namespace) -> None:
     judgement = evaluate.evaluate_segmenter(items, method, log=print)
     print(evaluate.evaluation_in_words(judgement))
     out = options.out or Path("reports") / "scores" / options.folder.resolve().name
-    for file in evaluate.write_evaluation(out, items, judgement):
-        print(f"wrote {os.path.relpath(file)}")
+    with names_as_they_are():
+        for file in evaluate.write_evaluation(out, items, judgement):
+            print(f"wrote {os.path.relpath(file)}")
 
 
 def _score_card(options: argparse.Namespace) -> None:
@@ -262,8 +292,8 @@ def _add_train(commands: _Commands) -> None:
     parser.add_argument(
         "--contrast", choices=("bright", "dark"), help="of the voids in your images; left out: bright"
     )
-    parser.add_argument("--steps", type=_positive, help="steps of training")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--steps", type=_POSITIVE, help="steps of training")
+    parser.add_argument("--seed", type=_SEED, default=1)
     made = parser.add_argument_group("the network that comes with voidlab, which these overwrite")
     made.add_argument("--from-nothing", dest="shipped", action="store_const", const="from nothing",
                         help="make it anew, from simulation and FOLDER (gold_pairs)")  # fmt: skip
@@ -275,6 +305,7 @@ def _train(options: argparse.Namespace) -> None:
     from voidlab.run import start
 
     given = {key: getattr(options, key) for key in ("name", "contrast", "steps", "seed", "shipped")}
+    terminal.finish_in_order()
     print(start.train_network(options.folder, **given, log=_say))
 
 
@@ -291,20 +322,24 @@ def _correct(options: argparse.Namespace) -> None:
     for edit in edits:
         print(f"  {edit}")
     shown = os.path.relpath(paths.parameters)
-    print(f"{len(edits)} corrections added" + (f"; next: voidlab run {shown}" if edits else ""))
+    print(
+        f"{len(edits)} corrections added"
+        + (f"; next: voidlab run {terminal.as_typed(shown)}" if edits else "")
+    )
 
 
 def _add_movie(commands: _Commands) -> None:
     parser = _add(commands, "movie", _movie, "write a movie without drift, voids outlined by track")
     parser.add_argument("name", help="dataset whose stages have all run")
     parser.add_argument("--expand", action="store_true", help="show all that any frame shows")
-    parser.add_argument("--fps", type=_positive, default=10, metavar="N", help="frames shown in a second")
+    parser.add_argument("--fps", type=_POSITIVE, default=10, metavar="N", help="frames shown in a second")
     parser.add_argument("--gif", action="store_true", help="a GIF even where MP4 can be written")
 
 
 def _movie(options: argparse.Namespace) -> None:
     from voidlab.run import movie
 
+    terminal.finish_in_order()
     path = movie.make_movie(options.name, frames_per_s=options.fps, expand=options.expand, gif=options.gif)
     print(f"wrote {os.path.relpath(path)}")
     if path.suffix == ".gif" and not options.gif:
@@ -314,27 +349,5 @@ def _movie(options: argparse.Namespace) -> None:
 def _lab(options: argparse.Namespace) -> int:
     from voidlab.run import start
 
-    return start.open_lab(options.name)
-
-
-class _Line:
-    """Lines of a run: what is finished stays, how far it is overwrites itself in a terminal."""
-
-    _EVERY_S = 5.0
-
-    def __init__(self) -> None:
-        self._live = sys.stdout.isatty()
-        self._width = shutil.get_terminal_size().columns - 1
-        self._last = time.monotonic()
-
-    def log(self, text: str) -> None:
-        clear = f"\r{'':{self._width}}\r" if self._live else ""
-        print(f"{clear}  {text}", flush=True)
-
-    def progress(self, text: str) -> None:
-        """Show how far the run is: in place in a terminal, every few seconds in a log file."""
-        if self._live:
-            print(f"\r{('    ' + text)[: self._width]:{self._width}}", end="", flush=True)
-        elif time.monotonic() - self._last > self._EVERY_S:
-            self._last = time.monotonic()
-            print(f"    {text}", flush=True)
+    terminal.finish_in_order()
+    return start.open_lab(options.name, options.behind)

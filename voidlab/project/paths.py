@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ POSITIONS = "positions"  # the one notebook of a dataset without images
 
 # Letters and digits of any language, space, dot, dash, underscore: a name that is one folder everywhere.
 _NAME = re.compile(r"\w(?:[\w .-]*[\w-])?")
+# What else lies in reports/, and what Windows takes for a device.
+_TAKEN = re.compile(r"index(?: \(kept.*\))?\.html|(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 
 
 class ProjectError(VoidlabError):
@@ -51,11 +54,21 @@ def find_root(start: Path | None = None) -> Path:
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):
         if (folder / "parameters").is_dir():
-            return folder
+            return _nameable(folder)
     raise ProjectError(
         f"no folder 'parameters' in {start} or above it. Start voidlab inside a project, "
         "or make one here with: voidlab init SOURCE --name NAME"
     )
+
+
+def _nameable(folder: Path) -> Path:
+    try:
+        str(folder).encode("utf-8")
+    except UnicodeEncodeError:
+        raise ProjectError(
+            f"the folder {folder} has a name that is not UTF-8, which notebooks and tables cannot hold; rename it."
+        ) from None
+    return folder
 
 
 def check_name(dataset: str) -> str:
@@ -71,6 +84,11 @@ def check_name(dataset: str) -> str:
             f"'{dataset}' cannot name a dataset: use letters, digits, spaces, '.', '-' and '_', "
             "start with a letter or digit, at most 100 characters."
         )
+    if _TAKEN.fullmatch(dataset):
+        raise ProjectError(
+            f"'{dataset}' cannot name a dataset: a folder of that name would be in the way of another file. "
+            "Choose another name."
+        )
     return dataset
 
 
@@ -80,6 +98,17 @@ def packaged_notebook(stage: str) -> Path:
     inside = package / "notebooks"
     folder = inside if inside.is_dir() else package.parent / "notebooks"
     return folder / f"{stage}.ipynb"
+
+
+def file_that_is_meant(given: Path) -> Path:
+    """The parameter file that was meant by ``given``, which may be the bare name of a dataset."""
+    if given.suffix == ".yaml" or len(given.parts) != 1 or given.is_file():
+        return given
+    try:
+        named = RunPaths.find(str(given)).parameters
+    except ProjectError:
+        return given
+    return Path(os.path.relpath(named)) if named.exists() or not given.exists() else given
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +20,9 @@ from voidlab.run.validate import Plan
 
 # Measured, 1 to 9 Mpx: the run and its kernel with the network in it, and what they hold per pixel of an image.
 _PROCESSES_BYTES, _BYTES_PER_PIXEL = 900e6, 200
+
+_PARENT = "VOIDLAB_PARENT_PROCESS"  # tells a run which process it was started by
+_LOOKS_EVERY_S = 1.0
 
 Log = Callable[[str], None]
 
@@ -33,6 +38,19 @@ def how_many(wanted: int, plans: Sequence[Plan], free_bytes: float | None = None
 def needed_bytes(plan: Plan) -> float:
     """Memory that running a dataset takes at most, roughly."""
     return _PROCESSES_BYTES + _BYTES_PER_PIXEL * plan.pixels
+
+
+def end_with_parent() -> None:
+    """Of a run that another one started: end as at Ctrl-C when that is gone, however it ended."""
+    parent = os.environ.pop(_PARENT, "")
+    if parent.isdecimal() and os.getppid() == int(parent):
+        threading.Thread(target=_watch, args=(int(parent),), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOKS_EVERY_S)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int, log: Log) -> list[int]:
@@ -77,7 +95,7 @@ def run_apart(yaml: Path, arguments: Sequence[str], threads: int, log: Log) -> i
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
-        env={**os.environ, **limits, "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, **limits, "PYTHONIOENCODING": "utf-8", _PARENT: str(os.getpid())},
     ) as process:
         _RUNNING.add(process)
         for line in process.stdout or ():

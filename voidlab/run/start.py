@@ -6,7 +6,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator
+import textwrap
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from voidlab.project.corrections import VoidEdit
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook
 from voidlab.run.images import proposed_boxes, refuse_own_report
 from voidlab.segment import edited_labels
+from voidlab.tables.written import replacing
+from voidlab.terminal import as_typed
 
 _NOTEBOOKS = (*STAGES, "explore", "positions")
 
@@ -46,6 +49,17 @@ track: {{search_range_px: auto, memory: 2}}   # linker: auto, trackpy, assign or
 export: {{min_frames: 8}}
 """
 
+_TO_PUT_RIGHT = """\
+# These images could not be opened as a series:
+# {reason}
+# Put right what follows, then run `voidlab check`; it says what is still wrong.
+dataset: {name}
+images: {source}
+# frame_pattern: 'frame_(\\d+)'         # where the frame number stands in the file names
+# pixel_size_nm: 0.47
+# tilt_angles_deg: tilt.rawtlt
+"""
+
 
 def init_dataset(source: str, name: str | None) -> tuple[RunPaths, str]:
     """Write ``parameters/NAME.yaml`` for the images at ``source``; make the project's folders if there is none.
@@ -60,19 +74,31 @@ def init_dataset(source: str, name: str | None) -> tuple[RunPaths, str]:
     ProjectError
         If the name cannot be used or its file is there already.
     ImagesError
-        If ``source`` holds no images that can be opened as a series, or images in the report of ``name``.
+        If ``source`` holds no images, or images in the report of ``name``; or images that are no series as they are:
+        the parameter file is written all the same, to be put right.
     """
     if name is None:
         raise ProjectError("give the dataset a name with --name NAME, or make one of each image with --each.")
-    check_name(name)
+    try:
+        return _write_first(source, check_name(name))
+    except images.ImagesError as error:
+        paths = RunPaths(_root_or_here(), name)
+        if not paths.parameters.exists() and _is_there(source):
+            raise images.ImagesError(_to_put_right(paths, source, str(error))) from None
+        raise
+
+
+def _write_first(source: str, name: str) -> tuple[RunPaths, str]:
+    """Write the parameter file of `init_dataset` where the images are a series."""
     series = images.open_series(source)
     root = _root_or_here()
-    paths = RunPaths(root, name)
+    paths = RunPaths(root, check_name(name))
     refuse_own_report(paths, series)
     if paths.parameters.exists():
         raise ProjectError(f"{paths.parameters} is there already; choose another --name, or edit that file.")
     lay_out(root)
-    paths.parameters.write_text(_first_parameters(paths, source, series), encoding="utf-8")
+    with replacing(paths.parameters) as temporary:  # a disk that is full must not leave an empty one
+        temporary.write_text(_first_parameters(paths, source, series), encoding="utf-8")
     return paths, "\n".join([series.describe(), *(f"  note: {note}" for note in series.notes)])
 
 
@@ -99,7 +125,7 @@ def init_each(source: str, prefix: str = "") -> str:
     for file in find_files(source, mixed=True):
         name = _name_of(file, prefix, {paths.dataset.lower() for paths in made})
         try:
-            paths, found = init_dataset(str(file), name)
+            paths, found = _write_first(str(file), name)
         except (ProjectError, images.ImagesError) as error:
             said.append(f"{file.name}: left out: {error}")
             continue
@@ -122,6 +148,26 @@ def _name_of(file: Path, prefix: str, taken: Collection[str]) -> str:
     return next(name for name in names if name.lower() not in taken)
 
 
+def _is_there(source: str) -> bool:
+    """Whether ``source`` names anything, be it no series of images."""
+    path = _absolute(source)
+    return path.exists() or (path.parent.is_dir() and any(path.parent.glob(path.name)))
+
+
+def _to_put_right(paths: RunPaths, source: str, error: str) -> str:
+    """Write a parameter file for images that cannot be opened as they are; the ``error``, and where to mend it."""
+    lay_out(paths.root)
+    text = _TO_PUT_RIGHT.format(
+        reason="\n# ".join(textwrap.wrap(error, 100)),
+        name=_quoted(paths.dataset),
+        source=_quoted(_relative(paths, source)),
+    )
+    with replacing(paths.parameters) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+    shown = os.path.relpath(paths.parameters)
+    return f"{error}\nwrote {shown} all the same: put it right there, then: voidlab check {as_typed(shown)}"
+
+
 def _root_or_here() -> Path:
     """The project around the working folder, else the working folder."""
     try:
@@ -131,7 +177,7 @@ def _root_or_here() -> Path:
 
 
 def _first_parameters(paths: RunPaths, source: str, series: images.ImageSeries) -> str:
-    relative = Path(os.path.relpath(Path(source).absolute(), paths.parameters.parent)).as_posix()
+    relative = _relative(paths, source)
     size = series.calibration.pixel_size_nm
     pixel_size = "# pixel_size_nm: 0.47                 # width of a pixel; without it all lengths are in px"
     if size is not None:
@@ -150,6 +196,16 @@ def _first_parameters(paths: RunPaths, source: str, series: images.ImageSeries) 
         angles=tilts,
         boxes=boxes,
     )
+
+
+def _absolute(source: str) -> Path:
+    """``source`` from the root of the disk; a quoted ``~`` is the home that the shell would have made of it."""
+    return Path(os.path.expanduser(source)).absolute()
+
+
+def _relative(paths: RunPaths, source: str) -> str:
+    """``source`` as the parameter file names it."""
+    return Path(os.path.relpath(_absolute(source), paths.parameters.parent)).as_posix()
 
 
 def _quoted(text: str) -> str:
@@ -276,17 +332,21 @@ def take_edited_labels(name: str, labels: Path) -> tuple[RunPaths, list[VoidEdit
     return paths, edits
 
 
-def open_lab(name: str | None) -> int:
-    """Open JupyterLab in the project, on the explorer when a dataset is named; give its exit code."""
+def open_lab(name: str | None, options: Sequence[str] = ()) -> int:
+    """Open JupyterLab at the project's root, on the explorer when a dataset is named; give its exit code.
+
+    ``options`` are those of JupyterLab, such as ``--no-browser``; they outweigh the place it opens at.
+    """
     root = find_root()
     lay_out(root)
-    target = root / "notebooks"
+    opened = ["--LabApp.default_url=/lab/tree/notebooks"]
     environment = dict(os.environ)
     if name is not None:
         paths = RunPaths(root, name)
         if not paths.parameters.exists():
             known = ", ".join(sorted(p.stem for p in paths.parameters.parent.glob("*.yaml"))) or "none"
             raise ProjectError(f"no dataset '{name}': {paths.parameters} is missing; there are {known}.")
-        target = target / "explore.ipynb"
+        opened = [str(root / "notebooks" / "explore.ipynb")]
         environment["VOIDLAB_DATASET"] = name
-    return subprocess.call([sys.executable, "-m", "jupyterlab", str(target)], env=environment, cwd=root)
+    command = [sys.executable, "-m", "jupyterlab", *opened, f"--ServerApp.root_dir={root}", *options]
+    return subprocess.call(command, env=environment, cwd=root)

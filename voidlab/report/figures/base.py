@@ -5,6 +5,7 @@ people can read.
 """
 
 import io
+from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -32,6 +33,11 @@ OF_KIND: dict[str, tuple[str, Any]] = {
 
 _NO_SPECIMEN = "#B9C6D6"  # behind an image: where it has no value
 _NOTHING = "nothing to draw"
+
+
+def names_as_they_are() -> AbstractContextManager[None]:
+    """While it holds, figures show names of files as they are: a dollar in one begins no formula."""
+    return plt.rc_context({"text.parse_math": False})
 
 
 def show(figure: Figure, alt: str, *, photo: bool = False) -> None:
