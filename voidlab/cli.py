@@ -35,12 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """The command and its options; what stands behind -- is for JupyterLab."""
     given = list(arguments)
-    behind: list[str] = []
-    if given[:1] == ["lab"] and "--" in given:
-        place = given.index("--")
-        given, behind = given[:place], given[place + 1 :]
-    options = _parser().parse_args(given)
-    options.behind = behind
+    place = given.index("--") if given[:1] == ["lab"] and "--" in given else len(given)
+    options = _parser().parse_args(given[:place])
+    options.behind = given[place + 1 :]
     return options
 
 

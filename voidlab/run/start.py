@@ -56,8 +56,6 @@ _TO_PUT_RIGHT = """\
 dataset: {name}
 images: {source}
 # frame_pattern: 'frame_(\\d+)'         # where the frame number stands in the file names
-# pixel_size_nm: 0.47
-# tilt_angles_deg: tilt.rawtlt
 """
 
 
