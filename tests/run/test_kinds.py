@@ -65,4 +65,4 @@ def test_loops_of_a_segmenter_that_cannot_tell_them_are_refused_before_a_run(cop
     line = given[: given.index("segment:")].count("\n") + 1
     start = f"small.yaml:{line}: segment.kinds = {shown}: the segmenter 'classical' cannot tell {others}: "
     assert str(problem).startswith(start)
-    assert "Ask for voids only (kinds: [void]), or take a network that was trained on them" in str(problem)
+    assert "Ask for voids only (kinds: [void]), or take the segmenter 'voids'" in str(problem)

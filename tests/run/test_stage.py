@@ -95,10 +95,11 @@ def test_what_may_be_no_specimen_is_told_unless_somebody_has_looked(copied, monk
     monkeypatch.chdir(copied.root)
     run = stage.open_stage("segment", "small", None)
     assert "burnt-in text, bars or vacuum seem to be in the images" in run.doubts[0]
-    figures = key_figures.of_segmentation(
-        {"cut_frames": 0, "odd_frames": {}, "smaller": 3, "larger": 1}, run.parameters, run.doubts
-    )
+    decided = {"cut_frames": 0, "odd_frames": {}, "smaller": 3, "larger": 1}
+    decided |= {"verdict": "good", "verdict_reasons": ["all is well"], "expected": {}}
+    figures = key_figures.of_segmentation(decided, run.parameters, run.doubts)
     assert [figure["warning"] for figure in figures] == [
+        "",
         "1 detection is larger than max_radius_px = auto, a quarter of the image's shorter side.",
         "B" + run.doubts[0][1:],
     ]

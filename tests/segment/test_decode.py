@@ -1,5 +1,6 @@
 """Maps → voids, loops, dots, on maps drawn by hand: none, one, two that overlap, a small in front of a large one."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from voidlab.segment import decode
+from voidlab.segment.confidence import Calibration
 from voidlab.segment.discs import Discs
 from voidlab.segment.network import Maps
 from voidlab.segment.segmenters import NetworkSegmenter
@@ -73,7 +75,8 @@ def test_a_small_one_in_front_of_a_large_one_is_kept():
 
 
 def test_confidence_is_one_half_where_the_network_is_as_often_wrong_as_right():
-    found = decode.decode_discs((maps_of((60, 60, 8), peak=0.3),), confidence_midpoint=0.3)
+    even = Calibration({"void": (-np.log(0.3 / 0.7), 1.0, *[0.0] * 7)})
+    found = decode.decode_discs((maps_of((60, 60, 8), peak=0.3),), calibration=even)
     assert found.confidence[0] == pytest.approx(0.5, abs=0.02)
 
 
@@ -186,3 +189,36 @@ def test_discs_are_voids_unless_it_is_said():
     assert list(of_both.of(["dot", "void"]).kind) == ["dot"]
     assert list(of_both.within(0, 2).kind) == ["loop", "dot"]
     assert len(of_both.at_least(2)) == 0
+
+
+def brute_force(x, y, radius):
+    """What `once` keeps, one after the other."""
+    kept = []
+    for i in range(len(x)):
+        for j in kept:
+            larger, smaller = max(radius[i], radius[j]), min(radius[i], radius[j])
+            distance = np.hypot(x[i] - x[j], y[i] - y[j])
+            if distance < 0.25 * larger or (larger < 1.7 * smaller and distance < 0.5 * larger):
+                break
+        else:
+            kept.append(i)
+    return kept
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_is_taken_once_whatever_the_sizes(seed):
+    random = np.random.default_rng(seed)
+    x, y = random.uniform(0, 150, (2, 120))
+    radius = np.exp(random.uniform(0, np.log(60), 120))
+    assert decode.once(x, y, radius).tolist() == brute_force(x, y, radius)
+
+
+def test_many_small_ones_around_large_ones_take_little_memory():
+    """Noise of an image of 2048² px has tens of thousands of peaks; all pairs within a large radius took 23 GB."""
+    random = np.random.default_rng(0)
+    x, y = random.uniform(0, 2048, (2, 30_000))
+    radius = np.where(np.arange(30_000) < 20, 400.0, 3.0)
+    tracemalloc.start()
+    assert 15_000 < len(decode.once(x, y, radius)) < 30_000
+    assert tracemalloc.get_traced_memory()[1] < 100e6
+    tracemalloc.stop()

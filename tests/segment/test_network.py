@@ -290,10 +290,14 @@ def test_the_card_says_how_the_weights_were_made():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"confidence_midpoint": None}, "confidence_midpoint: .*valid number, found None"),
-        ({"confidence_midpoint": "0.5"}, "confidence_midpoint: .*valid number, found '0.5'"),
-        ({"confidence_midpoint": 1}, "confidence_midpoint: .*less than 1, found 1"),
-        ({"confidence_midpoint": float("nan")}, "confidence_midpoint: .*found nan"),
+        ({"confidence": None}, "confidence: .*valid dictionary, found None"),
+        ({"confidence": {"void": [1.0]}}, r"confidence.void: .*at least 9 items.*found \[1.0\]"),
+        ({"confidence": {"crack": [0.0] * 9}}, "confidence.crack.*found 'crack'"),
+        ({"confidence": {"void": [0.0] * 8 + [float("nan")]}}, "confidence.void.8: .*found nan"),
+        (
+            {"expected": {"recall": {"weights": [0.0] * 4, "firmness": [0.0]}}},
+            r"expected.recall.firmness: .*at least 2 items.*found \[0.0\]",
+        ),
         ({"features": [4, 4, 4]}, r"features: .*at least 6 items.*found \[4, 4, 4\]"),
         ({"features": [4, 4, 4, 4, 4, 0]}, "features.5: .*greater than 0, found 0"),
         ({"features": [4, 4, 4, 4, 4, 4.5]}, "features.5: .*valid integer, found 4.5"),
@@ -302,18 +306,18 @@ def test_the_card_says_how_the_weights_were_made():
 def test_a_card_that_the_network_cannot_rest_on_is_explained(tmp_path, change, said):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(b"")
-    card = {"features": [4, 4, 4, 4, 4, 4], "confidence_midpoint": 0.5} | change
+    card = {"features": [4, 4, 4, 4, 4, 4], "confidence": {"void": [0.0] * 9}} | change
     path.with_suffix(".json").write_text(json.dumps(card))
     for use in (segment.check_segmenter, segment.load_segmenter):
         with pytest.raises(model_file.ModelError, match=f"mine.json is not the card .*{said}.* Take the one"):
             use(path)
 
 
-def test_a_card_without_what_a_void_is_by_height_is_explained(tmp_path):
+def test_a_card_without_what_confidence_is_worth_is_explained(tmp_path):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(b"")
     path.with_suffix(".json").write_text(json.dumps({"features": [4, 4, 4, 4, 4, 4]}))
-    with pytest.raises(model_file.ModelError, match=r"confidence_midpoint: Field required\. Take the one"):
+    with pytest.raises(model_file.ModelError, match=r"confidence: Field required\. Take the one"):
         segment.check_segmenter(path)
 
 

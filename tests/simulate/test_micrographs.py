@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from voidlab.simulate import foil as specimen
-from voidlab.simulate import micrographs, microscope, void_shapes
+from voidlab.simulate import micrographs, microscope, vacuum, void_shapes
 from voidlab.simulate.micrographs import micrograph
 from voidlab.simulate.visibility import Visibility, reach
 
@@ -177,7 +177,7 @@ def test_loops_in_a_negative_are_bright_and_else_dark(monkeypatch):
     without_burnt_in(monkeypatch)
     drawn = [("dot", 130.0, 120.0, 7.0, 0.6), ("dot", 220.0, 180.0, 7.0, 0.6)]
 
-    def foil(random, shape, usual, *, busy, rough):
+    def foil(random, shape, usual, *, busy, strength, rough):
         y, x = np.mgrid[: shape[0], : shape[1]]
         bells = sum(np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / r**2) for _, cx, cy, r, _ in drawn)
         return replace(
@@ -186,7 +186,7 @@ def test_loops_in_a_negative_are_bright_and_else_dark(monkeypatch):
 
     monkeypatch.setattr(specimen, "foil", foil)
     monkeypatch.setattr(void_shapes, "scatter", lambda random, shape, usual: np.zeros((0, 3)))
-    monkeypatch.setattr(micrographs, "_beside_vacuum", lambda random, foil, voids: (foil, voids))
+    monkeypatch.setattr(vacuum, "beside_vacuum", lambda random, foil, voids: (foil, voids))
     for kind, bright in (("over", True), ("mass", False), ("under", False)):
         only(monkeypatch, kind)
         plain = 0

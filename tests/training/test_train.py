@@ -19,6 +19,10 @@ from voidlab.training import examples, fit, train
 from voidlab.training.labelled import Labelled, LabelledError
 
 TINY = (4, 4, 4, 4, 4, 4)
+CARD = {
+    "features": list(TINY),
+    "confidence": {kind: [0.0, 1.0, *[0.0] * 7] for kind in ("void", "loop", "dot")},
+}
 
 
 def voids(*rows):
@@ -489,28 +493,16 @@ def test_loss_falls_when_the_maps_are_right():
 def test_weights_and_card_are_read_back(tmp_path):
     model = network.build_network(TINY)
     path = tmp_path / "mine.safetensors"
-    model_file.save_network(model, path, {"features": list(TINY), "confidence_midpoint": 0.4, "name": "mine"})
+    expected = {"precision": {"weights": [0.0, 0.5, 0.5, 0.0], "firmness": [2.0, 0.5]}}
+    model_file.save_network(model, path, CARD | {"name": "mine", "expected": expected})
     again, card = model_file.load_network(path, device="cpu")
-    assert card["confidence_midpoint"] == 0.4
-    assert (card["planes"], card["channels"]) == (2, 5)
-    assert (network.planes_of(again), network.channels_of(again)) == (2, 5)
+    assert card["confidence"] == CARD["confidence"]
     for name, value in again.state_dict().items():
         assert torch.equal(value.contiguous(), model.state_dict()[name].contiguous()), name
-    assert segment.load_segmenter(path, contrast="bright").name == "mine"
-
-
-def test_older_weights_know_neither_sign_nor_loops(tmp_path):
-    model = network.build_network(TINY, planes=1, channels=3)
-    path = tmp_path / "older.safetensors"
-    model_file.save_network(model, path, {"features": list(TINY), "confidence_midpoint": 0.4})
-    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    assert (card.pop("planes"), card.pop("channels")) == (1, 3)
-    path.with_suffix(".json").write_text(json.dumps(card))  # as cards were
-    again, _ = model_file.load_network(path, device="cpu")
-    assert (network.planes_of(again), network.channels_of(again)) == (1, 3)
-    raw = network.forward(again, np.zeros((64, 96), np.float32), negative=True)
-    assert raw.shape == (3, 64, 96)
-    assert network.to_maps(raw, np.ones((64, 96), bool), 1).others == {}
+    method = segment.load_segmenter(path, contrast="bright")
+    assert method.name == "mine"
+    assert method.calibration.weights == CARD["confidence"]
+    assert method.taught["precision"].firmness == [2, 0.5]
 
 
 @pytest.mark.parametrize("card", [None, "{", '{"name": "x"}', "[]"])
@@ -526,7 +518,7 @@ def test_weights_without_a_card_are_refused(tmp_path, card):
 def test_damaged_weights_are_refused(tmp_path):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(b"not weights at all")
-    path.with_suffix(".json").write_text(json.dumps({"features": list(TINY), "confidence_midpoint": 0.5}))
+    path.with_suffix(".json").write_text(json.dumps(CARD))
     with pytest.raises(model_file.ModelError, match=r"mine\.safetensors does not hold weights"):
         segment.load_segmenter(path)
 
@@ -617,7 +609,7 @@ def test_making_weights_goes_on_with_the_images_it_had(tmp_path, few_simulated, 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(examples, "batches", watched)
-    monkeypatch.setattr(train, "confidence_midpoint", stopped)
+    monkeypatch.setattr(train, "trust", stopped)
     weights = tmp_path / "voids.safetensors"
 
     def make():
@@ -631,27 +623,24 @@ def test_making_weights_goes_on_with_the_images_it_had(tmp_path, few_simulated, 
         assert (tmp_path / "voids.simulated").is_dir()
     assert begun == [0, 2]
     assert few_simulated[0] == few_simulated[1]
-    monkeypatch.setattr(train, "confidence_midpoint", lambda model: 0.4)
+    monkeypatch.setattr(train, "trust", lambda model, log: CARD)
     make()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["voids.json", "voids.safetensors"]
 
 
 def test_weights_gone_on_from_keep_their_shape(tmp_path, few_simulated, monkeypatch):
-    monkeypatch.setattr(train, "confidence_midpoint", lambda model: 0.4)
+    monkeypatch.setattr(train, "trust", lambda model, log: CARD)
     weights = tmp_path / "voids.safetensors"
-    older = network.build_network(TINY, planes=1, channels=3)
     made = {"first_seed_not_seen": 1_000_100}
-    model_file.save_network(
-        older, weights, {"features": list(TINY), "confidence_midpoint": 0.4, "made": made}
-    )
+    model_file.save_network(network.build_network(TINY), weights, CARD | {"made": made})
     train.make_weights(weights, also=None, images=2, steps=1, seed=1, further=True, log=lambda text: None)
     _, card = model_file.load_network(weights, device="cpu")
-    assert (card["features"], card["planes"], card["channels"]) == (list(TINY), 1, 3)
+    assert card["features"] == list(TINY)
     assert few_simulated[0][0] == range(1_000_100, 1_000_102)
 
 
 def test_weights_gone_on_from_say_what_was_before(tmp_path, few_simulated, tiny, monkeypatch):
-    monkeypatch.setattr(train, "confidence_midpoint", lambda model: 0.4)
+    monkeypatch.setattr(train, "trust", lambda model, log: CARD)
     weights = tmp_path / "voids.safetensors"
     made = [
         train.make_weights(

@@ -25,8 +25,8 @@ Figure = dict[str, str]
 UNSURE = 0.7  # confidence below which a detection is a matter of opinion
 _SEEN = ("median_diameter_seen", "max_diameter_seen")
 _NOT_PLACED = ("large error", "not connected")  # flags of a drift that says nothing
+_CUT = 0.2  # share of the voids in sizes of which not all are found
 _NAMED = 5  # odd frames that are named
-_MANY = 0.25  # share of a whole from which on something is said
 
 
 def of_segmentation(
@@ -36,7 +36,23 @@ def of_segmentation(
 
     ``decided`` is ``attrs["segmentation"]`` of the tables; ``notes`` say what of the images may be no specimen.
     """
-    figures = []
+    said = "; ".join(decided["verdict_reasons"])
+    doubt = (
+        ""
+        if decided["verdict"] == GOOD
+        else f"The verdict on the detections is '{decided['verdict']}': {said}."
+    )
+    figures = [
+        figure("Detections verdict", decided["verdict"], f"good, check or do not use: {said}", warning=doubt)
+    ]
+    for name, what in (
+        ("precision", "of the detections are voids"),
+        ("recall", "of the visible voids are detected"),
+    ):
+        if name in decided["expected"]:
+            value, low, high = decided["expected"][name]
+            meaning = f"so many {what}, with the interval that holds it in nine of ten such images"
+            figures.append(figure(f"Expected {name}", f"{value:.2f} ({low:.2f}–{high:.2f})", meaning))
     if "contrast_verdict" in decided:
         reason = f"{decided['contrast_reason']} (in {len(decided['contrast_frames'])} image(s))"
         undecided = f"The contrast '{decided['contrast']}' is a guess: {decided['contrast_reason']}."
@@ -68,6 +84,27 @@ def of_segmentation(
     return figures
 
 
+def of_completeness(
+    decided: Mapping[str, Any], voids: pd.DataFrame, calibration: HasPixelSize
+) -> list[Figure]:
+    """From which diameter on voids are found; nothing where the stage segment could not tell."""
+    found = decided.get("completeness")
+    if not found:
+        return []
+    size, unit = unit_of(calibration)
+    meaning = (
+        f"diameter from which nine in ten voids are detected, half from {found['half_px'] * size:.2g} {unit}: "
+        "copies of the voids of one image, made smaller, were looked for in it"
+    )
+    below = float((2 * voids["radius_px"] < found["nine_px"]).mean()) if len(voids) else 0.0
+    cut = (
+        f"{below:.0%} of the voids are smaller than the size from which nine in ten are found: there are more than "
+        "were counted, and the mean diameter is too large."
+    )
+    value = f"{found['nine_px'] * size:.2g} {unit}"
+    return [figure("Complete from", value, meaning, warning=cut if below > _CUT else "")]
+
+
 def _outside(count: int, how: str, limit: str) -> Figure:
     said = f"{count:,} detection{' is' if count == 1 else 's are'} {how} than {limit}"
     return figure("Outside the limits", f"{count:,}", f"{said}: not counted", warning=f"{said}.")
@@ -92,10 +129,8 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     value = f"{said} of {len(frames)}"
     why = f"{value} images were left out."
     left_out = figure("Images left out", value, "no voids are counted in them", warning=why)
-    unsure = float((voids["confidence"] < UNSURE).mean()) if len(voids) else 0.0
-    many = f"{unsure:.0%} of the voids are uncertain (confidence below {UNSURE:g}): look at the overlays."
     none = "No void was detected in any image: check the contrast and the range of sizes."
-    warning = none if voids.empty else many if unsure > _MANY else ""
+    warning = none if voids.empty else ""
     seen = f"median over {len(counts)} of {len(frames)} images; smallest to largest in brackets"
     if len(frames) == 1:
         seen = "in the one image"

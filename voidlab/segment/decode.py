@@ -8,10 +8,13 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from voidlab.images.binning import enlarge
+from voidlab.segment.confidence import Calibration, evidence, unrest_of
 from voidlab.segment.discs import Discs
-from voidlab.segment.network import SCALES, Maps
+from voidlab.segment.network import SCALES, USUAL_RADIUS_PX, Maps
 
 LEAST_CONFIDENCE = 0.05
+_LEAST_HEIGHT = 0.03
+_BY_HEIGHT = Calibration()
 _TRAINED_PX = 80.0
 # Radii taken from each scale, px of the maps; they overlap.
 _OF_SCALE = {1: (0.0, 24.0), **dict.fromkeys(SCALES[1:], (4.0, 30.0))}
@@ -24,7 +27,7 @@ _FACETS = 1.35  # corners of a faceted void reach this far beyond the circle of 
 
 
 def decode_discs(
-    maps: tuple[Maps, ...], *, confidence_midpoint: float = 0.5, least: float = LEAST_CONFIDENCE
+    maps: tuple[Maps, ...], *, calibration: Calibration = _BY_HEIGHT, least: float = LEAST_CONFIDENCE
 ) -> Discs:
     """Voids, loops and dots that the maps speak for, each once: as what it most surely is.
 
@@ -32,8 +35,8 @@ def decode_discs(
     ----------
     maps
         Of one image at several scales.
-    confidence_midpoint : float
-        Height of a centre peak that is as often a void as not; it becomes confidence 0.5.
+    calibration
+        From what the maps say of a peak to the probability that it is right.
     least : float
         Least confidence; what is less sure takes nothing from what is surer.
 
@@ -42,22 +45,37 @@ def decode_discs(
     Discs
         The most confident first.
     """
-    power = float(np.log(0.5) / np.log(confidence_midpoint))
-    found = []
-    for each in maps:
-        for kind, centre in ({"void": each.centre} | each.others).items():
-            x, y, radius, height = _peaks(each, centre, least ** (1 / power))
-            found.append(Discs(x, y, radius, height**power, np.full(len(x), kind)))
+    discs = [
+        Discs(x, y, radius, calibration.confidence(kind, spoken), np.full(len(x), kind))
+        for kind in maps[0].centres
+        for x, y, radius, spoken in [peaks(maps, kind)]
+    ]
     x, y, radius, confidence, kinds = (
-        np.concatenate([getattr(each, name) for each in found])
+        np.concatenate([getattr(each, name) for each in discs])
         for name in ("x", "y", "radius", "confidence", "kind")
     )
     # The network was trained on voids up to 80 px: of larger ones false ones reach 0.67, true ones 0.77 and more.
     confidence = np.where(radius > _TRAINED_PX, confidence ** (np.log(0.5) / np.log(0.7)), confidence)
     order = np.argsort(-confidence, kind="stable")
     order = order[confidence[order] >= least]
-    order = order[_once(x[order], y[order], radius[order])]
+    order = order[once(x[order], y[order], radius[order])]
     return Discs(x[order], y[order], radius[order], confidence[order], kinds[order])
+
+
+def peaks(maps: tuple[Maps, ...], kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Peaks of one kind at all scales: x, y, radius in px of the image, and what speaks for each, see `evidence`."""
+    x, y, radius, height, void, others, share = (
+        np.concatenate(parts) for parts in zip(*(_peaks(each, kind) for each in maps), strict=True)
+    )
+    centre = maps[0].centres[kind]
+    unrest = unrest_of(centre[_tops(centre, 5)], centre.size)
+    return x, y, radius, evidence(height, void, others, share, unrest=unrest, negative=maps[0].negative)
+
+
+def _tops(centre: np.ndarray, width: int) -> np.ndarray:
+    """Where a map is as high as anywhere within a square of this ``width``."""
+    smooth = ndimage.gaussian_filter(centre, 0.6)
+    return np.asarray(smooth == ndimage.maximum_filter(smooth, width))
 
 
 def scales_for(max_radius_px: float) -> tuple[int, ...]:
@@ -104,22 +122,24 @@ def draw_labels(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.nd
     return labels, probability
 
 
-def _peaks(
-    maps: Maps, centre: np.ndarray, least: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """x, y, radius in px of the image, and height of the peaks of a map of centres."""
-    smooth = ndimage.gaussian_filter(centre, 0.6)
-    y, x = np.nonzero((centre >= least) & (smooth == ndimage.maximum_filter(smooth, 3)))
-    radius, height = maps.radius_px[y, x], centre[y, x]
+def _peaks(maps: Maps, kind: str) -> tuple[np.ndarray, ...]:
+    """Of the peaks of one scale: x, y, radius (px of the image), and what `evidence` takes but the sign."""
+    centres = dict(maps.centres)
+    centre = centres.pop(kind)
+    y, x = np.nonzero((centre >= _LEAST_HEIGHT) & _tops(centre, 3))
     low, high = _OF_SCALE[maps.scale]
+    radius = maps.radius_px[y, x]
     keep = (radius >= 0.8 * low) & (radius <= 1.2 * high)
-    x, y, radius, height = x[keep], y[keep], radius[keep], height[keep]
+    x, y, radius = x[keep], y[keep], radius[keep]
     fx, fy, mean_radius = x.astype(np.float64), y.astype(np.float64), radius.astype(np.float64)
     for half, chosen in ((1, radius < 6), (2, (radius >= 6) & (radius < 13)), (4, radius >= 13)):
         fx[chosen], fy[chosen], mean_radius[chosen] = _centroid(maps, centre, x[chosen], y[chosen], half)
     keep = (mean_radius >= low) & (mean_radius <= high)
-    full = (np.stack([fx, fy]) + 0.5) * maps.scale - 0.5
-    return full[0, keep], full[1, keep], mean_radius[keep] * maps.scale, height[keep]
+    x, y, mean_radius = x[keep], y[keep], mean_radius[keep]
+    full = (np.stack([fx[keep], fy[keep]]) + 0.5) * maps.scale - 0.5
+    others = np.max([each[y, x] for each in centres.values()] or [np.zeros(len(x))], axis=0)
+    height, void = centre[y, x], maps.void[y, x]
+    return *full, mean_radius * maps.scale, height, void, others, mean_radius / USUAL_RADIUS_PX
 
 
 def _centroid(
@@ -137,14 +157,18 @@ def _centroid(
     return cx, cy, np.exp(log_radius)
 
 
-def _once(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> np.ndarray:
+def once(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> np.ndarray:
     """Indices of those that no earlier (surer) one is the same void as."""
     alive = np.ones(len(x), bool)
     if len(x) < 2:
         return np.flatnonzero(alive)
-    tree = cKDTree(np.column_stack([x, y]))
-    pairs = tree.query_pairs(_NEAR * float(radius.max()), output_type="ndarray")
-    first, second = pairs.min(axis=1), pairs.max(axis=1)
+    # What lies near each one, as seen from the larger of two: from the smaller it would be far too much to look at.
+    places = np.column_stack([x, y])
+    near = cKDTree(places).query_ball_point(places, _NEAR * radius)
+    here = np.repeat(np.arange(len(x)), [len(each) for each in near])
+    there = np.concatenate([np.asarray(each, np.int64) for each in near])
+    seen = (here != there) & (radius[there] <= radius[here])
+    first, second = np.minimum(here, there)[seen], np.maximum(here, there)[seen]
     distance = np.hypot(x[first] - x[second], y[first] - y[second])
     larger = np.maximum(radius[first], radius[second])
     alike = larger < _ALIKE * np.minimum(radius[first], radius[second])

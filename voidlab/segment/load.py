@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.segment import model_file, network, torch_export
+from voidlab.segment.confidence import Calibration
+from voidlab.segment.expectation import Teacher
 from voidlab.segment.model_file import ModelError
 from voidlab.segment.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmenter
 from voidlab.tables.kinds import VOID
@@ -50,7 +52,7 @@ def load_segmenter(
     arithmetic
         What the network computes in: "float32", "bfloat16" or "auto", see `voidlab.segment.network.arithmetic_of`.
     kinds
-        What is detected: "void", "loop", "dot". Loops and dots are told apart by networks that were trained on them.
+        What is detected: "void", "loop", "dot". Only networks of voidlab tell loops and dots.
     trust
         A ``.pt2`` file is a program: true says that you trust whoever made it.
 
@@ -80,7 +82,8 @@ def load_segmenter(
         return NetworkSegmenter(
             network.fuse_for_inference(model),
             **settings,
-            confidence_midpoint=card["confidence_midpoint"],
+            calibration=Calibration(card["confidence"]),
+            taught={name: Teacher(**each) for name, each in card.get("expected", {}).items()},
             arithmetic=network.arithmetic_of(asked),
             name=called,
         )
@@ -152,18 +155,12 @@ def check_kinds(name_or_path: str | Path, kinds: Sequence[str]) -> None:
         If it knows voids only: a table without loops would read as a specimen without loops.
     """
     asked = [f"{kind}s" for kind in kinds if kind != VOID]
-    if not asked:
-        return
     name, path = str(name_or_path), Path(name_or_path)
-    if name == "voids" or path.suffix == ".safetensors":
-        card = model_file.read_card(model_file.SHIPPED if name == "voids" else path)
-        if card.get("channels", 3) >= len(network.CHANNELS):
-            return
-        why = "its network was not trained on loops and dots (its card says channels: 3)"
-    else:
-        why = "only voidlab's own networks tell them from voids"
+    if not asked or name == "voids" or path.suffix == ".safetensors":
+        return
     called = name if name in SHIPPED else path.name
     raise ModelError(
-        f"the segmenter '{called}' cannot tell {' or '.join(asked)}: {why}. Ask for voids only (kinds: [void]), or "
-        "take a network that was trained on them (channels: 5)."
+        f"the segmenter '{called}' cannot tell {' or '.join(asked)}: only voidlab's own networks tell them "
+        "from voids. Ask for voids only (kinds: [void]), or take the segmenter 'voids' or a network trained with "
+        "'voidlab train'."
     )

@@ -8,10 +8,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from voidlab.errors import VoidlabError
 from voidlab.segment import network
+from voidlab.segment.confidence import NAMES
 from voidlab.segment.network import FEATURES
 from voidlab.tables.reading import read_text
 from voidlab.tables.written import replacing
@@ -30,14 +31,23 @@ class ModelError(VoidlabError):
     """A segmenter that cannot be used, and what to do."""
 
 
+_Weights = Annotated[list[FiniteFloat], Field(min_length=len(NAMES), max_length=len(NAMES))]
+
+
+class _Expected(BaseModel):
+    """How a share follows from two looks, see `voidlab.segment.expectation.Teacher`."""
+
+    weights: Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
+    firmness: Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
+
+
 class _Card(BaseModel):
     """What the network rests on of a card; the rest of it is for people."""
 
     model_config = ConfigDict(strict=True)
     features: Annotated[list[Width], Field(min_length=len(FEATURES), max_length=len(FEATURES))]
-    confidence_midpoint: Annotated[float, Field(gt=0, lt=1)]
-    planes: Literal[1, 2] = 1  # image, sign
-    channels: Literal[3, 5] = 3  # void, centre, radius; loops, dots
+    confidence: dict[Literal["void", "loop", "dot"], _Weights]
+    expected: dict[Literal["precision", "recall"], _Expected] = {}
 
 
 def load_network(
@@ -63,7 +73,7 @@ def load_network(
 
     card = read_card(path)
     shape = _Card.model_validate(card)
-    model = network.build_network(shape.features, planes=shape.planes, channels=shape.channels)
+    model = network.build_network(shape.features)
     try:
         model.load_state_dict(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:
@@ -79,16 +89,15 @@ def load_network(
 
 
 def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> dict[str, Any]:
-    """Write weights to ``path`` (.safetensors) and beside it their card, with the network's shape; give the card."""
+    """Write weights to ``path`` (.safetensors) and beside it their card; give the card."""
     from safetensors.torch import save as as_bytes
 
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with replacing(path) as temporary:
         temporary.write_bytes(as_bytes(tensors))
-    shape = {"planes": network.planes_of(model), "channels": network.channels_of(model)}
-    write_card(path, card | shape)
-    return card | shape
+    write_card(path, card)
+    return card
 
 
 def read_card(path: Path) -> dict[str, Any]:

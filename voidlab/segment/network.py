@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FEATURES = (24, 32, 72, 144, 256, 24)
 OTHERS = ("loop", "dot")  # what is told from voids
 CHANNELS = ("void", "centre", "radius", *OTHERS)
+_PLANES = 2  # the image, and whether it is a negative
 USUAL_RADIUS_PX = 6.0  # the radius channel is the logarithm of the radius over this
 MAX_RADIUS_PX = 26.0  # largest void the network knows, in its own pixels
 SCALES = (1, 4, 16, 64)
@@ -50,6 +51,8 @@ class Maps:
         Radius of what has its centre near, in pixels of the maps.
     others : dict of ndarray
         As ``centre``, of each of `OTHERS`.
+    negative : bool
+        Whether it was shown the negative of the image.
     """
 
     scale: int
@@ -57,17 +60,20 @@ class Maps:
     centre: np.ndarray
     radius_px: np.ndarray
     others: dict[str, np.ndarray] = field(default_factory=dict)
+    negative: bool = False
+
+    @property
+    def centres(self) -> dict[str, np.ndarray]:
+        """The map of centres of each kind."""
+        return {"void": self.centre} | self.others
 
 
-def build_network(
-    features: Sequence[int] = FEATURES, *, planes: int = 2, channels: int = len(CHANNELS)
-) -> torch.nn.Module:
-    """An untrained network: (n, planes, H, W) → (n, channels, H, W), sides multiples of 32.
+def build_network(features: Sequence[int] = FEATURES) -> torch.nn.Module:
+    """An untrained network: (n, 2, H, W) → (n, 5, H, W), sides multiples of 32.
 
-    Older weights have one plane, without the sign, and three channels, without loops and dots. It is given normalised
-    images in which voids are bright, and a plane that is 1 where the image is a negative: what is dark beside voids
-    over focus, such as loops, is bright then. A U-Net on blocks of 2×2 px, so that most of its work is done at half
-    the size.
+    It is given normalised images in which voids are bright, and a plane that is 1 where the image is a negative: what
+    is dark beside voids over focus, such as loops, is bright then. A U-Net on blocks of 2×2 px, so that most of its
+    work is done at half the size.
 
     References
     ----------
@@ -80,8 +86,8 @@ def build_network(
 
         unet = BasicUNet(
             spatial_dims=2,
-            in_channels=4 * planes,
-            out_channels=4 * channels,
+            in_channels=4 * _PLANES,
+            out_channels=4 * len(CHANNELS),
             features=list(features),
             act=("relu", {"inplace": True}),
             norm="batch",
@@ -91,7 +97,7 @@ def build_network(
         if isinstance(module, basic_unet.UpCat):
             module.is_pad = False
     # Most pixels are no void and hardly any is a centre: start from there.
-    for channel, start in enumerate((-2.0, -4.0, 0.0, -4.0, -4.0)[:channels]):
+    for channel, start in enumerate((-2.0, -4.0, 0.0, -4.0, -4.0)):
         nn.init.constant_(unet.final_conv.bias[4 * channel : 4 * channel + 4], start)
     return nn.Sequential(nn.PixelUnshuffle(2), unet, nn.PixelShuffle(2))
 
@@ -144,32 +150,20 @@ def forward(
 
     device = next(model.parameters()).device
     planes = np.stack([picture, np.full_like(picture, negative)])
-    x = torch.from_numpy(planes[: planes_of(model)])[None].to(device)
+    x = torch.from_numpy(planes)[None].to(device)
     dtype: torch.dtype = getattr(torch, arithmetic_of(arithmetic, device))
     with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         raw = _tiled(model, x) if max(picture.shape) > _TILE + _OVERLAP else model(x).float()
     return np.asarray(raw[0].cpu().numpy())
 
 
-def planes_of(model: torch.nn.Module) -> int:
-    """How many planes a network is given: the image, and the sign unless it is an older one."""
-    first = next(parameter for parameter in model.parameters() if parameter.ndim == 4)
-    return first.shape[1] // 4
-
-
-def channels_of(model: torch.nn.Module) -> int:
-    """How many channels a network gives."""
-    *_, last = (parameter for parameter in model.parameters() if parameter.ndim == 4)
-    return last.shape[0] // 4
-
-
-def to_maps(raw: np.ndarray, known: np.ndarray, scale: int) -> Maps:
+def to_maps(raw: np.ndarray, known: np.ndarray, scale: int, *, negative: bool = False) -> Maps:
     """Maps from an answer of the network; where nothing is known there is no void, whatever stood in for it."""
     height, width = known.shape
     void, centre, radius, *others = raw[:, :height, :width]
     size = USUAL_RADIUS_PX * np.exp(np.clip(radius, -2, 2.5))
     of_others = {name: _sigmoid(each) * known for name, each in zip(OTHERS, others, strict=False)}
-    return Maps(scale, _sigmoid(void) * known, _sigmoid(centre) * known, size, of_others)
+    return Maps(scale, _sigmoid(void) * known, _sigmoid(centre) * known, size, of_others, negative)
 
 
 def fuse_for_inference(model: torch.nn.Module) -> torch.nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
@@ -17,12 +17,19 @@ from scipy import ndimage
 from voidlab import tables
 from voidlab.measure import circles_touch_edge, measure_voids
 from voidlab.segment import classical, contrast, decode, network
+from voidlab.segment.completeness import Completeness, measure_completeness
+from voidlab.segment.confidence import Calibration
 from voidlab.segment.contrast import ContrastChoice, Evidence
 from voidlab.segment.discs import Discs, draw_discs
+from voidlab.segment.expectation import Expectation, Looks, Teacher, expect, look_twice, turned, turned_back
 from voidlab.tables.kinds import VOID
+from voidlab.tables.verdict import GOOD
 
 if TYPE_CHECKING:
     import torch
+
+
+_MIDDLE_PX = 1024  # of an image is looked at more than once
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,14 @@ class Segmenter(ABC):
     def run(self, image: np.ndarray) -> Segmentation:
         """Probability, labels and voids of ``image`` (H, W), in its own pixels."""
 
+    def expectation(self, images: Iterable[np.ndarray]) -> Expectation | None:
+        """Precision and recall to be expected in images as these; None where confidence is no probability."""
+        return None
+
+    def completeness(self, images: Iterable[np.ndarray]) -> Completeness | None:
+        """From which size on voids are found, by the first image that tells; None where none does."""
+        return None
+
     def find(self, image: np.ndarray) -> pd.DataFrame:
         """Voids of ``image``."""
         return self.run(image).voids
@@ -162,7 +177,8 @@ class NetworkSegmenter(Segmenter):
     model: torch.nn.Module
     _: KW_ONLY
     name: str = "voids"
-    confidence_midpoint: float = 0.5
+    calibration: Calibration = field(default_factory=Calibration, repr=False)
+    taught: Mapping[str, Teacher] = field(default_factory=dict, repr=False)
     # The network by itself keeps all cores busy, and each thread that runs it keeps a sixth of a gigabyte.
     _own_thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1), repr=False, compare=False
@@ -189,10 +205,11 @@ class NetworkSegmenter(Segmenter):
 
     def _at(self, scale: int, bright: np.ndarray) -> network.Maps:
         picture, known = network.preprocess(bright, scale)
+        negative = self.contrast == "dark"
         answer = self._own_thread.submit(
-            network.forward, self.model, picture, self.arithmetic, negative=self.contrast == "dark"
+            network.forward, self.model, picture, self.arithmetic, negative=negative
         )
-        return network.to_maps(answer.result(), known, scale)
+        return network.to_maps(answer.result(), known, scale, negative=negative)
 
     def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:
         """Probability, labels and voids from the maps of an image."""
@@ -212,7 +229,7 @@ class NetworkSegmenter(Segmenter):
         )
 
     def _discs(self, maps: tuple[network.Maps, ...], least: float) -> Discs:
-        return decode.decode_discs(maps, confidence_midpoint=self.confidence_midpoint, least=least)
+        return decode.decode_discs(maps, calibration=self.calibration, least=least)
 
     def _within(self, discs: Discs, maps: tuple[network.Maps, ...]) -> Discs:
         return discs.within(self.min_radius_px, self._largest(maps[0].void.shape))
@@ -220,9 +237,38 @@ class NetworkSegmenter(Segmenter):
     def run(self, image: np.ndarray) -> Segmentation:
         return self.decode(self.maps(image))
 
+    def expectation(self, images: Iterable[np.ndarray]) -> Expectation | None:
+        if not self.taught:
+            return None
+        undecided = self.choice is not None and self.choice.verdict != GOOD
+        return expect(map(self.look_twice, images), self.taught, undecided=undecided)
+
+    def completeness(self, images: Iterable[np.ndarray]) -> Completeness | None:
+        def detect(image: np.ndarray) -> Discs:
+            return self._candidates(image).at_least(self.threshold)
+
+        measured = (measure_completeness(image, detect(image), detect) for image in map(_middle, images))
+        return next(filter(None, measured), None)
+
+    def look_twice(self, image: np.ndarray) -> Looks:
+        """What two looks at the middle of ``image`` say of each other."""
+        image = _middle(image)
+        again = turned_back(self._candidates(turned(image)), image.shape)
+        return look_twice(self._candidates(image), again, self.threshold)
+
+    def _candidates(self, image: np.ndarray) -> Discs:
+        """All that may be a void in ``image``, however unsure."""
+        maps = self.maps(image)
+        return self._within(self._discs(maps, decode.LEAST_CONFIDENCE).of(["void"]), maps)
+
     def _evidence(self, image: np.ndarray, both: tuple[tuple[network.Maps, ...], ...]) -> Evidence:
         found = (self._discs(maps, contrast.SURE).of([VOID]) for maps in both)
         return Evidence.of(image, *map(self._within, found, both))
+
+
+def _middle(image: np.ndarray) -> np.ndarray:
+    top, left = (max(side - _MIDDLE_PX, 0) // 2 for side in image.shape)
+    return image[top : top + _MIDDLE_PX, left : left + _MIDDLE_PX]
 
 
 def grey(image: np.ndarray) -> np.ndarray:

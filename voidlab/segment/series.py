@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,10 +12,12 @@ import pandas as pd
 
 from voidlab import tables
 from voidlab.images.errors import ImagesError
+from voidlab.segment.expectation import Expectation
 from voidlab.segment.odd_frames import odd_frames, sharpness
 from voidlab.segment.segmenters import Segmentation, Segmenter
 from voidlab.tables.kinds import COUNT_OF, VOID
 from voidlab.tables.rows import spread_rows
+from voidlab.tables.verdict import CHECK, GOOD, VERDICTS
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 
@@ -100,6 +102,9 @@ def segment_series(
     frames = tables.check(frames, "frames")
     decided = _decided(segmenter, series.frames["frame"].iloc[looked_at].tolist(), smaller, larger)
     valid = frames["valid_px"].dropna().astype("int64") / (series.shape[0] * series.shape[1])
+    decided |= _trust(segmenter, segmenter.expectation(_read(series, looked_at)))
+    if (complete := segmenter.completeness(_read(series, looked_at))) is not None:
+        decided |= {"completeness": asdict(complete)}
     decided |= {
         "cut_frames": int((valid < 1).sum()),
         "least_valid": float(valid.min()) if len(valid) else 1.0,
@@ -125,6 +130,21 @@ def _decided(segmenter: Segmenter, frames: list[int], smaller: int, larger: int)
             "contrast_frames": frames,
         }
     return decided
+
+
+def _trust(segmenter: Segmenter, expected: Expectation | None) -> dict[str, Any]:
+    """How far the detections can be trusted, as JSON can hold it."""
+    if expected is None:
+        expected = Expectation(
+            None, None, CHECK, [f"what '{segmenter.name}' calls confidence is no probability"]
+        )
+    verdict, reasons = expected.verdict, list(expected.reasons)
+    if segmenter.choice is not None and segmenter.choice.verdict != GOOD:
+        verdict = max(verdict, segmenter.choice.verdict, key=VERDICTS.index)
+        reasons.insert(0, f"the contrast is {segmenter.choice.reason}")
+    shares = {"precision": expected.precision, "recall": expected.recall}
+    known = {name: [share.value, share.low, share.high] for name, share in shares.items() if share}
+    return {"verdict": verdict, "verdict_reasons": reasons, "expected": known}
 
 
 @dataclass(frozen=True)

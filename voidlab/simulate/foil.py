@@ -57,7 +57,13 @@ class Foil:
 
 
 def foil(
-    random: np.random.Generator, shape: tuple[int, int], usual: float, *, busy: float, rough: float = 1.0
+    random: np.random.Generator,
+    shape: tuple[int, int],
+    usual: float,
+    *,
+    busy: float,
+    strength: float,
+    rough: float = 1.0,
 ) -> Foil:
     """A foil without voids.
 
@@ -66,7 +72,9 @@ def foil(
     usual
         Usual radius of its voids, px.
     busy : float
-        How much more there is in it than usual, 0 to 1; -1: nothing but an uneven film.
+        How much more there is in it than usual, 0 to 1; -1: nothing but an uneven film; 2: crowds of loops or dots.
+    strength : float
+        How much the logarithm of the brightness changes at a usual loop, dot or line.
     rough : float
         How uneven and mottled it is, over the usual.
     """
@@ -85,10 +93,13 @@ def foil(
     for _ in range(random.choice([0, 1, 2], p=[0.2, 0.5, 0.3])):  # oxide, what polishing left, redeposition
         size = np.exp(random.uniform(np.log(1.0), np.log(14)))
         mottle = microscope.field(random, shape, size, random.choice([0, 2.0, 3.0]))
-        strength = rough * np.exp(random.uniform(np.log(0.003), np.log(0.15)))
-        brightness = brightness * np.exp(strength * mottle)
+        spread = rough * np.exp(random.uniform(np.log(0.003), np.log(0.15)))
+        brightness = brightness * np.exp(spread * mottle)
     thick, strained = Defects(np.zeros(shape, np.float32)), Defects(np.zeros(shape, np.float32))
-    _draw_defects(random, thick, strained, usual, busy)
+    if busy > 1:
+        _draw_crowd(random, thick, strained, usual, strength)
+        busy = 0.0
+    _draw_defects(random, thick, strained, usual, busy, strength)
     return Foil(
         np.clip(brightness * np.exp(thick.drawn), 0.05, 4).astype(np.float32),
         np.clip(np.exp(strained.drawn), 0.05, 4),
@@ -129,13 +140,17 @@ def _bend_contour(random: np.random.Generator, shape: tuple[int, int]) -> np.nda
 
 
 def _draw_defects(
-    random: np.random.Generator, thick: Defects, strained: Defects, usual: float, busy: float
+    random: np.random.Generator,
+    thick: Defects,
+    strained: Defects,
+    usual: float,
+    busy: float,
+    strength: float,
 ) -> None:
     """Loops, dots, dislocations, precipitates and dirt; ``busy`` is added to the chance of each kind.
 
     What scatters by its strain has no edge that makes a fringe: most loops, dots and lines.
     """
-    strength = np.exp(random.uniform(np.log(0.03), np.log(0.8)))
     for draw, share, most, by_strain in (
         (_dot, 0.35, 60, 0.8),
         (_loop, 0.35, 30, 0.8),
@@ -152,6 +167,20 @@ def _draw_defects(
             like = usual * np.exp(random.uniform(-0.7, 0.7))  # those of one kind are of about one size
             for _ in range(random.integers(1, crowd * most + 1)):
                 draw(random, into, strength * random.uniform(0.3, 1.2), like)
+
+
+def _draw_crowd(
+    random: np.random.Generator, thick: Defects, strained: Defects, usual: float, strength: float
+) -> None:
+    """Loops and dots in numbers, of one kind to three, as irradiation makes them."""
+    kinds = [_dot, _loop, _rod, _bean, _precipitate]
+    for which in random.choice(len(kinds), random.integers(1, 4), replace=False):
+        like = usual * np.exp(random.uniform(-0.7, 0.7))
+        coverage = np.exp(random.uniform(np.log(0.01), np.log(0.25)))
+        count = int(np.clip(coverage * thick.drawn.size / (np.pi * like**2), 5, 400))
+        into = strained if random.random() < 0.8 else thick
+        for _ in range(count):
+            kinds[which](random, into, strength * random.uniform(0.3, 1.2), like)
 
 
 def _window(

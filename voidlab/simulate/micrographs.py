@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from voidlab.simulate import foil as specimen
 from voidlab.simulate import microscope as optics
-from voidlab.simulate import void_shapes
+from voidlab.simulate import vacuum, void_shapes
 from voidlab.simulate.visibility import Visibility
 from voidlab.simulate.void_shapes import Void
 
@@ -200,10 +200,13 @@ def _in_a_foil(random: np.random.Generator, scene: _Scene) -> _Scene:
     What focus and blur leave of a void's contrast, or of grain, is measured: it changes a hundredfold.
     """
     look, usual, shape = scene.look, scene.usual, scene.foil.brightness.shape
-    signal = _signal(scene)
-    # Where voids are seen by their fringes alone, one looks for places as even as these are faint.
-    rough = min(1.0, signal * float(np.exp(random.uniform(0, np.log(20))))) if look.optics.fringe_px else 1.0
-    foil = specimen.foil(random, shape, usual, busy=_busy(random, look, len(scene.voids)), rough=rough)
+    strength = float(np.exp(random.uniform(np.log(0.03), np.log(0.8))))
+    signal = strength if look.empty else _signal(scene)
+    # Where voids are seen by their fringes alone, or loops, one looks for places as even as these are faint.
+    faint = look.optics.fringe_px or look.empty
+    rough = min(1.0, signal * float(np.exp(random.uniform(0, np.log(20))))) if faint else 1.0
+    busy = _busy(random, look, len(scene.voids))
+    foil = specimen.foil(random, shape, usual, busy=busy, strength=strength, rough=rough)
     if look.grain:
         grain = 0.1 * specimen.grain(random, shape)
         bare = scene.brightness(replace(scene.foil, phase=grain), np.zeros_like(grain))
@@ -211,8 +214,8 @@ def _in_a_foil(random: np.random.Generator, scene: _Scene) -> _Scene:
         foil = replace(foil, phase=np.float32(times) * grain)
     noise = signal / look.stands_out * min(1.0, usual / 6)
     scene = replace(scene, foil=foil, noise=float(np.clip(noise, 0.002, 0.45)))
-    if random.random() < 0.06:
-        foil, voids = _beside_vacuum(random, scene.foil, scene.voids)
+    if random.random() < 0.1:
+        foil, voids = vacuum.beside_vacuum(random, scene.foil, scene.voids)
         scene = replace(scene, foil=foil, voids=voids)
     return scene
 
@@ -230,52 +233,21 @@ def _busy(random: np.random.Generator, look: _Look, voids: int) -> float:
     """How much else the foil holds: much where there are no voids, and among dark ones, which it is like."""
     if look.calm:
         return -1.0
-    if look.empty:
-        return 1.0
+    if look.empty or (voids and look.sign < 0 and random.random() < 0.2):
+        return 2.0
     often = 0.7 if voids == 0 else 0.5 if look.sign < 0 else 0.15
     return random.random() if random.random() < often else 0.0
 
 
-def _beside_vacuum(
-    random: np.random.Generator, foil: specimen.Foil, voids: list[Void]
-) -> tuple[specimen.Foil, list[Void]]:
-    """The foil with its edge in the image: beyond it there is nothing, and it is bright."""
-    shape = foil.brightness.shape
-    angle = random.uniform(0, 2 * np.pi)
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    across = (x / shape[1] - 0.5) * np.cos(angle) + (y / shape[0] - 0.5) * np.sin(angle)
-    ragged = 0.06 * random.random() * optics.field(random, (shape[0], shape[1]), random.uniform(5, 60), 2.0)
-    there = across + ragged < random.uniform(0.1, 0.4)
-    light = np.float32(random.uniform(1.2, 3))
-    cut = replace(
-        foil,
-        brightness=np.where(there, foil.brightness, light),
-        strain=np.where(there, foil.strain, np.float32(1)),
-        phase=np.where(there, foil.phase + np.float32(random.uniform(0, 2)), np.float32(0)),
-        objects=[each for each in foil.objects if _inside(there, each[1], each[2])],
-    )
-    kept = [
-        replace(void, length=void.length * there[void.part], inside=void.inside & there[void.part])
-        for void in voids
-        if (void.inside & there[void.part]).sum() > 0.9 * void.inside.sum()
-    ]
-    return cut, kept
-
-
-def _inside(there: np.ndarray, x: float, y: float) -> bool:
-    row, column = (min(max(round(at), 0), side - 1) for at, side in zip((y, x), there.shape, strict=True))
-    return bool(there[row, column])
-
-
 _KINDS = {
-    "mass": 0.17,
+    "mass": 0.15,
     "under": 0.16,
     "over": 0.17,
     "mixed": 0.08,
     "helium": 0.15,
     "particles": 0.06,
-    "dark": 0.06,
-    "loops": 0.07,
+    "dark": 0.05,
+    "loops": 0.1,
     "mask": 0.08,
 }
 
@@ -305,7 +277,8 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
     if kind == "mask":
         contrast = 1.0
     # How far a void of the usual size stands out from the noise, from hardly to plainly.
-    stands_out = float(np.exp(random.uniform(np.log(1.2 if kind == "helium" else 0.8), np.log(10.0))))
+    faintest = 1.2 if kind in ("helium", "loops") else 0.8
+    stands_out = float(np.exp(random.uniform(np.log(faintest), np.log(10.0))))
     if kind == "dark":  # voids upside down: dark inside, and with a bright rim when out of focus
         contrast = -contrast
         state = replace(state, under=False)

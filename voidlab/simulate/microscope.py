@@ -99,10 +99,7 @@ def detect(random: np.random.Generator, image: np.ndarray, noise: float) -> np.n
     """
     shape = image.shape
     image = ndimage.gaussian_filter(image, random.uniform(0.3, 1.2))
-    grain = random.standard_normal(shape, dtype=np.float32)
-    if random.random() < 0.5:  # a scintillator, or an image enlarged after it was taken
-        grain = field(random, shape, np.exp(random.uniform(-1, 1)))
-    image = image + noise * np.sqrt(np.clip(image, 0.05, None)) * grain
+    image = image + noise * np.sqrt(np.clip(image, 0.05, None)) * _grain(random, shape)
     if random.random() < 0.25:
         image = image * (1 + random.uniform(0.1, 0.5) * noise * random.standard_normal(shape[1]))
     if random.random() < 0.25:  # a scanning microscope: rows differ
@@ -115,6 +112,22 @@ def detect(random: np.random.Generator, image: np.ndarray, noise: float) -> np.n
         y, x = np.mgrid[: shape[0], : shape[1]]
         image = image + random.uniform(0.05, 0.3) * noise * np.sin(2 * np.pi * (kx * x + ky * y))
     return image.astype(np.float32)
+
+
+def _grain(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Noise of standard deviation 1: white, or with the grain of a scintillator or of an enlarged image, or of both.
+
+    What has detail of several sizes makes blobs that are no voids.
+    """
+    rows, columns = shape
+    kind = random.random()
+    white = random.standard_normal((rows, columns), dtype=np.float32)
+    if kind < 0.35:
+        return white
+    length, power = np.exp(random.uniform(-1, 1.6)), random.choice([0.0, 1.5, 2.5])
+    coarse = field(random, (rows, columns), length, power)
+    share = random.uniform(0.2, 0.9) if kind < 0.7 else 1.0
+    return np.asarray(np.sqrt(share) * coarse + np.sqrt(1 - share) * white)
 
 
 def write(random: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -57,13 +57,13 @@ def loss(raw: torch.Tensor, targets: tuple[torch.Tensor, ...]) -> torch.Tensor:
     p = torch.sigmoid(raw[:, 0]) * certain
     overlap = 1 - (2 * (p * inside).sum() + 100) / (p.sum() + inside.sum() + 100)
     of_void = (entropy * certain).mean() * 2 + 0.3 * overlap
-    near = centre if raw.shape[1] == 3 else torch.maximum(centre, torch.maximum(loop, dot))
+    near = torch.maximum(centre, torch.maximum(loop, dot))
     near = near * (near > 0.3)
     of_radius = (functional.smooth_l1_loss(raw[:, 2], radius, reduction="none", beta=0.1) * near).sum() / (
         near.sum() + 20
     )
     value = 3 * of_centres(raw[:, 1], centre, known) + of_void + 2 * of_radius
-    for given, target in zip(raw.unbind(1)[3:], (loop, dot), strict=False):  # older networks know neither
+    for given, target in zip(raw.unbind(1)[3:], (loop, dot), strict=True):
         value = value + 0.7 * of_centres(given, target, others_known)
     return value
 
@@ -176,7 +176,7 @@ def _step(
     image, *targets = batch
     fast = getattr(torch, network.arithmetic_of("auto", image.device))
     with torch.autocast(image.device.type, fast, enabled=fast != torch.float32):
-        raw = model(image[:, : network.planes_of(model)].to(memory_format=torch.channels_last))
+        raw = model(image.to(memory_format=torch.channels_last))
     value = loss(raw.float(), tuple(targets))
     optimizer.zero_grad(set_to_none=True)
     value.backward()

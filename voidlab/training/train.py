@@ -6,6 +6,7 @@ import hashlib
 import platform
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,8 +14,9 @@ import numpy as np
 
 from voidlab import __version__, scores
 from voidlab.segment import model_file, network
+from voidlab.segment.confidence import Calibration
 from voidlab.segment.segmenters import NetworkSegmenter
-from voidlab.training import examples, labelled, simulated
+from voidlab.training import calibrate, examples, labelled
 from voidlab.training.fit import Log, Plan, fit, steps_done
 from voidlab.training.labelled import Labelled
 
@@ -22,11 +24,13 @@ if TYPE_CHECKING:
     import torch
 
 _FIRST_SEED = 1_000_000  # of the simulated images trained on; tests and demos use smaller ones
-_SETTLING_SEED = 1_900_000  # of those the threshold is settled on
+_CALIBRATING_SEED, _TO_TRUST = (
+    1_900_000,
+    240,
+)  # of those its confidence is set by, and how many for either step
 _BATCH = {"cpu": 8, "cuda": 48}  # a GPU is not busy with fewer
 _CROP = 256
 Contrast = Literal["bright", "dark"]
-_EQUALLY_WELL = 0.005  # in F1, no more than chance, with the voids of `confidence_midpoint`
 
 LIMITS = (
     "Voids of 2.5 to 80 px in radius.",
@@ -82,7 +86,7 @@ def make_weights(
     card = {
         "name": weights.stem,
         "features": before["features"] if before else list(network.FEATURES),
-        "confidence_midpoint": confidence_midpoint(model),
+        **trust(model, log),
         "made": {
             "command": command,
             "seed": seed,
@@ -102,22 +106,24 @@ def make_weights(
     return _finish(model, weights, card, plan)
 
 
-def confidence_midpoint(model: torch.nn.Module, images: int = 60) -> float:
-    """Height of a centre peak from which voids should count, by F1 on simulated images.
+def trust(model: torch.nn.Module, log: Log) -> dict[str, Any]:
+    """What the card says of how far to trust the network, from simulated images it was not trained on."""
+    log(f"calibrating on {2 * _TO_TRUST} simulated images")
+    method = NetworkSegmenter(model, min_radius_px=1.5)
+    seeds = range(_CALIBRATING_SEED, _CALIBRATING_SEED + 2 * _TO_TRUST)
+    method = replace(method, calibration=calibrate.calibrate(method, seeds[:_TO_TRUST]))
+    taught = calibrate.teach(method, seeds[_TO_TRUST:])
+    return {
+        "confidence": {kind: _rounded(each) for kind, each in method.calibration.weights.items()},
+        "expected": {
+            name: {"weights": _rounded(each.weights), "firmness": _rounded(each.firmness)}
+            for name, each in taught.items()
+        },
+    }
 
-    Many heights do equally well. Of these it is the highest: a count that is published rather misses a void than
-    holds one that is none.
-    """
-    # Its confidence is the height.
-    method = NetworkSegmenter(model, threshold=0.1, min_radius_px=1.5)
-    seeds = range(_SETTLING_SEED, _SETTLING_SEED + images)
-    truth, found = simulated.truth_and_found(
-        method, seeds, 384, lambda voids: (voids["radius_px"] < 2) | (voids["radius_px"] > 80)
-    )
-    heights = np.linspace(0.1, 0.7, 31)
-    of_height = (found[found["confidence"] >= height].reset_index(drop=True) for height in heights)
-    f1 = np.array([scores.score_voids(truth, high)["f1"] for high in of_height])
-    return round(float(heights[f1 >= np.nanmax(f1) - _EQUALLY_WELL].max()), 3)
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, 4) for value in values]
 
 
 def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int, log: Log) -> dict[str, Any]:
@@ -211,9 +217,7 @@ def _scores_on(
     """F1 and bias of the radii on labelled images, 0 where nothing is hit; nothing without images."""
     if not items:
         return {}
-    method = NetworkSegmenter(
-        model.eval(), contrast=contrast, confidence_midpoint=card["confidence_midpoint"]
-    )
+    method = NetworkSegmenter(model.eval(), contrast=contrast, calibration=Calibration(card["confidence"]))
     found = scores.score_voids(*labelled.truth_and_found(items, method))
     return {name: float(np.nan_to_num(found[name])) for name in ("f1", "radius_bias")}
 

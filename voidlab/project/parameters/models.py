@@ -75,7 +75,7 @@ class SegmentParameters(_Model):
     kinds: Annotated[
         tuple[Kind, ...], BeforeValidator(_as_tuple), Field(min_length=1), AfterValidator(_in_order)
     ] = _parameter(
-        ("void",), "what is detected: void, loop, dot; loops and dots need a network that was trained on them"
+        ("void",), "what is detected: void, loop, dot; loops and dots need one of voidlab's networks"
     )
     threshold: float = _parameter(0.5, "lowest confidence at which a detection counts as a void", gt=0, lt=1)
     min_radius_px: float = _parameter(2.5, "smallest radius kept", "px", ge=1, le=1000)

@@ -5,6 +5,7 @@ people can read.
 """
 
 import io
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -141,6 +142,14 @@ def histogram(values: np.ndarray, edges: np.ndarray, ax: Axes, *, unit: str = ""
         ax.axvline(middle, color=RED, ls="--", lw=1.2, label=f"median {middle:{form}} {unit}")
         ax.legend(frameon=False)
     return ax
+
+
+def mark_completeness(found: Mapping[str, float], ax: Axes, factor: float, unit: str) -> None:
+    """Lines where half, and nine in ten, voids are found; ``factor`` is that of a diameter in px."""
+    for name, said, style in (("half_px", "half", ":"), ("nine_px", "9 in 10", "-.")):
+        size = found[name] * factor
+        ax.axvline(size, color=GREY, ls=style, lw=1.2, label=f"{said} found: {size:.2g} {unit}")
+    ax.legend(frameon=False, fontsize=8)
 
 
 def map_axes(where: np.ndarray, ax: Axes, unit: str, *, margin: float = 0.02) -> Axes:

@@ -1,13 +1,24 @@
 """Figures of what the voids say of the material: sizes, density and swelling over the series."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from voidlab.report.figures.base import BLUE, GREY, ORANGE, RED, curve, nothing, series_axis, show
+from voidlab.report.figures.base import (
+    BLUE,
+    GREY,
+    ORANGE,
+    RED,
+    curve,
+    mark_completeness,
+    nothing,
+    series_axis,
+    show,
+)
 from voidlab.report.swelling_words import reading
 from voidlab.swelling.series import Outcome
 from voidlab.swelling.sizes import SizeDistribution
@@ -42,10 +53,18 @@ def size_distribution(sizes: SizeDistribution, axes: Sequence[Axes], unit: str) 
     return axes
 
 
-def show_size_distribution(outcome: Outcome, unit: str) -> None:
-    """Show the share of the voids, and of the swelling, per size bin; diameters in ``unit``."""
+def show_size_distribution(
+    outcome: Outcome, unit: str, decided: Mapping[str, Any] | None = None, *, pixel: float = 1.0
+) -> None:
+    """Show the share of the voids, and of the swelling, per size bin; diameters in ``unit``, ``pixel`` to a px.
+
+    ``decided`` is what the stage segment did: from which size on voids are found is marked.
+    """
     figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
     size_distribution(outcome.sizes, axes, unit)
+    found = (decided or {}).get("completeness")
+    if found and outcome.frame is not None:
+        mark_completeness(found, axes[0], pixel, unit)
     show(figure, "Share of the voids, and of the swelling, per size bin")
 
 

@@ -1,6 +1,7 @@
 """Figures of the voids of a series as they were detected: on their images, and as numbers over the series."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,6 +23,7 @@ from voidlab.report.figures.base import (
     discs,
     histogram,
     map_axes,
+    mark_completeness,
     micrograph,
     nothing,
     series_axis,
@@ -156,11 +158,20 @@ def size_histogram(voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> 
     return histogram(inside, np.arange(inside.min(), inside.max() + 2 * width, width), ax, unit=unit)
 
 
-def show_sizes(voids: pd.DataFrame, calibration: HasPixelSize) -> None:
-    """Show the histogram of the radii."""
+def show_sizes(
+    voids: pd.DataFrame, calibration: HasPixelSize, decided: Mapping[str, Any] | None = None
+) -> None:
+    """Show the histogram of the radii, and from which size on voids are found if that was ``decided``."""
     figure, ax = plt.subplots(figsize=(6, 3.4))
     size_histogram(voids, ax, calibration)
-    show(figure, "Histogram of the void radii with the median marked")
+    found = (decided or {}).get("completeness")
+    if found and len(voids):
+        size, unit = unit_of(calibration)
+        mark_completeness(found, ax, size / 2, unit)
+    show(
+        figure,
+        "Histogram of the void radii with the median, and the sizes from which voids are found, marked",
+    )
 
 
 def count_and_fraction(frames: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:

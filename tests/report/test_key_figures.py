@@ -1,0 +1,66 @@
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from voidlab.project.parameters.models import SegmentParameters
+from voidlab.report import key_figures
+
+DECIDED = {
+    "cut_frames": 0,
+    "odd_frames": {},
+    "smaller": 0,
+    "larger": 0,
+    "verdict": "good",
+    "verdict_reasons": ["of the detections 0.95 (0.90–0.98) are expected to be voids"],
+    "expected": {"precision": [0.951, 0.9, 0.98], "recall": [0.876, 0.7, 0.94]},
+}
+NM = SimpleNamespace(pixel_size_nm=0.5)
+
+
+def figures_of(**changes):
+    made = key_figures.of_segmentation(DECIDED | changes, SegmentParameters())
+    return {each["label"]: each for each in made}
+
+
+def test_the_verdict_comes_first_with_what_is_expected():
+    figures = figures_of()
+    assert list(figures) == ["Detections verdict", "Expected precision", "Expected recall"]
+    assert figures["Detections verdict"]["value"] == "good"
+    assert figures["Expected precision"]["value"] == "0.95 (0.90–0.98)"
+    assert figures["Expected recall"]["value"] == "0.88 (0.70–0.94)"
+    assert not any(each.get("warning") for each in figures.values())
+
+
+@pytest.mark.parametrize("verdict", ["check", "do not use"])
+def test_a_verdict_that_is_not_good_is_a_warning_with_its_reasons(verdict):
+    figure = figures_of(verdict=verdict, verdict_reasons=["one", "two"])["Detections verdict"]
+    assert figure["warning"] == f"The verdict on the detections is '{verdict}': one; two."
+
+
+def test_what_nobody_knows_is_not_shown():
+    assert list(figures_of(expected={})) == ["Detections verdict"]
+
+
+def complete(radii, **changes):
+    found = {"half_px": 6.0, "nine_px": 8.0, "slope": 7.0, "inserted": 100, "largest_px": 30.0}
+    decided = DECIDED | {"completeness": found} | changes
+    return key_figures.of_completeness(decided, pd.DataFrame({"radius_px": radii}), NM)
+
+
+def test_sizes_from_which_voids_are_found_are_told_in_nm():
+    (figure,) = complete([5.0, 6.0, 10.0])
+    assert figure["value"] == "4 nm"
+    assert "half from 3 nm" in figure["meaning"]
+    assert not figure.get("warning")
+
+
+def test_a_distribution_that_is_cut_is_a_warning():
+    (figure,) = complete([3.0, 3.5, 10.0])
+    assert figure["warning"].startswith(
+        "67% of the voids are smaller than the size from which nine in ten are found"
+    )
+
+
+def test_where_completeness_is_not_known_nothing_is_said():
+    assert key_figures.of_completeness(DECIDED, pd.DataFrame({"radius_px": [3.0]}), NM) == []

@@ -1,0 +1,161 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from voidlab import segment
+from voidlab.segment import contrast, expectation
+from voidlab.segment.contrast import ContrastChoice
+from voidlab.segment.discs import Discs
+from voidlab.segment.expectation import Expectation, Looks, Share, Teacher, expect, look_twice
+
+
+def discs(*rows):
+    return Discs(*np.array(rows, float).reshape(-1, 4).T)
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (61, 41), (128, 128)])
+def test_what_is_seen_in_the_turned_image_lies_where_it_lies(shape):
+    for y, x in ((5, 9), (30, 20), (17, 33)):
+        image = np.zeros(shape, np.float32)
+        image[y - 1 : y + 2, x - 1 : x + 2] = 1
+        again = expectation.turned(image)
+        row, column = np.unravel_index(again.argmax(), again.shape)
+        back = expectation.turned_back(discs((column, row, 12, 0.9)), shape)
+        assert (back.x[0], back.y[0]) == pytest.approx((x, y), abs=1.3)
+        assert back.radius[0] == pytest.approx(10)
+
+
+def test_two_looks_say_of_each_other():
+    first = discs((10, 10, 4, 0.9), (50, 50, 6, 0.6), (80, 20, 5, 0.3))
+    second = discs((11, 10, 4, 0.8), (80, 21, 5, 0.7), (30, 90, 5, 0.95))
+    looks = look_twice(first, second, 0.5)
+    assert looks == Looks(
+        detections=2,
+        sure=pytest.approx(1.5),
+        candidates=pytest.approx(1.8),
+        confirmed=pytest.approx(0.8),  # the one at 50, 50 is not seen again
+        others=3,
+        known=pytest.approx(0.9 + 0.3),
+    )
+    assert look_twice(discs(), second, 0.5).confirmed == 0
+    assert look_twice(first, discs(), 0.5).known == 0
+
+
+def teacher(*weights, concentration=50.0):
+    return Teacher(weights, (np.log(concentration), 0.0))
+
+
+def test_the_interval_holds_the_share_of_an_image_in_nine_of_ten():
+    random = np.random.default_rng(0)
+    for value, concentration, count in ((0.9, 8.0, 40), (0.7, 30.0, 200), (0.5, 3.0, 12)):
+        given = teacher(np.log(value / (1 - value)), 0, 0, 0, concentration=concentration)
+        share = given.expect(np.array([1.0, 0, 0, 0]), count)
+        assert share.value == pytest.approx(value)
+        true = (
+            random.binomial(count, random.beta(value * concentration, (1 - value) * concentration, 4000))
+            / count
+        )
+        held = ((true >= share.low) & (true <= share.high)).mean()
+        assert 0.88 <= held <= 0.97
+
+
+def looks_of(confidence, n=100):
+    return Looks(n, confidence * n, n, confidence * n, n, confidence * n)
+
+
+TAUGHT = {name: teacher(0, 0.5, 0.5, -2) for name in ("precision", "recall")}
+
+
+@pytest.mark.parametrize(("confidence", "verdict"), [(0.95, "good"), (0.7, "check"), (0.3, "do not use")])
+def test_the_verdict_goes_by_what_is_expected(confidence, verdict):
+    found = expect([looks_of(confidence)], TAUGHT, undecided=False)
+    assert found.verdict == verdict
+    assert found.f1 == pytest.approx(confidence, abs=0.02)
+    assert any(f"{found.precision.value:.2f}" in reason for reason in found.reasons)
+
+
+def test_a_wide_interval_is_not_good():
+    firm = expect([looks_of(0.95)], TAUGHT, undecided=False)
+    loose = {name: replace(each, firmness=(-1.5, 0.0)) for name, each in TAUGHT.items()}
+    assert (firm.verdict, expect([looks_of(0.95)], loose, undecided=False).verdict) == ("good", "check")
+
+
+def test_images_that_speak_plainly_are_taken_at_their_word():
+    firm = Teacher((0, 1, 0, 0), (0.0, 1.0))
+    low, high = (firm.expect(np.array([1, odds, 0, 0]), 1000) for odds in (0.0, 3.0))
+    assert high.high - high.low < 0.3 * (low.high - low.low)
+
+
+def test_an_undecided_contrast_counts():
+    assert expect([looks_of(0.95)], TAUGHT, undecided=True).verdict != "good"
+
+
+def test_images_are_taken_together():
+    together = expect([looks_of(0.95), looks_of(0.55)], TAUGHT, undecided=False)
+    assert together.precision.value == pytest.approx(0.75, abs=0.02)
+
+
+def test_nothing_detected_is_to_be_checked():
+    found = expect([Looks()], TAUGHT, undecided=False)
+    assert (found.precision, found.recall, found.f1) == (None, None, 0.0)
+    assert (found.verdict, found.reasons) == ("check", ["nothing was detected"])
+
+
+def test_a_share_in_words():
+    assert str(Share(0.912, 0.85, 0.964)) == "0.91 (0.85–0.96)"
+
+
+class Told(segment.ClassicalSegmenter):
+    """Detects as the classical segmenter does, and says what it is told to of its detections."""
+
+    def expectation(self, images):
+        assert len(list(images))
+        return Expectation(Share(0.9, 0.8, 0.95), Share(0.7, 0.5, 0.8), "good", ["it was told so"])
+
+
+class Series:
+    """Three images with a bright disc."""
+
+    shape = (64, 64)
+    frames = pd.DataFrame(
+        {"frame": [1, 2, 3], "path": "a.tif", "status": "ok", "tilt_deg": np.nan, "time_s": np.nan}
+    )
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, row):
+        y, x = np.mgrid[:64, :64]
+        return (np.hypot(y - 30, x - 34) < 8).astype(np.float32) + 0.01 * np.random.default_rng(row).random(
+            (64, 64)
+        )
+
+
+@pytest.mark.parametrize(
+    ("made", "verdict", "reason"),
+    [
+        (Told(contrast="bright"), "good", "it was told so"),
+        (
+            segment.ClassicalSegmenter(contrast="bright"),
+            "check",
+            "what 'classical' calls confidence is no probability",
+        ),
+    ],
+)
+def test_the_tables_say_how_far_to_trust_the_detections(made, verdict, reason):
+    frames, voids = segment.segment_series(Series(), made)
+    for table in (frames, voids):
+        decided = table.attrs["segmentation"]
+        assert (decided["verdict"], decided["verdict_reasons"]) == (verdict, [reason])
+    known = {"precision": [0.9, 0.8, 0.95], "recall": [0.7, 0.5, 0.8]}
+    assert decided["expected"] == (known if verdict == "good" else {})
+
+
+def test_a_contrast_to_be_checked_makes_the_verdict_no_better_than_check(monkeypatch):
+    doubtful = ContrastChoice("bright", "check", 3, 3, "undecided: 3 and 3", 1)
+    monkeypatch.setattr(contrast, "choose", lambda evidence: doubtful if list(evidence) else None)
+    decided = segment.segment_series(Series(), Told(contrast="auto"))[0].attrs["segmentation"]
+    assert decided["verdict"] == "check"
+    assert decided["verdict_reasons"][0] == "the contrast is undecided: 3 and 3"

@@ -1,0 +1,191 @@
+"""How many detections are right, and how many voids are missed, before anybody has looked: with intervals.
+
+A network that is out of its depth contradicts itself: it is told so by its confidence, and by what it says of the
+same image turned and enlarged. Both are weighed as simulated micrographs teach.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import numpy as np
+from scipy import ndimage, stats
+from scipy.spatial import cKDTree
+
+from voidlab.segment.discs import Discs
+from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
+
+LEVEL = 0.9
+_ENLARGED = 1.2
+_GOOD_F1, _USELESS_F1 = 0.8, 0.5
+_WIDEST = 0.4  # interval of precision that may still be called good
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Two looks at some images, the second at them turned and enlarged.
+
+    Attributes
+    ----------
+    detections, sure : float
+        Detections, and the sum of their confidences.
+    candidates : float
+        Sum of the confidences of all that may be a void.
+    confirmed : float
+        Sum of the confidences that the second look has in the detections of the first.
+    others, known : float
+        Detections of the second look, and the sum of the confidences that the first has in them.
+    """
+
+    detections: float = 0.0
+    sure: float = 0.0
+    candidates: float = 0.0
+    confirmed: float = 0.0
+    others: float = 0.0
+    known: float = 0.0
+
+    def __add__(self, other: Self) -> "Looks":
+        return Looks(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+    def for_precision(self, *, undecided: bool) -> np.ndarray:
+        """What speaks for the precision, (4,); ``undecided``: the contrast is."""
+        odds = _log_odds(self.sure, self.detections), _log_odds(self.confirmed, self.detections)
+        return np.array([1, *odds, undecided])
+
+    def for_recall(self, *, undecided: bool) -> np.ndarray:
+        """What speaks for the recall, (4,)."""
+        odds = _log_odds(self.sure, self.candidates), _log_odds(self.known, self.others)
+        return np.array([1, *odds, undecided])
+
+
+def turned(image: np.ndarray) -> np.ndarray:
+    """``image`` (H, W) turned by 90° and enlarged, as the second look is at."""
+    return np.asarray(ndimage.zoom(np.rot90(np.asarray(image, np.float32)), _ENLARGED, order=1))
+
+
+def turned_back(discs: Discs, shape: tuple[int, ...]) -> Discs:
+    """Discs of the `turned` image where they lie in that of this shape, (H, W)."""
+    height, width = shape
+    # The corners' centres of pixels stay in the corners.
+    along, across = ((side - 1) / max(round(side * _ENLARGED) - 1, 1) for side in (height, width))
+    return replace(discs, x=width - 1 - discs.y * across, y=discs.x * along, radius=discs.radius / _ENLARGED)
+
+
+def look_twice(first: Discs, second: Discs, threshold: float) -> Looks:
+    """What two looks at one image, candidates of both, say of each other."""
+    one, two = first.at_least(threshold), second.at_least(threshold)
+    return Looks(
+        len(one),
+        one.confidence.sum(),
+        first.confidence.sum(),
+        _confidence_at(one, second),
+        len(two),
+        _confidence_at(two, first),
+    )
+
+
+def _confidence_at(discs: Discs, others: Discs) -> float:
+    """Sum of the confidences of the others nearest to these discs, as far as they are at the same place."""
+    if not len(discs) or not len(others):
+        return 0.0
+    places = (np.stack([each.x, each.y], axis=1) for each in (discs, others))
+    here, there = places
+    distance, nearest = cKDTree(there).query(here)
+    return float(others.confidence[nearest][distance <= np.maximum(3, discs.radius / 2)].sum())
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share between 0 and 1 with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} ({self.low:.2f}–{self.high:.2f})"
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """How a share follows from what speaks for it, and how firmly images keep to it.
+
+    The log-odds of the share are ``weights`` times what speaks for it. That of an image scatters about it as a beta
+    distribution does, whose concentration is the exponential of ``firmness``, a constant and a multiple of the
+    log-odds: images that speak plainly are taken at their word.
+    """
+
+    weights: Sequence[float]
+    firmness: Sequence[float]
+
+    def shape(self, spoken: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The two parameters of the beta distribution, for what speaks for one image (4,) or many (n, 4)."""
+        odds = np.asarray(spoken @ np.array(self.weights))
+        value = np.clip(1 / (1 + np.exp(-odds)), 1e-3, 1 - 1e-3)
+        concentration = np.exp(np.clip(self.firmness[0] + self.firmness[1] * odds, -3, 8))
+        return value * concentration, (1 - value) * concentration
+
+    def expect(self, spoken: np.ndarray, count: float) -> Share:
+        """The share of ``count`` things, with the interval that holds it in nine cases of ten."""
+        right, wrong = self.shape(spoken)
+        of = max(round(count), 1)
+        low, high = stats.betabinom(of, right, wrong).ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2]) / of
+        return Share(float(right / (right + wrong)), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What is expected of the detections of a series, and whether to trust them.
+
+    Attributes
+    ----------
+    precision, recall : Share or None
+        None where nothing was detected.
+    verdict : str
+        "good", "check" or "do not use".
+    reasons : list of str
+        A sentence each.
+    """
+
+    precision: Share | None
+    recall: Share | None
+    verdict: str
+    reasons: list[str]
+
+    @property
+    def f1(self) -> float:
+        """Expected F1, 0 where nothing was detected."""
+        if self.precision is None or self.recall is None:
+            return 0.0
+        p, r = self.precision.value, self.recall.value
+        return 2 * p * r / (p + r)
+
+
+def expect(looks: Iterable[Looks], taught: Mapping[str, Teacher], *, undecided: bool) -> Expectation:
+    """Precision, recall and verdict from looks at images of a series; ``undecided``: the contrast is."""
+    each: Sequence[Looks] = list(looks)
+    total = sum(each, Looks())
+    if not total.detections:
+        return Expectation(None, None, CHECK, ["nothing was detected"])
+    precision = taught["precision"].expect(total.for_precision(undecided=undecided), total.detections)
+    recall = taught["recall"].expect(
+        total.for_recall(undecided=undecided), total.detections / max(precision.value, 0.05)
+    )
+    made = Expectation(precision, recall, GOOD, [])
+    reasons = [
+        f"of the detections {precision} are expected to be voids",
+        f"of the voids that can be seen {recall} are expected to be detected",
+    ]
+    if made.f1 < _USELESS_F1:
+        verdict = DO_NOT_USE
+    elif made.f1 < _GOOD_F1 or precision.high - precision.low > _WIDEST:
+        verdict = CHECK
+    else:
+        verdict = GOOD
+    return Expectation(precision, recall, verdict, reasons)
+
+
+def _log_odds(part: float, whole: float) -> float:
+    """Of a share, as if one thing more of either kind had been seen."""
+    share = (part + 0.5) / (whole + 1)
+    return float(np.log(share / (1 - share)))

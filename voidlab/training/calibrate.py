@@ -1,0 +1,143 @@
+"""What a network's confidence is worth: fitted on simulated micrographs that were not trained on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, special
+
+from voidlab import scores
+from voidlab.segment import decode
+from voidlab.segment.confidence import NAMES, Calibration
+from voidlab.segment.expectation import Teacher
+from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.simulate.micrographs import Micrograph, micrograph
+from voidlab.tables.verdict import GOOD
+
+_LEAST_IMAGES = 10
+_PATIENT = {"maxiter": 20_000, "maxfev": 20_000}
+_PRIOR = 0.02  # how firmly weights stay near 0, or that of the height near 1
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """Peaks of one kind in one image: what speaks for each, (n, 9), and whether each was right."""
+
+    spoken: np.ndarray
+    right: np.ndarray
+
+
+def calibrate(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -> Calibration:
+    """Calibration of a network on simulated micrographs, of ``size`` px, of these seeds."""
+    of_kind: dict[str, list[Peaks]] = {}
+    for seed in seeds:
+        made, image = _shown(seed, size)
+        contrast = "dark" if made.upside_down else "bright"
+        maps = replace(method, contrast=contrast).maps(image)
+        for kind in maps[0].centres:
+            of_kind.setdefault(kind, []).append(_judged(decode.peaks(maps, kind), _truth(made, kind)))
+    return Calibration({kind: _fitted(each) for kind, each in of_kind.items()})
+
+
+def teach(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -> dict[str, Teacher]:
+    """How precision and recall follow from two looks, on simulated micrographs whose contrast it decides itself.
+
+    Nothing where there are too few in which it detects anything.
+    """
+    spoken: dict[str, list[np.ndarray]] = {"precision": [], "recall": []}
+    counts: dict[str, list[tuple[int, int]]] = {"precision": [], "recall": []}
+    for seed in seeds:
+        made, image = _shown(seed, size)
+        decided = replace(method, contrast="auto").with_contrast_from([image])
+        looks = decided.look_twice(image)
+        undecided = decided.choice is not None and decided.choice.verdict != GOOD
+        score = scores.score_voids(made.voids, decided.find(image))
+        hits, misses, false = (int(score[name]) for name in ("hits", "misses", "false_finds"))
+        for name, speaks, wrong in (
+            ("precision", looks.for_precision(undecided=undecided), false),
+            ("recall", looks.for_recall(undecided=undecided), misses),
+        ):
+            if hits + wrong and looks.detections:
+                spoken[name].append(speaks)
+                counts[name].append((hits, wrong))
+    if min(map(len, counts.values())) < _LEAST_IMAGES:
+        return {}
+    return {name: _taught(np.array(spoken[name]), np.array(counts[name])) for name in spoken}
+
+
+def _shown(seed: int, size: int) -> tuple[Micrograph, np.ndarray]:
+    """A simulated micrograph, and its image as the microscope showed it."""
+    made = micrograph(seed, shape=(size, size))
+    return made, made.image.astype(np.float32) * (-1 if made.upside_down else 1)
+
+
+def _taught(spoken: np.ndarray, counts: np.ndarray) -> Teacher:
+    """The most likely weights and firmness, each image's share being drawn from a beta distribution."""
+    right, wrong = counts.T
+
+    def teacher(values: np.ndarray) -> Teacher:
+        return Teacher(tuple(map(float, values[:-2])), tuple(map(float, values[-2:])))
+
+    def loss(values: np.ndarray) -> float:
+        a, b = teacher(values).shape(spoken)
+        likely = special.betaln(right + a, wrong + b) - special.betaln(a, b)
+        return float(-likely.mean() + _PRIOR / 10 * values @ values)
+
+    # Several starts: it does not find down from everywhere.
+    middle = np.append([0, 0.5, 0.5, 0], [1, 0])
+    starts = middle + np.random.default_rng(0).normal(0, 0.4, (4, spoken.shape[1] + 2))
+    found = [optimize.minimize(loss, start, method="Nelder-Mead", options=_PATIENT) for start in starts]
+    return teacher(min(found, key=lambda each: each.fun).x)
+
+
+def _truth(made: Micrograph, kind: str) -> pd.DataFrame:
+    if kind == "void":
+        return made.voids
+    return made.others[made.others["kind"] == kind].reset_index(drop=True)
+
+
+def _judged(peaks: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], truth: pd.DataFrame) -> Peaks:
+    """Which peaks are right; those at what counts neither way are left out.
+
+    Of several at one object the highest is right, and the others are left out: they are the same detection.
+    """
+    x, y, radius, spoken = peaks
+    order = np.argsort(-spoken[:, NAMES.index("height")], kind="stable")
+    found = pd.DataFrame({"x_px": x[order], "y_px": y[order], "radius_px": radius[order]})
+    spoken = spoken[order]
+    once = decode.once(*found.to_numpy().T)
+    found, spoken = found.iloc[once].reset_index(drop=True), spoken[once]
+    matches = scores.match_voids(truth, found)
+    right = np.zeros(len(found), bool)
+    right[matches["found"]] = True
+    ignored = truth["ignored"].to_numpy(bool)
+    either_way = np.zeros(len(found), bool)
+    either_way[matches["found"][ignored[matches["truth"]]]] = True
+    wrong = np.flatnonzero(~right)
+    either_way[wrong[scores.match_voids(truth[ignored], found.iloc[wrong])["found"]]] = True
+    return Peaks(spoken[~either_way], right[~either_way])
+
+
+def _fitted(images: Sequence[Peaks]) -> tuple[float, ...]:
+    """Weights of a logistic regression in which an image counts with the root of its peaks."""
+    start = np.zeros(len(NAMES))
+    start[NAMES.index("height")] = 1
+    spoken = np.concatenate([each.spoken for each in images])
+    right = np.concatenate([each.right for each in images])
+    if not len(right):
+        return tuple(start.tolist())
+    weight = np.concatenate([np.full(len(each.right), max(len(each.right), 1) ** -0.5) for each in images])
+    weight /= weight.mean()
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        odds = spoken @ weights
+        p = 1 / (1 + np.exp(-odds))
+        value = weight @ np.logaddexp(0, np.where(right, -odds, odds)) / len(right)
+        away = weights - start
+        return value + _PRIOR / 2 * away[1:] @ away[1:] / 10, spoken.T @ (weight * (p - right)) / len(
+            right
+        ) + _PRIOR / 10 * np.append(0, away[1:])
+
+    best = optimize.minimize(loss, start, jac=True, method="BFGS")
+    return tuple(float(value) for value in best.x)
