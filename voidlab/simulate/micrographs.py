@@ -44,6 +44,8 @@ class Micrograph:
         What is no void, a row each: ``kind`` (loop or dot), ``x_px, y_px, radius_px, snr, ignored``.
     upside_down : bool
         Whether it is the negative of what the microscope showed: dark voids or particles.
+    look : str
+        What kind of micrograph it is: mass, under, over, mixed, helium, particles, dark, loops or mask.
     """
 
     image: np.ndarray
@@ -51,12 +53,14 @@ class Micrograph:
     voids: pd.DataFrame
     others: pd.DataFrame
     upside_down: bool
+    look: str
 
 
 @dataclass(frozen=True)
 class _Look:
     """What kind of micrograph it is."""
 
+    kind: str
     contrast: float  # brightness of a usual void over its surroundings, by absorption
     phase_rad: float  # phase shift of a usual void
     optics: optics.Optics
@@ -144,7 +148,7 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[:6], float) | {"ignored": bool})
     noise = float(grain.std()) / max(float(np.median(np.abs(shown(without[_CUT])))), 1e-6)
     others = _others(scene.foil, covered, noise)
-    return Micrograph(image, mask[_CUT] & ~covered, table, others, look.negative)
+    return Micrograph(image, mask[_CUT] & ~covered, table, others, look.negative, look.kind)
 
 
 def _hidden(x: float, y: float, covered: np.ndarray) -> bool:
@@ -254,7 +258,7 @@ _KINDS = {
 
 def _look(random: np.random.Generator, usual: float) -> _Look:
     kinds, chances = zip(*_KINDS.items(), strict=True)
-    kind = random.choice(kinds, p=chances)
+    kind = str(random.choice(kinds, p=chances))
     contrast = float(np.exp(random.uniform(np.log(0.06), np.log(0.5))))
     phase = float(np.exp(random.uniform(np.log(0.15), np.log(0.8 if kind == "helium" else 5))))
     over = kind == "over" or (kind == "helium" and random.random() < 0.6)
@@ -288,6 +292,7 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
     # Loops and bright voids, when one looks for dark voids.
     negative = over or kind == "loops" or (kind in ("particles", "dark") and random.random() < 0.6)
     return _Look(
+        kind=kind,
         contrast=contrast,
         phase_rad=phase if state.fringe_px else 0.0,
         optics=state,

@@ -18,9 +18,10 @@ from voidlab import scores, segment
 from voidlab.images.series import open_series
 from voidlab.measure import measure_voids
 from voidlab.segment import model_file
+from voidlab.segment.network import OTHERS
 from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
-from voidlab.training import labelled, simulated
+from voidlab.training import labelled, simulated, trust
 
 Log = Callable[[str], None]
 SEED = 0
@@ -58,6 +59,8 @@ def measure_scores(
         "simulated, SNR ≥ 1, diameter ≥ 8 px": lambda: on_simulated(bright, seed),
         "perfect masks, 7 % coverage": lambda: masks(bright, seed, 6.5, 0.07),
         "perfect masks, 16 % coverage": lambda: masks(bright, seed, 10.0, 0.157),
+        "simulated, look by look": lambda: trust.by_look(bright, _seeds(seed, 120)),
+        "verdicts": lambda: trust.verdicts(auto, _seeds(seed, 300), _with_voids(data)),
         "white noise": lambda: white_noise(bright, seed),
         "bfloat16 against float32": lambda: precision(bright, seed),
         "speed, 1024 × 1024 px": lambda: speed(bright, seed),
@@ -75,6 +78,7 @@ def measure_scores(
             "cavity_micrographs": lambda: _on(data / "cavity_micrographs", auto),
             "loops_hard_negatives": lambda: false_voids(loops, auto),
             "loops_hard_negatives, bright": lambda: false_voids(loops, bright),
+            "loops_hard_negatives, by kind": lambda: by_kind(loops, dark),
             "gold_pairs, half kept for testing": lambda: _on(data / "gold_pairs", auto, slice(1, None, 2)),
             "gold_video": lambda: _on(data / "gold_video", auto),
         }
@@ -92,16 +96,27 @@ def measure_scores(
     return done
 
 
+def _seeds(seed: int, count: int) -> range:
+    return range(_FIRST_SEED + 1000 * seed, _FIRST_SEED + 1000 * seed + count)
+
+
+def _with_voids(data: Path | None) -> list[Path]:
+    """Folders of labelled images with voids in them, each image by itself."""
+    folders = (
+        [] if data is None else [data / name for name in (*_LOOKS, "argonne_voids", "cavity_micrographs")]
+    )
+    return [folder for folder in folders if folder.is_dir()]
+
+
 def on_simulated(method: NetworkSegmenter, seed: int, images: int = 40) -> dict[str, float]:
     """Scores on simulated images whose seeds were not trained on; fainter or smaller voids count neither way.
 
     Nor do voids of SNR 1 or more that foil or other voids hide, see `simulate.visibility`: ``share_hidden`` of them
     all; ``f1_iou_0.5_hidden_too`` is the score if they did.
     """
-    first = _FIRST_SEED + 1000 * seed
     truth, found = simulated.truth_and_found(
         replace(method, min_radius_px=1.5),
-        range(first, first + images),
+        _seeds(seed, images),
         512,
         lambda voids: (voids["radius_px"] < 4) | (voids["radius_px"] > 80) | (voids["snr"] < 1),
     )
@@ -135,11 +150,22 @@ def masks(method: NetworkSegmenter, seed: int, radius_px: float, coverage: float
 
 def false_voids(folder: Path, method: NetworkSegmenter) -> dict[str, float]:
     """Voids found per megapixel where there are none."""
+    images = [open_series(file)[0] for file in _images(folder)]
+    return _per_megapixel(images, method)
+
+
+def by_kind(folder: Path, method: NetworkSegmenter) -> dict[str, float]:
+    """How many voids, loops and dots are detected where there are no voids."""
+    told = replace(method, kinds=("void", *OTHERS))
+    found = pd.concat([told.find(open_series(file)[0]) for file in _images(folder)])["kind"]
+    return {f"{kind}s": float((found == kind).sum()) for kind in told.kinds}
+
+
+def _images(folder: Path) -> list[Path]:
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in (".jpg", ".jpeg", ".png", ".tif"))
     if not files:
         raise labelled.LabelledError(f"no images in {folder}")
-    images = [open_series(file)[0] for file in files]
-    return _per_megapixel(images, method)
+    return files
 
 
 def white_noise(method: NetworkSegmenter, seed: int) -> dict[str, float]:
