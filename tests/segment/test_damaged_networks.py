@@ -36,7 +36,7 @@ def test_weights_that_are_no_numbers_are_refused(own):
     [
         ({"features": [10**6] * 6}, "less than or equal to 1024"),
         ({"features": [2**70] * 6}, "features"),
-        ({"confidence_midpoint": "x" * 10**5}, "confidence_midpoint"),
+        ({"confidence": "x" * 10**5}, "confidence"),
     ],
 )
 def test_a_card_that_asks_for_terabytes_is_refused(own, change, words):

@@ -363,7 +363,8 @@ def test_real_dark_particles(shared, dark):
 def foil(seed):
     """What is no void: loops, dots, lines, precipitates, stains, bend contours, scale bars and their text."""
     random = np.random.default_rng(seed)
-    bare = specimen.foil(random, (384, 384), random.uniform(3, 15), busy=0.0, grain=0.0)
+    strength = np.exp(random.uniform(np.log(0.03), np.log(0.8)))
+    bare = specimen.foil(random, (384, 384), random.uniform(3, 15), busy=0.0, strength=strength)
     shown = bare.brightness * bare.strain
     return microscope.write(random, microscope.detect(random, shown, random.uniform(0.01, 0.1)))[0]
 

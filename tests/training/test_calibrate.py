@@ -21,7 +21,8 @@ def peaks_of(random, weights, images=60):
     return made
 
 
-def test_what_confidence_is_worth_is_learnt():
+def test_what_confidence_is_worth_is_learnt(monkeypatch):
+    monkeypatch.setattr(calibrate, "_HARDER", 1.0)
     random, weights = np.random.default_rng(0), np.array([0.7, 1.6, 0.4, -0.5, 0.2, -0.8, 0.3, 0.0, 0.4])
     fitted = calibrate._fitted(peaks_of(random, weights))
     assert fitted == pytest.approx(weights, abs=0.25)
@@ -30,6 +31,13 @@ def test_what_confidence_is_worth_is_learnt():
     right = np.concatenate([each.right for each in tried])
     for part in np.array_split(np.argsort(p), 5):
         assert p[part].mean() == pytest.approx(right[part].mean(), abs=0.06)
+
+
+def test_of_real_images_it_is_worth_less_than_of_simulated_ones(monkeypatch):
+    peaks = peaks_of(np.random.default_rng(2), np.array([0.7, 1.6, *[0.0] * 7]))
+    harder = calibrate._fitted(peaks)
+    monkeypatch.setattr(calibrate, "_HARDER", 1.0)
+    assert harder[0] == pytest.approx(calibrate._fitted(peaks)[0] - np.log(3), abs=0.15)
 
 
 def test_what_precision_follows_from_is_learnt():
