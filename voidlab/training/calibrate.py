@@ -15,7 +15,7 @@ from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import Micrograph, micrograph
 from voidlab.tables.verdict import GOOD
 
-_HARDER = 3.0  # real images hold so many times more that looks like a void and is none
+_HARDER = 2.0  # real images hold so many times more that looks like a void and is none
 _LEAST_IMAGES = 10
 _PATIENT = {"maxiter": 20_000, "maxfev": 20_000}
 _PRIOR = 0.02  # how firmly weights stay near 0, or that of the height near 1
