@@ -103,7 +103,9 @@ def by_look(method: NetworkSegmenter, seeds: Iterable[int], *, size: int = 384) 
         made = micrograph(seed, shape=(size, size))
         image = made.image.astype(np.float32) * (-1 if made.upside_down else 1)
         told = replace(method, contrast="dark" if made.upside_down else "bright", threshold=0.1)
-        pair = (each.assign(frame=seed) for each in (made.voids, told.find(image)))
+        small = made.voids["radius_px"] < method.min_radius_px
+        truth = made.voids.assign(ignored=made.voids["ignored"] | small)
+        pair = (each.assign(frame=seed) for each in (truth, told.find(image)))
         parts.setdefault(made.look, []).append(tuple(pair))  # type: ignore[arg-type]
     found = {}
     for look, pairs in sorted(parts.items()):
