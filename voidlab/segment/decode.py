@@ -3,6 +3,9 @@
 Two voids that overlap have two centres, so each keeps its own circle; a pixel of both goes to the nearer one.
 """
 
+from collections.abc import Collection
+from itertools import repeat
+
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
@@ -10,11 +13,12 @@ from scipy.spatial import cKDTree
 from voidlab.images.binning import enlarge
 from voidlab.segment.confidence import Calibration, evidence, unrest_of
 from voidlab.segment.discs import Discs
-from voidlab.segment.network import SCALES, USUAL_RADIUS_PX, Maps
+from voidlab.segment.network import OTHERS, SCALES, USUAL_RADIUS_PX, Maps
 
 LEAST_CONFIDENCE = 0.05
 _LEAST_HEIGHT = 0.03
 _BY_HEIGHT = Calibration()
+CENTRES = ("void", *OTHERS)  # what has a map of centres
 _TRAINED_PX = 80.0
 # Radii taken from each scale, px of the maps; they overlap.
 _OF_SCALE = {1: (0.0, 24.0), **dict.fromkeys(SCALES[1:], (4.0, 30.0))}
@@ -27,9 +31,15 @@ _FACETS = 1.35  # corners of a faceted void reach this far beyond the circle of 
 
 
 def decode_discs(
-    maps: tuple[Maps, ...], *, calibration: Calibration = _BY_HEIGHT, least: float = LEAST_CONFIDENCE
+    maps: tuple[Maps, ...],
+    *,
+    calibration: Calibration = _BY_HEIGHT,
+    least: float = LEAST_CONFIDENCE,
+    kinds: Collection[str] = CENTRES,
 ) -> Discs:
-    """Voids, loops and dots that the maps speak for, each once: as what it most surely is.
+    """Voids, loops and dots that the maps speak for, each once.
+
+    Where there is a void there is no loop or dot: so voids are the same whether these are asked for or not.
 
     Parameters
     ----------
@@ -39,6 +49,8 @@ def decode_discs(
         From what the maps say of a peak to the probability that it is right.
     least : float
         Least confidence; what is less sure takes nothing from what is surer.
+    kinds
+        What is asked for.
 
     Returns
     -------
@@ -47,35 +59,40 @@ def decode_discs(
     """
     discs = [
         Discs(x, y, radius, calibration.confidence(kind, spoken), np.full(len(x), kind))
-        for kind in maps[0].centres
+        for kind in CENTRES
+        if kind in kinds and kind in maps[0].centres
         for x, y, radius, spoken in [peaks(maps, kind)]
     ]
-    x, y, radius, confidence, kinds = (
+    if not discs:
+        return Discs(*np.zeros((4, 0)))
+    x, y, radius, confidence, kind_of = (
         np.concatenate([getattr(each, name) for each in discs])
         for name in ("x", "y", "radius", "confidence", "kind")
     )
     # The network was trained on voids up to 80 px: of larger ones false ones reach 0.67, true ones 0.77 and more.
     confidence = np.where(radius > _TRAINED_PX, confidence ** (np.log(0.5) / np.log(0.7)), confidence)
-    order = np.argsort(-confidence, kind="stable")
+    order = np.lexsort((-confidence, kind_of != "void"))
     order = order[confidence[order] >= least]
     order = order[once(x[order], y[order], radius[order])]
-    return Discs(x[order], y[order], radius[order], confidence[order], kinds[order])
+    order = order[np.argsort(-confidence[order], kind="stable")]
+    return Discs(x[order], y[order], radius[order], confidence[order], kind_of[order])
 
 
 def peaks(maps: tuple[Maps, ...], kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Peaks of one kind at all scales: x, y, radius in px of the image, and what speaks for each, see `evidence`."""
+    tops = [_tops(each.centres[kind]) for each in maps]
     x, y, radius, height, void, others, share = (
-        np.concatenate(parts) for parts in zip(*(_peaks(each, kind) for each in maps), strict=True)
+        np.concatenate(parts) for parts in zip(*map(_peaks, maps, tops, repeat(kind)), strict=True)
     )
     centre = maps[0].centres[kind]
-    unrest = unrest_of(centre[_tops(centre, 5)], centre.size)
+    unrest = unrest_of(centre[tops[0]], centre.size)
     return x, y, radius, evidence(height, void, others, share, unrest=unrest, negative=maps[0].negative)
 
 
-def _tops(centre: np.ndarray, width: int) -> np.ndarray:
-    """Where a map is as high as anywhere within a square of this ``width``."""
-    smooth = ndimage.gaussian_filter(centre, 0.6)
-    return np.asarray(smooth == ndimage.maximum_filter(smooth, width))
+def _tops(centre: np.ndarray) -> np.ndarray:
+    """Where a map, smoothed a little, is as high as beside it."""
+    smooth = ndimage.gaussian_filter(centre, 0.6, truncate=3.0)
+    return np.asarray(smooth == ndimage.maximum_filter(smooth, 3))
 
 
 def scales_for(max_radius_px: float) -> tuple[int, ...]:
@@ -122,11 +139,11 @@ def draw_labels(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.nd
     return labels, probability
 
 
-def _peaks(maps: Maps, kind: str) -> tuple[np.ndarray, ...]:
+def _peaks(maps: Maps, tops: np.ndarray, kind: str) -> tuple[np.ndarray, ...]:
     """Of the peaks of one scale: x, y, radius (px of the image), and what `evidence` takes but the sign."""
     centres = dict(maps.centres)
     centre = centres.pop(kind)
-    y, x = np.nonzero((centre >= _LEAST_HEIGHT) & _tops(centre, 3))
+    y, x = np.nonzero((centre >= _LEAST_HEIGHT) & tops)
     low, high = _OF_SCALE[maps.scale]
     radius = maps.radius_px[y, x]
     keep = (radius >= 0.8 * low) & (radius <= 1.2 * high)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
@@ -213,7 +213,7 @@ class NetworkSegmenter(Segmenter):
 
     def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:
         """Probability, labels and voids from the maps of an image."""
-        every = self._discs(maps, self.threshold).of(self.kinds)
+        every = self._discs(maps, self.threshold, {VOID, *self.kinds}).of(self.kinds)
         found = self._within(every, maps)
         voids, others = found.of([VOID]), found.of(network.OTHERS)
         # Only voids are drawn: else a loop upon a void would take pixels, and the masks would hold more than voids.
@@ -228,8 +228,8 @@ class NetworkSegmenter(Segmenter):
             larger=len(every) - len(found) - smaller,
         )
 
-    def _discs(self, maps: tuple[network.Maps, ...], least: float) -> Discs:
-        return decode.decode_discs(maps, calibration=self.calibration, least=least)
+    def _discs(self, maps: tuple[network.Maps, ...], least: float, kinds: Collection[str] = (VOID,)) -> Discs:
+        return decode.decode_discs(maps, calibration=self.calibration, least=least, kinds=kinds)
 
     def _within(self, discs: Discs, maps: tuple[network.Maps, ...]) -> Discs:
         return discs.within(self.min_radius_px, self._largest(maps[0].void.shape))
@@ -259,10 +259,10 @@ class NetworkSegmenter(Segmenter):
     def _candidates(self, image: np.ndarray) -> Discs:
         """All that may be a void in ``image``, however unsure."""
         maps = self.maps(image)
-        return self._within(self._discs(maps, decode.LEAST_CONFIDENCE).of(["void"]), maps)
+        return self._within(self._discs(maps, decode.LEAST_CONFIDENCE), maps)
 
     def _evidence(self, image: np.ndarray, both: tuple[tuple[network.Maps, ...], ...]) -> Evidence:
-        found = (self._discs(maps, contrast.SURE).of([VOID]) for maps in both)
+        found = (self._discs(maps, contrast.SURE) for maps in both)
         return Evidence.of(image, *map(self._within, found, both))
 
 

@@ -53,7 +53,9 @@ def teach(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -> di
         decided = replace(method, contrast="auto").with_contrast_from([image])
         looks = decided.look_twice(image)
         undecided = decided.choice is not None and decided.choice.verdict != GOOD
-        score = scores.score_voids(made.voids, decided.find(image))
+        small = made.voids["radius_px"] < decided.min_radius_px
+        truth = made.voids.assign(ignored=made.voids["ignored"] | small)
+        score = scores.score_voids(truth, decided.find(image))
         hits, misses, false = (int(score[name]) for name in ("hits", "misses", "false_finds"))
         for name, speaks, wrong in (
             ("precision", looks.for_precision(undecided=undecided), false),

@@ -109,7 +109,7 @@ def make_weights(
 def trust(model: torch.nn.Module, log: Log) -> dict[str, Any]:
     """What the card says of how far to trust the network, from simulated images it was not trained on."""
     log(f"calibrating on {2 * _TO_TRUST} simulated images")
-    method = NetworkSegmenter(model, min_radius_px=1.5)
+    method = NetworkSegmenter(model)
     seeds = range(_CALIBRATING_SEED, _CALIBRATING_SEED + 2 * _TO_TRUST)
     method = replace(method, calibration=calibrate.calibrate(method, seeds[:_TO_TRUST]))
     taught = calibrate.teach(method, seeds[_TO_TRUST:])
