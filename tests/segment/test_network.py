@@ -302,8 +302,8 @@ def test_the_card_says_how_the_weights_were_made():
         ({"confidence": {"crack": [0.0] * 9}}, "confidence.crack.*found 'crack'"),
         ({"confidence": {"void": [0.0] * 8 + [float("nan")]}}, "confidence.void.8: .*found nan"),
         (
-            {"expected": {"recall": {"weights": [0.0] * 4, "firmness": [0.0]}}},
-            r"expected.recall.firmness: .*at least 2 items.*found \[0.0\]",
+            {"expected": {"recall": {"weights": [0.0], "in_vain": [0.0] * 5, "concentration": 1.0}}},
+            r"expected.recall.weights: .*at least 5 items.*found \[0.0\]",
         ),
         ({"features": [4, 4, 4]}, r"features: .*at least 6 items.*found \[4, 4, 4\]"),
         ({"features": [4, 4, 4, 4, 4, 0]}, "features.5: .*greater than 0, found 0"),

@@ -42,15 +42,19 @@ def test_of_real_images_it_is_worth_less_than_of_simulated_ones(monkeypatch):
 
 def test_what_precision_follows_from_is_learnt():
     random = np.random.default_rng(1)
-    spoken = np.column_stack([np.ones(600), random.normal(1, 1, (600, 2)), random.random(600) < 0.2])
-    true = calibrate.Teacher((0.2, 0.6, 0.9, -1.0), (1.5, 0.6))
-    count = random.integers(5, 120, 600)
-    right = random.binomial(count, random.beta(*true.shape(spoken)))
+    spoken = np.column_stack(
+        [np.ones(800), random.normal(1, 1, (800, 2)), random.random(800) < 0.2, random.uniform(1, 5, 800)]
+    )
+    true = calibrate.Teacher((0.2, 0.6, 0.9, -1.0, 0.1), (-2.0, -0.6, -0.6, 1.0, 0.0), 12.0)
+    count = random.integers(5, 120, 800)
+    vain, a, b = true.of(spoken)
+    right = np.where(random.random(800) < vain, 0, random.binomial(count, random.beta(a, b)))
     taught = calibrate._taught(spoken, np.stack([right, count - right], axis=1))
     assert taught.weights == pytest.approx(true.weights, abs=0.3)
     shares = [taught.expect(each, n) for each, n in zip(spoken, count, strict=True)]
     held = [s.low <= r / n <= s.high for s, r, n in zip(shares, right, count, strict=True)]
     assert 0.87 <= np.mean(held) <= 0.97
+    assert np.mean([s.value for s in shares]) == pytest.approx((right / count).mean(), abs=0.03)
 
 
 def judged(truth, *found):

@@ -493,7 +493,7 @@ def test_loss_falls_when_the_maps_are_right():
 def test_weights_and_card_are_read_back(tmp_path):
     model = network.build_network(TINY)
     path = tmp_path / "mine.safetensors"
-    expected = {"precision": {"weights": [0.0, 0.5, 0.5, 0.0], "firmness": [2.0, 0.5]}}
+    expected = {"precision": {"weights": [0.0] * 5, "in_vain": [-2.0] * 5, "concentration": 9.0}}
     model_file.save_network(model, path, CARD | {"name": "mine", "expected": expected})
     again, card = model_file.load_network(path, device="cpu")
     assert card["confidence"] == CARD["confidence"]
@@ -502,7 +502,7 @@ def test_weights_and_card_are_read_back(tmp_path):
     method = segment.load_segmenter(path, contrast="bright")
     assert method.name == "mine"
     assert method.calibration.weights == CARD["confidence"]
-    assert method.taught["precision"].firmness == [2, 0.5]
+    assert method.taught["precision"].concentration == 9
 
 
 @pytest.mark.parametrize("card", [None, "{", '{"name": "x"}', "[]"])

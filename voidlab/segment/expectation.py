@@ -48,14 +48,15 @@ class Looks:
         return Looks(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
     def for_precision(self, *, undecided: bool) -> np.ndarray:
-        """What speaks for the precision, (4,); ``undecided``: the contrast is."""
-        odds = _log_odds(self.sure, self.detections), _log_odds(self.confirmed, self.detections)
-        return np.array([1, *odds, undecided])
+        """What speaks for the precision, (5,); ``undecided``: the contrast is."""
+        return self._speaks(_log_odds(self.sure, self.detections), self.confirmed, self.detections, undecided)
 
     def for_recall(self, *, undecided: bool) -> np.ndarray:
-        """What speaks for the recall, (4,)."""
-        odds = _log_odds(self.sure, self.candidates), _log_odds(self.known, self.others)
-        return np.array([1, *odds, undecided])
+        """What speaks for the recall, (5,)."""
+        return self._speaks(_log_odds(self.sure, self.candidates), self.known, self.others, undecided)
+
+    def _speaks(self, own: float, again: float, of: float, undecided: bool) -> np.ndarray:
+        return np.array([1, own, _log_odds(again, of), undecided, np.log1p(self.detections)])
 
 
 def turned(image: np.ndarray) -> np.ndarray:
@@ -110,27 +111,44 @@ class Share:
 class Teacher:
     """How a share follows from what speaks for it, and how firmly images keep to it.
 
-    The log-odds of the share are ``weights`` times what speaks for it. That of an image scatters about it as a beta
-    distribution does, whose concentration is the exponential of ``firmness``, a constant and a multiple of the
-    log-odds: images that speak plainly are taken at their word.
+    Some images are not understood at all, as where the contrast was mistaken: there the share is 0. Of the others
+    it scatters about the expected one as a beta distribution of this ``concentration`` does.
+
+    Attributes
+    ----------
+    weights, in_vain : sequence of 5 floats
+        Of the log-odds of the share, and of those that an image is not understood.
+    concentration : float
     """
 
     weights: Sequence[float]
-    firmness: Sequence[float]
+    in_vain: Sequence[float]
+    concentration: float
 
-    def shape(self, spoken: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The two parameters of the beta distribution, for what speaks for one image (4,) or many (n, 4)."""
-        odds = np.asarray(spoken @ np.array(self.weights))
-        value = np.clip(1 / (1 + np.exp(-odds)), 1e-3, 1 - 1e-3)
-        concentration = np.exp(np.clip(self.firmness[0] + self.firmness[1] * odds, -3, 8))
-        return value * concentration, (1 - value) * concentration
+    def of(self, spoken: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Chance that it is in vain, and the two parameters of the beta distribution.
+
+        Parameters
+        ----------
+        spoken : ndarray of shape (5,) or (n, 5)
+            What speaks for one image or many.
+        """
+        vain, value = (
+            np.clip(1 / (1 + np.exp(-np.asarray(spoken @ np.array(each)))), 1e-3, 1 - 1e-3)
+            for each in (self.in_vain, self.weights)
+        )
+        return vain, value * self.concentration, (1 - value) * self.concentration
 
     def expect(self, spoken: np.ndarray, count: float) -> Share:
         """The share of ``count`` things, with the interval that holds it in nine cases of ten."""
-        right, wrong = self.shape(spoken)
-        of = max(round(count), 1)
-        low, high = stats.betabinom(of, right, wrong).ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2]) / of
-        return Share(float(right / (right + wrong)), float(low), float(high))
+        vain, right, wrong = self.of(spoken)
+        number = max(round(count), 1)
+        shares = stats.betabinom(number, right, wrong)
+        low, high = (
+            float(shares.ppf((tail - vain) / (1 - vain))) / number if tail > vain else 0.0
+            for tail in ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+        )
+        return Share(float((1 - vain) * right / (right + wrong)), low, high)
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,9 @@ _Weights = Annotated[list[FiniteFloat], Field(min_length=len(NAMES), max_length=
 class _Expected(BaseModel):
     """How a share follows from two looks, see `voidlab.segment.expectation.Teacher`."""
 
-    weights: Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
-    firmness: Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
+    weights: Annotated[list[FiniteFloat], Field(min_length=5, max_length=5)]
+    in_vain: Annotated[list[FiniteFloat], Field(min_length=5, max_length=5)]
+    concentration: Annotated[FiniteFloat, Field(gt=0)]
 
 
 class _Card(BaseModel):

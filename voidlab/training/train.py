@@ -116,7 +116,11 @@ def trust(model: torch.nn.Module, log: Log) -> dict[str, Any]:
     return {
         "confidence": {kind: _rounded(each) for kind, each in method.calibration.weights.items()},
         "expected": {
-            name: {"weights": _rounded(each.weights), "firmness": _rounded(each.firmness)}
+            name: {
+                "weights": _rounded(each.weights),
+                "in_vain": _rounded(each.in_vain),
+                "concentration": round(each.concentration, 2),
+            }
             for name, each in taught.items()
         },
     }
