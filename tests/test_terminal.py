@@ -154,7 +154,9 @@ def test_ctrl_c_while_libraries_are_loaded_is_one_word():
 def test_a_run_whose_parent_is_killed_ends_soon(tmp_path):
     """As one of --jobs, whose parent may be killed."""
     child = (
-        "import os, time\nfrom voidlab.run import jobs\njobs.end_with_parent()\n"
+        # Tests that run in the background ignore Ctrl-C, and so would what they start.
+        "import os, signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from voidlab.run import jobs\njobs.end_with_parent()\n"
         "open('begun', 'w').write(str(os.getpid()))\n"
         "try:\n time.sleep(60)\nexcept KeyboardInterrupt:\n open('ended', 'w').close()"
     )

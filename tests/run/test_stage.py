@@ -98,8 +98,7 @@ def test_what_may_be_no_specimen_is_told_unless_somebody_has_looked(copied, monk
     decided = {"cut_frames": 0, "odd_frames": {}, "smaller": 3, "larger": 1}
     decided |= {"verdict": "good", "verdict_reasons": ["all is well"], "expected": {}}
     figures = key_figures.of_segmentation(decided, run.parameters, run.doubts)
-    assert [figure["warning"] for figure in figures] == [
-        "",
+    assert [figure["warning"] for figure in figures if "warning" in figure] == [
         "1 detection is larger than max_radius_px = auto, a quarter of the image's shorter side.",
         "B" + run.doubts[0][1:],
     ]
