@@ -1,0 +1,160 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from voidlab.segment import fringe_profiles
+from voidlab.segment.discs import Discs
+from voidlab.segment.radius import FRINGE, NETWORK, NOT_A_SIZE, measure_sizes, with_sizes
+from voidlab.simulate.microscope import Optics, intensity
+
+
+def micrograph(
+    radius,
+    fringe_px,
+    *,
+    under=True,
+    phase=1.0,
+    absorption=0.06,
+    noise=0.02,
+    blur=0.6,
+    gap=4.0,
+    seed=0,
+):
+    """16 spheres of about a radius on a grid, out of focus: image and their discs, with true radii."""
+    random = np.random.default_rng(seed)
+    cell = int(gap * radius + 3 * fringe_px + 8)
+    v, u = np.mgrid[: 4 * cell, : 4 * cell].astype(float)
+    radii = radius * random.uniform(0.9, 1.1, 16)
+    places = np.stack([np.arange(16) % 4, np.arange(16) // 4])
+    x, y = (places + 0.5) * cell + random.uniform(-1, 1, (2, 16))
+    shift = np.zeros(u.shape)
+    for x0, y0, r in zip(x, y, radii, strict=True):
+        for dx, dy in ((-0.25, -0.25), (-0.25, 0.25), (0.25, -0.25), (0.25, 0.25)):
+            inside = np.clip(1 - ((u + dx - x0) ** 2 + (v + dy - y0) ** 2) / r**2, 0, None)
+            shift += phase / radius * r * np.sqrt(inside) / 4
+    optics = Optics(fringe_px, under, np.hypot(0.15, blur / fringe_px) if fringe_px else 0.0)
+    image = intensity(np.exp(absorption / 2 * shift), -shift, optics)
+    image = image + random.normal(0, noise, image.shape)
+    return image, Discs(x, y, radii, np.full(16, 0.9))
+
+
+def detected(truth, seed=1, off=0.9):
+    """As a network sees them: off in place and too small."""
+    random = np.random.default_rng(seed)
+    x, y = truth.x + random.normal(0, 0.3, len(truth)), truth.y + random.normal(0, 0.3, len(truth))
+    return Discs(x, y, truth.radius * off * random.lognormal(0, 0.05, len(truth)), truth.confidence)
+
+
+@pytest.mark.parametrize("under", [True, False])
+@pytest.mark.parametrize(("radius", "share"), [(5, 0.9), (5, 0.5), (10, 0.6), (10, 0.25), (24, 0.1)])
+def test_radii_are_those_of_the_spheres(radius, share, under):
+    image, truth = micrograph(radius, share * radius, under=under)
+    sizes = measure_sizes(image, detected(truth), bright=under, phase_per_px=1 / radius)
+    assert (sizes.basis == FRINGE).all()
+    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.012)
+    assert sizes.focus.fringe_px == pytest.approx(share * radius, rel=0.1)
+
+
+def test_one_standard_error_holds_two_of_three():
+    inside = []
+    for seed in range(3):
+        for under in (True, False):
+            for radius, share, noise in ((4, 0.9, 0.03), (7, 0.5, 0.04), (12, 0.3, 0.06)):
+                image, truth = micrograph(radius, share * radius, under=under, noise=noise, seed=seed)
+                sizes = measure_sizes(image, detected(truth, seed), bright=under, phase_per_px=1 / radius)
+                inside.append(np.abs(sizes.radius - truth.radius) < sizes.sigma)
+    assert 0.60 <= np.mean(inside) <= 0.76
+
+
+@pytest.mark.parametrize("absorption", [0.0, 0.12])
+@pytest.mark.parametrize("under", [True, False])
+def test_a_metal_that_absorbs_more_or_less_changes_them_little(absorption, under):
+    image, truth = micrograph(10, 4, under=under, absorption=absorption)
+    sizes = measure_sizes(image, detected(truth), bright=under, phase_per_px=0.1)
+    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("under", [True, False])
+@pytest.mark.parametrize("phase", [0.4, 1.0, 2.5])
+def test_without_a_phase_they_are_within_the_error_that_is_stated(phase, under):
+    image, truth = micrograph(10, 4, phase=phase, under=under)
+    sizes = measure_sizes(image, detected(truth), bright=under)
+    assert 0.05 < sizes.common < 0.07
+    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=1.2 * sizes.common)
+
+
+def test_neighbours_are_left_out():
+    image, truth = micrograph(10, 4, gap=1.3)
+    sizes = measure_sizes(image, detected(truth), bright=True, phase_per_px=0.1)
+    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.02)
+
+
+def test_a_fringe_wider_than_the_void_is_no_size():
+    image, truth = micrograph(4, 6.6)
+    sizes = measure_sizes(image, detected(truth, off=1.1), bright=True, phase_per_px=0.1)
+    assert (sizes.basis == NOT_A_SIZE).mean() >= 0.95
+
+
+def test_in_focus_the_radius_of_the_segmenter_stands():
+    image, truth = micrograph(10, 0.0, absorption=0.3)
+    given = detected(truth)
+    sizes = measure_sizes(image, given, bright=True, phase_per_px=0.1)
+    assert (sizes.basis == NETWORK).all()
+    np.testing.assert_array_equal(sizes.radius, given.radius)
+    assert np.isnan(sizes.edge).all()
+    assert np.isnan(sizes.sigma).all()
+
+
+@pytest.mark.parametrize(("share", "edge"), [(0.56, 0.78), (0.40, 0.85), (0.28, 0.90)])
+def test_the_edge_is_where_a_hand_draws_it(share, edge):
+    """Half-way from rim to fringe, as measured on another program's images of spheres: .78, .85 and .90 of r."""
+    image, truth = micrograph(20, share * 20, phase=1.28)
+    sizes = measure_sizes(image, detected(truth), bright=True, phase_per_px=1.28 / 20)
+    assert np.median(sizes.edge / truth.radius) == pytest.approx(edge, abs=0.02)
+
+
+def test_nothing_detected_or_nothing_to_be_seen_gives_what_was_given():
+    nothing = Discs(*np.zeros((4, 0)))
+    assert len(measure_sizes(np.ones((20, 30)), nothing, bright=True).radius) == 0
+    blank = measure_sizes(np.ones((20, 30)), Discs(*np.array([[9.0], [9], [4], [1]])), bright=True)
+    assert blank.basis.tolist() == [NETWORK]
+    cut = np.full((20, 30), np.nan)
+    assert measure_sizes(cut, Discs(*np.array([[9.0], [9], [4], [1]])), bright=True).basis.tolist() == [
+        NETWORK
+    ]
+
+
+@pytest.mark.parametrize("under", [True, False])
+def test_the_tabulated_profile_is_the_image_the_microscope_makes(under):
+    radius, share, phase = 20, 0.3, 1.0
+    v, u = np.mgrid[-128:128, -128:128]
+    chord = np.zeros(u.shape)
+    for dx, dy in np.mgrid[-2:3, -2:3].reshape(2, -1).T / 5:
+        chord += np.sqrt(np.clip(1 - ((u + dx) ** 2 + (v + dy) ** 2) / radius**2, 0, None)) / 25
+    image = intensity(
+        np.exp(fringe_profiles.ABSORPTION / 2 * phase * chord),
+        -phase * chord,
+        Optics(share * radius, under, 0.1 / share),
+    )
+    row = (image[128, 128:180] - 1) / phase
+    table = fringe_profiles.profiles(under).at(np.arange(52) / radius, share, 0.1, phase)
+    np.testing.assert_allclose(table, row, atol=0.02 * np.ptp(row))
+
+
+def test_the_table_keeps_loops_as_they_were():
+    image, truth = micrograph(10, 4)
+    given = detected(truth)
+    table = pd.DataFrame(
+        {
+            "x_px": given.x,
+            "y_px": given.y,
+            "radius_px": given.radius,
+            "confidence": given.confidence,
+            "kind": ["loop"] + ["void"] * 15,
+        }
+    )
+    sized = with_sizes(table, image, contrast="bright")
+    assert sized["radius_px"].iloc[0] == given.radius[0]
+    assert sized["size_basis"].tolist() == [NETWORK] + [FRINGE] * 15
+    assert np.median(sized["radius_px"][1:] / truth.radius[1:]) == pytest.approx(1, abs=0.06)
+    assert (sized["edge_radius_px"][1:] < sized["radius_px"][1:]).all()

@@ -1,0 +1,208 @@
+"""Radii that are physics: each void's radius from its Fresnel fringe, with one defocus for the whole image.
+
+The brightness around each void is compared with that of spheres as the microscope shows them out of focus
+(`voidlab.segment.fringe_profiles`). Where the fringe is wider than the void there is no size to be read, and where
+there is none the radius of the segmenter stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from voidlab.segment.azimuthal import Profile, azimuthal_profiles
+from voidlab.segment.discs import Discs
+from voidlab.segment.fringe_profiles import PHASES, profiles
+from voidlab.segment.sphere_fit import Curves, Fit, Focus, fit_radii, infer_focus
+from voidlab.tables.kinds import VOID
+
+FRINGE, NETWORK, NOT_A_SIZE = "fringe", "network", "not a size"
+_MOST_VOIDS = 40  # that the focus is inferred from
+_NO_SIZE = 1.3  # fringe over radius
+_LEAST_GAIN = 0.5  # what a fringe has to explain, logarithm of the misfit; of voids in focus it is up to 0.3
+_LEAST_GAIN_WIDE = 0.15  # of voids smaller than their fringe: they are no sharper than without one
+_WORST = 1.0  # misfit of voids that are no spheres out of focus; simulated ones have up to 0.2
+_PHASES = (0.4, 1.0, 2.2)  # of a usual void, tried where it is not known, rad
+_SHAPE = 0.03  # of the radius: facets, simulated by another program, come out 2 to 5 % too large
+_PHASE_GIVEN, _PHASE_FREE = 0.01, 0.05  # of the radius: a potential off by a fifth; a phase of 0.4 to 2.5 rad
+_OFF = 0.5  # logarithm of the radius: further from the segmenter's, and the fit is of something else
+_AROUND = np.linspace(0.3, 3.0, 271)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of discs.
+
+    Attributes
+    ----------
+    radius : ndarray of shape (n,)
+        Physical radius, px: that of the sphere whose image fits; the given one where ``basis`` is "network".
+    sigma : ndarray of shape (n,)
+        Each one's own standard error of ``radius``, px, of noise and of its surroundings; NaN where unknown. That all
+        voids of an image share, from its focus and from their shape, is not in it.
+    edge : ndarray of shape (n,)
+        Half-way from the bright rim to the dark fringe, px, as edges are drawn by hand; NaN without a fringe.
+    fringe : ndarray of shape (n,)
+        From there to the middle of the dark fringe, px; NaN without one.
+    basis : ndarray of shape (n,), str
+        "fringe", "network", or "not a size".
+    focus : Focus or None
+        None where no fringe was found.
+    common : float
+        Relative standard error that all radii share: of the phase that was taken, and of voids that are no spheres.
+    """
+
+    radius: np.ndarray
+    sigma: np.ndarray
+    edge: np.ndarray
+    fringe: np.ndarray
+    basis: np.ndarray
+    focus: Focus | None = None
+    common: float = np.nan
+
+    @classmethod
+    def given(cls, radius: np.ndarray) -> Sizes:
+        """The radii of the segmenter, and nothing more."""
+        nothing = np.full(len(radius), np.nan)
+        return cls(radius, nothing, nothing, nothing, np.full(len(radius), NETWORK, dtype="<U10"))
+
+
+def measure_sizes(
+    image: np.ndarray, discs: Discs, *, bright: bool, phase_per_px: float | None = None
+) -> Sizes:
+    """Physical radii of the voids of an image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W)
+        Not finite where it does not show the specimen.
+    discs
+        Voids, with radii about right.
+    bright
+        Whether they are brighter than what is around them: under focus, else over focus.
+    phase_per_px
+        Phase shift through a void's middle per px of its radius, rad; if left out, what fits best.
+    """
+    sizes = Sizes.given(discs.radius)
+    if len(discs) == 0:
+        return sizes
+    phases = [phase_per_px] if phase_per_px else [phase / float(np.median(discs.radius)) for phase in _PHASES]
+    radius, focus = discs.radius, None
+    fit, rows = None, np.zeros(0, int)
+    for turn in range(2):  # the second time with a mask as wide as the fringe
+        found = _profiles_of(image, replace(discs, radius=radius), focus)
+        rows = np.flatnonzero([each is not None for each in found])
+        if not len(rows):
+            return sizes
+        curves = Curves.of([each for each in found if each is not None])
+        focus = _focus(curves, radius[rows], discs.confidence[rows], phases, under=bright)
+        if not turn and not _is_fringe(focus, radius[rows]):
+            return sizes
+        fit = fit_radii(curves, radius[rows], focus)
+        # Once it has been found it stays, with the mask that goes with it.
+        phases = [focus.phase_per_px]
+        radius = radius.copy()
+        radius[rows] = fit.radius
+    common = float(np.hypot(_SHAPE, _PHASE_GIVEN if phase_per_px else _PHASE_FREE))
+    if fit is None or focus is None:
+        return sizes
+    return replace(_with_fit(sizes, rows, fit, focus), common=common)
+
+
+def with_sizes(
+    voids: pd.DataFrame, image: np.ndarray, *, contrast: str, phase_per_px: float | None = None
+) -> pd.DataFrame:
+    """Table ``voids`` of an image with what the fringes tell of the sizes of its voids; loops and dots as they were.
+
+    Parameters
+    ----------
+    contrast
+        "bright" or "dark".
+    phase_per_px
+        As in `measure_sizes`.
+
+    Returns
+    -------
+    DataFrame
+        ``radius_px`` is the physical radius where ``size_basis`` is "fringe"; ``radius_sigma_px``, ``edge_radius_px``
+        and ``fringe_px`` as in `Sizes`; ``size_basis``.
+    """
+    rows = (voids["kind"] == VOID).to_numpy()
+    columns = (voids[name].to_numpy(float)[rows] for name in ("x_px", "y_px", "radius_px", "confidence"))
+    sizes = measure_sizes(image, Discs(*columns), bright=contrast == "bright", phase_per_px=phase_per_px)
+    every = Sizes.given(voids["radius_px"].to_numpy(float).copy())
+    names = {
+        "radius_px": "radius",
+        "radius_sigma_px": "sigma",
+        "edge_radius_px": "edge",
+        "fringe_px": "fringe",
+        "size_basis": "basis",
+    }
+    measured = {}
+    for column, name in names.items():
+        values = getattr(every, name).copy()
+        values[rows] = getattr(sizes, name)
+        measured[column] = values
+    # A radius that is none would be taken for one: what the segmenter gave stays, marked.
+    wide = measured["size_basis"] == NOT_A_SIZE
+    measured["radius_px"] = np.where(wide, voids["radius_px"], measured["radius_px"])
+    return voids.assign(**measured)
+
+
+def _profiles_of(image: np.ndarray, discs: Discs, focus: Focus | None) -> list[Profile | None]:
+    radius = discs.radius
+    if focus is None:
+        return azimuthal_profiles(image, discs, reach=1.7 * radius + 7, halo=1 + 0.1 * radius)
+    reach = 1.35 * radius + 1.3 * focus.fringe_px + 2
+    return azimuthal_profiles(image, discs, reach=reach, halo=0.8 * focus.fringe_px)
+
+
+def _focus(
+    curves: Curves, radius: np.ndarray, confidence: np.ndarray, phases: Sequence[float], *, under: bool
+) -> Focus:
+    """The focus that the surest voids speak for."""
+    surest = np.argsort(-confidence, kind="stable")[:_MOST_VOIDS]
+    return infer_focus(curves.of_rows(surest), radius[surest], phases, under=under)
+
+
+def _is_fringe(focus: Focus, radius: np.ndarray) -> bool:
+    """Whether the image shows the fringes of spheres out of focus, and not only something bright or dark."""
+    wide = focus.fringe_px > _NO_SIZE * np.median(radius)
+    explained = focus.misfit_without - focus.misfit
+    return focus.misfit <= _WORST and explained >= (_LEAST_GAIN_WIDE if wide else _LEAST_GAIN)
+
+
+def _with_fit(given: Sizes, rows: np.ndarray, fit: Fit, focus: Focus) -> Sizes:
+    """The sizes of voids that spheres were fitted to; of those no sphere describes, the given ones."""
+    radius, sigma, edge, fringe, basis = (
+        part.copy() for part in (given.radius, given.sigma, given.edge, given.fringe, given.basis)
+    )
+    wide = focus.fringe_px > _NO_SIZE * fit.radius
+    good = wide | ((fit.gain > 0) & (np.abs(np.log(fit.radius / radius[rows])) < _OFF))
+    rows, fitted, wide = rows[good], fit.radius[good], wide[good]
+    radius[rows], sigma[rows] = fitted, fit.sigma[good]
+    edge[rows], fringe[rows] = _edges(fitted, focus)
+    basis[rows] = np.where(wide, NOT_A_SIZE, FRINGE)
+    return Sizes(radius, sigma, edge, fringe, basis, focus)
+
+
+def _edges(radius: np.ndarray, focus: Focus) -> tuple[np.ndarray, np.ndarray]:
+    """Where a hand draws the edge: half-way from rim to fringe; and from there to the middle of the fringe, px."""
+    r, every, column = radius[:, None], np.arange(len(radius)), np.arange(len(_AROUND))
+    phase = np.clip(focus.phase_per_px * r, PHASES[0], PHASES[-1])
+    curve = profiles(focus.under).at(_AROUND, focus.fringe_px / r, focus.blur_px / r, phase)
+    curve = curve if focus.under else -curve
+    last = np.clip(1 + 1.2 * focus.fringe_px / r, 1.2, _AROUND[-1])
+    dark = np.where(last >= _AROUND, curve, np.inf).argmin(axis=1)
+    rim = np.where(column <= dark[:, None], curve, -np.inf).argmax(axis=1)
+    half = (curve[every, dark] + curve[every, rim]) / 2
+    between = (column >= rim[:, None]) & (column <= dark[:, None]) & (curve <= half[:, None])
+    crossing = between.argmax(axis=1)
+    before = np.maximum(crossing - 1, 0)
+    high, low = curve[every, before], curve[every, crossing]
+    share = np.clip((high - half) / np.maximum(high - low, 1e-12), 0, 1)
+    at = _AROUND[before] + share * (_AROUND[crossing] - _AROUND[before])
+    return at * radius, (_AROUND[dark] - at) * radius
