@@ -81,10 +81,20 @@ def test_what_is_no_specimen_is_left_alone():
 
 def test_a_void_put_in_looks_like_the_others():
     image = with_spheres(PLACES, noise=0.01)
-    profile = completeness._profile(image, VOIDS)
+    profile = np.median(completeness._profiles(image, VOIDS), axis=0)
     blank = np.zeros((60, 60), np.float32)
     completeness._insert(blank, 30.0, 30.0, 10.0, profile, 1.0)
     np.testing.assert_allclose(blank, with_spheres([(30, 30, 10)], (60, 60), 0), atol=0.15)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_how_contrast_goes_with_size_is_read_off_the_voids(power):
+    random = np.random.default_rng(0)
+    radius = random.uniform(4, 12, 50)
+    shape = np.clip(1 - completeness._STEPS**2, 0, None)
+    profiles = (radius**power)[:, None] * shape + 0.05 * random.standard_normal((50, len(shape)))
+    assert completeness._power(profiles, radius) == pytest.approx(power, abs=0.1)
+    assert completeness._power(profiles, np.full(50, 8.0)) == 1
 
 
 def test_all_and_nothing_found_have_a_limit_too():

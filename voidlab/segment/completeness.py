@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, optimize
+from scipy import ndimage, optimize, stats
 from scipy.spatial import cKDTree
 
 from voidlab.segment.discs import Discs
 
 _LEAST_VOIDS, _LEAST_RADIUS_PX, _SURE = 5, 3.0, 0.8  # to take the look of a void from
 _MOST_VOIDS = 60
+_UNLIKE = 1.5  # radii that tell how the contrast goes with them differ so much
 _REACH = 2.2  # radii to which a void's profile is taken
 _STEPS = np.linspace(0.05, _REACH, 44)
 _PASSES, _A_PASS = 3, 40
@@ -52,7 +53,8 @@ def measure_completeness(
 ) -> Completeness | None:
     """Put smaller copies of an image's voids into it, and see which of them are detected.
 
-    A void's contrast goes with its diameter, as the foil it takes away does.
+    How a void's contrast goes with its size is read off the voids, between not at all and as the diameter, as the
+    foil it takes away does; the latter where their sizes are too alike to tell.
 
     Parameters
     ----------
@@ -71,8 +73,12 @@ def measure_completeness(
     sure = voids.where((voids.confidence >= _SURE) & (voids.radius >= _LEAST_RADIUS_PX))
     if len(sure) < _LEAST_VOIDS:
         return None
+    surest = np.zeros(len(sure), bool)
+    surest[np.argsort(-sure.confidence, kind="stable")[:_MOST_VOIDS]] = True
+    sure = sure.where(surest)
     random = np.random.default_rng(seed)
-    profile, usual = _profile(image, sure), float(np.median(sure.radius))
+    profiles, usual = _profiles(image, sure), float(np.median(sure.radius))
+    profile, power = np.median(profiles, axis=0), _power(profiles, sure.radius)
     inserted, found = [], []
     for _ in range(_PASSES):
         radius = np.exp(random.uniform(np.log(_SMALLEST_PX), np.log(1.3 * usual), _A_PASS))
@@ -81,7 +87,7 @@ def measure_completeness(
             return None
         with_them = image.copy()
         for each in zip(x, y, radius, strict=True):
-            _insert(with_them, *each, profile, each[2] / usual)
+            _insert(with_them, *each, profile, (each[2] / usual) ** power)
         seen = detect(with_them)
         distance = np.full(len(x), np.inf)
         if len(seen):
@@ -91,17 +97,31 @@ def measure_completeness(
     return _fitted(np.concatenate(inserted), np.concatenate(found))
 
 
-def _profile(image: np.ndarray, voids: Discs) -> np.ndarray:
-    """Brightness over the background at the distances ``_STEPS``, in radii: the median over the surest voids."""
-    surest = np.argsort(-voids.confidence, kind="stable")[:_MOST_VOIDS]
+def _profiles(image: np.ndarray, voids: Discs) -> np.ndarray:
+    """Brightness of each void over its background at the distances ``_STEPS``, in radii, (n, 44)."""
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)[:, None]
     known = np.where(np.isfinite(image), image, np.median(image[np.isfinite(image)]))
     profiles = []
-    for x, y, radius in zip(voids.x[surest], voids.y[surest], voids.radius[surest], strict=True):
+    for x, y, radius in zip(voids.x, voids.y, voids.radius, strict=True):
         places = [y + radius * _STEPS * np.sin(angles), x + radius * _STEPS * np.cos(angles)]
         around = np.median(ndimage.map_coordinates(known, places, order=1, mode="nearest"), axis=0)
         profiles.append(around - np.median(around[_STEPS > 1.8]))
-    return np.asarray(np.median(profiles, axis=0))
+    return np.array(profiles)
+
+
+def _power(profiles: np.ndarray, radius: np.ndarray) -> float:
+    """Power of the radius that the voids' contrast goes with, from 0 to 1.
+
+    References
+    ----------
+    Sen, J. Am. Stat. Assoc. 63, 1379 (1968), doi:10.1080/01621459.1968.10480934.
+    """
+    low, high = np.percentile(radius, [10, 90])
+    if high < _UNLIKE * low:
+        return 1.0
+    contrast = np.abs(profiles[:, _STEPS < 1]).max(axis=1)
+    slope = stats.theilslopes(np.log(np.maximum(contrast, 1e-12)), np.log(radius)).slope
+    return float(np.clip(slope, 0, 1))
 
 
 def _free_places(

@@ -43,12 +43,15 @@ def calibrate(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -
 def teach(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -> dict[str, Teacher]:
     """How precision and recall follow from two looks, on simulated micrographs whose contrast it decides itself.
 
-    Nothing where there are too few in which it detects anything.
+    Those without a void to detect say nothing: whether there are any is not for it to expect. Nothing is learnt where
+    there are too few in which it detects anything.
     """
     spoken: dict[str, list[np.ndarray]] = {"precision": [], "recall": []}
     counts: dict[str, list[tuple[int, int]]] = {"precision": [], "recall": []}
     for seed in seeds:
         made, image = _shown(seed, size)
+        if made.voids["ignored"].all():
+            continue
         decided = replace(method, contrast="auto").with_contrast_from([image])
         looks = decided.look_twice(image)
         undecided = decided.choice is not None and decided.choice.verdict != GOOD
