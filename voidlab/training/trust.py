@@ -65,7 +65,8 @@ def verdicts(
 ) -> dict[str, float]:
     """How the verdicts on simulated and on labelled images stand to their true F1.
 
-    Of simulated images those without a void to find are left out: F1 says nothing there.
+    Of simulated images those without a void to find are left out: F1 says nothing there. Voids smaller than the
+    method is asked for count neither way.
     """
     every = [
         judge(item.name, item.image, item.voids, method)
@@ -74,9 +75,10 @@ def verdicts(
     ]
     for seed in seeds:
         made = micrograph(seed, shape=(size, size))
-        if not made.voids["ignored"].all():
+        truth = _of_size(made.voids, method)
+        if not truth["ignored"].all():
             image = made.image.astype(np.float32) * (-1 if made.upside_down else 1)
-            every.append(judge(str(seed), image, made.voids, method))
+            every.append(judge(str(seed), image, truth, method))
     table = pd.DataFrame(every)
     poor, fine = table[table["f1"] < _POOR_F1], table[table["f1"] >= _FINE_F1]
     told = table.dropna(subset="precision")
@@ -103,9 +105,8 @@ def by_look(method: NetworkSegmenter, seeds: Iterable[int], *, size: int = 384) 
         made = micrograph(seed, shape=(size, size))
         image = made.image.astype(np.float32) * (-1 if made.upside_down else 1)
         told = replace(method, contrast="dark" if made.upside_down else "bright", threshold=0.1)
-        small = made.voids["radius_px"] < method.min_radius_px
-        truth = made.voids.assign(ignored=made.voids["ignored"] | small)
-        pair = (each.assign(frame=seed) for each in (truth, told.find(image)))
+        both = _of_size(made.voids, method), told.find(image)
+        pair = (each.assign(frame=seed) for each in both)
         parts.setdefault(made.look, []).append(tuple(pair))  # type: ignore[arg-type]
     found = {}
     for look, pairs in sorted(parts.items()):
@@ -114,6 +115,11 @@ def by_look(method: NetworkSegmenter, seeds: Iterable[int], *, size: int = 384) 
         found[f"{look}_f1"] = float(scores.score_voids(truth, sure)["f1"])
         found[f"{look}_confidence_error"] = _confidence_error(truth, seen)
     return found
+
+
+def _of_size(voids: pd.DataFrame, method: NetworkSegmenter) -> pd.DataFrame:
+    """True voids of which those that are smaller than asked for count neither way."""
+    return voids.assign(ignored=voids["ignored"] | (voids["radius_px"] < method.min_radius_px))
 
 
 def _confidence_error(truth: pd.DataFrame, found: pd.DataFrame) -> float:
