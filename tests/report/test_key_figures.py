@@ -19,7 +19,8 @@ NM = SimpleNamespace(pixel_size_nm=0.5)
 
 
 def figures_of(**changes):
-    made = key_figures.of_segmentation(DECIDED | changes, SegmentParameters())
+    decided = DECIDED | changes
+    made = key_figures.of_segmentation(decided, SegmentParameters()) + key_figures.of_expected(decided)
     return {each["label"]: each for each in made}
 
 

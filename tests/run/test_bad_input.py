@@ -153,10 +153,10 @@ def test_images_without_content(project, images, kind):
 def test_one_image(project, images):
     plan = run.check(write(project, images="../data/x/f01.tif"))
     assert run.run_dataset(plan, log=lambda text: None, progress=lambda text: None)
-    drift, tracks = (tables.load(plan.paths, name) for name in ("drift", "tracks"))
-    assert drift[["drift_x_px", "drift_y_px", "drift_sigma_px"]].to_numpy().tolist() == [[0, 0, 0]]
-    assert (tracks["total_frames"] == 1).all()
-    assert len(tracks)
+    assert len(tables.load(plan.paths, "voids"))
+    for name in ("drift", "tracks"):
+        with pytest.raises(FileNotFoundError):
+            tables.load(plan.paths, name)
 
 
 @pytest.mark.slow

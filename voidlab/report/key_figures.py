@@ -45,14 +45,6 @@ def of_segmentation(
     figures = [
         figure("Detections verdict", decided["verdict"], f"good, check or do not use: {said}", warning=doubt)
     ]
-    for name, what in (
-        ("precision", "of the detections are voids"),
-        ("recall", "of the visible voids are detected"),
-    ):
-        if name in decided["expected"]:
-            value, low, high = decided["expected"][name]
-            meaning = f"so many {what}, with the interval that holds it in nine of ten such images"
-            figures.append(figure(f"Expected {name}", f"{value:.2f} ({low:.2f}–{high:.2f})", meaning))
     if "contrast_verdict" in decided:
         reason = f"{decided['contrast_reason']} (in {len(decided['contrast_frames'])} image(s))"
         undecided = f"The contrast '{decided['contrast']}' is a guess: {decided['contrast_reason']}."
@@ -81,6 +73,20 @@ def of_segmentation(
     for note in notes:
         said = note[0].upper() + note[1:]
         figures.append(figure("Specimen?", "check", "what may be no specimen counts", warning=said))
+    return figures
+
+
+def of_expected(decided: Mapping[str, Any]) -> list[Figure]:
+    """Precision and recall to be expected; nothing where the segmenter cannot tell."""
+    figures = []
+    for name, what in (
+        ("precision", "of the detections are voids"),
+        ("recall", "of the visible voids are detected"),
+    ):
+        if name in decided["expected"]:
+            value, low, high = decided["expected"][name]
+            meaning = f"so many {what}, with the interval that holds it in nine of ten such images"
+            figures.append(figure(f"Expected {name}", f"{value:.2f} ({low:.2f}–{high:.2f})", meaning))
     return figures
 
 
