@@ -6,7 +6,7 @@ import tifffile
 
 from voidlab import tables
 from voidlab.project import record
-from voidlab.report import key_figures
+from voidlab.report import detections
 from voidlab.run import stage
 from voidlab.run.stage import StageError
 
@@ -97,7 +97,7 @@ def test_what_may_be_no_specimen_is_told_unless_somebody_has_looked(copied, monk
     assert "burnt-in text, bars or vacuum seem to be in the images" in run.doubts[0]
     decided = {"cut_frames": 0, "odd_frames": {}, "smaller": 3, "larger": 1}
     decided |= {"verdict": "good", "verdict_reasons": ["all is well"], "expected": {}}
-    figures = key_figures.of_segmentation(decided, run.parameters, run.doubts)
+    figures = detections.of_segmentation(decided, run.parameters, run.doubts)
     assert [figure["warning"] for figure in figures if "warning" in figure] == [
         "1 detection is larger than max_radius_px = auto, a quarter of the image's shorter side.",
         "B" + run.doubts[0][1:],

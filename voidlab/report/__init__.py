@@ -5,6 +5,7 @@ A function called ``show_…`` shows a whole figure below a notebook cell; those
 """
 
 from voidlab.report import key_figures
+from voidlab.report.detections import segmentation_in_words
 from voidlab.report.figures.base import show, show_movie, show_table
 from voidlab.report.figures.drift import (
     show_drift,
@@ -38,7 +39,7 @@ from voidlab.report.figures.voids import (
     show_sizes,
     show_voids_before_and_after,
 )
-from voidlab.report.key_figures import corrections_in_words, segmentation_in_words
+from voidlab.report.key_figures import corrections_in_words
 from voidlab.report.kinds import detections_in_words, of_kinds
 from voidlab.report.swelling_words import facts_of_sample, readable
 from voidlab.report.tilt_words import gauges_in_words, linker_in_words, verdict_in_words

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from voidlab.project.parameters.models import SegmentParameters
-from voidlab.report import key_figures
+from voidlab.report import detections
 
 DECIDED = {
     "cut_frames": 0,
@@ -20,7 +20,7 @@ NM = SimpleNamespace(pixel_size_nm=0.5)
 
 def figures_of(**changes):
     decided = DECIDED | changes
-    made = key_figures.of_segmentation(decided, SegmentParameters()) + key_figures.of_expected(decided)
+    made = detections.of_segmentation(decided, SegmentParameters()) + detections.of_expected(decided)
     return {each["label"]: each for each in made}
 
 
@@ -36,6 +36,7 @@ def test_the_verdict_comes_first_with_what_is_expected():
 @pytest.mark.parametrize("verdict", ["check", "do not use"])
 def test_a_verdict_that_is_not_good_is_a_warning_with_its_reasons(verdict):
     figure = figures_of(verdict=verdict, verdict_reasons=["one", "two"])["Detections verdict"]
+    assert figure["meaning"] == "good, check or do not use"  # the reasons stand in the warning
     assert figure["warning"] == f"The verdict on the detections is '{verdict}': one; two."
 
 
@@ -46,7 +47,7 @@ def test_what_nobody_knows_is_not_shown():
 def complete(radii, **changes):
     found = {"half_px": 6.0, "nine_px": 8.0, "slope": 7.0, "inserted": 100, "largest_px": 30.0}
     decided = DECIDED | {"completeness": found} | changes
-    return key_figures.of_completeness(decided, pd.DataFrame({"radius_px": radii}), NM)
+    return detections.of_completeness(decided, pd.DataFrame({"radius_px": radii}), NM)
 
 
 def test_sizes_from_which_voids_are_found_are_told_in_nm():
@@ -64,4 +65,4 @@ def test_a_distribution_that_is_cut_is_a_warning():
 
 
 def test_where_completeness_is_not_known_nothing_is_said():
-    assert key_figures.of_completeness(DECIDED, pd.DataFrame({"radius_px": [3.0]}), NM) == []
+    assert detections.of_completeness(DECIDED, pd.DataFrame({"radius_px": [3.0]}), NM) == []
