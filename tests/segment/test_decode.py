@@ -166,14 +166,6 @@ def test_what_is_outside_the_limits_is_counted_of_the_kinds_asked_for():
     assert (len(found.voids), found.smaller, found.larger) == (1, 1, 0)
 
 
-def test_a_loop_is_drawn_as_its_circle():
-    maps = beside([], loop=((120, 80, 10), 0.8))
-    labels, _ = decode.draw_labels(decode.decode_discs((maps,)), (maps,))
-    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
-    assert (labels == 1).sum() == pytest.approx(np.pi * 100, rel=0.05)
-    assert (np.hypot(x - 120, y - 80)[labels == 1] <= 10.5).all()
-
-
 def test_a_void_upon_a_loop_shares_its_pixels():
     maps = beside([(110, 80, 8)], loop=((122, 80, 10), 0.8))
     found = decode.decode_discs((maps,))

@@ -22,10 +22,8 @@ CENTRES = ("void", *OTHERS)  # what has a map of centres
 _TRAINED_PX = 80.0
 # Radii taken from each scale, px of the maps; they overlap.
 _OF_SCALE = {1: (0.0, 24.0), **dict.fromkeys(SCALES[1:], (4.0, 30.0))}
-_NEAR, _ALIKE = (
-    0.5,
-    1.7,
-)  # closer than this share of the larger radius, and no more unlike: one and the same void
+# Closer than this share of the larger radius, and no more unlike: one and the same void.
+_NEAR, _ALIKE = 0.5, 1.7
 _SAME = 0.25  # closer than this: one and the same, whatever the radii
 _FACETS = 1.35  # corners of a faceted void reach this far beyond the circle of the same area
 
@@ -126,8 +124,6 @@ def draw_labels(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.nd
         share = (np.hypot(ys - y, xs - x) / radius).astype(np.float32)
         part = inside[of[i]][rows, columns]
         body = ((share <= _FACETS) & (part >= 0.5)) | (share <= 0.5)
-        if found.kind[i] != "void":  # of what else there is, the maps know centres and radii only
-            body = share <= 1
         mine = (share < nearest[rows, columns]) & body
         mine |= share == share.min()  # a void has a pixel at least, however small
         labels[rows, columns][mine] = i + 1
