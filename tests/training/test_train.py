@@ -604,7 +604,7 @@ def test_making_weights_goes_on_with_the_images_it_had(tmp_path, few_simulated, 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(examples, "batches", watched)
-    monkeypatch.setattr(train, "trust", stopped)
+    monkeypatch.setattr(train, "worth_of_confidence", stopped)
     weights = tmp_path / "voids.safetensors"
 
     def make():
@@ -618,13 +618,13 @@ def test_making_weights_goes_on_with_the_images_it_had(tmp_path, few_simulated, 
         assert (tmp_path / "voids.simulated").is_dir()
     assert begun == [0, 2]
     assert few_simulated[0] == few_simulated[1]
-    monkeypatch.setattr(train, "trust", lambda model, log: CARD)
+    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: CARD)
     make()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["voids.json", "voids.safetensors"]
 
 
 def test_weights_gone_on_from_keep_their_shape(tmp_path, few_simulated, monkeypatch):
-    monkeypatch.setattr(train, "trust", lambda model, log: CARD)
+    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: CARD)
     weights = tmp_path / "voids.safetensors"
     made = {"first_seed_not_seen": 1_000_100}
     model_file.save_network(network.build_network(TINY), weights, CARD | {"made": made})
@@ -635,7 +635,7 @@ def test_weights_gone_on_from_keep_their_shape(tmp_path, few_simulated, monkeypa
 
 
 def test_weights_gone_on_from_say_what_was_before(tmp_path, few_simulated, tiny, monkeypatch):
-    monkeypatch.setattr(train, "trust", lambda model, log: CARD)
+    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: CARD)
     weights = tmp_path / "voids.safetensors"
     made = [
         train.make_weights(

@@ -42,11 +42,7 @@ def objects(
     ignored = truth["ignored"].to_numpy(bool) if "ignored" in truth else np.zeros(len(truth), bool)
     partner = np.full(len(truth), -1)
     partner[matches["truth"]] = matches["found"]
-    wanted = np.flatnonzero(~ignored)
-    false = np.setdiff1d(np.arange(len(found)), matches["found"])
-    # What is found where a void counts neither way is not false, whatever the size it is given.
-    at_ignored = match_voids(truth[ignored], found.iloc[false], share=share)["found"]
-    false = np.delete(false, at_ignored)
+    wanted, false = np.flatnonzero(~ignored), _false(truth[ignored], found, matches, share)
     hit = partner[wanted] >= 0
     radius = np.append(found["radius_px"].to_numpy(float), np.nan)  # -1, no partner, takes the NaN
     framed = "frame" in truth and "frame" in found
@@ -67,6 +63,37 @@ def objects(
             "y_px": of_both("y_px"),
         }
     )
+
+
+def judge_detections(
+    truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which detections are right and which are false; those where a void counts neither way are neither.
+
+    Parameters
+    ----------
+    truth, found
+        As for `score_voids`; ``truth`` with the column ``ignored``.
+
+    Returns
+    -------
+    right, false : ndarray of shape (n,), bool
+        A value for each row of ``found``.
+    """
+    matches, ignored = match_voids(truth, found, share=share), truth["ignored"].to_numpy(bool)
+    right, false = np.zeros((2, len(found)), bool)
+    right[matches["found"][~ignored[matches["truth"]]]] = True
+    false[_false(truth[ignored], found, matches, share)] = True
+    return right, false
+
+
+def _false(ignored: pd.DataFrame, found: pd.DataFrame, matches: pd.DataFrame, share: float) -> np.ndarray:
+    """Rows of what was found that match nothing.
+
+    What is found where a void counts neither way is not false, whatever the size it is given.
+    """
+    false = np.setdiff1d(np.arange(len(found)), matches["found"])
+    return np.delete(false, match_voids(ignored, found.iloc[false], share=share)["found"])
 
 
 def score_intervals(

@@ -55,6 +55,12 @@ class Micrograph:
     upside_down: bool
     look: str
 
+    @property
+    def as_shown(self) -> np.ndarray:
+        """The image as the microscope showed it, float32."""
+        image = self.image.astype(np.float32)
+        return -image if self.upside_down else image
+
 
 @dataclass(frozen=True)
 class _Look:

@@ -14,10 +14,11 @@ from voidlab.segment.expectation import Teacher
 from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import Micrograph, micrograph
 from voidlab.tables.verdict import GOOD
+from voidlab.training import simulated
 
 _HARDER = 2.0  # real images hold so many times more that looks like a void and is none
 _LEAST_IMAGES = 10
-_PRIOR = 0.02  # how firmly weights stay near 0, or that of the height near 1
+_PRIOR = 0.002  # how firmly weights stay near 0, or that of the height near 1
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ def calibrate(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -
     """Calibration of a network on simulated micrographs, of ``size`` px, of these seeds."""
     of_kind: dict[str, list[Peaks]] = {}
     for seed in seeds:
-        made, image = _shown(seed, size)
+        made = micrograph(seed, shape=(size, size))
         contrast = "dark" if made.upside_down else "bright"
-        maps = replace(method, contrast=contrast).maps(image)
+        maps = replace(method, contrast=contrast).maps(made.as_shown)
         for kind in maps[0].centres:
             of_kind.setdefault(kind, []).append(_judged(decode.peaks(maps, kind), _truth(made, kind)))
     return Calibration({kind: _fitted(each) for kind, each in of_kind.items()})
@@ -49,15 +50,14 @@ def teach(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -> di
     spoken: dict[str, list[np.ndarray]] = {"precision": [], "recall": []}
     counts: dict[str, list[tuple[int, int]]] = {"precision": [], "recall": []}
     for seed in seeds:
-        made, image = _shown(seed, size)
+        made = micrograph(seed, shape=(size, size))
         if made.voids["ignored"].all():
             continue
-        decided = replace(method, contrast="auto").with_contrast_from([image])
-        looks = decided.look_twice(image)
+        decided = replace(method, contrast="auto").with_contrast_from([made.as_shown])
+        looks = decided.look_twice(made.as_shown)
         undecided = decided.choice is not None and decided.choice.verdict != GOOD
-        small = made.voids["radius_px"] < decided.min_radius_px
-        truth = made.voids.assign(ignored=made.voids["ignored"] | small)
-        score = scores.score_voids(truth, decided.find(image))
+        truth = simulated.without_smaller(made.voids, decided.min_radius_px)
+        score = scores.score_voids(truth, decided.find(made.as_shown))
         hits, misses, false = (int(score[name]) for name in ("hits", "misses", "false_finds"))
         for name, speaks, wrong in (
             ("precision", looks.for_precision(undecided=undecided), false),
@@ -69,12 +69,6 @@ def teach(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -> di
     if min(map(len, counts.values())) < _LEAST_IMAGES:
         return {}
     return {name: _taught(np.array(spoken[name]), np.array(counts[name])) for name in spoken}
-
-
-def _shown(seed: int, size: int) -> tuple[Micrograph, np.ndarray]:
-    """A simulated micrograph, and its image as the microscope showed it."""
-    made = micrograph(seed, shape=(size, size))
-    return made, made.image.astype(np.float32) * (-1 if made.upside_down else 1)
 
 
 def _taught(spoken: np.ndarray, counts: np.ndarray) -> Teacher:
@@ -115,15 +109,8 @@ def _judged(peaks: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], truth:
     spoken = spoken[order]
     once = decode.once(*found.to_numpy().T)
     found, spoken = found.iloc[once].reset_index(drop=True), spoken[once]
-    matches = scores.match_voids(truth, found)
-    right = np.zeros(len(found), bool)
-    right[matches["found"]] = True
-    ignored = truth["ignored"].to_numpy(bool)
-    either_way = np.zeros(len(found), bool)
-    either_way[matches["found"][ignored[matches["truth"]]]] = True
-    wrong = np.flatnonzero(~right)
-    either_way[wrong[scores.match_voids(truth[ignored], found.iloc[wrong])["found"]]] = True
-    return Peaks(spoken[~either_way], right[~either_way])
+    right, false = scores.judge_detections(truth, found)
+    return Peaks(spoken[right | false], right[right | false])
 
 
 def _fitted(images: Sequence[Peaks]) -> tuple[float, ...]:
@@ -143,9 +130,8 @@ def _fitted(images: Sequence[Peaks]) -> tuple[float, ...]:
         p = 1 / (1 + np.exp(-odds))
         value = weight @ np.logaddexp(0, np.where(right, -odds, odds)) / len(right)
         away = weights - start
-        return value + _PRIOR / 2 * away[1:] @ away[1:] / 10, spoken.T @ (weight * (p - right)) / len(
-            right
-        ) + _PRIOR / 10 * np.append(0, away[1:])
+        slope = spoken.T @ (weight * (p - right)) / len(right) + _PRIOR * np.append(0, away[1:])
+        return value + _PRIOR / 2 * away[1:] @ away[1:], slope
 
     best = optimize.minimize(loss, start, jac=True, method="BFGS")
     return tuple(float(value) for value in best.x)

@@ -240,11 +240,8 @@ def _usual(truth: pd.DataFrame, found: pd.DataFrame) -> dict[str, float]:
 
 def _worth_judging(truth: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """Detections without those that are small and match nothing that counts: other tests judge these."""
-    matches = scores.match_voids(truth, found)
-    counts = ~truth["ignored"].to_numpy(bool)[matches["truth"]]
-    matched = np.zeros(len(found), bool)
-    matched[matches["found"][counts]] = True
-    return found[(found["radius_px"] >= 3.5) | matched].reset_index(drop=True)
+    right, _ = scores.judge_detections(truth, found)
+    return found[(found["radius_px"] >= 3.5) | right].reset_index(drop=True)
 
 
 def _discs(random: np.random.Generator, radius_px: float, coverage: float) -> tuple[pd.DataFrame, np.ndarray]:

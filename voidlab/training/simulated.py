@@ -3,12 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
 from voidlab.training import labelled
+
+
+def without_smaller(voids: pd.DataFrame, least_px: float) -> pd.DataFrame:
+    """True voids of which those with a smaller radius than that asked for count neither way."""
+    return voids.assign(ignored=voids["ignored"] | (voids["radius_px"] < least_px))
 
 
 def truth_and_found(
@@ -36,8 +40,7 @@ def truth_and_found(
         small = of_no_account(made.voids)
         hidden = made.voids["ignored"] & inside & ~small
         voids = made.voids.assign(ignored=made.voids["ignored"] | small, hidden=hidden)
-        image = made.image.astype(np.float32)
-        item = labelled.Labelled(str(seed), -image if made.upside_down else image, voids, made.mask)
+        item = labelled.Labelled(str(seed), made.as_shown, voids, made.mask)
         told = replace(method, contrast="dark" if made.upside_down else "bright")
         parts.append([each.assign(frame=frame) for each in labelled.truth_and_found([item], told)])
     truth, found = (pd.concat(each, ignore_index=True) for each in zip(*parts, strict=True))

@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     import torch
 
 _FIRST_SEED = 1_000_000  # of the simulated images trained on; tests and demos use smaller ones
-_CALIBRATING_SEED, _TO_TRUST = (
-    1_900_000,
-    240,
-)  # of those its confidence is set by, and how many for either step
+_CALIBRATING_SEED = 1_900_000  # of those its confidence is set by
+_CALIBRATING_IMAGES = 220  # for confidence, and as many for what precision and recall follow from
 _BATCH = {"cpu": 8, "cuda": 48}  # a GPU is not busy with fewer
 _CROP = 256
 Contrast = Literal["bright", "dark"]
@@ -86,7 +84,7 @@ def make_weights(
     card = {
         "name": weights.stem,
         "features": before["features"] if before else list(network.FEATURES),
-        **trust(model, log),
+        **worth_of_confidence(model, log),
         "made": {
             "command": command,
             "seed": seed,
@@ -106,13 +104,13 @@ def make_weights(
     return _finish(model, weights, card, plan)
 
 
-def trust(model: torch.nn.Module, log: Log) -> dict[str, Any]:
+def worth_of_confidence(model: torch.nn.Module, log: Log) -> dict[str, Any]:
     """What the card says of how far to trust the network, from simulated images it was not trained on."""
-    log(f"calibrating on {2 * _TO_TRUST} simulated images")
+    log(f"calibrating on {2 * _CALIBRATING_IMAGES} simulated images")
     method = NetworkSegmenter(model)
-    seeds = range(_CALIBRATING_SEED, _CALIBRATING_SEED + 2 * _TO_TRUST)
-    method = replace(method, calibration=calibrate.calibrate(method, seeds[:_TO_TRUST]))
-    taught = calibrate.teach(method, seeds[_TO_TRUST:])
+    seeds = range(_CALIBRATING_SEED, _CALIBRATING_SEED + 2 * _CALIBRATING_IMAGES)
+    method = replace(method, calibration=calibrate.calibrate(method, seeds[:_CALIBRATING_IMAGES]))
+    taught = calibrate.teach(method, seeds[_CALIBRATING_IMAGES:])
     return {
         "confidence": {kind: _rounded(each) for kind, each in method.calibration.weights.items()},
         "expected": {

@@ -12,7 +12,7 @@ from voidlab import scores
 from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
 from voidlab.tables.verdict import DO_NOT_USE, GOOD, VERDICTS
-from voidlab.training import labelled
+from voidlab.training import labelled, simulated
 
 _BINS, _LEAST_IN_A_BIN = 5, 30
 _POOR_F1, _FINE_F1 = 0.7, 0.85
@@ -75,10 +75,9 @@ def verdicts(
     ]
     for seed in seeds:
         made = micrograph(seed, shape=(size, size))
-        truth = _of_size(made.voids, method)
+        truth = simulated.without_smaller(made.voids, method.min_radius_px)
         if not truth["ignored"].all():
-            image = made.image.astype(np.float32) * (-1 if made.upside_down else 1)
-            every.append(judge(str(seed), image, truth, method))
+            every.append(judge(str(seed), made.as_shown, truth, method))
     table = pd.DataFrame(every)
     poor, fine = table[table["f1"] < _POOR_F1], table[table["f1"] >= _FINE_F1]
     told = table.dropna(subset="precision")
@@ -103,9 +102,8 @@ def by_look(method: NetworkSegmenter, seeds: Iterable[int], *, size: int = 384) 
     parts: dict[str, list[tuple[pd.DataFrame, pd.DataFrame]]] = {}
     for seed in seeds:
         made = micrograph(seed, shape=(size, size))
-        image = made.image.astype(np.float32) * (-1 if made.upside_down else 1)
         told = replace(method, contrast="dark" if made.upside_down else "bright", threshold=0.1)
-        both = _of_size(made.voids, method), told.find(image)
+        both = simulated.without_smaller(made.voids, method.min_radius_px), told.find(made.as_shown)
         pair = (each.assign(frame=seed) for each in both)
         parts.setdefault(made.look, []).append(tuple(pair))  # type: ignore[arg-type]
     found = {}
@@ -117,19 +115,10 @@ def by_look(method: NetworkSegmenter, seeds: Iterable[int], *, size: int = 384) 
     return found
 
 
-def _of_size(voids: pd.DataFrame, method: NetworkSegmenter) -> pd.DataFrame:
-    """True voids of which those that are smaller than asked for count neither way."""
-    return voids.assign(ignored=voids["ignored"] | (voids["radius_px"] < method.min_radius_px))
-
-
 def _confidence_error(truth: pd.DataFrame, found: pd.DataFrame) -> float:
     """Largest difference of mean confidence and share that is right, in bins of as many detections each."""
-    matches = scores.match_voids(truth, found)
-    right = np.zeros(len(found), bool)
-    right[matches["found"]] = True
-    either_way = np.zeros(len(found), bool)
-    either_way[matches["found"][truth["ignored"].to_numpy(bool)[matches["truth"]]]] = True
-    confidence, right = found["confidence"].to_numpy()[~either_way], right[~either_way]
+    right, false = scores.judge_detections(truth, found)
+    confidence, right = found["confidence"].to_numpy()[right | false], right[right | false]
     if len(right) < _BINS * _LEAST_IN_A_BIN:
         return np.nan
     bins = np.array_split(np.argsort(confidence), _BINS)
