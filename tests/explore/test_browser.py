@@ -55,7 +55,7 @@ def lab(copied, tmp_path):
         )  # fmt: skip
         try:
             _wait_for(f"http://127.0.0.1:{port}/api/status?token=here", server)
-            yield f"http://127.0.0.1:{port}/lab/tree/explore.ipynb?token=here"
+            yield f"http://127.0.0.1:{port}/lab/tree/notebooks/explore.ipynb?token=here"
         finally:
             os.killpg(server.pid, 15)
             server.wait(60)
