@@ -1,0 +1,23 @@
+"""What all commands share: how one is added, numbers as they are typed, exit codes."""
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+from voidlab import terminal
+
+Command: TypeAlias = Callable[[argparse.Namespace], int | None]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+OK, FAILED = 0, 1
+POSITIVE = terminal.whole_number(1, 10**6)
+SEED = terminal.whole_number(0, 2**32 - 1)  # what every generator of random numbers takes
+say = partial(print, flush=True)
+
+
+def add(
+    commands: Commands, name: str, command: Command, about: str, description: str | None = None
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=about, description=description)
+    parser.set_defaults(command=command)
+    return parser

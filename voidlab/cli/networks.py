@@ -1,0 +1,82 @@
+"""The commands that score and train segmenters."""
+
+import argparse
+import os
+from pathlib import Path
+
+from voidlab import terminal
+from voidlab.cli.base import POSITIVE, SEED, Commands, add, say
+from voidlab.project.paths import ProjectError
+
+
+def add_score(commands: Commands) -> None:
+    parser = add(commands, "score", _score, "score a segmenter on a folder of labelled images")
+    parser.add_argument(
+        "folder", type=Path, help="images/ and labels/, or NAME.tif beside NAME_labels.tif or .csv"
+    )
+    parser.add_argument("--segmenter", default="voids", help="voids, classical, or a file with a network")
+    parser.add_argument("--contrast", default="auto", choices=("auto", "bright", "dark"))
+    parser.add_argument(
+        "--threshold", type=float, default=0.5, help="confidence from which a detection counts"
+    )
+    parser.add_argument("--trust-model", action="store_true", help="run a .pt2 file, which is a program")
+    parser.add_argument("--out", type=Path, help="folder for the tables and the picture")
+    parser.add_argument("--card", action="store_true",
+                        help="run the tests of the network's card; FOLDER holds sets of real images")  # fmt: skip
+
+
+def _score(options: argparse.Namespace) -> None:
+    from voidlab import segment
+    from voidlab.report.figures.base import names_as_they_are
+    from voidlab.training import evaluate, labelled
+
+    if options.card:
+        _score_card(options)
+        return
+    terminal.finish_in_order()
+    items = labelled.read_labelled(options.folder)
+    settings = {"contrast": options.contrast, "threshold": options.threshold, "trust": options.trust_model}
+    method = segment.load_segmenter(options.segmenter, **settings)
+    method = method.with_contrast_from(item.image for item in items)
+    judgement = evaluate.evaluate_segmenter(items, method, log=print)
+    print(evaluate.evaluation_in_words(judgement))
+    out = options.out or Path("reports") / "scores" / options.folder.resolve().name
+    with names_as_they_are():
+        for file in evaluate.write_evaluation(out, items, judgement):
+            print(f"wrote {os.path.relpath(file)}")
+
+
+def _score_card(options: argparse.Namespace) -> None:
+    from voidlab.training import model_card
+
+    if (options.contrast, options.threshold, options.out) != ("auto", 0.5, None):
+        raise ProjectError(
+            "the card's tests set contrast and threshold; leave out --contrast, --threshold, --out."
+        )
+    print(f"wrote {os.path.relpath(model_card.score_card(options.segmenter, options.folder, log=say))}")
+
+
+def add_train(commands: Commands) -> None:
+    description = "Writes parameters/NAME.safetensors and its card; name it as 'segmenter:' in a YAML file."
+    about = "go on training the network with your labelled images"
+    parser = add(commands, "train", _train, about, description)
+    parser.add_argument("folder", type=Path, nargs="?", help="labelled images, as for 'voidlab score'")
+    parser.add_argument("--name", help="name of the new network")
+    parser.add_argument(
+        "--contrast", choices=("bright", "dark"), help="of the voids in your images; left out: bright"
+    )
+    parser.add_argument("--steps", type=POSITIVE, help="steps of training")
+    parser.add_argument("--seed", type=SEED, default=1)
+    made = parser.add_argument_group("the network that comes with voidlab, which these overwrite")
+    made.add_argument("--from-nothing", dest="shipped", action="store_const", const="from nothing",
+                        help="make it anew, from simulation and FOLDER (gold_pairs)")  # fmt: skip
+    made.add_argument("--further", dest="shipped", action="store_const", const="further",
+                        help="go on training it, with other simulated images")  # fmt: skip
+
+
+def _train(options: argparse.Namespace) -> None:
+    from voidlab.run import start
+
+    given = {key: getattr(options, key) for key in ("name", "contrast", "steps", "seed", "shipped")}
+    terminal.finish_in_order()
+    print(start.train_network(options.folder, **given, log=say))
