@@ -242,8 +242,8 @@ def open_series(
     Parameters
     ----------
     source
-        A glob, a folder, a file, a stack, or a list of files: PNG, JPEG, TIFF, MRC; with the extra ``em`` DM3,
-        DM4, SER, EMD; with the extra ``video`` MP4, AVI, MOV, MKV.
+        A glob, a folder, a file, a stack, or a list of files: PNG, JPEG, BMP, GIF, TIFF, MRC; with the extra ``em``
+        DM3, DM4, SER, EMD; with the extra ``video`` MP4, AVI, MOV, MKV, WEBM, WMV, MPG.
     pixel_size_nm
         Width of a pixel, nm. None: what the file says, else unknown.
     tilt_angles_deg

@@ -16,13 +16,17 @@ READERS: dict[str, tuple[str, Callable[..., ImageFile]]] = {
     ".png": ("PNG", open_picture),
     ".jpg": ("JPEG", open_picture),
     ".jpeg": ("JPEG", open_picture),
+    ".bmp": ("BMP", open_picture),
+    ".gif": ("GIF", open_picture),
     ".tif": ("TIFF", open_tiff),
     ".tiff": ("TIFF", open_tiff),
     **dict.fromkeys((".mrc", ".mrcs", ".map", ".st", ".ali", ".rec"), ("MRC", open_mrc)),
     **dict.fromkeys((".dm3", ".dm4"), ("DM", open_em)),
     ".ser": ("SER", open_em),
     ".emd": ("EMD", open_em),
-    **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".m4v"), ("video", open_movie)),
+    **dict.fromkeys(
+        (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".wmv", ".mpg", ".mpeg"), ("video", open_movie)
+    ),
 }
 
 # What can be chosen of files that hold several kinds of images; these readers take a `Choice`.

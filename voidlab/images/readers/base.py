@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,37 @@ def naming(path: Path) -> Iterator[None]:
         raise ImageReadError(
             f"cannot read {path}: {what}. The file may be damaged or cut short: copy it again, or leave it out."
         ) from error
+
+
+_UPRIGHT, _ON_THEIR_SIDE = 1, (5, 6, 7, 8)
+_BACK = {6: 8, 8: 6}  # the others undo themselves
+
+
+def turn(image: np.ndarray, orientation: int, *, back: bool = False) -> np.ndarray:
+    """``image`` as its ``orientation`` (1 to 8 in EXIF and TIFF) has it shown; ``back``: as stored again."""
+    orientation = _BACK.get(orientation, orientation) if back else orientation
+    if orientation in _ON_THEIR_SIDE:
+        image = image.T
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return image[::-1] if orientation in (3, 4, 7, 8) else image
+
+
+def turned_upright(file: ImageFile, orientation: object) -> ImageFile:
+    """``file`` with its images as its ``orientation`` (1 to 8 in EXIF and TIFF) has them shown, and a note of it."""
+    if not isinstance(orientation, int) or orientation == _UPRIGHT or orientation not in range(1, 9):
+        return file
+    note = (
+        f"{file.path.name} says that its image is to be turned or mirrored (orientation {orientation}): it is used "
+        "as image viewers show it. Fiji shows it as it is stored, where positions and boxes would be other ones."
+    )
+    shape = file.shape[::-1] if orientation in _ON_THEIR_SIDE else file.shape
+    decode = partial(_decode_turned, file.decode, orientation)
+    return replace(file, shape=shape, decode=decode, notes=(*file.notes, note))
+
+
+def _decode_turned(decode: Callable[[int], np.ndarray], orientation: int, index: int) -> np.ndarray:
+    return np.ascontiguousarray(turn(decode(index), orientation))
 
 
 def gray(image: np.ndarray) -> np.ndarray:

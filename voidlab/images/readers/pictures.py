@@ -1,12 +1,16 @@
-"""PNG and JPEG, through pillow."""
+"""PNG, JPEG, BMP and GIF, through pillow."""
 
-from functools import partial
+import io
+from functools import cached_property, partial
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import PIL.Image
+from PIL.ExifTags import Base
 
-from voidlab.images.readers.base import ImageFile, gray
+from voidlab.images.errors import ImagesError
+from voidlab.images.readers.base import ImageFile, gray, turned_upright
 from voidlab.images.readers.png16 import is_deep_colour, read_deep_colour
 
 # Ways to keep colours whose first channel is the lightness.
@@ -14,12 +18,36 @@ _LIGHTNESS_FIRST = ("YCbCr", "LAB")
 
 
 def open_picture(path: Path) -> ImageFile:
-    """Read the header of a picture; the frames of an animated PNG are images of a stack."""
+    """Read the header of a picture; the frames of an animated PNG or GIF are images of a stack."""
     with PIL.Image.open(path) as picture:
         width, height = picture.size
         # What a JPEG holds besides its image are previews of it.
         count = 1 if picture.format in ("JPEG", "MPO") else int(getattr(picture, "n_frames", 1))
-    return ImageFile(path, (height, width), count, partial(decode_with_pillow, path))
+        orientation = picture.getexif().get(Base.Orientation, 1)
+    if count > 1 and is_deep_colour(path):
+        raise ImagesError(
+            f"{path} is an animated PNG of 16-bit colours; save its frames as gray TIFF or PNG."
+        )
+    decode = partial(decode_with_pillow, path) if count == 1 else _Animation(path).read
+    return turned_upright(ImageFile(path, (height, width), count, decode), orientation)
+
+
+class _Animation:
+    """Frames of a picture that moves, each drawn upon the one before it, which are not drawn again for the next."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()
+
+    @cached_property
+    def _picture(self) -> PIL.Image.Image:
+        return PIL.Image.open(io.BytesIO(self._path.read_bytes()))
+
+    def read(self, index: int) -> np.ndarray:
+        """Frame ``index``, (H, W)."""
+        with self._lock:
+            self._picture.seek(index)
+            return _gray(self._picture)
 
 
 def decode_with_pillow(path: Path, index: int) -> np.ndarray:
@@ -29,9 +57,13 @@ def decode_with_pillow(path: Path, index: int) -> np.ndarray:
     with PIL.Image.open(path) as picture:
         if index:
             picture.seek(index)
-        if picture.mode in _LIGHTNESS_FIRST:
-            return np.array(picture.getchannel(0))
-        if picture.mode in ("P", "PA"):
-            kind = picture.palette.mode if picture.palette else "L"
-            return gray(np.asarray(picture.convert("RGBA" if picture.mode == "PA" else kind)))
-        return gray(np.asarray(picture.convert("RGB") if picture.mode == "CMYK" else picture))
+        return _gray(picture)
+
+
+def _gray(picture: PIL.Image.Image) -> np.ndarray:
+    if picture.mode in _LIGHTNESS_FIRST:
+        return np.array(picture.getchannel(0))
+    if picture.mode in ("P", "PA"):
+        kind = picture.palette.mode if picture.palette else "L"
+        return gray(np.asarray(picture.convert("RGBA" if picture.mode == "PA" else kind)))
+    return gray(np.asarray(picture.convert("RGB") if picture.mode == "CMYK" else picture))

@@ -16,7 +16,7 @@ from tifffile import PHOTOMETRIC
 
 from voidlab.images.errors import ImagesError
 from voidlab.images.pixel_size import PixelSize
-from voidlab.images.readers.base import NO_CHOICE, Choice, ImageFile, check_real, gray, plane
+from voidlab.images.readers.base import NO_CHOICE, Choice, ImageFile, check_real, gray, plane, turned_upright
 from voidlab.images.readers.tiff_metadata import pixel_size_of, times_of
 from voidlab.images.readers.tiff_pages import check_compression, read_page
 from voidlab.images.readers.tiff_series import choose_images, choose_series, leading_axes
@@ -164,7 +164,8 @@ def _tiff_images(
         decode, count = partial(_decode_row, decode, there), len(there)
     times = times_of(tif, at, axis, count)
     pixel_size = described.pixel_size or pixel_size_of(tif, at)
-    return ImageFile(path, shape, count, decode, pixel_size, "TIFF metadata", tuple(notes), times_s=times)
+    file = ImageFile(path, shape, count, decode, pixel_size, "TIFF metadata", tuple(notes), times_s=times)
+    return turned_upright(file, page.tags.valueof("Orientation"))
 
 
 def _decode_row(decode: Callable[[int], np.ndarray], rows: Sequence[int], index: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from tifffile import COMPRESSION
 
 from voidlab.errors import install_extra
 from voidlab.images.errors import ImagesError
+from voidlab.images.readers.base import turn
 from voidlab.images.readers.pictures import decode_with_pillow
 
 # Fax and JPEG: 8 bit or less, which pillow reads as they are.
@@ -58,7 +59,8 @@ def read_page(
     """Page ``number`` of the file at ``path``, made gray by ``to_gray`` where pillow has not done so."""
     check_compression(path, page)
     if page.compression in _PILLOW:
-        return decode_with_pillow(path, number)
+        # Pillow turns a TIFF as its orientation says; all others are turned later.
+        return turn(decode_with_pillow(path, number), page.tags.valueof("Orientation", 1), back=True)
     if page.compression not in _BY_TIFFFILE and not has_imagecodecs():
         return to_gray(_values(page))
     return to_gray(page.asarray())

@@ -1,5 +1,6 @@
-"""MP4, AVI and other videos through PyAV, which comes with the extra ``video``."""
+"""MP4, AVI, WMV and other videos through PyAV, which comes with the extra ``video``."""
 
+from bisect import bisect_left
 from collections import OrderedDict
 from pathlib import Path
 from threading import Lock
@@ -9,96 +10,148 @@ import numpy as np
 
 from voidlab.errors import install_extra
 from voidlab.images.errors import ImagesError
-from voidlab.images.readers.base import ImageFile
+from voidlab.images.readers.base import ImageFile, gray
 
 _KEPT = 4  # frames kept, for those who ask for neighbours out of order
 _READ_ON = 100  # frames that are rather decoded than jumped over
+_PALETTE = "pal8"
 
 
 def open_movie(path: Path) -> ImageFile:
     """Count the frames of a video by its packets; none is decoded yet."""
     movie = _Movie(path)
     notes: tuple[str, ...] = ()
-    if 0 < len(movie.times) < movie.stated:
+    if movie.count < movie.stated:
         notes = (
-            f"{path.name} is cut short: it says {movie.stated} frames, {len(movie.times)} are there. Copy it again.",
+            f"{path.name} is cut short: it says {movie.stated} frames, {movie.count} are there. Copy it again.",
         )
-    return ImageFile(path, movie.shape, len(movie.times), movie.read, notes=notes, times_s=movie.times_s)
+    return ImageFile(path, movie.shape, movie.count, movie.read, notes=notes, times_s=movie.times_s)
 
 
 class _Movie:
-    """Frames of a video as luminance, 0 to 255 (65535 where more than 8 bits are stored), decoded when asked for."""
+    """Frames of a video as luminance, 0 to 255 (65535 where more than 8 bits are stored), decoded when asked for.
+
+    Frames are known by the times at which they are shown, and jumped to; where these are not stored for all of them
+    (AVI, raw streams), they are counted from the first. Where a jump does not lead to them, or colours are a palette
+    that comes once at the start, all before are decoded too.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._container = _av().open(str(path))
+        self._path = path
+        self._open()
         if not self._container.streams.video:
             raise ImagesError(f"{path} holds no video.")
-        self._stream: Any = self._container.streams.video[0]
-        self._stream.thread_type = "AUTO"
         self.shape = (self._stream.codec_context.height, self._stream.codec_context.width)
         self.stated = self._stream.frames
-        self.times, self._keys = self._index()
-        self._rows = {time: row for row, time in enumerate(self.times)}
+        shown, coded, keys = self._index()
+        self.count = len(coded)
+        known = [time for time in shown if time is not None]
+        # Frames that are decoded in another order than shown, though their times go up: AVI has only the former.
+        made_up = self._stream.codec_context.has_b_frames and known == sorted(known)
+        self._counted = len(set(known)) < len(shown) or bool(made_up)
+        self._jumps = not self._counted and self._stream.pix_fmt != _PALETTE
+        times = sorted(time for time in (coded if self._counted else shown) if time is not None)
+        self._times = times if len(set(times)) == self.count else []
+        self._keys = sorted(keys)
         self._lock = Lock()
         self._decoder: Any = None
         self._next = 0
         self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
-        if not self.times:
+        if not self.count:
             raise ValueError("not one whole frame is in it")
 
-    def _index(self) -> tuple[list[int], list[int]]:
-        """Times of all frames and of those that need no other, in units of the stream, ascending."""
-        times, keys = set(), set()
+    def _open(self) -> None:
+        self._container = _av().open(str(self._path))
+        if self._container.streams.video:
+            self._stream: Any = self._container.streams.video[0]
+            self._stream.thread_type = "AUTO"
+
+    def _index(self) -> tuple[list[int | None], list[int | None], set[int]]:
+        """Times, in units of the stream, at which frames are shown, are decoded, and (which need no other) shown."""
+        shown, coded, keys = [], [], set()
         for packet in self._container.demux(self._stream):
-            time = packet.pts if packet.pts is not None else packet.dts
-            if time is None or not packet.size or packet.is_discard:
+            if not packet.size or packet.is_discard:
                 continue
-            times.add(time)
-            if packet.is_keyframe:
-                keys.add(time)
-        return sorted(times), sorted(keys)
+            shown.append(packet.pts)
+            coded.append(packet.dts if packet.dts is not None else packet.pts)
+            if packet.is_keyframe and packet.pts is not None:
+                keys.add(packet.pts)
+        return shown, coded, keys
 
     @property
     def times_s(self) -> tuple[float, ...]:
-        """Times since the first frame, s."""
+        """Times since the first frame, s; empty where they are not known."""
         base = self._stream.time_base
-        return tuple(float((time - self.times[0]) * base) for time in self.times)
+        return tuple(float((time - self._times[0]) * base) for time in self._times)
 
     def read(self, index: int) -> np.ndarray:
         """Frame ``index``, (H, W)."""
         with self._lock:
-            if index not in self._kept:
-                self._decode_up_to(index)
+            if index not in self._kept and not self._decode_up_to(index):
+                jumped, self._jumps = self._jumps, False
+                if not (jumped and self._decode_up_to(index)):
+                    raise ValueError(f"frame {index} cannot be decoded")
             return self._kept[index]
 
-    def _decode_up_to(self, index: int) -> None:
-        if self._decoder is None or not self._next <= index <= self._next + _READ_ON:
-            self._jump(index)
-        wanted = self.times[index]
-        for frame in self._decoder:
-            time = frame.pts if frame.pts is not None else frame.dts
-            if time is None or time not in self._rows:
-                continue
-            row = self._rows[time]
+    def _decode_up_to(self, index: int) -> bool:
+        """Decode frames up to ``index``; whether it was found."""
+        decoder, self._decoder = self._decoder, None
+        reach = self._next + _READ_ON if self._jumps else index
+        if decoder is None or not self._next <= index <= reach:
+            decoder = self._start_before(index)
+        for frame in decoder:
+            row = self._row_of(frame)
+            if row is None or row < self._next:
+                continue  # what is shown before the frame that was jumped to lacks others to be made of
             self._next = row + 1
-            self._keep(row, frame)
-            if time == wanted:
-                return
-            if time > wanted:
-                break
-        self._decoder = None
-        raise ValueError(f"frame {index} cannot be decoded")
+            if row > index - _KEPT:
+                self._kept[row] = luminance(frame)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+            if row >= index:
+                self._decoder = decoder
+                return row == index
+        return False
 
-    def _jump(self, index: int) -> None:
-        key = max((k for k in self._keys if k <= self.times[index]), default=self.times[0])
-        self._container.seek(key, stream=self._stream, backward=True)
-        self._decoder = self._container.decode(self._stream)
+    def _row_of(self, frame: Any) -> int | None:
+        if self._counted:
+            return self._next
+        row = bisect_left(self._times, -1 if frame.pts is None else frame.pts)
+        return row if row < self.count and self._times[row] == frame.pts else None
 
-    def _keep(self, row: int, frame: Any) -> None:
-        deep = max((c.bits for c in frame.format.components), default=8) > 8
-        self._kept[row] = frame.to_ndarray(format="gray16le" if deep else "gray")
-        while len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
+    def _start_before(self, index: int) -> Any:
+        """Frames from the last one on that is before ``index`` and needs no other, else from the first one on."""
+        self._kept.clear()
+        self._container.close()
+        self._open()  # again, as a palette comes with the first bytes that are read
+        self._next = 0
+        if self._jumps:
+            key = max((key for key in self._keys if key <= self._times[index]), default=self._times[0])
+            self._container.seek(key, stream=self._stream, backward=True)
+            self._next = bisect_left(self._times, key)
+        return self._container.decode(self._stream)
+
+
+def luminance(frame: Any) -> np.ndarray:
+    """Grey values (H, W) of a frame, of all bits that it has.
+
+    Raises
+    ------
+    ImagesError
+        If FFmpeg knows no way from its pixels to grey ones.
+    """
+    deep = max((c.bits for c in frame.format.components), default=8) > 8
+    ways = ["gray16le", "rgb48le"] if deep else ["gray", "rgb24"]
+    # A palette is taken by way of its colours: the straight way rounds them twice.
+    for way in reversed(ways) if frame.format.name == _PALETTE else ways:
+        try:
+            return gray(frame.to_ndarray(format=way))
+        except (OSError, ValueError):
+            continue
+    raise ImagesError(
+        f"its pixels are {frame.format.name}, which cannot be made gray here. Convert it: "
+        "ffmpeg -i VIDEO -c:v ffv1 -pix_fmt gray OUT.mkv."
+    )
 
 
 def _av() -> Any:
