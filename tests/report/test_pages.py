@@ -364,10 +364,11 @@ def test_dataset_index_tells_the_state_of_each_stage(tmp_path: Path) -> None:
     assert badges(page) == ["finished", "out of date", "failed", "not run"]
     assert page.title.text == "FAILED: demo"
     assert f"too many voids {HOSTILE}" in page.select_one(".banner").text
-    assert [figure.text for figure in page.select("dd.figure")] == ["148"] * 3
+    assert [figure.text for figure in page.select(".cards dd.figure")] == ["148"] * 3
+    assert [figure.text for figure in page.select(".numbers dd.figure")] == ["148"]
     assert "2 min 5 s" in page.text
     assert "2026-11-23 12:00 UTC" in page.text
-    assert page.img["alt"] == "Thumbnail of demo"
+    assert page.img["alt"] == "A micrograph of demo with a scale bar, its voids outlined by circles"
     assert [a.text for a in page.nav.find_all("a")] == ["All datasets", "Overview", "Segment"]
 
 
@@ -381,7 +382,7 @@ def test_dataset_index_lists_files_with_sizes(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(bytes(size))
     page = read_page(pages.write_dataset_index(paths))
-    files = page.find("h2", string="Files").find_next("table")
+    files = page.find("summary", string="Files").find_next("table")
     assert [[data.text for data in row.find_all("td")] for row in files.select("tbody tr")] == [
         ["exports/a #1 <b>.csv", "not written by the stage export", "12 bytes"],
         ["tables/voids.parquet", "a row is a void in a frame", "5.4 kB"],
@@ -467,7 +468,7 @@ def test_a_browser_runs_nothing_of_it(tmp_path: Path) -> None:
     assert "acted" not in seen
 
 
-def test_key_figures_come_first_and_doubts_are_told(tmp_path: Path) -> None:
+def test_doubts_are_told_and_all_key_figures_are_folded(tmp_path: Path) -> None:
     doubtful = {
         "label": "Doubtful frames",
         "value": "3 of 8",
@@ -476,8 +477,10 @@ def test_key_figures_come_first_and_doubts_are_told(tmp_path: Path) -> None:
     }
     record = stage_record() | {"key_figures": [doubtful]}
     page = read_page(pages.write_dataset_index(write_record(tmp_path, "demo", drift=record)))
-    headings = [h.text for h in page.find_all("h2")]
-    assert headings[:2] == ["Key figures", "Can I trust it?"]
+    assert [h.text for h in page.find_all("h2")] == ["Can I trust it?", "More"]
+    assert page.select_one(".verdict").text.split() == f"⚠ check 3 of 8 {HOSTILE}.".split()
+    folded = [box.summary.text for box in page.find_all("details") if not box.has_attr("open")]
+    assert folded[0] == "All key figures"
     assert [li.text.split(" See")[0].strip() for li in page.select(".warnings li")] == [f"⚠ 3 of 8 {HOSTILE}"]
     calm = read_page(pages.write_dataset_index(write_record(tmp_path, "calm", drift=stage_record())))
     assert calm.select(".warnings li") == []

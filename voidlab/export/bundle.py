@@ -1,7 +1,7 @@
 """All exports of a run, with a list of what is what, and one ZIP of it all for a collaborator."""
 
 import zipfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ def write_exports(
     calibration: HasPixelSize,
     beside: Sequence[Path] = (),
     keep: Collection[Path] = (),
+    more: Callable[[Path], pd.DataFrame] | None = None,
 ) -> Exports:
     """Write every export of the dataset ``name`` that was ``asked`` for into ``folder``, and the ZIP of it all.
 
@@ -47,6 +48,8 @@ def write_exports(
         Files outside ``folder`` that go into the ZIP too.
     keep
         Files that are not removed even if they do not come again, as they are images of another dataset.
+    more
+        Writes further files into the folder it is given, and lists them as `list_files` does.
     """
     with filling(folder, keep) as fresh:
         plain = write_tables(fresh, made, min_frames=asked.min_frames, calibration=calibration)
@@ -54,7 +57,8 @@ def write_exports(
         others = write_others(
             fresh, made, labels, shape=shape, calibration=calibration, wanted=asked.other_programs
         )
-        files = pd.concat([part for part in (others.files, in_3d, plain) if len(part)], ignore_index=True)
+        parts = [others.files, in_3d, plain, *([more(fresh)] if more else [])]
+        files = pd.concat([part for part in parts if len(part)], ignore_index=True)
         return Exports(write_bundle(fresh, name, files, beside), others.notes)
 
 

@@ -14,6 +14,7 @@ from voidlab.report.figures.drift import (
     show_verdict,
     show_worst_frames,
 )
+from voidlab.report.figures.for_papers import figures_for_papers
 from voidlab.report.figures.movie import show_track_movie
 from voidlab.report.figures.rotating_gif import show_rotating_voids
 from voidlab.report.figures.swelling import (

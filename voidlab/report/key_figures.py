@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from voidlab.drift.verdict import Verdict
-from voidlab.report.swelling_words import format_interval, format_number, reading
+from voidlab.images.series import ImageSeries
+from voidlab.report.swelling_words import format_interval, format_number, label_of, reading
 from voidlab.swelling.depth import OF_3D
 from voidlab.swelling.series import Outcome
 from voidlab.tables.kinds import VOID, kinds_in
@@ -24,6 +25,24 @@ Figure = dict[str, str]
 UNSURE = 0.7  # confidence below which a detection is a matter of opinion
 _SEEN = ("median_diameter_seen", "max_diameter_seen")
 _NOT_PLACED = ("large error", "not connected")  # flags of a drift that says nothing
+
+
+def of_images(series: ImageSeries) -> list[Figure]:
+    """How many images of which size, over which tilts or time, and how wide a pixel is."""
+    (height, width), frames = series.shape, series.frames
+    size = series.calibration.pixel_size_nm
+    field = [] if size is None else [f"{width * size:.4g} × {height * size:.4g} nm"]
+    over = [_span(frames["tilt_deg"], "°")] if is_tilted(frames["tilt_deg"]) else []
+    over += [_span(frames["time_s"], " s")] if len(frames) > 1 and frames["time_s"].notna().all() else []
+    images = figure("Images", f"{len(frames)} of {width} × {height} px", ", ".join(field + over))
+    if size is None:
+        return [images, figure("Pixel size", "not known", "lengths are in px: give pixel_size_nm")]
+    said = {"parameters": "as given"}.get(series.calibration.source, f"from {series.calibration.source}")
+    return [images, figure("Pixel size", f"{size:.4g} nm", said)]
+
+
+def _span(values: pd.Series, unit: str) -> str:
+    return f"{values.min():.4g}{unit} to {values.max():.4g}{unit}".replace("-", "−")
 
 
 def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize) -> list[Figure]:
@@ -44,6 +63,11 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     spread = "median and interquartile range, edge voids left out"
     if VOID not in (kinds_in(frames) or [VOID]):
         return [left_out] if said else []
+    at_end = []
+    if len(counts) > 1 and not is_tilted(frames["tilt_deg"]):
+        first, last = frames.loc[counts.index[[0, -1]], "frame"]
+        meaning = f"frame {last}; in the first, frame {first}, {counts.iloc[0]:.0f}"
+        at_end = [figure("Voids in the last image", f"{counts.iloc[-1]:.0f}", meaning)]
     return [
         *([left_out] if said else []),
         figure(
@@ -55,6 +79,7 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
             f"{fraction:.2f} %",
             "area of the voids / area of the specimen in the image, median",
         ),
+        *at_end,
     ]
 
 
@@ -97,6 +122,24 @@ def of_tracks(
         figure("Long tracks", f"{long_enough:,}", f"voids followed for {shown} frames or more"),
         figure("Track length", length, "median, from first to last frame", warning=warning),
     ]
+
+
+def of_growth(
+    tracks: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize, *, shown: int
+) -> list[Figure]:
+    """How fast the diameters grow; nothing of a tilt series, in which nothing has the time to."""
+    long = tracks.loc[tracks["total_frames"] >= shown, "growth_px_per_frame"].dropna().to_numpy(float)
+    if is_tilted(frames["tilt_deg"]) or len(long) < 2:
+        return []
+    size, unit = unit_of(calibration)
+    rates = 2 * size * long
+    # Of a median, from quartiles: a few wild slopes of short tracks must not set its error.
+    error = 1.253 * float(np.subtract(*np.quantile(rates, [0.75, 0.25]))) / 1.349 / len(rates) ** 0.5
+    value = f"{np.median(rates):+.2g} ± {error:.1g} {unit}/frame".replace("-", "−", 1)
+    meaning = (
+        f"of the diameter; median of {len(rates)} tracks of {shown} frames or more, and its standard error"
+    )
+    return [figure("Growth", value, meaning)]
 
 
 def of_events(events: pd.DataFrame, frames: pd.DataFrame) -> list[Figure]:
@@ -209,7 +252,7 @@ def _estimate(quantity: str, row: Any, frame: int) -> Figure:
         errors = " with the error of the pixel size" if pixel else ""
         where += f"; 95 %{errors}: {format_interval(row['low95'], row['high95'], read.factor)} {read.unit}"
     value = f"{format_number(row['value'] * read.factor)} {read.unit}"
-    return figure(read.name[0].upper() + read.name[1:], value, where)
+    return figure(label_of(quantity), value, where)
 
 
 def of_corrections(done: pd.DataFrame) -> list[Figure]:

@@ -68,10 +68,21 @@ def _value(value: object) -> str:
     return ", ".join(map(_value, value)) if isinstance(value, list | tuple) else str(value)
 
 
+def _sentence(text: object) -> str:
+    """``text`` with a capital and a full stop."""
+    said = str(text)
+    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "!", "?", ":")) or not said else ".")
+
+
 _ENVIRONMENT = Environment(
     loader=PackageLoader("voidlab.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
 # Quoting makes an address with a scheme a relative one, so no link leads out of the project.
 _ENVIRONMENT.filters.update(
-    address=lambda href: quote(href, safe="/"), when=when, duration=_duration, size=_size, value=_value
+    address=lambda href: quote(href, safe="/"),
+    when=when,
+    duration=_duration,
+    size=_size,
+    value=_value,
+    sentence=_sentence,
 )

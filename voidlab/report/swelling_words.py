@@ -73,6 +73,12 @@ def reading(quantity: str, unit: str) -> Reading:
     return Reading(_NAMES.get(quantity, quantity.replace("_", " ")), factor, read)
 
 
+def label_of(quantity: str) -> str:
+    """What a key figure of the ``quantity`` is called."""
+    name = _NAMES[quantity]
+    return name[0].upper() + name[1:]
+
+
 def readable(estimates: pd.DataFrame) -> pd.DataFrame:
     """Table to be read: a row per quantity with its value, intervals, and the error from each source alone, in %.
 

@@ -15,7 +15,7 @@ from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import SECTIONS, sections_of
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, RunPaths
-from voidlab.report import pages
+from voidlab.report import states
 from voidlab.run.inputs import inputs_of
 from voidlab.run.notebook import Log, StageFailed, hold_dataset, log_failure, run_notebook
 from voidlab.run.snapshot import ChangedMeanwhile, changed_since, environment, take_snapshot
@@ -61,7 +61,7 @@ def run_dataset(
                 own = {key: value for part in sections_of(name) for key, value in given.get(part, {}).items()}
                 _run_or_skip(plan, name, own, again, snapshot, log, progress)
             # At the end: what a later stage makes anew is no longer to be checked, as the drift of a tilt series.
-            for stage, warning in pages.warnings_of(plan.paths):
+            for stage, warning in states.warnings_of(plan.paths):
                 log(f"{'':11} check {stage}: {warning}")
             if changed_since(plan.paths, snapshot):
                 what = "was changed while it ran; all results are of the values before. Run it again to use the new"

@@ -82,10 +82,10 @@ def test_tracks(made, linked, ax):
     assert ax.get_title().startswith(f"{linked['particle'].nunique()} voids")
 
 
-def test_track_lengths_and_radii(made, linked):
+def test_track_lengths_and_diameters(made, linked):
     figure, axes = plt.subplots(1, 2)
     tracks.track_lengths(made["tracks"], axes[0])
-    tracks.radius_over_frame(linked, made["tracks"], axes[1], NM)
+    tracks.diameter_over_frame(linked, made["tracks"], axes[1], NM)
     figure.canvas.draw()
     assert sum(bar.get_height() for bar in axes[0].patches) == len(made["tracks"])
     longest = made["tracks"].sort_values(["total_frames", "particle"], ascending=[False, True]).head(8)

@@ -60,7 +60,8 @@ def axes():
 def test_sizes_and_curves(made, axes, sample, unit):
     frames, voids = made
     outcome = swelling_series.measure_series(frames, voids, sample)
-    swelling.size_distribution(outcome.sizes, axes, sample.unit)
+    swelling.voids_by_size(outcome.sizes, axes[0], sample.unit)
+    swelling.volume_by_size(outcome.sizes, axes[1], sample.unit)
     assert axes[0].get_xlabel() == f"diameter ({unit})" or axes[0].texts
     if len(voids):
         assert sum(bar.get_height() for bar in axes[0].patches) == pytest.approx(100)
@@ -85,8 +86,8 @@ def test_spread_growth_and_displacement(made, axes, calibration, unit):
     swelling.sizes_over_series(voids, frames, axes[0], calibration)
     assert axes[0].get_ylabel() == f"diameter ({unit})" or axes[0].texts
     axes[0].clear()
-    tracks.growth_over_radius(track.summarize_tracks(voids), axes[0], calibration)
-    assert axes[0].get_ylabel() == f"growth ({unit}/frame)" or axes[0].texts
+    tracks.growth_over_diameter(track.summarize_tracks(voids), axes[0], calibration)
+    assert axes[0].get_ylabel() == f"growth of the diameter ({unit}/frame)" or axes[0].texts
     history = fates.describe_fates(voids, frames, tables.empty("events"), SHAPE, border_px=5, memory=1)
     tracks.displacement_field(voids, history, axes[1], calibration, min_frames=1)
     assert axes[1].get_xlabel() == f"x ({unit})" or axes[1].texts
@@ -95,6 +96,6 @@ def test_spread_growth_and_displacement(made, axes, calibration, unit):
 def test_growth_lies_where_the_table_has_it(axes):
     _, voids = series(8)
     summary = track.summarize_tracks(voids)
-    tracks.growth_over_radius(summary, axes[0], NM)
+    tracks.growth_over_diameter(summary, axes[0], NM)
     drawn = np.concatenate([line.get_ydata() for line in axes[0].lines[:2]])
-    np.testing.assert_allclose(np.sort(drawn), np.sort(summary["growth_px_per_frame"] * 0.5))
+    np.testing.assert_allclose(np.sort(drawn), np.sort(summary["growth_px_per_frame"] * 2 * 0.5))

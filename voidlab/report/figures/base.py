@@ -93,11 +93,14 @@ def scale_bar(ax: Axes, width_px: float, calibration: HasPixelSize) -> Axes:
     size, unit = unit_of(calibration)
     length = round_down(width_px * size / 5)
     bar, bottom = length / size, ax.get_ylim()[0]
-    x, y, thick = 0.03 * width_px, bottom - 0.03 * width_px, 0.006 * width_px
+    figure = ax.get_figure(root=True)
+    inches = 5.0 if figure is None else figure.get_figwidth() * ax.get_position().width
+    letters = float(np.clip(1.5 * inches, 7, 12))  # read in a picture that is shown smaller, too
+    x, y, thick = 0.03 * width_px, bottom - 0.03 * width_px, 0.008 * width_px
     ax.add_patch(Rectangle((x, y), bar, thick, facecolor="white", edgecolor="black", lw=0.6))
     label = ax.annotate(
         f"{length:g} {unit}", (x + bar / 2, y), xytext=(0, 1.5), textcoords="offset points",
-        color="white", ha="center", va="bottom", fontsize=8,
+        color="white", ha="center", va="bottom", fontsize=letters,
     )  # fmt: skip
     # White on black is read on any background, and hides less of the image than a box does.
     label.set_path_effects([withStroke(linewidth=2, foreground="black")])

@@ -1,6 +1,6 @@
 """Figures of what the voids say of the material: sizes, density and swelling over the series."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -25,32 +25,41 @@ from voidlab.swelling.sizes import SizeDistribution
 from voidlab.tables.units import HasPixelSize, unit_of
 
 _SHADE = 0.22
+_NO_WHOLE = "no whole voids in the frame"
 
 
-def size_distribution(sizes: SizeDistribution, axes: Sequence[Axes], unit: str) -> Sequence[Axes]:
-    """Share of the voids and share of the swelling per size bin, each with what has added up to there."""
+def voids_by_size(sizes: SizeDistribution, ax: Axes, unit: str) -> Axes:
+    """Share of the voids per size bin with 95 % from counting, and what has added up to there."""
     bins = sizes.bins
     if bins.empty:
-        for ax in axes:
-            nothing(ax, "no whole voids in the frame")
-        return axes
-    middle, width = (bins["low"] + bins["high"]) / 2, bins["high"] - bins["low"]
-    for ax, column, colour, name in zip(
-        axes, ("share", "volume_share"), (BLUE, ORANGE), ("voids", "swelling"), strict=True
-    ):
-        ax.bar(middle, 100 * bins[column], width, color=colour, edgecolor="white", lw=0.5)
-        ax.set(xlabel=f"diameter ({unit})", ylabel=f"share of the {name} (%)")
-        total = ax.twinx()
-        total.plot(bins["high"], 100 * bins[f"cumulative_{column}"], color=GREY, lw=1.2)
-        total.set(ylim=(0, 105), ylabel="up to this size (%, line)")
+        return nothing(ax, _NO_WHOLE)
+    _share_by_size(bins, ax, "share", BLUE, f"diameter ({unit})", "share of the voids (%)")
     low, high = (100 * bins[f"share_{end}95"] for end in ("low", "high"))
-    seen = bins["voids"] > 0
-    share = 100 * bins["share"]
-    axes[0].errorbar(
-        middle[seen], share[seen], [np.maximum(share - low, 0)[seen], np.maximum(high - share, 0)[seen]],
+    seen, share = bins["voids"] > 0, 100 * bins["share"]
+    ax.errorbar(
+        ((bins["low"] + bins["high"]) / 2)[seen], share[seen],
+        [np.maximum(share - low, 0)[seen], np.maximum(high - share, 0)[seen]],
         fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5,
     )  # fmt: skip
-    return axes
+    return ax
+
+
+def volume_by_size(sizes: SizeDistribution, ax: Axes, unit: str) -> Axes:
+    """Share of the swelling per size bin, and what has added up to there."""
+    if sizes.bins.empty:
+        return nothing(ax, _NO_WHOLE)
+    label = f"diameter ({unit})"
+    return _share_by_size(sizes.bins, ax, "volume_share", ORANGE, label, "share of the swelling (%)")
+
+
+def _share_by_size(bins: pd.DataFrame, ax: Axes, column: str, colour: str, along: str, up: str) -> Axes:
+    middle, width = (bins["low"] + bins["high"]) / 2, bins["high"] - bins["low"]
+    ax.bar(middle, 100 * bins[column], width, color=colour, edgecolor="white", lw=0.5)
+    ax.set(xlabel=along, ylabel=up)
+    total = ax.twinx()
+    total.plot(bins["high"], 100 * bins[f"cumulative_{column}"], color=GREY, lw=1.2)
+    total.set(ylim=(0, 105), ylabel="up to this size (%, line)")
+    return ax
 
 
 def show_size_distribution(
@@ -61,7 +70,8 @@ def show_size_distribution(
     ``decided`` is what the stage segment did: from which size on voids are found is marked.
     """
     figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
-    size_distribution(outcome.sizes, axes, unit)
+    voids_by_size(outcome.sizes, axes[0], unit)
+    volume_by_size(outcome.sizes, axes[1], unit)
     found = (decided or {}).get("completeness")
     if found and outcome.frame is not None:
         mark_completeness(found, axes[0], pixel, unit)

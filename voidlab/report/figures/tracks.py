@@ -68,10 +68,10 @@ def track_lengths(tracks: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def radius_over_frame(
+def diameter_over_frame(
     linked: pd.DataFrame, tracks: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, most: int = 8
 ) -> Axes:
-    """Measured radius over the frames for the ``most`` longest tracks."""
+    """Measured diameter over the frames for the ``most`` longest tracks."""
     if tracks.empty:
         return nothing(ax, "no tracks")
     size, unit = unit_of(calibration)
@@ -79,9 +79,9 @@ def radius_over_frame(
     colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(longest)))
     for particle, colour in zip(longest["particle"], colours, strict=True):
         track = linked[linked["particle"] == particle].sort_values("frame")
-        radius = track["radius_px"] * size
-        ax.plot(track["frame"], radius, color=colour, lw=1, marker=".", ms=3, label=f"{particle}")
-    ax.set(xlabel="frame", ylabel=f"radius ({unit})")
+        diameter = 2 * track["radius_px"] * size
+        ax.plot(track["frame"], diameter, color=colour, lw=1, marker=".", ms=3, label=f"{particle}")
+    ax.set(xlabel="frame", ylabel=f"diameter ({unit})")
     whole_numbers(ax.xaxis)
     ax.legend(
         title="particle", frameon=False, fontsize=7, ncols=2, loc="upper left", bbox_to_anchor=(1.0, 1.0)
@@ -92,31 +92,31 @@ def radius_over_frame(
 def show_track_lengths(
     tracks: pd.DataFrame, linked: pd.DataFrame, calibration: HasPixelSize, *, min_frames: int = 1
 ) -> None:
-    """Show how long the tracks of ``min_frames`` or more are, and the radius over the frames of the longest."""
+    """Show how long the tracks of ``min_frames`` or more are, and the diameter over the frames of the longest."""
     figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
     track_lengths(tracks[tracks["total_frames"] >= min_frames], axes[0])
-    radius_over_frame(linked, tracks, axes[1], calibration)
-    show(figure, "Histogram of track lengths; radius over frame of the longest tracks")
+    diameter_over_frame(linked, tracks, axes[1], calibration)
+    show(figure, "Histogram of track lengths; diameter over frame of the longest tracks")
 
 
-def growth_over_radius(tracks: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
-    """Growth rate of each void over its mean radius, with its standard error; grey where it is not significant."""
+def growth_over_diameter(tracks: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Growth of each diameter over its mean, with its standard error; grey where it is not significant."""
     known = tracks.dropna(subset=["growth_px_per_frame", "growth_sigma_px_per_frame"])
     if known.empty:
         return nothing(ax, "no track long enough for a growth rate")
     size, unit = unit_of(calibration)
     columns = ["mean_radius_px", "growth_px_per_frame", "growth_sigma_px_per_frame"]
-    radius, growth, sigma = known[columns].to_numpy().T * size
+    diameter, growth, sigma = known[columns].to_numpy().T * 2 * size
     sure = np.abs(growth) > 2 * sigma
     for rows, colour, name in ((~sure, GREY, "not significant"), (sure, BLUE, "above 2 standard errors")):
         ax.errorbar(
-            radius[rows], growth[rows], sigma[rows], fmt="o", ms=3, color=colour, elinewidth=0.6, alpha=0.8,
+            diameter[rows], growth[rows], sigma[rows], fmt="o", ms=3, color=colour, elinewidth=0.6, alpha=0.8,
             label=f"{int(rows.sum())} {name}",
         )  # fmt: skip
     ax.axhline(0, color="black", lw=0.6)
     # A few short tracks with wild slopes must not hide the others.
     middle, reach = np.median(growth), 3 * np.quantile(np.abs(growth - np.median(growth)) + sigma, 0.9)
-    ax.set(xlabel=f"mean radius ({unit})", ylabel=f"growth ({unit}/frame)")
+    ax.set(xlabel=f"mean diameter ({unit})", ylabel=f"growth of the diameter ({unit}/frame)")
     ax.set_ylim(middle - max(reach, 1e-9), middle + max(reach, 1e-9))
     outside = int((np.abs(growth - middle) > reach).sum())
     ax.legend(title=f"{outside} beyond the axis" if outside else None, frameon=False, fontsize=8)
@@ -164,8 +164,8 @@ def show_growth_and_motion(
     *,
     min_frames: int,
 ) -> None:
-    """Show growth over radius and the displacements of the voids with tracks of ``min_frames`` or more."""
+    """Show growth over diameter and the displacements of the voids with tracks of ``min_frames`` or more."""
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.4), layout="constrained")
-    growth_over_radius(tracks[tracks["total_frames"] >= min_frames], axes[0], calibration)
+    growth_over_diameter(tracks[tracks["total_frames"] >= min_frames], axes[0], calibration)
     displacement_field(linked, fates, axes[1], calibration, min_frames=min_frames)
-    show(figure, "Growth rate over radius, and the displacement of each void against its neighbours")
+    show(figure, "Growth over diameter, and the displacement of each void against its neighbours")

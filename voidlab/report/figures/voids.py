@@ -11,6 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
 from voidlab.report.figures.base import (
     BLUE,
@@ -46,8 +47,10 @@ def overlay(image: np.ndarray, voids: pd.DataFrame, ax: Axes, calibration: HasPi
     """
     micrograph(image, ax, calibration)
     shown = only_voids(voids)
-    for touches, style in ((False, "solid"), (True, _AT_EDGE)):
-        circles(shown[shown["touches_edge"] == touches], ax, colour=ORANGE, style=style)
+    circles(shown[~shown["touches_edge"]], ax, colour=ORANGE)
+    # A thin dashed line is lost on a bright border: thicker, and black below.
+    at_edge = circles(shown[shown["touches_edge"]], ax, colour=ORANGE, style=_AT_EDGE).collections[-1]
+    at_edge.set(linewidth=1.5, path_effects=[withStroke(linewidth=2.6, foreground="black")])
     for kind, (colour, style) in OF_KIND.items() if len(shown) < len(voids) else ():
         circles(voids[voids["kind"] == kind], ax, colour=colour, style=style).collections[-1].set_linewidth(
             1.2

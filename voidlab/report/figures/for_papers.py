@@ -1,0 +1,110 @@
+"""Figures as a paper takes them, a panel each: SVG and PDF with text that can be edited, and the data as CSV."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from voidlab.export.contents import list_files
+from voidlab.export.tables import write_csv
+from voidlab.report.figures.swelling import drawn_quantities, over_series, voids_by_size, volume_by_size
+from voidlab.report.figures.tilt import density_by_depth as draw_density_by_depth
+from voidlab.report.figures.tracks import growth_over_diameter
+from voidlab.swelling.series import Outcome
+from voidlab.tables.tilts import is_tilted
+from voidlab.tables.units import HasPixelSize, to_nm, unit_of
+
+FOLDER = "figures"
+# Text stays text in both: a journal's own font can be set.
+_STYLE: Any = {"svg.fonttype": "none", "pdf.fonttype": 42, "font.size": 9, "svg.hashsalt": "voidlab"}
+_OVER_SERIES = ("density-over-series", "diameter-over-series", "swelling-over-series")
+
+
+@dataclass(frozen=True)
+class _Panel:
+    name: str
+    draw: Callable[[Axes], Axes]
+    data: pd.DataFrame
+    what: str
+
+
+def figures_for_papers(
+    made: Mapping[str, pd.DataFrame],
+    outcome: Outcome,
+    calibration: HasPixelSize,
+    *,
+    density_by_depth: pd.DataFrame,
+) -> Callable[[Path], pd.DataFrame]:
+    """What writes the figures of a dataset into the folder ``figures`` of a folder it is given, and lists them.
+
+    Parameters
+    ----------
+    made
+        Tables ``frames, tracks, reconstruction``.
+    density_by_depth
+        As `voidlab.swelling.density_over_depth` gives it; empty where nothing was placed in depth.
+    """
+    frames, tracks = made["frames"], made["tracks"]
+
+    def panels() -> Iterator[_Panel]:
+        _, unit = unit_of(calibration)
+        bins = outcome.sizes.bins
+        if len(bins):
+            about = f"share of the voids per diameter, frame {outcome.frame}"
+            yield _Panel("sizes", lambda ax: voids_by_size(outcome.sizes, ax, unit), bins, about)
+            about = f"share of the swelling per diameter, frame {outcome.frame}"
+            yield _Panel("volume-by-size", lambda ax: volume_by_size(outcome.sizes, ax, unit), bins, about)
+        if len(frames) > 1 and not is_tilted(frames["tilt_deg"]):
+            yield from _over_series(outcome, frames)
+            if tracks["growth_px_per_frame"].notna().any():
+                columns = ["particle", "mean_radius_px", "growth_px_per_frame", "growth_sigma_px_per_frame"]
+                yield _Panel(
+                    "growth-over-size",
+                    lambda ax: growth_over_diameter(tracks, ax, calibration),
+                    to_nm(tracks[columns], calibration),
+                    "growth of the diameter of each void; the table has radii",
+                )
+        if len(density_by_depth):
+            yield _Panel(
+                "density-by-depth",
+                lambda ax: draw_density_by_depth(density_by_depth, made["reconstruction"], ax, calibration),
+                density_by_depth,
+                "voids per volume over the depth in the foil; the table is in px",
+            )
+
+    def write(folder: Path) -> pd.DataFrame:
+        return list_files(folder, [row for panel in panels() for row in _write(folder, panel)])
+
+    return write
+
+
+def _over_series(outcome: Outcome, frames: pd.DataFrame) -> Iterator[_Panel]:
+    for name, quantity in zip(_OVER_SERIES, drawn_quantities(outcome), strict=True):
+        rows = outcome.over_time[outcome.over_time["quantity"] == quantity]
+        if rows["value"].notna().any():
+            yield _Panel(
+                name,
+                lambda ax, quantity=quantity: over_series(outcome.over_time, frames, quantity, ax),  # type: ignore[misc]
+                rows,
+                f"{quantity.replace('_', ' ')} over the series, with 95 % intervals",
+            )
+
+
+def _write(folder: Path, panel: _Panel) -> Iterator[tuple[str, int, str]]:
+    (folder / FOLDER).mkdir(exist_ok=True)
+    stem = f"{FOLDER}/{panel.name}"
+    with plt.rc_context(_STYLE):
+        figure, ax = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
+        panel.draw(ax)
+        # Without the date, so that the same results give the same file.
+        figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
+        figure.savefig(folder / f"{stem}.pdf", metadata={"CreationDate": None})
+        plt.close(figure)
+    write_csv(panel.data, folder / f"{stem}.csv")
+    yield f"{stem}.svg", 0, f"figure: {panel.what}"
+    yield f"{stem}.pdf", 0, f"figure: {panel.what}"
+    yield f"{stem}.csv", len(panel.data), f"the data of the figure: {panel.what}"

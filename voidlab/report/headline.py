@@ -1,0 +1,110 @@
+"""What a dataset's report says first: its verdict and why, what it is of, and the few numbers that it is about."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from voidlab.project.paths import POSITIONS
+from voidlab.report.states import StageState, list_warnings
+from voidlab.report.swelling_words import label_of
+from voidlab.tables.verdict import CHECK, VERDICTS
+
+Figure = Mapping[str, Any]
+
+_MOST_NUMBERS = 6
+_ANY_DENSITY = tuple(map(label_of, ("number_density_3d", "number_density", "areal_density")))
+_ANY_DIAMETER = (*map(label_of, ("mean_diameter_3d", "mean_diameter", "mean_diameter_seen")), "Void diameter")
+_ANY_SWELLING = tuple(map(label_of, ("swelling_3d", "swelling", "volume_per_area")))
+# What each kind of dataset is about: the first of a group that there is; those behind fill up to six.
+_ABOUT: dict[str, tuple[tuple[str, ...], ...]] = {
+    "image": (
+        ("Voids",), _ANY_DENSITY, _ANY_DIAMETER, _ANY_SWELLING, ("Complete from",), ("Area fraction",),
+        ("Expected recall",),
+    ),
+    "series": (
+        ("Voids in the last image", "Voids per image"), _ANY_DENSITY, _ANY_DIAMETER, _ANY_SWELLING, ("Growth",),
+        ("Mergers",), ("Particles",), ("Complete from",),
+    ),
+    "tilt series": (
+        ("Voids in 3D", "Voids per image"), ("Thickness",), _ANY_DENSITY, _ANY_DIAMETER, _ANY_SWELLING,
+        ("Depth error",), ("Particles",),
+    ),
+    "positions": (("Particles",), ("Long tracks",), ("Track length",), ("Growth",), ("Mergers",)),
+}  # fmt: skip
+# The two figures that go with it, files in the folder exports/figures without their extension.
+FIGURES_OF = {
+    "image": ("sizes", "volume-by-size"),
+    "series": ("density-over-series", "sizes"),
+    "tilt series": ("density-by-depth", "sizes"),
+    "positions": (),
+}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a dataset's results are worth together, ``light`` empty where there are none; reasons, the worst first."""
+
+    light: str
+    reasons: tuple[str, ...]
+
+
+def judge(stages: Sequence[StageState]) -> Judgement:
+    """The worst verdict of any stage that counts; with a warning on anything else it is not good either."""
+    figures = [f for stage in stages for f in stage.figures if not stage.superseded]
+    lights = {light for light in (str(f.get("value")) for f in figures) if light in VERDICTS}
+    if not any(stage.status in ("finished", "out of date") for stage in stages):
+        return Judgement("", ())
+    warned = [sentence for _, sentence in list_warnings(stages)]
+    worst = max(lights | ({CHECK} if warned else set()), key=VERDICTS.index, default="")
+    of_worst = [str(f["warning"]) for f in figures if f.get("warning") and f.get("value") == worst]
+    good = [str(f.get("meaning", "")) for f in figures if f.get("value") == worst][:1]
+    return Judgement(worst, tuple(dict.fromkeys([*of_worst, *warned])) or tuple(good))
+
+
+def kind_of(stages: Iterable[StageState]) -> str:
+    """What the dataset is, by the stages that apply to it: image, series, tilt series, positions."""
+    names = {stage.name for stage in stages}
+    if POSITIONS in names:
+        return "positions"
+    if "reconstruct" in names:
+        return "tilt series"
+    return "series" if "drift" in names else "image"
+
+
+def numbers_of(stages: Sequence[StageState]) -> list[Figure]:
+    """The five or six numbers that a dataset of its kind is about, of those there are."""
+    there: dict[str, Figure] = {}
+    for stage in stages:
+        there |= {str(f.get("label")): f for f in stage.figures if f.get("value") not in (None, "", "–")}
+    about = (
+        next((there[label] for label in group if label in there), None) for group in _ABOUT[kind_of(stages)]
+    )
+    return [figure for figure in about if figure is not None][:_MOST_NUMBERS]
+
+
+def facts_of(stages: Sequence[StageState]) -> list[tuple[str, str]]:
+    """Name and text of what a reader must know of the images, and of what was chosen to look at them."""
+    records = {stage.name: stage for stage in stages}
+    facts = []
+    for stage in stages:
+        for label in ("Images", "Pixel size"):
+            facts += [(label, _in_words(f)) for f in stage.figures if f.get("label") == label]
+    segment = records.get("segment")
+    decided = segment.record.get("decided") if segment else None
+    if isinstance(decided, Mapping) and decided:
+        contrast = str(decided.get("contrast", ""))
+        chosen = str(decided.get("contrast_verdict", ""))
+        how = f" ({chosen}: {decided.get('contrast_reason', '')})" if chosen else ", as set"
+        facts.append(("Segmenter", str(decided.get("segmenter", ""))))
+        facts.append(("Contrast", f"voids are {contrast}{how}" if contrast else "not used"))
+    track = records.get("track")
+    facts += [
+        ("Linker", str(f.get("value")))
+        for f in (track.figures if track else [])
+        if f.get("label") == "Linker"
+    ]
+    return [(name, text) for name, text in facts if text]
+
+
+def _in_words(figure: Figure) -> str:
+    return "; ".join(filter(None, (str(figure.get("value", "")), str(figure.get("meaning", "")))))

@@ -1,0 +1,52 @@
+"""Pictures of a dataset for the pages of its report: a micrograph with outlines, small or large; exported figures."""
+
+import base64
+import io
+from pathlib import Path
+
+import PIL.Image
+
+from voidlab.project.paths import STAGES, RunPaths
+
+_THUMBNAIL_PX, _LARGE_PX, _MOST_PIXELS = 360, 1200, 50_000_000
+_MOST_BYTES = 400_000  # of a figure that goes into a page
+
+
+def photo_with_outlines(paths: RunPaths, *, small: bool = False) -> str | None:
+    """The first photo of the segment notebook as an address, ``small`` for a list; None when there is none."""
+    from voidlab.report import notebook_html  # takes a second, and every kernel imports this package
+
+    most = _THUMBNAIL_PX if small else _LARGE_PX
+    written = io.BytesIO()
+    try:
+        photo = notebook_html.first_photo(paths.notebook(STAGES[0])) or b""
+        picture = PIL.Image.open(io.BytesIO(photo))  # an OSError where there is no photo
+        if picture.width * picture.height > _MOST_PIXELS:
+            return None
+        if max(picture.size) <= most and picture.format == "JPEG":
+            return _address("jpeg", photo)
+        picture.thumbnail((most, most))
+        picture.convert("RGB").save(written, "JPEG", quality=80)
+    except Exception:  # nbformat raises anything on what is no notebook, and pillow on what is no picture
+        return None
+    return _address("jpeg", written.getvalue())
+
+
+def exported_figure(paths: RunPaths, name: str) -> str | None:
+    """The figure called ``name`` in exports/figures as an address; None where it is not there, or is too large."""
+    file = figures_folder(paths) / f"{name}.svg"
+    try:
+        if file.stat().st_size > _MOST_BYTES:
+            return None
+        return _address("svg+xml", file.read_bytes())
+    except OSError:
+        return None
+
+
+def figures_folder(paths: RunPaths) -> Path:
+    """Where the stage export puts figures for papers."""
+    return paths.exports / "figures"
+
+
+def _address(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
