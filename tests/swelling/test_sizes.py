@@ -1,9 +1,14 @@
 """The histogram of sizes: its rule, its shares, its intervals."""
 
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
-from voidlab.swelling.sizes import size_distribution
+from voidlab.images.series import Calibration
+from voidlab.report.figures.voids import size_histogram
+from voidlab.swelling.series import bins_of_series
+from voidlab.swelling.sizes import bin_width, size_distribution
 
 
 def test_every_void_is_in_one_bin():
@@ -18,10 +23,38 @@ def test_every_void_is_in_one_bin():
 
 
 def test_the_width_is_that_of_the_rule():
-    diameter = np.random.default_rng(0).lognormal(2.5, 0.3, 500)
-    low, high = np.quantile(diameter, [0.25, 0.75])
+    diameter = np.random.default_rng(0).normal(30, 3, 50_000)
+    # Of a normal distribution the shortest half is the interquartile range.
+    expected = 2 * 1.349 * 3 / 50_000 ** (1 / 3)
+    bins = size_distribution(diameter, pixel=0.01).bins
+    np.testing.assert_allclose(bins["high"] - bins["low"], expected, rtol=0.02)
+    assert bin_width(diameter, images=100, pixel=0.01).width == pytest.approx(
+        expected * 100 ** (1 / 3), rel=0.02
+    )
+
+
+def test_two_groups_of_sizes_stay_two():
+    random = np.random.default_rng(0)
+    diameter = np.concatenate([random.normal(6, 0.6, 24), random.normal(11, 0.6, 16)])
     bins = size_distribution(diameter, pixel=0.1).bins
-    np.testing.assert_allclose(bins["high"] - bins["low"], 2 * (high - low) / 500 ** (1 / 3))
+    between = bins[(bins["low"] > 7.6) & (bins["high"] < 9.4)]
+    assert len(between)
+    assert between["voids"].sum() == 0
+
+
+def test_a_series_has_one_bin_width_on_all_pages(finished):
+    paths, _, _ = finished
+    voids = pd.read_parquet(paths.table("voids"))
+    sizes = pd.read_parquet(paths.table("sizes"))
+    width = bins_of_series(voids, 0.5, "nm").width
+    np.testing.assert_allclose(0.5 * (sizes["diameter_high_px"] - sizes["diameter_low_px"]), width)
+    figure, ax = plt.subplots()
+    size_histogram(voids, ax, Calibration(0.5, "parameters"))
+    np.testing.assert_allclose([bar.get_width() for bar in ax.patches], width)
+    first = sizes["diameter_low_px"].iloc[0] * 0.5 / width
+    assert first == pytest.approx(round(first))
+    assert ax.patches[0].get_x() / width == pytest.approx(round(ax.patches[0].get_x() / width))
+    plt.close(figure)
 
 
 def test_no_bin_is_narrower_than_two_pixels():

@@ -60,7 +60,7 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     seen = f"median over {len(counts)} of {len(frames)} images; smallest to largest in brackets"
     if len(frames) == 1:
         seen = "in the one image"
-    spread = "median and interquartile range, edge voids left out"
+    spread = "interquartile range in all images, edge voids left out"
     if VOID not in (kinds_in(frames) or [VOID]):
         return [left_out] if said else []
     at_end = []
@@ -73,7 +73,7 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
         figure(
             "Voids" if len(frames) == 1 else "Voids per image", range_of_counts(counts), seen, warning=warning
         ),
-        figure("Void radius", _length(inside, calibration), spread),
+        figure("Void diameter", _diameters(inside, calibration), spread),
         figure(
             "Area fraction",
             f"{fraction:.2f} %",
@@ -301,9 +301,10 @@ def range_of_counts(counts: pd.Series) -> str:
     return "–" if counts.empty else f"{counts.median():.0f} ({counts.min():.0f}–{counts.max():.0f})"
 
 
-def _length(radii: pd.Series, calibration: HasPixelSize) -> str:
+def _diameters(radii: pd.Series, calibration: HasPixelSize) -> str:
+    """Quartiles; the median is that of the stage export, which weighs each void by how often its size is whole."""
     if radii.empty:
         return "–"
     size, unit = unit_of(calibration)
-    low, middle, high = radii.quantile([0.25, 0.5, 0.75]) * size
-    return f"{middle:.2f} ({low:.2f}–{high:.2f}) {unit}"
+    low, high = radii.quantile([0.25, 0.75]) * 2 * size
+    return f"{low:.2f}–{high:.2f} {unit}"

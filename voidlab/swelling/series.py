@@ -9,7 +9,7 @@ import pandas as pd
 from voidlab import tables
 from voidlab.swelling.estimate import Swelling, measure_swelling
 from voidlab.swelling.sample import Sample, SwellingError
-from voidlab.swelling.sizes import SizeDistribution, size_distribution
+from voidlab.swelling.sizes import BinWidth, SizeDistribution, bin_width, size_distribution
 from voidlab.tables.tilts import is_tilted
 
 ValidArea = Callable[[int], np.ndarray]
@@ -125,6 +125,7 @@ def measure_series(
         pixel=sample.pixel,
         unit=sample.unit,
         weight=1 / summary.counted["area_px2"].to_numpy(float),
+        bins=bins_of_series(voids, sample.pixel, sample.unit),
     )
     # The doubt says it better than that no thickness was given.
     said = [n for n in summary.notes if not (doubt and n.about == "thickness")]
@@ -134,6 +135,13 @@ def measure_series(
     return Outcome(
         number, summary, sizes, tables.select(over_time, "swelling"), (*notes, *warnings), doubt, warnings
     )
+
+
+def bins_of_series(voids: pd.DataFrame, pixel: float, unit: str) -> BinWidth:
+    """Size bins of a series: from its voids away from the edge, of all frames; ``pixel`` is its width in ``unit``."""
+    inside = voids[~voids["touches_edge"]] if "touches_edge" in voids else voids
+    diameter = 2 * inside["radius_px"].to_numpy(float) * pixel
+    return bin_width(diameter, images=inside["frame"].nunique(), pixel=pixel, unit=unit)
 
 
 def _missing_times(frames: pd.DataFrame, dose_dpa_per_s: float | None) -> tuple[str, ...]:

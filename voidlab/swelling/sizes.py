@@ -25,8 +25,21 @@ class SizeDistribution:
     rule: str
 
 
+@dataclass(frozen=True)
+class BinWidth:
+    """How wide the size bins are, in ``unit``, and the sentence that says why."""
+
+    width: float
+    rule: str
+
+
 def size_distribution(
-    diameter: np.ndarray, *, pixel: float = 1.0, unit: str = "px", weight: np.ndarray | None = None
+    diameter: np.ndarray,
+    *,
+    pixel: float = 1.0,
+    unit: str = "px",
+    weight: np.ndarray | None = None,
+    bins: BinWidth | None = None,
 ) -> SizeDistribution:
     """Histogram of void diameters as they are seen.
 
@@ -38,6 +51,8 @@ def size_distribution(
         Width of a pixel in ``unit``: no bin is narrower than two.
     weight : (n,) float
         How many voids each stands for, such as 1 / `voidlab.swelling.stereology.inclusion_area`; None: one.
+    bins
+        How wide the bins are; None: as `bin_width` gives it for these diameters.
 
     References
     ----------
@@ -45,7 +60,8 @@ def size_distribution(
     """
     diameter = np.asarray(diameter, np.float64)
     weight = np.ones(len(diameter)) if weight is None else np.asarray(weight, np.float64)
-    width, rule = _width(diameter, pixel, unit)
+    chosen = bins or bin_width(diameter, pixel=pixel, unit=unit)
+    width = chosen.width
     first = np.floor(diameter.min(initial=np.inf) / width) if len(diameter) else 0
     count = int(np.floor(diameter.max() / width) - first) + 1 if len(diameter) else 0
     place = (np.floor(diameter / width) - first).astype(np.int64)
@@ -55,7 +71,7 @@ def size_distribution(
     total = max(number.sum(), np.finfo(float).tiny)
     low, high = (_share(tail, voids, number) for tail in (0.025, 0.975))
     edges = (first + np.arange(count + 1)) * width
-    bins = pd.DataFrame(
+    table = pd.DataFrame(
         {
             "low": edges[:-1],
             "high": edges[1:],
@@ -66,9 +82,9 @@ def size_distribution(
             "volume_share": volume / max(volume.sum(), np.finfo(float).tiny),
         }
     )
-    bins["cumulative_share"] = bins["share"].cumsum()
-    bins["cumulative_volume_share"] = bins["volume_share"].cumsum()
-    return SizeDistribution(bins, rule)
+    table["cumulative_share"] = table["share"].cumsum()
+    table["cumulative_volume_share"] = table["volume_share"].cumsum()
+    return SizeDistribution(table, chosen.rule)
 
 
 def _share(tail: float, voids: np.ndarray, number: np.ndarray) -> np.ndarray:
@@ -81,16 +97,28 @@ def _share(tail: float, voids: np.ndarray, number: np.ndarray) -> np.ndarray:
     return np.asarray(odds * each / (odds * each + (1 - odds) * other))
 
 
-def _width(diameter: np.ndarray, pixel: float, unit: str) -> tuple[float, str]:
-    """Width of a bin and the sentence that says why."""
-    least = 2 * pixel
+def bin_width(diameter: np.ndarray, *, images: int = 1, pixel: float = 1.0, unit: str = "px") -> BinWidth:
+    """Width of size bins from all diameters of a series, the same wherever its sizes are shown.
+
+    The rule of Freedman and Diaconis for as many voids as an image has, with the shortest half of the diameters in
+    place of the interquartile range: the same for one group of sizes; of two groups, it is as wide as one of them.
+
+    Parameters
+    ----------
+    diameter : (n,) float
+        In ``unit``, of the voids of all ``images``.
+    pixel
+        Width of a pixel in ``unit``: no bin is narrower than two.
+    """
+    least, count = 2 * pixel, len(diameter) / max(images, 1)
     if len(diameter) < 2:
-        return least, f"Size bins are {least:.3g} {unit} wide: two pixels, as there are fewer than two voids."
-    low, high = np.quantile(diameter, [0.25, 0.75])
-    wanted = 2 * (high - low) / len(diameter) ** (1 / 3)
+        rule = f"Size bins are {least:.3g} {unit} wide: two pixels, as there are fewer than two voids."
+        return BinWidth(least, rule)
+    ordered = np.sort(diameter)
+    half = len(ordered) // 2
+    wanted = 2 * float((ordered[half:] - ordered[: len(ordered) - half]).min()) / count ** (1 / 3)
+    named = "the rule of Freedman and Diaconis on the shortest half of the diameters"
     if wanted > least:
-        return float(wanted), f"Size bins are {wanted:.3g} {unit} wide, by the rule of Freedman and Diaconis."
-    said = (
-        f"Size bins are {least:.3g} {unit} wide: two pixels, as the rule of Freedman and Diaconis gives less"
-    )
-    return least, f"{said} ({wanted:.3g} {unit})."
+        return BinWidth(wanted, f"Size bins are {wanted:.3g} {unit} wide, by {named}.")
+    rule = f"Size bins are {least:.3g} {unit} wide: two pixels, as {named} gives less ({wanted:.3g} {unit})."
+    return BinWidth(least, rule)

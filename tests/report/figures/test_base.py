@@ -41,7 +41,7 @@ def linked(made):
 @pytest.mark.parametrize(("calibration", "unit"), [(PX, "px"), (NM, "nm")])
 def test_sizes(made, ax, calibration, unit):
     voids.size_histogram(made["voids"], ax, calibration)
-    assert made["voids"].empty or ax.get_xlabel() == f"void radius ({unit})" or ax.texts
+    assert made["voids"].empty or ax.get_xlabel() == f"diameter ({unit})" or ax.texts
 
 
 @pytest.mark.parametrize(("calibration", "unit"), [(PX, "px"), (NM, "nm")])

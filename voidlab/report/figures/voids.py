@@ -31,6 +31,7 @@ from voidlab.report.figures.base import (
     show,
     whole_numbers,
 )
+from voidlab.swelling.series import bins_of_series
 from voidlab.tables.kinds import VOID, kinds_in, only_voids
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -149,31 +150,33 @@ def show_frames(
 
 
 def size_histogram(voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
-    """Histogram of the radii of voids away from the edge; bins after Freedman and Diaconis, at most 60."""
+    """Histogram of the diameters of voids away from the edge, in the bins that every page of the dataset has."""
     size, unit = unit_of(calibration)
     voids = only_voids(voids)
-    inside = voids.loc[~voids["touches_edge"], "radius_px"].to_numpy() * size
-    if len(inside) == 0:
+    inside = voids[~voids["touches_edge"]]
+    if inside.empty:
         return nothing(ax, "no voids away from the edge")
-    spread = np.subtract(*np.percentile(inside, [75, 25]))
-    width = max(2 * spread / np.cbrt(len(inside)), np.ptp(inside) / 60, 0.02 * size)
-    ax.set(xlabel=f"void radius ({unit})", ylabel="voids in all frames")
-    return histogram(inside, np.arange(inside.min(), inside.max() + 2 * width, width), ax, unit=unit)
+    diameter = 2 * inside["radius_px"].to_numpy(float) * size
+    width = bins_of_series(voids, size, unit).width
+    first, last = np.floor(diameter.min() / width), np.floor(diameter.max() / width)
+    images = inside["frame"].nunique()
+    ax.set(xlabel=f"diameter ({unit})", ylabel="voids" if images == 1 else f"voids in {images} images")
+    return histogram(diameter, np.arange(first, last + 2) * width, ax)
 
 
 def show_sizes(
     voids: pd.DataFrame, calibration: HasPixelSize, decided: Mapping[str, Any] | None = None
 ) -> None:
-    """Show the histogram of the radii, and from which size on voids are found if that was ``decided``."""
+    """Show the histogram of the diameters, and from which size on voids are found if that was ``decided``."""
     figure, ax = plt.subplots(figsize=(6, 3.4))
     size_histogram(voids, ax, calibration)
     found = (decided or {}).get("completeness")
     if found and len(voids):
         size, unit = unit_of(calibration)
-        mark_completeness(found, ax, size / 2, unit)
+        mark_completeness(found, ax, size, unit)
     show(
         figure,
-        "Histogram of the void radii with the median, and the sizes from which voids are found, marked",
+        "Histogram of the void diameters; lines mark the sizes from which voids are found",
     )
 
 
