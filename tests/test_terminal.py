@@ -150,6 +150,12 @@ def test_ctrl_c_while_libraries_are_loaded_is_one_word():
     assert process.returncode == 130
 
 
+def test_ctrl_c_is_one_word_before_libraries_are_loaded():
+    code = "import sys, voidlab.cli\nprint([name for name in ('numpy', 'pandas', 'pydantic') if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are killed as on Unix")
 def test_a_run_whose_parent_is_killed_ends_soon(tmp_path):
     """As one of --jobs, whose parent may be killed."""

@@ -1,0 +1,268 @@
+"""What a person types after ``voidlab``, turned into calls of the package; nothing is computed here."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voidlab import __version__, terminal
+from voidlab.cli import networks
+from voidlab.cli.base import FAILED, OK, POSITIVE, Commands, add, say
+from voidlab.errors import VoidlabError, install_extra
+from voidlab.project.paths import STAGES, RunPaths, file_that_is_meant
+
+if TYPE_CHECKING:
+    from voidlab.run.validate import Overrides, Plan
+
+_WRONG_INPUT, _INTERRUPTED = 2, 130
+
+
+def _read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command and its options; what stands behind -- is for JupyterLab."""
+    given = list(arguments)
+    place = given.index("--") if given[:1] == ["lab"] and "--" in given else len(given)
+    options = _parser().parse_args(given[:place])
+    options.behind = given[place + 1 :]
+    return options
+
+
+def carry_out(arguments: Sequence[str]) -> int:
+    """Do what the ``arguments`` of the command say; give its exit code, see `voidlab.cli.main`."""
+    options = _read_arguments(arguments)
+    for library in ("asyncio", "papermill"):  # what they log of a failure is said here in words for the user
+        logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+    try:
+        code: int | None = options.command(options)
+        return code or OK
+    except VoidlabError as error:
+        print(error, file=sys.stderr)
+        return _WRONG_INPUT
+    except OSError as error:
+        print(f"voidlab: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("\nvoidlab: interrupted.", file=sys.stderr)
+        return _INTERRUPTED
+    except MemoryError as error:
+        what = str(error) or "no details"
+        print(
+            f"voidlab: the memory ran out ({what}). Close other programs, or use smaller images.",
+            file=sys.stderr,
+        )
+        return FAILED
+    except Exception as error:  # a fault of voidlab; a traceback would say nothing to who cannot mend it
+        print(terminal.unforeseen(error), file=sys.stderr)
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="voidlab", description="Label, measure, align and track voids in electron micrographs."
+    )
+    parser.add_argument("--version", action="version", version=f"voidlab {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add(commands, "demo", _demo, "simulate the demo tilt series and run all stages on it")
+    _add_init(commands)
+    check = add(commands, "check", _check, "check parameter files and their images, run nothing")
+    check.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml, or NAME")
+    add(commands, "parameters", _parameters, "print a table of all parameters (Markdown)")
+    for add_one in (
+        _add_run,
+        networks.add_score,
+        networks.add_train,
+        _add_correct,
+        _add_movie,
+        _add_positions,
+    ):
+        add_one(commands)
+    lab = add(commands, "lab", _lab, "open JupyterLab on the project's notebooks",
+               "What stands behind -- goes to JupyterLab: voidlab lab gold -- --no-browser --port 9000")  # fmt: skip
+    lab.add_argument("name", nargs="?", help="dataset to explore")
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from voidlab.run import start
+
+    return carry_out(["run", str(start.make_demo().parameters)])
+
+
+def _add_positions(commands: Commands) -> None:
+    description = "Reads JSON lines such as frame-data.json; writes reports/NAME/positions.html."
+    about = "tracks from a file of positions and radii, without images"
+    parser = add(commands, "positions", _positions, about, description)
+    parser.add_argument("file", type=Path, help="JSON lines with 'positions' and 'radii', a line per image")
+    parser.add_argument("--name", required=True, help="name of the dataset")
+    parser.add_argument("--size", type=POSITIVE, nargs=2, required=True, metavar=("WIDTH", "HEIGHT"),
+                           help="size of the images, px")  # fmt: skip
+
+
+def _positions(options: argparse.Namespace) -> int:
+    from voidlab.project.paths import POSITIONS
+    from voidlab.run.positions import run_positions
+
+    width, height = options.size
+    line = terminal.Line()
+    terminal.finish_in_order()
+    if not run_positions(options.file, options.name, (width, height), log=line.log, progress=line.progress):
+        return FAILED
+    print(f"report: {os.path.relpath(RunPaths.find(options.name).html(POSITIONS))}")
+    return OK
+
+
+def _add_init(commands: Commands) -> None:
+    parser = add(commands, "init", _init, "make parameters/NAME.yaml for a folder, glob or stack of images")
+    parser.add_argument("source", help="folder, glob (in quotes), stack or video")
+    parser.add_argument("--name", help="name of the dataset: of its parameter file and report")
+    parser.add_argument("--each", action="store_true", help="a dataset per image, for unrelated micrographs")
+
+
+def _init(options: argparse.Namespace) -> None:
+    from voidlab.run import start
+
+    if options.each:
+        print(start.init_each(options.source, options.name or ""))
+        return
+    paths, found = start.init_dataset(options.source, options.name)
+    shown = os.path.relpath(paths.parameters)
+    print(found)
+    print(f"wrote {shown}\nnext: look through it, then\n  voidlab run {terminal.as_typed(shown)}")
+    print(f"  voidlab lab {terminal.as_typed(options.name)}")
+
+
+def _check(options: argparse.Namespace) -> int:
+    from voidlab.run.images import open_images
+
+    plans, problems = _plans(options.yaml, {})
+    for plan in plans:
+        series = open_images(plan.paths, plan.parameters)
+        print(f"{plan.paths.dataset}: good; {series.describe()}")
+        for note in plan.notes:
+            print(f"  note: {note}")
+    return _WRONG_INPUT if problems else OK
+
+
+def _parameters(options: argparse.Namespace) -> None:
+    from voidlab.project.parameters.table import parameter_table
+
+    print(parameter_table(), end="")
+
+
+def _add_run(commands: Commands) -> None:
+    parser = add(commands, "run", _run, "run the stages of datasets and make their reports")
+    parser.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml, or NAME")
+    parser.add_argument("--from", dest="start", choices=STAGES,
+                        help="run this stage and those after it again")  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="run stages again even if nothing changed")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="STAGE.KEY=VALUE",
+                        help="a parameter for this run only, such as segment.threshold=0.6")  # fmt: skip
+    parser.add_argument("--jobs", type=POSITIVE, default=1, metavar="N", help="datasets to run side by side")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from voidlab import run
+    from voidlab.run.jobs import end_with_parent
+
+    end_with_parent()
+    settings, jobs, force = options.settings, options.jobs, options.force or options.start is not None
+    start = options.start or STAGES[0]
+    overrides = run.read_overrides(settings)
+    plans, problems = _plans(options.yaml, overrides)
+    if problems:
+        return _WRONG_INPUT
+    terminal.finish_in_order()
+    if jobs > 1 and len(plans) > 1:
+        arguments = ["--from", start] if options.start else []
+        arguments += [*(f"--set={setting}" for setting in settings), *["--force"] * options.force]
+        return _run_side_by_side(plans, arguments, jobs)
+    finished = []
+    for plan in plans:
+        print(plan.paths.dataset)
+        for note in plan.notes:
+            print(f"  note: {note}")
+        line = terminal.Line()
+        said = {"log": line.log, "progress": line.progress}
+        finished.append(run.run_dataset(plan, overrides=overrides, start=start, force=force, **said))
+        print(f"  report: {os.path.relpath(plan.paths.index)}")
+    return OK if all(finished) else FAILED
+
+
+def _run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int) -> int:
+    from voidlab.run import jobs as side_by_side
+
+    at_once = side_by_side.how_many(jobs, plans)
+    if at_once < min(jobs, len(plans)):
+        print(f"{at_once} at a time, not {jobs}: the free memory allows no more.")
+    codes = side_by_side.run_side_by_side(plans, arguments, at_once, say)
+    failed = [plan.paths.dataset for plan, code in zip(plans, codes, strict=True) if code != OK]
+    print(f"{len(plans) - len(failed)} of {len(plans)} datasets finished", end="")
+    print(f"; failed: {', '.join(failed)}" if failed else "")
+    print(f"overview: {os.path.relpath(plans[0].paths.reports / 'index.html')}")
+    return FAILED if failed else OK
+
+
+def _plans(yamls: Sequence[Path], overrides: Overrides) -> tuple[list[Plan], int]:
+    """Check every parameter file before anything runs; print what is wrong with any of them."""
+    from voidlab import run
+    from voidlab.project.parameters.yaml_file import ParameterErrors
+
+    plans: list[Plan] = []
+    problems = 0
+    for yaml in map(file_that_is_meant, yamls):
+        try:
+            plans.append(run.check(yaml, overrides))
+        except ParameterErrors as errors:
+            problems += len(errors.problems)
+            print(errors, file=sys.stderr)
+    if problems:
+        print(f"{problems} problem(s) found, nothing was run.", file=sys.stderr)
+    return plans, problems
+
+
+def _add_correct(commands: Commands) -> None:
+    parser = add(commands, "correct", _correct, "take labels.tif, edited in napari or Fiji, as corrections")
+    parser.add_argument("name", help="dataset")
+    parser.add_argument("labels", type=Path, help="the edited label images (TIFF)")
+
+
+def _correct(options: argparse.Namespace) -> None:
+    from voidlab.run import start
+
+    paths, edits = start.take_edited_labels(options.name, options.labels)
+    for edit in edits:
+        print(f"  {edit}")
+    shown = os.path.relpath(paths.parameters)
+    print(
+        f"{len(edits)} corrections added"
+        + (f"; next: voidlab run {terminal.as_typed(shown)}" if edits else "")
+    )
+
+
+def _add_movie(commands: Commands) -> None:
+    parser = add(commands, "movie", _movie, "write a movie without drift, voids outlined by track")
+    parser.add_argument("name", help="dataset whose stages have all run")
+    parser.add_argument("--expand", action="store_true", help="show all that any frame shows")
+    parser.add_argument("--fps", type=POSITIVE, default=10, metavar="N", help="frames shown in a second")
+    parser.add_argument("--gif", action="store_true", help="a GIF even where MP4 can be written")
+
+
+def _movie(options: argparse.Namespace) -> None:
+    from voidlab.run import movie
+
+    terminal.finish_in_order()
+    path = movie.make_movie(options.name, frames_per_s=options.fps, expand=options.expand, gif=options.gif)
+    print(f"wrote {os.path.relpath(path)}")
+    if path.suffix == ".gif" and not options.gif:
+        print(f"for MP4, in voidlab's folder: {install_extra('video')}")
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from voidlab.run import start
+
+    terminal.finish_in_order()
+    return start.open_lab(options.name, options.behind)
