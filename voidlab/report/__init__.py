@@ -6,7 +6,7 @@ A function called ``show_…`` shows a whole figure below a notebook cell; those
 
 from voidlab.report import key_figures
 from voidlab.report.detections import segmentation_in_words
-from voidlab.report.figures.base import show, show_movie, show_table
+from voidlab.report.figures.base import show, show_movie
 from voidlab.report.figures.drift import (
     show_drift,
     show_mean_images,
@@ -23,6 +23,7 @@ from voidlab.report.figures.swelling import (
     show_size_distribution,
     show_sizes_over_series,
 )
+from voidlab.report.figures.table import show_table
 from voidlab.report.figures.tilt import (
     show_against_truth,
     show_density_by_depth,

@@ -1,5 +1,6 @@
 """What a dataset's report says first: its verdict and why, what it is of, and the few numbers that it is about."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 from voidlab.project.paths import POSITIONS
 from voidlab.report.states import StageState, list_warnings
 from voidlab.report.swelling_words import label_of
-from voidlab.tables.verdict import CHECK, VERDICTS
+from voidlab.tables.verdict import CHECK, GOOD, VERDICTS
 
 Figure = Mapping[str, Any]
 
 _MOST_NUMBERS = 6
+_MOST_LETTERS = 190  # in a line
+_OPENING = re.compile(r"^The (verdict on the detections|drift's verdict) is '[a-z ]+': ")
 _ANY_DENSITY = tuple(map(label_of, ("number_density_3d", "number_density", "areal_density")))
 _ANY_DIAMETER = (*map(label_of, ("mean_diameter_3d", "mean_diameter", "mean_diameter_seen")), "Void diameter")
 _ANY_SWELLING = tuple(map(label_of, ("swelling_3d", "swelling", "volume_per_area")))
@@ -46,6 +49,22 @@ class Judgement:
 
     light: str
     reasons: tuple[str, ...]
+
+    @property
+    def in_a_line(self) -> str:
+        """As much of the first reason as a line holds."""
+        said = _OPENING.sub("", self.reasons[0]) if self.reasons else ""
+        kept, *clauses = said.split("; ")
+        for clause in clauses:
+            if len(kept) + len(clause) > _MOST_LETTERS:
+                return f"{kept} …"
+            kept += f"; {clause}"
+        return kept
+
+    @property
+    def left(self) -> int:
+        """How many more reasons there are."""
+        return max(len(self.reasons) - 1, 0)
 
 
 def judge(stages: Sequence[StageState]) -> Judgement:
@@ -94,7 +113,10 @@ def facts_of(stages: Sequence[StageState]) -> list[tuple[str, str]]:
     if isinstance(decided, Mapping) and decided:
         contrast = str(decided.get("contrast", ""))
         chosen = str(decided.get("contrast_verdict", ""))
-        how = f" ({chosen}: {decided.get('contrast_reason', '')})" if chosen else ", as set"
+        why = (
+            f": {decided.get('contrast_reason', '')}" if chosen == GOOD else ""
+        )  # else it is among the warnings
+        how = f" ({chosen}{why})" if chosen else ", as set"
         facts.append(("Segmenter", str(decided.get("segmenter", ""))))
         facts.append(("Contrast", f"voids are {contrast}{how}" if contrast else "not used"))
     track = records.get("track")

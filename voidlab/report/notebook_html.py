@@ -36,7 +36,8 @@ _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
 _BOX = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": "Table"}
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _REPR = re.compile(r"\[?<.*>\]?", re.S)
-_NUMBER = re.compile(r"[-+−]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?%?|nan|<NA>|", re.I)
+_NUMBER = re.compile(r"[-+−]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?%?|nan|<NA>|–|", re.I)
+_HEADING = re.compile(r"\s*(#{1,6})\s+(.+)")
 
 # A bar of tqdm ends in "[00:01<00:02, …]"; a warning may follow it on the same line.
 _BAR = re.compile(r"^.*\[(\d+:)?\d+:\d\d[<,][^\]]*\]|^.*\d+%\|.*$")
@@ -52,6 +53,10 @@ class Block:
     body: str | Markup = ""
     alt: str = ""
     width: int | None = None
+    prose: bool = False  # text of the notebook itself, not an output
+    level: int = 0  # of the heading that it begins with, if it does, and its words
+    title: str = ""
+    tags: frozenset[str] = frozenset()  # of its cell
 
 
 @dataclass(frozen=True)
@@ -105,13 +110,23 @@ def read_blocks(notebook: Path, title: str) -> tuple[list[Block], Error | None]:
         if tags & {"parameters", "injected-parameters"} and Block("parameters") not in blocks:
             blocks.append(Block("parameters"))
         if cell.cell_type == "markdown" and "papermill-error-cell-tag" not in tags:
-            blocks.append(Block("html", prose.render(cell.source, cell.get("attachments"))))
+            level, title = _heading(cell.source, prose)
+            body = prose.render(cell.source, cell.get("attachments"))
+            blocks.append(Block("html", body, prose=True, level=level, title=title, tags=frozenset(tags)))
         elif cell.cell_type == "code":
             blocks.extend(_outputs(cell, prose))
             error = _error(cell)
             if error:
                 return [*blocks, Block("error", error.message)], error
     return blocks, None
+
+
+def _heading(source: str, prose: _Prose) -> tuple[int, str]:
+    """Level and words of the heading that a markdown text begins with; the title of the notebook is none."""
+    found = _HEADING.match(source)
+    if not found or (len(found[1]) == 1 and not prose.titled):
+        return 0, ""
+    return max(len(found[1]), 2), re.sub(r"[`*]", "", found[2]).strip()
 
 
 def _read(notebook: Path) -> nbformat.NotebookNode:
@@ -212,6 +227,7 @@ def _clean(html: str, heading: str) -> Markup:
             image["alt"] = f"Figure: {heading}"
     for table in soup.find_all("table"):
         _mark_numbers(table)
+        _scope(table)
         table.wrap(soup.new_tag("div", attrs=_BOX))
     return Markup(str(soup))
 
@@ -224,6 +240,13 @@ def _allowed(tag: str, name: str, value: str) -> bool:
     if tag == "img":
         return name in ("alt", "width", "height")
     return tag in ("td", "th") and name in ("colspan", "rowspan", "scope")
+
+
+def _scope(table: Tag) -> None:
+    """Say of each heading whether it is that of a column or of a row."""
+    for place, scope in (("thead th", "col"), ("tbody th", "row")):
+        for cell in table.select(place):
+            cell["scope"] = cell.get("scope") or scope
 
 
 def _mark_numbers(table: Tag) -> None:

@@ -42,7 +42,7 @@ def write_html(
     title : str
         The page's only h1; the notebook's own first h1 is left out.
     parameters : table or sequence of mapping
-        A row per parameter: ``name, value, unit, meaning, source``. Shown where the parameters cell stands.
+        A row per parameter: ``name, value, unit, meaning, source``. Folded, where the parameters cell stands.
     links : sequence of (label, address)
         Navigation, addresses relative to ``html``; the one that names ``html`` is marked.
     figures : sequence of mapping
@@ -60,18 +60,21 @@ def write_html(
     The alternative text of an image is ``alt`` in the metadata of its output, as
     ``display(figure, metadata={"alt": "…"})`` sets it, else the nearest heading above.
     """
-    from voidlab.report import notebook_html  # takes a second, and every kernel imports this module
+    from voidlab.report import notebook_html, sections  # take a second, and every kernel imports this module
 
     # A stage can fail before it has a notebook; its page must say so all the same.
     missing = bool(failure) and not notebook.exists()
     shown, error = ([], None) if missing else notebook_html.read_blocks(notebook, title)
+    open_, folded = sections.arrange(shown, as_it_ran=bool(failure or error))
     rows = parameters.to_dict("records") if isinstance(parameters, pd.DataFrame) else parameters
     return render.write_page(
         html,
         "stage.html.j2",
         {
             "title": title,
-            "blocks": shown,
+            "sections": open_,
+            "folded": folded,
+            "has_parameters": any(block.kind == "parameters" for block in shown),
             "error": error,
             "failure": failure,
             "parameters": rows,

@@ -71,7 +71,7 @@ def _value(value: object) -> str:
 def _sentence(text: object) -> str:
     """``text`` with a capital and a full stop."""
     said = str(text)
-    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "!", "?", ":")) or not said else ".")
+    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "!", "?", ":", "…")) or not said else ".")
 
 
 _ENVIRONMENT = Environment(

@@ -69,17 +69,6 @@ def show_movie(gif: bytes, alt: str) -> None:
         display(Image(data=gif, format="gif", metadata={"alt": alt}))
 
 
-def show_table(table: pd.DataFrame) -> None:
-    """Show all rows of ``table`` below a notebook cell, or the word none."""
-    from IPython.display import display
-
-    if table.empty:
-        display({"text/plain": "none"}, raw=True)
-        return
-    with pd.option_context("display.max_rows", None, "display.max_colwidth", None):
-        display(table)
-
-
 def micrograph(image: np.ndarray, ax: Axes, calibration: HasPixelSize) -> Axes:
     """Draw ``image`` (H, W; 0 to 1) in grey, without ticks, with a scale bar."""
     ax.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="antialiased")
@@ -95,7 +84,7 @@ def scale_bar(ax: Axes, width_px: float, calibration: HasPixelSize) -> Axes:
     bar, bottom = length / size, ax.get_ylim()[0]
     figure = ax.get_figure(root=True)
     inches = 5.0 if figure is None else figure.get_figwidth() * ax.get_position().width
-    letters = float(np.clip(1.5 * inches, 7, 12))  # read in a picture that is shown smaller, too
+    letters = float(np.clip(2.2 * inches, 7, 14))  # read in a picture that is shown smaller, too
     x, y, thick = 0.03 * width_px, bottom - 0.03 * width_px, 0.008 * width_px
     ax.add_patch(Rectangle((x, y), bar, thick, facecolor="white", edgecolor="black", lw=0.6))
     label = ax.annotate(

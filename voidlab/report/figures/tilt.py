@@ -21,8 +21,8 @@ from voidlab.report.figures.base import (
     map_axes,
     nothing,
     show,
-    show_table,
 )
+from voidlab.report.figures.table import show_table
 from voidlab.report.figures.voids import CORRECTED
 from voidlab.report.swelling_words import reading
 from voidlab.scores.depths import SURE_VIEWS, TiltTruth, against_truth, compare_depths
@@ -287,5 +287,6 @@ def show_against_truth(
     depth_against_truth(depths[depths["views"] >= SURE_VIEWS], ax, calibration)
     show(figure, "Measured depth of each void over its true depth, with its standard error")
     compared = against_truth(truth, linked, points, views, reconstruction)
-    shown = compared[["found", "true"]].map("{:.4g}".format)  # counts without decimals, shares with three
+    # Counts without decimals, shares with three.
+    shown = compared[["found", "true"]].map(lambda value: "–" if pd.isna(value) else f"{value:.4g}")
     show_table(compared.assign(**shown))
