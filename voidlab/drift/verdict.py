@@ -5,7 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from voidlab.drift.apply import subtract_drift
+from voidlab.drift.breaks import find_breaks, find_turns
+from voidlab.tables.kinds import only_voids
 from voidlab.tables.listing import name_first
+from voidlab.tables.tilts import is_tilted
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD, VERDICTS
 
 _MOST_TRIANGLES = 3000
@@ -13,6 +17,8 @@ _THIRD_FRAMES = 3  # looked at for each pair
 _AGREEING = (2 / 3, 1 / 3)  # share of the pairs: good from the first on, not to be used below the second
 _SIGMA_PX = (0.5, 2.0)
 _CLOSURE_PX = (1.0, 3.0)
+_ANOTHER_FIELD = 0.5  # of the usual likeness: below, what is found across is chance
+_TURNED_PX = 5.0  # about half a small void
 _DOUBTFUL = (0.0, 0.2)  # share of the frames
 
 
@@ -49,11 +55,26 @@ def triangle_closures(pairs: pd.DataFrame) -> np.ndarray:
     return np.array(closures)
 
 
-def assess_drift(drift: pd.DataFrame, pairs: pd.DataFrame) -> Verdict:
-    """Judge the tables ``drift`` and ``pairs``; the worst of what is found decides."""
+def assess_drift(
+    drift: pd.DataFrame,
+    pairs: pd.DataFrame,
+    *,
+    voids: pd.DataFrame | None = None,
+    frames: pd.DataFrame | None = None,
+) -> Verdict:
+    """Judge a drift; the worst of what is found decides.
+
+    Parameters
+    ----------
+    drift, pairs, voids, frames
+        The tables of these names. With ``voids`` it is looked whether the field turns or is magnified, which no drift
+        takes away; not where the ``frames`` are those of a tilt series.
+    """
     if len(drift) < 2:
         return Verdict(GOOD, ["There are no two frames that could drift."])
-    found = [_pattern(drift), _frames(drift), _pairs(pairs), _triangles(pairs), _error(drift)]
+    found = [_breaks(pairs), _pattern(drift), _frames(drift), _pairs(pairs), _triangles(pairs), _error(drift)]
+    if voids is not None and not (frames is not None and is_tilted(frames["tilt_deg"])):
+        found.append(_turns(subtract_drift(only_voids(voids), drift)))
     said = [(light, reason) for light, reason in found if reason]
     worst = max((light for light, _ in said), key=VERDICTS.index)
     order = sorted(said, key=lambda item: -VERDICTS.index(item[0]))
@@ -63,6 +84,34 @@ def assess_drift(drift: pd.DataFrame, pairs: pd.DataFrame) -> Verdict:
 def _light(value: float, limits: tuple[float, float]) -> str:
     """Of something that should be small."""
     return GOOD if value <= limits[0] else CHECK if value <= limits[1] else DO_NOT_USE
+
+
+def _breaks(pairs: pd.DataFrame) -> tuple[str, str]:
+    breaks = find_breaks(pairs)
+    if not breaks:
+        return GOOD, ""
+    least = min(each.likeness for each in breaks)
+    first = name_first([each.frame for each in breaks], 5)
+    return DO_NOT_USE if least < _ANOTHER_FIELD else CHECK, (
+        f"From frame {first} on the images are only {least:.0%} as like those before as others in a row are: "
+        "turned, mirrored, at another magnification or of another place, which no drift "
+        "can put right. Make a dataset of each part, or leave one out (excluded_frames)."
+    )
+
+
+def _turns(placed: pd.DataFrame) -> tuple[str, str]:
+    turns = find_turns(placed)
+    if not turns:
+        return GOOD, ""
+    worst = max(turns, key=lambda turn: turn.rim_px)
+    when = "from the first frame to the last"
+    if worst.frame is not None:
+        when = f"from one frame to the next, at frame {name_first([turn.frame for turn in turns], 5)}"
+    return DO_NOT_USE if worst.rim_px > _TURNED_PX else CHECK, (
+        f"The field turns or is magnified {when}: by up to {worst.rotation_deg:+.2f} deg (clockwise) and "
+        f"{100 * (worst.zoom - 1):+.2f} %, {worst.rim_px:.1f} px at its rim: no drift puts that right. What voids "
+        "move against their neighbours holds; their drift-corrected positions do not."
+    )
 
 
 def _pairs(pairs: pd.DataFrame) -> tuple[str, str]:
