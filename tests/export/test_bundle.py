@@ -99,13 +99,14 @@ def test_a_run_without_voids_is_given_on_too(tmp_path):
     assert len(export.read_csv(tmp_path / "per-void.csv")) == 0
 
 
-def test_the_bundle_holds_it_all_and_says_what_it_is(tmp_path):
+def test_the_zip_holds_it_all_and_says_what_it_is(tmp_path):
     (tmp_path / "labels.tif").write_bytes(b"labels")
     archives = []
     for name in ("one", "two"):
         _, found = written(tmp_path / name)
-        every = bundle.write_bundle(tmp_path / name, "gold", found.files, beside=[tmp_path / "labels.tif"])
-        archives.append((tmp_path / name / "gold-results.zip").read_bytes())
+        every = bundle.write_contents(tmp_path / name, found.files)
+        path = bundle.write_archive(tmp_path / name, "gold", beside=[tmp_path / "labels.tif"])
+        archives.append(path.read_bytes())
     assert archives[0] == archives[1]
     with zipfile.ZipFile(tmp_path / "one" / "gold-results.zip") as archive:
         names = set(archive.namelist())
@@ -119,6 +120,17 @@ def test_the_bundle_holds_it_all_and_says_what_it_is(tmp_path):
     assert all(file in readme for file in found.files["file"])
     assert contents.meanings(tmp_path / "one").keys() == set(every["file"])
     assert (every["bytes"] > 0).all()
+
+
+def test_of_many_voids_files_for_others_are_written_only_if_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(other_programs, "SMALL", 2)
+    made, found = written(tmp_path)
+    assert found.files["file"].tolist() == ["per-void.csv"]
+    assert [file.name for file in tmp_path.iterdir()] == ["per-void.csv"]
+    assert f"were left out: for {len(made['voids'])} voids" in found.notes[0]
+    assert "set other_programs: true below export: in the parameter file" in found.notes[0]
+    _, asked = written(tmp_path, wanted=True)
+    assert {"trackmate.xml", "napari-tracks.csv", "tracks.geff"} <= set(asked.files["file"])
 
 
 def test_the_same_results_give_the_same_rois(tmp_path):

@@ -71,7 +71,7 @@ def test_frame_data_has_the_columns_and_meanings_notebooks_know(made):
 
 def test_lines_are_read_back_one_at_a_time(tmp_path):
     rows = pd.DataFrame(
-        {"frame": range(200), "radii": [list(np.linspace(i, i + 1, 500)) for i in range(200)]}
+        {"frame": range(1500), "radii": [list(np.linspace(i, i + 1, 500)) for i in range(1500)]}
     )
     tracemalloc.start()
     path = export.write_lines(rows, tmp_path / "lines.json")

@@ -103,7 +103,7 @@ def test_the_page_is_reached_from_the_list_of_datasets(tmp_path, monkeypatch):
     assert "not written by the stage export" not in page
     assert record.out_of_date(paths) == []
     outputs = record.read_record(paths)["positions"].outputs
-    assert {"tables/links.parquet", "exports/track-data.json", "exports/video-results.zip"} <= set(outputs)
+    assert {"tables/links.parquet", "exports/track-data.json", "exports/contents.csv"} <= set(outputs)
     saved(tmp_path)  # once more: the same name is no other's
 
 

@@ -1,4 +1,4 @@
-"""All exports of a run, with a list of what is what, and one ZIP of it all for a collaborator."""
+"""All exports of a run, with a list of what is what; and, when asked for, one ZIP of it all for a collaborator."""
 
 import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from voidlab.export.contents import CONTENTS, files_in, list_files, size_of
+from voidlab.export.contents import CONTENTS, archive_name, files_in, list_files, meanings, size_of
+from voidlab.export.csv_file import write_csv
 from voidlab.export.other_programs import Exports, write_others
-from voidlab.export.tables import write_csv, write_tables
+from voidlab.export.tables import write_tables
 from voidlab.export.tilt import write_tilt_files
 from voidlab.project.parameters.models import ExportParameters
 from voidlab.tables.units import HasPixelSize
-from voidlab.tables.written import filling, replacing
+from voidlab.tables.written import adding, filling
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # so that the same results give the same file
 _BESIDE = {"labels.tif": "label image of each frame; the pixel value is the label in exports/voids.csv"}
@@ -21,18 +22,16 @@ _BESIDE = {"labels.tif": "label image of each frame; the pixel value is the labe
 
 def write_exports(
     folder: Path,
-    name: str,
     made: Mapping[str, pd.DataFrame],
     labels: Sequence[np.ndarray],
     asked: ExportParameters,
     *,
     shape: tuple[int, int],
     calibration: HasPixelSize,
-    beside: Sequence[Path] = (),
     keep: Collection[Path] = (),
     more: Callable[[Path], pd.DataFrame] | None = None,
 ) -> Exports:
-    """Write every export of the dataset ``name`` that was ``asked`` for into ``folder``, and the ZIP of it all.
+    """Write every export that was ``asked`` for into ``folder``.
 
     What was exported there before and does not come again is removed; what others put there or changed is kept.
 
@@ -44,8 +43,6 @@ def write_exports(
         The label images, one per row of ``frames``.
     shape
         (H, W) of an image, px.
-    beside
-        Files outside ``folder`` that go into the ZIP too.
     keep
         Files that are not removed even if they do not come again, as they are images of another dataset.
     more
@@ -59,31 +56,39 @@ def write_exports(
         )
         parts = [others.files, in_3d, plain, *([more(fresh)] if more else [])]
         files = pd.concat([part for part in parts if len(part)], ignore_index=True)
-        return Exports(write_bundle(fresh, name, files, beside), others.notes)
+        return Exports(write_contents(fresh, files), others.notes)
 
 
-def write_bundle(folder: Path, name: str, files: pd.DataFrame, beside: Sequence[Path] = ()) -> pd.DataFrame:
-    """Put all ``files`` of the folder ``exports`` and those ``beside`` it into one ZIP for a collaborator.
+def write_contents(folder: Path, files: pd.DataFrame) -> pd.DataFrame:
+    """Write contents.csv, the list of all ``files`` of the folder ``exports``; give ``files`` with it added."""
+    about = [(CONTENTS, len(files) + 1, "this list: what each file is for")]
+    every = pd.concat([files, list_files(folder, about)], ignore_index=True)
+    write_csv(every[["file", "what"]], folder / CONTENTS)
+    every.loc[every.index[-1], "bytes"] = size_of(folder / CONTENTS)
+    return every
+
+
+def write_archive(folder: Path, name: str, beside: Sequence[Path] = ()) -> Path:
+    """Put all that contents.csv of the folder ``exports`` lists into one ZIP there, and the files ``beside`` it.
+
+    The next run, which exports anew, removes it: it never holds older results than the files do.
 
     Returns
     -------
-    DataFrame
-        ``files`` with the list contents.csv and the ZIP added, which holds a README.txt of the same.
+    Path
+        The ZIP, which also holds a README.txt that says what each file is.
     """
-    archive_name = f"{name}-results.zip"
-    about = [
-        (CONTENTS, len(files) + 2, "this list: what each file is for"),
-        (archive_name, len(files) + len(beside) + 2, "all of it in one file, to send to a collaborator"),
-    ]
-    every = pd.concat([files, list_files(folder, about)], ignore_index=True)
-    write_csv(every[["file", "what"]], folder / CONTENTS)
+    listed = meanings(folder)
     lines = [f"{name}: voids, tracks and what follows from them", ""]
-    lines += [f"exports/{file}: {what}" for file, what in zip(files["file"], files["what"], strict=True)]
+    lines += [f"exports/{file}: {what}" for file, what in listed.items()]
     lines += [f"{path.name}: {_BESIDE.get(path.name, 'see exports/data-dictionary.csv')}" for path in beside]
-    members = [(f"exports/{file}", folder / file) for file in [*files["file"], CONTENTS]]
-    members += [(path.name, path) for path in beside]
+    members = [
+        *((f"exports/{file}", folder / file) for file in listed),
+        *((path.name, path) for path in beside),
+    ]
+    target = folder / archive_name(name)
     with (
-        replacing(folder / archive_name) as temporary,
+        adding(target) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         _add(archive, f"{name}/README.txt", ("\n".join(lines) + "\n").encode())
@@ -91,18 +96,20 @@ def write_bundle(folder: Path, name: str, files: pd.DataFrame, beside: Sequence[
             for file in files_in(path):
                 place = inside if path.is_file() else f"{inside}/{file.relative_to(path).as_posix()}"
                 _add(archive, f"{name}/{place}", file)
-    with zipfile.ZipFile(folder / archive_name) as archive:
+    with zipfile.ZipFile(target) as archive:
         broken = archive.testzip()
     if broken:
-        raise OSError(f"{archive_name} cannot be read back: {broken} is damaged.")
-    every.loc[every.index[-2:], "bytes"] = [size_of(folder / CONTENTS), size_of(folder / archive_name)]
-    return every
+        target.unlink()
+        raise OSError(f"{target.name} cannot be read back: {broken} is damaged. It was removed.")
+    return target
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> None:
     about = zipfile.ZipInfo(name, _EPOCH)
     about.external_attr = 0o644 << 16
-    about.compress_type = zipfile.ZIP_STORED if name.endswith((".tif", ".zip")) else zipfile.ZIP_DEFLATED
+    about.compress_type = (
+        zipfile.ZIP_STORED if name.endswith((".tif", ".zip", ".gz")) else zipfile.ZIP_DEFLATED
+    )
     if isinstance(content, bytes):
         archive.writestr(about, content)
         return

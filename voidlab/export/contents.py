@@ -29,6 +29,11 @@ def meanings(folder: Path) -> dict[str, str]:
         return {}
 
 
+def archive_name(name: str) -> str:
+    """What the ZIP of the dataset ``name`` is called."""
+    return f"{name}-results.zip"
+
+
 def size_of(path: Path) -> int:
     """Bytes in a file, or in all files of a folder; 0 while there is none."""
     return sum(file.stat().st_size for file in files_in(path))

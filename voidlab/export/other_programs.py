@@ -1,23 +1,28 @@
-"""Voids and tracks for ImageJ, TrackMate, the Cell Tracking Challenge, GEFF and napari, and a row per void."""
+"""Voids and tracks for ImageJ, TrackMate, the Cell Tracking Challenge, GEFF and napari; and a row per void."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from voidlab import tables
 from voidlab.export.contents import list_files
+from voidlab.export.csv_file import write_csv
 from voidlab.export.formats.ctc import write_challenge
 from voidlab.export.formats.geff import write_geff
 from voidlab.export.formats.imagej import write_rois
+from voidlab.export.formats.napari import write_napari_tracks
 from voidlab.export.formats.trackmate import write_trackmate
-from voidlab.export.tables import write_csv
 from voidlab.tables.written import replacing
 
 LOADER = "open-in-napari.py"
+NAPARI_TRACKS = "napari-tracks.csv"
+SMALL = 20_000  # voids, in all images together: above, these files take hundreds of MB
+_BYTES_A_VOID = 700
 _NAPARI = '''"""Show voids and tracks in napari: python open-in-napari.py [your images]"""
 import sys
 from pathlib import Path
@@ -50,9 +55,9 @@ def write_others(
     *,
     shape: tuple[int, int],
     calibration: tables.HasPixelSize,
-    wanted: bool = True,
+    wanted: bool | Literal["auto"] = "auto",
 ) -> Exports:
-    """Write voids and tracks for ImageJ, TrackMate, the Cell Tracking Challenge and GEFF into ``folder``.
+    """Write voids and tracks for ImageJ, TrackMate, the Cell Tracking Challenge, GEFF and napari into ``folder``.
 
     Parameters
     ----------
@@ -64,7 +69,7 @@ def write_others(
     shape
         (H, W) of an image.
     wanted
-        False: write none of them.
+        False: write none of them. "auto": where there are more than 20,000 voids, only the row per void.
 
     Notes
     -----
@@ -73,15 +78,44 @@ def write_others(
     if not wanted:
         note = "Files for ImageJ, TrackMate and other trackers were not asked for (other_programs)."
         return Exports(list_files(folder, []), (note,))
+    per_void = made["tracks"].merge(made["fates"], on="particle", how="left", validate="1:1")
+    write_csv(tables.to_nm(per_void, calibration), folder / "per-void.csv")
+    written = [("per-void.csv", len(per_void), "spreadsheets: a row per void, all that is known of it")]
     links = made["links"][["frame", "label", "particle"]]
     linked = (
         tables.only_voids(made["voids"])
         .merge(links, on=["frame", "label"], how="left")
         .astype({"particle": "Int64"})
     )
-    frames = made["frames"]["frame"].tolist()
+    if wanted == "auto" and len(linked) > SMALL:
+        note = (
+            "Files for ImageJ, TrackMate, GEFF, napari and the Cell Tracking Challenge were left out: for "
+            f"{len(linked):,} voids they would take about {len(linked) * _BYTES_A_VOID / 1e6:.0f} MB. "
+            "To have them, set other_programs: true below export: in the parameter file."
+        )
+        return Exports(list_files(folder, written), (note,))
+    notes = []
+    for name, (what, write) in _writers(made, labels, shape, calibration).items():
+        try:
+            write(linked, folder / name, frames=made["frames"]["frame"].tolist())
+            written.append((name, len(linked), what))
+        except (ModuleNotFoundError, ValueError) as error:
+            notes.append(f"{name} was not written: {error}")
+    with replacing(folder / LOADER) as temporary:
+        temporary.write_text(_NAPARI, encoding="utf-8")
+    written.append((LOADER, 0, "shows labels.tif and the tracks in napari: run it there"))
+    return Exports(list_files(folder, written), tuple(notes))
+
+
+def _writers(
+    made: Mapping[str, pd.DataFrame],
+    labels: Sequence[np.ndarray],
+    shape: tuple[int, int],
+    calibration: tables.HasPixelSize,
+) -> dict[str, tuple[str, Callable[..., Path]]]:
+    """What each file is for, and what writes it from linked voids."""
     size, interval, events = calibration.pixel_size_nm, _interval(made["frames"]), made["events"]
-    writers: dict[str, tuple[str, Callable[..., Path]]] = {
+    return {
         "imagej-rois.zip": (
             "ImageJ, Fiji: ROI Manager > More > Open; a circle per void on its image, a colour per track",
             write_rois,
@@ -100,21 +134,8 @@ def write_others(
             "Cell Tracking Challenge: masks by track and res_track.txt, for its evaluation and for traccuracy",
             partial(write_challenge, labels=labels, merges=events),
         ),
+        NAPARI_TRACKS: ("napari: tracks, in px of the images", write_napari_tracks),
     }
-    written, notes = [], []
-    for name, (what, write) in writers.items():
-        try:
-            write(linked, folder / name, frames=frames)
-            written.append((name, len(linked), what))
-        except (ModuleNotFoundError, ValueError) as error:
-            notes.append(f"{name} was not written: {error}")
-    with replacing(folder / LOADER) as temporary:
-        temporary.write_text(_NAPARI, encoding="utf-8")
-    written.append((LOADER, 0, "shows labels.tif and the tracks in napari: run it there"))
-    per_void = made["tracks"].merge(made["fates"], on="particle", how="left", validate="1:1")
-    write_csv(tables.to_nm(per_void, calibration), folder / "per-void.csv")
-    written.append(("per-void.csv", len(per_void), "spreadsheets: a row per void, all that is known of it"))
-    return Exports(list_files(folder, written), tuple(notes))
 
 
 def _interval(frames: pd.DataFrame) -> float | None:

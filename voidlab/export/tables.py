@@ -1,27 +1,33 @@
-"""All tables as CSV, positions, tracks for napari, the data dictionary; and the files for notebooks with them."""
+"""All tables as CSV, positions, the data dictionary; and the files for notebooks with them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from voidlab import tables
 from voidlab.export.contents import list_files
-from voidlab.export.formats.napari import napari_tracks
-from voidlab.export.notebook_json import FRAME_DATA, TRACK_DATA, frame_data, track_data, write_lines
-from voidlab.tables.written import replacing
+from voidlab.export.csv_file import PACKED, write_csv
+from voidlab.export.json_lines import write_lines
+from voidlab.export.notebook_json import FRAME_DATA, TRACK_DATA, frame_rows, interpolated, track_rows
 from voidlab.track.summary import interpolate_tracks
 
 COORDINATES = "void-2d-coordinates.csv"
-NAPARI_TRACKS = "napari-tracks.csv"
 DICTIONARY = "data-dictionary.csv"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_KEY = ["frame", "label"]
+_MANY_ROWS = 50_000  # more than people look at in a spreadsheet: such a table is packed
+_ROWS_AT_ONCE = 100_000
 _OF_TILT = ("points", "views", "reconstruction")  # empty for other series
 
 
 def coordinates(linked: pd.DataFrame, *, min_frames: int, calibration: tables.HasPixelSize) -> pd.DataFrame:
     """Positions of the voids tracked over ``min_frames`` frames or more: id, frame, x, y, r in px, then nm."""
     dense = interpolate_tracks(linked)
+    return _coordinates(dense, min_frames, calibration)
+
+
+def _coordinates(dense: pd.DataFrame, min_frames: int, calibration: tables.HasPixelSize) -> pd.DataFrame:
+    """`coordinates` of tracks that are interpolated."""
     long_enough = dense.groupby("particle")["frame"].transform("size") >= min_frames
     named = {"particle": "id", "frame": "frame", "x_px": "x", "y_px": "y", "radius_px": "r"}
     rows = dense.loc[long_enough, list(named)].rename(columns=named).reset_index(drop=True)
@@ -50,61 +56,49 @@ def write_tables(
     OSError
         If what is read back is not what was written.
     """
-    frames, voids = made["frames"], made["voids"]
-    linked = voids.merge(made["links"].drop(columns="corrected", errors="ignore"), on=["frame", "label"])
+    frames, voids, links = made["frames"], made["voids"], made["links"]
     drift = tables.used_drift(made["drift"], made.get("views", tables.empty("views")))
-    written = []
-
-    def keep(rows: pd.DataFrame, name: str, what: str) -> None:
-        (write_lines if name.endswith(".json") else write_csv)(rows, folder / name)
-        written.append((name, len(rows), what))
-
-    # Each is written before the next is made: as Python lists they take ten times what the tables take.
-    keep(
-        frame_data(frames, voids, drift),
-        FRAME_DATA,
-        "JSON lines for notebooks: a row per image, its voids as lists",
+    linked = voids[[*_KEY, "x_px", "y_px", "radius_px", "touches_edge"]].merge(
+        links[[*_KEY, "particle", "x_corrected_px", "y_corrected_px"]], on=_KEY
     )
-    keep(
-        track_data(linked, voids), TRACK_DATA, "JSON lines for notebooks: a row per track, its voids as lists"
-    )
-    keep(
-        coordinates(linked, min_frames=min_frames, calibration=calibration),
-        COORDINATES,
-        f"spreadsheets: positions of voids tracked over {min_frames} frames or more",
-    )
-    keep(napari_tracks(linked, frames), NAPARI_TRACKS, "napari: tracks, in px of the images")
+    of_track = linked.groupby("particle")["frame"]
+    length = of_track.max() - of_track.min() + 1
+    positions = (_coordinates(dense, min_frames, calibration) for dense in interpolated(linked))
+    # Parts of a table, one after the other: as text and lists they take ten times what the table takes.
+    write_lines(frame_rows(frames, voids, drift), folder / FRAME_DATA)
+    write_lines(track_rows(linked, voids), folder / TRACK_DATA)
+    write_csv(positions, folder / COORDINATES)
+    written = [
+        (FRAME_DATA, len(frames), "JSON lines for notebooks: a row per image, its voids as lists"),
+        (TRACK_DATA, len(length), "JSON lines for notebooks: a row per track, its voids as lists"),
+        (
+            COORDINATES,
+            int(length[length >= min_frames].sum()),
+            f"spreadsheets: positions of voids tracked over {min_frames} frames or more",
+        ),
+    ]
     for name, table in made.items():
-        if table.empty and name in _OF_TILT:
-            continue
-        what = f"spreadsheets: a row per {tables.TABLES[name].row.removeprefix('an ').removeprefix('a ')}"
-        keep(tables.to_nm(table, calibration), f"{name}.csv", what)
-    keep(tables.data_dictionary(calibration), DICTIONARY, "what every column of every file means")
+        if not (table.empty and name in _OF_TILT):
+            written.append(_write_table(folder, name, table, calibration))
+    meanings = tables.data_dictionary(calibration)
+    write_csv(meanings, folder / DICTIONARY)
+    written.append((DICTIONARY, len(meanings), "what every column of every file means"))
     return list_files(folder, written)
 
 
-def write_csv(rows: pd.DataFrame, path: Path) -> Path:
-    """Write ``rows`` as CSV and read them back.
-
-    Text that a spreadsheet would run as a formula, as a file may be called ``=1+cmd``, gets an apostrophe in front.
-    """
-    with replacing(path) as temporary:
-        _as_text(rows).to_csv(temporary, index=False)
-        back = pd.read_csv(temporary)
-        if list(back.columns) != list(rows.columns) or len(back) != len(rows):
-            raise OSError(f"{path.name} cannot be read back as it was written; it was not kept.")
-    return path
-
-
-def _as_text(rows: pd.DataFrame) -> pd.DataFrame:
-    texts = [str(name) for name in rows if not pd.api.types.is_numeric_dtype(rows[name])]
-    return rows.assign(**{name: rows[name].map(_no_formula) for name in texts})
+def _write_table(
+    folder: Path, name: str, table: pd.DataFrame, calibration: tables.HasPixelSize
+) -> tuple[str, int, str]:
+    """Write a table as CSV, a long one packed; give its row of the list of files."""
+    packed = len(table) > _MANY_ROWS
+    file = f"{name}.csv{PACKED if packed else ''}"
+    write_csv(_in_nm(table, calibration), folder / file)
+    row = tables.TABLES[name].row.removeprefix("an ").removeprefix("a ")
+    unpack = "; packed: pandas and R read it as it is" if packed else ""
+    return file, len(table), f"spreadsheets: a row per {row}{unpack}"
 
 
-def _no_formula(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    """Read an exported CSV file."""
-    return pd.read_csv(path)
+def _in_nm(table: pd.DataFrame, calibration: tables.HasPixelSize) -> Iterator[pd.DataFrame]:
+    """Parts of the ``table`` with columns in nm."""
+    for first in range(0, max(len(table), 1), _ROWS_AT_ONCE):
+        yield tables.to_nm(table.iloc[first : first + _ROWS_AT_ONCE], calibration)

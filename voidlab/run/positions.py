@@ -102,7 +102,7 @@ def save_positions(
     unknown = Calibration(None, "unknown")
     with filling(paths.exports, images_of_others(paths)) as fresh:
         files = export.write_tables(fresh, every, min_frames=min_frames, calibration=unknown)
-        written = export.write_bundle(fresh, dataset, files)
+        written = export.write_contents(fresh, files)
     outputs = [*map(paths.table, made), *(paths.exports / name for name in written["file"])]
     inputs = {"file": record.digest(file)}
     entry = record.Entry(

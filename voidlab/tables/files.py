@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
+import pyarrow as pa
 
 from voidlab.tables.catalogue import TABLES, TableError, check
 from voidlab.tables.written import replacing_own
@@ -44,6 +45,7 @@ def read(path: Path, name: str) -> pd.DataFrame:
             f"table '{name}' cannot be read: {what}. {path} is empty, cut short or damaged: run the stage "
             f"'{TABLES[name].stage}' again."
         ) from None
+    pa.default_memory_pool().release_unused()  # as much as the table takes, else kept for the next
     return check(table, name)
 
 

@@ -52,7 +52,19 @@ def filling(folder: Path, keep: Collection[Path] = ()) -> Iterator[Path]:
 @contextmanager
 def replacing_own(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to, as `replacing`; what is at ``path`` is kept unless voidlab wrote it."""
-    lists = path.parent / ".written.json"
+    with _replacing_listed(path, path.parent / ".written.json") as temporary:
+        yield temporary
+
+
+@contextmanager
+def adding(path: Path) -> Iterator[Path]:
+    """As `replacing_own`, for a file more in a folder that `filling` has filled: the next `filling` removes it."""
+    with _replacing_listed(path, _list_of(path.parent.resolve())) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _replacing_listed(path: Path, lists: Path) -> Iterator[Path]:
     with replacing(path) as temporary:
         yield temporary
         made, known = digest(temporary), _read(lists, path.parent)

@@ -150,8 +150,9 @@ class ExportParameters(_Model):
     swelling_frame: int | None = _parameter(
         None, "frame used for density, sizes and swelling; left out: the lowest tilt, else the last"
     )
-    other_programs: bool = _parameter(
-        True, "write files for ImageJ, TrackMate, GEFF and the Cell Tracking Challenge"
+    other_programs: bool | Literal["auto"] = _parameter(
+        "auto",
+        "files for ImageJ, TrackMate, GEFF, napari and others; auto: up to 20,000 voids",
     )
 
 
