@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         networks.add_train,
         _add_correct,
         _add_movie,
+        _add_zip,
         _add_positions,
     ):
         add_one(commands)
@@ -259,6 +260,22 @@ def _movie(options: argparse.Namespace) -> None:
     print(f"wrote {os.path.relpath(path)}")
     if path.suffix == ".gif" and not options.gif:
         print(f"for MP4, in voidlab's folder: {install_extra('video')}")
+
+
+def _add_zip(commands: Commands) -> None:
+    about = "put all results of a dataset into one ZIP, for a collaborator"
+    parser = add(
+        commands, "zip", _zip, about, "Writes exports/NAME-results.zip: all exports, and labels.tif."
+    )
+    parser.add_argument("name", help="dataset whose stages have all run")
+
+
+def _zip(options: argparse.Namespace) -> None:
+    from voidlab.run.archive import make_archive
+
+    terminal.finish_in_order()
+    path = make_archive(options.name)
+    print(f"wrote {os.path.relpath(path)}, {path.stat().st_size / 1e6:.1f} MB")
 
 
 def _lab(options: argparse.Namespace) -> int:

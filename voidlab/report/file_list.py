@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from voidlab.export.contents import meanings, size_of
+from voidlab.export.contents import archive_name, meanings, size_of
 from voidlab.project.paths import RunPaths
 from voidlab.project.record import is_old_movie
 from voidlab.tables.catalogue import TABLES
@@ -19,6 +19,7 @@ def list_files(paths: RunPaths) -> list[dict[str, object]]:
     tables = [paths.table(name) for name in TABLES if paths.table(name).exists()]
     labels = [paths.labels] if paths.labels.exists() else []
     said = {path.name: _movie_in_words(paths, path) for path in exports if path.name in _MOVIES} | said
+    said |= {archive_name(paths.dataset): "all of it in one file, to send to a collaborator"}
     meaning = {paths.exports / name: what for name, what in said.items()}
     meaning |= {paths.table(name): f"a row is {table.row}" for name, table in TABLES.items()}
     meaning[paths.labels] = "label image of each frame; opens in Fiji and napari"

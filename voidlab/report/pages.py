@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from voidlab.export.contents import archive_name
 from voidlab.project.paths import POSITIONS, STAGES, ProjectError, RunPaths
 from voidlab.project.record import read_record
 from voidlab.report import headline, pictures, render
@@ -121,6 +122,7 @@ def write_dataset_index(paths: RunPaths) -> Path:
     links = dataset_links(paths, (*STAGES, POSITIONS))
     summary = _summary(paths)
     drawn = headline.FIGURES_OF[headline.kind_of(summary["stages"])]
+    archive = paths.exports / archive_name(paths.dataset)
     fields = {
         **summary,
         "facts": headline.facts_of(summary["stages"]),
@@ -130,6 +132,7 @@ def write_dataset_index(paths: RunPaths) -> Path:
         # Before its stage has run, a report is a dead link.
         "links": [*links[:2], *(link for link in links[2:] if (paths.folder / link[1]).exists())],
         "files": list_files(paths),
+        "zip_command": None if archive.exists() else f"voidlab zip {paths.dataset}",
         "record": paths.record.name if paths.record.exists() else None,
     }
     return render.write_page(paths.index, "dataset.html.j2", fields)

@@ -1,0 +1,51 @@
+"""One ZIP of all results of a dataset, for a collaborator."""
+
+import os
+from pathlib import Path
+
+from voidlab.export.bundle import write_archive
+from voidlab.export.contents import CONTENTS
+from voidlab.project import record
+from voidlab.project.paths import POSITIONS, STAGES, ProjectError, RunPaths
+from voidlab.run.notebook import hold_dataset
+
+
+def make_archive(dataset: str) -> Path:
+    """Write exports/NAME-results.zip, which holds all exports and labels.tif, and list it on the dataset's page.
+
+    Raises
+    ------
+    ProjectError
+        If what is to go into it is not there, was changed since, or is no longer what a run would give.
+    DatasetBusy
+        If another process runs the dataset.
+    """
+    paths = RunPaths.find(dataset)
+    with hold_dataset(paths):
+        reason = _why_not(paths)
+        if reason:
+            shown = os.path.relpath(paths.parameters)
+            again = f"voidlab run {shown}" if paths.parameters.exists() else "voidlab positions FILE …"
+            raise ProjectError(f"{reason}. Run the dataset first: {again}")
+        beside = [paths.labels] if paths.labels.exists() else []
+        return write_archive(paths.exports, dataset, beside)
+
+
+def _why_not(paths: RunPaths) -> str:
+    """Why the results of a dataset must not be sent to anybody; empty when they may."""
+    entries = record.read_record(paths)
+    stage = POSITIONS if POSITIONS in entries else STAGES[-1]
+    reason = record.why_not_usable(paths, stage, paths.exports / CONTENTS)
+    if reason:
+        return reason
+    outdated = record.out_of_date(paths)
+    if outdated:
+        return f"stage '{outdated[0]}' is out of date: parameters, corrections or earlier results were changed since"
+    for name, entry in entries.items():
+        for file, digest in entry.outputs.items():
+            place = paths.folder / file
+            if (place.is_relative_to(paths.exports) or place == paths.labels) and record.digest(
+                place
+            ) != digest:
+                return f"{file} is not the one that stage '{name}' recorded: it was changed since"
+    return ""
