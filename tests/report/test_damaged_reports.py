@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from voidlab.project.paths import RunPaths
-from voidlab.report import pages, render
+from voidlab.report import pages, render, root_index
 
 GOOD = {"status": "finished", "fingerprint": "a", "parameters": {}, "given": [], "inputs": {}}
 
@@ -110,14 +110,14 @@ def test_a_pipe_in_place_of_a_record_or_notebook_is_not_waited_on(root):
 
 def test_what_nobody_foresaw_is_named_in_the_overview(root, monkeypatch):
     put(root, "other", {"segment": GOOD})
-    summary = pages._summary
+    read = root_index.read_states
 
     def fail(paths):
         if paths.dataset == "other":
             raise ZeroDivisionError("by chance")
-        return summary(paths)
+        return read(paths)
 
-    monkeypatch.setattr(pages, "_summary", fail)
+    monkeypatch.setattr(root_index, "read_states", fail)
     assert "cannot be read (ZeroDivisionError: by chance)" in overview(root)["other"].text
 
 

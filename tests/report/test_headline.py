@@ -92,7 +92,7 @@ def test_each_kind_of_dataset_has_numbers_of_its_own(names, kind):
     every = [figure(label, "3") for group in groups for label in group]
     shown = headline.numbers_of([stage(names[0], *every), *stages[1:]])
     assert [each["label"] for each in shown] == [group[0] for group in groups][:6]
-    assert headline.numbers_of([stage(names[0], figure(groups[0][0], "–")), *stages[1:]]) == []
+    assert headline.numbers_of([stage(names[0], figure(groups[0][0], "– px")), *stages[1:]]) == []
 
 
 def test_the_first_screen_of_a_finished_tilt_series(finished):

@@ -18,7 +18,9 @@ POSITIONS = "positions"  # the one notebook of a dataset without images
 # Letters and digits of any language, space, dot, dash, underscore: a name that is one folder everywhere.
 _NAME = re.compile(r"\w(?:[\w .-]*[\w-])?")
 # What else lies in reports/, and what Windows takes for a device.
-_TAKEN = re.compile(r"index(?: \(kept.*\))?\.html|(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+_TAKEN = re.compile(
+    r"(?:index|campaign)(?: .*)?\.html|(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE
+)
 
 
 class ProjectError(VoidlabError):

@@ -13,6 +13,7 @@ from voidlab.tables.verdict import CHECK, GOOD, VERDICTS
 Figure = Mapping[str, Any]
 
 _MOST_NUMBERS = 6
+_OF_SAMPLE = {"material": "", "dose_dpa": " dpa", "temperature_c": " °C", "foil_thickness_nm": " nm thick"}
 _MOST_LETTERS = 190  # in a line
 _OPENING = re.compile(r"^The (verdict on the detections|drift's verdict) is '[a-z ]+': ")
 _ANY_DENSITY = tuple(map(label_of, ("number_density_3d", "number_density", "areal_density")))
@@ -34,6 +35,13 @@ _ABOUT: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "positions": (("Particles",), ("Long tracks",), ("Track length",), ("Growth",), ("Mergers",)),
 }  # fmt: skip
+# In the list of datasets: a column, and what is shown in it, the first that there is.
+COLUMNS = {
+    "voids": ("Voids in 3D", "Voids in the last image", "Voids", "Voids per image", "Particles"),
+    "density": _ANY_DENSITY,
+    "diameter": _ANY_DIAMETER,
+    "swelling": (*map(label_of, ("swelling_3d", "swelling")),),
+}
 # The two figures that go with it, files in the folder exports/figures without their extension.
 FIGURES_OF = {
     "image": ("sizes", "volume-by-size"),
@@ -92,13 +100,37 @@ def kind_of(stages: Iterable[StageState]) -> str:
 
 def numbers_of(stages: Sequence[StageState]) -> list[Figure]:
     """The five or six numbers that a dataset of its kind is about, of those there are."""
-    there: dict[str, Figure] = {}
-    for stage in stages:
-        there |= {str(f.get("label")): f for f in stage.figures if f.get("value") not in (None, "", "–")}
+    there = _by_label(stages)
     about = (
         next((there[label] for label in group if label in there), None) for group in _ABOUT[kind_of(stages)]
     )
     return [figure for figure in about if figure is not None][:_MOST_NUMBERS]
+
+
+def columns_of(stages: Sequence[StageState]) -> dict[str, str]:
+    """What stands in the columns of the list of datasets, empty where nothing is known."""
+    there = _by_label(stages)
+    found = {
+        name: next((there[label] for label in labels if label in there), {})
+        for name, labels in COLUMNS.items()
+    }
+    return {name: str(figure.get("value", "")) for name, figure in found.items()}
+
+
+def sample_of(stages: Iterable[StageState]) -> list[str]:
+    """What was said of the specimen, in words; the stage export records it."""
+    said = [stage.record.get("parameters") for stage in stages if stage.name == "export"]
+    given = said[0] if said and isinstance(said[0], Mapping) else {}
+    return [f"{given[key]}{unit}" for key, unit in _OF_SAMPLE.items() if given.get(key) not in (None, "")]
+
+
+def _by_label(stages: Iterable[StageState]) -> dict[str, Figure]:
+    there: dict[str, Figure] = {}
+    for stage in stages:
+        # A dash, with a unit or without, says that nothing is known.
+        known = (f for f in stage.figures if not str(f.get("value") or "–").startswith("–"))
+        there |= {str(f.get("label")): f for f in known}
+    return there
 
 
 def facts_of(stages: Sequence[StageState]) -> list[tuple[str, str]]:

@@ -6,20 +6,18 @@ notebook; its text, tables, figures and warnings are shown, as `voidlab.report.n
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from voidlab.export.contents import archive_name
-from voidlab.project.paths import POSITIONS, STAGES, ProjectError, RunPaths
+from voidlab.project.paths import POSITIONS, STAGES, RunPaths
 from voidlab.project.record import read_record
 from voidlab.report import headline, pictures, render
 from voidlab.report.file_list import list_files
+from voidlab.report.root_index import write_root_index as write_root_index
 from voidlab.report.states import USUAL, Link, list_warnings, overall, read_states
-
-_MOST_LETTERS = 200  # of a key figure
 
 
 def write_html(
@@ -136,52 +134,6 @@ def write_dataset_index(paths: RunPaths) -> Path:
         "record": paths.record.name if paths.record.exists() else None,
     }
     return render.write_page(paths.index, "dataset.html.j2", fields)
-
-
-def write_root_index(root: Path) -> Path:
-    """Write the page over all datasets of the project at ``root`` that have a record."""
-    reports = root / "reports"
-    names = [record.parent.name for record in sorted(reports.glob("*/run.json"))]
-    rows = [row for row in (_row_or_reason(root, name) for name in names) if row]
-    made = render.when(datetime.now(UTC).isoformat())
-    fields = {"title": "Datasets", "rows": rows, "links": (), "made": made}
-    return render.write_page(reports / "index.html", "root.html.j2", fields)
-
-
-def _row_or_reason(root: Path, dataset: str) -> dict[str, object] | None:
-    """The row of a dataset; of one whose files are damaged why there is none, as it must not stop the others."""
-    try:
-        return _dataset_row(root, dataset)
-    except Exception as error:  # what a damaged record, notebook or picture raises may be anything
-        problem = f"The files of this report cannot be read ({type(error).__name__}: {str(error)[:100]})."
-        nothing: dict[str, object] = {
-            "stages": [],
-            "figures": [],
-            "warnings": [],
-            "thumbnail": None,
-            "made": "",
-        }
-        return {**nothing, "name": dataset, "problem": problem, "state": "unknown", "href": f"{dataset}/"}
-
-
-def _dataset_row(root: Path, dataset: str) -> dict[str, object] | None:
-    try:
-        paths = RunPaths(root, dataset)
-    except ProjectError:
-        return None  # a folder that no run has made
-    summary = _summary(paths)
-    figures = [
-        {key: str(figure.get(key, ""))[:_MOST_LETTERS] for key in ("label", "value")}
-        for figure in summary["numbers"]
-    ]
-    thumbnail = pictures.photo_with_outlines(paths, small=True)
-    return {
-        **summary,
-        "name": dataset,
-        "figures": figures,
-        "thumbnail": thumbnail,
-        "href": f"{dataset}/{paths.index.name}",
-    }
 
 
 def _summary(paths: RunPaths) -> dict[str, Any]:

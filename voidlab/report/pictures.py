@@ -7,16 +7,41 @@ from pathlib import Path
 import PIL.Image
 
 from voidlab.project.paths import STAGES, RunPaths
+from voidlab.tables.written import replacing
 
-_THUMBNAIL_PX, _LARGE_PX, _MOST_PIXELS = 360, 1200, 50_000_000
+_THUMBNAIL_PX, _LARGE_PX, _MOST_PIXELS = 240, 1200, 50_000_000
 _MOST_BYTES = 400_000  # of a figure that goes into a page
 
 
-def photo_with_outlines(paths: RunPaths, *, small: bool = False) -> str | None:
-    """The first photo of the segment notebook as an address, ``small`` for a list; None when there is none."""
+def photo_with_outlines(paths: RunPaths) -> str | None:
+    """The first photo of the segment notebook as an address; None when there is none."""
+    photo = _photo(paths, _LARGE_PX)
+    return None if photo is None else _address("jpeg", photo)
+
+
+def thumbnail(paths: RunPaths) -> str | None:
+    """The same, small, for the list of datasets; kept beside the notebook, as that list is written after each run."""
+    kept, notebook = paths.folder / ".thumbnail.jpg", paths.notebook(STAGES[0])
+    try:
+        if kept.stat().st_mtime_ns >= notebook.stat().st_mtime_ns and kept.stat().st_size < _MOST_BYTES:
+            return _address("jpeg", kept.read_bytes())
+    except OSError:
+        pass
+    photo = _photo(paths, _THUMBNAIL_PX)
+    if photo is None:
+        return None
+    try:
+        with replacing(kept) as temporary:
+            temporary.write_bytes(photo)
+    except OSError:
+        pass  # a report that cannot be written to is read all the same
+    return _address("jpeg", photo)
+
+
+def _photo(paths: RunPaths, most: int) -> bytes | None:
+    """The first photo of the segment notebook as a JPEG of at most so many pixels a side."""
     from voidlab.report import notebook_html  # takes a second, and every kernel imports this package
 
-    most = _THUMBNAIL_PX if small else _LARGE_PX
     written = io.BytesIO()
     try:
         photo = notebook_html.first_photo(paths.notebook(STAGES[0])) or b""
@@ -24,12 +49,12 @@ def photo_with_outlines(paths: RunPaths, *, small: bool = False) -> str | None:
         if picture.width * picture.height > _MOST_PIXELS:
             return None
         if max(picture.size) <= most and picture.format == "JPEG":
-            return _address("jpeg", photo)
+            return photo
         picture.thumbnail((most, most))
         picture.convert("RGB").save(written, "JPEG", quality=80)
     except Exception:  # nbformat raises anything on what is no notebook, and pillow on what is no picture
         return None
-    return _address("jpeg", written.getvalue())
+    return written.getvalue()
 
 
 def exported_figure(paths: RunPaths, name: str) -> str | None:
