@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
+import zlib
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +21,7 @@ from voidlab.images.series import Frames, open_series
 from voidlab.tables.written import replacing_own
 
 _CLASSIC_TIFF_BYTES = 2**32 - 2**25  # what a TIFF with 32-bit offsets holds, with room for its directories
+_STRIP_BYTES = 2**19  # of the rows that are compressed together
 
 
 class LabelStack(Frames):
@@ -46,6 +50,39 @@ def open_labels(source: Source) -> LabelStack:
     return LabelStack(series.files, series.stack, series.shape)
 
 
+@dataclass(frozen=True)
+class PackedLabels:
+    """A label image as it stands in a TIFF: strips of rows, compressed (zlib), of uint16 or uint32.
+
+    `LabelWriter` writes it as it is, so that who makes label images side by side can compress them there.
+    """
+
+    shape: tuple[int, int]
+    dtype: str  # "<u2" or "<u4"
+    strips: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, labels: np.ndarray, dtype: str = "") -> PackedLabels:
+        """Pack ``labels``, (H, W) of whole numbers from 0, as uint16 where they fit or of the ``dtype``.
+
+        Raises
+        ------
+        ValueError
+            If it is no label image.
+        """
+        labels = _checked(np.asarray(labels))
+        fits = labels.max(initial=0) <= np.iinfo(np.uint16).max
+        pixels = labels.astype(dtype or ("<u2" if fits else "<u4"))
+        rows = _rows_of_a_strip(pixels.shape[1], pixels.dtype)
+        strips = (zlib.compress(pixels[at : at + rows].tobytes()) for at in range(0, len(pixels), rows))
+        return cls((labels.shape[0], labels.shape[1]), pixels.dtype.str, tuple(strips))
+
+    def unpacked(self) -> np.ndarray:
+        """The label image, (H, W) int32."""
+        pixels = np.frombuffer(b"".join(map(zlib.decompress, self.strips)), self.dtype)
+        return pixels.reshape(self.shape).astype(np.int32)
+
+
 class LabelWriter:
     """Writes label images one by one into a compressed TIFF, which appears whole at the end or not at all.
 
@@ -64,7 +101,7 @@ class LabelWriter:
     def __init__(self, path: PathLike, *, pixel_size_nm: float | None = None) -> None:
         self.path = Path(path)
         self.pixel_size_nm = pixel_size_nm
-        self._dtype = np.dtype(np.uint16)
+        self._dtype = np.dtype("<u2")
         self._bigtiff = False
         self._shape: tuple[int, ...] = ()
         self._pages = 0
@@ -76,21 +113,27 @@ class LabelWriter:
         self._start(self._whole)
         return self
 
-    def append(self, labels: np.ndarray) -> None:
-        """Write ``labels``, (H, W) of whole numbers from 0, as the next page.
+    def append(self, labels: np.ndarray | PackedLabels) -> None:
+        """Write ``labels``, (H, W) of whole numbers from 0, packed or not, as the next page.
 
         Raises
         ------
         ValueError
             If it is no label image, or of another shape than those before.
         """
-        labels = self._checked(np.asarray(labels))
-        if labels.max(initial=0) > np.iinfo(self._dtype).max:
-            self._restart(np.dtype(np.uint32), self._bigtiff)
-        most = self._file.stat().st_size + labels.size * self._dtype.itemsize
+        page = labels if isinstance(labels, PackedLabels) else PackedLabels.of(labels)
+        if self._pages and page.shape != self._shape:
+            raise ValueError(
+                f"labels are {size_text(page.shape)}, but those before are {size_text(self._shape)} "
+                "(width × height)."
+            )
+        self._shape = page.shape
+        if np.dtype(page.dtype).itemsize > self._dtype.itemsize:
+            self._restart(np.dtype(page.dtype), self._bigtiff)
+        most = self._file.stat().st_size + math.prod(page.shape) * self._dtype.itemsize
         if most > _CLASSIC_TIFF_BYTES and not self._bigtiff:
             self._restart(self._dtype, bigtiff=True)
-        self._write(labels)
+        self._write(page)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -108,25 +151,12 @@ class LabelWriter:
         if kind is None:
             raise ImagesError(f"no label image was given for {self.path}: nothing is written.")
 
-    def _checked(self, labels: np.ndarray) -> np.ndarray:
-        if labels.ndim != 2 or labels.dtype.kind not in "bui" or labels.min(initial=0) < 0:
-            raise ValueError(
-                f"labels are {labels.dtype} of shape {labels.shape}; expected (H, W) of whole numbers from 0."
-            )
-        if labels.max(initial=0) > np.iinfo(np.int32).max:
-            raise ValueError(f"a label is {labels.max()}; expected at most 2,147,483,647.")
-        if self._pages and labels.shape != self._shape:
-            raise ValueError(
-                f"labels are {size_text(labels.shape)}, but those before are {size_text(self._shape)} "
-                "(width × height)."
-            )
-        self._shape = labels.shape
-        return labels
-
     def _start(self, file: Path) -> None:
         self._file = file
         self._pages = 0
-        self._writer = tifffile.TiffWriter(file, bigtiff=self._bigtiff, shaped=False, ome=False)
+        self._writer = tifffile.TiffWriter(
+            file, bigtiff=self._bigtiff, shaped=False, ome=False, byteorder="<"
+        )
 
     def _restart(self, dtype: np.dtype, bigtiff: bool) -> None:
         """Begin a wider file and move the pages written so far into it."""
@@ -138,16 +168,21 @@ class LabelWriter:
             if pages:
                 written = readers.open_tiff(old)
                 for page in range(pages):
-                    self._write(written.read(page))
+                    self._write(PackedLabels.of(written.read(page), self._dtype.str))
         finally:
             old.unlink()
 
-    def _write(self, labels: np.ndarray) -> None:
+    def _write(self, page: PackedLabels) -> None:
+        if page.dtype != self._dtype.str:
+            page = PackedLabels.of(page.unpacked(), self._dtype.str)
         # ImageJ's own description makes Fiji show nm; that of the first page holds for the stack.
         described = self.pixel_size_nm is not None and self._pages == 0
         resolution = None if self.pixel_size_nm is None else (1 / self.pixel_size_nm,) * 2
         self._writer.write(
-            labels.astype(self._dtype),
+            iter(page.strips),
+            shape=page.shape,
+            dtype=self._dtype,
+            rowsperstrip=_rows_of_a_strip(page.shape[1], self._dtype),
             photometric="minisblack",
             compression="zlib",
             description="ImageJ=1.54f\nunit=nm\n" if described else None,
@@ -155,6 +190,19 @@ class LabelWriter:
             resolutionunit=None if resolution is None else "NONE",
             software="voidlab",
             metadata=None,
-            maxworkers=1,
         )
         self._pages += 1
+
+
+def _rows_of_a_strip(width: int, dtype: np.dtype) -> int:
+    return max(1, _STRIP_BYTES // max(1, width * dtype.itemsize))
+
+
+def _checked(labels: np.ndarray) -> np.ndarray:
+    if labels.ndim != 2 or labels.dtype.kind not in "bui" or labels.min(initial=0) < 0:
+        raise ValueError(
+            f"labels are {labels.dtype} of shape {labels.shape}; expected (H, W) of whole numbers from 0."
+        )
+    if labels.max(initial=0) > np.iinfo(np.int32).max:
+        raise ValueError(f"a label is {labels.max()}; expected at most 2,147,483,647.")
+    return labels
