@@ -1,8 +1,10 @@
 """Images are safe: a run rewrites its own report, and in it only what voidlab wrote."""
 
+import os
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -14,6 +16,7 @@ from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.report import pages
 from voidlab.run import positions, stage, start
+from voidlab.tables import written
 
 
 def into_own_report(paths):
@@ -120,6 +123,31 @@ def test_only_unfinished_files_of_ours_are_cleared_up(copied):
     with lock.held(copied):
         assert not any(file.exists() for file in [*ours, folder])
         assert all(file.exists() for file in theirs)
+
+
+def test_what_another_computer_is_writing_is_left_until_it_is_old(copied):
+    gone = 2**22 - 1  # of a process of another computer nothing is known here
+    writing = copied.folder / f".labels.tif.node-7.{gone}.0a1b2c3d.part"
+    abandoned = copied.folder / f".voids.parquet.node-7.{gone}.0a1b2c3d.part"
+    ours = copied.folder / f".frames.parquet.{written.this_host()}.{gone}.0a1b2c3d.part"
+    for file in (writing, abandoned, ours):
+        file.touch()
+    long_ago = time.time() - 2 * 24 * 3600
+    os.utime(abandoned, (long_ago, long_ago))
+    with lock.held(copied):
+        assert writing.exists()
+        assert not abandoned.exists()
+        assert not ours.exists()
+
+
+def test_two_computers_with_the_same_process_numbers_write_different_files(tmp_path, monkeypatch):
+    names = set()
+    for host in ("node-1", "node-1", "node-2.cluster.edu"):
+        monkeypatch.setattr("socket.gethostname", lambda host=host: host)
+        unfinished = written.unfinished(tmp_path / "labels.tif")
+        assert written.writer_of(unfinished) == (host.replace(".", "-"), os.getpid())
+        names.add(unfinished.name)
+    assert len(names) == 3
 
 
 def test_the_demo_does_not_touch_images_of_others(tmp_path):

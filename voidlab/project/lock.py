@@ -1,9 +1,9 @@
 """One run of a dataset at a time: a lock that goes with the process that holds it, however that ends."""
 
 import os
-import re
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,8 +14,9 @@ from filelock import FileLock, Timeout
 
 from voidlab.errors import VoidlabError
 from voidlab.project.paths import RunPaths
+from voidlab.tables.written import this_host, writer_of
 
-_PART = re.compile(r"\..+\.(\d+)\.part\+*")  # as `tables.written.replacing` names what it has not finished
+_ABANDONED_S = 24 * 3600  # what another computer has not written to for so long
 
 
 class DatasetBusy(VoidlabError):
@@ -60,12 +61,22 @@ def locked(file: Path, busy: Callable[[], VoidlabError]) -> Iterator[None]:
 def _clear_up(paths: RunPaths) -> None:
     """Remove what processes that are gone had not finished writing."""
     for part in list(paths.folder.rglob(".*.part*")):
-        named = _PART.fullmatch(part.name)
-        if named and not psutil.pid_exists(int(named[1])):
+        writer = writer_of(part)
+        if writer and _is_gone(part, *writer):
             if part.is_dir() and not part.is_symlink():
                 shutil.rmtree(part, ignore_errors=True)
             else:
                 part.unlink(missing_ok=True)
+
+
+def _is_gone(part: Path, host: str, process: int) -> bool:
+    """Whether who was writing ``part`` is gone; of another computer only time tells."""
+    if host == this_host():
+        return not psutil.pid_exists(process)
+    try:
+        return time.time() - part.stat().st_mtime > _ABANDONED_S
+    except OSError:
+        return False
 
 
 def _read(holder: Path) -> str:

@@ -7,7 +7,10 @@ since, is never overwritten but renamed: ``voids.csv`` is kept as ``voids (kept)
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
+import socket
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,13 +20,31 @@ from pathlib import Path
 from voidlab.tables.reading import read_text
 
 _Digests = Mapping[str, Collection[str]]
+# As `unfinished` names files; older versions of voidlab left out host and random part.
+_UNFINISHED = re.compile(r"\..+?\.(?:(?P<host>[\w-]+)\.(?P<pid>\d+)\.[0-9a-f]{8}|(?P<old>\d+))\.part\+*")
+
+
+def this_host() -> str:
+    """Name of this computer, of letters, digits and dashes."""
+    return re.sub(r"[^\w-]", "-", socket.gethostname()) or "unnamed"
+
+
+def unfinished(path: Path) -> Path:
+    """Name beside ``path`` of what is not finished yet; computers that share a disk have the same process numbers."""
+    return path.with_name(f".{path.name}.{this_host()}.{os.getpid()}.{secrets.token_hex(4)}.part")
+
+
+def writer_of(file: Path) -> tuple[str, int] | None:
+    """Computer and process that `unfinished` names; None of another file."""
+    named = _UNFINISHED.fullmatch(file.name)
+    return (named["host"] or this_host(), int(named["pid"] or named["old"])) if named else None
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to: on success it becomes ``path`` in one step, else it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = unfinished(path)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -39,8 +60,7 @@ def filling(folder: Path, keep: Collection[Path] = ()) -> Iterator[Path]:
     are among those to ``keep`` (resolved paths).
     """
     folder = folder.resolve()  # a link to another disk, on which the files are made then
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(fresh, ignore_errors=True)
+    fresh = unfinished(folder)
     fresh.mkdir(parents=True)
     try:
         yield fresh

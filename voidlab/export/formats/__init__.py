@@ -4,7 +4,6 @@ Frames are the numbers of the dataset; other programs count images from 0 or 1. 
 are the numbers of all images in order, so that a void lands on its image though others have no voids.
 """
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from voidlab.tables.written import unfinished
 
 
 def image_index(table: pd.DataFrame, frames: Sequence[int]) -> np.ndarray:
@@ -33,8 +34,7 @@ def image_index(table: pd.DataFrame, frames: Sequence[int]) -> np.ndarray:
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Give the path of a folder to make: on success it takes the place of ``path``, else it is removed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = unfinished(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield temporary
