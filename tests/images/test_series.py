@@ -816,3 +816,17 @@ def test_real_stack_saved_by_imagej() -> None:
     assert len(series) == 2
     assert series.calibration.pixel_size_nm == pytest.approx(168.7, rel=1e-3)
     assert "A pixel is 168.7 nm wide, more than the 20 nm" in series.notes[0]
+
+
+# --- the scale of intensities ------------------------------------------------------------------------------------
+
+
+def test_a_range_of_intensities_that_is_given_is_used_for_every_image(tmp_path: Path) -> None:
+    for number, top in enumerate((100, 4000)):
+        tifffile.imwrite(tmp_path / f"a{number}.tif", ramp().astype(np.uint16) % 10 * (top // 10))
+    found = open_series(tmp_path)
+    given = open_series(tmp_path, intensity_range=(0, 2000.0))
+    assert given.scale == (0, 2000)
+    assert found.scale != given.scale
+    raw = given.raw(0).astype(np.float64)
+    np.testing.assert_allclose(given[0], np.clip(raw / 2000, 0, 1), atol=1e-6)

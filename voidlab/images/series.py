@@ -24,7 +24,7 @@ from voidlab.images.in_names import read_names
 from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.images.readers.base import NO_CHOICE, Choice
-from voidlab.images.valid_area import Box, find_padding, outside_boxes
+from voidlab.images.valid_area import Box, find_padding, inside_boxes
 
 _SAMPLED_PIXELS = 2**16  # of each frame that the scale of intensities rests on
 
@@ -88,6 +88,8 @@ class ImageSeries(Frames):
         Pixels within the crop and outside the ignored boxes; None for all.
     choice : Choice
         Which images are meant of files that hold several kinds.
+    intensity_range : tuple of float, or None
+        Stored values that become 0 and 1; None: as `scale` finds them.
     """
 
     frames: pd.DataFrame
@@ -96,6 +98,7 @@ class ImageSeries(Frames):
     angle_file: Path | None = None
     inside: np.ndarray | None = None
     choice: Choice = NO_CHOICE
+    intensity_range: tuple[float, float] | None = None
 
     def _read(self, path: Path) -> np.ndarray:
         return read_image(path, self.choice)
@@ -137,16 +140,19 @@ class ImageSeries(Frames):
 
     @cached_property
     def scale(self) -> tuple[float, float]:
-        """Stored values that become 0 and 1: percentiles 0.1 and 99.9 over frames spread over the series.
+        """Stored values that become 0 and 1: the ``intensity_range``, else percentiles 0.1 and 99.9.
 
-        Where these coincide (a few bright dots on nothing), the smallest and largest value stand in. Broken pixels,
-        columns and rows of the camera do not count, see `voidlab.images.camera_defects`.
+        The percentiles are those of frames spread over the series. Where they coincide (a few bright dots on
+        nothing), the smallest and largest value stand in. Broken pixels, columns and rows of the camera do not
+        count, see `voidlab.images.camera_defects`.
 
         Raises
         ------
         ImageReadError
             If no frame can be read.
         """
+        if self.intensity_range is not None:
+            return self.intensity_range
         values = np.concatenate(self._sample())
         if not values.size:
             return 0.0, 0.0
@@ -236,6 +242,7 @@ def open_series(
     ignore_boxes_px: Sequence[Box] = (),
     crop_px: Box | None = None,
     choice: Choice = NO_CHOICE,
+    intensity_range: tuple[float, float] | None = None,
 ) -> ImageSeries:
     """Open images as a series of frames; of most files nothing is read yet.
 
@@ -265,6 +272,8 @@ def open_series(
         Boxes (left, top, width, height), px: what is burnt in; what alone counts. Positions stay those in the file.
     choice
         Series, channel, slice or signal of files that hold several; None of these: the one that is likely meant.
+    intensity_range
+        Stored values that become 0 and 1. None: percentiles of frames spread over the series.
 
     Raises
     ------
@@ -307,29 +316,10 @@ def open_series(
     )
     calibration = headers.calibrated(pixel_size_nm, surveyed, notes)
     table = tables.cast(frames, "frames")
-    inside = _inside(shape, ignore_boxes_px, crop_px)
-    return ImageSeries(files, stack, shape, table, calibration, notes, angle_file, inside, choice)
-
-
-def _inside(shape: tuple[int, int], boxes_px: Sequence[Box], crop_px: Box | None) -> np.ndarray | None:
-    """Pixels that count, by the boxes given.
-
-    Raises
-    ------
-    ImagesError
-        If a box lies outside the image, or nothing is left.
-    """
-    height, width = shape
-    for name, box in [("crop_px", crop_px), *(("ignore_boxes_px", box) for box in boxes_px)]:
-        if box is not None and (box[0] >= width or box[1] >= height):
-            raise ImagesError(
-                f"{name}: the box {list(box)} (left, top, width, height) lies outside the images of "
-                f"{size_text(shape)} (width × height)."
-            )
-    inside = outside_boxes(shape, boxes_px, crop_px)
-    if inside is not None and not inside.any():
-        raise ImagesError("ignore_boxes_px and crop_px leave nothing of the images; give smaller boxes.")
-    return inside
+    inside = inside_boxes(shape, ignore_boxes_px, crop_px)
+    return ImageSeries(
+        files, stack, shape, table, calibration, notes, angle_file, inside, choice, intensity_range
+    )
 
 
 def read_image(path: PathLike, choice: Choice = NO_CHOICE) -> np.ndarray:

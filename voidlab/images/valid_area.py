@@ -10,6 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from voidlab.images.binning import block_mean
+from voidlab.images.errors import ImagesError
+from voidlab.images.readers import size_text
 
 Box = Sequence[int]  # left, top, width, height, px
 
@@ -18,6 +20,27 @@ _LEAST_VALID = 0.25  # of the image; less is no padded image
 _CONVEX = 0.97  # of its convex hull is what padding leaves: a straight cut, not the shape of a specimen
 _COARSE = 24  # grey values that noise does not cross, where there is next to none
 _SOFT = 2  # px, what interpolation leaves of a border
+
+
+def inside_boxes(shape: tuple[int, int], boxes_px: Sequence[Box], crop_px: Box | None) -> np.ndarray | None:
+    """Pixels (H, W) of an image that count, by the boxes given; None for all.
+
+    Raises
+    ------
+    ImagesError
+        If a box lies outside the image, or nothing is left.
+    """
+    height, width = shape
+    for name, box in [("crop_px", crop_px), *(("ignore_boxes_px", box) for box in boxes_px)]:
+        if box is not None and (box[0] >= width or box[1] >= height):
+            raise ImagesError(
+                f"{name}: the box {list(box)} (left, top, width, height) lies outside the images of "
+                f"{size_text(shape)} (width × height)."
+            )
+    inside = outside_boxes(shape, boxes_px, crop_px)
+    if inside is not None and not inside.any():
+        raise ImagesError("ignore_boxes_px and crop_px leave nothing of the images; give smaller boxes.")
+    return inside
 
 
 def outside_boxes(

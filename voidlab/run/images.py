@@ -76,6 +76,7 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
         ignore_boxes_px=dataset.ignore_boxes_px,
         crop_px=dataset.crop_px,
         choice=Choice(chosen.series, chosen.channel, chosen.slice, chosen.signal),
+        intensity_range=dataset.segment.intensity_range,
     )
     refuse_own_report(paths, series)
     return series

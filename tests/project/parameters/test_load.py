@@ -247,3 +247,13 @@ def test_kinds_that_cannot_be(yaml, text, said):
 def test_loops_alone_need_a_drift_from_the_images(yaml):
     text = "images: a\nsegment: {kinds: [loop]}\ndrift: {source: images}\n"
     assert parameters.load_parameters(yaml(text)).segment.kinds == ("loop",)
+
+
+@pytest.mark.parametrize("wrong", ["[5, 2]", "[5]", "[1, 2, 3]", "high", "[0, .inf]"])
+def test_a_range_of_intensities_is_two_rising_numbers(yaml, wrong):
+    text = "dataset: x\nimages: a.tif\nsegment: {{intensity_range: {}}}\n"
+    (said,) = problems(yaml(text.format(wrong)))
+    assert "must be two numbers as stored in the images, [low, high]" in said
+    assert said.startswith("x.yaml:3: ")
+    good = parameters.load_parameters(yaml(text.format("[0, 4095]")))
+    assert good.segment.intensity_range == (0, 4095)

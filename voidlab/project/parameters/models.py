@@ -40,13 +40,19 @@ def _boxes(boxes: list[list[int]]) -> list[list[int]]:
 Kind = Literal["void", "loop", "dot"]
 
 
-def _as_tuple(kinds: object) -> object:
-    return tuple(kinds) if isinstance(kinds, list) else kinds
+def _as_tuple(values: object) -> object:
+    return tuple(values) if isinstance(values, list) else values
 
 
 def _in_order(kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
     """Each once, in the usual order: the order they are given in is not to make another result of the same."""
     return tuple(kind for kind in get_args(Kind) if kind in kinds)
+
+
+def _rising(limits: tuple[float, float]) -> tuple[float, float]:
+    if not limits[0] < limits[1]:
+        raise ValueError(f"{list(limits)}: expected [lowest, highest], the second larger than the first")
+    return limits
 
 
 class ImagesChoice(_Model):
@@ -76,6 +82,11 @@ class SegmentParameters(_Model):
         tuple[Kind, ...], BeforeValidator(_as_tuple), Field(min_length=1), AfterValidator(_in_order)
     ] = _parameter(
         ("void",), "what is detected: void, loop, dot; loops and dots need one of voidlab's networks"
+    )
+    intensity_range: (
+        Annotated[tuple[float, float], BeforeValidator(_as_tuple), AfterValidator(_rising)] | None
+    ) = _parameter(
+        None, "stored values that become 0 and 1, as [low, high]; left out: read off images of the series"
     )
     threshold: float = _parameter(0.5, "lowest confidence at which a detection counts as a void", gt=0, lt=1)
     min_radius_px: float = _parameter(2.5, "smallest radius kept", "px", ge=1, le=1000)

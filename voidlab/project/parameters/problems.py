@@ -69,6 +69,8 @@ def _reason(error: ErrorDetails, keys: tuple[str, ...]) -> str:
             "must be a glob, folder or file, or {file: …} with one or more of series, channel, slice (from 0), "
             "signal (a title), recursive (true or false)"
         )
+    if keys[-1] == "intensity_range":
+        return "must be two numbers as stored in the images, [low, high], the second larger than the first"
     if keys[-1] == "search_range_px":
         return "must be auto, or a number above 0 and up to 1000"
     if keys[0] == "tilt_angles_deg":
