@@ -50,6 +50,7 @@ def test_an_edit_of_voids_runs_all_stages_again_and_one_of_tracks_only_track(cop
 
     html = copied.html("segment").read_text(encoding="utf-8")
     assert "3 of 4 corrections by hand" in html
+    assert "4 of 4 frames were taken from what is kept of an earlier run" in html
     assert "NOT applied: there is no void of about 50.0 px radius" in html
     assert "Corrections by hand" in copied.index.read_text(encoding="utf-8")
 

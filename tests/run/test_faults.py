@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from projects import make_project, run_project
@@ -49,6 +50,18 @@ def inject(paths, stage, code):
     content = json.loads(original)
     assert "run.save(" in "".join(content["cells"][-1]["source"])
     content["cells"][-1]["source"].insert(0, f"{code}\n")
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return lambda: file.write_text(original, encoding="utf-8")
+
+
+def inject_before_detecting(paths, code):
+    """Put ``code`` in front of the loop over the images; give what undoes it."""
+    file = paths.source("segment")
+    original = file.read_text(encoding="utf-8")
+    content = json.loads(original)
+    (cell,) = (cell for cell in content["cells"] if "segment.segment_series(" in "".join(cell["source"]))
+    at = next(i for i, line in enumerate(cell["source"]) if line.startswith("with run.label_writer"))
+    cell["source"].insert(at, code)
     file.write_text(json.dumps(content), encoding="utf-8")
     return lambda: file.write_text(original, encoding="utf-8")
 
@@ -105,6 +118,54 @@ def test_kernel_killed_before_it_saves(copied, stage):
     assert done
     assert ["skipped" in line for line in lines].count(True) == STAGES.index(stage)
     assert results(paths) == expected
+
+
+BETWEEN_IMAGES = """
+import os, signal, time
+from voidlab.segment import series as of_series
+
+original = of_series.segment_frame
+
+def segment_until(series, segmenter, row):
+    while row == 3:
+        kept = len([name for name in os.listdir(run.paths.kept_frames / store.cache.folder.name) if name[0] == "0"])
+        if kept == 3:
+            {then}
+        time.sleep(0.01)
+    return original(series, segmenter, row)
+
+of_series.segment_frame = segment_until
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["kernel", "command"])
+def test_segment_killed_between_two_images_goes_on_at_the_next(copied, what):
+    paths, expected = copied, results(copied)
+    shutil.rmtree(paths.kept_frames)
+    paths.labels.unlink()
+    record.remove_entry(paths, "segment")
+    die, stay = "os.kill(os.getpid(), signal.SIGKILL)", "open('there', 'w').close(); time.sleep(600)"
+    undo = inject_before_detecting(paths, BETWEEN_IMAGES.format(then=die if what == "kernel" else stay))
+    if what == "kernel":
+        done, lines = run_project(paths)
+        assert not done
+        assert "segment     FAILED: the Python process stopped" in lines[-2]
+    else:
+        with started(paths) as process:
+            wait_until((paths.root / "there").exists, process)
+            kernels = psutil.Process(process.pid).children(recursive=True)
+            process.kill()
+            process.communicate()
+            assert not psutil.wait_procs(kernels, timeout=60)[1]  # they go when nobody asks for them any more
+    undo()
+    done, lines = run_project(paths)
+    assert done, lines
+    assert ["skipped" in line for line in lines] == [False, True, True, True, True]
+    assert results(paths) == expected
+    html = paths.html("segment").read_text(encoding="utf-8")
+    assert "3 of 4 frames were taken from what is kept of an earlier run" in html
+    assert not list(paths.folder.rglob("*.part*"))
 
 
 @pytest.mark.slow

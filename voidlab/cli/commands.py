@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         networks.add_score,
         networks.add_train,
         _add_correct,
+        _add_clean,
         _add_movie,
         _add_zip,
         _add_positions,
@@ -242,6 +243,23 @@ def _correct(options: argparse.Namespace) -> None:
         f"{len(edits)} corrections added"
         + (f"; next: voidlab run {terminal.as_typed(shown)}" if edits else "")
     )
+
+
+def _add_clean(commands: Commands) -> None:
+    description = (
+        "Empties reports/NAME/.frames. Results stay; a stage that runs again looks at every image again."
+    )
+    about = "remove what is kept of each image so that none is segmented twice"
+    parser = add(commands, "clean", _clean, about, description)
+    parser.add_argument("name", nargs="+", help="dataset")
+
+
+def _clean(options: argparse.Namespace) -> None:
+    from voidlab.run import frame_cache
+
+    for name in options.name:
+        paths = RunPaths.find(name.removesuffix(".yaml").rpartition("/")[-1])
+        print(f"{paths.dataset}: {frame_cache.clean_dataset(paths) / 1e6:,.1f} MB removed")
 
 
 def _add_movie(commands: Commands) -> None:

@@ -154,6 +154,11 @@ class RunPaths:
         return self.folder / "labels.tif"
 
     @property
+    def kept_frames(self) -> Path:
+        """What came of each image, kept so that no image is looked at twice; see `voidlab.run.frame_cache`."""
+        return self.folder / ".frames"
+
+    @property
     def exports(self) -> Path:
         return self.folder / "exports"
 

@@ -162,7 +162,7 @@ def fingerprint(paths: RunPaths, parameters: DatasetParameters, stage: str, inpu
             "inputs": dict(inputs),
             "notebook": _notebook_digest(paths.source(stage)),
             "model": _model_digest(paths, parameters) if stage == "segment" else "",
-            "voidlab": f"{__version__} {_code_digest()}",
+            "voidlab": f"{__version__} {code_digest()}",
         }
     )
 
@@ -314,8 +314,15 @@ def _model_digest(paths: RunPaths, parameters: DatasetParameters) -> str:
 
 
 @cache
-def _code_digest() -> str:
-    """Digest of the whole package, wherever in it this module lies: changed code makes every stage run again."""
+def code_digest(*rooms: str) -> str:
+    """Digest of the package's code and data, or of those of some of its ``rooms``.
+
+    Of the whole package, wherever in it this module lies: changed code makes every stage run again.
+    """
     package = Path(str(files("voidlab")))
-    decisive = (*package.rglob("*.py"), *package.rglob("weights/*"), *package.rglob("*.csv"))
-    return digest_of([(file.relative_to(package).as_posix(), digest(file)) for file in sorted(decisive)])
+    kinds = ("*.py", "weights/*", "*.csv")
+    decisive = sorted(file for kind in kinds for file in package.rglob(kind))
+    named = [(file.relative_to(package), file) for file in decisive]
+    return digest_of(
+        [(name.as_posix(), digest(file)) for name, file in named if not rooms or name.parts[0] in rooms]
+    )

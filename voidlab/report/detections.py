@@ -101,9 +101,14 @@ def _outside(count: int, how: str, limit: str) -> Figure:
 
 
 def segmentation_in_words(decided: Mapping[str, Any]) -> str:
-    """The contrast that was chosen and why, and what the segmenter computes in."""
+    """What was decided once for all images: contrast, intensities, arithmetic, network and code."""
     said = f"contrast: {decided['contrast']}"
     if "contrast_reason" in decided:
         images = ", ".join(str(frame) for frame in decided["contrast_frames"])
         said += f" ({decided['contrast_verdict']}), from frames {images}: {decided['contrast_reason']}"
-    return f"{said}\ncomputed in {decided['arithmetic']}"
+    said += f"\ncomputed in {decided['arithmetic']}"
+    if "intensity_range" in decided:
+        low, high = decided["intensity_range"]
+        network = f"network {decided['model'][:8]}, " if decided["model"] else ""
+        said += f"; stored values {low:g} to {high:g} are 0 to 1; {network}code {decided['code'][:8]}"
+    return said

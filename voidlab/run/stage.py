@@ -22,6 +22,7 @@ from voidlab.project import corrections, parameters, record
 from voidlab.project.apply_edits import list_outcomes
 from voidlab.project.parameters.models import DatasetParameters, by_section, model_of, sections_of
 from voidlab.project.paths import STAGES, RunPaths, stages_for
+from voidlab.run.frame_cache import SeriesFrames, open_frames
 from voidlab.run.images import (
     Mapped,
     digest_of_images,
@@ -35,6 +36,7 @@ from voidlab.run.images import (
 from voidlab.run.inputs import inputs_of
 from voidlab.run.snapshot import parameter_file
 from voidlab.segment.corrections import correct_series
+from voidlab.segment.segmenters import Segmenter
 from voidlab.track.corrections import correct_tracks
 
 Item = TypeVar("Item")
@@ -126,6 +128,15 @@ class Stage:
         """
         self._check("segment", self.paths.labels)
         return open_labels(self.paths.labels)
+
+    def decide(self, method: Segmenter) -> tuple[Segmenter, SeriesFrames | None]:
+        """Decide once what holds for all images, as the contrast; give the segmenter with it, and the kept frames.
+
+        What came of each image is kept as soon as it is there, so that no image is segmented twice: not after an
+        interruption, nor for corrections by hand. Of a segmenter of one's own nothing is kept (None), unless it says
+        what it is, see `voidlab.segment.identity`.
+        """
+        return open_frames(self.paths.kept_frames, self.series, method, self.inputs["images"])
 
     def correct_voids(
         self, frames: pd.DataFrame, voids: pd.DataFrame

@@ -2,9 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,35 +12,49 @@ import pandas as pd
 
 from voidlab import tables
 from voidlab.images.errors import ImagesError
+from voidlab.images.label_stack import PackedLabels
 from voidlab.segment.expectation import Expectation
-from voidlab.segment.odd_frames import odd_frames, sharpness
-from voidlab.segment.segmenters import Segmentation, Segmenter
+from voidlab.segment.frame import EXCLUDED, OK, FrameResult, SeriesOfImages, segment_frame
+from voidlab.segment.odd_frames import odd_frames
+from voidlab.segment.segmenters import Segmenter
 from voidlab.tables.kinds import COUNT_OF, VOID
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.verdict import CHECK, GOOD, VERDICTS
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
+Labels = np.ndarray | PackedLabels
 
 
-class SeriesOfImages(Protocol):
-    """Images and what is known of them, as `voidlab.images.ImageSeries`."""
-
-    @property
-    def frames(self) -> pd.DataFrame: ...
+class FrameStore(Protocol):
+    """Where what came of each image is kept, so that no image is looked at twice; see `voidlab.run.frame_cache`."""
 
     @property
-    def shape(self) -> tuple[int, int]: ...
+    def decided(self) -> Mapping[str, Any]:
+        """What holds for all images, as JSON can hold it."""
 
-    def __len__(self) -> int: ...
+    @property
+    def taken(self) -> int:
+        """How many images `get` knew."""
 
-    def __getitem__(self, row: int) -> np.ndarray: ...
+    def check(self, series: SeriesOfImages, segmenter: Segmenter) -> None:
+        """Raise ValueError where it keeps what came of other images, or of another segmenter."""
+
+    def get(self, row: int) -> FrameResult | None:
+        """What came of the image of ``row``, if that is kept."""
+
+    def put(self, row: int, result: FrameResult) -> FrameResult:
+        """Keep what came of an image, and give it as `get` will."""
+
+    def once(self, name: str, rows: Iterable[int], make: Callable[[], Any]) -> Any:
+        """What ``make`` made of the images of these ``rows`` the first time, as JSON holds it."""
 
 
 def segment_series(
     series: SeriesOfImages,
     segmenter: Segmenter,
     *,
-    keep_labels: Callable[[np.ndarray], None] | None = None,
+    store: FrameStore | None = None,
+    keep_labels: Callable[[Any], None] | None = None,
     progress: Progress | None = None,
     log: Callable[[str], None] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -52,8 +66,11 @@ def segment_series(
         Images and their table ``frames``; excluded frames are not looked at, unreadable ones are marked.
     segmenter
         What it reads off the images is decided once, from images spread over the series.
+    store
+        Keeps what came of each image as soon as it is there: images that it knows are not looked at again.
     keep_labels
-        Called with the label image of every row, in order; blank for one that was not looked at. Of voids only.
+        Called with the label image of every row, in order; blank for one that was not looked at. Of voids only. With
+        a ``store`` they may be `PackedLabels`, as `LabelWriter.append` takes them.
     progress
         Called with the rows and their number, gives the rows back, as a progress bar does.
     log
@@ -69,59 +86,117 @@ def segment_series(
     ------
     ImagesError
         If no image can be read.
+    ValueError
+        If the ``store`` is one of other images or of another segmenter.
     """
+    if store is not None:
+        store.check(series, segmenter)
     looked_at = sample_rows(series)
     segmenter = segmenter.with_contrast_from(_read(series, looked_at))
-    nothing = pd.array([None] * len(series), dtype="Int64")
-    frames = series.frames.assign(void_count=nothing, void_fraction=np.nan, valid_px=nothing)
-    frames = frames.assign(**{count: nothing for count in COUNT_OF.values() if count not in frames})
-    found, unreadable = [tables.empty("voids")], ""
-    smaller, larger, sharp = 0, 0, np.full(len(series), np.nan)
-    rows: Iterable[int] = range(len(series))
-    rows = progress(rows, len(series)) if progress else rows
-    for row, outcome in zip(rows, _ordered(series, segmenter), strict=True):
-        result, reason = outcome.found, outcome.reason
-        frames.loc[row, "status"], sharp[row] = outcome.status, outcome.sharpness
-        labels = np.zeros(series.shape, np.int32) if result is None else result.labels
-        if result is not None:
-            for kind in segmenter.kinds:
-                frames.loc[row, COUNT_OF[kind]] = int((result.voids["kind"] == kind).sum())
-            frames.loc[row, "valid_px"] = result.valid_px
-            if VOID in segmenter.kinds:
-                frames.loc[row, "void_fraction"] = np.count_nonzero(labels) / result.valid_px
-            smaller, larger = smaller + result.smaller, larger + result.larger
-            found.append(result.voids.assign(frame=series.frames["frame"].iloc[row]))
-        unreadable = unreadable or reason
-        if reason and log:
-            log(f"frame {series.frames['frame'].iloc[row]} is left out: {reason}")
+    found, rows = Collected(series.frames, segmenter.kinds), range(len(series))
+    results = _ordered(series, segmenter, store)
+    for row, result in zip(progress(rows, len(series)) if progress else rows, results, strict=True):
+        found.add(row, result)
+        if result.reason and log:
+            log(f"frame {series.frames['frame'].iloc[row]} is left out: {result.reason}")
         if keep_labels:
-            keep_labels(labels)
-    if unreadable and not frames["status"].isin(["ok", "blank"]).any():
-        raise ImagesError(f"no image of the series can be read, the first: {unreadable}")
-    voids = tables.check(pd.concat(found, ignore_index=True), "voids")
-    frames = tables.check(frames, "frames")
-    decided = _decided(segmenter, series.frames["frame"].iloc[looked_at].tolist(), smaller, larger)
+            keep_labels(np.zeros(series.shape, np.int32) if result.labels is None else result.labels)
+    if store is not None and store.taken and log:
+        log(f"{store.taken} of {len(series)} frames were taken from what is kept of an earlier run")
+    frames, voids = found.tables()
+    decided = _decided(segmenter, series.frames["frame"].iloc[looked_at].tolist(), found)
+    decided |= dict(store.decided) if store else {}
+    decided |= _of_sample(series, segmenter, looked_at, store)
     valid = frames["valid_px"].dropna().astype("int64") / (series.shape[0] * series.shape[1])
-    decided |= _trust(segmenter, segmenter.expectation(_read(series, looked_at)))
-    if (complete := segmenter.completeness(_read(series, looked_at))) is not None:
-        decided |= {"completeness": asdict(complete)}
     decided |= {
         "cut_frames": int((valid < 1).sum()),
         "least_valid": float(valid.min()) if len(valid) else 1.0,
-        "odd_frames": {str(frame): how for frame, how in odd_frames(frames, sharp).items()},
+        "odd_frames": {str(frame): how for frame, how in odd_frames(frames, found.sharpness).items()},
     }
     frames.attrs["segmentation"] = voids.attrs["segmentation"] = decided
     return frames, voids
 
 
-def _decided(segmenter: Segmenter, frames: list[int], smaller: int, larger: int) -> dict[str, Any]:
+class Collected:
+    """The tables of a series, from what comes of its images one by one.
+
+    Parameters
+    ----------
+    frames : DataFrame
+        Table ``frames`` of the images, as of `SeriesOfImages`.
+    kinds
+        What was looked for.
+    """
+
+    def __init__(self, frames: pd.DataFrame, kinds: Iterable[str]) -> None:
+        self.smaller, self.larger = 0, 0
+        self.sharpness = np.full(len(frames), np.nan)
+        self._kinds = tuple(kinds)
+        self._frames = frames
+        self._status = frames["status"].tolist()
+        names = dict.fromkeys((COUNT_OF[VOID], "void_fraction", "valid_px", *COUNT_OF.values()))
+        self._made: dict[str, list[Any]] = {name: [None] * len(frames) for name in names}
+        self._voids = [tables.empty("voids")]
+        self._unreadable = ""
+
+    def add(self, row: int, result: FrameResult) -> None:
+        """Take in what came of the image of ``row``; once for each."""
+        self._status[row], self.sharpness[row] = result.status, result.sharpness
+        self._unreadable = self._unreadable or result.reason
+        if result.status != OK:
+            return
+        for kind in self._kinds:
+            self._made[COUNT_OF[kind]][row] = int((result.voids["kind"] == kind).sum())
+        self._made["valid_px"][row] = result.valid_px
+        if VOID in self._kinds:
+            self._made["void_fraction"][row] = result.labelled_px / result.valid_px
+        self.smaller, self.larger = self.smaller + result.smaller, self.larger + result.larger
+        self._voids.append(result.voids.assign(frame=self._frames["frame"].iloc[row]))
+
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The tables ``frames`` and ``voids``.
+
+        Raises
+        ------
+        ImagesError
+            If no image could be read.
+        """
+        made = {
+            name: np.array(values, np.float64) if name == "void_fraction" else pd.array(values, dtype="Int64")
+            for name, values in self._made.items()
+        }
+        frames = self._frames.assign(status=self._status, **made)
+        if self._unreadable and not frames["status"].isin(["ok", "blank"]).any():
+            raise ImagesError(f"no image of the series can be read, the first: {self._unreadable}")
+        voids = tables.check(pd.concat(self._voids, ignore_index=True), "voids")
+        return tables.check(frames, "frames"), voids
+
+
+def _of_sample(
+    series: SeriesOfImages, segmenter: Segmenter, rows: np.ndarray, store: FrameStore | None
+) -> dict[str, Any]:
+    """What a second look at some images says: how far to trust the detections, and from which size on."""
+
+    def trust() -> dict[str, Any]:
+        return _trust(segmenter, segmenter.expectation(_read(series, rows)))
+
+    def completeness() -> dict[str, Any]:
+        found = segmenter.completeness(_read(series, rows))
+        return {} if found is None else {"completeness": asdict(found)}
+
+    looks = {"trust": trust, "completeness": completeness}
+    made = [store.once(name, rows.tolist(), make) if store else make() for name, make in looks.items()]
+    return {name: value for each in made for name, value in each.items()}
+
+
+def _decided(segmenter: Segmenter, frames: list[int], found: Collected) -> dict[str, Any]:
     """What decides the voids beside the parameters, as JSON can hold it: contrast, arithmetic, what lies outside."""
     decided: dict[str, Any] = {
         "segmenter": segmenter.name,
         "arithmetic": segmenter.arithmetic,
         "contrast": segmenter.contrast,
-        "smaller": smaller,
-        "larger": larger,
+        "smaller": found.smaller,
+        "larger": found.larger,
     }
     if segmenter.choice is not None:
         decided |= {
@@ -147,41 +222,14 @@ def _trust(segmenter: Segmenter, expected: Expectation | None) -> dict[str, Any]
     return {"verdict": verdict, "verdict_reasons": reasons, "expected": known}
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """Status of an image, what was found in it, why it could not be read, and how sharp it is."""
-
-    status: str
-    found: Segmentation | None = None
-    reason: str = ""
-    sharpness: float = np.nan
-
-
-def _look(series: SeriesOfImages, segmenter: Segmenter, row: int) -> _Outcome:
-    if series.frames["status"].iloc[row] == "excluded":
-        return _Outcome("excluded")
-    try:
-        image = series[row]
-    except OSError as error:
-        return _Outcome("unreadable", reason=str(error))
-    known = image[np.isfinite(image)]
-    if known.size == 0 or known.min() == known.max():
-        # It says nothing of the voids: an empty count, not a count of 0.
-        return _Outcome("blank")
-    found = segmenter.run(image)
-    if known.size < image.size:
-        found = found.within(np.isfinite(image), segmenter.edge_buffer_px)
-    return _Outcome("ok", found, sharpness=sharpness(image))
-
-
-def _ordered(series: SeriesOfImages, segmenter: Segmenter) -> Iterator[_Outcome]:
+def _ordered(series: SeriesOfImages, segmenter: Segmenter, store: FrameStore | None) -> Iterator[FrameResult]:
     """What comes of each image, in order, with a few under way at a time."""
     workers = min(os.cpu_count() or 1, segmenter.at_once)
     with ThreadPoolExecutor(workers) as pool:
-        under_way: deque[Future[_Outcome]] = deque()
+        under_way: deque[Future[FrameResult]] = deque()
         try:
             for row in range(len(series)):
-                under_way.append(pool.submit(_look, series, segmenter, row))
+                under_way.append(pool.submit(_look, series, segmenter, store, row))
                 if len(under_way) > workers:
                     yield under_way.popleft().result()
             while under_way:
@@ -189,6 +237,17 @@ def _ordered(series: SeriesOfImages, segmenter: Segmenter) -> Iterator[_Outcome]
         finally:
             for future in under_way:
                 future.cancel()
+
+
+def _look(series: SeriesOfImages, segmenter: Segmenter, store: FrameStore | None, row: int) -> FrameResult:
+    """What came of an image before, or comes of it now."""
+    if store is None or series.frames["status"].iloc[row] == EXCLUDED:
+        return segment_frame(series, segmenter, row)
+    kept = store.get(row)
+    if kept is not None:
+        return kept
+    result = segment_frame(series, segmenter, row)
+    return store.put(row, result) if result.was_seen else result
 
 
 def sample(series: SeriesOfImages, most: int = 5) -> Iterator[np.ndarray]:
