@@ -17,7 +17,8 @@ from projects import make_project, run_project
 from voidlab import run, tables
 from voidlab.project import lock, record
 from voidlab.project.paths import STAGES
-from voidlab.run import jobs, notebook
+from voidlab.run import dataset, jobs, notebook
+from voidlab.tables.written import this_host
 
 SAVE = dict.fromkeys(STAGES, "run.save(")
 
@@ -230,13 +231,75 @@ def test_two_runs_of_one_dataset(copied):
     assert done
 
 
+def noted(paths, host, process=1):
+    """A note as a run on computer ``host`` leaves it."""
+    folder = paths.folder / ".running"
+    folder.mkdir(exist_ok=True)
+    (folder / "lock").write_text("")
+    (folder / "lock.holder").write_text(f"process {process} on {host} since 2020-01-01 12:00")
+    return folder / "lock.holder"
+
+
 def test_a_lock_whose_holder_is_gone_does_not_count(copied):
-    held = copied.folder / ".running"
-    held.mkdir(exist_ok=True)
-    (held / "lock").write_text("")
-    (held / "holder.txt").write_text("process 1 on elsewhere since 2020-01-01")
-    done, _ = run_project(copied)
-    assert done
+    note = noted(copied, this_host(), process=2**22 - 1)
+    done, lines = run_project(copied)
+    assert done, lines
+    assert not note.exists()
+
+
+def test_a_dataset_that_another_computer_holds_is_only_taken_over_on_request(copied):
+    note = noted(copied, "node-7")
+    part = copied.folder / ".labels.tif.node-7.1.0a1b2c3d.part"
+    part.touch()
+    done, (said,) = run_project(copied)
+    assert not done
+    assert said.startswith(
+        "not run: small is being run by process 1 on node-7 since 2020-01-01 12:00, another "
+    )
+    assert said.endswith("small.yaml --take-over")
+    assert note.exists()
+    assert part.exists()
+    done, lines = run_project(copied, take_over=True)
+    assert done, lines
+    assert not note.exists()
+    assert not part.exists()
+
+
+def test_a_run_that_was_taken_over_stops_at_the_next_stage_and_leaves_the_lock(copied):
+    with lock.held(copied) as hold:
+        assert hold.taken_over_by is None
+        note = noted(copied, "node-7")
+        assert str(hold.taken_over_by) == "process 1 on node-7 since 2020-01-01 12:00"
+        with pytest.raises(
+            lock.DatasetBusy, match="was taken over by process 1 on node-7.*finished stages are kept"
+        ):
+            dataset._stop_if_taken_over(copied, hold.taken_over_by)
+    assert note.exists()
+    note.unlink()
+    with lock.held(copied) as hold:
+        note.unlink()  # whoever took it over has finished
+        assert str(hold.taken_over_by) == "another process"
+
+
+def test_of_two_computers_at_once_one_gets_the_dataset(copied, monkeypatch):
+    """On a disk whose locks do not reach other computers."""
+    monkeypatch.setattr(lock, "FileLock", unknown_to_the_disk)
+    with lock.held(copied):
+        with monkeypatch.context() as there:
+            there.setattr("socket.gethostname", lambda: "node-7")
+            with (
+                pytest.raises(lock.DatasetBusy, match=f"process {os.getpid()} on .* another computer"),
+                lock.held(copied),
+            ):
+                pass
+        with pytest.raises(lock.DatasetBusy, match="wait until that is done, or stop it"), lock.held(copied):
+            pass
+    with lock.held(copied):
+        pass
+
+
+def unknown_to_the_disk(file, timeout):
+    raise NotImplementedError("FileSystem does not appear to support flock")
 
 
 # Disks

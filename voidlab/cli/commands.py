@@ -163,6 +163,8 @@ def _add_run(commands: Commands) -> None:
     parser.add_argument("--force", action="store_true", help="run stages again even if nothing changed")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="STAGE.KEY=VALUE",
                         help="a parameter for this run only, such as segment.threshold=0.6")  # fmt: skip
+    parser.add_argument("--take-over", action="store_true",
+                        help="run what another computer holds, of which you know that it is gone")  # fmt: skip
     parser.add_argument("--jobs", type=POSITIVE, default=1, metavar="N", help="datasets to run side by side")
 
 
@@ -181,6 +183,7 @@ def _run(options: argparse.Namespace) -> int:
     if jobs > 1 and len(plans) > 1:
         arguments = ["--from", start] if options.start else []
         arguments += [*(f"--set={setting}" for setting in settings), *["--force"] * options.force]
+        arguments += ["--take-over"] * options.take_over
         return _run_side_by_side(plans, arguments, jobs)
     finished = []
     for plan in plans:
@@ -188,8 +191,16 @@ def _run(options: argparse.Namespace) -> int:
         for note in plan.notes:
             print(f"  note: {note}")
         line = terminal.Line()
-        said = {"log": line.log, "progress": line.progress}
-        finished.append(run.run_dataset(plan, overrides=overrides, start=start, force=force, **said))
+        done = run.run_dataset(
+            plan,
+            overrides=overrides,
+            start=start,
+            force=force,
+            take_over=options.take_over,
+            log=line.log,
+            progress=line.progress,
+        )
+        finished.append(done)
         print(f"  report: {os.path.relpath(plan.paths.index)}")
     return OK if all(finished) else FAILED
 

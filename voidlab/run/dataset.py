@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from voidlab.project import record
-from voidlab.project.lock import DatasetBusy
+from voidlab.project.lock import DatasetBusy, Holder
 from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import SECTIONS, sections_of
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
@@ -29,6 +29,7 @@ def run_dataset(
     overrides: Overrides | None = None,
     start: str = STAGES[0],
     force: bool = False,
+    take_over: bool = False,
     log: Log,
     progress: Log,
 ) -> bool:
@@ -41,13 +42,15 @@ def run_dataset(
         Nothing is run when the stages before it did not run with the present images and parameters.
     force
         Run every stage even if nothing changed.
+    take_over
+        Take the dataset from another computer that has it, where it is known that nothing runs any more.
     log, progress
         Called with a line for the user: what a stage came to; how far it is.
     """
     again, given = force or start != STAGES[0], overrides or {}
     name = start
     try:
-        with hold_dataset(plan.paths):
+        with hold_dataset(plan.paths, take_over=take_over) as hold:
             reason = _why_not_from(plan, start, given)
             if reason:
                 log(f"not run: {reason}")
@@ -58,6 +61,7 @@ def run_dataset(
                 if name not in plan.stages:
                     _forget(plan.paths, name)
                     continue
+                _stop_if_taken_over(plan.paths, hold.taken_over_by)
                 own = {key: value for part in sections_of(name) for key, value in given.get(part, {}).items()}
                 _run_or_skip(plan, name, own, again, snapshot, log, progress)
             # At the end: what a later stage makes anew is no longer to be checked, as the drift of a tilt series.
@@ -76,6 +80,13 @@ def run_dataset(
         log(f"{name:11} interrupted; finished stages are kept, the next run goes on from here")
         raise
     return True
+
+
+def _stop_if_taken_over(paths: RunPaths, by: Holder | None) -> None:
+    if by is not None:
+        raise DatasetBusy(
+            f"{paths.dataset} was taken over by {by}; this run of it stops, finished stages are kept."
+        )
 
 
 def _why_not_from(plan: Plan, start: str, given: Overrides) -> str:

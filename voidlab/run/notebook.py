@@ -33,17 +33,19 @@ class StageFailed(Exception):
 
 
 @contextmanager
-def hold_dataset(paths: RunPaths) -> Iterator[None]:
+def hold_dataset(paths: RunPaths, *, take_over: bool = False) -> Iterator[lock.Hold]:
     """Keep other runs of the dataset out, and bring the index pages up to date at the end, however it ends.
+
+    ``take_over``: also if another computer holds it, of which it is known that nothing runs there any more.
 
     Raises
     ------
     DatasetBusy
         If another process runs the dataset.
     """
-    with lock.held(paths):
+    with lock.held(paths, take_over=take_over) as hold:
         try:
-            yield
+            yield hold
         finally:
             pages.write_dataset_index(paths)
             pages.write_root_index(paths.root)
