@@ -25,6 +25,7 @@ def make_movie(dataset: str, *, frames_per_s: float = 10.0, expand: bool = False
         drift,
         voids.merge(links[["frame", "label", "particle"]], on=["frame", "label"], how="left"),
         calibration=run.calibration,
+        frames=run.load("frames"),
         frames_per_s=frames_per_s,
         expand=expand,
         progress=run.progress,

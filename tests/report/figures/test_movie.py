@@ -36,7 +36,7 @@ def test_what_drifted_stands_still():
         shown = np.asarray(picture)
         assert shown[30, 42].tolist() == [255] * 3
         assert shown[30, 34].tolist() == list(ImageColor.getrgb(movie._COLOURS[1]))
-    assert np.asarray(pictures[2])[5, 85].tolist() == [movie._OUTSIDE] * 3
+    assert np.asarray(pictures[2])[30, 85].tolist() == [movie._OUTSIDE] * 3
 
 
 def test_a_void_in_no_track_is_white():
@@ -117,3 +117,25 @@ def test_a_trail_lies_where_the_void_has_been():
     pixels = np.asarray(last)
     assert tuple(pixels[50, 45]) == (230, 159, 0)
     assert tuple(pixels[50, 85]) != (230, 159, 0)
+
+
+def test_time_or_tilt_and_the_number_of_voids_stand_in_the_picture():
+    numbers, frames = (
+        np.array([7, 8]),
+        pd.DataFrame({"frame": [7, 8], "tilt_deg": np.nan, "time_s": [np.nan, 2.5]}),
+    )
+    assert movie._captions(numbers, frames) == ["frame 7", "frame 8  2.5 s"]
+    tilted = frames.assign(tilt_deg=[-12.0, 30.0])
+    assert movie._captions(numbers, tilted) == ["frame 7  -12.0°", "frame 8  +30.0°"]
+    assert movie._captions(numbers, None) == ["frame 7", "frame 8"]
+    assert [movie._count(n) for n in (0, 1, 2)] == ["0 voids", "1 void", "2 voids"]
+
+
+def test_few_colours_are_near_those_of_the_picture():
+    picture = next(movie.draw_frames(*series(1), calibration=NM))
+    few = np.asarray(movie._with_few_colours(picture).convert("RGB")).astype(int)
+    whole = np.asarray(picture).astype(int)
+    assert np.abs(few - whole).max() <= 256 // movie._GREYS
+    coloured = np.ptp(whole, axis=2) > 0
+    assert coloured.any()
+    assert (few == whole)[coloured].all()

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from voidlab.drift import Canvas, align, subtract_drift
+from voidlab.drift import Canvas, align
 from voidlab.images.binning import block_mean
 from voidlab.report.figures.base import BLUE, GREEN, ORANGE, RED, SKY, round_down, show_movie
 from voidlab.tables.rows import spread_rows
+from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.written import replacing_own
 
@@ -27,6 +28,9 @@ Progress = Callable[[Iterable[int], int], Iterable[int]]
 _COLOURS = (ORANGE, SKY, GREEN, "#F0E442", BLUE, RED, "#CC79A7")
 _NO_TRACK = "#FFFFFF"
 _OUTSIDE = 40  # grey outside the frame
+_GREYS = 32
+_SMALL_PX = 6
+_MOST_IN_REPORT, _ENOUGH = 24, 10  # frames
 _MOST_PX = {".mp4": 1600, ".gif": 512}
 
 
@@ -42,6 +46,7 @@ def write_movie(
     voids: pd.DataFrame,
     *,
     calibration: HasPixelSize,
+    frames: pd.DataFrame | None = None,
     frames_per_s: float = 10.0,
     expand: bool = False,
     progress: Progress | None = None,
@@ -56,6 +61,8 @@ def write_movie(
         Frames (H, W), 0 to 1, in the order of the rows of ``drift``.
     drift, voids
         Tables of these names; ``voids`` with a column ``particle``, missing where a void is in no track.
+    frames
+        Table of this name, for time or tilt of each.
     frames_per_s
         Frames shown in a second.
     expand
@@ -76,7 +83,8 @@ def write_movie(
     if not len(images):
         raise ValueError("there is no frame to make a movie of.")
     most_px = _MOST_PX[path.suffix]
-    pictures = draw_frames(images, drift, voids, calibration=calibration, expand=expand, most_px=most_px)
+    pictures = draw_frames(images, drift, voids, calibration=calibration, frames=frames, expand=expand,
+                           most_px=most_px)  # fmt: skip
     rows = range(len(images))
     steps = iter(progress(rows, len(rows)) if progress else rows)
     counted = (picture for picture, _ in zip(pictures, steps, strict=False))
@@ -93,29 +101,36 @@ def small_gif(
     voids: pd.DataFrame,
     *,
     calibration: HasPixelSize,
+    frames: pd.DataFrame | None = None,
     most_bytes: int = 1_500_000,
 ) -> bytes:
     """A GIF for a report: as many frames as fit into ``most_bytes``, spread over the series, with the tracks so far.
 
     Parameters are those of `write_movie`. Empty without frames.
     """
-    count, most_px = min(len(images), 48), 512
-    while count:
-        rows = spread_rows(len(images), count)
+    known = np.flatnonzero(np.isfinite(drift[["drift_x_px", "drift_y_px"]].to_numpy(float)).all(axis=1))
+    if not len(known):
+        return b""
+
+    def drawn(rows: np.ndarray, most_px: int) -> list[Image.Image]:
         pictures = draw_frames(
-            images, drift, voids, calibration=calibration, most_px=most_px, rows=rows.tolist(), trails=True
-        )
-        stream = io.BytesIO()
-        _write_gif(stream, pictures, frames_per_s=min(8.0, max(2.0, count / 6)))
-        size = stream.tell()
-        if size <= most_bytes or (count == 1 and most_px < 128):
-            return stream.getvalue()
-        # Fewer frames first: below a dozen a smaller picture says more than fewer of them.
-        if count > 12:
-            count = max(12, min(count - 1, int(0.9 * count * most_bytes / size)))
-        else:
-            most_px, count = int(0.7 * most_px), count if most_px > 200 else 1
-    return b""
+            images, drift, voids, calibration=calibration, frames=frames, most_px=most_px, rows=rows.tolist(),
+            trails=True,
+        )  # fmt: skip
+        return [_with_few_colours(picture) for picture in pictures]
+
+    # One picture tells how much room they take, so that none is drawn in vain.
+    most_px, room = _MOST_PX[".gif"], 0.9 * most_bytes
+    most = min(len(known), _MOST_IN_REPORT)
+    middle = known[len(known) // 2 :][:1]
+    while (fitting := int(room / len(_gif(drawn(middle, most_px), 1)))) < min(most, _ENOUGH) and most_px > 64:
+        most_px = int(0.7 * most_px)  # below a dozen a smaller picture says more than fewer of them
+    pictures = drawn(known[spread_rows(len(known), max(min(most, fitting), 1))], most_px)
+    while (
+        len(gif := _gif(pictures, min(8.0, max(2.0, len(pictures) / 4)))) > most_bytes and len(pictures) > 1
+    ):
+        pictures = [pictures[row] for row in spread_rows(len(pictures), int(0.8 * len(pictures)))]
+    return gif
 
 
 def show_track_movie(
@@ -124,10 +139,14 @@ def show_track_movie(
     voids: pd.DataFrame,
     linked: pd.DataFrame,
     calibration: HasPixelSize,
+    frames: pd.DataFrame | None = None,
 ) -> None:
-    """Show the drift-corrected series, each of the ``voids`` outlined in the colour of its track in ``linked``."""
+    """Show the drift-corrected series, each of the ``voids`` outlined in the colour of its track in ``linked``.
+
+    ``frames``, the table of this name, gives time or tilt of each.
+    """
     tracked = voids.merge(linked[["frame", "label", "particle"]], on=["frame", "label"], how="left")
-    gif = small_gif(images, drift, tracked, calibration=calibration)
+    gif = small_gif(images, drift, tracked, calibration=calibration, frames=frames)
     show_movie(gif, "The drift-corrected series, each void outlined in the colour of its track")
 
 
@@ -137,6 +156,7 @@ def draw_frames(
     voids: pd.DataFrame,
     *,
     calibration: HasPixelSize,
+    frames: pd.DataFrame | None = None,
     expand: bool = False,
     most_px: int = 1600,
     rows: Sequence[int] | None = None,
@@ -146,53 +166,89 @@ def draw_frames(
 
     ``rows`` picks some of the frames; with ``trails`` each track is drawn up to where it has come.
     """
-    shift = drift[["drift_x_px", "drift_y_px"]].to_numpy()
+    shift = drift[["drift_x_px", "drift_y_px"]].to_numpy(np.float64)
+    numbers = drift["frame"].to_numpy()
     shape = np.asarray(images[0]).shape
     canvas = Canvas.of_all(shape, shift) if expand else Canvas(shape)
     factor = max(1, -(-max(canvas.shape) // most_px))
-    of_frame = dict(iter(voids.groupby("frame")))
-    tracked = voids.dropna(subset=["particle"]).sort_values(["particle", "frame"])
-    corrected = subtract_drift(tracked, drift) if trails else voids
+    height, width = (size // factor // 2 * 2 for size in canvas.shape)  # even, as videos need them
+    small = Canvas((height, width), canvas.origin)
+    of_frame = voids.groupby("frame").indices
+    columns = voids[["x_px", "y_px", "radius_px", "particle"]].astype("float64").to_numpy(na_value=np.nan)
+    ways = _ways(columns, voids["frame"].to_numpy(), drift) if trails else {}
+    captions = _captions(numbers, frames)
     for row in range(len(drift)) if rows is None else rows:
-        frame = drift["frame"].iloc[row]
         if not np.isfinite(shift[row]).all():
             continue  # its drift is unknown
-        grey = _shrunk(align(images[row], shift[row], canvas=canvas), factor)
+        # The mean of pixels first: a quarter of the pixels and less is left to be moved.
+        begins = np.array(canvas.origin) - shift[row]
+        moved = align(block_mean(np.asarray(images[row], np.float32), factor), -begins / factor,
+                      canvas=Canvas(small.shape))  # fmt: skip
+        values = np.clip(255 * moved, 0, 255)
+        grey = np.where(np.isfinite(values), values, _OUTSIDE).astype(np.uint8)
         picture = Image.fromarray(grey).convert("RGB")
         pen = ImageDraw.Draw(picture)
-        here = of_frame.get(frame, voids.iloc[:0])
-        if trails:
-            so_far = corrected[(corrected["frame"] <= frame) & corrected["particle"].isin(here["particle"])]
-            _trails(pen, so_far, np.array(canvas.origin), factor)
-        _outline(pen, here, np.array(canvas.origin) - shift[row], factor)
-        _label(pen, picture.size, f"frame {frame}", calibration, factor)
+        here = columns[of_frame.get(numbers[row], [])]
+        for particle in np.unique(here[:, 3][np.isfinite(here[:, 3])]) if trails else ():
+            seen, way = ways[particle]
+            so_far = way[: np.searchsorted(seen, numbers[row], side="right")]
+            _line(pen, (so_far + canvas.origin + 0.5) / factor - 0.5, _colour(particle))
+        _outline(pen, here, begins, factor)
+        _label(pen, picture.size, [captions[row], _count(len(here))], calibration, factor)
         yield picture
 
 
-def _shrunk(image: np.ndarray, factor: int) -> np.ndarray:
-    """Grey values, 0 to 255, of means of pixels; even sides, as videos need them."""
-    height, width = (size // factor // 2 * 2 for size in image.shape)
-    values = np.clip(255 * block_mean(image[: height * factor, : width * factor], factor), 0, 255)
-    return np.where(np.isfinite(values), values, _OUTSIDE).astype(np.uint8)
+def _captions(numbers: np.ndarray, frames: pd.DataFrame | None) -> list[str]:
+    """What stands in the corner of each frame: its number, and its tilt or its time where it is known."""
+    if frames is None:
+        return [f"frame {number}" for number in numbers]
+    about = frames.set_index("frame").reindex(numbers)
+    tilted, said = is_tilted(frames["tilt_deg"]), []
+    for number, tilt, time in zip(numbers, about["tilt_deg"], about["time_s"], strict=True):
+        more = (
+            f"  {tilt:+.1f}°"
+            if tilted and np.isfinite(tilt)
+            else f"  {time:.4g} s"
+            if np.isfinite(time)
+            else ""
+        )
+        said.append(f"frame {number}{more}")
+    return said
 
 
-def _outline(pen: ImageDraw.ImageDraw, voids: pd.DataFrame, begins: np.ndarray, factor: int) -> None:
-    """Outline each void in the colour of its particle; ``begins`` is where (x, y) the frame begins on the canvas."""
-    columns = voids[["x_px", "y_px", "radius_px", "particle"]]
-    for x, y, radius, particle in columns.astype("float64").to_numpy(na_value=np.nan):
+def _count(voids: int) -> str:
+    return f"{voids} void{'' if voids == 1 else 's'}"
+
+
+def _ways(
+    columns: np.ndarray, frame: np.ndarray, drift: pd.DataFrame
+) -> dict[float, tuple[np.ndarray, np.ndarray]]:
+    """Of each particle the frames it was seen in, and where, less the drift: (n,) and (n, 2)."""
+    rows = np.flatnonzero(np.isfinite(columns[:, 3]))
+    rows = rows[np.lexsort((frame[rows], columns[rows, 3]))]
+    shift = drift.set_index("frame")[["drift_x_px", "drift_y_px"]].reindex(frame[rows]).to_numpy(np.float64)
+    begins = np.flatnonzero(np.diff(columns[rows, 3], prepend=np.nan) != 0)
+    tracks = np.split(np.arange(len(rows)), begins[1:]) if len(rows) else []
+    places = columns[rows, :2] - shift
+    return {columns[rows[track[0]], 3]: (frame[rows[track]], places[track]) for track in tracks}
+
+
+def _outline(pen: ImageDraw.ImageDraw, voids: np.ndarray, begins: np.ndarray, factor: int) -> None:
+    """Outline voids (n, 4), x, y, radius and particle; ``begins`` is where (x, y) the frame begins on the canvas."""
+    for x, y, radius, particle in voids:
         # The centre of a shrunken pixel is that of the pixels it is the mean of.
         middle = (np.array([x, y]) + begins + 0.5) / factor - 0.5
         reach = radius / factor
-        colour, width = (_NO_TRACK, 1) if np.isnan(particle) else (_colour(particle), 2)
+        colour = _NO_TRACK if np.isnan(particle) else _colour(particle)
+        width = (
+            2 if reach > _SMALL_PX and not np.isnan(particle) else 1
+        )  # a small void is to be seen in its outline
         pen.ellipse([*(middle - reach), *(middle + reach)], outline=colour, width=width)
 
 
-def _trails(pen: ImageDraw.ImageDraw, tracked: pd.DataFrame, begins: np.ndarray, factor: int) -> None:
-    for rows in tracked.groupby("particle").indices.values():
-        track = tracked.iloc[rows]
-        way = (track[["x_corrected_px", "y_corrected_px"]].to_numpy() + begins + 0.5) / factor - 0.5
-        if len(way) > 1:
-            pen.line(way.ravel().tolist(), fill=_colour(track["particle"].iloc[0]), width=1)
+def _line(pen: ImageDraw.ImageDraw, way: np.ndarray, colour: str) -> None:
+    if len(way) > 1:
+        pen.line(way.ravel().tolist(), fill=colour, width=1)
 
 
 def _colour(particle: float) -> str:
@@ -200,18 +256,23 @@ def _colour(particle: float) -> str:
 
 
 def _label(
-    pen: ImageDraw.ImageDraw, size: tuple[int, int], text: str, calibration: HasPixelSize, factor: int
+    pen: ImageDraw.ImageDraw,
+    size: tuple[int, int],
+    texts: Sequence[str],
+    calibration: HasPixelSize,
+    factor: int,
 ) -> None:
-    """Number of the frame and a scale bar of a round length, white on black so that both are read on any ground."""
+    """Two texts at the top, and a scale bar of a round length: white on black, to be read on any ground."""
     width, height = size
     nm, unit = unit_of(calibration)
     length = round_down(width * factor * nm / 5)
-    font = ImageFont.load_default(max(width // 45, 10))
+    font = ImageFont.load_default(max(width // 32, 10))
     left, bottom, thick = width // 40, height - height // 40, max(height // 150, 2)
     pen.rectangle([left, bottom - thick, left + length / nm / factor, bottom], fill="white", outline="black")
     style = {"fill": "white", "stroke_width": 2, "stroke_fill": "black", "font": font}
     pen.text((left, bottom - 2 * thick), f"{length:g} {unit}", anchor="ld", **style)  # type: ignore[arg-type]
-    pen.text((left, height // 40), text, anchor="la", **style)  # type: ignore[arg-type]
+    pen.text((left, height // 40), texts[0], anchor="la", **style)  # type: ignore[arg-type]
+    pen.text((width - left, height // 40), texts[1], anchor="ra", **style)  # type: ignore[arg-type]
 
 
 def _write_mp4(path: Path, pictures: Iterator[Image.Image], frames_per_s: float) -> None:
@@ -228,9 +289,34 @@ def _write_mp4(path: Path, pictures: Iterator[Image.Image], frames_per_s: float)
         container.mux(stream.encode())
 
 
-def _write_gif(path: Path | BinaryIO, pictures: Iterator[Image.Image], frames_per_s: float) -> None:
-    reduced = (picture.quantize(128, dither=Image.Dither.NONE) for picture in pictures)
-    first = next(reduced)
-    first.save(
-        path, format="GIF", save_all=True, append_images=reduced, duration=round(1000 / frames_per_s), loop=0
+def _write_gif(path: Path, pictures: Iterator[Image.Image], frames_per_s: float) -> None:
+    _save_gif(path, (_with_few_colours(picture) for picture in pictures), frames_per_s)
+
+
+def _gif(pictures: Sequence[Image.Image], frames_per_s: float) -> bytes:
+    stream = io.BytesIO()
+    _save_gif(stream, iter(pictures), frames_per_s)
+    return stream.getvalue()
+
+
+def _save_gif(path: Path | BinaryIO, pictures: Iterator[Image.Image], frames_per_s: float) -> None:
+    next(pictures).save(
+        path, format="GIF", save_all=True, append_images=pictures, duration=round(1000 / frames_per_s), loop=0
     )
+
+
+def _with_few_colours(picture: Image.Image) -> Image.Image:
+    """``picture`` in few greys and the colours of the tracks, the same for all: none has to be looked for."""
+    values = np.asarray(picture)
+    packed = values[:, :, 0].astype(np.int32) << 16 | values[:, :, 1].astype(np.int32) << 8 | values[:, :, 2]
+    number = values[:, :, 1] // (256 // _GREYS)
+    for place, colour in enumerate(_COLOURS, start=_GREYS):
+        number[packed == int(colour[1:], 16)] = place
+    result = Image.fromarray(number)
+    greys = [[level] * 3 for level in np.linspace(0, 255, _GREYS).round().astype(int).tolist()]
+    result.putpalette([value for grey in greys for value in grey] + list(b"".join(map(_rgb, _COLOURS))))
+    return result
+
+
+def _rgb(colour: str) -> bytes:
+    return bytes.fromhex(colour[1:])
