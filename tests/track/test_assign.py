@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 import situations
+from voidlab.track import assign
 from voidlab.track.assign import _scatter, link_by_assignment
 
 ALL = pytest.mark.parametrize("situation", situations.ALL, ids=lambda situation: situation.__name__)
@@ -136,3 +138,35 @@ def test_sizes_that_are_well_known_tell_two_apart_by_themselves():
     voids = situations.voids(rows)
     assert same_tracks(link(voids, size_sigma=None)["particle"], voids["particle"])
     assert not same_tracks(link(voids, size_sigma=0.3)["particle"], voids["particle"])
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("side_px", [20.0, 45.0, 120.0])
+def test_those_that_compete_are_solved_as_the_whole_would_be(seed, side_px, monkeypatch):
+    random = np.random.default_rng(seed)
+    before, after = random.uniform(0, side_px, (60, 2)), random.uniform(0, side_px, (55, 2))
+    source, target, distance = assign._near(before, after, np.where(np.arange(60) < 40, 8.0, 11.0))
+    cost = np.full((60, 55 + 60), 1.0)
+    near = distance < 8
+    source, target = source[near], target[near]
+    cost[source, target] = (distance[near] / 8) ** 2
+    rows, columns = linear_sum_assignment(cost)
+    wanted = np.stack([rows, columns], axis=1)[columns < 55]
+    wanted = wanted[cost[wanted[:, 0], wanted[:, 1]] < 1]
+    for share, pairs in ((1.0, 1), (1.0, 3000), (0.0, 3000)):
+        monkeypatch.setattr(assign, "_MANY_COMPETE", share)
+        monkeypatch.setattr(assign, "_PAIRS_AT_ONCE", pairs)
+        found = assign._cheapest(source, target, cost[source, target], 60, 55)
+        assert found.tolist() == wanted.tolist()
+
+
+def test_near_are_all_pairs_within_the_gate_of_the_first():
+    random = np.random.default_rng(0)
+    before, after = random.uniform(0, 50, (40, 2)), random.uniform(0, 60, (30, 2))
+    gate = random.choice([6.0, 8.5, 12.0], 40)
+    source, target, distance = assign._near(before, after, gate)
+    apart = np.hypot(*(after[None] - before[:, None]).transpose(2, 0, 1))
+    assert np.stack([source, target], axis=1).tolist() == np.argwhere(apart <= gate[:, None]).tolist()
+    np.testing.assert_array_equal(distance, apart[source, target])
+    assert [len(part) for part in assign._near(before[:0], after, gate[:0])] == [0, 0, 0]
+    assert [len(part) for part in assign._near(before, after[:0], gate)] == [0, 0, 0]

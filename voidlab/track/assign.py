@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
 from voidlab.drift.apply import position_columns
@@ -18,6 +18,8 @@ from voidlab.track.link import refuse_others
 
 _NATS = 4.5  # a cost of 1 in log-likelihood: the gate is three standard deviations of a step
 _USUAL_SIZE_SIGMA, _LEAST_SIZE_SIGMA = 0.15, 0.03
+_PAIRS_AT_ONCE = 3000
+_MANY_COMPETE = 0.2  # of the voids of a frame
 _ENOUGH_CHANGES, _VOIDS_THAT_TELL = 100, 20_000
 # The gate is three times what counts as a standard error: five of those seen, else hundreds of frames break tracks.
 _SIZE_MARGIN = 5 / 3
@@ -139,31 +141,98 @@ def _scatter(particle: np.ndarray, size: np.ndarray) -> float:
 def _near(
     before: np.ndarray, after: np.ndarray, gate: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pairs within the gate of the first: their numbers and distances."""
-    if not len(before):
-        return np.array([], np.int64), np.array([], np.int64), np.array([])
-    found = cKDTree(after).query_ball_point(before, gate, return_sorted=True)
-    source = np.repeat(np.arange(len(before)), [len(near) for near in found])
-    target = np.concatenate([np.asarray(near, np.int64) for near in found])
+    """All pairs within the gate of the first: their numbers and distances, in the order of these."""
+    found = [np.zeros((0, 2), np.int64)]
+    tree = cKDTree(after)
+    for width in np.unique(gate):  # one for each number of frames that voids have been missing
+        rows = np.flatnonzero(gate == width)
+        pairs = cKDTree(before[rows]).sparse_distance_matrix(tree, width, output_type="ndarray")
+        found.append(np.stack([rows[pairs["i"]], pairs["j"]], axis=1))
+    source, target = np.concatenate(found).T
+    order = np.lexsort((target, source))
+    source, target = source[order], target[order]
     return source, target, np.hypot(*(after[target] - before[source]).T)
 
 
 def _cheapest(
     source: np.ndarray, target: np.ndarray, cost: np.ndarray, sources: int, targets: int
 ) -> np.ndarray:
-    """Links (n, 2) of least total cost, where a source without a link costs 1."""
-    wanted, row = np.unique(source, return_inverse=True)
-    if not len(wanted):
+    """Links (n, 2) of least total cost, where a source without a link costs 1; no ``cost`` is above that.
+
+    A source takes the target that is best for it, unless that is best for another, too. Those that compete are solved
+    together; where one of them would rather have a target that is taken, at the price of the second best for who has
+    it, that one competes as well. Nobody is worse off for certain then than in the problem as a whole, so this is its
+    answer; solving it as a whole takes minutes for a hundred thousand voids.
+    """
+    if not len(source):
         return np.zeros((0, 2), np.int64)
+    gain = 1 - cost
+    best, second = _two_best(source, gain, sources)
+    has = best >= 0
+    wanted = np.where(has, target[best], -1)
+    liked = np.bincount(wanted[has], minlength=targets)
+    competes = has & (liked[wanted] > 1)  # of -1, which is the last one, `has` is not true
+    while True:
+        if competes.sum() > _MANY_COMPETE * sources:
+            competes = has  # once as a whole is sooner done than many times in part
+        holder = np.full(targets, -1)
+        kept = np.flatnonzero(has & ~competes)
+        holder[wanted[kept]] = kept
+        price = np.zeros(targets)
+        price[wanted[kept]] = gain[best[kept]] - second[kept]
+        edge = np.flatnonzero(competes[source] & (gain > price[target]))
+        taken = edge[_most_gain(source[edge], target[edge], gain[edge] - price[target[edge]])]
+        more = holder[target[taken]]
+        more = more[more >= 0]
+        if not len(more):
+            break
+        competes[more] = True
+    linked = np.sort(np.append(taken, best[kept]))
+    return np.stack([source[linked], target[linked]], axis=1)
+
+
+def _two_best(source: np.ndarray, gain: np.ndarray, sources: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each source the pair with the most ``gain`` (-1: none), and the gain of the next best (0: none)."""
+    order = np.lexsort((-gain, source))
+    first = np.flatnonzero(np.diff(source[order], prepend=-1))
+    best = np.full(sources, -1)
+    best[source[order[first]]] = order[first]
+    second = np.zeros(sources)
+    next_one = first + 1
+    next_one = next_one[next_one < len(order)]
+    next_one = next_one[source[order[next_one]] == source[order[next_one - 1]]]
+    second[source[order[next_one]]] = gain[order[next_one]]
+    return best, second
+
+
+def _most_gain(source: np.ndarray, target: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """Which pairs to take for the most gain (all above 0) in all, each source and target once at most."""
+    if not len(source):
+        return np.zeros(0, np.int64)
+    rows, row = np.unique(source, return_inverse=True)
+    columns, column = np.unique(target, return_inverse=True)
+    links = csr_matrix((np.ones(len(row)), (row, len(rows) + column)), shape=(len(rows) + len(columns),) * 2)
+    piece = connected_components(links, directed=False)[1][row]
+    # Pieces that share nothing, some together: the time of the solver grows as the square of their size.
+    order = np.argsort(piece, kind="stable")
+    starts = np.flatnonzero(np.diff(piece[order], prepend=-1))
+    batch = starts // _PAIRS_AT_ONCE
+    parts = np.split(order, starts[np.flatnonzero(np.diff(batch)) + 1])
+    return np.concatenate([part[_solved(source[part], target[part], gain[part])] for part in parts])
+
+
+def _solved(source: np.ndarray, target: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """Which of the pairs to take, see `_most_gain`."""
+    rows, row = np.unique(source, return_inverse=True)
+    columns, column = np.unique(target, return_inverse=True)
     # Each source has a partner of its own that stands for none; a weight of 0 would not be stored.
-    alone = np.arange(len(wanted))
+    alone, known = np.arange(len(rows)), len(columns)
     weights = csr_matrix(
         (
-            np.append(cost + 1e-9, np.ones(len(wanted))),
-            (np.append(row, alone), np.append(target, targets + alone)),
+            np.append(1 - gain + 1e-9, np.ones(len(rows))),
+            (np.append(row, alone), np.append(column, known + alone)),
         ),
-        shape=(len(wanted), targets + len(wanted)),
+        shape=(len(rows), known + len(rows)),
     )
-    rows, columns = min_weight_full_bipartite_matching(weights)
-    linked = columns < targets
-    return np.stack([wanted[rows[linked]], columns[linked]], axis=1)
+    chosen = min_weight_full_bipartite_matching(weights)[1]
+    return np.flatnonzero(chosen[row] == column)
