@@ -124,6 +124,35 @@ def test_how_well_sizes_are_known_is_told_from_the_voids(noise, told):
     assert _scatter(particle[:100], size[:100]) == 0.15  # 50 changes are too few to tell
 
 
+@pytest.mark.parametrize("size_noise", [0.02, 0.1])
+def test_a_void_is_not_joined_with_one_of_another_size_whatever_the_noise(size_noise):
+    """Of r = 12 px, gone after five frames; then one of r = 3 px 2 px away, and 30 steady ones around them."""
+    random = np.random.default_rng(2)
+
+    def seen(radius):
+        return radius * np.exp(random.normal(0, size_noise))
+
+    rows = [(n, frame, 60 * (n % 6), 60 * (n // 6), seen(8.0)) for n in range(30) for frame in range(10)]
+    rows += [
+        (30 + frame // 5, frame, 500 + 2 * (frame // 5), 100, seen((12.0, 3.0)[frame // 5]))
+        for frame in range(10)
+    ]
+    voids = situations.voids(rows)
+    assert same_tracks(link(voids, size_sigma=None, search_range_px=20)["particle"], voids["particle"])
+    few = voids[voids["particle"] >= 29]  # too few to tell the noise
+    assert same_tracks(link(few, size_sigma=None, search_range_px=20)["particle"], few["particle"])
+
+
+def test_a_radius_that_is_off_now_and_then_does_not_break_a_track():
+    """By a fifth, where it is otherwise good to a fiftieth."""
+    random = np.random.default_rng(3)
+    off = np.where(random.random((30, 40)) < 0.02, 0.18, random.normal(0, 0.02, (30, 40)))
+    size = 8 * np.exp(off)
+    rows = [(n, frame, 60 * (n % 6), 60 * (n // 6), size[n, frame]) for n in range(30) for frame in range(40)]
+    voids = situations.voids(rows)
+    assert link(voids, size_sigma=None, search_range_px=20)["particle"].nunique() <= 31
+
+
 def test_sizes_that_are_well_known_tell_two_apart_by_themselves():
     """A crowd of steady voids; two of slightly different size swap places."""
     random = np.random.default_rng(1)

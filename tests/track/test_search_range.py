@@ -98,7 +98,9 @@ def test_the_range_is_part_of_what_a_linking_says():
     with pytest.raises(
         LinkError, match="Try search_range_px = .* or auto; .* only a higher frame rate"
     ) as caught:
-        link_series(voids, none, frames, TrackParameters(search_range_px=20.0), shape=(200, 200))
+        link_series(
+            voids, none, frames, TrackParameters(search_range_px=20.0, linker="trackpy"), shape=(200, 200)
+        )
     assert "drift" not in str(caught.value)
 
 

@@ -17,5 +17,6 @@ from voidlab.track.mergers import find_merges, find_splits, follow_larger
 from voidlab.track.motion import diffusion, pooled_diffusion
 from voidlab.track.neighbours import local_displacements
 from voidlab.track.outcomes import compare_linking, count_outcomes, find_outcomes
+from voidlab.track.search_range import search_range_of
 from voidlab.track.series import Linking, corrected_points, link_series
 from voidlab.track.summary import growth_in_words, interpolate_tracks, summarize_tracks

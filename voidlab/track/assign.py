@@ -1,7 +1,7 @@
 """Linking by one sparse assignment per frame: place, size and overlap in the cost, gates that grow with gaps.
 
-`voidlab.track.link` with trackpy is the default; this one is for voids so dense that it would give up, or whose sizes
-tell them apart. Which tracks merged is found afterwards: `voidlab.track.mergers`.
+The default for videos: sizes tell neighbours apart, and no voids are too dense for it, as they may be for trackpy
+(`voidlab.track.link`). Which tracks merged is found afterwards: `voidlab.track.mergers`.
 """
 
 from functools import partial
@@ -20,9 +20,10 @@ _NATS = 4.5  # a cost of 1 in log-likelihood: the gate is three standard deviati
 _USUAL_SIZE_SIGMA, _LEAST_SIZE_SIGMA = 0.15, 0.03
 _PAIRS_AT_ONCE = 3000
 _MANY_COMPETE = 0.2  # of the voids of a frame
+_FIRST_SIZE_SIGMA = 0.6  # what is linked to tell the errors must not leave out large ones
 _ENOUGH_CHANGES, _VOIDS_THAT_TELL = 100, 20_000
-# The gate is three times what counts as a standard error: five of those seen, else hundreds of frames break tracks.
-_SIZE_MARGIN = 5 / 3
+# Radii are mostly as good as their median change tells, now and then far off: that must not break long tracks.
+_SIZE_MARGIN, _SIZE_FREEDOM = 5 / 3, 3
 
 
 def link_by_assignment(
@@ -37,8 +38,8 @@ def link_by_assignment(
 
     The cost is minus the log-likelihood of a void that diffuses, whose steps from frame to frame reach as far as the
     search range once in a hundred times: over n frames its gate is √n times wider, and every place in it as many
-    times less likely. Radii that differ cost as their errors say. A track that is not continued costs as much as a
-    step as long as the search range; what costs more is no link.
+    times less likely. Radii that differ cost as their errors say, which have long tails (Student's t). A track that
+    is not continued costs as much as a step as long as the search range; what costs more is no link.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def link_by_assignment(
         Frames a void may be missing and still be the same.
     size_sigma
         Standard error of a change of log radius; infinite: sizes do not count. None: told from the voids themselves,
-        the first 20,000 linked with 0.15 (which stands where fewer than 100 changes are seen).
+        the first 20,000 linked with 0.6; 0.15 where fewer than 100 changes are seen.
     overlap
         Cost of two circles that share nothing, in units of a step as long as the search range; what they share of
         their union takes as much of it off. Voids wider than they move then keep to where they lie. 0: no matter.
@@ -77,9 +78,8 @@ def link_by_assignment(
     link = partial(_link, search_range_px=search_range_px, memory=memory, overlap=overlap)
     if size_sigma is None:
         some = _that_tell(frame, place)
-        size_sigma = _scatter(
-            link(frame[some], place[some], size[some], size_sigma=_USUAL_SIZE_SIGMA), size[some]
-        )
+        first = link(frame[some], place[some], size[some], size_sigma=_FIRST_SIZE_SIGMA)
+        size_sigma = _scatter(first, size[some])
     particle = link(frame, place, size, size_sigma=size_sigma)
     result = np.empty(len(voids), np.int64)
     result[order] = particle
@@ -107,7 +107,8 @@ def _link(
         gate = search_range_px * np.sqrt(gap)
         source, target, distance = _near(place[open_rows], place[rows], gate)
         change = (size[rows[target]] - size[open_rows[source]]) / size_sigma
-        cost = (distance / gate[source]) ** 2 + (change**2 / 2 + np.log(gap[source])) / _NATS
+        of_size = (_SIZE_FREEDOM + 1) / 2 * np.log1p(change**2 / _SIZE_FREEDOM)
+        cost = (distance / gate[source]) ** 2 + (of_size + np.log(gap[source])) / _NATS
         if overlap:
             radii = (np.exp(size[open_rows[source]]), np.exp(size[rows[target]]))
             cost += overlap * (1 - circle_iou(distance, *radii))

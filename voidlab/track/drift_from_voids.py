@@ -9,13 +9,19 @@ from scipy.spatial import cKDTree
 from voidlab import tables
 from voidlab.drift.apply import subtract_drift
 from voidlab.track.assign import link_by_assignment
+from voidlab.track.search_range import USUAL_PX, search_range_of
 
 _SWEEPS, _HUBER = 6, 1.5
 _LOOSE = 1e-6  # of the weight of a position: what no track ties lies where its neighbours are
 
 
 def drift_from_tracks(
-    frames: pd.DataFrame, voids: pd.DataFrame, *, search_range_px: float, memory: int, jump_px: float = 120.0
+    frames: pd.DataFrame,
+    voids: pd.DataFrame,
+    *,
+    search_range_px: float | str,
+    memory: int,
+    jump_px: float = 120.0,
 ) -> pd.DataFrame:
     """Drift of every frame from the voids themselves: table ``drift``, zero in the first frame that has voids.
 
@@ -26,7 +32,7 @@ def drift_from_tracks(
     Parameters
     ----------
     search_range_px, memory
-        As for `voidlab.track.assign.link_by_assignment`.
+        As for `voidlab.track.assign.link_by_assignment`; "auto": as density and motion allow.
     jump_px
         Furthest the content may jump from a frame to the next.
 
@@ -35,11 +41,13 @@ def drift_from_tracks(
     Huber, Ann. Math. Stat. 35, 73 (1964), doi:10.1214/aoms/1177703732
     """
     numbers = frames["frame"].to_numpy(np.int64)
-    drift = _votes(numbers, voids, jump_px, search_range_px / 2)
+    near = (USUAL_PX if search_range_px == "auto" else search_range_of(voids, search_range_px).px) / 2
+    drift = _votes(numbers, voids, jump_px, near)
     sigma, count = np.full(len(numbers), np.nan), np.zeros(len(numbers), np.int64)
     for _ in range(3 if len(voids) else 0):
         placed = subtract_drift(voids, _table(numbers, drift))
-        linked = link_by_assignment(placed, search_range_px=search_range_px, memory=memory)
+        reach = search_range_of(placed, search_range_px)
+        linked = link_by_assignment(placed, search_range_px=reach.px, memory=memory)
         drift, sigma, count = _solve(linked, numbers, drift)
     flag = np.where(count == 0, "interpolated", np.where(count < 3, "few pairs", ""))
     reference = int(np.argmax(count > 0)) if count.any() else 0

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from voidlab.drift.apply import position_columns
+from voidlab.track.link import LinkError
 
 USUAL_PX = 20.0  # where voids lie far apart and hardly move
 _LEAST_PX = 5.0  # what centres and drift of an image may be off by
@@ -37,6 +38,21 @@ class SearchRange:
     reach_px: float = float("nan")
     nearest_px: float = float("nan")
     warning: str = ""
+
+
+def search_range_of(voids: pd.DataFrame, asked: float | str) -> SearchRange:
+    """The search range that was ``asked`` for, px, or where that is "auto" the one chosen by `choose_search_range`.
+
+    Raises
+    ------
+    LinkError
+        If it is neither.
+    """
+    if asked == "auto":
+        return choose_search_range(voids)
+    if isinstance(asked, str) or not 0 < asked < np.inf:
+        raise LinkError(f"search_range_px = {asked}: expected a length above 0 px, or auto.")
+    return SearchRange(float(asked), "set in the parameters")
 
 
 def choose_search_range(voids: pd.DataFrame) -> SearchRange:

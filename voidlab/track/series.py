@@ -18,7 +18,7 @@ from voidlab.track.assign import link_by_assignment
 from voidlab.track.corrections import flag_tracks
 from voidlab.track.link import LinkError, link_voids, linkable
 from voidlab.track.mergers import find_merges, follow_larger
-from voidlab.track.search_range import USUAL_PX, SearchRange, choose_search_range
+from voidlab.track.search_range import USUAL_PX, SearchRange, search_range_of
 
 _RELINKED = ("cut", "joined")
 
@@ -80,11 +80,12 @@ def link_series(
             f"linker = tilt: {known} different tilt angle(s) are known; expected three or more, a degree or "
             "more apart. Give tilt_angles_deg, or use linker = auto or trackpy."
         )
-    other = "assign" if asked.linker == "assign" else "trackpy"
+    tilted = is_tilted(frames["tilt_deg"])  # there parallax moves voids otherwise than by diffusion
+    other = "trackpy" if asked.linker == "trackpy" or (asked.linker == "auto" and tilted) else "assign"
     placed = subtract_drift(chosen, drift)
-    search_range = _search_range(placed, asked)
-    linked = _in_plane(placed, asked, search_range.px)
-    if not is_tilted(frames["tilt_deg"]):  # where the foil tilts, one void may just hide another
+    search_range = search_range_of(placed, asked.search_range_px)
+    linked = _in_plane(placed, other, asked.memory, search_range.px)
+    if not tilted:  # where the foil tilts, one void may just hide another
         linked = follow_larger(linked, find_merges(linked, memory=asked.memory))
     return Linking(
         other,
@@ -95,12 +96,6 @@ def link_series(
         tables.empty("reconstruction") if model is None else _row(model, other, mirrored=asked.flip_depth),
         search_range,
     )
-
-
-def _search_range(placed: pd.DataFrame, asked: TrackParameters) -> SearchRange:
-    if asked.search_range_px == "auto":
-        return choose_search_range(placed)
-    return SearchRange(asked.search_range_px, "set in the parameters")
 
 
 def corrected_points(found: Linking, linked: pd.DataFrame) -> pd.DataFrame:
@@ -156,12 +151,12 @@ def _in_depth(model: TiltModel, drift: pd.DataFrame, asked: TrackParameters) -> 
     )
 
 
-def _in_plane(placed: pd.DataFrame, asked: TrackParameters, search_range_px: float) -> pd.DataFrame:
+def _in_plane(placed: pd.DataFrame, linker: str, memory: int, search_range_px: float) -> pd.DataFrame:
     """``placed`` voids with ``particle``, linked by how near they are from frame to frame."""
-    if asked.linker != "assign":
-        return link_voids(placed, search_range_px=search_range_px, memory=asked.memory)
+    if linker == "trackpy":
+        return link_voids(placed, search_range_px=search_range_px, memory=memory)
     try:
-        return link_by_assignment(placed, search_range_px=search_range_px, memory=asked.memory)
+        return link_by_assignment(placed, search_range_px=search_range_px, memory=memory)
     except ValueError as error:
         raise LinkError(str(error)) from None
 

@@ -122,7 +122,7 @@ class TrackParameters(_Model):
     """What the stage track needs to know."""
 
     linker: Literal["auto", "trackpy", "assign", "tilt"] = _parameter(
-        "auto", "linking method; auto: tilt where that works, else trackpy; assign: for dense voids"
+        "auto", "linking method; auto: tilt where that works, else assign (trackpy where the foil tilts)"
     )
     search_range_px: Annotated[float, Field(gt=0, le=1000)] | Literal["auto"] = _parameter(
         "auto",
