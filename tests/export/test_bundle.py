@@ -61,6 +61,10 @@ def test_every_program_finds_the_voids(tmp_path):
     assert (tmp_path / "ctc/01_RES/res_track.txt").read_text().count("\n") >= 2
     assert len(list((tmp_path / "ctc/01_RES").glob("mask*.tif"))) == len(FRAMES)
     per_void = export.read_csv(tmp_path / "per-void.csv")
+    assert (
+        (tmp_path / "per-void.csv").read_bytes().startswith(b"\xef\xbb\xbfparticle,")
+    )  # Excel's mark of UTF-8
+    assert next(iter(per_void)) == "particle"
     assert len(per_void) == len(made["tracks"])
     assert {"mean_radius_px", "mean_radius_nm", "diffusion_nm2_per_frame", "fate"} <= set(per_void)
     np.testing.assert_allclose(

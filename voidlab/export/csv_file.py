@@ -1,5 +1,6 @@
 """CSV files: whole columns at once, read back; long ones packed."""
 
+import codecs
 import csv
 import gzip
 import io
@@ -17,15 +18,21 @@ from voidlab.export.text_columns import column_text, lines_of
 from voidlab.tables.written import replacing
 
 PACKED = ".gz"
+FOR_EXCEL = codecs.BOM_UTF8
 _ROWS_AT_ONCE = 50_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_csv(rows: pd.DataFrame | Iterable[pd.DataFrame], path: Path) -> Path:
+def write_csv(rows: pd.DataFrame | Iterable[pd.DataFrame], path: Path, *, begin: bytes = b"") -> Path:
     """Write ``rows``, or parts of a long table one after the other, as CSV and read them back.
 
     A name that ends in ``.gz`` is that of a packed file. Text that a spreadsheet would run as a formula, as a file
     may be called ``=1+cmd``, gets an apostrophe in front.
+
+    Parameters
+    ----------
+    begin
+        What stands before the first line, such as `FOR_EXCEL`, by which Excel knows UTF-8; others pass it over.
 
     Raises
     ------
@@ -36,6 +43,7 @@ def write_csv(rows: pd.DataFrame | Iterable[pd.DataFrame], path: Path) -> Path:
     count = 0
     with replacing(path) as temporary:
         with _opened(temporary, packed=path.suffix == PACKED) as stream:
+            stream.write(begin)
             for part in _parts(rows):
                 if not columns:
                     columns = [str(name) for name in part.columns]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from voidlab import tables
 from voidlab.export.contents import list_files
-from voidlab.export.csv_file import write_csv
+from voidlab.export.csv_file import FOR_EXCEL, write_csv
 from voidlab.export.formats.ctc import write_challenge
 from voidlab.export.formats.geff import write_geff
 from voidlab.export.formats.imagej import write_rois
@@ -79,7 +79,7 @@ def write_others(
         note = "Files for ImageJ, TrackMate and other trackers were not asked for (other_programs)."
         return Exports(list_files(folder, []), (note,))
     per_void = made["tracks"].merge(made["fates"], on="particle", how="left", validate="1:1")
-    write_csv(tables.to_nm(per_void, calibration), folder / "per-void.csv")
+    write_csv(tables.to_nm(per_void, calibration), folder / "per-void.csv", begin=FOR_EXCEL)
     written = [("per-void.csv", len(per_void), "spreadsheets: a row per void, all that is known of it")]
     links = made["links"][["frame", "label", "particle"]]
     linked = (
