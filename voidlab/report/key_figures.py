@@ -128,14 +128,15 @@ def of_growth(
     tracks: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize, *, shown: int
 ) -> list[Figure]:
     """How fast the diameters grow; nothing of a tilt series, in which nothing has the time to."""
-    long = tracks.loc[tracks["total_frames"] >= shown, "growth_px_per_frame"].dropna().to_numpy(float)
+    rate = "s" if "growth_px_per_s" in tracks and tracks["growth_px_per_s"].notna().any() else "frame"
+    long = tracks.loc[tracks["total_frames"] >= shown, f"growth_px_per_{rate}"].dropna().to_numpy(float)
     if is_tilted(frames["tilt_deg"]) or len(long) < 2:
         return []
     size, unit = unit_of(calibration)
     rates = 2 * size * long
     # Of a median, from quartiles: a few wild slopes of short tracks must not set its error.
     error = 1.253 * float(np.subtract(*np.quantile(rates, [0.75, 0.25]))) / 1.349 / len(rates) ** 0.5
-    value = f"{np.median(rates):+.2g} ± {error:.1g} {unit}/frame".replace("-", "−", 1)
+    value = f"{np.median(rates):+.2g} ± {error:.1g} {unit}/{rate}".replace("-", "−", 1)
     meaning = (
         f"of the diameter; median of {len(rates)} tracks of {shown} frames or more, and its standard error"
     )

@@ -38,7 +38,12 @@ TABLES: dict[str, Table] = {
     for row in _rows("tables.csv")
 }
 
-_MAY_BE_MISSING: dict[str, Any] = {"corrected": "", "loop_count": pd.NA, "dot_count": pd.NA}
+_PER_S = [
+    f"{what}_per_s" for what in ("growth_px", "growth_sigma_px", "diffusion_px2", "diffusion_sigma_px2")
+]
+_MAY_BE_MISSING: dict[str, Any] = {"corrected": "", "loop_count": pd.NA, "dot_count": pd.NA} | dict.fromkeys(
+    _PER_S, float("nan")
+)
 
 
 def empty(name: str) -> pd.DataFrame:
@@ -49,7 +54,8 @@ def empty(name: str) -> pd.DataFrame:
 def check(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Copy of ``table`` cast to the dtypes of table ``name``; order and extra columns are kept as they are.
 
-    Columns of what was not done may be missing, and are added, empty: ``corrected``, counts of loops and dots.
+    Columns of what was not done may be missing, and are added, empty: ``corrected``, counts of loops and dots,
+    rates per second where times are not known.
 
     Raises
     ------

@@ -52,7 +52,7 @@ def describe_fates(
     if linked.empty:
         return tables.empty("fates")
     seen = linked.sort_values(["particle", "frame"], ignore_index=True)
-    moving = diffusion(seen, events=events)
+    moving = diffusion(seen, events=events, frames=frames)
     first = seen.drop_duplicates("particle", keep="first").set_index("particle")
     last = seen.drop_duplicates("particle", keep="last").set_index("particle")
     looked = np.sort(frames.loc[frames["status"] == "ok", "frame"].to_numpy(np.int64))

@@ -44,7 +44,12 @@ class _Runs:
 
 
 def robust_slopes(
-    track: np.ndarray, frame: np.ndarray, radius: np.ndarray, piece: np.ndarray
+    track: np.ndarray,
+    frame: np.ndarray,
+    radius: np.ndarray,
+    piece: np.ndarray,
+    *,
+    time: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Slope of radius over frame of every track, and its standard error; NaN below four rows.
 
@@ -54,6 +59,8 @@ def robust_slopes(
         Sorted by track and frame.
     piece : ndarray of shape (n,), integer
         Another number where the radius of a track jumps: its pieces have one slope, each a level of its own.
+    time : ndarray of shape (n,), optional
+        Of each row, for a slope over time in place of frames, which need not follow each other evenly.
 
     Returns
     -------
@@ -76,7 +83,7 @@ def robust_slopes(
     .. [1] Beaton and Tukey, Technometrics 16, 147 (1974), doi:10.1080/00401706.1974.10489171
     .. [2] Huber, Ann. Statist. 1, 799 (1973), doi:10.1214/aos/1176342503
     """
-    lines = fit_lines(track, frame, radius, piece)
+    lines = fit_lines(track, frame, radius, piece, time=time)
     counts, free = lines.tracks.counts, np.maximum(lines.free, 1)
     error = _slope_error(lines.residual, lines.scale, lines.spread, lines.tracks, lines.free)
     lasting = lines.lasting()
@@ -108,7 +115,8 @@ class Lasting:
 @dataclass(frozen=True)
 class Lines:
     """Robust lines through the radii of tracks: ``slope``, ``scale`` of the residuals, rows to spare (``free``) and
-    weighted ``spread`` of the frames are of each track, ``frame`` and ``residual`` of each row.
+    weighted ``spread`` of the frames are of each track; ``frame``, ``time`` (the frame, where none was given) and
+    ``residual`` of each row.
     """
 
     slope: np.ndarray
@@ -116,6 +124,7 @@ class Lines:
     free: np.ndarray
     spread: np.ndarray
     frame: np.ndarray
+    time: np.ndarray
     residual: np.ndarray
     tracks: _Runs
     pieces: _Runs
@@ -123,34 +132,46 @@ class Lines:
     def lasting(self) -> Lasting:
         """How the errors are correlated from frame to frame, in all tracks together."""
         return _lasting(
-            self.frame, self.residual / self.tracks.spread_out(self.scale), self.tracks, self.pieces
+            self.frame,
+            self.time,
+            self.residual / self.tracks.spread_out(self.scale),
+            self.tracks,
+            self.pieces,
         )
 
 
-def fit_lines(track: np.ndarray, frame: np.ndarray, radius: np.ndarray, piece: np.ndarray) -> Lines:
+def fit_lines(
+    track: np.ndarray,
+    frame: np.ndarray,
+    radius: np.ndarray,
+    piece: np.ndarray,
+    *,
+    time: np.ndarray | None = None,
+) -> Lines:
     """Robust line through the radii of every track; see `robust_slopes`."""
     tracks, pieces = _Runs(track), _Runs(piece)
     frame = frame.astype(np.float64) - tracks.spread_out(frame[tracks.starts])
+    time = frame if time is None else time - tracks.spread_out(time[tracks.starts])
     # A slope and a level per piece are fitted: what is left of the rows tells the error.
     free = tracks.counts - 1 - tracks.sum((np.diff(piece, prepend=piece[:1] - 1) != 0).astype(np.int64))
     weight = np.ones(len(radius))
     for sweep in range(25):
-        slope, residual, _ = _weighted_line(frame, radius, weight, tracks, pieces)
+        slope, residual, _ = _weighted_line(time, radius, weight, tracks, pieces)
         if sweep <= _CONVEX_SWEEPS:  # later the scale stands, so that the line can settle
             scale = _scale(np.abs(residual), tracks, free)
         ratio = np.abs(residual) / tracks.spread_out(scale)
         # A convex start first: Tukey's weights alone can settle on the outliers.
         huber = np.minimum(1, 1.345 / np.maximum(ratio, 1e-9))
         weight = huber if sweep < _CONVEX_SWEEPS else np.clip(1 - (ratio / _TUKEY) ** 2, 0, None) ** 2
-    slope, residual, spread = _weighted_line(frame, radius, weight, tracks, pieces)
-    return Lines(slope, scale, free, spread, frame, residual, tracks, pieces)
+    slope, residual, spread = _weighted_line(time, radius, weight, tracks, pieces)
+    return Lines(slope, scale, free, spread, frame, time, residual, tracks, pieces)
 
 
-def _lasting(frame: np.ndarray, ratio: np.ndarray, tracks: _Runs, pieces: _Runs) -> Lasting:
+def _lasting(frame: np.ndarray, time: np.ndarray, ratio: np.ndarray, tracks: _Runs, pieces: _Runs) -> Lasting:
     """From the ``ratio`` of residuals to their scale; of a track's pieces only rows of the same are compared."""
     # What the robust fit goes by: outliers count little, what is not known nothing.
     error = np.nan_to_num(ratio * np.clip(1 - (ratio / _TUKEY) ** 2, 0, None) ** 2)
-    away = frame - pieces.spread_out(pieces.sum(frame) / pieces.counts)
+    away = time - pieces.spread_out(pieces.sum(time) / pieces.counts)
     away /= tracks.spread_out(np.sqrt(np.maximum(tracks.sum(away**2), 1e-12)))
     level = pieces.spread_out(1 / pieces.counts)
     slope, levels = np.ones(len(tracks.starts)), tracks.sum(level)
@@ -202,15 +223,15 @@ def _pairs_apart(frame: np.ndarray, pieces: _Runs) -> Iterator[tuple[np.ndarray,
 
 
 def _weighted_line(
-    frame: np.ndarray, radius: np.ndarray, weight: np.ndarray, tracks: _Runs, pieces: _Runs
+    time: np.ndarray, radius: np.ndarray, weight: np.ndarray, tracks: _Runs, pieces: _Runs
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Slope of the weighted line through each track, all residuals, and each track's weighted spread of frames."""
     total = np.maximum(pieces.sum(weight), 1e-12)
-    frame = frame - pieces.spread_out(pieces.sum(weight * frame) / total)
+    time = time - pieces.spread_out(pieces.sum(weight * time) / total)
     radius = radius - pieces.spread_out(pieces.sum(weight * radius) / total)
-    spread = tracks.sum(weight * frame**2)
-    slope = tracks.sum(weight * frame * radius) / np.maximum(spread, 1e-12)
-    return slope, radius - tracks.spread_out(slope) * frame, spread
+    spread = tracks.sum(weight * time**2)
+    slope = tracks.sum(weight * time * radius) / np.maximum(spread, 1e-12)
+    return slope, radius - tracks.spread_out(slope) * time, spread
 
 
 def _slope_error(

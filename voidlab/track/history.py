@@ -60,7 +60,7 @@ def describe_tracks(
     """
     here = tables.kept(linked)
     events = find_merges(here, memory=memory)
-    tracks = summarize_tracks(linked, events=events)
+    tracks = summarize_tracks(linked, events=events, frames=frames)
     if "corrected" in linked:
         tracks = flag_tracks(tracks, linked)
     return History(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.drift.apply import position_columns
+from voidlab.tables.times import times_of
 from voidlab.track.mergers import stretches
 
 _LEAST_STEPS = 4
@@ -18,6 +19,7 @@ def diffusion(
     *,
     blur: float = 0.0,
     events: pd.DataFrame | None = None,
+    frames: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Diffusion coefficient and localisation noise of every void, by the covariance of successive steps.
 
@@ -34,13 +36,17 @@ def diffusion(
         between frames.
     events : DataFrame, optional
         Mergers, `voidlab.track.mergers.find_merges`: the step to the common centre in one is no diffusion.
+    frames : DataFrame, optional
+        The table of this name, whose times the coefficients per second rest on; they need not follow each other
+        evenly.
 
     Returns
     -------
     DataFrame
         A row per particle: ``particle, steps, diffusion_px2_per_frame`` with its standard error
-        ``diffusion_sigma_px2_per_frame``, and ``localisation_px``, the standard deviation of the error of a position,
-        per axis. NaN below 4 steps. The mean over voids at rest is 0: single estimates may be negative.
+        ``diffusion_sigma_px2_per_frame``, both per second too where ``frames`` are given (NaN without times), and
+        ``localisation_px``, the standard deviation of the error of a position, per axis. NaN below 4 steps. The mean
+        over voids at rest is 0: single estimates may be negative.
 
     Notes
     -----
@@ -56,31 +62,39 @@ def diffusion(
     seen = linked.dropna(subset=["particle"]).sort_values(["particle", "frame"])
     particle, frame = (seen[name].to_numpy(np.int64) for name in ("particle", "frame"))
     pieces = stretches(particle, frame, events)
-    stretch, steps, gap = _steps(seen.assign(particle=pieces))
+    parts = seen.assign(particle=pieces)
+    stretch, steps, gap = _steps(parts)
     every, of_row = np.unique(particle, return_inverse=True)
     index = of_row[np.searchsorted(pieces, stretch)]
     follows = stretch[1:] == stretch[:-1]
     count = np.bincount(index, minlength=len(every))
     pairs = np.bincount(index[1:][follows], minlength=len(every))
-    frames = np.bincount(index, gap, minlength=len(every))
+    passed = np.bincount(index, gap, minlength=len(every))
     squares = np.bincount(index, (steps**2).mean(axis=1), minlength=len(every))
     products = (steps[1:] * steps[:-1]).mean(axis=1)[follows]
     with np.errstate(invalid="ignore", divide="ignore"):
         covariance = np.bincount(index[1:][follows], products, minlength=len(every)) / pairs
-        length = frames / count  # frames in a mean step
+        length = passed / count  # frames in a mean step
         diffusing = (squares / count / 2 + covariance) / length
         noise = blur * squares / count + (2 * blur - 1) * covariance
         sigma = _standard_error(diffusing * length, squares / count / 2, count) / length
     known = count >= _LEAST_STEPS
-    return pd.DataFrame(
-        {
-            "particle": every,
-            "steps": count,
-            "diffusion_px2_per_frame": np.where(known, diffusing, np.nan),
-            "diffusion_sigma_px2_per_frame": np.where(known, sigma, np.nan),
-            "localisation_px": np.where(known, np.sqrt(np.maximum(noise, 0)), np.nan),
-        }
-    )
+    rates = {
+        "diffusion_px2_per_frame": np.where(known, diffusing, np.nan),
+        "diffusion_sigma_px2_per_frame": np.where(known, sigma, np.nan),
+    }
+    if frames is not None:
+        passed_s = np.bincount(index, _seconds(parts, frames), minlength=len(every))
+        in_s = passed / np.where(passed_s > 0, passed_s, np.nan)
+        rates |= {name.replace("per_frame", "per_s"): rate * in_s for name, rate in rates.items()}
+    error = np.where(known, np.sqrt(np.maximum(noise, 0)), np.nan)
+    return pd.DataFrame({"particle": every, "steps": count, **rates, "localisation_px": error})
+
+
+def _seconds(seen: pd.DataFrame, frames: pd.DataFrame) -> np.ndarray:
+    """Time of every step from a row of a particle to its next, s; ``seen`` is sorted by particle and frame."""
+    particle, frame = (seen[name].to_numpy(np.int64) for name in ("particle", "frame"))
+    return np.diff(times_of(frames, frame))[particle[1:] == particle[:-1]]
 
 
 def _standard_error(diffusing: np.ndarray, spread: np.ndarray, count: np.ndarray) -> np.ndarray:

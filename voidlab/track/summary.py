@@ -8,6 +8,7 @@ import pandas as pd
 
 from voidlab import tables
 from voidlab.drift.apply import position_columns
+from voidlab.tables.times import seconds_per_frame, times_of
 from voidlab.track.growth import robust_slopes
 from voidlab.track.link import LinkError
 from voidlab.track.mergers import stretches
@@ -61,7 +62,10 @@ def interpolate_tracks(linked: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarize_tracks(
-    voids_with_particle: pd.DataFrame, *, events: pd.DataFrame | None = None
+    voids_with_particle: pd.DataFrame,
+    *,
+    events: pd.DataFrame | None = None,
+    frames: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Sum up each void's life: table ``tracks``, a row per particle.
 
@@ -71,6 +75,8 @@ def summarize_tracks(
         Voids with ``particle``; rows where it is missing do not count. Corrected positions are used when there.
     events : DataFrame, optional
         Mergers, `voidlab.track.mergers.find_merges`: what a void gains at once in one is no growth.
+    frames : DataFrame, optional
+        The table of this name, whose times growth per second rests on; they need not follow each other evenly.
 
     Notes
     -----
@@ -106,7 +112,7 @@ def summarize_tracks(
     steps[starts] = 0
     rows = _starts(seen["particle"])
     measured = np.diff(np.append(rows, len(seen)))
-    growth, error = _growth(seen, events)
+    growth, error, per_s, error_per_s = _growth(seen, events, frames)
     frame = dense["frame"].to_numpy()
     tracks = pd.DataFrame(
         {
@@ -123,6 +129,8 @@ def summarize_tracks(
             "path_length_px": np.add.reduceat(steps, starts),
             "growth_px_per_frame": growth,
             "growth_sigma_px_per_frame": error,
+            "growth_px_per_s": per_s,
+            "growth_sigma_px_per_s": error_per_s,
             "touches_edge": np.logical_or.reduceat(seen["touches_edge"].to_numpy(bool), rows),
         }
     )
@@ -135,16 +143,20 @@ def growth_in_words(tracks: pd.DataFrame) -> str:
     if known.empty:
         return "No track is long enough for a growth rate."
     growth, sigma = known["growth_px_per_frame"], known["growth_sigma_px_per_frame"]
-    share = 100 * (growth / known["mean_radius_px"]).median()
+    rate = "s" if known["growth_px_per_s"].notna().any() else "frame"
+    share = 100 * (known[f"growth_px_per_{rate}"] / known["mean_radius_px"]).median()
+    said = f"{share:+.2f}" if rate == "frame" else f"{share:+.3g}"
     return (
         f"Of {len(known)} voids {int((growth > 2 * sigma).sum())} grow and {int((growth < -2 * sigma).sum())} shrink "
-        f"by more than two standard errors. The median void changes by {share:+.2f} % per frame: what all have in "
+        f"by more than two standard errors. The median void changes by {said} % per {rate}: what all have in "
         "common may be growth, or a focus or contrast that changes, which radii cannot tell apart."
     )
 
 
-def _growth(seen: pd.DataFrame, events: pd.DataFrame | None) -> tuple[np.ndarray, np.ndarray]:
-    """Growth of every track and its error, from rows sorted by particle and frame."""
+def _growth(
+    seen: pd.DataFrame, events: pd.DataFrame | None, frames: pd.DataFrame | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Growth of every track and its error, per frame and per second, from rows sorted by particle and frame."""
     starts = _starts(seen["particle"])
     inside = ~seen["touches_edge"].to_numpy(bool)
     enough = np.add.reduceat(inside.astype(np.int64), starts) >= _GROWTH_MIN_FRAMES
@@ -152,9 +164,15 @@ def _growth(seen: pd.DataFrame, events: pd.DataFrame | None) -> tuple[np.ndarray
     rows = inside | ~np.repeat(enough, np.diff(np.append(starts, len(seen))))
     particle, frame = (seen[name].to_numpy(np.int64) for name in ("particle", "frame"))
     piece = stretches(particle, frame, events)
-    return robust_slopes(
-        particle[rows], frame[rows], seen["radius_px"].to_numpy(np.float64)[rows], piece[rows]
-    )
+    measured = particle[rows], frame[rows], seen["radius_px"].to_numpy(np.float64)[rows], piece[rows]
+    growth, error = robust_slopes(*measured)
+    times_s = times_of(frames, frame[rows])
+    step_s, even = seconds_per_frame(frame[rows], times_s)
+    if even or not step_s > 0:
+        unit = step_s if step_s > 0 else np.nan
+        return growth, error, growth / unit, error / unit
+    over_time = robust_slopes(*measured, time=times_s / step_s)
+    return growth, error, over_time[0] / step_s, over_time[1] / step_s
 
 
 def _sorted(linked: pd.DataFrame) -> pd.DataFrame:
