@@ -235,12 +235,10 @@ def test_the_network_is_told_that_images_of_dark_voids_are_negatives(monkeypatch
 
 
 def test_what_is_left_out_between_the_levels_changes_nothing():
-    """The padding that MONAI offers, and a copy of every layer: a tenth of a gigabyte, a third of the time."""
+    """A copy of every layer: a tenth of a gigabyte."""
     lean, _ = model_file.load_network()
     usual, _ = model_file.load_network()
     for module in usual.modules():
-        if hasattr(module, "is_pad"):
-            module.is_pad = True
         if hasattr(module, "inplace"):
             module.inplace = False
     image = image_with((50, 40, 7), (100, 80, 12), shape=(150, 210))

@@ -25,7 +25,7 @@ from voidlab.segment.series import sample, sample_rows
 # The rooms that the segmentation of an image rests on: changed code elsewhere changes nothing of it.
 ROOMS = ("segment", "measure.py", "images", "tables", "project", "errors.py", "__init__.py")
 # Whose versions the pixels of an image, or what is found in them, may rest on.
-_LIBRARIES = ("numpy", "scipy", "pandas", "scikit-image", "torch", "monai", "tifffile", "imagecodecs", "mrcfile",
+_LIBRARIES = ("numpy", "scipy", "pandas", "scikit-image", "torch", "tifffile", "imagecodecs", "mrcfile",
               "pillow", "imageio", "av", "rosettasciio")  # fmt: skip
 _FORMAT = 1  # of what is kept of a frame
 _CLIPPED = 0.5  # share of the pixels outside the intensities given, beyond which these are a mistake

@@ -7,10 +7,7 @@ weights are read by `voidlab.segment.model_file`.
 
 from __future__ import annotations
 
-import contextlib
-import io
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -81,21 +78,10 @@ def build_network(features: Sequence[int] = FEATURES) -> torch.nn.Module:
     """
     from torch import nn
 
-    with _quiet():
-        from monai.networks.nets import BasicUNet, basic_unet
+    from voidlab.segment.unet import UNet
 
-        unet = BasicUNet(
-            spatial_dims=2,
-            in_channels=4 * _PLANES,
-            out_channels=4 * len(CHANNELS),
-            features=list(features),
-            act=("relu", {"inplace": True}),
-            norm="batch",
-        )
-    # Sides are multiples of 32, so there is nothing to pad: doing so all the same would make copies, in float32.
-    for module in unet.modules():
-        if isinstance(module, basic_unet.UpCat):
-            module.is_pad = False
+    # Sides are multiples of 32, so there is nothing to pad.
+    unet: Any = UNet(4 * _PLANES, 4 * len(CHANNELS), features)
     # Most pixels are no void and hardly any is a centre: start from there.
     for channel, start in enumerate((-2.0, -4.0, 0.0, -4.0, -4.0)):
         nn.init.constant_(unet.final_conv.bias[4 * channel : 4 * channel + 4], start)
@@ -180,8 +166,8 @@ def fuse_for_inference(model: torch.nn.Module) -> torch.nn.Module:
             with torch.autocast(x.device.type, enabled=False):
                 return torch.as_tensor(super().forward(x.float()))
 
-    with _quiet():
-        from monai.networks.blocks import Convolution
+    from voidlab.segment.unet import Convolution
+
     blocks: list[Any] = [module for module in model.modules() if isinstance(module, Convolution)]
     for block in blocks:
         block.conv = fuse_conv_bn_eval(block.conv, block.adn.N)
@@ -215,19 +201,10 @@ def arithmetic_of(asked: str = "auto", device: torch.device | None = None) -> st
     return "bfloat16" if by_itself else "float32"
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what MONAI says when it is imported: warnings of its own imports, and the features of a network."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def _tiled(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
     import torch
 
-    with _quiet():
-        from monai.inferers import sliding_window_inference
+    from voidlab.segment.unet import in_tiles
 
     def predict(tile: torch.Tensor) -> torch.Tensor:
         return model(tile).float()
@@ -235,17 +212,7 @@ def _tiled(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
     # What a tile says near its border it says of half a neighbourhood: there the next tile counts.
     edge = np.minimum(np.arange(_TILE), np.arange(_TILE)[::-1])
     inner = np.clip((np.minimum.outer(edge, edge) - _RIM) / _RIM, 1e-4, 1)
-    whole = sliding_window_inference(
-        x,
-        (_TILE, _TILE),
-        1,
-        predict,
-        overlap=_OVERLAP / _TILE,
-        roi_weight_map=torch.from_numpy(inner.astype(np.float32)),
-        device="cpu",
-    )
-    assert isinstance(whole, torch.Tensor)
-    return whole
+    return in_tiles(x, predict, torch.from_numpy(inner.astype(np.float32)), _OVERLAP)
 
 
 @lru_cache
