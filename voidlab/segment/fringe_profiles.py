@@ -6,6 +6,7 @@ voids. It is the image `voidlab.simulate.microscope` makes of a sphere, in one d
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from scipy import ndimage, special
@@ -40,6 +41,30 @@ class Profiles:
             np.interp(distance, RADII, np.arange(len(RADII))),
         )
         return ndimage.map_coordinates(self.values, np.stack(where), order=1, mode="nearest")
+
+    def of_spheres(self, fringe: np.ndarray, blur: np.ndarray, phase: np.ndarray) -> np.ndarray:
+        """Profile of each of some spheres at all `RADII`; fringe and blur in units of its radius."""
+        below, share = zip(
+            _between(np.log(fringe / FRINGES[0]) / np.log(FRINGES[1] / FRINGES[0]), len(FRINGES)),
+            _between(np.log(blur / BLURS[0]) / np.log(BLURS[1] / BLURS[0]), len(BLURS)),
+            _between((phase - PHASES[0]) / (PHASES[1] - PHASES[0]), len(PHASES)),
+            strict=True,
+        )
+        found = np.zeros((len(fringe), self.values.shape[-1]))
+        for corner in product((0, 1), repeat=3):
+            weight = np.prod(
+                [part if up else 1 - part for part, up in zip(share, corner, strict=True)], axis=0
+            )
+            at = tuple(part + up for part, up in zip(below, corner, strict=True))
+            found += weight[:, None] * self.values[at]
+        return found
+
+
+def _between(place: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of places along an axis of a table the index below and the share of the way to the next; ends hold on."""
+    place = np.clip(place, 0, count - 1)
+    below = np.minimum(place.astype(int), count - 2)
+    return below, place - below
 
 
 @lru_cache(maxsize=4)

@@ -10,17 +10,21 @@ import numpy as np
 from scipy import optimize
 
 from voidlab.segment.azimuthal import Profile
-from voidlab.segment.fringe_profiles import PHASES, profiles
+from voidlab.segment.fringe_profiles import RADII, profiles
 
-_WIDE = np.exp(np.linspace(-0.8, 0.5, 22))  # radii tried, over the given one
-_NEAR = np.exp(np.linspace(-0.12, 0.12, 13))
-_FINE = np.exp(np.linspace(-0.08, 0.08, 13))
+# Radii tried, over the given one: the least, the largest and their distance, logarithms.
+_WIDE = (-0.8, 0.5, 0.065)
+_NEAR = (-0.12, 0.12, 0.02)
+_FINE = (-0.084, 0.084, 0.014)
 _FRINGES = np.geomspace(0.06, 2.2, 13)  # tried, over the usual radius
 _BLURS_PX = (0.5, 1.1, 2.2)
 _FLOOR = 0.04  # of the range of a profile: how nearly any sphere describes a void
+_LEAST_MISFIT = 0.2  # for a standard error: with it, one holds two of three simulated radii
 _EVEN = 0.1  # misfit, below which a better fit says nothing
 _RESAMPLES = 40
+_TOGETHER = 300  # voids fitted at once: in memory they are few
 _STARTS = 4
+_TRIES = 50  # of fringe, blur and phase from each start, and three times as many from the best
 _MORE = 0.12  # absorption of the second profile that is mixed in
 _MIXED = 1.0  # standard deviation of how much of their difference a void has, over its contrast
 _PHASE_WORTH = 0.01  # of a unit of the logarithm of the phase, squared, where the phase is not known
@@ -98,19 +102,26 @@ def infer_focus(curves: Curves, radius: np.ndarray, phases_per_px: Sequence[floa
     usual = float(np.median(radius))
     fringes, blurs = _FRINGES * usual, np.array(_BLURS_PX)
     middle = phases_per_px[len(phases_per_px) // 2]
-    wide = radius[:, None] * _WIDE
-    chi = np.array([[_misfits(curves, wide, (f, b, middle), under=under)[0] for b in blurs] for f in fringes])
+    wide = _Tried.around(curves, radius, *_WIDE)
+    chi = np.array([[wide.misfits((f, b, middle), under=under)[0] for b in blurs] for f in fringes])
     costs = _cost(chi, curves)
     # Fringe, blur and radius make up for each other: more than one place looks lowest from afar.
     at, blur = np.unravel_index(costs.mean(axis=2).argsort(axis=None)[:_STARTS], costs.shape[:2])
+    free = 2 if len(phases_per_px) == 1 else 3
     found = []
     for f, b in zip(at, blur, strict=True):
-        about = wide[np.arange(len(radius)), chi[f, b].argmin(axis=1)]
-        begin = np.log([fringes[f], blurs[b], middle])
-        found.append(_lowest_near(curves, about, begin, np.log(phases_per_px), under=under))
-    misfit, state, near = min(found, key=lambda each: each[0])
+        near = _Tried.around(curves, _at_least(wide.radius, chi[f, b]), *_NEAR)
+        begin = [np.log([fringes[f], blurs[b], phase]) for phase in phases_per_px]
+        found.append((*_lowest_near(near, begin, free, _TRIES, under=under), near))
+    _, state, near = min(found, key=lambda each: each[0])
+    # Once more from there, with the radii that go with it.
+    fringe, blur_px, phase = np.exp(state).tolist()
+    radius = _at_least(near.radius, near.misfits((fringe, blur_px, phase), under=under)[0])
+    near = _Tried.around(curves, radius, *_NEAR)
+    _, state = _lowest_near(near, [state], free, 3 * _TRIES, under=under)
+    misfit = float(near.costs(state, under=under).mean())
     line = np.linspace(-0.3, 0.3, 7)
-    along = np.array([_costs_at(curves, near, state + np.array([step, 0, 0]), under=under) for step in line])
+    along = np.array([near.costs(state + np.array([step, 0, 0]), under=under) for step in line])
     random = np.random.default_rng(0)
     drawn = random.integers(len(radius), size=(_RESAMPLES, len(radius)))
     again = [_lowest(line, along[:, rows].mean(axis=1)) for rows in drawn]
@@ -119,50 +130,51 @@ def infer_focus(curves: Curves, radius: np.ndarray, phases_per_px: Sequence[floa
     return Focus(under, fringe, fringe * float(np.std(again)), blur_px, phase, misfit, without)
 
 
-def _costs_at(curves: Curves, near: np.ndarray, state: np.ndarray, *, under: bool) -> np.ndarray:
-    """Cost of each void at the logarithms of fringe, blur and phase."""
-    fringe, blur, phase = np.exp(state)
-    return _cost(_misfits(curves, near, (fringe, blur, phase), under=under)[0], curves)
-
-
 def _lowest_near(
-    curves: Curves, radius: np.ndarray, begin: np.ndarray, phases: np.ndarray, *, under: bool
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Mean cost, the logarithms of fringe, blur and phase, and the radii tried, where it is lowest near ``begin``."""
-    near, usual = radius[:, None] * _NEAR, float(np.median(radius))
-    free = 3 if len(phases) > 1 else 2
+    near: _Tried, begin: Sequence[np.ndarray], free: int, tries: int, *, under: bool
+) -> tuple[float, np.ndarray]:
+    """Lowest mean cost near the best of some beginnings, and the logarithms of fringe, blur and phase there."""
+    usual = float(np.median(near.radius))
 
     def mean_cost(state: np.ndarray) -> float:
-        whole = np.append(state, begin[len(state) :])
-        prior = _phase_cost(whole[2], usual) if free == 3 else 0.0
-        return float(_costs_at(curves, near, whole, under=under).mean()) + prior
+        prior = _phase_cost(state[2], usual) if free == 3 else 0.0
+        return float(near.costs(state, under=under).mean()) + prior
 
-    begin = min((np.array([*begin[:2], phase]) for phase in phases), key=mean_cost)
-    simplex = np.vstack([begin[:free], begin[:free] + np.diag([0.15, 0.3, 0.4])[:free, :free]])
-    options = {"initial_simplex": simplex, "maxfev": 30 * free - 20}
-    found = optimize.minimize(mean_cost, begin[:free], method="Nelder-Mead", options=options)
-    state = np.append(found.x, begin[free:])
-    return float(_costs_at(curves, near, state, under=under).mean()), state, near
+    first = min(begin, key=mean_cost)
+    fixed = first[free:]
+    simplex = np.vstack([first[:free], first[:free] + np.diag([0.15, 0.3, 0.4])[:free, :free]])
+    options = {"initial_simplex": simplex, "maxfev": tries}
+    found = optimize.minimize(
+        lambda part: mean_cost(np.append(part, fixed)), first[:free], method="Nelder-Mead", options=options
+    )
+    return float(found.fun), np.append(found.x, fixed)
+
+
+def _at_least(radius: np.ndarray, chi: np.ndarray) -> np.ndarray:
+    """Of each void's radii, (n, candidates), that of the least misfit."""
+    return np.asarray(np.take_along_axis(radius, chi.argmin(axis=1)[:, None], 1)[:, 0])
 
 
 def fit_radii(curves: Curves, radius: np.ndarray, focus: Focus) -> Fit:
     """The sphere that describes each void best, in an image of this focus."""
+    parts = np.array_split(np.arange(len(radius)), len(radius) // _TOGETHER + 1)
+    fits = [_fit_some(curves.of_rows(rows), radius[rows], focus) for rows in parts if len(rows)]
+    names = ("radius", "sigma", "gain", "misfit")
+    return Fit(*(np.concatenate([getattr(each, name) for each in fits]) for name in names))
+
+
+def _fit_some(curves: Curves, radius: np.ndarray, focus: Focus) -> Fit:
     state = focus.fringe_px, focus.blur_px, focus.phase_per_px
     rows = np.arange(len(radius))
-    wide = radius[:, None] * _WIDE
-    chi, _ = _misfits(curves, wide, state, under=focus.under)
-    near = wide[rows, chi.argmin(axis=1)][:, None] * _FINE
-    chi, gain = _misfits(curves, near, state, under=focus.under)
-    best = chi.argmin(axis=1)
-    low = np.clip(best - 1, 0, len(_FINE) - 3)
-    before, here, after = (chi[rows, low + k] for k in range(3))
-    bend = np.maximum(before - 2 * here + after, 1e-9)
-    step = np.log(_FINE[1] / _FINE[0])
-    off = np.clip(0.5 * (before - after) / bend, -1.5, 1.5)
-    found = near[rows, low + 1] * np.exp(step * off)
-    misfit = chi[rows, best] / curves.free
-    sigma = found * step * np.sqrt(2 / bend * np.maximum(misfit, 0.3))
-    return Fit(found, sigma, gain[rows, best], misfit)
+    wide = _Tried.around(curves, radius, *_WIDE)
+    chi, _ = wide.misfits(state, under=focus.under)
+    near = _Tried.around(curves, _at_least(wide.radius, chi), *_FINE)
+    chi, gain = near.misfits(state, under=focus.under)
+    at, off, least, bend = _lowest_between(chi)
+    found = near.radius[rows, at] * np.exp(_FINE[2] * off)
+    misfit = np.maximum(least, 0) / curves.free
+    sigma = found * _FINE[2] * np.sqrt(2 / np.maximum(bend, 1e-9) * np.maximum(misfit, _LEAST_MISFIT))
+    return Fit(found, sigma, gain[rows, chi.argmin(axis=1)], misfit)
 
 
 def _phase_cost(log_phase: float, usual: float) -> float:
@@ -171,8 +183,21 @@ def _phase_cost(log_phase: float, usual: float) -> float:
 
 
 def _cost(chi: np.ndarray, curves: Curves) -> np.ndarray:
-    """Logarithm of the misfit of the best of the candidates, the last axis: so that no odd void decides."""
-    return np.log(chi.min(axis=-1) / curves.free + _EVEN)
+    """Logarithm of the misfit of the best radius, of candidates along the last axis: so that no odd void decides."""
+    _, _, least, _ = _lowest_between(chi)
+    return np.log(np.maximum(least, 0) / curves.free + _EVEN)
+
+
+def _lowest_between(chi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Where chi squared is lowest along the last axis, also between candidates: else a cost would have steps.
+
+    A candidate, how far from it (candidates), chi squared there, and its second difference.
+    """
+    at = np.clip(chi.argmin(axis=-1), 1, chi.shape[-1] - 2)
+    before, here, after = (np.take_along_axis(chi, at[..., None] + k, -1)[..., 0] for k in (-1, 0, 1))
+    bend, slope = before - 2 * here + after, (after - before) / 2
+    off = np.clip(-slope / np.maximum(bend, 1e-9), -1, 1)
+    return at, off, here + slope * off + bend * off**2 / 2, bend
 
 
 def _lowest(at: np.ndarray, cost: np.ndarray) -> float:
@@ -183,28 +208,86 @@ def _lowest(at: np.ndarray, cost: np.ndarray) -> float:
     return float(at[k] + off * (at[1] - at[0]))
 
 
-def _misfits(
-    curves: Curves, radius: np.ndarray, state: tuple[float, float, float], *, under: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Chi squared of spheres of radii (n, candidates), and their contrast.
+@dataclass(frozen=True)
+class _Tried:
+    """Radii tried for each void, and where its profile lies in those of spheres: for any focus the same.
 
-    ``state`` is fringe (px), blur (px) and phase per px. Brightness, contrast and absorption of each are those that
-    fit best: diffraction makes voids of one image brighter and darker. A contrast of the wrong sign is none.
+    The radii of all voids are of one geometric series, so that few spheres serve them all. It has 1 px in it, so that
+    what is tried for a void does not depend on the others.
+
+    Attributes
+    ----------
+    curves : Curves
+    series : ndarray of shape (spheres,)
+        Radii, px.
+    which : ndarray of shape (n, candidates), int
+        Those tried for each void, of ``series``.
+    below : ndarray of shape (n, candidates, distances), int
+        Place in a raveled table (spheres, `RADII`) of the radius below that of the profile.
+    share : ndarray of shape (n, candidates, distances)
+        Of the way to the next one.
     """
-    fringe, blur, phase = state
-    r = radius[:, :, None]
-    at = curves.distance[:, None, :] / r, fringe / r, blur / r, np.clip(phase * r, PHASES[0], PHASES[-1])
-    usual, more = profiles(under).at(*at), profiles(under, _MORE).at(*at)
-    weight = curves.weight[:, None, :]
-    total = weight.sum(axis=2, keepdims=True)
-    grey, model, change = (
-        each - (weight * each).sum(axis=2, keepdims=True) / total
-        for each in (curves.brightness[:, None, :], usual, more - usual)
-    )
-    gm, mm = (weight * grey * model).sum(axis=2), (weight * model**2).sum(axis=2)
-    gc, mc, cc = ((weight * change * each).sum(axis=2) for each in (grey, model, change))
-    about = np.maximum(gm / np.maximum(mm, 1e-30), 1e-12)
-    cc = cc + 1 / (_MIXED * about) ** 2
-    gain = np.clip((gm * cc - mc * gc) / np.maximum(mm * cc - mc**2, 1e-30), 0, None)
-    mixed = (gc - gain * mc) / cc
-    return (weight * grey**2).sum(axis=2) - gain * gm - mixed * gc, gain
+
+    curves: Curves
+    series: np.ndarray
+    which: np.ndarray
+    below: np.ndarray
+    share: np.ndarray
+
+    @classmethod
+    def around(cls, curves: Curves, radius: np.ndarray, low: float, high: float, step: float) -> Self:
+        """Radii from ``low`` to ``high`` around about those given, ``step`` apart: all logarithms."""
+        number = np.rint(np.log(radius) / step).astype(int)[:, None]
+        number = number + np.arange(round(low / step), round(high / step) + 1)
+        series = np.exp(step * np.arange(number.min(), number.max() + 1))
+        which = number - number.min()
+        place = np.interp(
+            curves.distance[:, None, :] / series[which][:, :, None], RADII, np.arange(len(RADII))
+        )
+        below = np.minimum(place.astype(int), len(RADII) - 2)
+        return cls(curves, series, which, below + len(RADII) * which[:, :, None], place - below)
+
+    @property
+    def radius(self) -> np.ndarray:
+        """Radii tried, (n, candidates)."""
+        return self.series[self.which]
+
+    def misfits(self, state: tuple[float, float, float], *, under: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Chi squared of the spheres, (n, candidates), and their contrast.
+
+        ``state`` is fringe (px), blur (px) and phase per px. Brightness, contrast and absorption of each are those
+        that fit best: diffraction makes voids of one image brighter and darker. A contrast of the wrong sign is none.
+        """
+        fringe, blur, phase = state
+        at = fringe / self.series, blur / self.series, phase * self.series
+        usual = profiles(under).of_spheres(*at)
+        change = profiles(under, _MORE).of_spheres(*at) - usual
+        curves = self.curves
+        total = curves.weight.sum(axis=1)[:, None]
+        middle = (curves.weight * curves.brightness).sum(axis=1)[:, None] / total
+        root = np.sqrt(curves.weight)
+        grey = root * (curves.brightness - middle)
+        m, c = (root[:, None, :] * self._seen(each) for each in (usual, change))
+        m_sum, c_sum, gm, gc = (_dot(*pair) for pair in ((m, root), (c, root), (m, grey), (c, grey)))
+        mm, mc, cc = (np.einsum("ijk,ijk->ij", *pair) for pair in ((m, m), (m, c), (c, c)))
+        mm, mc, cc = mm - m_sum**2 / total, mc - m_sum * c_sum / total, cc - c_sum**2 / total
+        about = np.maximum(gm / np.maximum(mm, 1e-30), 1e-12)
+        cc = cc + 1 / (_MIXED * about) ** 2
+        gain = np.clip((gm * cc - mc * gc) / np.maximum(mm * cc - mc**2, 1e-30), 0, None)
+        mixed = (gc - gain * mc) / cc
+        return (grey**2).sum(axis=1)[:, None] - gain * gm - mixed * gc, gain
+
+    def costs(self, state: np.ndarray, *, under: bool) -> np.ndarray:
+        """Cost of each void at the logarithms of fringe, blur and phase."""
+        fringe, blur, phase = np.exp(state)
+        return _cost(self.misfits((fringe, blur, phase), under=under)[0], self.curves)
+
+    def _seen(self, spheres: np.ndarray) -> np.ndarray:
+        """Profiles of spheres, (spheres, `RADII`), where those of the voids have been measured."""
+        steps = np.diff(spheres, axis=1, append=0)
+        return np.asarray(spheres.ravel().take(self.below) + self.share * steps.ravel().take(self.below))
+
+
+def _dot(profiles: np.ndarray, each: np.ndarray) -> np.ndarray:
+    """Of each void's candidates with its own (n, distances)."""
+    return np.asarray((profiles @ each[:, :, None])[:, :, 0])
