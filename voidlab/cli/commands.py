@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voidlab import __version__, terminal
-from voidlab.cli import networks
+from voidlab.cli import compare, networks
 from voidlab.cli.base import FAILED, OK, POSITIVE, Commands, add, say
 from voidlab.errors import VoidlabError, install_extra
 from voidlab.project.paths import STAGES, RunPaths, file_that_is_meant
@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_clean,
         _add_movie,
         _add_zip,
+        compare.add_compare,
         _add_positions,
     ):
         add_one(commands)

@@ -19,7 +19,7 @@ POSITIONS = "positions"  # the one notebook of a dataset without images
 _NAME = re.compile(r"\w(?:[\w .-]*[\w-])?")
 # What else lies in reports/, and what Windows takes for a device.
 _TAKEN = re.compile(
-    r"(?:index|campaign)(?: .*)?\.html|(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE
+    r"(?:index|campaign)(?: .*)?\.html|campaign|(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE
 )
 
 

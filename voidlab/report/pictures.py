@@ -59,11 +59,13 @@ def _photo(paths: RunPaths, most: int) -> bytes | None:
 
 def exported_figure(paths: RunPaths, name: str) -> str | None:
     """The figure called ``name`` in exports/figures as an address; None where it is not there, or is too large."""
-    file = figures_folder(paths) / f"{name}.svg"
+    return picture_of(figures_folder(paths) / f"{name}.svg")
+
+
+def picture_of(svg: Path) -> str | None:
+    """An SVG file as an address; None where it is not there, or is too large."""
     try:
-        if file.stat().st_size > _MOST_BYTES:
-            return None
-        return _address("svg+xml", file.read_bytes())
+        return None if svg.stat().st_size > _MOST_BYTES else _address("svg+xml", svg.read_bytes())
     except OSError:
         return None
 

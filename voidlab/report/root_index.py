@@ -11,6 +11,7 @@ from voidlab.report import headline, pictures, render
 from voidlab.report.states import overall, read_states
 from voidlab.tables.verdict import VERDICTS
 
+CAMPAIGN = "campaign.html"
 _MOST_LETTERS = 200  # of a number, or of a word of the sample
 _NUMBER = re.compile(r"\d[\d,]*\.?\d*")
 _Row = dict[str, Any]
@@ -24,7 +25,9 @@ def write_root_index(root: Path) -> Path:
     fields = {
         "title": "Datasets",
         "rows": rows,
-        "links": (),
+        "links": [("Datasets", "index.html"), ("Campaign", CAMPAIGN)]
+        if (reports / CAMPAIGN).exists()
+        else (),
         "made": render.when(datetime.now(UTC).isoformat()),
         "orders": {name: _page_of(name) for name in _ORDERS},
         "shows_sample": any(row["sample"] for row in rows),

@@ -39,13 +39,15 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def facts_of_sample(sample: SampleParameters, calibration: Calibration) -> pd.DataFrame:
     """Table to be read of what is known of the specimen: each fact with its value and who says so."""
     thick, sigma = sample.foil_thickness_nm, sample.foil_sigma_nm
-    words = {
+    words: dict[str, object] = {
+        "specimen": sample.name,
         "material": sample.material,
         "temperature": _with_unit(sample.temperature_c, "°C"),
         "foil thickness": None if thick is None else f"{thick:g} ± {sigma:g} nm",
         "dose at time 0, or in the first image": _with_unit(sample.dose_dpa, "dpa"),
         "dose rate": _with_unit(sample.dose_dpa_per_s, "dpa/s"),
         "dose per image": _with_unit(sample.dose_dpa_per_frame, "dpa"),
+        **(sample.model_extra or {}),
     }
     rows = [(fact, value, "sample") for fact, value in words.items() if value is not None]
     pixel = _with_unit(calibration.pixel_size_nm, "nm")

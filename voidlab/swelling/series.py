@@ -58,6 +58,12 @@ class Outcome:
         )
         return tables.select(table, "sizes")
 
+    def counted_table(self) -> pd.DataFrame:
+        """Table ``counted``: the voids that the numbers rest on, each with the area it stands for."""
+        if self.frame is None or self.summary.counted.empty:
+            return tables.empty("counted")
+        return tables.select(self.summary.counted.assign(frame=self.frame), "counted")
+
 
 def measure_series(
     frames: pd.DataFrame,

@@ -257,3 +257,24 @@ def test_a_range_of_intensities_is_two_rising_numbers(yaml, wrong):
     assert said.startswith("x.yaml:3: ")
     good = parameters.load_parameters(yaml(text.format("[0, 4095]")))
     assert good.segment.intensity_range == (0, 4095)
+
+
+def test_the_sample_takes_keys_of_the_users_own(yaml):
+    given = "images: a\nsample: {name: A7, dose: 3.5e16, temperature: hot, ion: He, annealed: true, foil_lot: 12}\n"
+    sample = parameters.load_parameters(yaml(given)).sample
+    assert sample.name == "A7"
+    assert sample.model_extra == {
+        "dose": 3.5e16, "temperature": "hot", "ion": "He", "annealed": True, "foil_lot": 12
+    }  # fmt: skip
+    shown = models.describe(sample).set_index("name")["value"]
+    assert shown["ion"] == "He"
+
+
+def test_a_slip_in_the_sample_is_no_key_of_ones_own(yaml):
+    text = "images: a\nsample:\n  foil_thickness_mm: 100\n  temperature_C: 300\n  threshold: 0.5\n  ions: [He, Fe]\n"
+    assert problems(yaml(text)) == [
+        "x.yaml:6: sample.ions = ['He', 'Fe']: must be text, a number, true or false",
+        "x.yaml:3: sample.foil_thickness_mm: unknown key; did you mean 'foil_thickness_nm'?",
+        "x.yaml:4: sample.temperature_C: unknown key; did you mean 'temperature_c'?",
+        "x.yaml:5: sample.threshold: unknown key here; it belongs under 'segment:'",
+    ]

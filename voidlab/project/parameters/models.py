@@ -165,9 +165,18 @@ class ExportParameters(_Model):
     )
 
 
-class SampleParameters(_Model):
-    """What is known of the specimen; only the stage export rests on it."""
+Label = str | float | int | bool  # what a key of the user's own may hold
 
+
+class SampleParameters(_Model):
+    """What is known of the specimen, with any keys of the user's own; only the stage export rests on it."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
+    __pydantic_extra__: dict[str, Label] = Field(init=False)
+
+    name: str | None = _parameter(
+        None, "name of the specimen: its fields of view, a dataset each, have the same", min_length=1
+    )
     material: str | None = _parameter(None, "what the specimen is made of, such as Ni", min_length=1)
     temperature_c: float | None = _parameter(
         None, "temperature of the irradiation or annealing", "°C", ge=-273.15, le=4000
@@ -283,6 +292,8 @@ def describe(parameters: BaseModel, given: Collection[str] = ()) -> pd.DataFrame
         words = "" if value is None else str(list(value) if isinstance(value, tuple) else value)
         source = "this run" if name in given else "YAML" if name in parameters.model_fields_set else "default"
         rows.append((name, words, unit_of(type(parameters), name), field.description or "", source))
+    own = "your own, a column of the table over datasets"
+    rows += [(name, str(value), "", own, "YAML") for name, value in (parameters.model_extra or {}).items()]
     return pd.DataFrame(rows, columns=["name", "value", "unit", "meaning", "source"])
 
 

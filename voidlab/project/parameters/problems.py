@@ -8,9 +8,11 @@ from typing import Any
 from pydantic_core import ErrorDetails
 from ruamel.yaml.comments import CommentedMap
 
-from voidlab.project.parameters.models import SECTIONS, DatasetParameters, SampleParameters, model_of
+from voidlab.project.parameters.models import SAMPLE, SECTIONS, DatasetParameters, SampleParameters, model_of
 from voidlab.project.parameters.yaml_file import Problem, line_of
 from voidlab.project.paths import ProjectError, check_name
+
+_OWN = {"dose", "temperature"}  # under sample, in whatever unit: near our names, but meant
 
 
 def one_per_key(errors: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -69,6 +71,8 @@ def _reason(error: ErrorDetails, keys: tuple[str, ...]) -> str:
             "must be a glob, folder or file, or {file: …} with one or more of series, channel, slice (from 0), "
             "signal (a title), recursive (true or false)"
         )
+    if keys[0] == SAMPLE and keys[-1] not in SampleParameters.model_fields:
+        return "must be text, a number, true or false"
     if keys[-1] == "intensity_range":
         return "must be two numbers as stored in the images, [low, high], the second larger than the first"
     if keys[-1] == "search_range_px":
@@ -78,9 +82,9 @@ def _reason(error: ErrorDetails, keys: tuple[str, ...]) -> str:
     return reasons.get(error["type"], error["msg"])
 
 
-def _unknown(keys: tuple[str, ...]) -> str:
+def _unknown(keys: tuple[str, ...], *, alike: float = 0.6) -> str:
     known = (DatasetParameters if len(keys) == 1 else model_of(keys[0])).model_fields
-    near = difflib.get_close_matches(keys[-1], known, 1)
+    near = difflib.get_close_matches(keys[-1], known, 1, alike)
     if near:
         return f"unknown key; did you mean '{near[0]}'?"
     if keys[-1] in DatasetParameters.model_fields:
@@ -117,6 +121,11 @@ def _of_dataset(parameters: DatasetParameters, stem: str) -> Iterable[tuple[str,
 
 
 def _of_sample(sample: SampleParameters) -> Iterable[tuple[str, str]]:
+    for key in sorted(set(sample.model_extra or {}) - _OWN):
+        # A key of the user's own; one that is nearly ours, or ours elsewhere, is a slip that would go unnoticed.
+        reason = _unknown((SAMPLE, key), alike=0.8)
+        if "known are" not in reason:
+            yield f"{SAMPLE}.{key}", f"{SAMPLE}.{key}: {reason}"
     thickness, sigma = sample.foil_thickness_nm, sample.foil_sigma_nm
     if (thickness is None) != (sigma is None):
         given, missing = ("foil_thickness_nm", "foil_sigma_nm")[:: 1 if sigma is None else -1]

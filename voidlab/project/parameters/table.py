@@ -29,7 +29,10 @@ specimen under `sample`:
     pixel_size_nm: 0.47
     segment:
       threshold: 0.6
-    sample: {material: Ni, foil_thickness_nm: 100, foil_sigma_nm: 10}
+    sample: {name: A7, material: Ni, foil_thickness_nm: 100, foil_sigma_nm: 10, ion: He}
+
+Under `sample` any key of your own (`ion`, `dose`, `temperature`, …) with text, a number, true or false is a column of
+the table over datasets that `voidlab compare` makes.
 
 `voidlab check parameters/NAME.yaml` names every mistake with its line. For one run only, `voidlab run
 parameters/NAME.yaml --set segment.threshold=0.6` does the same.

@@ -25,7 +25,9 @@ _OVER_SERIES = ("density-over-series", "diameter-over-series", "swelling-over-se
 
 
 @dataclass(frozen=True)
-class _Panel:
+class Panel:
+    """One panel: the name of its files, how it is drawn, the data behind it, and what it shows."""
+
     name: str
     draw: Callable[[Axes], Axes]
     data: pd.DataFrame
@@ -50,26 +52,26 @@ def figures_for_papers(
     """
     frames, tracks = made["frames"], made["tracks"]
 
-    def panels() -> Iterator[_Panel]:
+    def panels() -> Iterator[Panel]:
         _, unit = unit_of(calibration)
         bins = outcome.sizes.bins
         if len(bins):
             about = f"share of the voids per diameter, frame {outcome.frame}"
-            yield _Panel("sizes", lambda ax: voids_by_size(outcome.sizes, ax, unit), bins, about)
+            yield Panel("sizes", lambda ax: voids_by_size(outcome.sizes, ax, unit), bins, about)
             about = f"share of the swelling per diameter, frame {outcome.frame}"
-            yield _Panel("volume-by-size", lambda ax: volume_by_size(outcome.sizes, ax, unit), bins, about)
+            yield Panel("volume-by-size", lambda ax: volume_by_size(outcome.sizes, ax, unit), bins, about)
         if len(frames) > 1 and not is_tilted(frames["tilt_deg"]):
             yield from _over_series(outcome, frames)
             if tracks["growth_px_per_frame"].notna().any():
                 columns = ["particle", "mean_radius_px", "growth_px_per_frame", "growth_sigma_px_per_frame"]
-                yield _Panel(
+                yield Panel(
                     "growth-over-size",
                     lambda ax: growth_over_diameter(tracks, ax, calibration),
                     to_nm(tracks[columns], calibration),
                     "growth of the diameter of each void; the table has radii",
                 )
         if len(density_by_depth):
-            yield _Panel(
+            yield Panel(
                 "density-by-depth",
                 lambda ax: draw_density_by_depth(density_by_depth, made["reconstruction"], ax, calibration),
                 density_by_depth,
@@ -82,11 +84,11 @@ def figures_for_papers(
     return write
 
 
-def _over_series(outcome: Outcome, frames: pd.DataFrame) -> Iterator[_Panel]:
+def _over_series(outcome: Outcome, frames: pd.DataFrame) -> Iterator[Panel]:
     for name, quantity in zip(_OVER_SERIES, drawn_quantities(outcome), strict=True):
         rows = outcome.over_time[outcome.over_time["quantity"] == quantity]
         if rows["value"].notna().any():
-            yield _Panel(
+            yield Panel(
                 name,
                 lambda ax, quantity=quantity: over_series(outcome.over_time, frames, quantity, ax),  # type: ignore[misc]
                 rows,
@@ -94,7 +96,15 @@ def _over_series(outcome: Outcome, frames: pd.DataFrame) -> Iterator[_Panel]:
             )
 
 
-def _write(folder: Path, panel: _Panel) -> Iterator[tuple[str, int, str]]:
+def _write(folder: Path, panel: Panel) -> Iterator[tuple[str, int, str]]:
+    stem = write_panel(folder, panel)
+    yield f"{stem}.svg", 0, f"figure: {panel.what}"
+    yield f"{stem}.pdf", 0, f"figure: {panel.what}"
+    yield f"{stem}.csv", len(panel.data), f"the data of the figure: {panel.what}"
+
+
+def write_panel(folder: Path, panel: Panel) -> str:
+    """Write the files of a panel below ``folder``; give their path in it, without the extension."""
     (folder / FOLDER).mkdir(exist_ok=True)
     stem = f"{FOLDER}/{panel.name}"
     with plt.rc_context(_STYLE):
@@ -105,6 +115,4 @@ def _write(folder: Path, panel: _Panel) -> Iterator[tuple[str, int, str]]:
         figure.savefig(folder / f"{stem}.pdf", metadata={"CreationDate": None})
         plt.close(figure)
     write_csv(panel.data, folder / f"{stem}.csv")
-    yield f"{stem}.svg", 0, f"figure: {panel.what}"
-    yield f"{stem}.pdf", 0, f"figure: {panel.what}"
-    yield f"{stem}.csv", len(panel.data), f"the data of the figure: {panel.what}"
+    return stem

@@ -1,0 +1,212 @@
+"""Datasets side by side as specimens: which fields count, what they are pooled to, what is said and written."""
+
+import json
+import shutil
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+
+from voidlab import cli
+from voidlab.project.paths import ProjectError, RunPaths
+from voidlab.report import campaign, root_index
+from voidlab.report.campaign_page import write_campaign
+from voidlab.report.figures.campaign import against_sample
+from voidlab.run.compare import compare_datasets
+from voidlab.swelling.pooled import Field, pool_fields
+
+_ENDS = dict.fromkeys(("low95", "low68", "high68", "high95"), np.nan)
+
+
+def member(dataset, specimen, density, *, verdict="good", unit="nm", **sample):
+    errors = {"statistical": 0.1, "size": 0.08, "thickness": 0.0, "scale": 0.02}
+    values = {
+        "areal_density": (density, f"{unit}⁻²"), "mean_diameter_seen": (10.0, unit), "volume_per_area": (0.2, unit)
+    }  # fmt: skip
+    rows = {name: {"value": value, "unit": said, **_ENDS, **errors} for name, (value, said) in values.items()}
+    estimates = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
+    diameter = np.random.default_rng(len(dataset)).normal(10, 2, 60)
+    field = Field(dataset, estimates, 1e5, diameter, np.full(60, 9e4), unit)
+    reason = "" if verdict == "good" else "something is odd"
+    return campaign.Member(dataset, specimen, {"name": specimen, **sample}, verdict, reason, 1, field)
+
+
+@pytest.fixture
+def members():
+    return [
+        member("a1", "A", 1e-3, dose_dpa=1.0, material="Ni"),
+        member("a2", "A", 2e-3, dose_dpa=1.0, material="Ni", verdict="check"),
+        member("b1", "B", 4e-3, dose_dpa=5.0, material="Ni"),
+        member("b2", "B", 6e-3, dose_dpa=5.0, material="Ni", verdict="do not use"),
+        member("c1", "c1", 3e-3, dose_dpa=9.0, material="Fe"),
+    ]
+
+
+def test_fields_of_one_name_are_one_specimen(members):
+    found = campaign.compare(members)
+    density = found.specimens[found.specimens["quantity"] == "areal_density"].set_index("specimen")
+    assert density.index.tolist() == ["A", "B", "c1"]
+    assert density["value"].tolist() == pytest.approx([1.5e-3, 5e-3, 3e-3])
+    assert density["fields"].tolist() == [2, 2, 1]
+    assert density["verdict"].tolist() == ["check", "do not use", "good"]
+    assert density["dose_dpa"].tolist() == [1, 5, 9]
+    assert density["voids"].tolist() == [120, 120, 60]
+    assert (density["low95"] < density["low68"]).all()
+    assert found.columns == ("material", "dose_dpa")
+    for _, sizes in found.sizes.groupby("specimen"):
+        assert sizes["share"].sum() == pytest.approx(1)
+    assert len(set(found.sizes.groupby("specimen")["low"].apply(tuple))) == 1
+
+
+def test_what_is_doubtful_is_said_and_left_out_on_request(members):
+    said = " ".join(campaign.compare(members).notes)
+    assert (
+        "Counted although the verdict is 'do not use': b2 (without them: --leave-out \"do not use\")." in said
+    )
+    assert "Counted although the verdict is 'check': a2" in said
+    assert "Of c1 there is one field" in said
+    without = campaign.compare(members, leave_out=["do not use", "check"])
+    density = without.specimens[without.specimens["quantity"] == "areal_density"].set_index("specimen")
+    assert density["value"].to_dict() == pytest.approx({"A": 1e-3, "B": 4e-3, "c1": 3e-3})
+    assert set(density["verdict"]) == {"good"}
+    assert "Not counted: a2 (left out on request: its verdict is 'check'); b2" in " ".join(without.notes)
+    assert without.fields().set_index("dataset")["counts"].to_dict() == {
+        "a1": True, "a2": False, "b1": True, "b2": False, "c1": True
+    }  # fmt: skip
+
+
+def test_fields_that_disagree_are_told(members):
+    members[0] = member("a1", "A", 1e-3, dose_dpa=2.0, material="Ni")
+    found = campaign.compare(members)
+    assert "The fields of A disagree on dose_dpa: 2.0, 1.0. It is left empty." in found.notes
+    row = found.specimens[found.specimens["specimen"] == "A"].iloc[0]
+    assert pd.isna(row["dose_dpa"])
+    assert row["material"] == "Ni"
+
+
+def test_px_are_never_put_beside_nm(members):
+    found = campaign.compare([*members, member("d", "D", 1.0, unit="px")])
+    assert "D" not in set(found.specimens["specimen"])
+    assert "Without a pixel size, and left out: d." in found.notes
+    only = campaign.compare([member("d", "D", 1.0, unit="px")])
+    assert set(only.specimens["specimen"]) == {"D"}
+
+
+def test_nothing_that_counts_makes_a_page_all_the_same(members, tmp_path):
+    found = campaign.compare(members, leave_out=["good", "check", "do not use"])
+    page = BeautifulSoup(write_campaign(tmp_path, found).read_text("utf-8"), "html.parser")
+    assert "0 specimens from 0 of 5 datasets" in page.text
+    assert len(page.select("tbody tr")) == 5
+
+
+def test_the_page_has_tables_figures_and_files(members, tmp_path):
+    page = BeautifulSoup(
+        write_campaign(tmp_path, campaign.compare(members)).read_text("utf-8"), "html.parser"
+    )
+    rows = {
+        row.th.text: [cell.text for cell in row.find_all("td")] for row in page.select(".specimens tbody tr")
+    }
+    assert rows["A"][:4] == ["Ni", "1", "2", "120"]
+    assert rows["A"][4].startswith("150095 %")  # 1,500 per µm², and its interval below
+    alts = [image["alt"] for image in page.find_all("img")]
+    assert "voids per area of the specimens by dose (dpa), with 68 and 95 % intervals" in alts
+    assert "share of the voids per diameter of each specimen, over each other" in alts
+    folder = tmp_path / "reports" / "campaign"
+    for link in page.find_all("a"):
+        if link["href"].startswith("campaign/"):
+            assert (tmp_path / "reports" / link["href"]).is_file()
+    for name in ("specimens", "fields", "sizes"):
+        table, text = pd.read_parquet(folder / f"{name}.parquet"), pd.read_csv(folder / f"{name}.csv")
+        assert list(table) == list(text)
+        assert len(table) == len(text)
+    assert len(list((folder / "figures").glob("*.pdf"))) == 7
+    # Once more, with fewer columns: what does not come again goes.
+    write_campaign(tmp_path, campaign.compare(members), against=["material"])
+    assert not list((folder / "figures").glob("*dose*"))
+
+
+def test_a_campaign_is_drawn_over_numbers_and_words(members):
+    found = campaign.compare(members)
+    rows = found.specimens[found.specimens["quantity"] == "areal_density"]
+    figure, axes = plt.subplots(1, 2)
+    against_sample(rows, "dose_dpa", axes[0])
+    assert axes[0].get_xlabel() == "dose (dpa)"
+    assert sorted(x for line in axes[0].lines for x in line.get_xdata()) == [1, 5, 9]
+    assert axes[0].get_legend_handles_labels()[1] == ["good", "check", "do not use"]
+    against_sample(rows, "material", axes[1])
+    assert [label.get_text() for label in axes[1].get_xticklabels()] == ["Ni", "Fe"]
+    figure.canvas.draw()
+    plt.close(figure)
+
+
+@pytest.fixture
+def project(copied, monkeypatch):
+    """Two fields of a specimen and one dataset by itself, from one run."""
+    monkeypatch.chdir(copied.root)
+    for name, sample in (
+        ("one", "{name: S, dose_dpa: 2}"),
+        ("two", "{name: S, dose_dpa: 2}"),
+        ("three", "{ion: He}"),
+    ):
+        paths = RunPaths(copied.root, name)
+        shutil.copytree(copied.folder, paths.folder)
+        text = copied.parameters.read_text().replace("dataset: small", f"dataset: {name}")
+        paths.parameters.write_text(f"{text}sample: {sample}\n")
+        record = json.loads(paths.record.read_text())
+        given = {"name": "S", "dose_dpa": 2.0} if "S" in sample else {"ion": "He"}
+        record["stages"]["export"]["parameters"] |= given
+        paths.record.write_text(json.dumps(record))
+    shutil.rmtree(copied.folder)
+    return copied.root
+
+
+def test_the_command_pools_what_was_run(project, capsys):
+    assert cli.main(["compare"]) == 0
+    said = capsys.readouterr().out
+    assert "2 specimen(s) from 3 of 3 dataset(s)" in said
+    assert "report: reports/campaign.html" in said
+    specimens = pd.read_parquet(project / "reports" / "campaign" / "specimens.parquet")
+    fields = pd.read_parquet(project / "reports" / "campaign" / "fields.parquet").set_index("dataset")
+    assert specimens.set_index("specimen")["fields"].groupby("specimen").max().to_dict() == {
+        "S": 2,
+        "three": 1,
+    }
+    assert fields["frame"].notna().all()
+    swelling = pd.read_parquet(RunPaths(project, "one").table("swelling"))
+    frame = fields.loc["one", "frame"]
+    stated = swelling[(swelling["frame"] == frame)].set_index("quantity")["value"]
+    pooled = specimens[specimens["specimen"] == "S"].set_index("quantity")
+    # Two fields alike: the specimen is what each of them says.
+    assert pooled.loc["areal_density", "value"] == pytest.approx(stated["areal_density"])
+    assert pooled.loc["areal_density", "dose_dpa"] == 2
+    counted = pd.read_parquet(RunPaths(project, "one").table("counted"))
+    assert pooled.loc["areal_density", "voids"] == 2 * len(counted)
+    member_of_one = campaign.read_member(RunPaths(project, "one"))
+    assert member_of_one.field.unit == "nm"
+    area = 1 / member_of_one.field.inclusion_area
+    assert area.sum() == pytest.approx(stated["areal_density"])
+    assert pool_fields([member_of_one.field]).loc["mean_diameter_seen", "value"] == pytest.approx(
+        stated["mean_diameter_seen"]
+    )
+    assert 'href="campaign.html"' in root_index.write_root_index(project).read_text("utf-8")
+
+
+def test_what_cannot_be_compared_is_said(project, capsys):
+    assert cli.main(["compare", "onne"]) == 2
+    assert "did you mean 'one'?" in capsys.readouterr().err
+    assert cli.main(["compare", "one", "--against", "colour"]) == 2
+    assert "no specimen has 'colour' in its 'sample:'; known are: dose_dpa." in capsys.readouterr().err
+    RunPaths(project, "two").table("counted").write_bytes(b"damaged")
+    _, found = compare_datasets([["parameters", "one.yaml"][1].split(".")[0], "two"])
+    (left,) = [m for m in found.members if m.why_not]
+    assert left.dataset == "two"
+    assert "counted.parquet" in left.why_not
+
+
+def test_a_project_without_runs_has_no_campaign(tmp_path, monkeypatch):
+    (tmp_path / "parameters").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ProjectError, match="nothing to compare"):
+        compare_datasets()

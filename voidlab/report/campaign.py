@@ -1,0 +1,255 @@
+"""Datasets as fields of view of specimens: which count, what each says, and the numbers of every specimen.
+
+Fields of one specimen have the same ``sample.name``; a dataset without a name is a specimen of its own.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from voidlab import tables
+from voidlab.project import record
+from voidlab.project.parameters.models import ExportParameters, SampleParameters
+from voidlab.project.paths import RunPaths
+from voidlab.report import headline
+from voidlab.report.states import read_states
+from voidlab.swelling.pooled import Field, pool_fields, pool_sizes
+from voidlab.swelling.sizes import bin_width
+from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD, VERDICTS
+
+_LABELS = ("material", "dose_dpa", "temperature_c")  # of the sample: columns, beside the user's own
+_READ = ("swelling", "counted", "frames")
+_MOST_BINS = 60
+
+
+@dataclass(frozen=True)
+class Member:
+    """A dataset of a campaign: what it is a field of, its verdict, and its numbers or why there are none."""
+
+    dataset: str
+    specimen: str
+    sample: Mapping[str, Any]
+    verdict: str
+    reason: str
+    frame: int | None = None
+    field: Field | None = None
+    why_not: str = ""  # why it does not count
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What the datasets say together.
+
+    Parameters
+    ----------
+    members
+        Every dataset asked for.
+    specimens : DataFrame
+        A row per specimen and quantity: see `voidlab.swelling.pooled.pool_fields`, with ``specimen``, the columns
+        of the sample, ``verdict`` (the worst of its fields), ``voids`` and ``area`` in all.
+    sizes : DataFrame
+        A row per specimen and size bin, the same bins for all.
+    notes
+        What a reader must know: what was left out, what disagrees.
+    columns
+        Names of the columns of the sample.
+    """
+
+    members: tuple[Member, ...]
+    specimens: pd.DataFrame
+    sizes: pd.DataFrame
+    notes: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    def fields(self) -> pd.DataFrame:
+        """A row per dataset: whether it counts, its verdict, and what it says by itself."""
+        rows = []
+        for member in self.members:
+            row = {"dataset": member.dataset, "specimen": member.specimen, "counts": not member.why_not}
+            row |= {
+                "verdict": member.verdict,
+                "reason": member.why_not or member.reason,
+                "frame": member.frame,
+            }
+            row |= {name: member.sample.get(name) for name in self.columns}
+            if member.field is not None:
+                row |= {
+                    "voids": len(member.field.diameter),
+                    "area": member.field.area,
+                    "unit": member.field.unit,
+                }
+                values = member.field.estimates["value"]
+                row |= {name: values[name] for name in values.index if "uncorrected" not in name}
+            rows.append(row)
+        table = pd.DataFrame(rows)
+        return table.assign(frame=table["frame"].astype("Int64")) if len(table) else table
+
+
+def read_member(paths: RunPaths) -> Member:
+    """A dataset as its last run left it."""
+    stages, problem = read_states(paths)
+    judged = headline.judge(stages)
+    entry = record.read_record(paths).get("export")
+    sample = _sample_of(entry)
+    reason = "" if judged.light == GOOD else judged.in_a_line
+    member = Member(paths.dataset, str(sample.get("name") or paths.dataset), sample, judged.light, reason)
+    if entry is None or entry.status != "finished":
+        return replace(member, why_not=problem or "the stage export has not finished: run the dataset first")
+    for name in _READ:
+        changed = record.why_not_usable(paths, tables.TABLES[name].stage, paths.table(name))
+        if changed:
+            return replace(member, why_not=f"{changed}; run the dataset again")
+    frame, pixel = entry.decided.get("frame"), entry.decided.get("pixel_size_nm")
+    if not isinstance(frame, int):
+        return replace(member, why_not="no image of it was looked at for voids")
+    read = {name: tables.load(paths, name) for name in _READ}
+    here = read["swelling"][read["swelling"]["frame"] == frame]
+    dose = here["dose_dpa"].dropna()
+    if len(dose):  # of the image that the numbers are of, not of the first
+        member = replace(member, sample={**sample, "dose_dpa": float(dose.iloc[0])})
+    field = _field(paths.dataset, here, read["counted"], read["frames"], frame, pixel)
+    return replace(member, frame=frame, field=field)
+
+
+def _field(
+    name: str,
+    here: pd.DataFrame,
+    counted: pd.DataFrame,
+    frames: pd.DataFrame,
+    frame: int,
+    pixel_nm: float | None,
+) -> Field:
+    pixel = pixel_nm or 1.0
+    valid = float(frames.loc[frames["frame"] == frame, "valid_px"].iloc[0])
+    return Field(
+        name,
+        here.set_index("quantity").drop(columns=["frame", "time_s", "dose_dpa"]),
+        valid * pixel**2,
+        2 * counted["radius_px"].to_numpy(float) * pixel,
+        counted["area_px2"].to_numpy(float) * pixel**2,
+        "px" if pixel_nm is None else "nm",
+    )
+
+
+def _sample_of(entry: record.Entry | None) -> dict[str, Any]:
+    """What the last run was told of the specimen, without what else the stage export was told."""
+    if entry is None:
+        return {}
+    ours = {*ExportParameters.model_fields, *SampleParameters.model_fields} - {"name", *_LABELS}
+    given = entry.parameters.items()
+    return {name: value for name, value in given if name not in ours and isinstance(value, str | float | int)}
+
+
+def compare(members: Sequence[Member], *, leave_out: Collection[str] = ()) -> Campaign:
+    """Pool the fields of each specimen.
+
+    Parameters
+    ----------
+    leave_out
+        Verdicts whose datasets do not count: check, do not use.
+    """
+    told = [_left_out(member, leave_out) for member in members]
+    notes: list[str] = []
+    told = _in_one_unit(told, notes)
+    used = [member for member in told if member.field is not None and not member.why_not]
+    columns = _columns(used)
+    by_specimen = {
+        name: [m for m in used if m.specimen == name] for name in dict.fromkeys(m.specimen for m in used)
+    }
+    rows, sizes = [], []
+    edges = _edges(used)
+    for name, fields in by_specimen.items():
+        of_sample = _common(name, fields, columns, notes)
+        pooled = pool_fields([member.field for member in fields if member.field is not None])
+        rows.append(_specimen(name, fields, pooled, of_sample))
+        sizes.append(
+            pool_sizes([m.field for m in fields if m.field is not None], edges).assign(specimen=name)
+        )
+        if len(fields) == 1:
+            notes.append(f"Of {name} there is one field: how much fields differ is not in its interval.")
+    notes += _on_doubts(told, used)
+    return Campaign(
+        tuple(told),
+        pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(),
+        pd.concat(sizes, ignore_index=True) if sizes else pd.DataFrame(),
+        tuple(notes),
+        columns,
+    )
+
+
+def _left_out(member: Member, leave_out: Collection[str]) -> Member:
+    if member.why_not or member.verdict not in leave_out:
+        return member
+    return replace(member, why_not=f"left out on request: its verdict is '{member.verdict}'")
+
+
+def _in_one_unit(members: Sequence[Member], notes: list[str]) -> list[Member]:
+    """The members, those without a pixel size left out where others have one."""
+    units = {member.field.unit for member in members if member.field is not None and not member.why_not}
+    if units != {"nm", "px"}:
+        return list(members)
+    why = "its pixel size is not known, so that it cannot be put beside those in nm: give pixel_size_nm"
+    unknown = [m.dataset for m in members if m.field is not None and m.field.unit == "px" and not m.why_not]
+    notes.append(f"Without a pixel size, and left out: {', '.join(unknown)}.")
+    return [replace(m, why_not=why) if m.dataset in unknown else m for m in members]
+
+
+def _columns(members: Iterable[Member]) -> tuple[str, ...]:
+    """Columns of the sample: those of voidlab first, then the user's own in their order."""
+    given = dict.fromkeys(key for member in members for key in member.sample if key != "name")
+    return tuple([key for key in _LABELS if key in given] + [key for key in given if key not in _LABELS])
+
+
+def _common(name: str, fields: Sequence[Member], columns: Sequence[str], notes: list[str]) -> dict[str, Any]:
+    """What all fields of a specimen say of it; None, and a note, where they disagree."""
+    found: dict[str, Any] = {}
+    for column in columns:
+        values = list(dict.fromkeys(member.sample.get(column) for member in fields))
+        found[column] = values[0] if len(values) == 1 else None
+        if len(values) > 1:
+            said = ", ".join("not given" if value is None else str(value) for value in values)
+            notes.append(f"The fields of {name} disagree on {column}: {said}. It is left empty.")
+    return found
+
+
+def _specimen(
+    name: str, fields: Sequence[Member], pooled: pd.DataFrame, of_sample: Mapping[str, Any]
+) -> pd.DataFrame:
+    known = [member.field for member in fields if member.field is not None]
+    lights = [member.verdict for member in fields if member.verdict in VERDICTS]
+    about = {"specimen": name, **of_sample, "verdict": max(lights, key=VERDICTS.index, default="")}
+    about |= {
+        "voids": sum(len(field.diameter) for field in known),
+        "area": sum(field.area for field in known),
+    }
+    return pooled.reset_index().assign(**about)[[*about, *pooled.reset_index().columns]]
+
+
+def _edges(members: Sequence[Member]) -> np.ndarray:
+    """Size bins for all specimens: as wide as the usual one of them has them by itself."""
+    by_specimen: dict[str, list[np.ndarray]] = {}
+    for member in members:
+        if member.field is not None and len(member.field.diameter):
+            by_specimen.setdefault(member.specimen, []).append(member.field.diameter)
+    if not by_specimen:
+        return np.array([0.0, 1.0])
+    together = [np.concatenate(parts) for parts in by_specimen.values()]
+    every = np.concatenate(together)
+    usual = float(np.median([bin_width(diameter, pixel=1e-9).width for diameter in together]))
+    width = max(usual, float(np.ptp(every)) / _MOST_BINS)
+    width = width if width > 1e-6 else float(every.max()) / 10
+    return np.asarray(width * np.arange(np.floor(every.min() / width), np.floor(every.max() / width) + 2))
+
+
+def _on_doubts(told: Sequence[Member], used: Sequence[Member]) -> Iterable[str]:
+    for light in (DO_NOT_USE, CHECK):
+        marked = [member.dataset for member in used if member.verdict == light]
+        if marked:
+            option = f'--leave-out "{light}"' if " " in light else f"--leave-out {light}"
+            yield f"Counted although the verdict is '{light}': {', '.join(marked)} (without them: {option})."
+    without = [f"{member.dataset} ({member.why_not})" for member in told if member.why_not]
+    if without:
+        yield f"Not counted: {'; '.join(without)}."

@@ -1,0 +1,144 @@
+"""The campaign as files: reports/campaign.html, and tables and figures with the data behind each beside it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from voidlab.export.tables import write_csv
+from voidlab.report import pictures, render
+from voidlab.report.campaign import Campaign
+from voidlab.report.figures.campaign import against_sample, axis_name, sizes_of_specimens
+from voidlab.report.figures.for_papers import Panel, write_panel
+from voidlab.report.root_index import CAMPAIGN
+from voidlab.report.swelling_words import format_interval, format_number, reading
+from voidlab.tables.written import filling, replacing
+
+FOLDER = "campaign"
+_MOST_COLUMNS = 6  # of the sample that plots are made against, unless they are asked for
+# What is drawn and shown: the first of each row that all specimens have.
+_SHOWN = (
+    ("number_density", "areal_density"),
+    ("mean_diameter", "mean_diameter_seen"),
+    ("swelling", "volume_per_area"),
+)
+_MEANINGS = {
+    "specimens": "a row per specimen and quantity, with intervals and where the errors come from",
+    "fields": "a row per dataset: whether it counts, its verdict, and what it says by itself",
+    "sizes": "a row per specimen and size bin",
+}
+
+
+def write_campaign(root: Path, campaign: Campaign, *, against: Sequence[str] = ()) -> Path:
+    """Write the page of a campaign, its tables and its figures below the folder ``reports`` of a project.
+
+    ``against`` names the columns of the sample to plot against; empty: those that differ between specimens.
+    """
+    reports = root / "reports"
+    panels = list(_panels(campaign, against))
+    found = {"specimens": campaign.specimens, "fields": campaign.fields(), "sizes": campaign.sizes}
+    with filling(reports / FOLDER) as fresh:
+        for name, table in found.items():
+            written = table if len(table.columns) else pd.DataFrame(columns=["specimen"])
+            write_csv(written, fresh / f"{name}.csv")
+            with replacing(fresh / f"{name}.parquet") as temporary:
+                _typed(written).to_parquet(temporary, index=False)
+        drawn = [(panel, write_panel(fresh, panel)) for panel in panels]
+    fields = {
+        "title": "Campaign",
+        "links": [("All datasets", "index.html"), ("Campaign", CAMPAIGN)],
+        "campaign": campaign,
+        "counted": [member for member in campaign.members if not member.why_not],
+        "rows": _rows(campaign),
+        "columns": [axis_name(column) for column in campaign.columns],
+        "heads": [_head(campaign, name) for name in _quantities(campaign)],
+        "drawn": [
+            {"alt": panel.what, "source": pictures.picture_of(reports / FOLDER / f"{stem}.svg"),
+             "files": [(kind, f"{FOLDER}/{stem}.{kind}") for kind in ("svg", "pdf", "csv")]}
+            for panel, stem in drawn
+        ],
+        "files": [
+            (f"{FOLDER}/{name}.{kind}", what) for name, what in _MEANINGS.items() for kind in ("csv", "parquet")
+        ],
+        "made": render.when(datetime.now(UTC).isoformat()),
+    }  # fmt: skip
+    return render.write_page(reports / CAMPAIGN, "campaign.html.j2", fields)
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    """With columns of one type each, as Parquet wants them: words where a column holds words and numbers."""
+    mixed = [
+        name for name in table if len(set(table[name].dropna().map(type))) > 1 and table[name].dtype == object
+    ]
+    return table.assign(
+        **{str(name): table[name].map(lambda v: None if pd.isna(v) else str(v)) for name in mixed}
+    )
+
+
+def _quantities(campaign: Campaign) -> list[str]:
+    """Density, size and volume as all specimens have them."""
+    if campaign.specimens.empty:
+        return []
+    of = campaign.specimens.groupby("quantity")["specimen"].nunique()
+    every = campaign.specimens["specimen"].nunique()
+    return [next(name for name in names if of.get(name, 0) == every) for names in _SHOWN]
+
+
+def _head(campaign: Campaign, quantity: str) -> tuple[str, str]:
+    unit = campaign.specimens.loc[campaign.specimens["quantity"] == quantity, "unit"].iloc[0]
+    read = reading(quantity, unit)
+    return read.name, read.unit
+
+
+def _rows(campaign: Campaign) -> list[dict[str, Any]]:
+    """The specimens as people read them."""
+    if campaign.specimens.empty:
+        return []
+    return [
+        {
+            "name": name,
+            "verdict": of_specimen["verdict"].iloc[0],
+            "fields": sum(m.specimen == name and not m.why_not for m in campaign.members),
+            "voids": int(of_specimen["voids"].iloc[0]),
+            "numbers": [_number(of_specimen, quantity) for quantity in _quantities(campaign)],
+            "sample": ["–" if pd.isna(v) else v for v in of_specimen[list(campaign.columns)].iloc[0]],
+        }
+        for name, of_specimen in campaign.specimens.groupby("specimen", sort=False)
+    ]
+
+
+def _number(of_specimen: pd.DataFrame, quantity: str) -> tuple[str, str]:
+    """A number of a specimen and its 95 % interval."""
+    row: Any = of_specimen.set_index("quantity").loc[quantity]
+    factor = reading(quantity, row["unit"]).factor
+    return format_number(row["value"] * factor), format_interval(row["low95"], row["high95"], factor)
+
+
+def _panels(campaign: Campaign, against: Sequence[str]) -> Iterator[Panel]:
+    table = campaign.specimens
+    if table.empty:
+        return
+    one = table.drop_duplicates("specimen")
+    differ = [name for name in campaign.columns if len(set(one[name].dropna().astype(str))) > 1]
+    columns = list(against) or [*differ[:_MOST_COLUMNS]] or ["specimen"]
+    for column in columns:
+        for quantity in _quantities(campaign):
+            rows = table[table["quantity"] == quantity]
+            yield Panel(
+                _file_name(f"{quantity} by {column}"),
+                lambda ax, rows=rows, column=column: against_sample(rows, column, ax),  # type: ignore[misc]
+                rows,
+                f"{_head(campaign, quantity)[0]} of the specimens by {axis_name(column)}, with 68 and 95 % intervals",
+            )
+    names = list(one["specimen"])
+    unit = "nm" if "nm" in set(table["unit"]) else "px"
+    about = "share of the voids per diameter of each specimen, over each other"
+    yield Panel(
+        "sizes", lambda ax: sizes_of_specimens(campaign.sizes, ax, unit, names=names), campaign.sizes, about
+    )
+
+
+def _file_name(words: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in words)
