@@ -7,7 +7,7 @@ import papermill
 
 from projects import run_project
 from voidlab.project import record
-from voidlab.run import notebook
+from voidlab.run import engine, notebook
 from voidlab.run.engine import _OwnPython
 
 
@@ -45,3 +45,12 @@ def test_only_how_far_it_is_goes_to_the_terminal(tmp_path):
         feed.write("/x/series.py:158: ComplexWarning: Casting complex values\n  values = image[::step]\n")
     assert told == ["drift:  20%|##   | 3/15 [00:01<00:04,  2.9it/s]"]
     assert "ComplexWarning" in (tmp_path / "log").read_text(encoding="utf-8")
+
+
+def test_a_notebook_that_runs_is_saved_now_and_then(monkeypatch):
+    saved, now = [], [100.0]
+    monkeypatch.setattr(engine.time, "monotonic", lambda: now[0])
+    save = engine._now_and_then(lambda **given: saved.append(now[0]))
+    for now[0] in (100.0, 101.0, 109.0, 111.0, 120.0, 122.0):
+        save(nb=None)
+    assert saved == [100.0, 111.0, 122.0]

@@ -133,10 +133,7 @@ def _run_or_skip(
     progress: Log,
 ) -> None:
     paths = plan.paths
-    inputs = inputs_of(paths, name, plan.parameters, plan.images_digest)
-    wanted = record.fingerprint(paths, plan.parameters, name, inputs)
-    reported = paths.html(name).exists() and paths.notebook(name).exists()
-    if not again and reported and record.is_current(paths, name, wanted):
+    if not again and _is_there(plan, name):
         log(f"{name:11} unchanged, skipped")
         return
     started = datetime.now(UTC)
@@ -152,6 +149,17 @@ def _run_or_skip(
     figures = record.read_record(paths)[name].key_figures[:3]
     said = ", ".join(f"{figure['label'].lower()} {figure['value']}" for figure in figures)
     log(f"{name:11} done in {(datetime.now(UTC) - started).total_seconds():.1f} s: {said}")
+
+
+def _is_there(plan: Plan, name: str) -> bool:
+    """Whether stage ``name`` and its pages are there, made of what there is now."""
+    paths = plan.paths
+    if not (
+        paths.html(name).exists() and paths.notebook(name).exists() and name in record.read_record(paths)
+    ):
+        return False  # what it would rest on takes a second to tell
+    inputs = inputs_of(paths, name, plan.parameters, plan.images_digest)
+    return record.is_current(paths, name, record.fingerprint(paths, plan.parameters, name, inputs))
 
 
 def read_overrides(settings: Sequence[str]) -> dict[str, dict[str, Any]]:

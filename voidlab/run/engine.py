@@ -3,7 +3,8 @@
 import logging
 import os
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 import nbformat
@@ -14,6 +15,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 from traitlets.config import Config
 
+_SAVED_EVERY_S = 10.0
 ENGINE, KERNEL_DIED = "voidlab", "KernelDied"
 _REASON = "the Python process stopped without an error, probably because the memory ran out"
 
@@ -46,6 +48,7 @@ class _Engine(Engine):
 
         Its environment is ``kernel_environment``, without it that of this process.
         """
+        nb_man.save = _now_and_then(nb_man.save)
         client = PapermillNotebookClient(
             nb_man,
             kernel_name=kernel_name,
@@ -64,6 +67,19 @@ class _Engine(Engine):
         except DeadKernelError:
             _mark(nb_man)
             return nb_man.nb
+
+
+def _now_and_then(save: Callable[..., None]) -> Callable[..., None]:
+    """``save``, but not again within some seconds: papermill saves twice a cell, and once more at the end."""
+    latest = -_SAVED_EVERY_S
+
+    def save_if_due(**given: object) -> None:
+        nonlocal latest
+        if time.monotonic() - latest > _SAVED_EVERY_S:
+            save(**given)
+            latest = time.monotonic()
+
+    return save_if_due
 
 
 def _mark(manager: NotebookExecutionManager) -> None:
