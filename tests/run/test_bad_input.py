@@ -288,7 +288,7 @@ def test_bytes_that_are_no_text(project, capsys):
 def test_some_images_that_cannot_be_read_are_told_at_check(project):
     unreadable(project / "data" / "x")
     (said,) = [note for note in run.check(write(project)).notes if "cannot be read" in note]
-    assert said.startswith("2 of 6 images cannot be read and are left out, the first: cannot read")
+    assert said.startswith("3 of 6 images cannot be read and are left out, the first: cannot read")
 
 
 @pytest.mark.parametrize("name", ["fifo.rawtlt", "zero.rawtlt", "deep.rawtlt"])

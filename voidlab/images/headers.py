@@ -1,9 +1,11 @@
 """What headers say of images before they are a series: angles, the one size, width of a pixel."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+
+import numpy as np
 
 from voidlab.images import pixel_size, tilt_angles
 from voidlab.images.errors import ImageReadError, ImagesError
@@ -15,6 +17,7 @@ from voidlab.tables.rows import spread_rows
 Item = TypeVar("Item")
 
 LOOKED_INTO = 16  # files opened at first, and frames that the scale of intensities rests on
+_READ = 3  # images whose pixels are read
 _TILTS_DIFFER_DEG = 0.5  # more than stages are off by
 
 
@@ -99,6 +102,26 @@ def common_shape(opened: Sequence[ImageFile]) -> tuple[int, int]:
             "leave some out, or narrow the glob to those of one series."
         )
     return opened[0].shape
+
+
+def check_pixels(read: Callable[[int], np.ndarray], count: int) -> list[str]:
+    """A sentence where some of ``count`` images, whose headers are good, have pixels that cannot be read.
+
+    Raises
+    ------
+    ImagesError
+        If none that was looked at can be read.
+    """
+    rows = spread_rows(count, _READ)
+    bad: list[str] = []
+    for row in rows.tolist():
+        try:
+            read(row)
+        except ImageReadError as error:
+            bad.append(str(error))
+    if bad and len(bad) == len(rows):
+        raise ImagesError(bad[0])
+    return [f"{len(bad)} of {len(rows)} images looked at cannot be read, the first: {bad[0]}"] if bad else []
 
 
 def spread_first(items: Sequence[Item]) -> Iterator[Item]:

@@ -191,12 +191,13 @@ class ImageSeries(Frames):
         return samples
 
     def check_sizes(self) -> list[str]:
-        """Look into the header of every file; a sentence where some cannot be read.
+        """Look into the header of every file, and at the pixels of some; a sentence where some cannot be read.
 
         Raises
         ------
         ImagesError
-            If an image is of another size than the first; the message names both.
+            If an image is of another size than the first (the message names both), or none that was looked at can be
+            read.
         """
         lost: list[str] = []
         for path in self.files if self.stack is None else ():
@@ -208,7 +209,7 @@ class ImageSeries(Frames):
             if shape != self.shape:
                 raise ImagesError(self._of_another_size(path, shape))
         if not lost:
-            return []
+            return headers.check_pixels(self.raw, len(self))
         return [f"{len(lost)} of {len(self)} images cannot be read and are left out, the first: {lost[0]}"]
 
     def describe(self) -> str:

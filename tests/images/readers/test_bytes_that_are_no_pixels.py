@@ -43,6 +43,40 @@ def test_a_packed_file_under_the_name_of_an_image_is_refused(tmp_path: Path, pac
         open_series(tmp_path / "b.mrc")
 
 
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
+@pytest.mark.parametrize(("tag", "value"), [(256, 255), (256, 257), (257, 48), (257, 80), (258, 4), (273, 0)])
+def test_a_tiff_whose_header_says_another_size_is_refused(
+    tmp_path: Path, compression, tag: int, value: int
+) -> None:
+    """A width that is off by one would skew the image, without a word."""
+    if compression and tag == 258:
+        return  # bits that are no whole bytes are unpacked by imagecodecs alone
+    if compression == "lzw":
+        pytest.importorskip("imagecodecs")
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GREY, compression=compression, rowsperstrip=64)
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tif:
+        entry = tif.pages.first.tags[tag].valueoffset
+        size = 4 if tif.pages.first.tags[tag].dtype == 4 else 2
+    content[entry : entry + size] = value.to_bytes(size, "little")
+    path.write_bytes(content)
+    with pytest.raises(ImagesError, match=r"cannot read .*a\.tif: "):
+        open_series(path).check_sizes()
+
+
+def test_images_whose_pixels_cannot_be_read_are_told_by_check(tmp_path: Path) -> None:
+    for number in range(5):
+        tifffile.imwrite(tmp_path / f"a{number}.tif", GREY, compression="zlib")
+    content = bytearray((tmp_path / "a0.tif").read_bytes())
+    with tifffile.TiffFile(tmp_path / "a0.tif") as tif:
+        start = tif.pages.first.dataoffsets[0]
+    content[start : start + 4] = b"oops"
+    (tmp_path / "a0.tif").write_bytes(content)
+    (said,) = open_series(tmp_path).check_sizes()
+    assert said.startswith("1 of 3 images looked at cannot be read, the first: cannot read ")
+
+
 def test_pixels_are_those_of_the_file_that_was_named(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "other.tif", 255 - GREY)
     uuid = '<UUID FileName="other.tif">urn:uuid:22222222-2222-2222-2222-222222222222</UUID>'

@@ -16,7 +16,16 @@ from tifffile import PHOTOMETRIC
 
 from voidlab.images.errors import ImagesError
 from voidlab.images.pixel_size import PixelSize
-from voidlab.images.readers.base import NO_CHOICE, Choice, ImageFile, check_real, gray, plane, turned_upright
+from voidlab.images.readers.base import (
+    NO_CHOICE,
+    Choice,
+    ImageFile,
+    check_real,
+    check_size,
+    gray,
+    plane,
+    turned_upright,
+)
 from voidlab.images.readers.tiff_metadata import pixel_size_of, times_of
 from voidlab.images.readers.tiff_pages import check_compression, read_page
 from voidlab.images.readers.tiff_series import choose_images, choose_series, leading_axes
@@ -28,7 +37,8 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 _LIGHTNESS_FIRST = (PHOTOMETRIC.YCBCR, PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB)
 _MOST_SAMPLES = 4  # gray, RGB, with alpha or as inks
 _PAGES_LOOKED_AT = 16
-_PADDING_BYTES = 4096  # that programs put behind an image
+_BLOCKS_BYTES, _ALIGNED_BYTES = (512, 4096), 16  # that programs fill up behind an image
+_HEADER_BYTES = 8
 _UNKNOWN_COLOURS = (PHOTOMETRIC.LOGL, PHOTOMETRIC.LOGLUV, PHOTOMETRIC.ITULAB)
 
 
@@ -146,7 +156,7 @@ def _tiff_images(
         start = page.dataoffsets[0]
         count = max(1, min(stated, (path.stat().st_size - start) // page.nbytes))
     if start is not None:
-        whole = (path.stat().st_size - start) // page.nbytes
+        whole = _left(path, start) // page.nbytes
         if 0 < whole < count:
             count, stated = whole, count
     if (stated > count and len(tif.series) == 1) or _is_cut_short(tif):
@@ -165,7 +175,15 @@ def _tiff_images(
     times = times_of(tif, at, axis, count)
     pixel_size = described.pixel_size or pixel_size_of(tif, at)
     file = ImageFile(path, shape, count, decode, pixel_size, "TIFF metadata", tuple(notes), times_s=times)
+    if start is not None and not _left(path, start) // page.nbytes:
+        check_size(file)
+        size = layout.dtype.itemsize
+        raise ValueError(f"image 0 has {_left(path, start) // size} of {page.nbytes // size} values")
     return turned_upright(file, page.tags.valueof("Orientation"))
+
+
+def _left(path: Path, start: int) -> int:
+    return max(0, path.stat().st_size - start)
 
 
 def _decode_row(decode: Callable[[int], np.ndarray], rows: Sequence[int], index: int) -> np.ndarray:
@@ -192,10 +210,26 @@ def _check_bytes(page: tifffile.TiffPage, *, one_behind_the_other: bool = False,
     empty = sum(1 for size in page.databytecounts if not size)
     if not one_behind_the_other and (strips < expected or empty):
         raise ValueError(f"{strips - empty} of the {expected} parts of an image are in it")
+    if min(page.dataoffsets, default=_HEADER_BYTES) < _HEADER_BYTES:
+        raise ValueError(f"its pixels would begin at byte {min(page.dataoffsets)}, in the header")
     stored = sum(page.databytecounts)
-    if page.compression == tifffile.COMPRESSION.NONE and stored > max(page.nbytes, most) + _PADDING_BYTES:
+    if page.compression == tifffile.COMPRESSION.NONE and _is_more(stored, max(_packed(page), most), page):
         size = f"{page.imagewidth} × {page.imagelength} px of {page.bitspersample} bit"
         raise ValueError(f"its header says {size}, {page.nbytes:,} bytes, but {stored:,} bytes are stored")
+
+
+def _packed(page: tifffile.TiffPage) -> int:
+    """Bytes of an image as they are stored without compression: those of 4 bit lie two to a byte."""
+    if page.bitspersample % 8 == 0:
+        return int(page.nbytes)
+    return int(-(-page.imagewidth * page.samplesperpixel * page.bitspersample // 8) * page.imagelength)
+
+
+def _is_more(stored: int, expected: int, page: tifffile.TiffPage) -> bool:
+    """Whether more bytes are stored than an image has, other than what programs fill up the last block with."""
+    more = stored - expected
+    filled = any(stored == -(-expected // block) * block for block in _BLOCKS_BYTES)
+    return more > _ALIGNED_BYTES and not (filled and more % page.imagelength)
 
 
 def _is_cut_short(tif: tifffile.TiffFile) -> bool:

@@ -61,7 +61,7 @@ def read_page(
     if page.compression in _PILLOW:
         # Pillow turns a TIFF as its orientation says; all others are turned later.
         return turn(decode_with_pillow(path, number), page.tags.valueof("Orientation", 1), back=True)
-    if page.compression not in _BY_TIFFFILE and not has_imagecodecs():
+    if _own(page) and page.compression not in _BY_TIFFFILE:  # imagecodecs cuts or fills up what does not fit
         return to_gray(_values(page))
     return to_gray(page.asarray())
 
@@ -94,8 +94,7 @@ def _values(page: tifffile.TiffPage) -> np.ndarray:
         rows = tall if page.is_tiled else min(tall, page.imagelength - y)
         size = rows * wide * samples * dtype.itemsize
         flat = np.frombuffer(_unpacked(page, stored, size), np.uint8)
-        if flat.size < size:
-            raise ValueError(f"part {k} of an image has {flat.size} of {size} bytes")
+        _check_size(k, flat.size, (size, tall * wide * samples * dtype.itemsize))
         block = _unpredicted(flat[:size].reshape(rows, -1), page, samples)
         found[plane, y : y + rows, x : x + wide] = block.reshape(rows, wide, samples)
     found = found[:, : page.imagelength, : page.imagewidth]
@@ -111,11 +110,17 @@ def _bits(page: tifffile.TiffPage) -> np.ndarray:
     strips = []
     for k, stored in enumerate(_stored(page)):
         here = min(rows, page.imagelength - k * rows)
-        strips.append(
-            np.frombuffer(_unpacked(page, stored, here * bytes_wide), np.uint8)[: here * bytes_wide]
-        )
+        flat = np.frombuffer(_unpacked(page, stored, here * bytes_wide), np.uint8)
+        _check_size(k, flat.size, (here * bytes_wide, rows * bytes_wide))
+        strips.append(flat[: here * bytes_wide])
     packed = np.concatenate(strips).reshape(page.imagelength, bytes_wide)
     return np.unpackbits(packed, axis=1)[:, : page.imagewidth].astype(bool)
+
+
+def _check_size(part: int, found: int, expected: tuple[int, int]) -> None:
+    """Raise ValueError where a part holds other than its rows, or (the last one) those of a whole part."""
+    if found not in expected:
+        raise ValueError(f"part {part} of an image has {found} bytes, its header describes {expected[0]}")
 
 
 def _stored(page: tifffile.TiffPage) -> list[bytes]:
@@ -129,6 +134,8 @@ def _stored(page: tifffile.TiffPage) -> list[bytes]:
 
 def _unpacked(page: tifffile.TiffPage, stored: bytes, size: int) -> bytes:
     if page.compression == COMPRESSION.LZW:
+        if has_imagecodecs() and page.fillorder == 1:  # it tells where there is more than should be
+            return bytes(importlib.import_module("imagecodecs").lzw_decode(stored))
         return _lzw(stored, size, page.fillorder)
     if page.compression == COMPRESSION.LZMA:
         return lzma.decompress(stored)
