@@ -166,6 +166,8 @@ def _add_run(commands: Commands) -> None:
                         help="a parameter for this run only, such as segment.threshold=0.6")  # fmt: skip
     parser.add_argument("--take-over", action="store_true",
                         help="run what another computer holds, of which you know that it is gone")  # fmt: skip
+    parser.add_argument("--verify", action="store_true",
+                        help="read images again though size and times say that they are as before")  # fmt: skip
     parser.add_argument("--jobs", type=POSITIVE, default=1, metavar="N", help="datasets to run side by side")
 
 
@@ -177,7 +179,7 @@ def _run(options: argparse.Namespace) -> int:
     settings, jobs, force = options.settings, options.jobs, options.force or options.start is not None
     start = options.start or STAGES[0]
     overrides = run.read_overrides(settings)
-    plans, problems = _plans(options.yaml, overrides)
+    plans, problems = _plans(options.yaml, overrides, verify=options.verify)
     if problems:
         return _WRONG_INPUT
     terminal.finish_in_order()
@@ -220,7 +222,7 @@ def _run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int
     return FAILED if failed else OK
 
 
-def _plans(yamls: Sequence[Path], overrides: Overrides) -> tuple[list[Plan], int]:
+def _plans(yamls: Sequence[Path], overrides: Overrides, *, verify: bool = False) -> tuple[list[Plan], int]:
     """Check every parameter file before anything runs; print what is wrong with any of them."""
     from voidlab import run
     from voidlab.project.parameters.yaml_file import ParameterErrors
@@ -229,7 +231,7 @@ def _plans(yamls: Sequence[Path], overrides: Overrides) -> tuple[list[Plan], int
     problems = 0
     for yaml in map(file_that_is_meant, yamls):
         try:
-            plans.append(run.check(yaml, overrides))
+            plans.append(run.check(yaml, overrides, verify=verify))
         except ParameterErrors as errors:
             problems += len(errors.problems)
             print(errors, file=sys.stderr)

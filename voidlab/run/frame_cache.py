@@ -32,6 +32,7 @@ from typing import Any, TypeVar
 
 from voidlab.images.series import ImageSeries
 from voidlab.project import record
+from voidlab.project.image_digests import digest_of_image
 from voidlab.project.lock import held
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.run.decided import Decided, asked
@@ -165,7 +166,7 @@ class SeriesFrames:
         with self._lock:  # so that a stack is read once
             if str(path) not in self._images:
                 stacked = self._series.stack is not None
-                self._images[str(path)] = _Image(path, _stamp(path), record.digest(path), stacked)
+                self._images[str(path)] = _Image(path, _stamp(path), digest_of_image(path), stacked)
             return self._images[str(path)]
 
 

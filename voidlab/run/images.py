@@ -15,6 +15,7 @@ from voidlab.images.readers.base import Choice
 from voidlab.images.series import ImageSeries, open_series
 from voidlab.images.valid_area import nearly_padding, propose_boxes
 from voidlab.project import record
+from voidlab.project.image_digests import digests_of_images
 from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
@@ -205,9 +206,11 @@ def _valid_areas(series: ImageSeries, rows: Iterable[int]) -> Iterator[np.ndarra
             continue
 
 
-def digest_of_images(series: ImageSeries) -> str:
-    """Digest of the image files and of the file of tilt angles."""
-    return record.digest_of_files(files_of(series))
+def digest_of_images(paths: RunPaths, series: ImageSeries) -> str:
+    """Digest of the image files and of the file of tilt angles: of their names and contents."""
+    files = files_of(series)
+    digests = digests_of_images(paths, files)
+    return record.digest_of([(file.name, found) for file, found in zip(files, digests, strict=True)])
 
 
 def files_of(series: ImageSeries) -> list[Path]:

@@ -212,7 +212,7 @@ class Stage:
             If images have changed since the stage was opened.
         """
         if self.stamps != stamps_of_images(self.series) and self.inputs["images"] != digest_of_images(
-            self.series
+            self.paths, self.series
         ):
             raise StageError(f"images were replaced or removed while stage '{self.name}' ran. Run it again.")
         written = [f for path in files for f in ([path] if path.is_file() else sorted(path.rglob("*")))]
@@ -293,7 +293,7 @@ def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = Non
     typed = record.with_parameters_set(paths, name, typed)
     series = open_images(paths, typed)
     stamps = stamps_of_images(series)
-    inputs = inputs_of(paths, name, typed, digest_of_images(series))
+    inputs = inputs_of(paths, name, typed, digest_of_images(paths, series))
     print_ = record.fingerprint(paths, typed, name, inputs)
     return Stage(name, paths, typed, tuple(set_here), series, inputs, print_, started, stamps)
 

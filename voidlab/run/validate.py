@@ -11,6 +11,7 @@ from pathlib import Path
 from voidlab import __version__, images, segment
 from voidlab.images import readers, tilt_angles
 from voidlab.project import corrections, parameters
+from voidlab.project.image_digests import forget_digests
 from voidlab.project.parameters.models import SECTIONS, DatasetParameters
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, stages_for
@@ -31,8 +32,10 @@ class Plan:
     stages: tuple[str, ...]  # those that apply to the series
 
 
-def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
+def check(yaml: Path, overrides: Overrides | None = None, *, verify: bool = False) -> Plan:
     """Validate a parameter file and open its images, without starting a kernel.
+
+    With ``verify`` images are read whole to see whether they changed, also where size and times are as before.
 
     Raises
     ------
@@ -70,10 +73,12 @@ def check(yaml: Path, overrides: Overrides | None = None) -> Plan:
         problems.append(Problem(os.path.relpath(paths.corrections.parent), None, str(error)))
     if problems:
         raise ParameterErrors(problems)
+    if verify:
+        forget_digests(paths)
     return Plan(
         paths,
         typed,
-        digest_of_images(series),
+        digest_of_images(paths, series),
         (*series.notes, *unreadable, *notes_on_valid_area(series, typed), *by_hand.problems),
         series.shape[0] * series.shape[1],
         stages_for(series.frames["tilt_deg"], typed.track.linker),
