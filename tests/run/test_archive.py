@@ -3,6 +3,7 @@
 import zipfile
 
 import pytest
+from bs4 import BeautifulSoup
 
 from projects import run_project
 from voidlab import cli
@@ -24,6 +25,15 @@ def test_the_command_puts_everything_into_it_and_the_next_exports_remove_it(copi
     with zipfile.ZipFile(copied.exports / "small-results.zip") as archive:
         names = archive.namelist()
     assert {"small/README.txt", "small/labels.tif", "small/exports/voids.csv"} <= set(names)
+    # The report itself, and all that its overview links to within the dataset's folder.
+    linked = {a["href"] for a in BeautifulSoup(copied.index.read_text("utf-8"), "html.parser").find_all("a")}
+    inside = {f"small/{href}" for href in linked if not href.startswith(("../", "#", "logs/"))}
+    inside = {href for href in inside if not href.endswith((".ipynb", "-results.zip"))}
+    assert {"small/index.html", "small/segment.html", "small/tables/voids.parquet"} <= inside | {
+        "small/index.html"
+    }
+    assert {href for href in inside if (copied.folder / href.removeprefix("small/")).is_file()} <= set(names)
+    assert any(name.startswith("small/overlays/frame-") for name in names)
     listed = [file for file in meanings(copied.exports) if (copied.exports / file).is_file()]
     assert {f"small/exports/{file}" for file in listed} <= set(names)
     page = copied.index.read_text("utf-8")

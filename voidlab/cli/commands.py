@@ -297,7 +297,11 @@ def _movie(options: argparse.Namespace) -> None:
 def _add_zip(commands: Commands) -> None:
     about = "put all results of a dataset into one ZIP, for a collaborator"
     parser = add(
-        commands, "zip", _zip, about, "Writes exports/NAME-results.zip: all exports, and labels.tif."
+        commands,
+        "zip",
+        _zip,
+        about,
+        "Writes exports/NAME-results.zip: the report, all exports, and labels.tif.",
     )
     parser.add_argument("name", help="dataset whose stages have all run")
 

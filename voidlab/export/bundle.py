@@ -17,7 +17,18 @@ from voidlab.tables.units import HasPixelSize
 from voidlab.tables.written import adding, filling
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # so that the same results give the same file
-_BESIDE = {"labels.tif": "label image of each frame; the pixel value is the label in exports/voids.csv"}
+_BESIDE = {
+    "labels.tif": "label image of each frame; the pixel value is the label in exports/voids.csv",
+    "index.html": "the report: begin here; opens in any browser",
+    "overlays": "frames with the outlines of their voids at full resolution",
+    "run.json": "parameters, versions and times of each stage",
+}
+
+
+def _about(place: str) -> str:
+    """What a file beside the folder ``exports`` is for."""
+    usual = "a page of the report" if place.endswith(".html") else "see exports/data-dictionary.csv"
+    return _BESIDE.get(place, usual)
 
 
 def write_exports(
@@ -69,7 +80,7 @@ def write_contents(folder: Path, files: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_archive(folder: Path, name: str, beside: Sequence[Path] = ()) -> Path:
-    """Put all that contents.csv of the folder ``exports`` lists into one ZIP there, and the files ``beside`` it.
+    """Put all that contents.csv of the folder ``exports`` lists, and what lies ``beside`` it, into one ZIP there.
 
     The next run, which exports anew, removes it: it never holds older results than the files do.
 
@@ -81,10 +92,11 @@ def write_archive(folder: Path, name: str, beside: Sequence[Path] = ()) -> Path:
     listed = meanings(folder)
     lines = [f"{name}: voids, tracks and what follows from them", ""]
     lines += [f"exports/{file}: {what}" for file, what in listed.items()]
-    lines += [f"{path.name}: {_BESIDE.get(path.name, 'see exports/data-dictionary.csv')}" for path in beside]
+    places = {path.relative_to(folder.parent).as_posix(): path for path in beside}
+    lines += [f"{place}: {_about(place)}" for place in places]
     members = [
         *((f"exports/{file}", folder / file) for file in listed),
-        *((path.name, path) for path in beside),
+        *places.items(),
     ]
     target = folder / archive_name(name)
     with (

@@ -40,6 +40,7 @@ from voidlab.report.figures.voids import (
     show_positions_before_and_after,
     show_sizes,
     show_voids_before_and_after,
+    write_overlays_of_series,
 )
 from voidlab.report.key_figures import corrections_in_words
 from voidlab.report.kinds import detections_in_words, of_kinds

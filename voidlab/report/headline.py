@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from voidlab.project.parameters.models import ExportParameters, SampleParameters
 from voidlab.project.paths import POSITIONS
 from voidlab.report.states import StageState, list_warnings
 from voidlab.report.swelling_words import label_of
@@ -13,7 +14,13 @@ from voidlab.tables.verdict import CHECK, GOOD, VERDICTS
 Figure = Mapping[str, Any]
 
 _MOST_NUMBERS = 6
-_OF_SAMPLE = {"material": "", "dose_dpa": " dpa", "temperature_c": " °C", "foil_thickness_nm": " nm thick"}
+_OF_SAMPLE = {
+    "name": "",
+    "material": "",
+    "dose_dpa": " dpa",
+    "temperature_c": " °C",
+    "foil_thickness_nm": " nm thick",
+}
 _MOST_LETTERS = 190  # in a line
 _OPENING = re.compile(r"^The (verdict on the detections|drift's verdict) is '[a-z ]+': ")
 _ANY_DENSITY = tuple(map(label_of, ("number_density_3d", "number_density", "areal_density")))
@@ -121,7 +128,11 @@ def sample_of(stages: Iterable[StageState]) -> list[str]:
     """What was said of the specimen, in words; the stage export records it."""
     said = [stage.record.get("parameters") for stage in stages if stage.name == "export"]
     given = said[0] if said and isinstance(said[0], Mapping) else {}
-    return [f"{given[key]}{unit}" for key, unit in _OF_SAMPLE.items() if given.get(key) not in (None, "")]
+    known = [f"{given[key]}{unit}" for key, unit in _OF_SAMPLE.items() if given.get(key) not in (None, "")]
+    own = [
+        key for key in given if key not in (*ExportParameters.model_fields, *SampleParameters.model_fields)
+    ]
+    return known + [f"{key.replace('_', ' ')} {given[key]}" for key in own]
 
 
 def _by_label(stages: Iterable[StageState]) -> dict[str, Figure]:

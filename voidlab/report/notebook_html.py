@@ -57,6 +57,7 @@ class Block:
     level: int = 0  # of the heading that it begins with, if it does, and its words
     title: str = ""
     tags: frozenset[str] = frozenset()  # of its cell
+    links: tuple[tuple[str, str], ...] = ()  # of a picture: files beside the page, with what they are called
 
 
 @dataclass(frozen=True)
@@ -141,10 +142,25 @@ def start_time(notebook: Path) -> str | None:
 
 def first_photo(notebook: Path) -> bytes | None:
     """The first micrograph shown in a notebook: its first JPEG."""
+    output = _first_photo(notebook)
+    return None if output is None else base64.b64decode(output.data["image/jpeg"])
+
+
+def link_of_first_photo(notebook: Path) -> str | None:
+    """The file beside the page that shows the same at full resolution; None where there is none."""
+    try:
+        output = _first_photo(notebook)
+        block = None if output is None else _image("image/jpeg", "", output.get("metadata", {}), "")
+    except Exception:  # nbformat raises anything on what is no notebook
+        return None
+    return block.links[0][1] if block and block.links else None
+
+
+def _first_photo(notebook: Path) -> nbformat.NotebookNode | None:
     for cell in _read(notebook).cells:
         for output in cell.get("outputs", []):
             if "image/jpeg" in output.get("data", {}):
-                return base64.b64decode(output.data["image/jpeg"])
+                return output
     return None
 
 
@@ -186,7 +202,10 @@ def _image(mime: str, data: str, metadata: Mapping[str, Any], heading: str) -> B
     width = told.get("width")
     source = f"data:{mime};base64,{''.join(data.split())}"
     alt = str(told.get("alt") or f"Figure: {heading}")
-    return Block("image", source, alt, width if isinstance(width, int) else None)
+    named = told.get("links")
+    links = [(str(n), str(file)) for n, file in named.items()] if isinstance(named, Mapping) else []
+    safe = tuple(link for link in links if _INSIDE.fullmatch(link[1]))
+    return Block("image", source, alt, width if isinstance(width, int) else None, links=safe)
 
 
 def _error(cell: nbformat.NotebookNode) -> Error | None:

@@ -14,7 +14,7 @@ import pandas as pd
 from voidlab.export.contents import archive_name
 from voidlab.project.paths import POSITIONS, STAGES, RunPaths
 from voidlab.project.record import read_record
-from voidlab.report import headline, pictures, render
+from voidlab.report import headline, methods, pictures, render
 from voidlab.report.file_list import list_files
 from voidlab.report.root_index import write_root_index as write_root_index
 from voidlab.report.states import USUAL, Link, list_warnings, overall, read_states
@@ -124,7 +124,9 @@ def write_dataset_index(paths: RunPaths) -> Path:
     fields = {
         **summary,
         "facts": headline.facts_of(summary["stages"]),
+        "methods": methods.methods_of(summary["stages"]),
         "photo": pictures.photo_with_outlines(paths),
+        "overlay": pictures.overlay_of_photo(paths),
         "drawn": [(name, source) for name in drawn if (source := pictures.exported_figure(paths, name))],
         "title": paths.dataset,
         # Before its stage has run, a report is a dead link.

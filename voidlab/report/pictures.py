@@ -19,6 +19,14 @@ def photo_with_outlines(paths: RunPaths) -> str | None:
     return None if photo is None else _address("jpeg", photo)
 
 
+def overlay_of_photo(paths: RunPaths) -> str | None:
+    """Where the first photo of the segment notebook lies at full resolution, from the report's folder."""
+    from voidlab.report import notebook_html
+
+    file = notebook_html.link_of_first_photo(paths.notebook(STAGES[0]))
+    return file if file is not None and (paths.folder / file).is_file() else None
+
+
 def thumbnail(paths: RunPaths) -> str | None:
     """The same, small, for the list of datasets; kept beside the notebook, as that list is written after each run."""
     kept, notebook = paths.folder / ".thumbnail.jpg", paths.notebook(STAGES[0])

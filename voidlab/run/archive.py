@@ -7,11 +7,14 @@ from voidlab.export.bundle import write_archive
 from voidlab.export.contents import CONTENTS
 from voidlab.project import record
 from voidlab.project.paths import POSITIONS, STAGES, ProjectError, RunPaths
+from voidlab.report import pages
+from voidlab.report.figures.overlay_files import FOLDER as OVERLAYS
 from voidlab.run.notebook import hold_dataset
+from voidlab.tables.catalogue import TABLES
 
 
 def make_archive(dataset: str) -> Path:
-    """Write exports/NAME-results.zip, which holds all exports and labels.tif, and list it on the dataset's page.
+    """Write exports/NAME-results.zip, with report, exports and labels.tif, and list it on the dataset's page.
 
     Raises
     ------
@@ -27,7 +30,11 @@ def make_archive(dataset: str) -> Path:
             shown = os.path.relpath(paths.parameters)
             again = f"voidlab run {shown}" if paths.parameters.exists() else "voidlab positions FILE …"
             raise ProjectError(f"{reason}. Run the dataset first: {again}")
-        beside = [paths.labels] if paths.labels.exists() else []
+        pages.write_dataset_index(paths)  # as it is sent: of the present results
+        stages = [paths.html(name) for name in (*STAGES, POSITIONS)]
+        others = [paths.table(name) for name in TABLES]  # so that what the report links to is there
+        more = [paths.index, *stages, paths.labels, paths.record, paths.folder / OVERLAYS, *others]
+        beside = [file for file in more if file.exists()]
         return write_archive(paths.exports, dataset, beside)
 
 

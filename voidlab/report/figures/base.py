@@ -41,9 +41,10 @@ def names_as_they_are() -> AbstractContextManager[None]:
     return plt.rc_context({"text.parse_math": False})
 
 
-def show(figure: Figure, alt: str, *, photo: bool = False) -> None:
+def show(figure: Figure, alt: str, *, photo: bool = False, links: Mapping[str, str] | None = None) -> None:
     """Show ``figure`` below a notebook cell with the alternative text ``alt``, and close it.
 
+    ``links`` are files to open from the report's page: what each is called, and where it lies beside the page.
     ``photo`` is for micrographs: a JPEG is a fifth of the PNG's size and looks the same. Where no panel has anything
     to draw, the words that say so stand alone.
     """
@@ -58,7 +59,8 @@ def show(figure: Figure, alt: str, *, photo: bool = False) -> None:
     quality = {"quality": 85} if photo else None
     figure.savefig(stream, format=kind, dpi=110, bbox_inches="tight", facecolor="white", pil_kwargs=quality)
     plt.close(figure)
-    display(Image(data=stream.getvalue(), format=kind, metadata={"alt": alt}))
+    metadata = {"alt": alt, "links": dict(links)} if links else {"alt": alt}
+    display(Image(data=stream.getvalue(), format=kind, metadata=metadata))
 
 
 def show_movie(gif: bytes, alt: str) -> None:

@@ -1,6 +1,7 @@
 """Figures of the voids of a series as they were detected: on their images, and as numbers over the series."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -31,6 +32,7 @@ from voidlab.report.figures.base import (
     show,
     whole_numbers,
 )
+from voidlab.report.figures.overlay_files import FOLDER, write_overlays
 from voidlab.swelling.series import bins_of_series
 from voidlab.tables.kinds import VOID, kinds_in, only_voids
 from voidlab.tables.rows import spread_rows
@@ -39,6 +41,7 @@ from voidlab.tables.units import HasPixelSize, unit_of
 AS_RECORDED, CORRECTED = ("x_px", "y_px"), ("x_corrected_px", "y_corrected_px")
 _OVER_FRAMES = "viridis"
 _AT_EDGE = (0, (2, 2))
+_IN_SHEET = 6  # frames
 
 
 def overlay(image: np.ndarray, voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
@@ -82,16 +85,13 @@ def overlay_sheet(
     voids: pd.DataFrame,
     calibration: HasPixelSize,
     *,
-    most: int = 6,
+    most: int = _IN_SHEET,
 ) -> Figure:
     """Sheet of at most ``most`` frames, spread over the series, with the outlines of their voids.
 
     Where loops or dots were asked for they are drawn too, and a legend says what is what.
     """
-    # A blank frame is shown only where there is no other.
-    rows = _spread(np.flatnonzero(frames["status"] == "ok"), most)
-    if not len(rows):
-        rows = _spread(np.flatnonzero(frames["status"] == "blank"), most)
+    rows = shown_rows(frames, most)
     kinds = kinds_in(frames)
     count = max(len(rows), 1)
     columns = min(3, count)
@@ -109,6 +109,12 @@ def overlay_sheet(
     if set(kinds) & set(OF_KIND):
         _legend(figure, kinds)
     return figure
+
+
+def shown_rows(frames: pd.DataFrame, most: int) -> np.ndarray:
+    """At most so many rows of ``frames`` spread over the series; a blank one only where there is no other."""
+    good = _spread(np.flatnonzero(frames["status"] == "ok"), most)
+    return good if len(good) else _spread(np.flatnonzero(frames["status"] == "blank"), most)
 
 
 def _counted(voids: pd.DataFrame, kinds: Sequence[str]) -> str:
@@ -134,19 +140,50 @@ def _spread(items: np.ndarray, most: int) -> np.ndarray:
 
 
 def show_middle_frame(
-    series: Sequence[np.ndarray], frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize
+    series: Sequence[np.ndarray],
+    frames: pd.DataFrame,
+    voids: pd.DataFrame,
+    calibration: HasPixelSize,
+    *,
+    links: Mapping[str, str] | None = None,
 ) -> None:
-    """Show the frame in the middle of the series with its voids."""
+    """Show the frame in the middle of the series with its voids; ``links`` are as of `write_overlays_of_series`."""
     sheet = overlay_sheet(series, frames, voids, calibration, most=1)
-    show(sheet, "The middle frame, each void outlined by a circle", photo=True)
+    middle = [f"frame {frames['frame'].iloc[row]}" for row in shown_rows(frames, 1)]
+    links = {name: file for name, file in (links or {}).items() if name in middle}
+    show(sheet, "The middle frame, each void outlined by a circle", photo=True, links=links)
 
 
 def show_frames(
-    series: Sequence[np.ndarray], frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize
+    series: Sequence[np.ndarray],
+    frames: pd.DataFrame,
+    voids: pd.DataFrame,
+    calibration: HasPixelSize,
+    *,
+    links: Mapping[str, str] | None = None,
 ) -> None:
-    """Show frames spread over the series with their voids."""
+    """Show frames spread over the series with their voids; ``links`` as `write_overlays_of_series` gives them."""
     sheet = overlay_sheet(series, frames, voids, calibration)
-    show(sheet, "Frames spread over the series, each void outlined by a circle", photo=True)
+    show(sheet, "Frames spread over the series, each void outlined by a circle", photo=True, links=links)
+
+
+def write_overlays_of_series(
+    report: Path,
+    series: Sequence[np.ndarray],
+    frames: pd.DataFrame,
+    voids: pd.DataFrame,
+    calibration: HasPixelSize,
+) -> dict[str, str]:
+    """Write the frames that are shown at full resolution into the folder ``overlays`` of the folder ``report``.
+
+    Returns
+    -------
+    dict
+        Where each lies from ``report``, by what it is called: frame 7.
+    """
+    rows = sorted({*shown_rows(frames, _IN_SHEET), *shown_rows(frames, 1)})
+    written = write_overlays(report / FOLDER, series, frames, voids, rows, calibration)
+    return {f"frame {frame}": f"{FOLDER}/{name}" for frame, name in written.items()}
 
 
 def size_histogram(voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:

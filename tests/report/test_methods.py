@@ -1,0 +1,84 @@
+"""The paragraph on methods says what the record says was run, and cites what it rests on."""
+
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+
+from voidlab.report.methods import methods_of
+from voidlab.report.states import StageState
+
+SEGMENT = {"threshold": 0.5, "min_radius_px": 2.5, "edge_buffer_px": 8, "segmenter": "voids"}
+
+
+def stage(name, parameters=None, decided=None, figures=(), *, status="finished", superseded=False):
+    told = [{"label": label, "value": value, "meaning": ""} for label, value in figures]
+    record = {
+        "parameters": parameters or {},
+        "decided": decided or {},
+        "key_figures": told,
+        "voidlab": "0.1.0",
+    }
+    return StageState(name, status, record, (), superseded)
+
+
+def of_video(linker="trackpy", **export):
+    return [
+        stage("segment", SEGMENT, {"segmenter": "voids", "contrast": "bright"},
+              [("Images", "10 of 832 × 640 px"), ("Pixel size", "0.47 nm")]),
+        stage("drift", {"source": "masks"}),
+        stage("track", {"memory": 2}, {"linker": linker, "search_range_px": 12.34}),
+        stage("export", {"diameter_error": 0.08, "pixel_size_error": 0.02, "void_shape": "sphere", **export},
+              {"frame": 9, "pixel_size_nm": 0.47}, [("Swelling, f / (1 − f)", "1 %")]),
+    ]  # fmt: skip
+
+
+def test_a_video_is_told_with_its_settings_and_references():
+    said = methods_of(of_video(foil_thickness_nm=100.0, foil_sigma_nm=10.0))
+    for part in (
+        "Images (10 of 832 × 640 px, pixel size 0.47 nm) were evaluated with voidlab 0.1.0.",
+        "as bright objects by its convolutional network (a U-Net [1])",
+        "a confidence of 0.5 or more and a radius of 2.5 px or more",
+        "cross-correlation of the void masks of many pairs of frames",
+        "by trackpy [3] within 12.3 px, missing for at most 2 frames",
+        "of frame 9 count whole voids",
+        "The foil was 100.0 ± 10.0 nm thick",
+        "with voids taken as spheres",
+        "an error of 8 % of all diameters and one of 2 % of the pixel size",
+    ):
+        assert part in said
+    numbers = {int(n) for n in re.findall(r"\[(\d+)\]", said.split("References: ")[0])}
+    listed = [int(n) for n in re.findall(r"\[(\d+)\]", said.split("References: ")[1])]
+    assert listed == sorted(numbers) == list(range(1, len(listed) + 1))
+
+
+def test_what_was_not_run_is_not_told():
+    assert methods_of([stage("segment", status="failed")]) == ""
+    only = methods_of(of_video()[:1])
+    assert not re.search("[Dd]rift|linked|Swelling|Intervals", only)
+    superseded = [
+        stage("drift", {"source": "masks"}, superseded=True) if s.name == "drift" else s
+        for s in of_video("tilt")
+    ]
+    said = methods_of(superseded)
+    assert "cross-correlation" not in said
+    assert "bundle adjustment" in said
+
+
+@pytest.mark.parametrize("odd", [{"parameters": 7, "decided": [], "key_figures": 3}, {}])
+def test_an_odd_record_breaks_nothing(odd):
+    assert "evaluated with voidlab" in methods_of([StageState("segment", "finished", odd, ())])
+
+
+def test_the_overview_holds_it_and_the_picture_at_full_resolution(finished):
+    paths, _, _ = finished
+    page = BeautifulSoup(paths.index.read_text("utf-8"), "html.parser")
+    box = page.find("summary", string="Methods, to paste into a paper").parent
+    assert "blobs at many scales" in box.text
+    link = page.select_one(".photo a")["href"]
+    assert re.fullmatch(r"overlays/frame-\d+\.jpg", link)
+    assert (paths.folder / link).is_file()
+    segment = BeautifulSoup(paths.html("segment").read_text("utf-8"), "html.parser")
+    linked = [a["href"] for a in segment.select("figcaption a")]
+    assert len(set(linked)) == 4
+    assert all((paths.folder / href).is_file() for href in linked)

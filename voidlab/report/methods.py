@@ -1,0 +1,124 @@
+"""A paragraph on methods to paste into a paper: what was done, with which settings and versions, after whom.
+
+It says what the record of the run says, nothing that was only meant to be run.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from voidlab.report.states import StageState
+
+_RONNEBERGER = "Ronneberger et al., MICCAI (2015), doi:10.1007/978-3-319-24574-4_28"
+_LINDEBERG = "Lindeberg, Int. J. Comput. Vis. 30, 79 (1998), doi:10.1023/A:1008045108935"
+_SAVITZKY = "Savitzky et al., Ultramicroscopy 191, 56 (2018), doi:10.1016/j.ultramic.2018.04.008"
+_CROCKER = "Crocker and Grier, J. Colloid Interface Sci. 179, 298 (1996), doi:10.1006/jcis.1996.0217"
+_LAWRENCE = "Lawrence et al., J. Struct. Biol. 154, 144 (2006), doi:10.1016/j.jsb.2005.12.013"
+_MILES = "Miles, in: Harding and Kendall (eds), Stochastic Geometry, Wiley (1974), p. 228"
+_GOLDSMITH = "Goldsmith, Br. J. Appl. Phys. 18, 813 (1967), doi:10.1088/0508-3443/18/6/317"
+_SHAPES = {"cube": "cubes", "truncated octahedron": "truncated octahedra"}
+
+
+def methods_of(stages: Sequence[StageState]) -> str:
+    """The paragraph for a dataset of which the stages ran; empty before the first has finished."""
+    done = {stage.name: stage for stage in stages if stage.status == "finished" and not stage.superseded}
+    if "segment" not in done:
+        return ""
+    cited: list[str] = []
+    said = [
+        *_of_segment(done["segment"], cited),
+        *(_of_drift(done["drift"], cited) if "drift" in done else ()),
+        *(_of_track(done["track"], cited) if "track" in done else ()),
+        *(_of_export(done["export"], cited) if "export" in done else ()),
+    ]
+    references = "; ".join(f"[{number}] {source}" for number, source in enumerate(cited, 1))
+    return " ".join(said) + (f" References: {references}." if references else "")
+
+
+def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
+    given, decided = _parameters(stage), _mapping(stage.record.get("decided"))
+    figures = {str(f.get("label")): f for f in stage.figures}
+    images = str(figures.get("Images", {}).get("value", "images"))
+    pixel = str(figures.get("Pixel size", {}).get("value", "not known"))
+    scale = "" if pixel == "not known" else f", pixel size {pixel}"
+    yield f"Images ({images}{scale}) were evaluated with voidlab {stage.record.get('voidlab', '')}."
+    segmenter = str(decided.get("segmenter", given.get("segmenter", "")))
+    way = "a network of our own"
+    if segmenter == "voids":
+        way = f"its convolutional network (a U-Net {_cite(cited, _RONNEBERGER)})"
+    elif segmenter == "classical":
+        way = f"blobs at many scales {_cite(cited, _LINDEBERG)}"
+    contrast = decided.get("contrast")
+    as_what = f" as {contrast} objects" if contrast in ("bright", "dark") else ""
+    named = "" if segmenter in ("voids", "classical") else f" ({segmenter})"
+    yield (
+        f"Voids were detected{as_what} by {way}{named}; detections with a confidence of {given.get('threshold')} or "
+        f"more and a radius of {given.get('min_radius_px')} px or more count, those within "
+        f"{given.get('edge_buffer_px')} px of the border as cut by it."
+    )
+
+
+def _of_drift(stage: StageState, cited: list[str]) -> Iterator[str]:
+    source = "void masks" if _parameters(stage).get("source") == "masks" else "images"
+    yield (
+        f"Drift was measured by cross-correlation of the {source} of many pairs of frames, combined by robust least "
+        f"squares {_cite(cited, _SAVITZKY)}."
+    )
+
+
+def _of_track(stage: StageState, cited: list[str]) -> Iterator[str]:
+    given, decided = _parameters(stage), _mapping(stage.record.get("decided"))
+    linker, reach = decided.get("linker"), decided.get("search_range_px")
+    if linker == "tilt":
+        yield (
+            "Voids of the tilt series were linked and placed in depth by one fit of points, tilts and drift (bundle "
+            f"adjustment {_cite(cited, _LAWRENCE)})."
+        )
+        return
+    how = f"trackpy {_cite(cited, _CROCKER)}" if linker == "trackpy" else "assignment by place and size"
+    within = f" within {reach:.3g} px" if isinstance(reach, int | float) else ""
+    yield f"Voids were linked between frames by {how}{within}, missing for at most {given.get('memory')} frames."
+
+
+def _of_export(stage: StageState, cited: list[str]) -> Iterator[str]:
+    given, decided = _parameters(stage), _mapping(stage.record.get("decided"))
+    labels = [str(f.get("label")) for f in stage.figures]
+    deep = any("from 3D" in label for label in labels)
+    frame = decided.get("frame")
+    at = f" of frame {frame}" if isinstance(frame, int) else ""
+    yield (
+        f"Densities and diameters{at} count whole voids, each weighted by the area in which one of its size would be "
+        f"whole {_cite(cited, _MILES)}."
+    )
+    if deep:
+        yield "Density and swelling count voids that are centred in the layer that holds voids, from their depths."
+    elif any(label.startswith("Swelling") for label in labels):
+        thick, sigma = given.get("foil_thickness_nm"), given.get("foil_sigma_nm")
+        yield (
+            f"The foil was {thick} ± {sigma} nm thick; density and volume are corrected for voids that its surfaces "
+            f"cut {_cite(cited, _GOLDSMITH)}."
+        )
+    if deep or any(label.startswith("Swelling") for label in labels):
+        shape = _SHAPES.get(str(given.get("void_shape")), "spheres")
+        yield f"Swelling is f / (1 − f) of the void volume fraction f, with voids taken as {shape}."
+    errors = [f"an error of {_percent(given.get('diameter_error'))} of all diameters"]
+    if isinstance(decided.get("pixel_size_nm"), int | float):
+        errors.append(f"one of {_percent(given.get('pixel_size_error'))} of the pixel size")
+    yield f"Intervals (95 %) hold counting, {' and '.join(errors)}."
+
+
+def _cite(cited: list[str], source: str) -> str:
+    if source not in cited:
+        cited.append(source)
+    return f"[{cited.index(source) + 1}]"
+
+
+def _percent(share: object) -> str:
+    return f"{100 * share:.3g} %" if isinstance(share, int | float) else "unknown size"
+
+
+def _parameters(stage: StageState) -> Mapping[str, Any]:
+    return _mapping(stage.record.get("parameters"))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
