@@ -6,6 +6,7 @@ harmless tags allows.
 
 import base64
 import html as markup
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ _NOT_TEXT = re.compile(r"(?si)<(script|style|iframe|object|noscript|template|tit
 _INSIDE = re.compile(r"[\w#.][^:\\]*")  # an address that stays in the folder of the report
 _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml);base64,[\w+/=\s]+")
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
-_BOX = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": "Table"}
+_BOX = {"class": "scroll", "tabindex": "0", "role": "region"}
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _REPR = re.compile(r"\[?<.*>\]?", re.S)
 _NUMBER = re.compile(r"[-+−]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?%?|nan|<NA>|–|", re.I)
@@ -77,6 +78,7 @@ class _Prose(IPythonRenderer):
         super().__init__(escape=False)
         self.last_heading = title
         self.titled = False
+        self.tables = itertools.count(1)  # regions of a page need names of their own
 
     def heading(self, text: str, level: int) -> str:  # type: ignore[override]
         self.last_heading = markup.unescape(re.sub(r"<[^>]*>", "", text))
@@ -100,7 +102,7 @@ class _Prose(IPythonRenderer):
     def render(self, source: str, attachments: dict[str, dict[str, str]] | None = None) -> Markup:
         """Clean HTML of a markdown text."""
         self.attachments = attachments or {}
-        return _clean(MarkdownWithMath(renderer=self).render(source), self.last_heading)
+        return _clean(MarkdownWithMath(renderer=self).render(source), self.last_heading, self.tables)
 
 
 def read_blocks(notebook: Path, title: str) -> tuple[list[Block], Error | None]:
@@ -186,7 +188,7 @@ def _display(output: nbformat.NotebookNode, prose: _Prose) -> Iterator[Block]:
     if _WIDGET in data:
         return  # a widget lives in a running notebook; its text says nothing to a reader
     if "text/html" in data:
-        body = _clean(data["text/html"], prose.last_heading)
+        body = _clean(data["text/html"], prose.last_heading, prose.tables)
         yield from [Block("html", body)] if body.strip() else []
     elif "text/markdown" in data:
         yield Block("html", prose.render(data["text/markdown"]))
@@ -230,7 +232,7 @@ def _warnings(stderr: str) -> str:
     return "\n".join(dict.fromkeys(said))
 
 
-def _clean(html: str, heading: str) -> Markup:
+def _clean(html: str, heading: str, numbers: Iterator[int]) -> Markup:
     """HTML with harmless tags only, tables in boxes of their own, an alternative text on each image."""
     # "http" lets relative addresses pass; `_allowed` has the last word.
     safe = bleach.clean(
@@ -247,7 +249,7 @@ def _clean(html: str, heading: str) -> Markup:
     for table in soup.find_all("table"):
         _mark_numbers(table)
         _scope(table)
-        table.wrap(soup.new_tag("div", attrs=_BOX))
+        table.wrap(soup.new_tag("div", attrs={**_BOX, "aria-label": f"Table {next(numbers)}: {heading}"}))
     return Markup(str(soup))
 
 
