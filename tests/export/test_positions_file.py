@@ -142,6 +142,9 @@ def test_loops_and_dots_are_left_out_and_types_of_other_tools_are_not(tmp_path):
         ('{"positions":[[1,2]],"radii":[3],"void_frac":"abc"}', "void_frac 'abc' is no number"),
         ('{"positions":[[1e308,2]],"radii":[3]}', "1 voids, the first in frame 0, lie or reach further than"),
         ('{"positions":[[1,2]],"radii":[1e9]}', "lie or reach further than 1,000,000 px"),
+        (f'{{"positions":[[{10**400},2]],"radii":[3]}}', "a position or radius is beyond 1,000,000 px"),
+        ('{"frame":true,"positions":[[1,2]],"radii":[3]}', "frame True is no whole number"),
+        ('{"positions":null,"radii":null}', "it is no object with lists of numbers"),
         ("[" * 100_000, "nested too deep"),
         ('{"radii":[3]}', r"holds no positions and radii \(no 'positions'\)"),
         ("7", "line 1 holds no positions and radii"),
@@ -153,6 +156,12 @@ def test_what_is_no_position_is_refused_in_a_sentence(tmp_path, line, words):
     with pytest.raises(PositionsError, match=words) as error:
         read_positions(file, SHAPE)
     assert len(str(error.value)) < 400
+
+
+def test_kinds_that_are_no_text_are_those_of_voids(tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text('{"positions":[[1,2],[3,4]],"radii":[3,4],"type":[["loop"],{"a":1}]}', encoding="utf-8")
+    assert len(read_positions(file, SHAPE).voids) == 2
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])

@@ -157,9 +157,9 @@ def _image(line: str, number: int) -> dict[str, Any]:
         odd = next((each for each in numbers if not _is_number(each)), None)
         if odd is not None:
             raise ValueError(f"{reprlib.repr(odd)} is no number")
-        if "frame" in image and (
-            image["frame"] != int(image["frame"]) or abs(image["frame"]) > _LARGEST_FRAME
-        ):
+        if any(isinstance(each, int) and abs(each) > _FARTHEST_PX for each in numbers):
+            raise ValueError(f"a position or radius is beyond {_FARTHEST_PX:,} px, which no image is")
+        if "frame" in image and not _is_frame(image["frame"]):
             raise ValueError(
                 f"frame {reprlib.repr(image['frame'])} is no whole number up to {_LARGEST_FRAME}"
             )
@@ -184,7 +184,7 @@ def _only_voids(images: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], lis
     for image in images:
         kinds = image.get("type")
         if isinstance(kinds, list) and len(kinds) == len(image["radii"]):
-            here = [i for i, kind in enumerate(kinds) if kind not in _OTHERS]
+            here = [i for i, kind in enumerate(kinds) if str(kind) not in _OTHERS]
             left_out += len(kinds) - len(here)
             image = image | {name: [image[name][i] for i in here] for name in ("positions", "radii")}
         chosen.append(image)
@@ -194,7 +194,13 @@ def _only_voids(images: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], lis
 def _in_words(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"no '{error.args[0]}'"
+    if isinstance(error, TypeError):
+        return "it is no object with lists of numbers"
     return "it is nested too deep" if isinstance(error, RecursionError) else str(error)[:200]
+
+
+def _is_frame(value: object) -> bool:
+    return _is_number(value) and value == int(value) and abs(value) <= _LARGEST_FRAME  # type: ignore[call-overload,arg-type]
 
 
 def _is_number(value: object) -> bool:

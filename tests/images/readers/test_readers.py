@@ -58,6 +58,12 @@ def test_mrc_gives_the_pixels_as_stored(tmp_path: Path, dtype: str) -> None:
         np.testing.assert_array_equal(series.raw(row), data[row])
 
 
+def test_mrc_whose_axes_are_exchanged_is_told(tmp_path: Path) -> None:
+    path = write_mrc(tmp_path / "a.mrc", stack())
+    patch(path, 64, np.array([2, 1, 3], "<i4").tobytes())
+    assert "lie along the axes (2, 1, 3), where 1 to 3 are x, y and z" in " ".join(open_series(path).notes)
+
+
 def test_mrc_of_the_other_byte_order(tmp_path: Path) -> None:
     path = write_mrc(tmp_path / "a.mrc", stack())
     with mrcfile.open(path) as mrc:

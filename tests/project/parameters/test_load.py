@@ -1,5 +1,7 @@
 """Parameters: YAML in, every mistake out at once, with its line."""
 
+import time
+
 import pytest
 
 from voidlab.project import parameters
@@ -92,6 +94,20 @@ track: {memory: 2.5, link_edge_voids: 1}
 def test_each_mistake_says_where_and_what(yaml, text, said):
     (found,) = problems(yaml(text))
     assert said in found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sample: " + "[" * 5000 + "]" * 5000, "is nested far deeper than parameters are"),
+        ("ignore_boxes_px: [" + ",".join(["[0,0,1,1]"] * 30_000) + "]", "it holds more than 100,000 values"),
+    ],
+)
+def test_what_would_take_the_parser_minutes_is_refused_in_seconds(yaml, text, said):
+    began = time.monotonic()
+    with pytest.raises(ParameterErrors, match=said):
+        parameters.load_parameters(yaml(f"images: a*.tif\n{text}\n"))
+    assert time.monotonic() - began < 60
 
 
 def test_a_missing_file_names_its_neighbour(yaml, tmp_path):

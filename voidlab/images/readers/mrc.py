@@ -53,6 +53,12 @@ def open_mrc(path: Path) -> ImageFile:
             f"{path.name} holds {over:,} bytes more than its header says, which gives it {stated} image(s) of "
             f"{shape[1]} × {shape[0]} px of {8 * dtype.itemsize} bit: check that they look right."
         )
+    axes = tuple(int(header[name]) for name in ("mapc", "mapr", "maps"))
+    if axes[:2] not in ((1, 2), (0, 0)):
+        notes.append(
+            f"The header of {path.name} says that its columns, rows and sections lie along the axes {axes}, where "
+            "1 to 3 are x, y and z: they are taken as columns, rows and images all the same, as image viewers do."
+        )
     if int(header["ispg"]) != 0 and stated > 1:
         notes.append(f"The header calls {path.name} a volume: each of its sections is a frame here.")
     if records is not None:

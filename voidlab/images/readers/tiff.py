@@ -206,6 +206,8 @@ def _check_bytes(page: tifffile.TiffPage, *, one_behind_the_other: bool = False,
 
     Decoders fill what is missing with zeros, and take bytes of another width or depth for an image in disorder.
     """
+    if not page.imagewidth or not page.imagelength:
+        raise ValueError(f"its header says {page.imagewidth} × {page.imagelength} px")
     strips, expected = len(page.dataoffsets), math.prod(page.chunked)
     empty = sum(1 for size in page.databytecounts if not size)
     if not one_behind_the_other and (strips < expected or empty):

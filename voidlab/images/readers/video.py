@@ -41,6 +41,8 @@ class _Movie:
         self._open()
         if not self._container.streams.video:
             raise ImagesError(f"{path} holds no video.")
+        if self._stream.codec_context is None:
+            raise ValueError("what its video is coded with is not known")
         self.shape = (self._stream.codec_context.height, self._stream.codec_context.width)
         self.stated = self._stream.frames
         shown, coded, keys = self._index()

@@ -1,6 +1,7 @@
 """A parameter file as YAML: reading it, the mistakes in it, each with its line, and changing values in its text."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from voidlab.project.parameters.models import DatasetParameters
 from voidlab.tables.reading import read_text
 
 _MOST_BYTES = 10**7  # of a parameter file
+_MOST_VALUES, _DEEPEST = 100_000, 100
 _ALIASES = "anchors and aliases (&, *) are not read here"
 
 
@@ -83,8 +85,18 @@ def read_yaml(path: Path) -> CommentedMap:
 
 def _aliases(text: str) -> list[int]:
     """Lines on which aliases stand: one can stand for a billion others, and nothing here needs one."""
-    events = YAML(typ="rt").parse(text)
-    return [event.start_mark.line + 1 for event in events if isinstance(event, AliasEvent)]
+    depth = 0
+    for bracket in re.findall(r"[\[{\]}]", text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > _DEEPEST:  # the parser takes minutes for thousands
+            raise RecursionError
+    aliases = []
+    for count, event in enumerate(YAML(typ="rt").parse(text)):
+        if count > _MOST_VALUES:
+            raise YAMLError(f"it holds more than {_MOST_VALUES:,} values")
+        if isinstance(event, AliasEvent):
+            aliases.append(event.start_mark.line + 1)
+    return aliases
 
 
 def _wrong(file: Path, text: str, line: int | None = None) -> ParameterErrors:
