@@ -27,7 +27,7 @@ package, root = Path(voidlab.__file__).parent, Path(sys.argv[1])
 assert package.is_relative_to(Path.cwd())
 
 def say():
-    record._code_digest.cache_clear()
+    record.code_digest.cache_clear()
     parameters = DatasetParameters(dataset="small", images="a")
     print(*[record.fingerprint(RunPaths(root, "small"), parameters, stage, {}) for stage in STAGES])
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from voidlab.export.contents import archive_name
+from voidlab.export.contents import archive_name, meanings
 from voidlab.project.paths import POSITIONS, STAGES, RunPaths
 from voidlab.project.record import read_record
 from voidlab.report import headline, methods, pictures, render
@@ -119,7 +119,7 @@ def write_dataset_index(paths: RunPaths) -> Path:
     """Write the page that leads to everything of a dataset: its first screen, then warnings, stages, files."""
     links = dataset_links(paths, (*STAGES, POSITIONS))
     summary = _summary(paths)
-    drawn = headline.FIGURES_OF[headline.kind_of(summary["stages"])]
+    drawn, what = headline.FIGURES_OF[headline.kind_of(summary["stages"])], meanings(paths.exports)
     archive = paths.exports / archive_name(paths.dataset)
     fields = {
         **summary,
@@ -127,7 +127,11 @@ def write_dataset_index(paths: RunPaths) -> Path:
         "methods": methods.methods_of(summary["stages"]),
         "photo": pictures.photo_with_outlines(paths),
         "overlay": pictures.overlay_of_photo(paths),
-        "drawn": [(name, source) for name in drawn if (source := pictures.exported_figure(paths, name))],
+        "drawn": [
+            (what.get(f"figures/{name}.svg", name).removeprefix("figure: "), source)
+            for name in drawn
+            if (source := pictures.exported_figure(paths, name))
+        ],
         "title": paths.dataset,
         # Before its stage has run, a report is a dead link.
         "links": [*links[:2], *(link for link in links[2:] if (paths.folder / link[1]).exists())],

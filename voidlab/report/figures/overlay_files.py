@@ -37,7 +37,7 @@ def write_overlays(
             frame = int(frames["frame"].iloc[row])
             name = f"frame-{frame}.jpg"
             drawn = draw_outlines(series[int(row)], voids[voids["frame"] == frame], calibration)
-            drawn.save(fresh / name, quality=88, subsampling=0)
+            drawn.save(fresh / name, quality=80)
             written[frame] = name
     return written
 

@@ -75,7 +75,11 @@ def show_size_distribution(
     found = (decided or {}).get("completeness")
     if found and outcome.frame is not None:
         mark_completeness(found, axes[0], pixel, unit)
-    show(figure, "Share of the voids, and of the swelling, per size bin")
+    bins = outcome.sizes.bins
+    seen = "no voids"
+    if len(bins):
+        seen = f"{bins['voids'].sum()} voids of {bins['low'].min():.3g} to {bins['high'].max():.3g} {unit}"
+    show(figure, f"Share of the voids, and of the swelling, per size bin: {seen}")
 
 
 def over_series(
@@ -118,7 +122,9 @@ def show_over_series(outcome: Outcome, frames: pd.DataFrame) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.4), layout="constrained")
     for quantity, ax in zip(drawn_quantities(outcome), axes, strict=True):
         over_series(outcome.over_time, frames, quantity, ax, marked=outcome.frame)
-    show(figure, "Density, mean diameter and swelling over the series with 95 % intervals")
+    names = [reading(quantity, "").name for quantity in drawn_quantities(outcome)]
+    count = outcome.over_time["frame"].nunique()
+    show(figure, f"{', '.join(names)} of {count} images of the series with 95 % intervals")
 
 
 def sizes_over_series(

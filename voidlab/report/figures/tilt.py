@@ -192,7 +192,7 @@ def show_depths(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration:
     """Show the histogram of the depths with the faces of the foil."""
     figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
     depth_histogram(points, reconstruction, ax, calibration)
-    show(figure, "Histogram of the depths of the voids with the faces of the foil")
+    show(figure, f"Histogram of the depths of {len(points)} voids with the faces of the foil")
 
 
 def three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration: HasPixelSize) -> Figure:

@@ -53,7 +53,12 @@ def show_tracks_over_image(
     """Show the tracks over the mean aligned ``image``."""
     figure, ax = plt.subplots(figsize=(8, 6), layout="constrained")
     tracks_over_image(linked, image, ax, calibration, min_frames=min_frames)
-    show(figure, "Tracks of the voids drawn over the mean of the aligned images", photo=True)
+    count = linked["particle"].nunique()
+    show(
+        figure,
+        f"Tracks of {count} voids, the long ones drawn over the mean of the aligned images",
+        photo=True,
+    )
 
 
 def track_lengths(tracks: pd.DataFrame, ax: Axes) -> Axes:
@@ -96,7 +101,8 @@ def show_track_lengths(
     figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
     track_lengths(tracks[tracks["total_frames"] >= min_frames], axes[0])
     diameter_over_frame(linked, tracks, axes[1], calibration)
-    show(figure, "Histogram of track lengths; diameter over frame of the longest tracks")
+    count = int((tracks["total_frames"] >= min_frames).sum())
+    show(figure, f"Histogram of the lengths of {count} tracks; diameter over frame of the longest tracks")
 
 
 def growth_over_diameter(tracks: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:

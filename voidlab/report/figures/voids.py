@@ -149,9 +149,13 @@ def show_middle_frame(
 ) -> None:
     """Show the frame in the middle of the series with its voids; ``links`` are as of `write_overlays_of_series`."""
     sheet = overlay_sheet(series, frames, voids, calibration, most=1)
-    middle = [f"frame {frames['frame'].iloc[row]}" for row in shown_rows(frames, 1)]
-    links = {name: file for name, file in (links or {}).items() if name in middle}
-    show(sheet, "The middle frame, each void outlined by a circle", photo=True, links=links)
+    middle = [int(frames["frame"].iloc[row]) for row in shown_rows(frames, 1)]
+    links = {name: file for name, file in (links or {}).items() if name in {f"frame {n}" for n in middle}}
+    seen = "No frame"
+    if middle:
+        here = voids[voids["frame"] == middle[0]]
+        seen = f"Frame {middle[0]} with {_counted(here, kinds_in(frames))}"
+    show(sheet, f"{seen}, each outlined by a circle", photo=True, links=links)
 
 
 def show_frames(
@@ -164,7 +168,9 @@ def show_frames(
 ) -> None:
     """Show frames spread over the series with their voids; ``links`` as `write_overlays_of_series` gives them."""
     sheet = overlay_sheet(series, frames, voids, calibration)
-    show(sheet, "Frames spread over the series, each void outlined by a circle", photo=True, links=links)
+    count = len(shown_rows(frames, _IN_SHEET))
+    alt = f"{count} of {len(frames)} frames, spread over the series, each void outlined by a circle"
+    show(sheet, alt, photo=True, links=links)
 
 
 def write_overlays_of_series(
@@ -213,8 +219,18 @@ def show_sizes(
         mark_completeness(found, ax, size, unit)
     show(
         figure,
-        "Histogram of the void diameters; lines mark the sizes from which voids are found",
+        f"Histogram of the diameters of {_range_of_diameters(voids, calibration)}; lines mark the sizes from which "
+        "voids are found",
     )
+
+
+def _range_of_diameters(voids: pd.DataFrame, calibration: HasPixelSize) -> str:
+    """How many voids there are away from the edge, and how wide they are, in words."""
+    size, unit = unit_of(calibration)
+    diameter = 2 * size * voids.loc[~voids["touches_edge"], "radius_px"]
+    if diameter.empty:
+        return "no voids"
+    return f"{len(diameter)} voids, {diameter.min():.3g} to {diameter.max():.3g} {unit}"
 
 
 def count_and_fraction(frames: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
@@ -231,7 +247,9 @@ def show_count_and_fraction(frames: pd.DataFrame) -> None:
     """Show the void count and the area fraction over the series."""
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
     count_and_fraction(frames, axes)
-    show(figure, "Number of voids and their area fraction, image by image")
+    counts = frames["void_count"].dropna()
+    seen = f"{counts.min()} to {counts.max()}" if len(counts) else "unknown"
+    show(figure, f"Number of voids, {seen}, and their area fraction, image by image")
 
 
 def voids_by_frame(
