@@ -124,11 +124,29 @@ def test_images_without_a_pixel_size_are_said_to_have_none(tmp_path):
     assert (pixel["value"], pixel["meaning"]) == ("not known", "lengths are in px: give pixel_size_nm")
 
 
+def test_many_short_tracks_do_not_hide_the_growth_of_long_ones():
+    random = np.random.default_rng(0)
+    short, long = random.normal(0, 0.5, 200), random.normal(0.02, 0.001, 8)
+    tracks = pd.DataFrame(
+        {"total_frames": [12] * 200 + [900] * 8, "growth_px_per_frame": np.concatenate([short, long])}
+    )
+    (said,) = key_figures.of_growth(tracks, pd.DataFrame({"tilt_deg": [np.nan] * 900}), NM, shown=10)
+    assert 0.015 < float(said["value"].split(" ")[0]) < 0.025
+
+
+@pytest.mark.parametrize(("value", "error", "said"), [
+    (-0.00701, 0.00041, "−0.0070 ± 0.0004"), (12.34, 1.23, "+12.3 ± 1.2"), (120.0, 35.0, "+120 ± 35"),
+    (0.5, 0.0, "+0.5"),
+])  # fmt: skip
+def test_an_error_has_the_digits_that_say_something(value, error, said):
+    assert key_figures._with_error(value, error) == said
+
+
 def test_growth_is_the_median_of_the_diameters_and_not_said_of_tilts():
     tracks = pd.DataFrame({"total_frames": [9, 9, 9, 2], "growth_px_per_frame": [0.1, 0.2, 0.3, 50.0]})
     frames = pd.DataFrame({"tilt_deg": [np.nan] * 9})
     (said,) = key_figures.of_growth(tracks, frames, NM, shown=5)
     # Radii grow by 0.2 px a frame: diameters by 0.4 px, of 0.5 nm each.
-    assert said["value"] == "+0.2 ± 0.05 nm/frame"
+    assert said["value"] == "+0.20 ± 0.08 nm/frame"
     assert key_figures.of_growth(tracks, frames.assign(tilt_deg=np.arange(9) * 5.0), NM, shown=5) == []
     assert key_figures.of_growth(tracks, frames, NM, shown=10) == []

@@ -3,7 +3,7 @@
 A figure is ``label, value, meaning``, and ``warning`` where it is a reason not to trust the results as they are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -129,18 +129,40 @@ def of_growth(
 ) -> list[Figure]:
     """How fast the diameters grow; nothing of a tilt series, in which nothing has the time to."""
     rate = "s" if "growth_px_per_s" in tracks and tracks["growth_px_per_s"].notna().any() else "frame"
-    long = tracks.loc[tracks["total_frames"] >= shown, f"growth_px_per_{rate}"].dropna().to_numpy(float)
+    column = f"growth_px_per_{rate}"
+    long = tracks[(tracks["total_frames"] >= shown) & tracks[column].notna()]
     if is_tilted(frames["tilt_deg"]) or len(long) < 2:
         return []
     size, unit = unit_of(calibration)
-    rates = 2 * size * long
-    # Of a median, from quartiles: a few wild slopes of short tracks must not set its error.
-    error = 1.253 * float(np.subtract(*np.quantile(rates, [0.75, 0.25]))) / 1.349 / len(rates) ** 0.5
-    value = f"{np.median(rates):+.2g} ± {error:.1g} {unit}/{rate}".replace("-", "−", 1)
+    # Slopes of short tracks are wild, and often many: each counts as long as it was seen.
+    weight = long["total_frames"].to_numpy(float)
+    low, middle, high = _weighted_quantiles(
+        2 * size * long[column].to_numpy(float), weight, (0.25, 0.5, 0.75)
+    )
+    error = 1.253 * (high - low) / 1.349 * np.sqrt(np.sum(weight**2)) / weight.sum()
+    value = f"{_with_error(middle, error)} {unit}/{rate}"
     meaning = (
-        f"of the diameter; median of {len(rates)} tracks of {shown} frames or more, and its standard error"
+        f"of the diameter; median of {len(long)} tracks of {shown} frames or more, each as often as it was seen, and "
+        "its standard error"
     )
     return [figure("Growth", value, meaning)]
+
+
+def _weighted_quantiles(values: np.ndarray, weights: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """Quantiles of ``values`` each of which counts as ``weights`` say."""
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return np.interp(shares, (total - weights[order] / 2) / total[-1], values[order])
+
+
+def _with_error(value: float, error: float) -> str:
+    """``value`` ± ``error``, signed; decimals down to the error's first digit, or to its second where that is 1 or 2."""
+    if not error > 0:
+        return f"{value:+.2g}".replace("-", "−")
+    first = int(np.floor(np.log10(error)))
+    leading = error / 10.0**first
+    decimals = max(-first + (leading < 3), 0)
+    return f"{value:+.{decimals}f} ± {error:.{decimals}f}".replace("-", "−", 1)
 
 
 def of_events(events: pd.DataFrame, frames: pd.DataFrame) -> list[Figure]:
