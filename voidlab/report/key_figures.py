@@ -156,7 +156,7 @@ def _weighted_quantiles(values: np.ndarray, weights: np.ndarray, shares: Sequenc
 
 
 def _with_error(value: float, error: float) -> str:
-    """``value`` ± ``error``, signed; decimals down to the error's first digit, or to its second where that is 1 or 2."""
+    """``value`` ± ``error``, signed; decimals down to the first digit of the error, or the second after a 1 or 2."""
     if not error > 0:
         return f"{value:+.2g}".replace("-", "−")
     first = int(np.floor(np.log10(error)))
