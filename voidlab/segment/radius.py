@@ -7,7 +7,7 @@ there is none the radius of the segmenter stands.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,8 +26,16 @@ _LEAST_GAIN = 0.5  # what a fringe has to explain, logarithm of the misfit; of v
 _LEAST_GAIN_WIDE = 0.15  # of voids smaller than their fringe: they are no sharper than without one
 _WORST = 1.0  # misfit of voids that are no spheres out of focus; simulated ones have up to 0.2
 _PHASES = (0.4, 1.0, 2.2)  # of a usual void, tried where it is not known, rad
-_SHAPE = 0.03  # of the radius: facets, simulated by another program, come out 2 to 5 % too large
-_PHASE_GIVEN, _PHASE_FREE = 0.01, 0.05  # of the radius: a potential off by a fifth; a phase of 0.4 to 2.5 rad
+# Relative standard errors that the voids of an image share: two of three simulated images are nearer to the truth.
+OF_FRINGE = 0.05  # of phase, focus and shape
+OF_NETWORK = 0.09
+COLUMNS = {
+    "radius_px": "radius",
+    "radius_sigma_px": "sigma",
+    "edge_radius_px": "edge",
+    "fringe_px": "fringe",
+    "size_basis": "basis",
+}
 _OFF = 0.5  # logarithm of the radius: further from the segmenter's, and the fit is of something else
 _AROUND = np.linspace(0.3, 3.0, 271)
 
@@ -39,20 +47,16 @@ class Sizes:
     Attributes
     ----------
     radius : ndarray of shape (n,)
-        Physical radius, px: that of the sphere whose image fits; the given one where ``basis`` is "network".
+        Physical radius, px: that of the sphere whose image fits; the given one where ``basis`` is not "fringe".
     sigma : ndarray of shape (n,)
-        Each one's own standard error of ``radius``, px, of noise and of its surroundings; NaN where unknown. That all
-        voids of an image share, from its focus and from their shape, is not in it.
+        Its standard error, px, with what all voids of an image share; NaN where it is no size.
     edge : ndarray of shape (n,)
-        Half-way from the bright rim to the dark fringe, px, as edges are drawn by hand; NaN without a fringe.
+        Half-way from the bright rim to the dark fringe, px, as edges are drawn by hand; the given radius without a
+        fringe, as segmenters are trained on such.
     fringe : ndarray of shape (n,)
         From there to the middle of the dark fringe, px; NaN without one.
     basis : ndarray of shape (n,), str
         "fringe", "network", or "not a size".
-    focus : Focus or None
-        None where no fringe was found.
-    common : float
-        Relative standard error that all radii share: of the phase that was taken, and of voids that are no spheres.
     """
 
     radius: np.ndarray
@@ -60,19 +64,66 @@ class Sizes:
     edge: np.ndarray
     fringe: np.ndarray
     basis: np.ndarray
-    focus: Focus | None = None
-    common: float = np.nan
 
     @classmethod
     def given(cls, radius: np.ndarray) -> Sizes:
-        """The radii of the segmenter, and nothing more."""
-        nothing = np.full(len(radius), np.nan)
-        return cls(radius, nothing, nothing, nothing, np.full(len(radius), NETWORK, dtype="<U10"))
+        """The radii of the segmenter, and how far those of the network are off in simulated images."""
+        unknown, basis = np.full(len(radius), np.nan), np.full(len(radius), NETWORK, dtype="<U10")
+        return cls(radius, OF_NETWORK * radius, radius, unknown, basis)
 
 
-def measure_sizes(
-    image: np.ndarray, discs: Discs, *, bright: bool, phase_per_px: float | None = None
-) -> Sizes:
+def decide_focus(images: Iterable[tuple[np.ndarray, Discs]], *, under: bool) -> Focus | None:
+    """The focus of some images of a series: one for all of them.
+
+    Parameters
+    ----------
+    images
+        Images (H, W), not finite where they do not show the specimen, and the voids of each, with radii about right.
+        No more are read than are needed.
+    under
+        Under focus: bright voids with a dark fringe.
+
+    Returns
+    -------
+    Focus or None
+        None where the voids have no fringe.
+    """
+    taken: list[tuple[np.ndarray, Discs]] = []
+    for image, discs in images:
+        taken.append((image, discs))
+        if sum(len(each) for _, each in taken) >= _MOST_VOIDS:
+            break
+    radii = [discs.radius for _, discs in taken]
+    if not sum(map(len, radii)):
+        return None
+    phases = [phase / float(np.median(np.concatenate(radii))) for phase in _PHASES]
+    focus = None
+    for turn in range(2):  # the second time with a mask as wide as the fringe
+        every = [
+            _profiles_of(image, replace(discs, radius=radius), focus)
+            for (image, discs), radius in zip(taken, radii, strict=True)
+        ]
+        found = [each for profiles in every for each in profiles]
+        rows = np.flatnonzero([each is not None for each in found])
+        if not len(rows):
+            return None
+        curves = Curves.of([each for each in found if each is not None])
+        radius = np.concatenate(radii)
+        confidence = np.concatenate([discs.confidence for _, discs in taken])
+        focus = _focus(curves, radius[rows], confidence[rows], phases, under=under)
+        if turn:
+            return focus
+        if not _is_fringe(focus, radius[rows]):
+            return None
+        radius = radius.copy()
+        radius[rows] = fit_radii(curves, radius[rows], focus).radius
+        radii = np.split(radius, np.cumsum([len(each) for each in radii])[:-1])
+        # Once it has been found it stays, with the mask that goes with it.
+        phases = [focus.phase_per_px]
+    return focus
+
+
+def measure_sizes(image: np.ndarray, discs: Discs, focus: Focus | None) -> Sizes:
     """Physical radii of the voids of an image.
 
     Parameters
@@ -81,48 +132,22 @@ def measure_sizes(
         Not finite where it does not show the specimen.
     discs
         Voids, with radii about right.
-    bright
-        Whether they are brighter than what is around them: under focus, else over focus.
-    phase_per_px
-        Phase shift through a void's middle per px of its radius, rad; if left out, what fits best.
+    focus
+        As `decide_focus` finds it; None where there is no fringe to measure by.
     """
     sizes = Sizes.given(discs.radius)
-    if len(discs) == 0:
+    if focus is None or not len(discs):
         return sizes
-    phases = [phase_per_px] if phase_per_px else [phase / float(np.median(discs.radius)) for phase in _PHASES]
-    radius, focus = discs.radius, None
-    fit, rows = None, np.zeros(0, int)
-    for turn in range(2):  # the second time with a mask as wide as the fringe
-        found = _profiles_of(image, replace(discs, radius=radius), focus)
-        rows = np.flatnonzero([each is not None for each in found])
-        if not len(rows):
-            return sizes
-        curves = Curves.of([each for each in found if each is not None])
-        focus = _focus(curves, radius[rows], discs.confidence[rows], phases, under=bright)
-        if not turn and not _is_fringe(focus, radius[rows]):
-            return sizes
-        fit = fit_radii(curves, radius[rows], focus)
-        # Once it has been found it stays, with the mask that goes with it.
-        phases = [focus.phase_per_px]
-        radius = radius.copy()
-        radius[rows] = fit.radius
-    common = float(np.hypot(_SHAPE, _PHASE_GIVEN if phase_per_px else _PHASE_FREE))
-    if fit is None or focus is None:
+    found = _profiles_of(image, discs, focus)
+    rows = np.flatnonzero([each is not None for each in found])
+    if not len(rows):
         return sizes
-    return replace(_with_fit(sizes, rows, fit, focus), common=common)
+    curves = Curves.of([each for each in found if each is not None])
+    return _with_fit(sizes, rows, fit_radii(curves, discs.radius[rows], focus), focus)
 
 
-def with_sizes(
-    voids: pd.DataFrame, image: np.ndarray, *, contrast: str, phase_per_px: float | None = None
-) -> pd.DataFrame:
+def with_sizes(voids: pd.DataFrame, image: np.ndarray, focus: Focus | None) -> pd.DataFrame:
     """Table ``voids`` of an image with what the fringes tell of the sizes of its voids; loops and dots as they were.
-
-    Parameters
-    ----------
-    contrast
-        "bright" or "dark".
-    phase_per_px
-        As in `measure_sizes`.
 
     Returns
     -------
@@ -132,23 +157,12 @@ def with_sizes(
     """
     rows = (voids["kind"] == VOID).to_numpy()
     columns = (voids[name].to_numpy(float)[rows] for name in ("x_px", "y_px", "radius_px", "confidence"))
-    sizes = measure_sizes(image, Discs(*columns), bright=contrast == "bright", phase_per_px=phase_per_px)
-    every = Sizes.given(voids["radius_px"].to_numpy(float).copy())
-    names = {
-        "radius_px": "radius",
-        "radius_sigma_px": "sigma",
-        "edge_radius_px": "edge",
-        "fringe_px": "fringe",
-        "size_basis": "basis",
-    }
+    sizes, every = measure_sizes(image, Discs(*columns), focus), Sizes.given(voids["radius_px"].to_numpy(float))
     measured = {}
-    for column, name in names.items():
+    for column, name in COLUMNS.items():
         values = getattr(every, name).copy()
         values[rows] = getattr(sizes, name)
         measured[column] = values
-    # A radius that is none would be taken for one: what the segmenter gave stays, marked.
-    wide = measured["size_basis"] == NOT_A_SIZE
-    measured["radius_px"] = np.where(wide, voids["radius_px"], measured["radius_px"])
     return voids.assign(**measured)
 
 
@@ -182,11 +196,13 @@ def _with_fit(given: Sizes, rows: np.ndarray, fit: Fit, focus: Focus) -> Sizes:
     )
     wide = focus.fringe_px > _NO_SIZE * fit.radius
     good = wide | ((fit.gain > 0) & (np.abs(np.log(fit.radius / radius[rows])) < _OFF))
-    rows, fitted, wide = rows[good], fit.radius[good], wide[good]
-    radius[rows], sigma[rows] = fitted, fit.sigma[good]
+    rows, fitted, wide, own = rows[good], fit.radius[good], wide[good], fit.sigma[good]
+    # A radius that is none would be taken for one: what the segmenter gave stays, marked.
+    radius[rows] = np.where(wide, radius[rows], fitted)
+    sigma[rows] = np.where(wide, np.nan, np.hypot(own, OF_FRINGE * fitted))
     edge[rows], fringe[rows] = _edges(fitted, focus)
     basis[rows] = np.where(wide, NOT_A_SIZE, FRINGE)
-    return Sizes(radius, sigma, edge, fringe, basis, focus)
+    return Sizes(radius, sigma, edge, fringe, basis)
 
 
 def _edges(radius: np.ndarray, focus: Focus) -> tuple[np.ndarray, np.ndarray]:
