@@ -14,7 +14,8 @@ import numpy as np
 from voidlab import segment
 from voidlab.explore.cache import Cache
 from voidlab.project.parameters.models import SegmentParameters
-from voidlab.segment.segmenters import Segmentation, Segmenter
+from voidlab.segment.segmentation import Segmentation
+from voidlab.segment.segmenters import Segmenter
 
 LEAST = 0.01  # lowest threshold; below it nothing is a void to any segmenter
 _MOST_BYTES = 200_000_000

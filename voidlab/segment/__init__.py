@@ -3,5 +3,6 @@
 from voidlab.segment.frame import FrameResult, SeriesOfImages, segment_frame
 from voidlab.segment.load import SHIPPED, check_kinds, check_segmenter, from_parameters, load_segmenter
 from voidlab.segment.model_file import ModelError
-from voidlab.segment.segmenters import ClassicalSegmenter, Segmentation, Segmenter
+from voidlab.segment.segmentation import Segmentation
+from voidlab.segment.segmenters import ClassicalSegmenter, Segmenter
 from voidlab.segment.series import sample, segment_series

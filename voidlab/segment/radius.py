@@ -19,7 +19,8 @@ from voidlab.segment.fringe_profiles import PHASES, profiles
 from voidlab.segment.sphere_fit import Curves, Fit, Focus, fit_radii, infer_focus
 from voidlab.tables.kinds import VOID
 
-FRINGE, NETWORK, NOT_A_SIZE = "fringe", "network", "not a size"
+FRINGE, NOT_A_SIZE = "fringe", "not a size"
+EDGE, NETWORK = "edge", "network"  # that of the segmenter: an edge it fitted, or what a network says
 _MOST_VOIDS = 40  # that the focus is inferred from
 _NO_SIZE = 1.3  # fringe over radius
 _LEAST_GAIN = 0.5  # what a fringe has to explain, logarithm of the misfit; of voids in focus it is up to 0.3
@@ -28,7 +29,7 @@ _WORST = 1.0  # misfit of voids that are no spheres out of focus; simulated ones
 _PHASES = (0.4, 1.0, 2.2)  # of a usual void, tried where it is not known, rad
 # Relative standard errors that the voids of an image share: two of three simulated images are nearer to the truth.
 OF_FRINGE = 0.05  # of phase, focus and shape
-OF_NETWORK = 0.09
+OF_SEGMENTER = 0.09
 COLUMNS = {
     "radius_px": "radius",
     "radius_sigma_px": "sigma",
@@ -56,7 +57,7 @@ class Sizes:
     fringe : ndarray of shape (n,)
         From there to the middle of the dark fringe, px; NaN without one.
     basis : ndarray of shape (n,), str
-        "fringe", "network", or "not a size".
+        "fringe", "not a size", or that of the given radii.
     """
 
     radius: np.ndarray
@@ -66,10 +67,10 @@ class Sizes:
     basis: np.ndarray
 
     @classmethod
-    def given(cls, radius: np.ndarray) -> Sizes:
-        """The radii of the segmenter, and how far those of the network are off in simulated images."""
-        unknown, basis = np.full(len(radius), np.nan), np.full(len(radius), NETWORK, dtype="<U10")
-        return cls(radius, OF_NETWORK * radius, radius, unknown, basis)
+    def given(cls, radius: np.ndarray, basis: str = NETWORK) -> Sizes:
+        """The radii of a segmenter, and how far those of the network are off in simulated images."""
+        unknown, same = np.full(len(radius), np.nan), np.full(len(radius), basis, dtype="<U10")
+        return cls(radius, OF_SEGMENTER * radius, radius, unknown, same)
 
 
 def decide_focus(images: Iterable[tuple[np.ndarray, Discs]], *, under: bool) -> Focus | None:
@@ -123,7 +124,7 @@ def decide_focus(images: Iterable[tuple[np.ndarray, Discs]], *, under: bool) -> 
     return focus
 
 
-def measure_sizes(image: np.ndarray, discs: Discs, focus: Focus | None) -> Sizes:
+def measure_sizes(image: np.ndarray, discs: Discs, focus: Focus | None, *, basis: str = NETWORK) -> Sizes:
     """Physical radii of the voids of an image.
 
     Parameters
@@ -134,8 +135,10 @@ def measure_sizes(image: np.ndarray, discs: Discs, focus: Focus | None) -> Sizes
         Voids, with radii about right.
     focus
         As `decide_focus` finds it; None where there is no fringe to measure by.
+    basis
+        What the given radii rest on: "network" or "edge".
     """
-    sizes = Sizes.given(discs.radius)
+    sizes = Sizes.given(discs.radius, basis)
     if focus is None or not len(discs):
         return sizes
     found = _profiles_of(image, discs, focus)
@@ -146,7 +149,9 @@ def measure_sizes(image: np.ndarray, discs: Discs, focus: Focus | None) -> Sizes
     return _with_fit(sizes, rows, fit_radii(curves, discs.radius[rows], focus), focus)
 
 
-def with_sizes(voids: pd.DataFrame, image: np.ndarray, focus: Focus | None) -> pd.DataFrame:
+def with_sizes(
+    voids: pd.DataFrame, image: np.ndarray, focus: Focus | None, *, basis: str = NETWORK
+) -> pd.DataFrame:
     """Table ``voids`` of an image with what the fringes tell of the sizes of its voids; loops and dots as they were.
 
     Returns
@@ -157,7 +162,10 @@ def with_sizes(voids: pd.DataFrame, image: np.ndarray, focus: Focus | None) -> p
     """
     rows = (voids["kind"] == VOID).to_numpy()
     columns = (voids[name].to_numpy(float)[rows] for name in ("x_px", "y_px", "radius_px", "confidence"))
-    sizes, every = measure_sizes(image, Discs(*columns), focus), Sizes.given(voids["radius_px"].to_numpy(float))
+    sizes, every = (
+        measure_sizes(image, Discs(*columns), focus),
+        Sizes.given(voids["radius_px"].to_numpy(float)),
+    )
     measured = {}
     for column, name in COLUMNS.items():
         values = getattr(every, name).copy()

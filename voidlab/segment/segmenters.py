@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage
 
-from voidlab import tables
-from voidlab.measure import circles_touch_edge, measure_voids
 from voidlab.segment import classical, contrast, decode, network
 from voidlab.segment.completeness import Completeness, measure_completeness
 from voidlab.segment.confidence import Calibration
 from voidlab.segment.contrast import ContrastChoice, Evidence
 from voidlab.segment.discs import Discs, draw_discs
 from voidlab.segment.expectation import Expectation, Looks, Teacher, expect, look_twice, turned, turned_back
+from voidlab.segment.radius import EDGE, NETWORK, decide_focus, with_sizes
+from voidlab.segment.segmentation import Segmentation, circles_of, grey, segmentation_of
+from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.kinds import VOID
 from voidlab.tables.verdict import GOOD
 
@@ -32,61 +32,12 @@ if TYPE_CHECKING:
 _MIDDLE_PX = 1024  # of an image is looked at more than once
 
 
-@dataclass(frozen=True)
-class Segmentation:
-    """What a segmenter found in an image.
-
-    Attributes
-    ----------
-    probability : ndarray of shape (H, W), float32
-        Void probability of each pixel.
-    labels : ndarray of shape (H, W), int32
-        0, or the label of the void a pixel belongs to; loops and dots have no pixels.
-    voids : DataFrame
-        Table ``voids`` with frame 0; radii are those of full circles, also where voids overlap. Loops and dots that
-        were asked for have labels above those of the voids.
-    smaller, larger : int
-        Detections sure enough to count, but outside the limits of the radius.
-    valid : ndarray of shape (H, W), bool, or None
-        What of the image shows the specimen; None for all.
-    """
-
-    probability: np.ndarray
-    labels: np.ndarray
-    voids: pd.DataFrame
-    smaller: int = 0
-    larger: int = 0
-    valid: np.ndarray | None = None
-
-    @property
-    def valid_px(self) -> int:
-        """Pixels that show the specimen."""
-        return self.labels.size if self.valid is None else int(self.valid.sum())
-
-    def within(self, valid: np.ndarray, edge_buffer_px: int) -> Self:
-        """Only what lies where the image is ``valid`` (H, W); what reaches to the edge of that touches the edge."""
-        inside = ndimage.distance_transform_edt(np.pad(valid, 1, constant_values=True))[1:-1, 1:-1]
-        labels = self.voids["label"].to_numpy()
-        drawn = (self.voids["kind"] == VOID).to_numpy()
-        x, y = (self.voids[name].to_numpy().round().astype(int) for name in ("x_px", "y_px"))
-        at = np.clip(y, 0, valid.shape[0] - 1), np.clip(x, 0, valid.shape[1] - 1)
-        centred, nearest = valid[at], inside[at] - self.voids["radius_px"].to_numpy()
-        if drawn.any():
-            nearest[drawn] = ndimage.minimum(inside, self.labels, labels[drawn])
-        cut = np.where(valid & np.isin(self.labels, labels[centred]), self.labels, 0)
-        pixels = np.bincount(cut.ravel(), minlength=int(labels.max(initial=0)) + 1)[labels]
-        voids = self.voids.assign(
-            touches_edge=self.voids["touches_edge"] | (nearest - 1 <= edge_buffer_px),
-            area_px=np.where(drawn, pixels, self.voids["area_px"]),
-        )
-        voids = voids[centred & ((pixels > 0) | ~drawn)].reset_index(drop=True)
-        return replace(self, labels=cut, voids=voids, valid=valid)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Segmenter(ABC):
     """A method that finds voids; its settings are those of `voidlab.segment.load_segmenter`.
 
+    A subclass says how to `detect` them; `run` also measures their radii by their Fresnel fringes. ``focus`` is what
+    those are measured with: "auto" infers it from each image, None leaves the radii as they were detected.
     ``choice`` says which contrast `with_contrast_from` chose and why; None where there was nothing to choose.
     ``name`` is what the method is called in reports, ``at_once`` the number of images that it pays to work on side by
     side; each of them takes memory.
@@ -100,16 +51,36 @@ class Segmenter(ABC):
     arithmetic: str = "float32"
     kinds: Sequence[str] = (VOID,)
     choice: ContrastChoice | None = None
+    focus: Focus | Literal["auto"] | None = "auto"
     name: str
     at_once: ClassVar[int]
+    basis: ClassVar[str] = EDGE  # what detected radii rest on
 
     @abstractmethod
     def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
         """This segmenter with what it reads off the images (as dark or bright) decided once for all of them."""
 
     @abstractmethod
+    def detect(self, image: np.ndarray) -> Segmentation:
+        """Probability, labels and voids of ``image`` (H, W), in its own pixels, with radii as edges are drawn."""
+
     def run(self, image: np.ndarray) -> Segmentation:
-        """Probability, labels and voids of ``image`` (H, W), in its own pixels."""
+        """Probability, labels and voids of ``image`` (H, W), in its own pixels, with physical radii."""
+        return self.with_radii(self.detect(image), image)
+
+    def with_focus_from(self, images: Iterable[np.ndarray]) -> Self:
+        """This segmenter, of a decided contrast, with the focus of the images decided once for all of them."""
+        if self.focus != "auto":
+            return self
+        found = ((image, self.detect(image).discs) for image in images)
+        return replace(self, focus=decide_focus(found, under=self.contrast != "dark"))
+
+    def with_radii(self, found: Segmentation, image: np.ndarray) -> Segmentation:
+        """What was detected in ``image``, with radii measured by the fringes; see `voidlab.segment.radius`."""
+        focus = self.focus
+        if focus == "auto":
+            focus = decide_focus([(image, found.discs)], under=found.contrast == "bright")
+        return replace(found, voids=with_sizes(found.voids, image, focus, basis=self.basis))
 
     def expectation(self, images: Iterable[np.ndarray]) -> Expectation | None:
         """Precision and recall to be expected in images as these; None where confidence is no probability."""
@@ -151,13 +122,15 @@ class ClassicalSegmenter(Segmenter):
             images, lambda image: Evidence.of(image, *map(partial(self._all, image), (True, False)))
         )
 
-    def run(self, image: np.ndarray) -> Segmentation:
+    def detect(self, image: np.ndarray) -> Segmentation:
         image = grey(image)
         decided = self.with_contrast_from([image])
         found = decided._all(image, decided.contrast == "bright")
         discs = found.at_least(self.threshold)
         labels, probability = draw_discs(discs, image.shape)
-        return _segmentation(discs, labels, probability, self.edge_buffer_px)
+        return replace(
+            segmentation_of(discs, labels, probability, self.edge_buffer_px), contrast=decided.contrast
+        )
 
     def _all(self, image: np.ndarray, bright: bool) -> Discs:
         largest = self._largest(image.shape)
@@ -170,8 +143,8 @@ class ClassicalSegmenter(Segmenter):
 class NetworkSegmenter(Segmenter):
     """The trained network, see `voidlab.segment.network`; it sees bright voids, so dark images are inverted.
 
-    `run` is `maps`, which takes the time, then `decode`, which depends on threshold and sizes: keep the maps to try
-    other ones.
+    `detect` is `maps`, which takes the time, then `decode`, which depends on threshold and sizes: keep the maps to
+    try other ones.
     """
 
     model: torch.nn.Module
@@ -184,6 +157,7 @@ class NetworkSegmenter(Segmenter):
         default_factory=lambda: ThreadPoolExecutor(1), repr=False, compare=False
     )
     at_once: ClassVar[int] = 4  # one in the network, the others being read or decoded
+    basis: ClassVar[str] = NETWORK
 
     def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
         return self._decided(images, lambda image: self._evidence(image, self._both(image)))
@@ -218,14 +192,15 @@ class NetworkSegmenter(Segmenter):
         voids, others = found.of([VOID]), found.of(network.OTHERS)
         # Only voids are drawn: else a loop upon a void would take pixels, and the masks would hold more than voids.
         labels, probability = decode.draw_labels(voids, maps)
-        made = _segmentation(voids, labels, probability, self.edge_buffer_px)
-        circles = _table_of_circles(others, len(voids) + 1, labels.shape, self.edge_buffer_px)
+        made = segmentation_of(voids, labels, probability, self.edge_buffer_px)
+        circles = circles_of(others, len(voids) + 1, labels.shape, self.edge_buffer_px)
         smaller = int((every.radius < self.min_radius_px).sum())
         return replace(
             made,
             voids=pd.concat([made.voids, circles], ignore_index=True) if len(circles) else made.voids,
             smaller=smaller,
             larger=len(every) - len(found) - smaller,
+            contrast="dark" if maps[0].negative else "bright",
         )
 
     def _discs(self, maps: tuple[network.Maps, ...], least: float, kinds: Collection[str] = (VOID,)) -> Discs:
@@ -234,7 +209,7 @@ class NetworkSegmenter(Segmenter):
     def _within(self, discs: Discs, maps: tuple[network.Maps, ...]) -> Discs:
         return discs.within(self.min_radius_px, self._largest(maps[0].void.shape))
 
-    def run(self, image: np.ndarray) -> Segmentation:
+    def detect(self, image: np.ndarray) -> Segmentation:
         return self.decode(self.maps(image))
 
     def expectation(self, images: Iterable[np.ndarray]) -> Expectation | None:
@@ -269,55 +244,3 @@ class NetworkSegmenter(Segmenter):
 def _middle(image: np.ndarray) -> np.ndarray:
     top, left = (max(side - _MIDDLE_PX, 0) // 2 for side in image.shape)
     return image[top : top + _MIDDLE_PX, left : left + _MIDDLE_PX]
-
-
-def grey(image: np.ndarray) -> np.ndarray:
-    """``image``, if it is one: (H, W).
-
-    Raises
-    ------
-    ValueError
-        If it has colours or no pixels.
-    """
-    image = np.asarray(image)
-    if image.ndim != 2:
-        raise ValueError(f"image has shape {image.shape}; expected (H, W), one grey value per pixel.")
-    if not image.size:
-        raise ValueError(f"image has shape {image.shape}, no pixels; expected (H, W), each at least 1.")
-    return image
-
-
-def _segmentation(
-    discs: Discs, labels: np.ndarray, probability: np.ndarray, edge_buffer_px: int
-) -> Segmentation:
-    """Segmentation of discs drawn as ``labels`` i + 1; one without a pixel of its own has no row."""
-    voids = measure_voids(labels, edge_buffer_px=edge_buffer_px)
-    of = voids["label"].to_numpy() - 1
-    voids = voids.assign(
-        x_px=discs.x[of],
-        y_px=discs.y[of],
-        radius_px=discs.radius[of],
-        confidence=discs.confidence[of],
-        kind=discs.kind[of],
-    )
-    return Segmentation(probability, labels, tables.check(voids, "voids"))
-
-
-def _table_of_circles(
-    discs: Discs, first_label: int, shape: tuple[int, ...], edge_buffer_px: int
-) -> pd.DataFrame:
-    """Table ``voids`` of discs that are no voids: circles without pixels, labelled from ``first_label`` on."""
-    table = pd.DataFrame(
-        {
-            "frame": 0,
-            "label": np.arange(first_label, first_label + len(discs)),
-            "x_px": discs.x,
-            "y_px": discs.y,
-            "radius_px": discs.radius,
-            "area_px": np.pi * discs.radius**2,
-            "kind": discs.kind,
-            "confidence": discs.confidence,
-        }
-    )
-    touches = circles_touch_edge(table, (shape[0], shape[1]), edge_buffer_px)
-    return tables.check(table.assign(touches_edge=touches), "voids")

@@ -25,7 +25,8 @@ from scipy import ndimage
 from voidlab import tables
 from voidlab.measure import measure_voids
 from voidlab.segment.model_file import ModelError, in_words
-from voidlab.segment.segmenters import Segmentation, Segmenter, grey
+from voidlab.segment.segmentation import Segmentation, grey
+from voidlab.segment.segmenters import Segmenter
 from voidlab.tables.reading import read_bytes
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ class Description(BaseModel):
 class ExportedSegmenter(Segmenter):
     """A network of somebody else's that gives void probabilities; voids are its connected pieces.
 
-    `run` is `maps`, which takes the time, then `decode`, which depends on threshold and sizes: keep the probability
-    to try other ones.
+    `detect` is `maps`, which takes the time, then `decode`, which depends on threshold and sizes: keep the
+    probability to try other ones.
     """
 
     model: torch.nn.Module
@@ -65,7 +66,7 @@ class ExportedSegmenter(Segmenter):
         """This segmenter; "auto" is taken for bright: it shows the network the image as it is."""
         return replace(self, contrast="bright") if self.contrast == "auto" else self
 
-    def run(self, image: np.ndarray) -> Segmentation:
+    def detect(self, image: np.ndarray) -> Segmentation:
         return self.decode(self.maps(image))
 
     def maps(self, image: np.ndarray) -> np.ndarray:
@@ -125,7 +126,10 @@ class ExportedSegmenter(Segmenter):
         largest = self._largest(probability.shape)
         keep = (voids["area_px"] >= least) & voids["radius_px"].between(self.min_radius_px, largest)
         labels = np.where(np.isin(labels, voids.loc[keep, "label"]), labels, 0).astype(np.int32)
-        return Segmentation(probability, labels, tables.check(voids[keep].reset_index(drop=True), "voids"))
+        voids = tables.check(voids[keep].reset_index(drop=True), "voids")
+        return Segmentation(
+            probability, labels, voids, contrast="dark" if self.contrast == "dark" else "bright"
+        )
 
 
 def from_0_to_1(image: np.ndarray) -> np.ndarray:

@@ -41,9 +41,13 @@ TABLES: dict[str, Table] = {
 _PER_S = [
     f"{what}_per_s" for what in ("growth_px", "growth_sigma_px", "diffusion_px2", "diffusion_sigma_px2")
 ]
-_MAY_BE_MISSING: dict[str, Any] = {"corrected": "", "loop_count": pd.NA, "dot_count": pd.NA} | dict.fromkeys(
-    _PER_S, float("nan")
-)
+_SIZES = ["radius_sigma_px", "edge_radius_px", "fringe_px"]
+_MAY_BE_MISSING: dict[str, Any] = {
+    "corrected": "",
+    "loop_count": pd.NA,
+    "dot_count": pd.NA,
+    "size_basis": "",
+} | dict.fromkeys([*_PER_S, *_SIZES], float("nan"))
 
 
 def empty(name: str) -> pd.DataFrame:
@@ -54,8 +58,8 @@ def empty(name: str) -> pd.DataFrame:
 def check(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Copy of ``table`` cast to the dtypes of table ``name``; order and extra columns are kept as they are.
 
-    Columns of what was not done may be missing, and are added, empty: ``corrected``, counts of loops and dots,
-    rates per second where times are not known.
+    Columns of what was not done may be missing, and are added, empty: ``corrected``, counts of loops and dots, what
+    radii rest on, rates per second where times are not known.
 
     Raises
     ------
