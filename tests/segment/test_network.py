@@ -177,7 +177,7 @@ def test_maps_can_be_kept_and_decoded_with_other_settings():
     large = segment.load_segmenter("voids", contrast="bright", min_radius_px=8)
     maps = small.maps(image)
     assert [len(method.decode(maps).voids) for method in (small, large)] == [1, 1]
-    pd.testing.assert_frame_equal(small.decode(maps).voids, small.find(image))
+    pd.testing.assert_frame_equal(small.decode(maps).voids, small.detect(image).voids)
 
 
 def test_a_flipped_image_has_flipped_voids(bright):

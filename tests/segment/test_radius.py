@@ -4,7 +4,7 @@ import pytest
 
 from voidlab.segment import fringe_profiles
 from voidlab.segment.discs import Discs
-from voidlab.segment.radius import FRINGE, NETWORK, NOT_A_SIZE, measure_sizes, with_sizes
+from voidlab.segment.radius import FRINGE, NETWORK, NOT_A_SIZE, OF_FRINGE, decide_focus, measure_sizes, with_sizes
 from voidlab.simulate.microscope import Optics, intensity
 
 
@@ -38,6 +38,11 @@ def micrograph(
     return image, Discs(x, y, radii, np.full(16, 0.9))
 
 
+def sizes_of(image, discs, *, under=True):
+    """Sizes by the focus of the image itself."""
+    return measure_sizes(image, discs, decide_focus([(image, discs)], under=under))
+
+
 def detected(truth, seed=1, off=0.9):
     """As a network sees them: off in place and too small."""
     random = np.random.default_rng(seed)
@@ -49,7 +54,7 @@ def detected(truth, seed=1, off=0.9):
 @pytest.mark.parametrize(("radius", "share"), [(5, 0.9), (5, 0.5), (10, 0.6), (10, 0.25), (24, 0.1)])
 def test_radii_are_those_of_the_spheres(radius, share, under):
     image, truth = micrograph(radius, share * radius, under=under)
-    sizes = measure_sizes(image, detected(truth), bright=under, phase_per_px=1 / radius)
+    sizes = sizes_of(image, detected(truth), under=under)
     assert (sizes.basis == FRINGE).all()
     assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.012)
     assert sizes.focus.fringe_px == pytest.approx(share * radius, rel=0.1)
@@ -61,7 +66,7 @@ def test_one_standard_error_holds_two_of_three():
         for under in (True, False):
             for radius, share, noise in ((4, 0.9, 0.03), (7, 0.5, 0.04), (12, 0.3, 0.06)):
                 image, truth = micrograph(radius, share * radius, under=under, noise=noise, seed=seed)
-                sizes = measure_sizes(image, detected(truth, seed), bright=under, phase_per_px=1 / radius)
+                sizes = sizes_of(image, detected(truth, seed), under=under)
                 inside.append(np.abs(sizes.radius - truth.radius) < sizes.sigma)
     assert 0.60 <= np.mean(inside) <= 0.76
 
@@ -70,7 +75,7 @@ def test_one_standard_error_holds_two_of_three():
 @pytest.mark.parametrize("under", [True, False])
 def test_a_metal_that_absorbs_more_or_less_changes_them_little(absorption, under):
     image, truth = micrograph(10, 4, under=under, absorption=absorption)
-    sizes = measure_sizes(image, detected(truth), bright=under, phase_per_px=0.1)
+    sizes = sizes_of(image, detected(truth), under=under)
     assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.02)
 
 
@@ -78,27 +83,27 @@ def test_a_metal_that_absorbs_more_or_less_changes_them_little(absorption, under
 @pytest.mark.parametrize("phase", [0.4, 1.0, 2.5])
 def test_without_a_phase_they_are_within_the_error_that_is_stated(phase, under):
     image, truth = micrograph(10, 4, phase=phase, under=under)
-    sizes = measure_sizes(image, detected(truth), bright=under)
+    sizes = sizes_of(image, detected(truth), under=under)
     assert 0.05 < sizes.common < 0.07
     assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=1.2 * sizes.common)
 
 
 def test_neighbours_are_left_out():
     image, truth = micrograph(10, 4, gap=1.3)
-    sizes = measure_sizes(image, detected(truth), bright=True, phase_per_px=0.1)
+    sizes = sizes_of(image, detected(truth), under=True)
     assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.02)
 
 
 def test_a_fringe_wider_than_the_void_is_no_size():
     image, truth = micrograph(4, 6.6)
-    sizes = measure_sizes(image, detected(truth, off=1.1), bright=True, phase_per_px=0.1)
+    sizes = sizes_of(image, detected(truth, off=1.1), under=True)
     assert (sizes.basis == NOT_A_SIZE).mean() >= 0.95
 
 
 def test_in_focus_the_radius_of_the_segmenter_stands():
     image, truth = micrograph(10, 0.0, absorption=0.3)
     given = detected(truth)
-    sizes = measure_sizes(image, given, bright=True, phase_per_px=0.1)
+    sizes = sizes_of(image, given, under=True)
     assert (sizes.basis == NETWORK).all()
     np.testing.assert_array_equal(sizes.radius, given.radius)
     assert np.isnan(sizes.edge).all()
@@ -109,7 +114,7 @@ def test_in_focus_the_radius_of_the_segmenter_stands():
 def test_the_edge_is_where_a_hand_draws_it(share, edge):
     """Half-way from rim to fringe, as measured on another program's images of spheres: .78, .85 and .90 of r."""
     image, truth = micrograph(20, share * 20, phase=1.28)
-    sizes = measure_sizes(image, detected(truth), bright=True, phase_per_px=1.28 / 20)
+    sizes = sizes_of(image, detected(truth), under=True)
     assert np.median(sizes.edge / truth.radius) == pytest.approx(edge, abs=0.02)
 
 

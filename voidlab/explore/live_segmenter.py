@@ -45,7 +45,7 @@ class Finder:
         key = self._key(row, settings)
         if _in_halves(method):
             maps, valid = self._halves.get(key, lambda: _maps_and_valid(method, image()))
-            found: Segmentation = method.decode(maps)
+            found: Segmentation = method.with_radii(method.decode(maps), image())
             return found if valid is None else found.within(valid, method.edge_buffer_px)
         everything = self._halves.get(key, lambda: self._segmenter(_loose(settings)).run(image()))
         return _above(everything, settings.threshold)
@@ -70,6 +70,7 @@ class Finder:
                 self._loaded.clear()
             method = segment.from_parameters(settings, self._folder)
             method = method.with_contrast_from(segment.sample(self._series))
+            method = method.with_focus_from(segment.sample(self._series))
             self._decided[question] = str(getattr(method, "contrast", settings.contrast))
             self._loaded[settings] = method
         return self._loaded[settings]

@@ -4,7 +4,7 @@ A function called ``show_…`` shows a whole figure below a notebook cell; those
 `voidlab.report.figures`.
 """
 
-from voidlab.report import key_figures
+from voidlab.report import key_figures, radii
 from voidlab.report.detections import segmentation_in_words
 from voidlab.report.figures.base import show, show_movie
 from voidlab.report.figures.drift import (

@@ -25,6 +25,7 @@ from voidlab.project.corrections import (
     VoidEdit,
     frame_of,
 )
+from voidlab.segment.radius import EDGE
 from voidlab.tables.kinds import COUNT_OF, VOID
 
 _LOOKED_AT = ("ok", "blank")
@@ -189,6 +190,8 @@ class _Frame:
         measured = measured.assign(label=self._highest, corrected=how)
         if how == "added" and not runs:
             measured = measured.assign(x_px=at.x_px, y_px=at.y_px, radius_px=at.radius_px)
+        # What is drawn by hand is an edge: where there is a fringe, smaller than the physical radius.
+        measured = measured.assign(edge_radius_px=measured["radius_px"], size_basis=EDGE)
         self.voids = pd.concat([self.voids, tables.select(measured, "voids")], ignore_index=True)
 
     def _split(self, row: int, at: Spot, line: tuple[float, float, float, float]) -> None:

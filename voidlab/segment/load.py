@@ -2,13 +2,13 @@
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from voidlab.project.parameters.models import SegmentParameters
+from voidlab.project.parameters.models import MicroscopeParameters, SegmentParameters
 from voidlab.segment import model_file, network, torch_export
 from voidlab.segment.confidence import Calibration
 from voidlab.segment.expectation import Teacher
@@ -106,11 +106,18 @@ def _checked(**settings: object) -> dict[str, Any]:
     return given.model_dump(include=set(settings))
 
 
-def from_parameters(parameters: SegmentParameters, folder: Path) -> Segmenter:
-    """Segmenter that a dataset's parameters ask for; a file's name is relative to ``folder``, that of the YAML."""
+def from_parameters(
+    parameters: SegmentParameters, folder: Path, microscope: MicroscopeParameters | None = None
+) -> Segmenter:
+    """Segmenter that a dataset's parameters ask for; a file's name is relative to ``folder``, that of the YAML.
+
+    Without bright field there are no fringes, and radii stay as they are detected.
+    """
     chosen = parameters.model_file(folder) or parameters.segmenter
     settings = parameters.model_dump(include={field.name for field in fields(Segmenter)})
-    return load_segmenter(chosen, **settings, trust=parameters.trust_model)
+    method = load_segmenter(chosen, **settings, trust=parameters.trust_model)
+    fringes = microscope is None or microscope.mode == "bright field"
+    return method if fringes else replace(method, focus=None)
 
 
 def check_segmenter(name_or_path: str | Path, *, trust: bool = False) -> None:

@@ -7,6 +7,7 @@ there is none the radius of the segmenter stands.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,9 @@ from voidlab.tables.kinds import VOID
 FRINGE, NOT_A_SIZE = "fringe", "not a size"
 EDGE, NETWORK = "edge", "network"  # that of the segmenter: an edge it fitted, or what a network says
 _MOST_VOIDS = 40  # that the focus is inferred from
+_LEAST_VOIDS = 3
+_MOST_IMAGES = 2  # of which they are taken; they are all in memory
+_LEAST_FRINGE = 0.1  # its depth over the void's contrast; in focus 0.03 to 0.08
 _NO_SIZE = 1.3  # fringe over radius
 _LEAST_GAIN = 0.5  # what a fringe has to explain, logarithm of the misfit; of voids in focus it is up to 0.3
 _LEAST_GAIN_WIDE = 0.15  # of voids smaller than their fringe: they are no sharper than without one
@@ -91,8 +95,8 @@ def decide_focus(images: Iterable[tuple[np.ndarray, Discs]], *, under: bool) -> 
     """
     taken: list[tuple[np.ndarray, Discs]] = []
     for image, discs in images:
-        taken.append((image, discs))
-        if sum(len(each) for _, each in taken) >= _MOST_VOIDS:
+        taken = sorted([*taken, (image, discs)], key=lambda each: -len(each[1]))[:_MOST_IMAGES]
+        if len(taken[0][1]) >= _MOST_VOIDS:
             break
     radii = [discs.radius for _, discs in taken]
     if not sum(map(len, radii)):
@@ -106,7 +110,7 @@ def decide_focus(images: Iterable[tuple[np.ndarray, Discs]], *, under: bool) -> 
         ]
         found = [each for profiles in every for each in profiles]
         rows = np.flatnonzero([each is not None for each in found])
-        if not len(rows):
+        if len(rows) < _LEAST_VOIDS:
             return None
         curves = Curves.of([each for each in found if each is not None])
         radius = np.concatenate(radii)
@@ -114,7 +118,7 @@ def decide_focus(images: Iterable[tuple[np.ndarray, Discs]], *, under: bool) -> 
         focus = _focus(curves, radius[rows], confidence[rows], phases, under=under)
         if turn:
             return focus
-        if not _is_fringe(focus, radius[rows]):
+        if _depth(curves, radius[rows], under=under) < _LEAST_FRINGE or not _is_fringe(focus, radius[rows]):
             return None
         radius = radius.copy()
         radius[rows] = fit_radii(curves, radius[rows], focus).radius
@@ -188,6 +192,19 @@ def _focus(
     """The focus that the surest voids speak for."""
     surest = np.argsort(-confidence, kind="stable")[:_MOST_VOIDS]
     return infer_focus(curves.of_rows(surest), radius[surest], phases, under=under)
+
+
+def _depth(curves: Curves, radius: np.ndarray, *, under: bool) -> float:
+    """How much darker than the surroundings it is around bright voids, over how much brighter in them; the median."""
+    there, at = curves.weight > 0, curves.distance / radius[:, None]
+    grey = np.where(there, curves.brightness if under else -curves.brightness, np.nan)
+    far = np.where(at >= 0.75 * np.max(np.where(there, at, 0), axis=1, keepdims=True), grey, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of those with nothing there: NaN
+        around = np.nanmean(far, axis=1)
+        lowest = np.nanmin(np.where(at > 0.75, grey, np.nan), axis=1)
+        highest = np.nanmax(np.where(at < 1, grey, np.nan), axis=1)
+        return float(np.nan_to_num(np.nanmedian((around - lowest) / np.maximum(highest - around, 1e-12))))
 
 
 def _is_fringe(focus: Focus, radius: np.ndarray) -> bool:

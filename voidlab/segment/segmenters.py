@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 import numpy as np
 import pandas as pd
 
+from voidlab import tables
 from voidlab.segment import classical, contrast, decode, network
 from voidlab.segment.completeness import Completeness, measure_completeness
 from voidlab.segment.confidence import Calibration
@@ -80,7 +81,8 @@ class Segmenter(ABC):
         focus = self.focus
         if focus == "auto":
             focus = decide_focus([(image, found.discs)], under=found.contrast == "bright")
-        return replace(found, voids=with_sizes(found.voids, image, focus, basis=self.basis))
+        voids = with_sizes(found.voids, image, focus, basis=self.basis)
+        return replace(found, voids=tables.select(voids, "voids"))
 
     def expectation(self, images: Iterable[np.ndarray]) -> Expectation | None:
         """Precision and recall to be expected in images as these; None where confidence is no probability."""

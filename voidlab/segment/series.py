@@ -17,6 +17,7 @@ from voidlab.segment.expectation import Expectation
 from voidlab.segment.frame import EXCLUDED, OK, FrameResult, SeriesOfImages, segment_frame
 from voidlab.segment.odd_frames import odd_frames
 from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.kinds import COUNT_OF, VOID
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.verdict import CHECK, GOOD, VERDICTS
@@ -93,6 +94,7 @@ def segment_series(
         store.check(series, segmenter)
     looked_at = sample_rows(series)
     segmenter = segmenter.with_contrast_from(_read(series, looked_at))
+    segmenter = segmenter.with_focus_from(_read(series, looked_at))
     found, rows = Collected(series.frames, segmenter.kinds), range(len(series))
     results = _ordered(series, segmenter, store)
     for row, result in zip(progress(rows, len(series)) if progress else rows, results, strict=True):
@@ -198,6 +200,8 @@ def _decided(segmenter: Segmenter, frames: list[int], found: Collected) -> dict[
         "smaller": found.smaller,
         "larger": found.larger,
     }
+    if isinstance(segmenter.focus, Focus):
+        decided |= {"focus": asdict(segmenter.focus)}
     if segmenter.choice is not None:
         decided |= {
             "contrast_verdict": segmenter.choice.verdict,

@@ -23,7 +23,7 @@ _MOST_WIDTHS = 2.0  # foil thicknesses; a wider void is a mistake in the thickne
 _MOST_WEIGHTS = 4_000_000  # held at once
 
 
-About = Literal["scale", "thickness", "edges", "kinds", "surfaces"]
+About = Literal["scale", "thickness", "edges", "sizes", "kinds", "surfaces"]
 
 
 class Note(str):
@@ -86,6 +86,7 @@ def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, 
     x, y, radius = circles.T
     area = inclusion_area(x, y, radius, sample.shape, margin_px=sample.margin_px, valid=sample.valid)
     counted = only_voids(voids)[area > 0].assign(area_px2=area[area > 0])
+    sample = sample.with_sizes_of(counted)
     diameter, area = 2 * circles[area > 0, 2], area[area > 0]
     widths = diameter / (sample.thickness_px or 1.0)
     if sample.thickness_px is not None:
@@ -278,6 +279,14 @@ def _notes(
         yield Note(
             "edges",
             f"{every - whole} of {every} voids are not whole in the image; whole ones of such sizes count for them.",
+        )
+    if "size_basis" in counted and (without := counted["size_basis"] == "not a size").any():
+        volume = counted["radius_px"] ** 3
+        yield Note(
+            "sizes",
+            f"{without.sum()} of {whole} voids are smaller than the fringe around them: their radii are no sizes, "
+            "and come out too large. They count in the density; "
+            f"{volume[without].sum() / volume.sum():.1%} of the volume is theirs.",
         )
     if every < len(voids):
         yield Note("kinds", f"{len(voids) - every} of {len(voids)} objects are no voids and do not count.")

@@ -53,7 +53,7 @@ def teach(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -> di
         made = micrograph(seed, shape=(size, size))
         if made.voids["ignored"].all():
             continue
-        decided = replace(method, contrast="auto").with_contrast_from([made.as_shown])
+        decided = replace(method, contrast="auto", focus=None).with_contrast_from([made.as_shown])
         looks = decided.look_twice(made.as_shown)
         undecided = decided.choice is not None and decided.choice.verdict != GOOD
         truth = simulated.without_smaller(made.voids, decided.min_radius_px)

@@ -80,12 +80,16 @@ class Finder(Protocol):
 def truth_and_found(
     items: Sequence[Labelled], finder: Finder, *, log: Callable[[str], None] = lambda text: None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """True and found voids of all images, in one table each; ``frame`` counts the images."""
+    """True and found voids of all images, in one table each; ``frame`` counts the images.
+
+    Labels are edges as they are seen, so the found ones have the radii of theirs too.
+    """
     truth, found = [], []
     for number, item in enumerate(items):
         voids = finder.find(item.image)
         truth.append(item.voids.assign(frame=number))
-        found.append(voids[[*circle_csv.CIRCLE, "confidence"]].assign(frame=number))
+        edges = voids["edge_radius_px"].fillna(voids["radius_px"])
+        found.append(voids.assign(radius_px=edges)[[*circle_csv.CIRCLE, "confidence"]].assign(frame=number))
         log(f"{item.name}: {len(voids)} voids found, {int((~item.voids['ignored']).sum())} labelled")
     return pd.concat(truth, ignore_index=True), pd.concat(found, ignore_index=True)
 

@@ -7,7 +7,6 @@ import pandas as pd
 
 from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
-from voidlab.training import labelled
 
 
 def without_smaller(voids: pd.DataFrame, least_px: float) -> pd.DataFrame:
@@ -40,8 +39,7 @@ def truth_and_found(
         small = of_no_account(made.voids)
         hidden = made.voids["ignored"] & inside & ~small
         voids = made.voids.assign(ignored=made.voids["ignored"] | small, hidden=hidden)
-        item = labelled.Labelled(str(seed), made.as_shown, voids, made.mask)
         told = replace(method, contrast="dark" if made.upside_down else "bright")
-        parts.append([each.assign(frame=frame) for each in labelled.truth_and_found([item], told)])
+        parts.append((voids.assign(frame=frame), told.find(made.as_shown).assign(frame=frame)))
     truth, found = (pd.concat(each, ignore_index=True) for each in zip(*parts, strict=True))
     return truth, found

@@ -43,7 +43,7 @@ class Judged:
 
 def judge(name: str, image: np.ndarray, truth: pd.DataFrame, method: NetworkSegmenter) -> Judged:
     """How good the detections in an image are, and how good they are said to be, the contrast left to the method."""
-    decided = replace(method, contrast="auto").with_contrast_from([image])
+    decided = replace(method, contrast="auto", focus=None).with_contrast_from([image])
     expected = decided.expectation([image])
     assert expected is not None
     assert decided.choice is not None
@@ -102,7 +102,8 @@ def by_look(method: NetworkSegmenter, seeds: Iterable[int], *, size: int = 384) 
     parts: dict[str, list[tuple[pd.DataFrame, pd.DataFrame]]] = {}
     for seed in seeds:
         made = micrograph(seed, shape=(size, size))
-        told = replace(method, contrast="dark" if made.upside_down else "bright", threshold=0.1)
+        contrast = "dark" if made.upside_down else "bright"
+        told = replace(method, contrast=contrast, threshold=0.1, focus=None)
         both = simulated.without_smaller(made.voids, method.min_radius_px), told.find(made.as_shown)
         pair = (each.assign(frame=seed) for each in both)
         parts.setdefault(made.look, []).append(tuple(pair))  # type: ignore[arg-type]

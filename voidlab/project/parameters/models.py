@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from voidlab.project.paths import STAGES
 
-SAMPLE = "sample"
-SECTIONS = (*STAGES, SAMPLE)  # of a parameter file: keys that hold keys of their own
+SAMPLE, MICROSCOPE = "sample", "microscope"
+SECTIONS = (*STAGES, SAMPLE, MICROSCOPE)  # of a parameter file: keys that hold keys of their own
 
 
 class _Model(BaseModel):
@@ -150,8 +150,9 @@ class ExportParameters(_Model):
 
     min_frames: int = _parameter(8, "shortest track that goes into void-2d-coordinates.csv", "frames", ge=1)
     pixel_size_error: float = _parameter(0.02, "relative standard error of the pixel size", ge=0, le=0.5)
-    diameter_error: float = _parameter(
-        0.08, "systematic error of all diameters, as a relative standard error", ge=0, le=0.5
+    diameter_error: Annotated[float, Field(ge=0, le=0.5)] | Literal["auto"] = _parameter(
+        "auto",
+        "systematic error of all diameters, as a relative standard error; auto: as their radii were measured",
     )
     void_shape: Literal["sphere", "cube", "truncated octahedron"] = _parameter(
         "sphere", "sphere, cube or truncated octahedron: how a projected area converts to a volume"
@@ -192,6 +193,29 @@ class SampleParameters(_Model):
     dose_dpa_per_frame: float | None = _parameter(None, "dose from one image to the next", "dpa/frame", gt=0)
 
 
+class MicroscopeParameters(_Model):
+    """How the images were taken; the radii of voids rest on it."""
+
+    mode: Literal["bright field", "dark field", "HAADF"] = _parameter(
+        "bright field",
+        "bright field, dark field or HAADF: only bright field has the fringes radii are measured by",
+    )
+    voltage_kv: float | None = _parameter(
+        None,
+        "acceleration voltage; left out: 200 kV is assumed where a defocus is given in nm",
+        "kV",
+        ge=20,
+        le=3000,
+    )
+    defocus_nm: float | None = _parameter(
+        None,
+        "defocus, minus: under focus; left out: from the fringes themselves",
+        "nm",
+        ge=-50_000,
+        le=50_000,
+    )
+
+
 class DatasetParameters(_Model):
     """A dataset: which images, what is known of them, and the parameters of its stages."""
 
@@ -226,6 +250,7 @@ class DatasetParameters(_Model):
     reconstruct: ReconstructParameters = ReconstructParameters()
     export: ExportParameters = ExportParameters()
     sample: SampleParameters = SampleParameters()
+    microscope: MicroscopeParameters = MicroscopeParameters()
 
     @property
     def chosen(self) -> ImagesChoice:
@@ -243,18 +268,19 @@ class DatasetParameters(_Model):
         return {key: value for part in parts for key, value in part.items()}
 
     def of_images(self) -> dict[str, Any]:
-        """What is said of the images: everything but the stages and the sample."""
+        """What is said of the images: everything but the stages, the sample and the microscope."""
         return self.model_dump(mode="json", exclude=set(SECTIONS))
 
 
 def model_of(section: str) -> type[BaseModel]:
-    """The model of the parameters of a stage, or of the sample."""
+    """The model of the parameters of a stage, of the sample or of the microscope."""
     return type(DatasetParameters.model_fields[section].default)
 
 
 def sections_of(stage: str) -> tuple[str, ...]:
-    """The sections of the parameter file that the ``stage`` rests on: its own; export also on the sample."""
-    return (stage, SAMPLE) if stage == "export" else (stage,)
+    """The sections of the parameter file that the ``stage`` rests on: its own, and what is known beside it."""
+    beside = {"segment": (MICROSCOPE,), "export": (SAMPLE,)}
+    return (stage, *beside.get(stage, ()))
 
 
 def by_section(stage: str, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -23,7 +23,7 @@ _INTRODUCTION = """\
 
 Everything that can be set in `parameters/NAME.yaml`. A file gives only what differs from the defaults; `images` is
 the one parameter it must hold. The parameters of a stage stand under the name of the stage, what is known of the
-specimen under `sample`:
+specimen under `sample`, of the microscope under `microscope`:
 
     images: ../data/gold/tilt*.tif
     pixel_size_nm: 0.47

@@ -1,0 +1,80 @@
+"""What the radii rest on, worded for the page of segment: the focus that was inferred, and what has no size."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from voidlab.project.parameters.models import MicroscopeParameters
+from voidlab.report.key_figures import Figure, figure
+from voidlab.segment.defocus import USUAL_KV, defocus_nm
+from voidlab.tables.units import HasPixelSize, unit_of
+
+_MANY = 0.02  # share of the voids without a size
+_APART = 1.5  # of a defocus that is given and the one of the fringes
+
+
+def of_radii(
+    decided: Mapping[str, Any],
+    voids: pd.DataFrame,
+    calibration: HasPixelSize,
+    microscope: MicroscopeParameters,
+) -> list[Figure]:
+    """Which radius is meant, what focus it was measured with, and how many voids have no size."""
+    focus = decided.get("focus")
+    if not focus:
+        mode = microscope.mode
+        why = "no Fresnel fringe was found" if mode == "bright field" else f"{mode} has no fringe"
+        return [figure("Radii", "as detected", f"{why}: the radius is that of the edge as it is seen, ± 9 %")]
+    fringe = voids[voids["size_basis"] == "fringe"]
+    words = _focus_in_words(focus, calibration, microscope)
+    meaning = f"physical radii, of the spheres whose fringe fits, ± 5 % systematic: {words}"
+    if len(fringe):
+        edge = float((fringe["edge_radius_px"] / fringe["radius_px"]).median())
+        meaning += f"; edges as they are drawn by hand have {edge:.0%} of them"
+    figures = [
+        figure("Radii", "by the fringe", meaning, warning=_contradiction(focus, calibration, microscope))
+    ]
+    none = int((voids["size_basis"] == "not a size").sum())
+    if none:
+        said = (
+            f"{none:,} of {len(voids):,} voids are smaller than the fringe around them: what is measured there is no "
+            "size. They count, but leave them out of sizes (size_basis in the table), or take images nearer to focus."
+        )
+        warning = said if none > _MANY * len(voids) else ""
+        figures.append(figure("Not a size", f"{none:,}", "voids smaller than their fringe", warning=warning))
+    return figures
+
+
+def _focus_in_words(
+    focus: Mapping[str, Any], calibration: HasPixelSize, microscope: MicroscopeParameters
+) -> str:
+    side = "under" if focus["under"] else "over"
+    size, unit = unit_of(calibration)
+    width = f"{focus['fringe_px'] * size:.2g} ± {focus['fringe_sigma_px'] * size:.1g} {unit}"
+    if calibration.pixel_size_nm is None:
+        return f"{side} focus, fringe {width} wide"
+    found = _found_nm(focus, calibration, microscope)
+    volts = f"{microscope.voltage_kv or USUAL_KV:g} kV{'' if microscope.voltage_kv else ' assumed'}"
+    return f"about {found / 1000:.2g} µm {side} focus (fringe {width} wide, {volts})"
+
+
+def _found_nm(focus: Mapping[str, Any], calibration: HasPixelSize, microscope: MicroscopeParameters) -> float:
+    pixel = calibration.pixel_size_nm or float("nan")
+    return defocus_nm(focus["fringe_px"] * pixel, microscope.voltage_kv or USUAL_KV)
+
+
+def _contradiction(
+    focus: Mapping[str, Any], calibration: HasPixelSize, microscope: MicroscopeParameters
+) -> str:
+    """What the images say against the defocus that was given; empty where they agree."""
+    given = microscope.defocus_nm
+    if given is None or calibration.pixel_size_nm is None:
+        return ""
+    found = _found_nm(focus, calibration, microscope) * (-1 if focus["under"] else 1)
+    if given and found / given > 1 / _APART**2 and found / given < _APART**2:
+        return ""
+    return (
+        f"microscope.defocus_nm = {given:g}, but the fringes speak for {found:.3g} nm: check the defocus (minus is "
+        "under focus), the voltage and the pixel size. The radii are those of the fringes."
+    )
