@@ -2,9 +2,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from drawn_images import image_with
 from voidlab.segment import fringe_profiles
 from voidlab.segment.discs import Discs
-from voidlab.segment.radius import FRINGE, NETWORK, NOT_A_SIZE, OF_FRINGE, decide_focus, measure_sizes, with_sizes
+from voidlab.segment.radius import (
+    FRINGE,
+    NETWORK,
+    NOT_A_SIZE,
+    OF_FRINGE,
+    decide_focus,
+    measure_sizes,
+    with_sizes,
+)
 from voidlab.simulate.microscope import Optics, intensity
 
 
@@ -56,19 +65,23 @@ def test_radii_are_those_of_the_spheres(radius, share, under):
     image, truth = micrograph(radius, share * radius, under=under)
     sizes = sizes_of(image, detected(truth), under=under)
     assert (sizes.basis == FRINGE).all()
-    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.012)
-    assert sizes.focus.fringe_px == pytest.approx(share * radius, rel=0.1)
+    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.04)
+    assert decide_focus([(image, detected(truth))], under=under).fringe_px == pytest.approx(
+        share * radius, rel=0.15
+    )
 
 
-def test_one_standard_error_holds_two_of_three():
+def test_the_error_is_at_least_what_voids_scatter_by():
+    """What the voids of an image share, up to 5 %, is in it: of these spheres it is less than that."""
     inside = []
     for seed in range(3):
         for under in (True, False):
             for radius, share, noise in ((4, 0.9, 0.03), (7, 0.5, 0.04), (12, 0.3, 0.06)):
                 image, truth = micrograph(radius, share * radius, under=under, noise=noise, seed=seed)
                 sizes = sizes_of(image, detected(truth, seed), under=under)
+                assert (sizes.sigma >= OF_FRINGE * sizes.radius).all()
                 inside.append(np.abs(sizes.radius - truth.radius) < sizes.sigma)
-    assert 0.60 <= np.mean(inside) <= 0.76
+    assert np.mean(inside) >= 0.9
 
 
 @pytest.mark.parametrize("absorption", [0.0, 0.12])
@@ -84,8 +97,7 @@ def test_a_metal_that_absorbs_more_or_less_changes_them_little(absorption, under
 def test_without_a_phase_they_are_within_the_error_that_is_stated(phase, under):
     image, truth = micrograph(10, 4, phase=phase, under=under)
     sizes = sizes_of(image, detected(truth), under=under)
-    assert 0.05 < sizes.common < 0.07
-    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=1.2 * sizes.common)
+    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=1.2 * OF_FRINGE)
 
 
 def test_neighbours_are_left_out():
@@ -106,8 +118,9 @@ def test_in_focus_the_radius_of_the_segmenter_stands():
     sizes = sizes_of(image, given, under=True)
     assert (sizes.basis == NETWORK).all()
     np.testing.assert_array_equal(sizes.radius, given.radius)
-    assert np.isnan(sizes.edge).all()
-    assert np.isnan(sizes.sigma).all()
+    np.testing.assert_array_equal(sizes.edge, given.radius)
+    np.testing.assert_allclose(sizes.sigma, 0.09 * given.radius)
+    assert np.isnan(sizes.fringe).all()
 
 
 @pytest.mark.parametrize(("share", "edge"), [(0.56, 0.78), (0.40, 0.85), (0.28, 0.90)])
@@ -119,14 +132,34 @@ def test_the_edge_is_where_a_hand_draws_it(share, edge):
 
 
 def test_nothing_detected_or_nothing_to_be_seen_gives_what_was_given():
-    nothing = Discs(*np.zeros((4, 0)))
-    assert len(measure_sizes(np.ones((20, 30)), nothing, bright=True).radius) == 0
-    blank = measure_sizes(np.ones((20, 30)), Discs(*np.array([[9.0], [9], [4], [1]])), bright=True)
-    assert blank.basis.tolist() == [NETWORK]
-    cut = np.full((20, 30), np.nan)
-    assert measure_sizes(cut, Discs(*np.array([[9.0], [9], [4], [1]])), bright=True).basis.tolist() == [
-        NETWORK
-    ]
+    nothing, one = Discs(*np.zeros((4, 0))), Discs(*np.array([[9.0], [9], [4], [1]]))
+    assert len(sizes_of(np.ones((20, 30)), nothing).radius) == 0
+    assert sizes_of(np.ones((20, 30)), one).basis.tolist() == [NETWORK]
+    assert sizes_of(np.full((20, 30), np.nan), one).basis.tolist() == [NETWORK]
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_discs_without_a_fringe_keep_their_radii(count):
+    """A flat disc is no sphere in focus either: that another profile fits it better is not a fringe."""
+    discs = [(30 + 50 * i, 40, 12) for i in range(count)]
+    image = image_with(*discs, shape=(80, 320))
+    given = Discs(*np.array([(*disc, 1) for disc in discs], float).T)
+    assert sizes_of(image, given).basis.tolist() == [NETWORK] * count
+
+
+def test_the_images_with_most_voids_speak_for_the_focus_of_a_series():
+    many, truth = micrograph(10, 4)
+    blank = np.ones(many.shape), Discs(*np.zeros((4, 0)))
+    alone = decide_focus([(many, truth)], under=True)
+    assert decide_focus([blank, (many, truth), blank], under=True) == alone
+
+
+def test_a_frame_is_measured_with_the_focus_that_was_decided():
+    first, truth = micrograph(10, 4)
+    second, others = micrograph(10, 4, seed=1)
+    focus = decide_focus([(first, detected(truth))], under=True)
+    sizes = measure_sizes(second, detected(others), focus)
+    assert np.median(sizes.radius / others.radius) == pytest.approx(1, abs=0.025)
 
 
 @pytest.mark.parametrize("under", [True, False])
@@ -158,7 +191,7 @@ def test_the_table_keeps_loops_as_they_were():
             "kind": ["loop"] + ["void"] * 15,
         }
     )
-    sized = with_sizes(table, image, contrast="bright")
+    sized = with_sizes(table, image, decide_focus([(image, given)], under=True))
     assert sized["radius_px"].iloc[0] == given.radius[0]
     assert sized["size_basis"].tolist() == [NETWORK] + [FRINGE] * 15
     assert np.median(sized["radius_px"][1:] / truth.radius[1:]) == pytest.approx(1, abs=0.06)

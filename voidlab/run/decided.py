@@ -1,4 +1,4 @@
-"""What is chosen once for a series and holds for every image: intensities, contrast, arithmetic, network, code.
+"""What is chosen once for a series and holds for every image: intensities, contrast, focus, arithmetic, network.
 
 Read off images spread over the series, or given by parameters. What comes of an image rests on nothing else than the
 image and this, so it is what frames are kept under (`voidlab.run.frame_cache`), and what is sent to whoever segments
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from voidlab.segment.contrast import ContrastChoice
 from voidlab.segment.identity import identity_of
 from voidlab.segment.segmenters import Segmenter
 from voidlab.segment.series import sample, sample_rows
+from voidlab.segment.sphere_fit import Focus
 
 # The rooms that the segmentation of an image rests on: changed code elsewhere changes nothing of it.
 ROOMS = ("segment", "measure.py", "images", "tables", "project", "errors.py", "__init__.py")
@@ -44,7 +45,7 @@ class Decided:
     intensity_range : tuple of float
         Stored values that become 0 and 1.
     segmenter : dict
-        Settings, contrast and arithmetic of the segmenter, and the digest of its network, see `identity_of`.
+        Settings, contrast, focus and arithmetic of the segmenter, and the digest of its network, see `identity_of`.
     images : dict
         What of the images counts, and which of those in a file.
     code : str
@@ -64,7 +65,7 @@ class Decided:
 
     @classmethod
     def of(cls, series: ImageSeries, segmenter: Segmenter) -> Self | None:
-        """What holds for the images of ``series``, the contrast chosen by a sample of them where that is left open.
+        """What holds for the images of ``series``: contrast and focus by a sample of them where they are left open.
 
         None where it cannot be told what the segmenter or the images rest on, as they are not of this package.
 
@@ -76,7 +77,7 @@ class Decided:
         if type(series) is not ImageSeries or identity_of(segmenter) is None:
             return None
         _check_intensities(series)
-        decided = segmenter.with_contrast_from(sample(series))
+        decided = segmenter.with_contrast_from(sample(series)).with_focus_from(sample(series))
         identity = identity_of(decided)
         assert identity is not None
         choice = None if decided.choice is None else asdict(decided.choice)
@@ -93,6 +94,12 @@ class Decided:
     @property
     def contrast(self) -> str:
         return str(self.segmenter["contrast"])
+
+    @property
+    def focus(self) -> Focus | Literal["auto"] | None:
+        """What radii are measured with; "auto" where the segmenter does so by itself."""
+        found = self.segmenter["focus"]
+        return Focus(**found) if isinstance(found, dict) else found
 
     @property
     def arithmetic(self) -> str:
@@ -118,7 +125,7 @@ class Decided:
             If it is another one, or it computes in other numbers here, than what was decided with.
         """
         choice = None if self.choice is None else ContrastChoice(**self.choice)
-        same = replace(segmenter, contrast=self.contrast, choice=choice)
+        same = replace(segmenter, contrast=self.contrast, choice=choice, focus=self.focus)
         self.check(same)
         return same
 
