@@ -1,0 +1,89 @@
+"""Radii against the physics: images by another program, whose radii are known. ``-s`` prints the table."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from voidlab import segment
+from voidlab.images.series import read_image
+from voidlab.segment.defocus import wavelength_nm
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def images(shared):
+    """A row per image: its conditions, and what of it the defaults measure."""
+    folder = shared / "multislice_truth"
+    conditions = pd.read_csv(folder / "conditions.csv")
+    truth = dict(iter(pd.read_csv(folder / "truth.csv").groupby("image")))
+    method = segment.load_segmenter("voids")
+    rows = [_measured(method, folder, each, truth[each["image"]]) for _, each in conditions.iterrows()]
+    made = conditions.merge(pd.DataFrame(rows), on="image")
+    columns = ["image", "recall", "detected", "ratio", "volume", "not_a_size", "inside", "fringe_over_radius"]
+    sys.stdout.write(f"\n{made[columns].round(3).to_string(index=False)}\n")
+    return made
+
+
+def _measured(method, folder, condition, truth):
+    image = read_image(folder / "images" / condition["image"])
+    found = method.with_contrast_from([image]).detect(image)
+    voids = method.with_radii(found, image).voids
+    x, y, true = (truth[name].to_numpy() for name in ("x_px", "y_px", "r_px"))
+    row = {
+        "image": condition["image"],
+        "fringe_over_radius": np.sqrt(wavelength_nm(condition["kv"]) * abs(condition["defocus_nm"]))
+        / condition["r_nm"],
+        "not_a_size": float((voids["size_basis"] == "not a size").mean()) if len(voids) else np.nan,
+        "volume": float((voids["radius_px"] ** 3).sum() / (true**3).sum()),
+    }
+    if voids.empty:
+        return row | {"recall": 0.0}
+    away = np.hypot(x[:, None] - voids["x_px"].to_numpy(), y[:, None] - voids["y_px"].to_numpy())
+    hit, at = away.min(axis=1) < np.maximum(3, true / 2), away.argmin(axis=1)
+    radius, sigma = (voids[name].to_numpy()[at[hit]] for name in ("radius_px", "radius_sigma_px"))
+    return row | {
+        "recall": hit.mean(),
+        "detected": np.median(found.voids["radius_px"].to_numpy()[at[hit]] / true[hit]),
+        "ratio": np.median(radius / true[hit]),
+        "inside": np.mean(np.abs(radius - true[hit]) <= sigma),
+    }
+
+
+@pytest.fixture
+def off_focus(images):
+    """Those that voids of 2 nm and more are seen out of focus in."""
+    far = (images["fringe_over_radius"] > 0.1) & (images["r_nm"] >= 2)
+    return images[far]
+
+
+def test_every_sphere_is_within_4_percent_and_every_faceted_void_within_6(off_focus):
+    spheres, facets = off_focus[off_focus["shape"] == "sphere"], off_focus[off_focus["shape"] == "facets"]
+    assert len(spheres) >= 20
+    assert spheres["ratio"].between(0.96, 1.04).all()
+    assert facets["ratio"].between(0.94, 1.06).all()
+    assert off_focus["ratio"].mean() == pytest.approx(1, abs=0.015)
+
+
+def test_volumes_are_right_in_the_mean(off_focus):
+    for _, group in off_focus.groupby(off_focus["defocus_nm"] > 0):
+        assert group["volume"].mean() == pytest.approx(1, abs=0.03)
+        assert group["volume"].std() < 0.065
+
+
+def test_voids_smaller_than_their_fringe_are_no_sizes_and_others_are(images):
+    seen = images[images["recall"] > 0]
+    assert (seen.loc[seen["fringe_over_radius"] > 1.5, "not_a_size"] >= 0.95).all()
+    assert (seen.loc[seen["fringe_over_radius"] < 1.1, "not_a_size"] <= 0.02).all()
+
+
+def test_small_ones_are_within_10_percent_as_long_as_they_are_sizes(images):
+    small = images[(images["r_nm"] == 1) & images["defocus_nm"].abs().between(100, 500)]
+    assert len(small) == 4
+    assert small["ratio"].between(0.9, 1.1).all()
+
+
+def test_the_error_holds_what_is_true(off_focus):
+    assert off_focus["inside"].mean() >= 0.9
