@@ -195,7 +195,7 @@ def test_no_more_images_are_in_memory_than_the_segmenter_can_use(monkeypatch):
     read, kept, ahead = [], [], []
     monkeypatch.setattr("os.cpu_count", lambda: 32)
     segment.segment_series(
-        Counted([image_with((50, 40, 7))] * 12), Two(contrast="bright"), keep_labels=kept.append
+        Counted([image_with((50, 40, 7))] * 12), Two(contrast="bright", focus=None), keep_labels=kept.append
     )
     assert len(kept) == 12
     assert max(ahead) <= 3  # two worked on, and one that waits for its turn

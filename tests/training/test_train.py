@@ -676,5 +676,5 @@ def test_one_training_of_a_network_at_a_time(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, "fine_tune", fine_tune)
     assert cli.main(["train", str(tmp_path), "--name", "mine"]) == 0
     assert again == [2]
-    assert "mine.safetensors is being trained by another process" in capsys.readouterr().err
+    assert "mine.safetensors is being trained by process" in capsys.readouterr().err
     assert not list((tmp_path / "parameters").iterdir())

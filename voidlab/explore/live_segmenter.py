@@ -13,7 +13,7 @@ import numpy as np
 
 from voidlab import segment
 from voidlab.explore.cache import Cache
-from voidlab.project.parameters.models import SegmentParameters
+from voidlab.project.parameters.models import MicroscopeParameters, SegmentParameters
 from voidlab.segment.segmentation import Segmentation
 from voidlab.segment.segmenters import Segmenter
 
@@ -24,9 +24,12 @@ _MOST_BYTES = 200_000_000
 class Finder:
     """Finds the voids of a series frame by frame, as the stage segment would."""
 
-    def __init__(self, series: segment.SeriesOfImages, folder: Path) -> None:
+    def __init__(
+        self, series: segment.SeriesOfImages, folder: Path, microscope: MicroscopeParameters | None = None
+    ) -> None:
         self._series = series
         self._folder = folder
+        self._microscope = microscope
         self._halves: Cache[Any] = Cache(_MOST_BYTES)
         self._decided: dict[tuple[str, str], str] = {}
         self._loaded: dict[SegmentParameters, Segmenter] = {}
@@ -45,7 +48,8 @@ class Finder:
         key = self._key(row, settings)
         if _in_halves(method):
             maps, valid = self._halves.get(key, lambda: _maps_and_valid(method, image()))
-            found: Segmentation = method.with_radii(method.decode(maps), image())
+            found: Segmentation = method.decode(maps)
+            found = method.with_radii(found, image()) if isinstance(method, Segmenter) else found
             return found if valid is None else found.within(valid, method.edge_buffer_px)
         everything = self._halves.get(key, lambda: self._segmenter(_loose(settings)).run(image()))
         return _above(everything, settings.threshold)
@@ -68,9 +72,10 @@ class Finder:
         if settings not in self._loaded:
             if len(self._loaded) > 20:
                 self._loaded.clear()
-            method = segment.from_parameters(settings, self._folder)
+            method = segment.from_parameters(settings, self._folder, self._microscope)
             method = method.with_contrast_from(segment.sample(self._series))
-            method = method.with_focus_from(segment.sample(self._series))
+            if isinstance(method, Segmenter):
+                method = method.with_focus_from(segment.sample(self._series))
             self._decided[question] = str(getattr(method, "contrast", settings.contrast))
             self._loaded[settings] = method
         return self._loaded[settings]

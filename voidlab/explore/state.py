@@ -61,7 +61,7 @@ class Model:
     def __init__(self, run: Stage) -> None:
         self.run = run
         self.frames = run.series.frames
-        self.finder = Finder(run.series, run.paths.parameters.parent)
+        self.finder = Finder(run.series, run.paths.parameters.parent, run.dataset.microscope)
         self._pictures: Cache[Picture] = Cache(60_000_000)
         self._images: Cache[np.ndarray] = Cache(80_000_000)
         self.log = corrections.read_log(run.paths.corrections)
@@ -196,7 +196,11 @@ class Model:
         voids, links, drift, views = (tables.load(paths, name) for name in _READ)
         return Results(
             voids=voids,
-            settings=entries["segment"].parameters,
+            settings={
+                name: value
+                for name, value in entries["segment"].parameters.items()
+                if name in SegmentParameters.model_fields
+            },
             linked=voids.merge(links.drop(columns="corrected"), on=["frame", "label"]),
             drift=tables.used_drift(drift, views),
         )

@@ -88,7 +88,7 @@ def truth_and_found(
     for number, item in enumerate(items):
         voids = finder.find(item.image)
         truth.append(item.voids.assign(frame=number))
-        edges = voids["edge_radius_px"].fillna(voids["radius_px"])
+        edges = voids.get("edge_radius_px", voids["radius_px"]).fillna(voids["radius_px"])
         found.append(voids.assign(radius_px=edges)[[*circle_csv.CIRCLE, "confidence"]].assign(frame=number))
         log(f"{item.name}: {len(voids)} voids found, {int((~item.voids['ignored']).sum())} labelled")
     return pd.concat(truth, ignore_index=True), pd.concat(found, ignore_index=True)
