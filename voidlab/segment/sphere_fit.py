@@ -27,7 +27,8 @@ _STARTS = 4
 _TRIES = 50  # of fringe, blur and phase from each start, and three times as many from the best
 _MORE = 0.12  # absorption of the second profile that is mixed in
 _MIXED = 1.0  # standard deviation of how much of their difference a void has, over its contrast
-_PHASE_WORTH = 0.01  # of a unit of the logarithm of the phase, squared, where the phase is not known
+# Of a unit of the logarithm of the phase, squared: noise alone would let it wander to phases that no void has.
+_PHASE_WORTH = 0.06
 
 
 @dataclass(frozen=True)
