@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -126,3 +127,29 @@ def test_a_label_that_is_the_number_of_a_loop_is_a_new_void(before):
     after[disc(30, 40, 5)] = 4
     edits = edited_labels.edits_of_frame(pd.concat([voids, loop]), before, after, frame=4)
     assert [type(edit) for edit in edits] == [AddVoid]
+
+
+@pytest.mark.parametrize(("make", "found"), [
+    (lambda labels: np.zeros_like(labels), "no label in any image"),
+    (lambda labels: np.where(labels > 0, 255, 0), "a single value, 255, as a mask does"),
+])  # fmt: skip
+def test_a_mask_or_an_empty_image_does_not_delete_every_void(before, make, found):
+    series = [before, np.where(before > 0, before + 3, 0)]
+    frames = pd.DataFrame({"frame": [4, 5]})
+    voids = pd.concat(
+        [measure_voids(labels, frame=frame) for frame, labels in zip((4, 5), series, strict=True)]
+    )
+    with pytest.raises(ImagesError, match=f"hold {found}; .* Nearly all 6 voids would be deleted"):
+        edited_labels.edits_of_series(frames, voids, series, [make(labels) for labels in series])
+    one_left = [np.where(labels == 1, 1, 0) for labels in series]
+    with pytest.raises(ImagesError, match="a single value, 1, as a mask does"):
+        edited_labels.edits_of_series(frames, voids, series, one_left)
+    assert len(edited_labels.edits_of_series(frames, voids, series, [series[0], np.zeros_like(before)])) == 3
+
+
+def test_labels_below_0_are_none(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", -np.ones(SHAPE, np.int16))
+    with pytest.raises(
+        ImagesError, match="values that are no labels: expected whole numbers, 0 to 2,147,483,647"
+    ):
+        open_labels(tmp_path / "a.tif")[0]

@@ -14,6 +14,8 @@ from voidlab.segment.corrections import runs_of
 from voidlab.tables.catalogue import kept
 from voidlab.tables.kinds import only_voids
 
+_FEW = 3  # voids or labels: so few may all have been deleted on purpose
+
 
 def edits_of_frame(
     voids: pd.DataFrame, before: np.ndarray, after: np.ndarray, *, frame: int
@@ -56,15 +58,18 @@ def edits_of_series(
     Raises
     ------
     ImagesError
-        If ``after`` has another number or size of images.
+        If ``after`` has another number or size of images, or no label or a single one where there were many: such a
+        file is a mask, or was converted, and every void would be lost.
     """
     if len(before) != len(after):
         raise ImagesError(
             f"the edited labels have {len(after)} images, labels.tif has {len(before)}: expected the same series."
         )
     edits: list[VoidEdit] = []
+    left: set[int] = set()
     for row, frame in enumerate(frames["frame"].astype(int)):
         was, now = before[row], after[row]
+        left |= set(np.unique(now).tolist()) - {0}
         if was.shape != now.shape:
             raise ImagesError(
                 f"the edited labels are {size_text(now.shape)} in frame {frame}, labels.tif is "
@@ -72,4 +77,11 @@ def edits_of_series(
             )
         if not np.array_equal(was, now):
             edits += edits_of_frame(voids[voids["frame"] == frame], was, now, frame=frame)
+    count, labels = len(only_voids(kept(voids))), only_voids(kept(voids))["label"].nunique()
+    if count > _FEW and (not left or (len(left) == 1 and labels > _FEW)):
+        found = f"a single value, {left.pop()}, as a mask does" if left else "no label in any image"
+        raise ImagesError(
+            f"the edited labels hold {found}; expected labels.tif as it was edited, a value for each void of an "
+            f"image. Nearly all {count} voids would be deleted: if that is meant, delete them in the explorer."
+        )
     return edits
