@@ -150,6 +150,16 @@ def test_ctrl_c_while_libraries_are_loaded_is_one_word():
     assert process.returncode == 130
 
 
+def test_what_libraries_put_away_half_made_is_not_shown(capsys):
+    class HalfMade:
+        def __del__(self):
+            raise AttributeError("_ssock")
+
+    with terminal.speaking():
+        HalfMade()
+    assert capsys.readouterr().err == ""
+
+
 def test_ctrl_c_is_one_word_before_libraries_are_loaded():
     code = "import sys, voidlab.cli\nprint([name for name in ('numpy', 'pandas', 'pydantic') if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

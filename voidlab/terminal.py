@@ -42,13 +42,18 @@ codecs.register_error("voidlab-plain", _as_plain)
 @contextmanager
 def speaking() -> Iterator[None]:
     """Make standard output and error such that nothing written to them can end a run; warnings are sentences."""
-    before = sys.stdout, sys.stderr, warnings.showwarning
+    before = sys.stdout, sys.stderr, warnings.showwarning, sys.unraisablehook
     sys.stdout, sys.stderr = (_Stream.of(stream) for stream in before[:2])
     warnings.showwarning = _say_warning
+    sys.unraisablehook = _say_nothing  # of what libraries put away half made, the error itself is said
     try:
         yield
     finally:
-        sys.stdout, sys.stderr, warnings.showwarning = before
+        sys.stdout, sys.stderr, warnings.showwarning, sys.unraisablehook = before
+
+
+def _say_nothing(unraisable: object) -> None:
+    pass
 
 
 class _Stream:

@@ -423,6 +423,17 @@ def test_it_learns_and_goes_on_from_where_it_was_stopped(tmp_path):
     assert said[1].startswith("step 9 of 9")
 
 
+@pytest.mark.parametrize("held", [[1, 2], {}, {"of": "a"}, 7])
+def test_a_state_that_is_none_is_refused_in_a_sentence(tmp_path, held):
+    plan = fit.Plan(2, 1e-3, tmp_path / "state.pt", "a")
+    torch.save(held, plan.checkpoint)
+    with pytest.raises(
+        model_file.ModelError,
+        match=r"state\.pt holds no state of a training; remove .*state\.pt to begin anew",
+    ):
+        fit.steps_done(plan)
+
+
 def test_a_state_of_another_training_is_not_gone_on_from(tmp_path):
     state = tmp_path / "state.pt"
     fit.fit(

@@ -189,7 +189,8 @@ def _why_no_kernel(error: Exception) -> str:
     what = str(error).strip().split("\n")[0][:200] or type(error).__name__
     return (
         f"the Python process of the notebook did not start, or stopped as it did ({what}). Is the memory full, or "
-        "the home folder, or may programs not connect to this computer itself (127.0.0.1)? The log says more."
+        "the home folder, may too few files be open at once (ulimit -n), or may programs not connect to this "
+        "computer itself (127.0.0.1)? The log says more."
     )
 
 

@@ -153,6 +153,8 @@ def _state(plan: Plan, device: str | torch.device) -> dict[str, Any]:
         state = torch.load(plan.checkpoint, weights_only=True, map_location=device)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise model_file.ModelError(f"{plan.checkpoint.name} cannot be read ({error}); {anew}") from None
+    if not isinstance(state, dict) or not {"of", *begun} <= set(state):
+        raise model_file.ModelError(f"{plan.checkpoint.name} holds no state of a training; {anew}")
     if state.get("of") != plan.of:
         raise model_file.ModelError(
             f"{plan.checkpoint.name} was left by a training of {state.get('of', 'an earlier version')}, this one is "
