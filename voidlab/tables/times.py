@@ -8,7 +8,7 @@ _EVEN = 0.01  # of the time between frames: what clocks are off by
 
 def times_of(frames: pd.DataFrame | None, numbers: np.ndarray) -> np.ndarray:
     """Time, s, of each of the ``numbers`` of frames, by the table ``frames``; NaN where it is not known."""
-    if frames is None or frames["time_s"].isna().all():
+    if frames is None or "time_s" not in frames or frames["time_s"].isna().all():
         return np.full(len(numbers), np.nan)
     known = frames.set_index("frame")["time_s"]
     return known.reindex(numbers).to_numpy(np.float64)

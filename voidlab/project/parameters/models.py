@@ -152,7 +152,7 @@ class ExportParameters(_Model):
     pixel_size_error: float = _parameter(0.02, "relative standard error of the pixel size", ge=0, le=0.5)
     diameter_error: Annotated[float, Field(ge=0, le=0.5)] | Literal["auto"] = _parameter(
         "auto",
-        "systematic error of all diameters, a relative standard error; auto: as radii were measured",
+        "relative systematic error of all diameters; auto: as radii were measured",
     )
     void_shape: Literal["sphere", "cube", "truncated octahedron"] = _parameter(
         "sphere", "sphere, cube or truncated octahedron: how a projected area converts to a volume"
