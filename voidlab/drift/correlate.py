@@ -15,7 +15,7 @@ from voidlab.drift.binned_frames import BINNED_SIDE, BinnedFrames
 from voidlab.drift.refine import band_root, refine, taper, window_of
 
 MIN_OVERLAP = 0.3
-_KEPT_BYTES = 2**26  # of spectra; four times as much would save a twentieth of the time
+_KEPT_BYTES = 2**27  # of spectra
 _SLOW_IN_MASKS = 0.004 * 4  # cycles per binned px: slower than a quarter of a frame
 _SLOW_IN_IMAGES = 15 / BINNED_SIDE  # illumination and thickness; finer than that are voids
 _ROUNDED_PX = 0.01  # a mask's edges lie on whole pixels: shifts are drawn towards these by up to 0.013 px
@@ -137,10 +137,13 @@ class Correlator:
         if self.frames.valid(a) is not None or self.frames.valid(b) is not None:
             return self._masked_correlation(a, b)
         (of_a, root_a), (of_b, root_b) = self._spectrum(a), self._spectrum(b)
-        cross = np.conj(of_a) * of_b
+        cross = np.conj(of_a)
+        cross *= of_b
         if self.frames.pattern and root_a is not None and root_b is not None:
             cross -= self.frames.pattern * self._still * root_a * root_b
-        return np.asarray(fft.irfft2(cross, self._padded)) * self._weight
+        map_ = np.asarray(fft.irfft2(cross, self._padded, overwrite_x=True))
+        map_ *= self._weight
+        return map_
 
     def _around(self, near: tuple[float, float, float]) -> np.ndarray:
         """Shifts within a radius of one."""
@@ -158,10 +161,12 @@ class Correlator:
         height = float(map_[first])
         if narrowed:
             return self._shift_at(first), np.inf, False
-        rest = map_.copy()
-        self._blot(rest, first)
-        second = np.unravel_index(int(np.argmax(rest)), map_.shape)
-        low = float(rest[second])
+        around = self._around_place(first)
+        kept = map_[around]
+        map_[around] = -np.inf
+        second = np.unravel_index(int(np.argmax(map_)), map_.shape)
+        low = float(map_[second])
+        map_[around] = kept
         ratio = height / low if low > 0 else np.inf
         if not self.whiten:  # in a mask nothing stays put
             return self._shift_at(first), ratio, False
@@ -177,11 +182,11 @@ class Correlator:
     def _shift_at(self, place: tuple[np.intp, ...]) -> np.ndarray:
         return np.array([self._lags[1][place[1]], self._lags[0][place[0]]])
 
-    def _blot(self, map_: np.ndarray, place: tuple[np.intp, ...]) -> None:
-        """Take out the surroundings of a peak; a map goes on at its other side."""
+    def _around_place(self, place: tuple[np.intp, ...]) -> tuple[np.ndarray, ...]:
+        """Where the surroundings of a peak lie; a map goes on at its other side."""
         reach = np.arange(-APART, APART + 1)
-        rows, columns = ((p + reach) % n for p, n in zip(place, map_.shape, strict=True))
-        map_[np.ix_(rows, columns)] = -np.inf
+        rows, columns = ((p + reach) % n for p, n in zip(place, self._padded, strict=True))
+        return np.ix_(rows, columns)
 
     # Where parts of a frame may not be looked at
 

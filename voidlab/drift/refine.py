@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import fft, ndimage
-from scipy.stats import t as student
+from scipy import fft, ndimage, special
 
 HIGH_CUT = 0.18  # cycles per binned px: above it, noise and the staircase of binned edges
 _LEAST_SIGMA = 0.0005  # binned px: rounding
@@ -88,15 +87,17 @@ def _in_common_part(
     if whiten:
         strength_both = np.abs(spectra[0]) * np.abs(spectra[1])
         passed = passed / np.sqrt(np.sqrt(np.maximum(strength_both, 1e-12 * strength_both.max() + 1e-30)))
-    of_a, of_b = (spectrum * passed for spectrum in spectra)
-    cross = np.conj(of_a) * of_b
+    of_a, of_b = spectra
+    of_a *= passed
+    of_b *= passed
+    cross = np.conj(of_a)
+    cross *= of_b
     if pattern:
         # It has not moved, so that in the common part it lies off by the whole shift the other way.
         x, y = _waves(shape, -whole.astype(float))
         cross -= (pattern * float((window**2).sum())) * np.outer(y, x) * passed**2
-    twice = _twice(shape)
-    cross *= twice
-    power = [float(np.vecdot(of * twice, of).real.sum()) for of in (of_a, of_b)]
+    cross *= _twice(shape)
+    power = [_power(of, shape) for of in (of_a, of_b)]
     rest, inverse, height = _climb(cross, shape)
     alike = float(np.clip(height / np.sqrt(max(power[0] * power[1], 1e-30)), 0, 1))
     if inverse is None:
@@ -142,7 +143,7 @@ def _of_few(votes: np.ndarray) -> float:
     """
     squares = (votes**2).sum(axis=0)
     free = max(float(squares.sum() ** 2 / max((squares**2).sum(), 1e-30)) - 2, 1.0)
-    return float(np.sqrt((free + 2) / free) * student.ppf(0.8413, free))
+    return float(np.sqrt((free + 2) / free) * special.stdtrit(free, 0.8413))
 
 
 def _votes_of_parts(
@@ -154,17 +155,27 @@ def _votes_of_parts(
     cuts, and those that one of the frames lacks, do not pull one part this way and the next one that way.
     """
     x, y = _waves(shape, -shift)
-    a, b = (fft.irfft2(of, shape).ravel() for of in (of_a, of_b * y[:, None] * x))
+    a, b = (fft.irfft2(of, shape).ravel() for of in (of_a, of_b * np.outer(y, x)))
     starts = [np.arange(_PARTS) * size // _PARTS for size in shape]
 
     def votes(step: int) -> np.ndarray:
+        slope_a, slope_b = _slope(a, step), _slope(b, step)
+        slope_a *= b[:-step]
+        slope_b *= a[:-step]
+        slope_a -= slope_b
         pulls = np.zeros_like(a)
-        for apart, share in ((step, _SLOPE[0]), (2 * step, _SLOPE[1])):
-            pulls[:-apart] += share * (b[:-apart] * a[apart:] - b[apart:] * a[:-apart])
+        pulls[:-step] = slope_a
         return _summed(pulls.reshape(shape), starts)
 
     # Along x, what runs over the end of a row is next to nothing: there the window is zero.
     return a.size * np.stack([votes(1), votes(shape[1])])
+
+
+def _slope(values: np.ndarray, step: int) -> np.ndarray:
+    """What lies ``step`` and twice as far ahead of each of the ``values``, weighted as a slope wants it."""
+    ahead = _SLOPE[0] * values[step:]
+    ahead[:-step] += _SLOPE[1] * values[2 * step :]
+    return ahead
 
 
 def _votes_of_frequencies(cross: np.ndarray, shift: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -196,8 +207,15 @@ def _common(shape: tuple[int, int], whole: np.ndarray) -> tuple[tuple[slice, sli
 
 def _spectrum(part: np.ndarray, window: np.ndarray) -> np.ndarray:
     tapered = part * window
-    middle = tapered.sum() / max(float(window.sum()), 1e-6)
-    return np.asarray(fft.rfft2(tapered - middle * window))
+    tapered -= (tapered.sum() / max(float(window.sum()), 1e-6)) * window
+    return np.asarray(fft.rfft2(tapered, overwrite_x=True))
+
+
+def _power(spectrum: np.ndarray, shape: tuple[int, int]) -> float:
+    """Sum of the squares of a spectrum that is stored in half."""
+    once = [0, *([-1] if shape[1] % 2 == 0 else [])]
+    alone = sum(np.vdot(spectrum[:, column], spectrum[:, column]).real for column in once)
+    return float(2 * np.vdot(spectrum, spectrum).real - alone)
 
 
 def _soft(valid: np.ndarray | None, part: tuple[slice, slice], shape: tuple[int, int]) -> np.ndarray:
