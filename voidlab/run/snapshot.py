@@ -1,6 +1,7 @@
 """The parameter file as it was when a run began: all its stages use that, whatever is written into it meanwhile."""
 
 import os
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,7 +43,18 @@ def take_snapshot(
 
 def environment(snapshot: Path) -> dict[str, str]:
     """Environment of a kernel that is to read ``snapshot`` in place of the parameter file."""
-    return {**os.environ, _VARIABLE: str(snapshot)}
+    return {**_keeping_memory(), **os.environ, _VARIABLE: str(snapshot)}
+
+
+def _keeping_memory() -> dict[str, str]:
+    """Settings with which the C library keeps memory that was freed for the next array, where it is glibc.
+
+    The maps of a 4096² image are else given back and asked for again, page by page: a seventh of all processor time.
+    Of such an image a kernel then holds 2.4 GB in place of 1.8; of 1024² nothing changes.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return {}
+    return dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(2**30))
 
 
 def parameter_file(paths: RunPaths) -> Path:
