@@ -29,6 +29,17 @@ def test_weights_that_are_no_numbers_are_refused(own):
         segment.ModelError, match=f"1 of the weights in own.safetensors, the first {name}, are no fin"
     ):
         segment.load_segmenter(own)
+    with pytest.raises(segment.ModelError, match=f"the first {name}, are no finite numbers"):
+        segment.check_segmenter(own)  # `voidlab check` says it, before anything is run
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", b"\x02\0\0\0\0\0\0\0{}", (2**63).to_bytes(8, "little") + b"{}", b"cut"]
+)
+def test_weights_that_are_none_are_told_by_check(own, content):
+    own.write_bytes(own.read_bytes()[:-1] if content == b"cut" else content)
+    with pytest.raises(segment.ModelError, match="own.safetensors does not hold weights of this network"):
+        segment.check_segmenter(own)
 
 
 @pytest.mark.parametrize(

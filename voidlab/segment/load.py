@@ -144,6 +144,7 @@ def check_segmenter(name_or_path: str | Path, *, trust: bool = False) -> None:
         raise ModelError(f"there is no file {path} to take the segmenter from.")
     if path.suffix == ".safetensors":
         model_file.read_card(path)
+        model_file.check_weights(path)
     elif not trust:
         raise ModelError(
             f"{path.name} is a program that could do anything on this computer. If you trust whoever made it, say "

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import reprlib
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from voidlab.errors import VoidlabError
@@ -79,14 +81,37 @@ def load_network(
         model.load_state_dict(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:
         raise ModelError(f"{path.name} does not hold weights of this network: {error}") from None
-    broken = [name for name, value in model.state_dict().items() if not torch.isfinite(value).all()]
+    _refuse(path, [name for name, value in model.state_dict().items() if not torch.isfinite(value).all()])
+    model = model.eval().to(device or network.usual_device())
+    return model.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
+
+
+def check_weights(path: Path) -> None:
+    """Look whether the file at ``path`` holds weights, all of them numbers, without building the network.
+
+    Raises
+    ------
+    ModelError
+        If it does not.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path.name} does not hold weights of this network: {error}") from None
+    if not values:
+        raise ModelError(f"{path.name} does not hold weights of this network: nothing is in it")
+    _refuse(path, [name for name, value in values.items() if not np.isfinite(value).all()])
+
+
+def _refuse(path: Path, broken: Sequence[str]) -> None:
     if broken:
         raise ModelError(
             f"{len(broken)} of the weights in {path.name}, the first {broken[0]}, are no finite numbers: it would "
             "find no void in any image. Take a copy of the file from before, or train the network again."
         )
-    model = model.eval().to(device or network.usual_device())
-    return model.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
 
 
 def save_network(model: torch.nn.Module, path: Path, card: dict[str, Any]) -> dict[str, Any]:
