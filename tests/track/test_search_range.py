@@ -72,7 +72,8 @@ def test_few_voids_have_the_usual_range(frames):
 
 def test_as_good_as_the_best_range_on_voids_that_coalesce():
     voids, _ = coalescing.video(100, shape=(500, 600), step=0.8)
-    truth = voids.assign(particle=voids["particle"].astype("Int64").where(voids["particle"] >= 0)).dropna(subset="particle")
+    truth = voids.assign(particle=voids["particle"].astype("Int64").where(voids["particle"] >= 0))
+    truth = truth.dropna(subset="particle")
     loose = voids.drop(columns="particle")
     taken = choose_search_range(loose)
     scores = {
