@@ -168,26 +168,38 @@ def _add_run(commands: Commands) -> None:
                         help="run what another computer holds, of which you know that it is gone")  # fmt: skip
     parser.add_argument("--verify", action="store_true",
                         help="read images again though size and times say that they are as before")  # fmt: skip
+    parser.add_argument("--on", metavar="WHERE",
+                        help="segment by workers: local, slurm, pbs, lsf, sge, or tcp://HOST:PORT")  # fmt: skip
+    parser.add_argument("--workers", type=POSITIVE, metavar="N", help="how many workers, with --on")
     parser.add_argument("--jobs", type=POSITIVE, default=1, metavar="N", help="datasets to run side by side")
 
 
 def _run(options: argparse.Namespace) -> int:
     from voidlab import run
+    from voidlab.run import cluster
     from voidlab.run.jobs import end_with_parent
 
     end_with_parent()
-    settings, jobs, force = options.settings, options.jobs, options.force or options.start is not None
-    start = options.start or STAGES[0]
-    overrides = run.read_overrides(settings)
+    cluster.check_where(options.on, options.workers)
+    overrides = run.read_overrides(options.settings)
     plans, problems = _plans(options.yaml, overrides, verify=options.verify)
     if problems:
         return _WRONG_INPUT
     terminal.finish_in_order()
-    if jobs > 1 and len(plans) > 1:
+    with cluster.opened(options.on, options.workers):
+        return _run_all(options, plans, overrides)
+
+
+def _run_all(options: argparse.Namespace, plans: Sequence[Plan], overrides: Overrides) -> int:
+    """Run the checked ``plans``, one after the other or side by side."""
+    from voidlab import run
+
+    start, force = options.start or STAGES[0], options.force or options.start is not None
+    if options.jobs > 1 and len(plans) > 1:
         arguments = ["--from", start] if options.start else []
-        arguments += [*(f"--set={setting}" for setting in settings), *["--force"] * options.force]
+        arguments += [*(f"--set={setting}" for setting in options.settings), *["--force"] * options.force]
         arguments += ["--take-over"] * options.take_over
-        return _run_side_by_side(plans, arguments, jobs)
+        return _run_side_by_side(plans, arguments, options.jobs)
     finished = []
     for plan in plans:
         print(plan.paths.dataset)

@@ -21,6 +21,7 @@ class Entry:
     key_figures: list[dict[str, str]] = field(default_factory=list)
     decided: dict[str, Any] = field(default_factory=dict)  # what was left to the stage, as contrast: auto
     of_images: dict[str, Any] = field(default_factory=dict)  # what the YAML said of them, as pixel_size_nm
+    computed_on: dict[str, Any] = field(default_factory=dict)  # workers of a cluster; they change no result
     started: str = ""
     seconds: float = 0.0
     error: str = ""
@@ -30,7 +31,7 @@ class Entry:
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("status", "fingerprint", "started", "error", "voidlab", "python"), str),
-    **dict.fromkeys(("parameters", "inputs", "outputs", "decided", "of_images"), dict),
+    **dict.fromkeys(("parameters", "inputs", "outputs", "decided", "of_images", "computed_on"), dict),
     **dict.fromkeys(("given", "key_figures"), list),
     "seconds": (int, float),
 }

@@ -24,7 +24,8 @@ import json
 import shutil
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ from voidlab.project.lock import held
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.run.decided import Decided, asked
 from voidlab.run.frame_file import pack, read_sealed, unpack, write_sealed
+from voidlab.run.frames_apart import ApartFrames, Work
 from voidlab.segment.frame import FrameResult, SeriesOfImages
 from voidlab.segment.segmenters import Segmenter
 
@@ -95,10 +97,12 @@ class SeriesFrames:
     An image that changed since it was kept, or while it was looked at, is looked at again.
     """
 
-    def __init__(self, cache: FrameCache, series: ImageSeries, segmenter: Segmenter) -> None:
-        self.cache = cache
+    def __init__(
+        self, cache: FrameCache, series: ImageSeries, segmenter: Segmenter, work: Work | None = None
+    ) -> None:
+        self.cache, self.series = cache, series
         self._taken = 0
-        self._series, self._segmenter = series, segmenter
+        self._segmenter, self._work = segmenter, work
         self._images: dict[str, _Image] = {}
         self._lock = threading.Lock()
         self._writes = True
@@ -113,7 +117,7 @@ class SeriesFrames:
 
     def check(self, series: SeriesOfImages, segmenter: Segmenter) -> None:
         """Raise ValueError where other images, or another segmenter, are to be kept than it was made for."""
-        if series is not self._series:
+        if series is not self.series:
             raise ValueError(
                 "the store keeps frames of other images than are given. Of images that were changed in a notebook "
                 "nothing can be kept: leave out store=."
@@ -122,18 +126,31 @@ class SeriesFrames:
             self.cache.decided.check(segmenter)
 
     def get(self, row: int) -> FrameResult | None:
-        image = self._image(row)
-        found = self.cache.get(self._frame(row), image.of(row)) if image.digest else None
+        found = self.look_up(row)
         if found is not None:
             with self._lock:
                 self._taken += 1
         return found
 
-    def put(self, row: int, result: FrameResult) -> FrameResult:
+    def look_up(self, row: int) -> FrameResult | None:
+        """As `get`, of a frame that may have been made just now."""
+        image = self._image(row)
+        return self.cache.get(self._frame(row), image.of(row)) if image.digest else None
+
+    def put(self, row: int, result: FrameResult, *, must: bool = False) -> FrameResult:
+        """Keep what came of an image; where the disk takes no more it is only given back, unless it ``must`` be."""
         image = self._image(row)
         if not image.digest or image.stamp != _stamp(image.path):
             return result
+        if must:
+            return self.cache.put(self._frame(row), image.of(row), result)
         return self._write(lambda: self.cache.put(self._frame(row), image.of(row), result)) or result
+
+    def results_from(self, executor: Executor) -> Iterator[FrameResult] | None:
+        """What comes of every image, in order, by the workers of ``executor``; None where they cannot know how."""
+        if self._work is None or self.cache.decided.segmenter["own"]:
+            return None
+        return ApartFrames(self, self._work, executor).results()
 
     def once(self, name: str, rows: Iterable[int], make: Callable[[], Any]) -> Any:
         """What ``make`` made of the images of these ``rows``; kept, as it rests on nothing else that changes."""
@@ -159,13 +176,13 @@ class SeriesFrames:
             return None
 
     def _frame(self, row: int) -> int:
-        return int(self._series.frames["frame"].iloc[row])
+        return int(self.series.frames["frame"].iloc[row])
 
     def _image(self, row: int) -> "_Image":
-        path = Path(self._series.files[row])
+        path = Path(self.series.files[row])
         with self._lock:  # so that a stack is read once
             if str(path) not in self._images:
-                stacked = self._series.stack is not None
+                stacked = self.series.stack is not None
                 self._images[str(path)] = _Image(path, _stamp(path), digest_of_image(path), stacked)
             return self._images[str(path)]
 
@@ -192,12 +209,17 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def open_frames(
-    folder: Path, series: ImageSeries, segmenter: Segmenter, images: str
+    folder: Path,
+    series: ImageSeries,
+    segmenter: Segmenter,
+    images: str,
+    work: Callable[[Decided], Work] | None = None,
 ) -> tuple[Segmenter, SeriesFrames | None]:
     """The ``segmenter`` with what it reads off the ``series`` decided, and the frames that are kept of it.
 
     What was decided for the same images and settings before is taken up from ``folder``. The frames are None where
-    none can be kept, see `Decided.of`. ``images`` is the digest of all images.
+    none can be kept, see `Decided.of`. ``images`` is the digest of all images;
+    ``work`` makes what other processes must know of the series.
 
     Raises
     ------
@@ -214,7 +236,8 @@ def open_frames(
     drop_outdated(folder, decided)
     decided.pin(series)
     segmenter = decided.applied_to(segmenter)
-    return segmenter, SeriesFrames(FrameCache(folder, decided), series, segmenter)
+    sent = work(decided) if work else None
+    return segmenter, SeriesFrames(FrameCache(folder, decided), series, segmenter, sent)
 
 
 def clean_dataset(paths: RunPaths) -> int:

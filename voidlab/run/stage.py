@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,10 @@ from voidlab.project import corrections, parameters, record
 from voidlab.project.apply_edits import list_outcomes
 from voidlab.project.parameters.models import DatasetParameters, by_section, model_of, sections_of
 from voidlab.project.paths import STAGES, RunPaths, stages_for
+from voidlab.run.cluster import ClusterExecutor, joined
+from voidlab.run.decided import Decided
 from voidlab.run.frame_cache import SeriesFrames, open_frames
+from voidlab.run.frames_apart import Work, work_of
 from voidlab.run.images import (
     Mapped,
     digest_of_images,
@@ -136,7 +139,16 @@ class Stage:
         interruption, nor for corrections by hand. Of a segmenter of one's own nothing is kept (None), unless it says
         what it is, see `voidlab.segment.identity`.
         """
-        return open_frames(self.paths.kept_frames, self.series, method, self.inputs["images"])
+
+        def work(decided: Decided) -> Work:
+            return work_of(self.paths, self.dataset, decided)
+
+        return open_frames(self.paths.kept_frames, self.series, method, self.inputs["images"], work)
+
+    @property
+    def executor(self) -> ClusterExecutor | None:
+        """Workers of the cluster that the run was started on, for the stage that uses them."""
+        return joined() if self.name == "segment" else None
 
     def correct_voids(
         self, frames: pd.DataFrame, voids: pd.DataFrame
@@ -182,7 +194,7 @@ class Stage:
 
     def progress(self, items: Iterable[Item], total: int | None = None) -> Iterable[Item]:
         """``items``, with a line of progress in the terminal or below the cell."""
-        return tqdm(
+        bar = tqdm(
             items,
             total=total,
             desc=self.name,
@@ -192,6 +204,7 @@ class Stage:
             leave=False,
             mininterval=0.3,
         )
+        return _with_workers(bar, self.executor) if self.executor is not None else bar
 
     def save(
         self,
@@ -234,6 +247,7 @@ class Stage:
             key_figures=[dict(figure) for figure in key_figures],
             decided=dict(decided or {}),
             of_images=self.dataset.of_images(),
+            computed_on=self.executor.in_record if self.executor is not None else {},
             started=self.started.isoformat(timespec="seconds"),
             seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),
         )
@@ -248,6 +262,13 @@ class Stage:
         reason = reason or record.why_outdated(self.paths, stage, self.dataset, self.inputs["images"])
         if reason:
             raise StageError(f"{reason}. Run stage '{stage}' of dataset '{self.paths.dataset}' first.")
+
+
+def _with_workers(bar: tqdm, executor: ClusterExecutor) -> Iterator[Any]:
+    """The items of ``bar``, which says who works on them."""
+    for item in bar:
+        bar.set_postfix_str(str(executor), refresh=False)
+        yield item
 
 
 def _of_no_stage(name: str, frames: pd.DataFrame) -> pd.DataFrame:

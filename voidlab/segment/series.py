@@ -3,7 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any, Protocol
 
@@ -46,6 +46,9 @@ class FrameStore(Protocol):
     def put(self, row: int, result: FrameResult) -> FrameResult:
         """Keep what came of an image, and give it as `get` will."""
 
+    def results_from(self, executor: Executor) -> Iterator[FrameResult] | None:
+        """What comes of every image, in order, by the workers of ``executor``; None where they cannot know how."""
+
     def once(self, name: str, rows: Iterable[int], make: Callable[[], Any]) -> Any:
         """What ``make`` made of the images of these ``rows`` the first time, as JSON holds it."""
 
@@ -55,6 +58,7 @@ def segment_series(
     segmenter: Segmenter,
     *,
     store: FrameStore | None = None,
+    executor: Executor | None = None,
     keep_labels: Callable[[Any], None] | None = None,
     progress: Progress | None = None,
     log: Callable[[str], None] | None = None,
@@ -69,6 +73,8 @@ def segment_series(
         What it reads off the images is decided once, from images spread over the series.
     store
         Keeps what came of each image as soon as it is there: images that it knows are not looked at again.
+    executor
+        Whose workers segment the images, into the ``store``; None: threads of this process.
     keep_labels
         Called with the label image of every row, in order; blank for one that was not looked at. Of voids only. With
         a ``store`` they may be `PackedLabels`, as `LabelWriter.append` takes them.
@@ -96,7 +102,10 @@ def segment_series(
     segmenter = segmenter.with_contrast_from(_read(series, looked_at))
     segmenter = segmenter.with_focus_from(_read(series, looked_at))
     found, rows = Collected(series.frames, segmenter.kinds), range(len(series))
-    results = _ordered(series, segmenter, store)
+    apart = store.results_from(executor) if store is not None and executor is not None else None
+    if executor is not None and apart is None and log:
+        log("the segmenter is one that other processes cannot load: all images are segmented in this one")
+    results = _ordered(series, segmenter, store) if apart is None else apart
     for row, result in zip(progress(rows, len(series)) if progress else rows, results, strict=True):
         found.add(row, result)
         if result.reason and log:
