@@ -52,7 +52,7 @@ class Workers(ThreadPoolExecutor):
         return future
 
 
-def run(paths, executor=None, tile=None, monkeypatch=None, out="out.tif"):
+def run(paths, executor=None, out="out.tif"):
     opened = stage.open_stage("segment", paths.dataset)
     method = segment.from_parameters(opened.parameters, paths.parameters.parent)
     method, store = opened.decide(method)
@@ -104,8 +104,8 @@ def test_an_image_that_kills_every_worker_is_named_and_all_others_are_kept(
     with pytest.raises(
         FramesLost, match=r"segmented frame 3 \(tilt03\.tif\), also alone: .*memory.*excluded_frames: \[3\]"
     ):
-        run(paths, Workers(always=[2]))
-    assert not (paths.root / "out.tif").exists()
+        run(paths, Workers(always=[2]), out="lost.tif")
+    assert not (paths.root / "lost.tif").exists()
     executor = Workers()
     made = run(paths, executor)
     assert made[:2] == by_threads[:2]
