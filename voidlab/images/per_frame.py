@@ -9,6 +9,7 @@ from pathlib import Path
 from voidlab.images.errors import ImagesError
 from voidlab.images.find_files import PathLike
 from voidlab.images.tilt_angles import read_angles
+from voidlab.tables.listing import name_first
 from voidlab.tables.tilts import is_tilted
 
 _RADIANS, _SPAN = 1.58, 0.35  # 90 degrees; 20 of them, as tilt series have at least
@@ -23,10 +24,11 @@ def status(numbers: Sequence[int], excluded: Sequence[int], notes: list[str]) ->
     ImagesError
         If no frame is left.
     """
-    strangers = sorted(set(excluded) - set(numbers))
+    left_out = set(excluded)
+    strangers = sorted(left_out - set(numbers))
     if strangers:
-        notes.append(f"excluded_frames names {', '.join(map(str, strangers))}, not in the series.")
-    found = ["excluded" if number in set(excluded) else "ok" for number in numbers]
+        notes.append(f"excluded_frames names {name_first(strangers, 5)}, not in the series.")
+    found = ["excluded" if number in left_out else "ok" for number in numbers]
     if "ok" not in found:
         raise ImagesError(f"excluded_frames leaves out all {len(numbers)} frames: leave some in.")
     return found

@@ -40,7 +40,7 @@ images: {source}
 {pixel_size}
 {angles}
 # frame_interval_s: 0.5               # a video: time between frames
-# excluded_frames: [17]               # frames to leave out
+# excluded_frames: [17, 30-42]        # frames to leave out
 {boxes}
 
 segment: {{contrast: auto}}             # bright, dark or auto; threshold, min_radius_px, ...

@@ -110,6 +110,18 @@ def test_what_would_take_the_parser_minutes_is_refused_in_seconds(yaml, text, sa
     assert time.monotonic() - began < 60
 
 
+def test_frames_are_left_out_by_ranges_too(yaml):
+    typed = parameters.load_parameters(yaml("images: a\nexcluded_frames: [3, 10-12, '20 - 21', 30–30]\n"))
+    assert typed.excluded_frames == [3, 10, 11, 12, 20, 21, 30]
+
+
+@pytest.mark.parametrize("given", ["12-10", "0-99999999", "a-b", "1-2-3", "-5"])
+def test_ranges_of_frames_that_are_none(yaml, given):
+    said = problems(yaml(f"images: a\nexcluded_frames: ['{given}']\n"))
+    assert len(said) == 1
+    assert "excluded_frames" in said[0]
+
+
 def test_a_missing_file_names_its_neighbour(yaml, tmp_path):
     yaml("images: a\n", "gold")
     assert "did you mean gold.yaml?" in problems(tmp_path / "glod.yaml")[0]

@@ -1,5 +1,6 @@
 """What can be set of a dataset and its stages: name, type, range, unit, meaning, default; a model per stage."""
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -23,6 +24,9 @@ def _parameter(default: object, meaning: str, unit: str = "", **bounds: Any) -> 
     return Field(default, description=meaning, json_schema_extra={"unit": unit} if unit else None, **bounds)
 
 
+_RANGE, _LONGEST_RANGE = re.compile(r"\s*(\d{1,15})\s*[-–]\s*(\d{1,15})\s*"), 100_000
+
+
 def _box(box: list[int]) -> list[int]:
     _boxes([box])
     return box
@@ -35,6 +39,23 @@ def _boxes(boxes: list[list[int]]) -> list[list[int]]:
                 f"{box}: a box is [left, top, width, height] in px, from 0, at least 1 wide and high"
             )
     return boxes
+
+
+def _in_full(frames: object) -> object:
+    """Numbers in place of ranges such as "10-20"."""
+    if not isinstance(frames, list):
+        return frames
+    numbers: list[object] = []
+    for each in frames:
+        ends = _RANGE.fullmatch(each) if isinstance(each, str) else None
+        if ends is None:
+            numbers.append(each)
+            continue
+        first, last = int(ends[1]), int(ends[2])
+        if not 0 <= last - first < _LONGEST_RANGE:
+            raise ValueError(f"'{each}': a range is 'FIRST-LAST', up to {_LONGEST_RANGE:,} frames")
+        numbers += range(first, last + 1)
+    return numbers
 
 
 Kind = Literal["void", "loop", "dot"]
@@ -237,7 +258,9 @@ class DatasetParameters(_Model):
     )
     times_s: list[float] | None = _parameter(None, "times in frame order", "s")
     frame_interval_s: float | None = _parameter(None, "time between frames", "s", gt=0)
-    excluded_frames: list[int] = _parameter([], "frame numbers to leave out")
+    excluded_frames: Annotated[list[int], BeforeValidator(_in_full)] = _parameter(
+        [], "frame numbers to leave out; ranges such as 10-20 too"
+    )
     ignore_boxes_px: Annotated[list[list[int]], AfterValidator(_boxes)] = _parameter(
         [], "what is no specimen, such as a scale bar or vacuum: [left, top, width, height] each", "px"
     )
