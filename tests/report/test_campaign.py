@@ -77,6 +77,20 @@ def test_what_is_doubtful_is_said_and_left_out_on_request(members):
     }  # fmt: skip
 
 
+def test_a_spread_from_all_specimens_is_said(members):
+    alone, together = campaign.compare(members), campaign.compare(members, common=True)
+    assert "The spread between fields is taken from all specimens together" in " ".join(together.notes)
+    assert "there is one field" not in " ".join(together.notes)
+    of = [
+        c.specimens[c.specimens["quantity"] == "areal_density"].set_index("specimen")
+        for c in (alone, together)
+    ]
+    assert (of[0]["value"] == of[1]["value"]).all()
+    assert np.isnan(of[0].loc["c1", "between_fields"])
+    assert of[1]["degrees_of_freedom"].tolist() == pytest.approx([2, 2, 2])
+    assert "in no interval" in " ".join(campaign.compare(members[-1:], common=True).notes)
+
+
 def test_fields_that_disagree_are_told(members):
     members[0] = member("a1", "A", 1e-3, dose_dpa=2.0, material="Ni")
     found = campaign.compare(members)

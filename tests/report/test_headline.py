@@ -47,9 +47,9 @@ def test_what_is_good_says_why():
 def test_the_verdict_is_told_in_a_line():
     long = "The verdict on the detections is 'check': " + "; ".join(["eighty letters of a reason" * 3] * 4)
     judged = headline.Judgement("check", (long, "another", "a third"))
-    assert judged.in_a_line.startswith("eighty letters")
+    assert judged.in_a_line.startswith("detections: eighty letters")
     assert judged.in_a_line.endswith("reason …")
-    assert len(judged.in_a_line) < 200
+    assert len(judged.in_a_line) < 210
     assert judged.left == 2
     assert headline.Judgement("good", ()).in_a_line == ""
 

@@ -6,7 +6,7 @@ import pytest
 
 from foils import spheres
 from voidlab.swelling.estimate import measure_swelling
-from voidlab.swelling.pooled import Field, pool_fields, pool_sizes, weighted_mean
+from voidlab.swelling.pooled import Field, common_spread, pool_fields, pool_sizes, weighted_mean
 from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
 
 DENSITY, DIAMETER, FRACTION = 1e-3, 12.0, 0.02  # per nm², nm, of the volume
@@ -66,6 +66,36 @@ def test_the_interval_of_three_fields_holds_the_truth_as_often_as_it_says():
     of68, of95 = coverage("number_density", DENSITY / 100, random, 3, runs=250, spread=0.25, areas=[1e5])
     assert 0.62 <= of68 <= 0.77
     assert 0.915 <= of95 <= 0.985
+
+
+def test_a_common_spread_makes_two_fields_enough():
+    random = np.random.default_rng(6)
+    held, wide, runs = np.zeros(2), [], 60
+    for _ in range(runs):
+        specimens = [drawn_fields(random, 2, spread=0.25, areas=[1e5]) for _ in range(6)]
+        spread = common_spread(specimens)
+        assert spread["number_density"].degrees == pytest.approx(6)
+        for fields in specimens[:3]:
+            found = pool_fields(fields, spread=spread).loc["number_density"]
+            held += [found[f"low{p}"] <= DENSITY / 100 <= found[f"high{p}"] for p in (68, 95)]
+            alone = pool_fields(fields).loc["number_density"]
+            wide.append((found["high95"] - found["low95"]) / (alone["high95"] - alone["low95"]))
+    of68, of95 = held / (3 * runs)
+    assert 0.58 <= of68 <= 0.8
+    assert 0.89 <= of95 <= 0.99
+    assert np.median(wide) < 0.5
+
+
+def test_a_common_spread_is_that_of_its_parts_and_serves_a_single_field():
+    pair = [field(1e-3, 10.0, 0.01), field(3e-3, 10.0, 0.03)]
+    (relative,) = {
+        round(common_spread([pair])[name].relative, 9) for name in ("areal_density", "volume_fraction")
+    }
+    assert relative == pytest.approx(np.std([1, 3], ddof=1) / 2)
+    single = pool_fields(pair[:1], spread=common_spread([pair, pair])).loc["number_density"]
+    assert single["between_fields"] == pytest.approx(relative)
+    assert single["degrees_of_freedom"] == pytest.approx(2)
+    assert common_spread([pair[:1]]) == {}
 
 
 @pytest.mark.slow

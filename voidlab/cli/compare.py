@@ -19,6 +19,8 @@ def add_compare(commands: Commands) -> None:
     parser.add_argument("name", nargs="*", help="datasets that have run, or their YAML files; left out: all")
     parser.add_argument("--leave-out", action="append", default=[], choices=(CHECK, DO_NOT_USE), metavar="VERDICT",
                         help=f"do not count what has this verdict: '{CHECK}' or '{DO_NOT_USE}'")  # fmt: skip
+    parser.add_argument("--common-spread", action="store_true",
+                        help="take how much fields differ from all specimens together")  # fmt: skip
     parser.add_argument("--against", action="append", default=[], metavar="KEY",
                         help="key of 'sample:' to plot against, as dose_dpa; left out: all that differ")  # fmt: skip
 
@@ -28,7 +30,9 @@ def _compare(options: argparse.Namespace) -> None:
 
     terminal.finish_in_order()
     names = [Path(name).stem if name.endswith((".yaml", ".yml")) else name for name in options.name]
-    page, campaign = compare.compare_datasets(names, leave_out=options.leave_out, against=options.against)
+    page, campaign = compare.compare_datasets(
+        names, leave_out=options.leave_out, against=options.against, common=options.common_spread
+    )
     for note in campaign.notes:
         print(f"  note: {note}")
     counted = sum(not member.why_not for member in campaign.members)

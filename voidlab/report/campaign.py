@@ -16,7 +16,7 @@ from voidlab.project.parameters.models import ExportParameters, SampleParameters
 from voidlab.project.paths import RunPaths
 from voidlab.report import headline
 from voidlab.report.states import read_states
-from voidlab.swelling.pooled import Field, pool_fields, pool_sizes
+from voidlab.swelling.pooled import Field, common_spread, pool_fields, pool_sizes
 from voidlab.swelling.sizes import bin_width
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD, VERDICTS
 
@@ -143,13 +143,15 @@ def _sample_of(entry: record.Entry | None) -> dict[str, Any]:
     return {name: value for name, value in given if name not in ours and isinstance(value, str | float | int)}
 
 
-def compare(members: Sequence[Member], *, leave_out: Collection[str] = ()) -> Campaign:
+def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), common: bool = False) -> Campaign:
     """Pool the fields of each specimen.
 
     Parameters
     ----------
     leave_out
         Verdicts whose datasets do not count: check, do not use.
+    common
+        Whether fields of all specimens are taken to differ alike: see `voidlab.swelling.pooled.common_spread`.
     """
     told = [_left_out(member, leave_out) for member in members]
     notes: list[str] = []
@@ -161,15 +163,24 @@ def compare(members: Sequence[Member], *, leave_out: Collection[str] = ()) -> Ca
     }
     rows, sizes = [], []
     edges = _edges(used)
+    spread = (
+        common_spread([[m.field for m in part if m.field] for part in by_specimen.values()]) if common else {}
+    )
     for name, fields in by_specimen.items():
         of_sample = _common(name, fields, columns, notes)
-        pooled = pool_fields([member.field for member in fields if member.field is not None])
+        pooled = pool_fields([member.field for member in fields if member.field is not None], spread=spread)
         rows.append(_specimen(name, fields, pooled, of_sample))
         sizes.append(
             pool_sizes([m.field for m in fields if m.field is not None], edges).assign(specimen=name)
         )
-        if len(fields) == 1:
+        if len(fields) == 1 and not spread:
             notes.append(f"Of {name} there is one field: how much fields differ is not in its interval.")
+    if spread:
+        notes.append(
+            "The spread between fields is taken from all specimens together, as if theirs differed alike."
+        )
+    elif common:
+        notes.append("No specimen has two fields: how much fields differ is in no interval.")
     notes += _on_doubts(told, used)
     return Campaign(
         tuple(told),

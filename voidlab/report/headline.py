@@ -68,7 +68,7 @@ class Judgement:
     @property
     def in_a_line(self) -> str:
         """As much of the first reason as a line holds."""
-        said = _OPENING.sub("", self.reasons[0]) if self.reasons else ""
+        said = _OPENING.sub(_subject, self.reasons[0]) if self.reasons else ""
         kept, *clauses = said.split("; ")
         for clause in clauses:
             if len(kept) + len(clause) > _MOST_LETTERS:
@@ -80,6 +80,11 @@ class Judgement:
     def left(self) -> int:
         """How many more reasons there are."""
         return max(len(self.reasons) - 1, 0)
+
+
+def _subject(opening: re.Match[str]) -> str:
+    """What a verdict is on, in a word: the badge before it says which verdict."""
+    return "drift: " if "drift" in opening[0] else "detections: "
 
 
 def judge(stages: Sequence[StageState]) -> Judgement:

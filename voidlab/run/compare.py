@@ -11,7 +11,11 @@ from voidlab.report.figures.base import names_as_they_are
 
 
 def compare_datasets(
-    names: Sequence[str] = (), *, leave_out: Collection[str] = (), against: Sequence[str] = ()
+    names: Sequence[str] = (),
+    *,
+    leave_out: Collection[str] = (),
+    against: Sequence[str] = (),
+    common: bool = False,
 ) -> tuple[Path, Campaign]:
     """Write reports/campaign.html over the datasets called ``names``; without names over all that have run.
 
@@ -19,6 +23,8 @@ def compare_datasets(
     ----------
     leave_out
         Verdicts whose datasets do not count: check, do not use.
+    common
+        Whether the spread between fields is taken from all specimens together.
     against
         Columns of the sample to plot against; empty: those that differ between specimens.
 
@@ -37,7 +43,9 @@ def compare_datasets(
         raise ProjectError(
             "no dataset of this project has been run: there is nothing to compare. Run one first."
         )
-    campaign = compare([read_member(RunPaths(root, name)) for name in chosen], leave_out=leave_out)
+    campaign = compare(
+        [read_member(RunPaths(root, name)) for name in chosen], leave_out=leave_out, common=common
+    )
     for column in against:
         if column not in campaign.columns:
             known = ", ".join(campaign.columns) or "none"

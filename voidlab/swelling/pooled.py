@@ -4,7 +4,7 @@ Counting errors alone say how well a field is known, not the specimen: fields di
 `measure_swelling` gives of each field.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,11 +61,21 @@ class Field:
 class Mean:
     """A weighted mean, its standard error from the scatter of what was averaged, and how well that one is known.
 
-    ``error`` is NaN, and ``degrees`` 0, where there is one value only.
+    ``error`` is NaN, and ``degrees`` 0, where there is one value only; ``dilution`` is the variance of the mean over
+    that of a value.
     """
 
     value: float
     error: float
+    degrees: float
+    dilution: float = 1.0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How much fields differ: the standard deviation of one over the mean of its specimen, and how well it is known."""
+
+    relative: float
     degrees: float
 
 
@@ -85,24 +95,27 @@ def weighted_mean(values: np.ndarray, weights: np.ndarray) -> Mean:
         return Mean(np.nan, np.nan, 0.0)
     share = weights / weights.sum()
     mean = float(share @ values)
+    dilution = float(np.sum(share**2))
     if count == 1:
         return Mean(mean, np.nan, 0.0)
-    of_residual = 1 - 2 * share + np.sum(share**2)  # its variance, over that of a value
+    of_residual = 1 - 2 * share + dilution  # its variance, over that of a value
     counts = share**2 / of_residual
     variance = float(counts @ (values - mean) ** 2)
     residuals = np.eye(count) - share  # of the values: row i gives value i less the mean
     form = residuals.T @ (counts[:, None] * residuals)
     degrees = float(np.trace(form) ** 2 / np.sum(form * form.T))
-    return Mean(mean, variance**0.5, degrees)
+    return Mean(mean, variance**0.5, degrees, dilution)
 
 
-def pool_fields(fields: Sequence[Field]) -> pd.DataFrame:
+def pool_fields(fields: Sequence[Field], *, spread: Mapping[str, Spread] | None = None) -> pd.DataFrame:
     """Density, mean diameter and void volume of a specimen from its fields.
 
     Parameters
     ----------
     fields
         All in one unit.
+    spread
+        How much fields differ, by quantity, as `common_spread` gives it; None: as these do.
 
     Returns
     -------
@@ -128,15 +141,11 @@ def pool_fields(fields: Sequence[Field]) -> pd.DataFrame:
     if len(units) != 1:
         found = "no fields" if not fields else "fields in px beside fields in nm"
         raise SwellingError(f"there are {found}; expected one or more, all with a pixel size or all without.")
-    area = np.array([field.area for field in fields])
-    rows: dict[str, dict[str, object]] = {}
-    for density_of, diameter_of, volume_of in zip(_DENSITY, _DIAMETER, _VOLUME, strict=True):
-        density, diameter, volume = (_of_all(fields, names) for names in (density_of, diameter_of, volume_of))
-        if density.empty or diameter.empty or volume.empty:
-            continue
-        rows[density_of[-1]] = _pooled(density, area)
-        rows[diameter_of[-1]] = _pooled(diameter, area * np.nan_to_num(density["value"].to_numpy(float)))
-        rows[volume_of[-1]] = _pooled(volume, area)
+    known = spread or {}
+    rows = {
+        name: _pooled(numbers, weights, known.get(name))
+        for name, (numbers, weights) in _numbers(fields).items()
+    }
     if "volume_fraction" in rows:
         rows["swelling"] = _as_swelling(rows["volume_fraction"])
     if not rows:
@@ -145,6 +154,45 @@ def pool_fields(fields: Sequence[Field]) -> pd.DataFrame:
             f"some of the fields {names} have no density, diameter or volume; run them again."
         )
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(_COLUMNS)).rename_axis("quantity")
+
+
+def common_spread(specimens: Iterable[Sequence[Field]]) -> dict[str, Spread]:
+    """How much fields of a specimen differ, by quantity, from all ``specimens`` together; each the fields of one.
+
+    It holds where fields of all of them differ alike, relative to their mean, and is then known much better than from
+    the few fields of one: of twice five fields with 8 degrees of freedom, not 4.
+    """
+    found: dict[str, list[tuple[float, float]]] = {}
+    for fields in specimens:
+        for name, (numbers, weights) in _numbers(fields).items():
+            mean = weighted_mean(numbers["value"].fillna(0).to_numpy(float), _known(numbers, weights))
+            if mean.degrees and mean.value > 0:
+                variance = mean.error**2 / mean.dilution / mean.value**2
+                found.setdefault(name, []).append((variance, mean.degrees))
+    spreads = {}
+    for name, parts in found.items():
+        variance, degrees = np.array(parts).T
+        spreads[name] = Spread(float((degrees @ variance) / degrees.sum()) ** 0.5, float(degrees.sum()))
+    return spreads
+
+
+def _numbers(fields: Sequence[Field]) -> dict[str, tuple[pd.DataFrame, np.ndarray]]:
+    """The numbers of each quantity that all ``fields`` have, a row for each field, and their weights in the mean."""
+    area = np.array([field.area for field in fields])
+    found: dict[str, tuple[pd.DataFrame, np.ndarray]] = {}
+    for density_of, diameter_of, volume_of in zip(_DENSITY, _DIAMETER, _VOLUME, strict=True):
+        density, diameter, volume = (_of_all(fields, names) for names in (density_of, diameter_of, volume_of))
+        if density.empty or diameter.empty or volume.empty:
+            continue
+        found[density_of[-1]] = density, area
+        found[diameter_of[-1]] = diameter, area * np.nan_to_num(density["value"].to_numpy(float))
+        found[volume_of[-1]] = volume, area
+    return found
+
+
+def _known(numbers: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
+    """``weights``, none where nothing was measured."""
+    return np.where(numbers["value"].notna().to_numpy(), weights, 0.0)
 
 
 def pool_sizes(fields: Sequence[Field], edges: np.ndarray) -> pd.DataFrame:
@@ -189,9 +237,9 @@ def _of_all(fields: Sequence[Field], names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows).reset_index(drop=True)
 
 
-def _pooled(of_fields: pd.DataFrame, weights: np.ndarray) -> dict[str, object]:
+def _pooled(of_fields: pd.DataFrame, weights: np.ndarray, spread: Spread | None) -> dict[str, object]:
     """One number of a specimen from that of its fields, a row each."""
-    known = of_fields["value"].notna().to_numpy() & (weights > 0)
+    known = _known(of_fields, weights) > 0
     numbers = of_fields[["value", "statistical", "size", "thickness", "scale", "high68"]].to_numpy(float)[
         known
     ]
@@ -199,6 +247,10 @@ def _pooled(of_fields: pd.DataFrame, weights: np.ndarray) -> dict[str, object]:
     row = {"unit": of_fields["unit"].iloc[0], "value": mean.value, "fields": int(known.sum())}
     if not known.any():
         return {**dict.fromkeys(_COLUMNS, np.nan), **row, "degrees_of_freedom": 0.0}
+    if spread is not None:
+        mean = Mean(
+            mean.value, spread.relative * mean.value * mean.dilution**0.5, spread.degrees, mean.dilution
+        )
     share = weights[known] / weights[known].sum()
     # Of a field without voids the upper end says how many may have been missed.
     of_count = np.where(
