@@ -73,7 +73,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Spread:
-    """How much fields differ: the standard deviation of one over the mean of its specimen, and how well it is known."""
+    """How much fields differ: the standard deviation of one over the mean of its specimen; how well that is known."""
 
     relative: float
     degrees: float
