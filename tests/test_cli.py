@@ -1,6 +1,7 @@
 """The command as a user types it: its words and its exit codes."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -25,6 +26,26 @@ def test_init_writes_a_file_that_check_likes(here, finished, capsys):
     assert cli.main(["check", "parameters/mine.yaml"]) == 0
     assert "mine: good; 4 images" in capsys.readouterr().out
     assert (here / "notebooks" / "segment.ipynb").exists()
+
+
+def test_init_says_what_it_found_and_sets_nothing_that_is_the_default(here, capsys):
+    (here / "data").mkdir()
+    for number in range(50):
+        tifffile.imwrite(here / "data" / f"f{number:02}.tif", np.full((60, 80), number, np.uint8))
+    assert cli.main(["init", "data", "--name", "x"]) == 0
+    text = Path("parameters/x.yaml").read_text(encoding="utf-8")
+    assert text.startswith(
+        "# 50 images of 80 × 60 px (width × height), frames 0-49, no pixel size in the files"
+    )
+    set_here = [line.split(":")[0] for line in text.splitlines() if line and not line.startswith("#")]
+    assert set_here == ["dataset", "images"]
+    # Each line is set by taking its # away.
+    every = re.sub(r"^# (?!tilt_angles_deg)(?=\w+: )", "", text, flags=re.MULTILINE).replace(
+        "480, 120", "4, 12"
+    )
+    Path("parameters/x.yaml").write_text(every, encoding="utf-8")
+    assert cli.main(["check", "parameters/x.yaml"]) == 0
+    assert "14 excluded" in capsys.readouterr().out.rsplit("x: good", 1)[1]
 
 
 def test_init_never_overwrites(here, finished, capsys):

@@ -17,7 +17,8 @@ from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, lock, record
 from voidlab.project.corrections import VoidEdit
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook
-from voidlab.run.images import proposed_boxes, refuse_own_report
+from voidlab.run.first_parameters import first_parameters, quoted
+from voidlab.run.images import refuse_own_report
 from voidlab.segment import edited_labels
 from voidlab.tables.written import replacing
 from voidlab.terminal import as_typed
@@ -31,22 +32,6 @@ images: ../data/demo/tilt*.tif          # relative to this file
 pixel_size_nm: 0.47
 tilt_angles_deg: ../data/demo/tilt.rawtlt
 export: {min_frames: 8}
-"""
-
-_NEW = """\
-# What differs from the defaults; `voidlab check` finds mistakes. Lengths are in px or nm as their names say.
-dataset: {name}
-images: {source}
-{pixel_size}
-{angles}
-# frame_interval_s: 0.5               # a video: time between frames
-# excluded_frames: [17, 30-42]        # frames to leave out
-{boxes}
-
-segment: {{contrast: auto}}             # bright, dark or auto; threshold, min_radius_px, ...
-drift: {{source: masks}}                # masks or images
-track: {{search_range_px: auto, memory: 2}}   # linker: auto, trackpy, assign or tilt
-export: {{min_frames: 8}}
 """
 
 _TO_PUT_RIGHT = """\
@@ -96,7 +81,9 @@ def _write_first(source: str, name: str) -> tuple[RunPaths, str]:
         raise ProjectError(f"{paths.parameters} is there already; choose another --name, or edit that file.")
     lay_out(root)
     with replacing(paths.parameters) as temporary:  # a disk that is full must not leave an empty one
-        temporary.write_text(_first_parameters(paths, source, series), encoding="utf-8")
+        temporary.write_text(
+            first_parameters(paths.dataset, _relative(paths, source), series), encoding="utf-8"
+        )
     return paths, "\n".join([series.describe(), *(f"  note: {note}" for note in series.notes)])
 
 
@@ -157,8 +144,8 @@ def _to_put_right(paths: RunPaths, source: str, error: str) -> str:
     lay_out(paths.root)
     text = _TO_PUT_RIGHT.format(
         reason="\n# ".join(textwrap.wrap(error, 100)),
-        name=_quoted(paths.dataset),
-        source=_quoted(_relative(paths, source)),
+        name=quoted(paths.dataset),
+        source=quoted(_relative(paths, source)),
     )
     with replacing(paths.parameters) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -174,28 +161,6 @@ def _root_or_here() -> Path:
         return Path.cwd()
 
 
-def _first_parameters(paths: RunPaths, source: str, series: images.ImageSeries) -> str:
-    relative = _relative(paths, source)
-    size = series.calibration.pixel_size_nm
-    pixel_size = "# pixel_size_nm: 0.47                 # width of a pixel; without it all lengths are in px"
-    if size is not None:
-        pixel_size = f"# the images say {size:.4g} nm per px; pixel_size_nm: ... outweighs them"
-    tilts = "# tilt_angles_deg: tilt.rawtlt        # a tilt series: a file of angles, or a list"
-    if series.frames["tilt_deg"].notna().all():
-        tilts = "# tilt angles were found with the images; tilt_angles_deg: ... outweighs them"
-    boxes = "# ignore_boxes_px: [[10, 480, 120, 30]]   # burnt-in text and bars: left, top, width, height"
-    found = proposed_boxes(series)
-    if found:
-        boxes = f"# ignore_boxes_px: {found}   # burnt-in text, bars or vacuum? Look, and remove the first #"
-    return _NEW.format(
-        name=_quoted(paths.dataset),
-        source=_quoted(relative),
-        pixel_size=pixel_size,
-        angles=tilts,
-        boxes=boxes,
-    )
-
-
 def _absolute(source: str) -> Path:
     """``source`` from the root of the disk; a quoted ``~`` is the home that the shell would have made of it."""
     return Path(os.path.expanduser(source)).absolute()
@@ -204,11 +169,6 @@ def _absolute(source: str) -> Path:
 def _relative(paths: RunPaths, source: str) -> str:
     """``source`` as the parameter file names it."""
     return Path(os.path.relpath(_absolute(source), paths.parameters.parent)).as_posix()
-
-
-def _quoted(text: str) -> str:
-    """``text`` as a YAML string."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def lay_out(root: Path) -> None:

@@ -1,0 +1,62 @@
+"""The parameter file that a dataset begins with: what was found in its images, and what may have to be set."""
+
+import textwrap
+
+from voidlab.images.series import ImageSeries
+from voidlab.run.images import proposed_boxes
+
+_NEW = """\
+{found}
+# What is not set has its default. To set a line take away its #; `voidlab check` finds mistakes.
+dataset: {name}
+images: {source}
+{pixel_size}
+{angles}
+{times}
+# excluded_frames: [17, 30-42]        # frames to leave out
+{boxes}
+# sample: {{name: A1, material: Ni, dose_dpa: 12.5, temperature_c: 600}}   # columns of the table over datasets
+
+# segment: {{contrast: dark}}           # bright or dark, where auto errs; also threshold, min_radius_px, ...
+# drift: {{source: images}}             # images, where voids do not tell the drift
+# track: {{search_range_px: 12, memory: 5}}   # what else than auto, 2; linker: auto, trackpy, assign or tilt
+# export: {{min_frames: 20}}            # shortest track in the table of coordinates
+"""
+
+
+def first_parameters(name: str, source: str, series: ImageSeries) -> str:
+    """Text of the parameter file of dataset ``name``; ``source`` is that of its images, from where the file lies."""
+    size = series.calibration.pixel_size_nm
+    pixel_size = "# pixel_size_nm: 0.47                 # width of a pixel; without it all lengths are in px"
+    if size is not None:
+        pixel_size = f"# the images say {size:.4g} nm per px; pixel_size_nm: ... outweighs them"
+    tilts = "# tilt_angles_deg: tilt.rawtlt        # a tilt series: a file of angles, or a list"
+    if series.frames["tilt_deg"].notna().all():
+        tilts = "# tilt angles were found with the images; tilt_angles_deg: ... outweighs them"
+    times = "# frame_interval_s: 0.5               # a video: time between frames"
+    if len(series) > 1 and series.frames["time_s"].notna().all():
+        last = series.frames["time_s"].iloc[-1]
+        times = f"# times up to {last:.6g} s were found with the images; frame_interval_s: ... outweighs them"
+    boxes = "# ignore_boxes_px: [[10, 480, 120, 30]]   # burnt-in text and bars: left, top, width, height"
+    found = proposed_boxes(series)
+    if found:
+        boxes = f"# ignore_boxes_px: {found}   # burnt-in text, bars or vacuum? Look, and remove the first #"
+    return _NEW.format(
+        found="\n".join(map(_comment, [series.describe(), *series.notes])),
+        name=quoted(name),
+        source=quoted(source),
+        pixel_size=pixel_size,
+        angles=tilts,
+        times=times,
+        boxes=boxes,
+    )
+
+
+def _comment(text: str) -> str:
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)  # YAML takes no others
+    return textwrap.fill(plain, 110, initial_indent="# ", subsequent_indent="#   ", break_long_words=False)
+
+
+def quoted(text: str) -> str:
+    """``text`` as a YAML string."""
+    return "'" + text.replace("'", "''") + "'"
