@@ -58,7 +58,7 @@ def test_the_gate_grows_with_the_gap():
     assert link(near)["particle"].tolist() == [0, 1]
 
 
-def test_the_least_total_cost_is_taken():
+def test_theleast_total_cost_is_taken():
     """The nearest pair is given up for two links in place of one."""
     rows = [(0, 1, 50, 50, 4.0), (1, 1, 54, 50, 4.0), (0, 2, 53, 50, 4.0), (1, 2, 58, 50, 4.0)]
     voids = situations.voids(rows)

@@ -30,7 +30,9 @@ class _Spool:
         self._at_hand = lru_cache(_AT_HAND)(self._read)
 
     def append(self, image: np.ndarray) -> None:
-        self._file.write(image.astype(np.float16).tobytes())
+        with self._lock:  # what is read in between moves the place
+            self._file.seek(0, 2)
+            self._file.write(image.astype(np.float16).tobytes())
 
     def __getitem__(self, row: int) -> np.ndarray:
         return self._at_hand(row)
@@ -132,6 +134,49 @@ class BinnedFrames:
         return bits.reshape(self.shape) == 0
 
     def close(self) -> None:
+        self._binned.close()
+
+
+class GrowingMasks:
+    """Void masks of one shape, binned as `BinnedFrames` are, one more at any time, for a `Correlator`."""
+
+    is_mask, pattern = True, 0.0
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.full_shape = shape
+        self.factor = max(1, round(max(shape) / BINNED_SIDE))
+        self._blank: list[bool] = []
+        self._binned = _Spool((shape[0] // self.factor, shape[1] // self.factor))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._binned.shape
+
+    @property
+    def blank(self) -> np.ndarray:
+        """Masks in which there is nothing to see, (n,) of bool."""
+        return np.array(self._blank, bool)
+
+    def __len__(self) -> int:
+        return len(self._blank)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self._binned[row]
+
+    def append(self, mask: np.ndarray) -> int:
+        """Add a mask (H, W) of bool; give its row."""
+        _check_size(mask, self.full_shape, len(self))
+        small, _ = _binned(mask, self.factor, None)
+        scale = float(small.std())
+        self._binned.append((small - small.mean()) / (scale or 1.0))
+        self._blank.append(not scale > 0)
+        return len(self) - 1
+
+    def valid(self, row: int) -> None:
+        """All pixels of a mask are looked at."""
+
+    def close(self) -> None:
+        """Remove the temporary file."""
         self._binned.close()
 
 

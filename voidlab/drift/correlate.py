@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from scipy import fft, ndimage
 
-from voidlab.drift.binned_frames import BINNED_SIDE, BinnedFrames
+from voidlab.drift.binned_frames import BINNED_SIDE, BinnedFrames, GrowingMasks
 from voidlab.drift.refine import band_root, refine, taper, window_of
 
 MIN_OVERLAP = 0.3
@@ -47,7 +47,7 @@ class Shift:
 class Correlator:
     """Measures the shift between any two of the frames."""
 
-    def __init__(self, frames: BinnedFrames) -> None:
+    def __init__(self, frames: BinnedFrames | GrowingMasks) -> None:
         self.frames = frames
         self.whiten = not frames.is_mask
         self.low_cut = _SLOW_IN_MASKS if frames.is_mask else _SLOW_IN_IMAGES

@@ -36,6 +36,13 @@ def plan_pairs(count: int, reference: int = 0) -> np.ndarray:
     return np.unique(np.concatenate([*chosen, ends, count - 1 - ends[:, ::-1], star]), axis=0)
 
 
+def partners_before(row: int) -> list[int]:
+    """Rows that ``row`` is paired with while a series grows: at short lags, at lags that double, and the first."""
+    doubling = [8 * 2**k for k in range(max(row // 8, 1).bit_length())]
+    lags = dict.fromkeys(lag for lag in (*_SHORT, *doubling, row) if 0 < lag <= row)
+    return [row - lag for lag in lags]
+
+
 def choose_pairs(count: int, pairs: str | np.ndarray, reference: int = 0) -> np.ndarray:
     """Pairs (m, 2) that "auto", "all" or an array of rows mean.
 

@@ -1,7 +1,7 @@
 """Which images of a folder are complete: by looking again and again, as no event tells what another computer writes.
 
 A file is complete when its size and its time of writing have not changed for a quarter of a second. Both are only
-ever compared with themselves, by a clock that nobody sets: neither the clock of the server nor one that jumps matters.
+ever compared with themselves, by a clock that nobody sets: no clock of a server matters, nor one that jumps.
 Whether it can be read is found out by who reads it; what cannot is put back, and tried again.
 """
 

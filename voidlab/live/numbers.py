@@ -1,6 +1,6 @@
 """Numbers of frames from the names of files that arrive one by one: those that a run would give them all together.
 
-Asking for all names each time would take longer with every image. So it is asked when their number has doubled; between,
+To ask for all names each time would take longer with every image. It is done when their number has doubled; between,
 the number that counted so far goes on counting.
 """
 
@@ -16,7 +16,7 @@ _DIGIT = "0123456789"
 
 
 class FrameNumbers:
-    """The frame number of each file by its name; ``pattern`` and ``step`` as `voidlab.images.open_series` has them."""
+    """The frame number of each file by its name; ``pattern`` and ``step`` are those of the parameters."""
 
     def __init__(self, pattern: str | None = None, step: int = 1) -> None:
         self._pattern, self._step = pattern, step

@@ -78,9 +78,15 @@ class Decided:
             return None
         _check_intensities(series)
         decided = segmenter.with_contrast_from(sample(series)).with_focus_from(sample(series))
-        identity = identity_of(decided)
-        assert identity is not None
-        choice = None if decided.choice is None else asdict(decided.choice)
+        return cls.as_given(series, decided)
+
+    @classmethod
+    def as_given(cls, series: ImageSeries, segmenter: Segmenter) -> Self | None:
+        """As `of`, but what the ``segmenter`` leaves open stays open."""
+        identity = identity_of(segmenter)
+        if type(series) is not ImageSeries or identity is None:
+            return None
+        choice = None if segmenter.choice is None else asdict(segmenter.choice)
         counts, code = _what_counts(series), record.code_digest(*ROOMS)
         made = cls(series.scale, identity, counts, code, libraries(), choice)
         return cls.from_json(made.as_json())  # what is read again later is the same, to the order of its keys

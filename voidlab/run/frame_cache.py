@@ -39,6 +39,7 @@ from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.run.decided import Decided, asked
 from voidlab.run.frame_file import pack, read_sealed, unpack, write_sealed
 from voidlab.run.frames_apart import ApartFrames, Work
+from voidlab.run.watched import as_watched, differences
 from voidlab.segment.frame import FrameResult, SeriesOfImages
 from voidlab.segment.segmenters import Segmenter
 
@@ -214,11 +215,13 @@ def open_frames(
     segmenter: Segmenter,
     images: str,
     work: Callable[[Decided], Work] | None = None,
+    watched: Decided | None = None,
 ) -> tuple[Segmenter, SeriesFrames | None]:
     """The ``segmenter`` with what it reads off the ``series`` decided, and the frames that are kept of it.
 
-    What was decided for the same images and settings before is taken up from ``folder``. The frames are None where
-    none can be kept, see `Decided.of`. ``images`` is the digest of all images;
+    What was decided for the same images and settings before is taken up from ``folder``. What was decided while they
+    were being taken, ``watched``, outweighs that; a warning says so where all images would have it otherwise. The
+    frames are None where none can be kept, see `Decided.of`. ``images`` is the digest of all images;
     ``work`` makes what other processes must know of the series.
 
     Raises
@@ -233,6 +236,17 @@ def open_frames(
         if decided is None:
             return segmenter, None
         _write_decided(known, decided)
+    live = None if watched is None else as_watched(watched, series, segmenter)
+    if live is not None:
+        said = differences(live, decided)
+        if said:
+            warnings.warn(
+                f"as decided while the images were taken: {said}. To go by all images, and segment them anew: "
+                "voidlab run NAME --decide-again",
+                stacklevel=3,
+            )
+        decided = live
+        vars(series).pop("scale", None)  # as all images have it, where that was looked for
     drop_outdated(folder, decided)
     decided.pin(series)
     segmenter = decided.applied_to(segmenter)

@@ -38,6 +38,7 @@ from voidlab.run.images import (
 )
 from voidlab.run.inputs import inputs_of
 from voidlab.run.snapshot import parameter_file
+from voidlab.run.watched import read_watched
 from voidlab.segment.corrections import correct_series
 from voidlab.segment.segmenters import Segmenter
 from voidlab.track.corrections import correct_tracks
@@ -143,7 +144,10 @@ class Stage:
         def work(decided: Decided) -> Work:
             return work_of(self.paths, self.dataset, decided)
 
-        return open_frames(self.paths.kept_frames, self.series, method, self.inputs["images"], work)
+        watched = read_watched(self.paths)
+        return open_frames(
+            self.paths.kept_frames, self.series, method, self.inputs["images"], work, watched
+        )
 
     @property
     def executor(self) -> ClusterExecutor | None:

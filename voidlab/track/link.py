@@ -106,14 +106,14 @@ def _trackpy(voids: pd.DataFrame, positions: list[str], search_range_px: float, 
     logger.setLevel(logging.WARNING)
     try:
         linked = link(
-            plain, search_range_px, pos_columns=positions, memory=memory, link_strategy=_least_total_cost
+            plain, search_range_px, pos_columns=positions, memory=memory, link_strategy=least_total_cost
         )
     finally:
         logger.setLevel(level)
     return linked.sort_index()["particle"].to_numpy()
 
 
-def _least_total_cost(
+def least_total_cost(
     before: set[Any], after: set[Any], search_range: float, max_size: int
 ) -> tuple[list[Any], list[Any]]:
     """Links between voids that compete for one another: least sum of squared distances, the range for a lost one.

@@ -1,0 +1,78 @@
+"""Drift while the images come in: near that of the whole series, known pairs are not measured again."""
+
+import numpy as np
+import pytest
+
+from voidlab.drift.estimate import estimate_drift
+from voidlab.drift.one_by_one import DriftOneByOne
+from voidlab.drift.pairs import partners_before
+
+SHAPE = (200, 260)
+
+
+def masks(drifts, *, seed=5, voids=60):
+    """Void masks that drift by ``drifts`` (n, 2), x and y in px."""
+    places = np.random.default_rng(seed).uniform(-80, 340, (voids, 2))
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    made = []
+    for dx, dy in drifts:
+        mask = np.zeros(SHAPE, bool)
+        for px, py in places:
+            mask |= (x - px - dx) ** 2 + (y - py - dy) ** 2 < 36
+        made.append(mask)
+    return made
+
+
+@pytest.fixture(scope="module")
+def drifting():
+    steps = np.random.default_rng(2).normal((1.2, -0.7), 0.8, (40, 2))
+    drifts = np.cumsum(steps, axis=0)
+    return drifts - drifts[0], masks(drifts)
+
+
+def test_provisional_and_solved_drift_are_near_the_truth_and_that_of_the_whole_series(drifting):
+    truth, images = drifting
+    live = DriftOneByOne(SHAPE)
+    placed = [live.add(mask) for mask in images]
+    whole = estimate_drift(images).drift_px
+    assert np.abs(live.provisional() - truth).max() < 0.5
+    assert np.abs(live.solve() - truth).max() < 0.4
+    assert np.abs(live.solve() - whole).max() < 0.3
+    assert not any(each.is_lost for each in placed)
+    assert (placed[0].x_px, placed[0].y_px, dict(placed[0].shifts)) == (0, 0, {})
+    live.close()
+
+
+def test_pairs_that_are_known_are_not_measured_again(drifting, monkeypatch):
+    _, images = drifting
+    first, again = DriftOneByOne(SHAPE), DriftOneByOne(SHAPE)
+    known = [first.add(mask).shifts for mask in images[:12]]
+    monkeypatch.setattr(again._correlator, "shift", None)
+    for mask, shifts in zip(images[:12], known, strict=True):
+        again.add(mask, shifts)
+    first.close()
+    again.close()
+    assert np.array_equal(again.provisional(), first.provisional())
+
+
+def test_another_field_of_view_is_lost_and_an_empty_mask_stays_where_the_last_was(drifting):
+    _, images = drifting
+    live = DriftOneByOne(SHAPE)
+    for mask in images[:10]:
+        last = live.add(mask)
+    nothing = live.add(np.zeros(SHAPE, bool))
+    assert (nothing.x_px, nothing.y_px, dict(nothing.shifts)) == (last.x_px, last.y_px, {})
+    assert not nothing.is_lost
+    (other,) = masks([(0, 0)], seed=77)
+    assert live.add(other).is_lost
+    assert not live.add(images[10]).is_lost
+    live.close()
+
+
+def test_partners_grow_with_the_logarithm_and_hold_both_ends():
+    assert partners_before(0) == []
+    assert partners_before(1) == [0]
+    assert partners_before(5) == [4, 3, 2, 1, 0]
+    assert len(partners_before(3999)) <= 15
+    assert {3998, 0} <= set(partners_before(3999))
+    assert min(partners_before(100)) == 0
