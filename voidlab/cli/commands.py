@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voidlab import __version__, terminal
-from voidlab.cli import compare, networks
+from voidlab.cli import compare, networks, watch
 from voidlab.cli.base import FAILED, OK, POSITIVE, Commands, add, say
 from voidlab.errors import VoidlabError, install_extra
 from voidlab.project.paths import STAGES, RunPaths, file_that_is_meant
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add(commands, "parameters", _parameters, "print a table of all parameters (Markdown)")
     for add_one in (
         _add_run,
+        watch.add_watch,
         networks.add_score,
         networks.add_train,
         _add_correct,
@@ -164,6 +165,8 @@ def _add_run(commands: Commands) -> None:
     parser.add_argument("--force", action="store_true", help="run stages again even if nothing changed")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="STAGE.KEY=VALUE",
                         help="a parameter for this run only, such as segment.threshold=0.6")  # fmt: skip
+    parser.add_argument("--decide-again", action="store_true",
+                        help="go by all images, not by what 'voidlab watch' decided from the first")  # fmt: skip
     parser.add_argument("--take-over", action="store_true",
                         help="run what another computer holds, of which you know that it is gone")  # fmt: skip
     parser.add_argument("--verify", action="store_true",
@@ -198,7 +201,7 @@ def _run_all(options: argparse.Namespace, plans: Sequence[Plan], overrides: Over
     if options.jobs > 1 and len(plans) > 1:
         arguments = ["--from", start] if options.start else []
         arguments += [*(f"--set={setting}" for setting in options.settings), *["--force"] * options.force]
-        arguments += ["--take-over"] * options.take_over
+        arguments += ["--take-over"] * options.take_over + ["--decide-again"] * options.decide_again
         return _run_side_by_side(plans, arguments, options.jobs)
     finished = []
     for plan in plans:
@@ -212,6 +215,7 @@ def _run_all(options: argparse.Namespace, plans: Sequence[Plan], overrides: Over
             start=start,
             force=force,
             take_over=options.take_over,
+            decide_again=options.decide_again,
             log=line.log,
             progress=line.progress,
         )

@@ -43,13 +43,14 @@ class Stamp:
 class Arrival:
     """A file that is complete; ``again``: it was before, and is another one now.
 
-    ``renamed_from`` is the name that the same file had before.
+    ``renamed_from`` is the name that the same file had before; ``retried`` says that it could not be read before.
     """
 
     name: str
     stamp: Stamp
     again: bool = False
     renamed_from: str = ""
+    retried: bool = False
 
 
 @dataclass
@@ -173,7 +174,7 @@ class Arrivals:
             return None
         self._unread[name] = self._waiting.pop(name)
         self._take(name, stamp, now)
-        return Arrival(name, stamp, again=entry.again)
+        return Arrival(name, stamp, again=entry.again, retried=entry.tries > 0)
 
     def _take(self, name: str, stamp: Stamp, now: float) -> None:
         self._taken[name] = stamp

@@ -20,6 +20,7 @@ from voidlab.run.inputs import inputs_of
 from voidlab.run.notebook import Log, StageFailed, hold_dataset, log_failure, run_notebook
 from voidlab.run.snapshot import ChangedMeanwhile, changed_since, environment, take_snapshot
 from voidlab.run.validate import Overrides, Plan
+from voidlab.run.watched import forget_watched
 from voidlab.tables.written import remove_own
 
 
@@ -30,6 +31,7 @@ def run_dataset(
     start: str = STAGES[0],
     force: bool = False,
     take_over: bool = False,
+    decide_again: bool = False,
     log: Log,
     progress: Log,
 ) -> bool:
@@ -44,6 +46,8 @@ def run_dataset(
         Run every stage even if nothing changed.
     take_over
         Take the dataset from another computer that has it, where it is known that nothing runs any more.
+    decide_again
+        Forget what was decided while the images were taken; all of them decide.
     log, progress
         Called with a line for the user: what a stage came to; how far it is.
     """
@@ -55,6 +59,8 @@ def run_dataset(
             if reason:
                 log(f"not run: {reason}")
                 return False
+            if decide_again:
+                forget_watched(plan.paths)
             snapshot = take_snapshot(plan.paths, plan.parameters, given)
             _say_other_versions(plan, start, log)
             for name in STAGES[STAGES.index(start) :]:

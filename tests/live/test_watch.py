@@ -1,0 +1,318 @@
+"""A watch beside a camera with the faults of real ones: numbers, alarms, restarts, and the run afterwards."""
+
+import json
+import shutil
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+import tifffile
+from scipy import ndimage
+
+from camera import Camera
+from projects import run_project
+from voidlab import segment, simulate, tables
+from voidlab.live.board import Board
+from voidlab.live.dataset import open_watched
+from voidlab.live.present import Presenter
+from voidlab.live.watch import Watch
+from voidlab.project import corrections, parameters
+from voidlab.project.paths import RunPaths
+
+SHAPE = (120, 160)
+
+
+class AtOnce:
+    """Does what is submitted at once, in this thread."""
+
+    def submit(self, work, *args, **options):
+        future = Future()
+        try:
+            future.set_result(work(*args, **options))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class Watching:
+    """A watch and its board, moved by a clock."""
+
+    def __init__(self, project, clock, camera=None):
+        found = open_watched(str(project / "images"), "x")
+        method = segment.from_parameters(found.dataset.segment, found.paths.parameters.parent)
+        self.watch = Watch(
+            found.paths,
+            found.dataset,
+            found.folder,
+            found.wanted,
+            method,
+            pool=AtOnce(),
+            at_once=2,
+            clock=clock,
+        )
+        self.board, self.clock, self.camera = Board(), clock, camera
+        self.presenter = Presenter(self.watch, self.board)
+
+    def go(self, seconds):
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            if self.camera:
+                self.camera.work()
+            self.watch.step()
+            self.presenter.present()
+            self.clock.now += 0.1
+        return self
+
+    @property
+    def frames(self):
+        return {entry.frame: entry.status for entry in self.watch.register.in_order()}
+
+    @property
+    def alarms(self):
+        return " | ".join(self.board.status["alarms"])
+
+    def close(self):
+        self.watch.close()
+
+
+@pytest.fixture
+def start(project, clock):
+    """Starts watches, and ends them."""
+    made = []
+
+    def start(camera=None):
+        made.append(Watching(project, clock, camera))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
+
+
+def test_from_before_the_first_image_to_after_the_last(start, camera, project):
+    watching = start(camera).go(1)
+    assert watching.board.status["state"] == "waiting for images"
+    camera.plan(12)
+    watching.go(16)
+    assert watching.frames == dict.fromkeys(range(12), "ok")
+    assert sorted(watching.watch.followed) == list(range(12))
+    assert watching.board.shown["frame"] == 11
+    assert watching.board.picture[:2] == b"\xff\xd8"
+    last = watching.watch.followed[11]
+    assert last.tracks > 5
+    assert (last.particles >= 0).any()
+    assert watching.board.status["backlog"] == 0
+    rows = watching.board.since(0)["rows"]
+    assert len(rows) == 12
+    assert json.dumps(watching.board.since(0), allow_nan=False)
+    assert watching.board.since(0)["path"]
+    assert watching.board.since(watching.board.since(0)["change"]).keys() == {"change", "status"}
+
+
+def test_faults_of_the_camera_are_told_by_name_and_nothing_is_lost_or_twice(start, camera):
+    camera.plan(12, torn=[1], slow=[2], renamed=[3], late=[6], other_size=[8], never=[9])
+    watching = start(camera).go(50)
+    assert sorted(watching.frames) == [0, 1, 2, 3, 4, 5, 6, 7, 10, 11]
+    assert set(watching.frames.values()) == {"ok"}
+    assert "img_0008.tif is 50 × 40 px, the others are 160 × 120 px" in watching.alarms
+    assert "img_0009.tif is never finished" in watching.alarms
+    assert "nothing has arrived for" in watching.alarms
+    assert any("img_0006.tif came late" in note for note in watching.watch.register.notes)
+    lines = [json.loads(line) for line in watching.watch.index.file.read_text().splitlines()]
+    names = [line["name"] for line in lines if "name" in line]
+    assert len(names) == len(set(names)) == 10
+
+
+def test_started_again_it_goes_on_and_looks_at_no_image_twice(start, camera, clock, monkeypatch):
+    camera.plan(7)
+    first = start(camera).go(9)
+    counts = {e.frame: e.count for e in first.watch.register.in_order()}
+    drift = {f.frame: (f.x_px, f.y_px) for f in first.watch.followed.values()}
+    looked = []
+    from voidlab.live import look
+
+    original = look.segment_frame
+    monkeypatch.setattr(
+        look, "segment_frame", lambda s, m, r: looked.append(s.files[0].name) or original(s, m, r)
+    )
+    camera.plan(3, first=7)
+    with first.watch.index.file.open("a") as stream:
+        stream.write('{"name": "cut sho')  # as a kill leaves it
+    again = start(camera).go(6)
+    assert looked == ["img_0007.tif", "img_0008.tif", "img_0009.tif"]
+    assert sorted(again.frames) == list(range(10))
+    assert {e.frame: e.count for e in again.watch.register.in_order() if e.frame < 7} == counts
+    assert {f: (each.x_px, each.y_px) for f, each in again.watch.followed.items() if f < 7} == drift
+
+
+def test_the_camera_restarts_from_0(start, camera, micrographs):
+    camera.plan(6)
+    watching = start(camera).go(8)
+    before = watching.watch.register.of_frame(0).digest
+    Camera(camera.folder, micrographs[::-1], camera.clock).plan(2)
+    watching.camera = None
+    for file in sorted(camera.folder.glob("*.tif"))[:2]:
+        file.write_bytes(camera.content(8))
+    watching.go(40)
+    assert sorted(watching.frames) == list(range(6))
+    assert watching.watch.register.of_frame(0).digest != before
+    assert any(
+        "img_0000.tif was written again: was the camera restarted" in n for n in watching.watch.register.notes
+    )
+    other = Camera(camera.folder, micrographs, camera.clock, name="new_{:04d}.tif")
+    other.file(1).write_bytes(other.content(1))
+    watching.go(2)
+    assert "both get frame number 1" in watching.alarms
+    assert sorted(watching.frames) == list(range(6))
+
+
+def test_a_backlog_shows_the_newest_first_and_is_worked_off(start, camera, clock):
+    camera.plan(12)
+    clock.now += 20
+    camera.work()
+    watching = start(camera)
+    shown, backlogs = [], []
+    for _ in range(12):
+        watching.go(0.1)
+        if watching.board.shown:
+            shown.append(watching.board.shown["frame"])
+        backlogs.append(watching.board.status["backlog"])
+    assert shown[0] == 11
+    assert max(backlogs) == 12
+    assert backlogs[-1] == 0
+    assert sorted(watching.watch.followed) == list(range(12))
+
+
+def test_alarms_of_focus_field_and_registration(start, camera, micrographs):
+    blurred = [ndimage.gaussian_filter(image, 4) for image in micrographs[:3]]
+    camera.images = [*micrographs[:10], *blurred]
+    camera.plan(13)
+    watching = start(camera).go(11)
+    assert watching.alarms == ""
+    watching.go(4)
+    assert "focus" in watching.alarms
+
+
+def test_alarms_of_a_jump_and_of_another_field_of_view(start, camera, micrographs):
+    (other,) = simulate.video(seed=9, frames=1, shape=SHAPE, voids=25, noise=0.02).images
+    moved = [np.pad(image, ((0, 0), (40, 0)), mode="reflect")[:, :160] for image in micrographs[8:10]]
+    camera.images = [*micrographs[:8], *moved, other]
+    camera.plan(11)
+    watching = start(camera).go(8)
+    assert watching.alarms == ""
+    watching.go(2)
+    assert "the field of view jumped by 39 px at frame 8" in watching.alarms
+    watching.go(3)
+    assert "registration lost at frame 10" in watching.alarms
+
+
+def test_a_full_disk_and_a_folder_that_goes_are_told_and_the_watch_goes_on(
+    start, camera, monkeypatch, project
+):
+    camera.plan(11, pause=(8, 3))
+    watching = start(camera).go(6)
+    from voidlab.run import frame_cache
+
+    def full(file, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(frame_cache, "write_sealed", full)
+    watching.go(2)
+    assert "cannot be kept: [Errno 28] No space left on device" in watching.alarms
+    monkeypatch.undo()
+    (project / "images").rename(project / "away")
+    watching.go(1)
+    assert "cannot be looked into" in watching.alarms
+    (project / "away").rename(project / "images")
+    watching.go(6)
+    assert sorted(watching.watch.followed) == list(range(11))
+    assert "cannot be" not in watching.alarms
+
+
+def test_a_frame_is_marked_as_bad_and_counts_again(start, camera, project):
+    camera.plan(5)
+    watching = start(camera).go(8)
+    watching.watch.mark_bad(2)
+    watching.go(0.2)
+    bad = {row[0]: row[-1] for row in watching.board.since(0)["rows"]}
+    assert bad == {0: False, 1: False, 2: True, 3: False, 4: False}
+    log = corrections.read_log(watching.watch.paths.corrections)
+    assert corrections.bad_frames(log) == {2}
+    watching.watch.mark_bad(2, is_bad=False)
+    assert corrections.bad_frames(corrections.read_log(watching.watch.paths.corrections)) == set()
+
+
+def test_paused_images_are_counted_and_looked_at_later(start, camera):
+    camera.plan(8)
+    watching = start(camera).go(6)
+    watching.watch.paused = True
+    watching.go(4)
+    assert watching.board.status["backlog"] == 2
+    assert watching.board.status["state"] == "paused"
+    watching.watch.paused = False
+    watching.go(1)
+    assert watching.board.status["backlog"] == 0
+
+
+def test_another_threshold_for_later_images_or_for_all(start, camera, project):
+    camera.plan(8)
+    watching = start(camera).go(6.5)
+    counts = {e.frame: e.count for e in watching.watch.register.in_order()}
+    watching.watch.set_threshold(0.8, for_all=False)
+    watching.go(4)
+    later = {e.frame: e.count for e in watching.watch.register.in_order()}
+    assert {frame: later[frame] for frame in counts} == counts
+    assert sorted(watching.watch.followed) == list(range(8))
+    assert parameters.load_parameters(project / "parameters" / "x.yaml").segment.threshold == 0.8
+    watching.watch.set_threshold(0.9, for_all=True)
+    watching.go(2)
+    for_all = {e.frame: e.count for e in watching.watch.register.in_order()}
+    assert all(for_all[frame] <= count for frame, count in counts.items())
+    assert for_all != counts
+    assert sorted(watching.watch.followed) == list(range(8))
+
+
+def test_another_magnification_is_another_dataset(start, camera, project, micrographs):
+    text = (project / "parameters" / "x.yaml").read_text().replace("pixel_size_nm: 0.5\n", "")
+    (project / "parameters" / "x.yaml").write_text(text)
+    for number in range(7):
+        image = (60_000 * micrographs[number]).astype(np.uint16)
+        nm = 0.5 if number < 6 else 0.25
+        tifffile.imwrite(
+            camera.file(number), image, imagej=True, resolution=(1 / nm,) * 2, metadata={"unit": "nm"}
+        )
+    watching = start().go(3)
+    assert sorted(watching.frames) == list(range(6))
+    assert (
+        "img_0006.tif has 0.25 nm per px, the others have 0.5: the magnification was changed"
+        in watching.alarms
+    )
+
+
+def results(paths):
+    return {name: tables.load(paths, name) for name in tables.TABLES if paths.table(name).exists()}
+
+
+@pytest.mark.slow
+def test_the_run_afterwards_gives_what_a_fresh_run_gives_that_is_told_the_decisions(
+    start, camera, project, clock
+):
+    camera.plan(12)
+    watching = start(camera).go(15)
+    watching.close()
+    fresh = project / "fresh"
+    for name in ("parameters", "images", "notebooks"):
+        shutil.copytree(project / name, fresh / name)
+    (fresh / "reports" / "x").mkdir(parents=True)
+    shutil.copy(project / "reports" / "x" / "watched.json", fresh / "reports" / "x" / "watched.json")
+    done, _ = run_project(RunPaths(project, "x"))
+    assert done
+    log = RunPaths(project, "x").log("segment").read_text()
+    assert "12 of 12 frames were taken from what is kept" in log
+    done, _ = run_project(RunPaths(fresh, "x"))
+    assert done
+    assert "were taken from what is kept" not in RunPaths(fresh, "x").log("segment").read_text()
+    one, other = results(RunPaths(project, "x")), results(RunPaths(fresh, "x"))
+    assert one.keys() == other.keys()
+    for name, table in one.items():
+        assert table.equals(other[name]), name

@@ -1,0 +1,87 @@
+"""What holds for all images of a watch: decided from the first of them, and kept for later watches and runs."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from voidlab.errors import VoidlabError
+from voidlab.images.readers.base import Choice
+from voidlab.images.series import ImageSeries, open_series
+from voidlab.live.look import Looker, Refused, open_one
+from voidlab.project import parameters
+from voidlab.project.parameters.models import DatasetParameters
+from voidlab.project.paths import RunPaths
+from voidlab.run.decided import Decided
+from voidlab.run.frame_cache import FrameCache
+from voidlab.run.watched import as_watched, keep_watched, read_watched
+from voidlab.segment.segmenters import Segmenter
+
+
+def decide(
+    paths: RunPaths, dataset: DatasetParameters, files: Sequence[Path], segmenter: Segmenter
+) -> Looker:
+    """Decide from the images in these ``files``, or take up what an earlier watch decided; give what looks at images.
+
+    Raises
+    ------
+    NotYet, VoidlabError
+        If they do not allow it.
+    OSError
+        If none of them can be read, or it cannot be kept.
+    """
+    first = open_one(files[0], dataset)
+    before = read_watched(paths)
+    decided = None if before is None else as_watched(before, first, segmenter)
+    if decided is None:
+        decided = Decided.of(_together(dataset, files), segmenter)
+    if decided is None:
+        raise VoidlabError(
+            f"the segmenter '{segmenter.name}' does not say what it is, so nothing can be kept."
+        )
+    return looks_by(paths, dataset, decided, segmenter, first)
+
+
+def looks_by(
+    paths: RunPaths, dataset: DatasetParameters, decided: Decided, segmenter: Segmenter, first: ImageSeries
+) -> Looker:
+    """What looks at images as was ``decided``, which is kept for later watches and runs."""
+    keep_watched(paths, decided)
+    cache = FrameCache(paths.kept_frames, decided)
+    return Looker(dataset, decided, decided.applied_to(segmenter), cache, first)
+
+
+def with_threshold(paths: RunPaths, looker: Looker, threshold: float) -> Looker:
+    """The same with another threshold, which is written to the parameter file.
+
+    Raises
+    ------
+    ParameterErrors
+        If it is none.
+    """
+    parameters.write_values(paths.parameters, "segment", {"threshold": threshold})
+    dataset = looker.dataset.model_copy(
+        update={"segment": looker.dataset.segment.model_copy(update={"threshold": threshold})}
+    )
+    segmenter = replace(looker.segmenter, threshold=threshold)
+    decided = replace(looker.decided, segmenter={**looker.decided.segmenter, "threshold": threshold})
+    return looks_by(paths, dataset, decided, segmenter, looker.first)
+
+
+def _together(dataset: DatasetParameters, files: Sequence[Path]) -> ImageSeries:
+    """The images of ``files`` as a series; those of another size than the first are left out."""
+    usable = []
+    for file in files:
+        try:
+            usable.append((file, open_one(file, dataset).shape))
+        except (Refused, OSError):
+            continue
+    chosen = dataset.chosen
+    return open_series(
+        [file for file, shape in usable if shape == usable[0][1]],
+        pixel_size_nm=dataset.pixel_size_nm,
+        frame_pattern=dataset.frame_pattern,
+        ignore_boxes_px=dataset.ignore_boxes_px,
+        crop_px=dataset.crop_px,
+        choice=Choice(chosen.series, chosen.channel, chosen.slice, chosen.signal),
+        intensity_range=dataset.segment.intensity_range,
+    )

@@ -1,0 +1,144 @@
+"""What a watch has to tell, put on its board: rows that changed, alarms, the last image with its tracks, the path."""
+
+import math
+import time
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from voidlab.live import alarms
+from voidlab.live.board import Board
+from voidlab.live.told import path_of, plain, row_of, trails_of, voids_of
+from voidlab.live.watch import Watch
+
+_SOLVE_TIMES = 10.0  # times as long as it takes to solve the drift, until it is solved anew
+_ALARMS_EVERY_S = 0.5
+_SAID_EVERY_S = 0.5  # where no image has come
+
+
+class Presenter:
+    """Puts on ``board`` what there is to tell of ``watch``, each time it is asked to."""
+
+    def __init__(self, watch: Watch, board: Board) -> None:
+        self._watch, self._board = watch, board
+        self._solved_for, self._solve_at = -1, -math.inf
+        self._backlogs: deque[tuple[float, int]] = deque(maxlen=600)
+        self._alarms: list[str] = []
+        self._alarms_at = self._said_at = -math.inf
+        self._last: tuple[Any, ...] = ()
+
+    def present(self) -> None:
+        """Bring the board up to date."""
+        watch = self._watch
+        changed, watch.changed = watch.changed, set()
+        for name in changed:
+            self._board.set_row(name, self._row(name))
+        backlog = len(watch.register.backlog())
+        self._backlogs.append((watch.clock(), backlog))
+        if watch.clock() - self._alarms_at >= _ALARMS_EVERY_S:
+            self._alarms, self._alarms_at = self._all_alarms(backlog), watch.clock()
+        if not backlog:
+            self._solve()
+        self._show()
+        if changed or watch.clock() - self._said_at >= _SAID_EVERY_S:
+            self._said_at = watch.clock()
+            self._board.say(self._status(backlog))
+
+    @property
+    def _unit(self) -> float:
+        """nm per px, or 1 where that is not known."""
+        size = None if self._watch.looker is None else self._watch.looker.first.calibration.pixel_size_nm
+        return size or 1.0
+
+    def _row(self, name: str) -> list[Any] | None:
+        watch = self._watch
+        entry = watch.register.entries.get(name)
+        if entry is None:
+            return None
+        followed = watch.followed.get(entry.frame)
+        return row_of(entry, followed, bad=entry.frame in watch.bad, unit=self._unit)
+
+    def _show(self) -> None:
+        """The last image, where it, or what is known of it, is another one than before."""
+        watch = self._watch
+        if watch.shown is None:
+            return
+        entry, result = watch.shown
+        followed = watch.followed.get(entry.frame)
+        particles = None if followed is None else followed.particles
+        state = (entry.digest, entry.frame, entry.key, particles is None)
+        if state == self._last:
+            return
+        shown: dict[str, Any] = {
+            "frame": entry.frame,
+            "name": entry.name,
+            "size": [*watch.looker.first.shape[::-1]] if watch.looker else [1, 1],
+            "voids": voids_of(result.voids, particles),
+            "trails": [],
+        }
+        if followed is not None and particles is not None and watch.following is not None:
+            shown["trails"] = trails_of(watch.following.trails(particles[particles >= 0]), followed)
+        is_other = self._last[:1] != state[:1]
+        self._board.show(shown, watch.picture if is_other else None)
+        self._last = state
+
+    def _solve(self) -> None:
+        """The drift from all pairs together, when there is time for it."""
+        watch, now = self._watch, time.monotonic()
+        if watch.following is None or len(watch.followed) == self._solved_for or now < self._solve_at:
+            return
+        self._solved_for = len(watch.followed)
+        self._board.set_path(path_of(watch.following.path(), self._unit))
+        self._solve_at = time.monotonic() + _SOLVE_TIMES * (time.monotonic() - now)
+
+    def _all_alarms(self, backlog: int) -> list[str]:
+        watch = self._watch
+        entries = [
+            entry for entry in watch.register.in_order() if entry.is_done and entry.frame not in watch.bad
+        ]
+        followed = [watch.followed[frame] for frame in sorted(watch.followed)[-20:]]
+        said = list(watch.problems.values())
+        if watch.arrivals.why_gone:
+            said.append(f"{watch.arrivals.why_gone}. It is looked for; what was taken in is kept.")
+        said += alarms.of_images(entries[-30:])
+        if watch.looker is not None:
+            said += alarms.of_drift(followed, min(watch.looker.first.shape))
+        said += alarms.of_time(watch.quiet_s, self._interval_s(), backlog)
+        said += alarms.of_backlog(self._backlogs)
+        said += alarms.of_disk(watch.paths.folder)
+        said += [f"{name} is never finished: {why}" for name, why in watch.arrivals.never_finished().items()]
+        said += list(watch.register.refused.values())
+        if watch.following is not None and watch.following.too_dense:
+            said.append("voids lie too dense for the search range: tracks began anew with half of it.")
+        if watch.arrivals.missing and not watch.arrivals.why_gone:
+            names = watch.arrivals.missing
+            said.append(f"{len(names)} image(s) were removed from the folder, the first: {names[0]}.")
+        return said
+
+    def _interval_s(self) -> float:
+        times = np.array([at for at, _ in self._watch.arrived][-30:])
+        return float(np.median(np.diff(times))) if len(times) > 2 else math.nan
+
+    def _status(self, backlog: int) -> dict[str, Any]:
+        watch = self._watch
+        looker = watch.looker
+        size = None if looker is None else looker.first.calibration.pixel_size_nm
+        decided = None if looker is None else looker.decided
+        return {
+            "dataset": watch.paths.dataset,
+            "folder": str(watch.folder),
+            "state": "paused" if watch.paused else "watching" if looker else "waiting for images",
+            "images": len(watch.register.entries),
+            "backlog": backlog,
+            "unfinished": len(watch.arrivals.waiting),
+            "age_s": plain(round(watch.quiet_s, 1)),
+            "unit": "px" if size is None else "nm",
+            "pixel_size_nm": plain(size),
+            "contrast": decided and decided.contrast,
+            "intensities": decided and [plain(value) for value in decided.intensity_range],
+            "threshold": looker and looker.segmenter.threshold,
+            "search_range_px": plain(watch.following.search_range_px) if watch.following else None,
+            "alarms": self._alarms,
+            "notes": [*watch.register.notes][-8:][::-1],
+        }

@@ -1,0 +1,152 @@
+"""A watch at work: its thread, the threads that segment, the page, and the lock of the dataset."""
+
+import math
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any, Self
+
+from voidlab import segment
+from voidlab.errors import VoidlabError
+from voidlab.live.board import Board
+from voidlab.live.dataset import open_watched
+from voidlab.live.present import Presenter
+from voidlab.live.server import LOCAL, Server
+from voidlab.live.watch import Watch
+from voidlab.project.lock import held
+
+_STEP_S = 0.1
+
+
+class Session:
+    """Watches ``source``, a folder or a glob, as dataset ``name``, until it is closed.
+
+    Raises
+    ------
+    VoidlabError
+        If it cannot be watched: the message says why, and what to do.
+    """
+
+    def __init__(
+        self, source: str, name: str, *, host: str = LOCAL, port: int = 0, take_over: bool = False
+    ) -> None:
+        watched = open_watched(source, name)
+        self.paths = watched.paths
+        self._lock = threading.RLock()
+        self._stop, self._ended, self._failed = threading.Event(), threading.Event(), ""
+        with ExitStack() as stack:
+            self._hold = stack.enter_context(held(watched.paths, take_over=take_over))
+            method = segment.from_parameters(watched.dataset.segment, watched.paths.parameters.parent)
+            at_once = min(os.cpu_count() or 1, method.at_once)
+            pool = ThreadPoolExecutor(at_once, "segment")
+            stack.callback(pool.shutdown, cancel_futures=True)
+            self.watch = Watch(
+                watched.paths,
+                watched.dataset,
+                watched.folder,
+                watched.wanted,
+                method,
+                pool=pool,
+                at_once=at_once,
+            )
+            stack.callback(self.watch.close)
+            self.board = Board()
+            self._presenter = Presenter(self.watch, self.board)
+            self._presenter.present()
+            kept = watched.paths.folder / "live" / "page.json"
+            self._server = Server(self.board, self.carry_out, kept, host, port)
+            stack.callback(self._server.close)
+            self._close = stack.pop_all()
+        threading.Thread(target=self._work, name="watch", daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        """What to open in a browser."""
+        return self._server.address
+
+    def wait(self) -> None:
+        """Wait until the watch ends by itself.
+
+        Raises
+        ------
+        VoidlabError
+            If it failed.
+        """
+        # Not by joining the thread: where Ctrl-C interrupts that, Python takes the thread for ended.
+        while not self._ended.wait(0.5):
+            pass
+        if self._failed:
+            raise VoidlabError(self._failed)
+
+    def close(self) -> None:
+        """End; what has been segmented is kept."""
+        self._stop.set()
+        self._ended.wait(30)
+        self._close.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def carry_out(self, asked: dict[str, Any]) -> str:
+        """Do what a viewer ``asked`` for; give a sentence.
+
+        Raises
+        ------
+        VoidlabError
+            If it cannot be done.
+        """
+        with self._lock:
+            said = self._carry_out(asked)
+            self._presenter.present()
+            return said
+
+    def _carry_out(self, asked: dict[str, Any]) -> str:
+        what = asked.get("do")
+        if what == "pause":
+            self.watch.paused = bool(asked.get("on"))
+            return "paused: images are counted, not looked at" if self.watch.paused else "goes on"
+        if what == "bad":
+            frame, is_bad = asked.get("frame"), bool(asked.get("on"))
+            if not isinstance(frame, int) or self.watch.register.of_frame(frame) is None:
+                raise VoidlabError(f"there is no frame {frame}.")
+            self.watch.mark_bad(frame, is_bad=is_bad)
+            return f"frame {frame} is marked as bad" if is_bad else f"frame {frame} counts again"
+        if what == "threshold":
+            value = asked.get("value")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise VoidlabError(f"'{value}' is no threshold; expected a number between 0 and 1.")
+            self.watch.set_threshold(float(value), for_all=bool(asked.get("all")))
+            return self.watch.register.notes[-1]
+        raise VoidlabError(f"'{what}' is not known; expected pause, bad or threshold.")
+
+    def _work(self) -> None:
+        try:
+            self._go_on()
+        finally:
+            self._ended.set()
+
+    def _go_on(self) -> None:
+        while not self._stop.is_set():
+            started = time.monotonic()
+            try:
+                with self._lock:
+                    more = self.watch.step()
+                    self._presenter.present()
+            except Exception as error:  # the page must say so, whatever it was
+                self._failed = f"the watch has ended: {type(error).__name__}: {error}"
+                self.board.say({**self.board.status, "state": "ended", "alarms": [self._failed]})
+                raise
+            taken_by = self._hold.taken_over_by
+            if taken_by is not None:
+                self._failed = (
+                    f"{self.paths.dataset} was taken over by {taken_by}; this watch of it has ended."
+                )
+                self.board.say({**self.board.status, "state": "ended", "alarms": [self._failed]})
+                return
+            if not more:
+                self._stop.wait(max(0.01, _STEP_S - (time.monotonic() - started)))

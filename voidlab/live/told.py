@@ -1,0 +1,79 @@
+"""What the page is told of images and of the watch, plain and finite, as strict JSON has it."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from voidlab.live.following import Followed
+from voidlab.live.index import Entry
+from voidlab.tables.kinds import VOID
+
+COLUMNS = (
+    "frame", "name", "status", "count", "count_sigma", "diameter", "diameter_low", "diameter_high", "fraction",
+    "fraction_sigma", "swelling", "swelling_low", "swelling_high", "tracks", "born", "lost", "merged", "bad",
+)  # fmt: skip
+
+
+def row_of(entry: Entry, followed: Followed | None, *, bad: bool, unit: float) -> list[Any]:
+    """An image as a row of ``COLUMNS``; diameters in the unit that is ``unit`` to a px, shares in percent."""
+    seen = entry.status == "ok"
+    linked = followed is not None and followed.particles is not None
+    values = [
+        entry.frame,
+        entry.name,
+        entry.status,
+        entry.count if seen else None,
+        math.sqrt(entry.count) if seen else None,
+        entry.diameter_px * unit,
+        entry.diameter_low_px * unit,
+        entry.diameter_high_px * unit,
+        100 * entry.fraction,
+        100 * entry.fraction_sigma,
+        100 * entry.swelling,
+        100 * entry.swelling_low,
+        100 * entry.swelling_high,
+        *(
+            [followed.tracks, followed.born, followed.lost, followed.merged]
+            if followed and linked
+            else [None] * 4
+        ),
+        bad,
+    ]
+    return [plain(value) for value in values]
+
+
+def voids_of(voids: pd.DataFrame, particles: np.ndarray | None) -> list[list[Any]]:
+    """The voids of an image: x, y, radius (px), particle (-1: none)."""
+    named = np.full(len(voids), -1) if particles is None else particles
+    shown = (voids["kind"] == VOID).to_numpy()
+    columns = (voids["x_px"], voids["y_px"], voids["radius_px"])
+    return [
+        [round(float(x), 1), round(float(y), 1), round(float(r), 1), int(particle)]
+        for x, y, r, particle, is_void in zip(*columns, named, shown, strict=True)
+        if is_void
+    ]
+
+
+def trails_of(trails: Mapping[int, list[tuple[float, float]]], followed: Followed) -> list[list[Any]]:
+    """Where each particle of an image was, px of that image: particle, then x and y by turns."""
+    return [
+        [name, *(round(value, 1) for x, y in places for value in (x + followed.x_px, y + followed.y_px))]
+        for name, places in trails.items()
+    ]
+
+
+def path_of(path: np.ndarray, unit: float, most: int = 500) -> list[list[Any]]:
+    """The drift, (n, 2) px, of at most so many images."""
+    step = max(1, math.ceil(len(path) / most))
+    chosen = [*path[::step].tolist(), *(path[-1:].tolist() if len(path) else [])]
+    return [[plain(round(x * unit, 2)), plain(round(y * unit, 2))] for x, y in chosen]
+
+
+def plain(value: Any) -> Any:
+    """``value`` as strict JSON has it: no number where it is not finite; one in `Infinity` stops a browser."""
+    if isinstance(value, float | np.floating):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,327 @@
+"""A watch over a folder: what arrives is segmented and kept, then followed; the newest is shown first.
+
+Images that arrive faster than they are segmented wait: every second one taken is the newest, the others those that
+have waited longest, so that what is shown is new and the backlog is worked off. Drift and tracks follow in the order
+of the frames. Nothing here sleeps: `step` does what is due, whoever calls it.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from voidlab.errors import VoidlabError
+from voidlab.live import decide
+from voidlab.live.arrivals import Arrivals
+from voidlab.live.following import Followed, Following
+from voidlab.live.index import EXCLUDED, Entry, Index
+from voidlab.live.look import Looked, Looker, NotYet
+from voidlab.live.numbers import FrameNumbers
+from voidlab.live.register import Register
+from voidlab.project import corrections
+from voidlab.project.parameters.models import DatasetParameters
+from voidlab.project.paths import RunPaths
+from voidlab.run.frame_cache import FrameCache
+from voidlab.segment.frame import FrameResult
+from voidlab.segment.segmenters import Segmenter
+
+DECIDED_FROM = 5  # images
+_OR_AFTER_S = 3.0  # without another image
+_FOLLOW_S = 0.2  # at most in a step, so that arrivals are seen
+_KEPT_IN_MEMORY = 50  # of what could not be kept on the disk
+
+
+@dataclass
+class _Task:
+    entry: Entry
+    future: Future[Looked]
+
+
+class Watch:
+    """Watches the images of a dataset.
+
+    Parameters
+    ----------
+    paths, dataset
+        Of the dataset.
+    folder, wanted
+        Where images arrive, and which names they have.
+    segmenter
+        As the parameters ask for it.
+    pool, at_once
+        Segments; how many images at a time.
+    clock
+        Seconds, from anywhere.
+    """
+
+    def __init__(
+        self,
+        paths: RunPaths,
+        dataset: DatasetParameters,
+        folder: Path,
+        wanted: Callable[[str], bool],
+        segmenter: Segmenter,
+        *,
+        pool: Executor,
+        at_once: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.paths, self.dataset, self.folder, self.clock = paths, dataset, folder, clock
+        self.paused = False
+        self.problems: dict[str, str] = {}  # what cannot be done at present, by its kind
+        self.index = Index(paths.folder / "live" / "images.jsonl")
+        numbers = FrameNumbers(dataset.frame_pattern, dataset.frame_step)
+        self.register = Register(self.index, numbers, dataset.excluded_frames)
+        known = {name: entry.stamp for name, entry in self.register.entries.items()}
+        self.arrivals = Arrivals(folder, wanted, known=known, clock=clock)
+        self.arrived: deque[tuple[float, str]] = deque(maxlen=1000)
+        self.looker: Looker | None = None
+        self.following: Following | None = None
+        self.followed: dict[int, Followed] = {}
+        self.shown: tuple[Entry, FrameResult] | None = None
+        self.picture = b""
+        self.bad = self._marked()
+        self.changed: set[str] = set(self.register.entries)  # names of which there is something new to tell
+        self.started = clock()
+        self._segmenter, self._pool, self._at_once = segmenter, pool, at_once
+        self._caches: dict[str, FrameCache] = {}
+        self._tasks: dict[str, _Task] = {}
+        self._unkept: dict[str, FrameResult] = {}
+        self._turn = 0
+
+    def step(self) -> bool:
+        """Do what is due; give whether there is more to do at once."""
+        for arrival in self.arrivals.poll():
+            moved = self.register.take(arrival, self.arrivals)
+            if not arrival.retried:
+                self.arrived.append((self.clock(), arrival.name))
+            self.changed |= {arrival.name, arrival.renamed_from, *(entry.name for entry in moved)}
+            self._move(moved)
+            self._say_late(arrival.name)
+        if self.looker is None:
+            self._decide()
+        for name, task in list(self._tasks.items()):
+            if task.future.done():
+                self._take(name, task)
+        if not self.paused:
+            self._submit()
+        return self._follow()
+
+    def close(self) -> None:
+        """End; what is under way is given up."""
+        for task in self._tasks.values():
+            task.future.cancel()
+        if self.following is not None:
+            self.following.close()
+
+    @property
+    def quiet_s(self) -> float:
+        """Time since the last image arrived, or since the start."""
+        return self.clock() - (self.arrived[-1][0] if self.arrived else self.started)
+
+    # What viewers may ask for
+
+    def mark_bad(self, frame: int, *, is_bad: bool = True) -> None:
+        """Mark a frame as bad, a correction by hand as in the explorer, or take that back."""
+        entry = self.register.of_frame(frame)
+        if entry is None or is_bad == (frame in self.bad):
+            return
+        file = self.paths.corrections
+        if is_bad:
+            corrections.append_edit(file, [corrections.BadFrame(frame=frame)])
+        else:
+            of_it = [
+                line.id
+                for line in corrections.read_log(file).kept("segment")
+                if isinstance(line.edit, corrections.BadFrame) and line.edit.frame == frame
+            ]
+            corrections.append_edit(file, [corrections.Undo(undone=each) for each in of_it])
+        self.bad = self._marked()
+        self.changed.add(entry.name)
+
+    def set_threshold(self, threshold: float, *, for_all: bool) -> None:
+        """Segment later images with another threshold, or all of them; a run will use it for all.
+
+        Raises
+        ------
+        ParameterErrors
+            If it is none.
+        """
+        if self.looker is None:
+            raise VoidlabError("nothing is segmented yet: set the threshold in the parameter file.")
+        self.looker = decide.with_threshold(self.paths, self.looker, threshold)
+        whose = "all images are segmented again" if for_all else "for later images; a run uses it for all"
+        self.register.notes.append(f"threshold {threshold:g}: {whose}.")
+        if for_all:
+            key = self.looker.decided.key
+            self.register.look_again(lambda entry: entry.key != key)
+            self.changed |= set(self.register.entries)
+            self._follow_anew()
+
+    # Arrivals
+
+    def _marked(self) -> set[int]:
+        return corrections.bad_frames(corrections.read_log(self.paths.corrections))
+
+    def _move(self, moved: list[Entry]) -> None:
+        """Images that have another frame number, or content, by now: what was kept of them is kept under that."""
+        for before in moved:
+            now = self.register.entries.get(before.name)
+            found = self._kept(before) if now and now.is_done else None
+            if now is None or found is None:
+                continue
+            self._try("keep", partial(self._cache(now.key).put, now.frame, now.image, found))
+            self._try("index", partial(self.index.add, now))
+        if any(self._is_followed(entry.frame) for entry in moved):
+            self._follow_anew()
+
+    def _is_followed(self, frame: int) -> bool:
+        return bool(self.following and self.following.frames and frame <= self.following.frames[-1])
+
+    def _say_late(self, name: str) -> None:
+        entry = self.register.entries.get(name)
+        if entry and self._is_followed(entry.frame):
+            self.register.notes.append(
+                f"{name} came late: it is not in the tracks shown here; a run puts it in its place."
+            )
+
+    # Segmenting
+
+    def _decide(self) -> None:
+        """Decide what holds for all images, once there are enough of them, or as it was decided before."""
+        there = [entry for entry in self.register.in_order() if entry.status != EXCLUDED]
+        if not there or (len(there) < DECIDED_FROM and self.quiet_s < _OR_AFTER_S and not self.index.entries):
+            return
+        files = [self.folder / entry.name for entry in there]
+        try:
+            looker = decide.decide(self.paths, self.dataset, files, self._segmenter)
+        except NotYet as error:
+            self._put_back(there[0].name, str(error))
+            return
+        except (VoidlabError, OSError) as error:
+            self.problems["decide"] = str(error)
+            return
+        self.problems.pop("decide", None)
+        self.looker = looker
+        self.register.look_again(lambda entry: entry.key not in ("", looker.decided.key))
+        self._follow_anew()
+
+    def _submit(self) -> None:
+        if self.looker is None or len(self._tasks) >= self._at_once:
+            return
+        waiting = {entry.name: entry for entry in self.register.backlog() if entry.name not in self._tasks}
+        while waiting and len(self._tasks) < self._at_once:
+            newest = next((name for _, name in reversed(self.arrived) if name in waiting), [*waiting][-1])
+            name = newest if self._turn % 2 == 0 else next(iter(waiting))
+            self._turn += 1
+            entry = waiting.pop(name)
+            future = self._pool.submit(
+                self.looker.look, self.folder / name, entry, with_picture=name == newest
+            )
+            self._tasks[name] = _Task(entry, future)
+
+    def _take(self, name: str, task: _Task) -> None:
+        """Take in what came of an image."""
+        del self._tasks[name]
+        now = self.register.entries.get(name)
+        if now is None or (now.stamp, now.frame) != (task.entry.stamp, task.entry.frame):
+            return  # renamed, renumbered or written anew meanwhile: it is looked at again
+        try:
+            made = task.future.result()
+        except (NotYet, OSError) as error:
+            self._put_back(name, str(error))
+            return
+        except VoidlabError as error:
+            self.arrivals.accept(name)
+            self.register.remove(name, str(error))
+            self.changed.add(name)
+            return
+        self.arrivals.accept(name)
+        self.register.put(made.entry)
+        self.changed.add(name)
+        if made.unkept:
+            self.problems["keep"] = (
+                f"what comes of images cannot be kept: {made.unkept}. A run makes it anew."
+            )
+            self._unkept[name] = made.result
+            while len(self._unkept) > _KEPT_IN_MEMORY:
+                del self._unkept[next(iter(self._unkept))]
+        else:
+            self.problems.pop("keep", None)
+            self._try("index", lambda: self.index.add(made.entry))
+        if made.picture:
+            self.shown, self.picture = (made.entry, made.result), made.picture
+
+    def _put_back(self, name: str, reason: str) -> None:
+        self.arrivals.put_back(name, reason)
+        self.register.remove(name)
+        self.changed.add(name)
+
+    def _kept(self, entry: Entry) -> FrameResult | None:
+        found = self._unkept.get(entry.name)
+        return found or self._cache(entry.key).get(entry.frame, entry.image)
+
+    def _cache(self, key: str) -> FrameCache:
+        """Where images lie that were segmented with another threshold, too."""
+        assert self.looker is not None
+        self._caches[self.looker.decided.key] = self.looker.cache
+        return self._caches.get(key, self.looker.cache)
+
+    def _try(self, kind: str, write: Callable[[], object]) -> None:
+        """Do ``write``; where the disk takes no more, say so and go on."""
+        try:
+            write()
+            self.problems.pop(kind, None)
+        except OSError as error:
+            self.problems[kind] = f"cannot write below {self.paths.folder}: {error.strerror or error}."
+
+    # Following
+
+    def _follow_anew(self) -> None:
+        if self.looker is None:
+            return
+        if self.following is not None:
+            self.following.close()
+        self.following = Following(self.looker.first.shape, self.dataset.track, self.index.shifts)
+        self.followed = {}
+
+    def _follow(self) -> bool:
+        """Follow the next images that are done, in the order of the frames, for a moment; whether there are more."""
+        if self.following is None:
+            return False
+        end = time.monotonic() + _FOLLOW_S
+        last = self.following.frames[-1] if self.following.frames else -math.inf
+        for entry in self.register.after(last):
+            if entry.frame in self.bad or entry.status == EXCLUDED:
+                continue
+            if not entry.is_done:
+                break
+            self._follow_one(self.following, entry)
+            if time.monotonic() > end:
+                return True
+        if self.following.is_waiting and self.quiet_s > _OR_AFTER_S and not self._tasks:
+            self._keep_followed(self.following.link_now())
+        return False
+
+    def _follow_one(self, following: Following, entry: Entry) -> None:
+        result = self._kept(entry)
+        self._unkept.pop(entry.name, None)
+        if result is None:
+            following.frames.append(entry.frame)  # the disk was full: a run makes it anew
+            return
+        digest = entry.digest[:16]
+        followed, shifts = following.add(entry.frame, digest, result)
+        self.index.shifts.update({(other, digest): shift for other, shift in shifts.items()})
+        self._try("index", lambda: self.index.add_shifts(digest, shifts))
+        self._keep_followed(followed)
+
+    def _keep_followed(self, followed: list[Followed]) -> None:
+        for each in followed:
+            self.followed[each.frame] = each
+            entry = self.register.of_frame(each.frame)
+            if entry is not None:
+                self.changed.add(entry.name)
