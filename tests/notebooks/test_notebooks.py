@@ -30,7 +30,7 @@ def tagged(notebook):
 
 
 def test_the_stages_and_the_explorer_are_all_there():
-    assert {p.stem for p in ALL} == {*STAGES, "explore", "positions"}
+    assert {p.stem for p in ALL} == {*STAGES, "explore", "live", "positions"}
 
 
 @pytest.mark.parametrize("notebook", ALL, ids=lambda p: p.stem)

@@ -2,3 +2,5 @@
 
 All that is shown is provisional: `voidlab run` makes the tables, from what is kept of each image.
 """
+
+from voidlab.live.in_notebook import watch_folder

@@ -145,9 +145,7 @@ class Stage:
             return work_of(self.paths, self.dataset, decided)
 
         watched = read_watched(self.paths)
-        return open_frames(
-            self.paths.kept_frames, self.series, method, self.inputs["images"], work, watched
-        )
+        return open_frames(self.paths.kept_frames, self.series, method, self.inputs["images"], work, watched)
 
     @property
     def executor(self) -> ClusterExecutor | None:

@@ -23,7 +23,7 @@ from voidlab.segment import edited_labels
 from voidlab.tables.written import replacing
 from voidlab.terminal import as_typed
 
-_NOTEBOOKS = (*STAGES, "explore", "positions")
+_NOTEBOOKS = (*STAGES, "explore", "live", "positions")
 
 _DEMO = """\
 # A simulated tilt series: known truth, so that every number in its report can be checked.

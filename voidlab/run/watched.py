@@ -4,6 +4,7 @@ So that what is kept of each image counts, and the numbers are those that were s
 reports/NAME/watched.json.
 """
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from voidlab.images.series import ImageSeries
 from voidlab.project.paths import RunPaths
 from voidlab.run.decided import Decided
 from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.written import replacing
 
 _LEFT_OPEN = ("contrast", "focus")  # settings that are read off the images where they are "auto"
 _ALIKE = 0.01  # of the range of intensities
+_SURE = 3.0  # standard errors
 
 
 def keep_watched(paths: RunPaths, decided: Decided) -> None:
@@ -68,15 +71,30 @@ def as_watched(watched: Decided, series: ImageSeries, segmenter: Segmenter) -> D
 
 def differences(watched: Decided, fresh: Decided) -> str:
     """What all images would have it otherwise than was decided while watching, with both; empty where nothing."""
-    said = [
-        f"{name} {watched.segmenter.get(name)}, by all images {fresh.segmenter.get(name)}"
-        for name in _LEFT_OPEN
-        if watched.segmenter.get(name) != fresh.segmenter.get(name)
-    ]
+    said = []
+    if watched.contrast != fresh.contrast:
+        said.append(f"{watched.contrast} voids, by all images {fresh.contrast} ones")
+    focus, new_focus = watched.focus, fresh.focus
+    if _differ(focus, new_focus):
+        said.append(f"{_in_words(focus)}, by all images {_in_words(new_focus)}")
     (low, high), (new_low, new_high) = watched.intensity_range, fresh.intensity_range
     if max(abs(low - new_low), abs(high - new_high)) > _ALIKE * max(high - low, new_high - new_low):
         said.append(f"intensities {low:g} to {high:g}, by all images {new_low:g} to {new_high:g}")
     return "; ".join(said)
+
+
+def _differ(one: object, other: object) -> bool:
+    """Whether two focuses are not the same within their errors."""
+    if not isinstance(one, Focus) or not isinstance(other, Focus):
+        return one != other
+    sigma = math.hypot(one.fringe_sigma_px, other.fringe_sigma_px)
+    return one.under != other.under or abs(one.fringe_px - other.fringe_px) > _SURE * sigma
+
+
+def _in_words(focus: object) -> str:
+    if not isinstance(focus, Focus):
+        return "in focus" if focus is None else "a focus for each image"
+    return f"{'under' if focus.under else 'over'} focus, fringe {focus.fringe_px:.1f} px"
 
 
 def _file(paths: RunPaths) -> Path:
