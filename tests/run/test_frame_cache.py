@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from voidlab import cli, segment, simulate, tables
+from voidlab import cli, images, segment, simulate, tables
 from voidlab.images import open_series
 from voidlab.images.label_stack import LabelWriter
 from voidlab.project import lock
@@ -277,6 +277,25 @@ def test_what_was_decided_goes_to_others_as_text_and_they_must_fit(folder, tmp_p
     assert grown.scale == series.scale
     with pytest.raises(DecidedError, match="other parts of the images count"):
         decided.pin(open_series(folder, crop_px=[0, 0, 50, 50]))
+
+
+def test_images_none_of_which_can_be_read_are_told_as_ever(folder, tmp_path):
+    series = open_series(folder)
+    for file in folder.iterdir():
+        file.write_bytes(file.read_bytes()[:-700])
+    method, store = open_frames(tmp_path / ".frames", series, segment.load_segmenter("classical"), "none")
+    assert store is None
+    with pytest.raises(images.ImagesError, match="no image of the series can be read, the first: .*a1.tif"):
+        segment_series(series, method, store=store)
+
+
+def test_what_was_given_and_what_was_found_by_itself_are_kept_under_one_key(folder, tmp_path, looks):
+    found = opened(folder, tmp_path / ".frames")[2].cache.decided
+    run(folder, tmp_path / ".frames", tmp_path / "out")
+    looks.clear()
+    told = segment.load_segmenter("classical", contrast=found.contrast)
+    run(folder, tmp_path / ".frames", tmp_path / "out", method=told, intensity_range=found.intensity_range)
+    assert not looks
 
 
 def test_how_the_contrast_was_chosen_changes_no_key_but_all_that_is_found_does(folder, tmp_path):

@@ -67,14 +67,15 @@ class Decided:
     def of(cls, series: ImageSeries, segmenter: Segmenter) -> Self | None:
         """What holds for the images of ``series``: contrast and focus by a sample of them where they are left open.
 
-        None where it cannot be told what the segmenter or the images rest on, as they are not of this package.
+        None where it cannot be told what the segmenter or the images rest on, as they are not of this package, nor
+        where no image can be read.
 
         Raises
         ------
         DecidedError
             If most pixels lie outside the intensities that were given.
         """
-        if type(series) is not ImageSeries or identity_of(segmenter) is None:
+        if type(series) is not ImageSeries or identity_of(segmenter) is None or not _can_be_read(series):
             return None
         _check_intensities(series)
         decided = segmenter.with_contrast_from(sample(series)).with_focus_from(sample(series))
@@ -225,6 +226,14 @@ def _check_intensities(series: ImageSeries) -> None:
             f"segment.intensity_range = [{low:g}, {high:g}]: {np.mean(shares):.0%} of the pixels lie outside. The "
             f"images hold values from about {found[0]:g} to {found[1]:g}; give such ones, or leave it out."
         )
+
+
+def _can_be_read(series: ImageSeries) -> bool:
+    """Whether there is an image to read the intensities off."""
+    try:
+        return series.scale is not None
+    except OSError:
+        return False
 
 
 def _raw(series: ImageSeries) -> Iterator[np.ndarray]:

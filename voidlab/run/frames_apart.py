@@ -82,7 +82,7 @@ def segment_rows(work: Work, rows: tuple[int, ...]) -> dict[int, str]:
     return unreadable
 
 
-@lru_cache(1)
+@lru_cache(4)  # several datasets may share a worker
 def _opened(work: Work) -> tuple[ImageSeries, Segmenter, "SeriesFrames"]:
     from voidlab.run.frame_cache import FrameCache, SeriesFrames
 
