@@ -187,14 +187,11 @@ class ExportParameters(_Model):
     )
 
 
-Label = str | float | int | bool  # what a key of the user's own may hold
-
-
 class SampleParameters(_Model):
     """What is known of the specimen, with any keys of the user's own; only the stage export rests on it."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
-    __pydantic_extra__: dict[str, Label] = Field(init=False)
+    __pydantic_extra__: dict[str, str | float | int | bool] = Field(init=False)
 
     name: str | None = _parameter(
         None, "name of the specimen: its fields of view, a dataset each, have the same", min_length=1
