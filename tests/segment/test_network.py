@@ -24,8 +24,8 @@ sizes_not_yet = pytest.mark.xfail(
 )
 simulated_not_yet = pytest.mark.xfail(
     strict=True,
-    reason="F1 is 0.893 of 0.9, radii are 4 % too small, and three voids of 54 to 74 px that come out 7 % too small "
-    "make the sum of their d³ 22 % too small",
+    reason="F1 is 0.891 of 0.9, and three voids of 54 to 74 px that come out 7 % too small make the sum of their d³ "
+    "16 % too small",
 )
 plain_dark_discs_not_yet = pytest.mark.xfail(
     strict=True,
