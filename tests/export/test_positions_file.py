@@ -1,5 +1,7 @@
 """What a file of positions holds is read in its order; what is doubtful is said, what is wrong refused."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -190,3 +192,38 @@ def test_voids_outside_the_images_are_told_as_a_doubt(tmp_path):
     assert said.startswith(f"1 of 2 voids lie outside the images of {SHAPE[1]} × {SHAPE[0]} px")
     assert "reach to x = 3000" in said
     assert "Is the size right" in said
+
+
+def lines(tmp_path, *extra):
+    file = tmp_path / "a.json"
+    rows = [
+        {"positions": [[10, 10]], "radii": [3], "frame": 2 * number} | more
+        for number, more in enumerate(extra)
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return read_positions(file, SHAPE)
+
+
+def test_a_file_may_give_pixel_size_and_times(tmp_path):
+    found = lines(tmp_path, {"pixel_size_nm": 0.5, "frame_interval_s": 0.25}, {}, {"pixel_size_nm": 0.5})
+    assert found.pixel_size_nm == 0.5
+    assert found.frames["time_s"].tolist() == [0.0, 0.5, 1.0]  # frames 0, 2, 4
+    assert lines(tmp_path, {"time_s": 3.0}, {"time_s": 5.5}).frames["time_s"].tolist() == [3.0, 5.5]
+    assert lines(tmp_path, {}, {}).pixel_size_nm is None
+    assert lines(tmp_path, {}, {}).frames["time_s"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ([{"pixel_size_nm": 0.5}, {"pixel_size_nm": 0.6}], "pixel_size_nm is 0.5 on one line and 0.6 on another"),
+        ([{"pixel_size_nm": 0}, {}], "pixel_size_nm 0 is no number above 0"),
+        ([{"pixel_size_nm": "half"}, {}], "pixel_size_nm 'half' is no number"),
+        ([{"frame_interval_s": -1}, {}], "frame_interval_s -1 is no number above 0"),
+        ([{"time_s": 1.0}, {}], "1 of 2 images have a 'time_s'; expected all or none"),
+        ([{"time_s": 1.0}, {"time_s": 1.0}], "time_s does not go up"),
+    ],
+)  # fmt: skip
+def test_pixel_size_and_times_that_cannot_be(tmp_path, extra, words):
+    with pytest.raises(PositionsError, match=words):
+        lines(tmp_path, *extra)

@@ -16,6 +16,7 @@ import pandas as pd
 from voidlab import tables
 from voidlab.errors import VoidlabError
 from voidlab.images.clock import ClockError, clock_of, running_seconds
+from voidlab.images.pixel_size import check_pixel_size
 from voidlab.images.readers import size_text
 from voidlab.measure import circles_touch_edge
 from voidlab.tables.kinds import COUNT_OF, VOID
@@ -24,6 +25,7 @@ from voidlab.tables.reading import read_text, sendable
 _OTHERS = set(COUNT_OF) - {VOID}
 _FARTHEST_PX = 1_000_000
 _LARGEST_FRAME = 2**62
+_FARTHEST_S = 1e12
 
 
 class PositionsError(VoidlabError):
@@ -38,6 +40,7 @@ class Positions:
     voids: pd.DataFrame
     notes: tuple[str, ...]
     doubts: tuple[str, ...] = ()  # those of the notes that speak against the numbers
+    pixel_size_nm: float | None = None
 
 
 def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float = 8) -> Positions:
@@ -47,7 +50,8 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
     ----------
     path
         Lines of JSON with ``positions`` ((x, y) each) and ``radii``, px; also used where there: ``frame``, the name
-        of the image (``path`` or ``image-path``), ``void_frac``, and ``type``, by which loops and dots are left out.
+        of the image (``path`` or ``image-path``), ``void_frac``, ``type``, by which loops and dots are left out;
+        ``time_s``, or ``frame_interval_s`` and ``pixel_size_nm``, on any line, which are those of all.
     shape
         (H, W) of the images, px.
     edge_buffer_px
@@ -73,6 +77,10 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
     images, others = _only_voids(images)
     images, numbers, times, notes = _in_order(images)
     notes += others
+    times = _given_times(images, numbers, times)
+    pixel_size_nm = _of_all(images, "pixel_size_nm")
+    if pixel_size_nm is not None:
+        check_pixel_size(pixel_size_nm)
     twice = pd.Series(numbers)[pd.Series(numbers).duplicated()]
     if len(twice):
         raise PositionsError(
@@ -121,8 +129,43 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
     if empty:
         notes.append(f"{empty} of {len(frames)} images hold no void.")
     return Positions(
-        tables.check(frames, "frames"), tables.check(voids, "voids"), tuple(notes), tuple(doubts)
+        tables.check(frames, "frames"),
+        tables.check(voids, "voids"),
+        tuple(notes),
+        tuple(doubts),
+        pixel_size_nm,
     )
+
+
+def _of_all(images: list[dict[str, Any]], name: str) -> float | None:
+    """What one or more lines give as ``name``, which is that of all; None where none does.
+
+    Raises
+    ------
+    PositionsError
+        If they give several.
+    """
+    given = sorted({float(image[name]) for image in images if image.get(name) is not None})
+    if len(given) > 1:
+        raise PositionsError(
+            f"{name} is {given[0]:g} on one line and {given[-1]:g} on another; expected one for all."
+        )
+    return given[0] if given else None
+
+
+def _given_times(images: list[dict[str, Any]], numbers: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Times of the images (in order), s: those the lines give, before those in the names."""
+    interval = _of_all(images, "frame_interval_s")
+    given = [image["time_s"] for image in images if image.get("time_s") is not None]
+    if given and len(given) < len(images):
+        raise PositionsError(f"{len(given)} of {len(images)} images have a 'time_s'; expected all or none.")
+    if given:
+        if (np.diff(given) <= 0).any():
+            raise PositionsError(
+                "time_s does not go up from image to image; expected times in s, in frame order."
+            )
+        return np.array(given, float)
+    return times if interval is None else (numbers - numbers[0]) * interval
 
 
 def _text(path: Path) -> str:
@@ -163,6 +206,10 @@ def _image(line: str, number: int) -> dict[str, Any]:
             raise ValueError(
                 f"frame {reprlib.repr(image['frame'])} is no whole number up to {_LARGEST_FRAME}"
             )
+        for name, least in (("pixel_size_nm", 0), ("frame_interval_s", 0), ("time_s", -_FARTHEST_S)):
+            value = image.get(name)
+            if value is not None and not (_is_number(value) and least < value < _FARTHEST_S):
+                raise ValueError(f"{name} {reprlib.repr(value)} is no number above {least}")
         if not (image.get("void_frac") is None or _is_number(image["void_frac"])):
             raise ValueError(f"void_frac {reprlib.repr(image['void_frac'])} is no number")
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:

@@ -75,6 +75,7 @@ def save_positions(
     *,
     parameters: Mapping[str, object],
     min_frames: int,
+    calibration: Calibration = Calibration(None, "unknown"),  # noqa: B008, it is frozen
     key_figures: Sequence[Mapping[str, str]] = (),
 ) -> pd.DataFrame:
     """Write the tables of a dataset without images, its exports and its record; list what was exported.
@@ -89,6 +90,8 @@ def save_positions(
         What the notebook ran with, for the record.
     min_frames
         See `voidlab.export.write_tables`.
+    calibration
+        Width of a pixel, where the file says it.
 
     Raises
     ------
@@ -99,9 +102,8 @@ def save_positions(
     for name, table in made.items():
         tables.write(table, name, paths.table(name))
     every = {**made, "pairs": tables.empty("pairs")}
-    unknown = Calibration(None, "unknown")
     with filling(paths.exports, images_of_others(paths)) as fresh:
-        files = export.write_tables(fresh, every, min_frames=min_frames, calibration=unknown)
+        files = export.write_tables(fresh, every, min_frames=min_frames, calibration=calibration)
         written = export.write_contents(fresh, files)
     outputs = [*map(paths.table, made), *(paths.exports / name for name in written["file"])]
     inputs = {"file": record.digest(file)}
