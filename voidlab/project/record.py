@@ -20,7 +20,7 @@ from voidlab import __version__
 from voidlab.errors import VoidlabError
 from voidlab.project import corrections
 from voidlab.project.parameters.load import load_parameters
-from voidlab.project.parameters.models import DatasetParameters, model_of
+from voidlab.project.parameters.models import DatasetParameters, by_section, model_of
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import POSITIONS, STAGES, RunPaths
 from voidlab.project.record_entry import Entry as Entry
@@ -209,7 +209,10 @@ def why_outdated(paths: RunPaths, stage: str, parameters: DatasetParameters, ima
 def is_of_another_version(paths: RunPaths, stage: str, parameters: DatasetParameters) -> bool:
     """Whether what ``stage`` made, from the present images and parameters, is of other code, notebook or network."""
     entry = read_record(paths)[stage]
-    ran = parameters.model_copy(update={stage: model_of(stage).model_validate(entry.parameters)})
+    try:
+        ran = _with_values(parameters, by_section(stage, entry.parameters))
+    except ValidationError:
+        return True
     return fingerprint(paths, ran, stage, entry.inputs) != entry.fingerprint
 
 
@@ -220,12 +223,21 @@ def with_parameters_set(paths: RunPaths, stage: str, parameters: DatasetParamete
         ran = (
             {key: entries[name].parameters.get(key) for key in entries[name].given} if name in entries else {}
         )
-        values = {**parameters.stage(name).model_dump(exclude_unset=True), **ran}
+        values = {
+            section: {**parameters.stage(section).model_dump(exclude_unset=True), **given}
+            for section, given in by_section(name, ran).items()
+        }
         try:
-            parameters = parameters.model_copy(update={name: model_of(name).model_validate(values)})
+            parameters = _with_values(parameters, values)
         except ValidationError:
             continue  # set by another version; what was made with it is found to be out of date
     return parameters
+
+
+def _with_values(parameters: DatasetParameters, values: Mapping[str, Mapping[str, Any]]) -> DatasetParameters:
+    """``parameters`` with other sections, each made of its ``values``."""
+    made = {section: model_of(section).model_validate(of) for section, of in values.items()}
+    return parameters.model_copy(update=made)
 
 
 def _other_parameters(stage: str, entry: Entry, parameters: DatasetParameters) -> str:
