@@ -110,6 +110,8 @@ def write_panel(folder: Path, panel: Panel) -> str:
     with plt.rc_context(_STYLE):
         figure, ax = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
         panel.draw(ax)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # it is laid out: not once more for each file
         # Without the date, so that the same results give the same file.
         figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
         figure.savefig(folder / f"{stem}.pdf", metadata={"CreationDate": None})
