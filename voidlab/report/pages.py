@@ -30,14 +30,12 @@ def write_html(
     figures: Sequence[Mapping[str, str]] = (),
     failure: str | None = None,
 ) -> Path:
-    """Write the executed ``notebook`` as one self-contained HTML file.
+    """Write the executed ``notebook`` as one self-contained file ``html``, and give that.
 
     Parameters
     ----------
     notebook : Path
-        The executed notebook; the page links to it for the code.
-    html : Path
-        The file to write.
+        The page links to it for the code.
     title : str
         The page's only h1; the notebook's own first h1 is left out.
     parameters : table or sequence of mapping
@@ -48,11 +46,6 @@ def write_html(
         Key figures, ``label, value, meaning``; shown first.
     failure : str, optional
         Why the stage failed; shown as a banner on top.
-
-    Returns
-    -------
-    Path
-        ``html``.
 
     Notes
     -----
