@@ -138,7 +138,12 @@ def test_started_again_it_goes_on_and_looks_at_no_image_twice(start, camera, clo
     camera.plan(3, first=7)
     with first.watch.index.file.open("a") as stream:
         stream.write('{"name": "cut sho')  # as a kill leaves it
-    again = start(camera).go(6)
+    again = start().go(1)
+    assert again.board.shown["frame"] == 6
+    assert again.board.picture[:2] == b"\xff\xd8"
+    assert looked == []
+    again.camera = camera
+    again.go(5)
     assert looked == ["img_0007.tif", "img_0008.tif", "img_0009.tif"]
     assert sorted(again.frames) == list(range(10))
     assert {e.frame: e.count for e in again.watch.register.in_order() if e.frame < 7} == counts
@@ -177,7 +182,7 @@ def test_a_backlog_shows_the_newest_first_and_is_worked_off(start, camera, clock
         if watching.board.shown:
             shown.append(watching.board.shown["frame"])
         backlogs.append(watching.board.status["backlog"])
-    assert shown[0] == 11
+    assert set(shown) == {11}
     assert max(backlogs) == 12
     assert backlogs[-1] == 0
     assert sorted(watching.watch.followed) == list(range(12))

@@ -139,7 +139,7 @@ class _Events(_Handler):
                     await asyncio.wait_for(wake.wait(), _ALIVE_S)
                 except TimeoutError:
                     continue
-        except StreamClosedError:
+        except (StreamClosedError, asyncio.CancelledError):  # the viewer has gone, or the watch ends
             pass
         finally:
             end()

@@ -10,15 +10,16 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from voidlab.errors import VoidlabError
 from voidlab.live import decide
 from voidlab.live.arrivals import Arrivals
 from voidlab.live.following import Followed, Following
-from voidlab.live.index import EXCLUDED, Entry, Index
+from voidlab.live.index import EXCLUDED, WAITING, Entry, Index
 from voidlab.live.look import Looked, Looker, NotYet
 from voidlab.live.numbers import FrameNumbers
 from voidlab.live.register import Register
@@ -92,6 +93,8 @@ class Watch:
         self._tasks: dict[str, _Task] = {}
         self._unkept: dict[str, FrameResult] = {}
         self._turn = 0
+        self._turns: dict[str, int] = {}  # in which images arrived
+        self._count = count()
 
     def step(self) -> bool:
         """Do what is due; give whether there is more to do at once."""
@@ -99,6 +102,7 @@ class Watch:
             moved = self.register.take(arrival, self.arrivals)
             if not arrival.retried:
                 self.arrived.append((self.clock(), arrival.name))
+                self._turns[arrival.name] = next(self._count)
             self.changed |= {arrival.name, arrival.renamed_from, *(entry.name for entry in moved)}
             self._move(moved)
             self._say_late(arrival.name)
@@ -208,6 +212,9 @@ class Watch:
         self.problems.pop("decide", None)
         self.looker = looker
         self.register.look_again(lambda entry: entry.key not in ("", looker.decided.key))
+        done = [entry for entry in self.register.in_order() if entry.is_done and entry.status != EXCLUDED]
+        if done and self.shown is None:  # after a restart: for its picture, as all else is kept
+            self.register.put(replace(done[-1], status=WAITING))
         self._follow_anew()
 
     def _submit(self) -> None:
@@ -220,7 +227,7 @@ class Watch:
             self._turn += 1
             entry = waiting.pop(name)
             future = self._pool.submit(
-                self.looker.look, self.folder / name, entry, with_picture=name == newest
+                self.looker.look, self.folder / name, entry, with_picture=self._is_newer(name)
             )
             self._tasks[name] = _Task(entry, future)
 
@@ -252,9 +259,15 @@ class Watch:
                 del self._unkept[next(iter(self._unkept))]
         else:
             self.problems.pop("keep", None)
-            self._try("index", lambda: self.index.add(made.entry))
-        if made.picture:
+            if made.entry != self.index.entries.get(name):
+                self._try("index", lambda: self.index.add(made.entry))
+        if made.picture and self._is_newer(name):
             self.shown, self.picture = (made.entry, made.result), made.picture
+
+    def _is_newer(self, name: str) -> bool:
+        """Whether an image arrived after the one that is shown."""
+        shown = -1 if self.shown is None else self._turns.get(self.shown[0].name, -1)
+        return self._turns.get(name, -1) >= shown
 
     def _put_back(self, name: str, reason: str) -> None:
         self.arrivals.put_back(name, reason)
