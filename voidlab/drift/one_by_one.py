@@ -5,7 +5,7 @@ few numbers of each; the binned masks lie in a temporary file.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from voidlab.drift.correlate import MIN_OVERLAP, Correlator, Shift
 from voidlab.drift.pairs import overlapping, partners_before, without_blank
 from voidlab.drift.solve import solve_drift
 
+_COLUMNS = ["frame_a", "frame_b", "dx_px", "dy_px", "sigma_px", "peak", "peak_ratio"]
 _LOST_PX = 3.0  # that partners disagree by in the median: a small void
 _CLEAR = 1.2  # times the second peak: of masks that have nothing in common the first is hardly higher
 
@@ -47,7 +48,7 @@ class DriftOneByOne:
         self._masks = GrowingMasks(shape)
         self._correlator = Correlator(self._masks)
         self._drift: list[tuple[float, float]] = []
-        self._pairs: list[tuple[int, int, Shift]] = []
+        self._pairs: list[tuple[float, ...]] = []  # of numbers alone: a table is made of them at once
 
     def __len__(self) -> int:
         return len(self._drift)
@@ -70,7 +71,10 @@ class DriftOneByOne:
             apart = float(np.median(np.hypot(*(places - (x, y)).T)))
             ratio = float(np.median([shift.peak_ratio for shift in shifts.values()]))
         self._drift.append((x, y))
-        self._pairs += [(a, row, shift) for a, shift in shifts.items()]
+        self._pairs += [
+            (a, row, shift.dx_px, shift.dy_px, shift.sigma_px, shift.peak, shift.peak_ratio)
+            for a, shift in shifts.items()
+        ]
         return Placed(x, y, apart, ratio, shifts)
 
     def _partners(self, row: int, near: tuple[float, float]) -> list[int]:
@@ -90,8 +94,7 @@ class DriftOneByOne:
         """Drift of all masks, (n, 2) px, from all pairs together; where these say nothing, as it was placed."""
         if not self._pairs:
             return self.provisional()
-        rows = [{"frame_a": a, "frame_b": b, **asdict(shift)} for a, b, shift in self._pairs]
-        table = pd.DataFrame(rows).drop(columns="contested")
+        table = pd.DataFrame(np.array(self._pairs), columns=_COLUMNS).astype({"frame_a": int, "frame_b": int})
         unsolved = {"weight": 1.0, "residual_px": 0.0, "remeasured": False}
         solved = solve_drift(tables.check(table.assign(**unsolved), "pairs"), len(self), errors=False)
         return np.where(solved.connected[:, None], solved.drift_px, self.provisional())
