@@ -5,7 +5,7 @@ import json
 import pytest
 
 from projects import make_project, run_project
-from voidlab import run, tables
+from voidlab import cli, run, tables
 from voidlab.project import record
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import STAGES, RunPaths
@@ -42,6 +42,15 @@ def test_nothing_changed_nothing_is_run(copied):
     assert done
     # The copy lies elsewhere, but holds the same images, parameters and results.
     assert [line.split()[1:] for line in lines] == [["unchanged,", "skipped"]] * len(STAGES)
+
+
+def test_decide_again_forgets_what_was_decided_while_watching(copied, monkeypatch, capsys):
+    watched = copied.folder / "watched.json"
+    watched.write_text("{}")
+    monkeypatch.chdir(copied.root)
+    assert cli.main(["run", str(copied.parameters), "--decide-again"]) == 0
+    assert not watched.exists()
+    assert capsys.readouterr().out.count("unchanged, skipped") == len(STAGES)
 
 
 def test_what_is_to_be_checked_is_said_at_the_end_as_the_overview_says_it(copied):
