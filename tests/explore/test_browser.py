@@ -109,6 +109,11 @@ def on_canvas(x, y):
     return {"x": float(right), "y": float(figure.bbox.height - up)}
 
 
+def unfold(page):
+    """Open all that is folded on a page."""
+    page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+
+
 def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     shots = Path(os.environ.get("VOIDLAB_SCREENSHOTS", tmp_path))
     page.goto(lab)
@@ -172,9 +177,11 @@ def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     page.goto(copied.index.as_uri())
+    unfold(page)
     page.get_by_text("Corrections by hand").first.wait_for()
     page.screenshot(path=shots / "7-report.png", full_page=True)
     page.goto(copied.html("segment").as_uri())
+    unfold(page)
     page.get_by_text("1 correction by hand").first.wait_for()
     assert page.get_by_text("deleted the void at").count() == 1
     frames = tables.load(copied, "frames").set_index("frame")

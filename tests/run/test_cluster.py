@@ -260,7 +260,8 @@ def test_no_scheduler_at_the_address(dask, paths, monkeypatch, capsys):
 SBATCH = """#!/bin/sh
 # A batch system of one computer: starts the job at once, says its number.
 for script; do :; done
-setsid sh "$script" >>"{log}" 2>&1 &
+cp "$script" "{jobs}.$$.sh"  # as Slurm does: who submits it deletes it at once
+setsid sh "{jobs}.$$.sh" >>"{log}" 2>&1 &
 echo $! >>"{jobs}"
 echo "Submitted batch job $!"
 """

@@ -82,6 +82,7 @@ class Server:
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.run_until_complete(server.close_all_connections())
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 
