@@ -10,9 +10,10 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from tornado.httpserver import HTTPServer
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, HTTPError, RequestHandler
 
 from voidlab.errors import VoidlabError
@@ -71,7 +72,7 @@ class Server:
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         places = ((r"/", _Page), (r"/events", _Events), (r"/picture", _Picture), (r"/command", _Command))
-        server = HTTPServer(
+        server = _ClosingServer(
             Application([(where, what, self._about) for where, what in places], log_function=_silent)
         )
         server.add_socket(self._socket)
@@ -82,9 +83,23 @@ class Server:
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.run_until_complete(server.close_all_connections())
+        for stream in list(server.streams):
+            stream.close()
+        self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
+
+
+class _ClosingServer(HTTPServer):
+    """A server that knows its connections: those of requests that were cut off are closed by nobody else."""
+
+    def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
+        self.streams.add(stream)
+        super().handle_stream(stream, address)
+
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        self.streams: WeakSet[IOStream] = WeakSet()
+        super().initialize(*args, **kwargs)
 
 
 class _Handler(RequestHandler):
