@@ -9,6 +9,7 @@ from voidlab.project.paths import RunPaths
 REPOSITORY = Path(__file__).parents[1]
 
 
+FEW = 6  # images of a project that is run many times
 SHARED = REPOSITORY.parent / "shared" / "data"
 
 

@@ -8,9 +8,10 @@ import pytest
 from voidlab import segment
 from voidlab.segment.azimuthal import azimuthal_profiles
 from voidlab.segment.discs import Discs
-from voidlab.segment.radius import FRINGE, measure_sizes
+from voidlab.segment.radius import measure_sizes
 from voidlab.segment.sphere_fit import Curves, fit_radii, infer_focus
 from voidlab.simulate.microscope import Optics, intensity
+from voidlab.tables.size_basis import FRINGE
 
 SIDE, VOIDS = 1024, 243
 PROFILES_AND_RADII_S, FOCUS_S = (

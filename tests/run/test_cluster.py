@@ -7,19 +7,17 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import psutil
 import pytest
 
-from projects import REPOSITORY, make_project
+from projects import FEW, REPOSITORY
 from voidlab import cli, segment
 from voidlab.images.label_stack import LabelWriter
 from voidlab.run import cluster, stage
 from voidlab.run.cluster import ClusterError
 from voidlab.run.frames_apart import FramesLost
 
-FRAMES = 6
 # What Dask leaves behind when its processes are killed is not for these tests.
 pytestmark = [pytest.mark.filterwarnings("default")]
 
@@ -39,17 +37,10 @@ frames_apart.segment_frame = segment_slowly
 FATAL = SLOWLY.replace("time.sleep(0.5)", "os._exit(1) if row == 2 else None")
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    return make_project(tmp_path_factory.mktemp("project"), views=FRAMES, shape=(70, 90), voids=12)[0]
-
-
 @pytest.fixture
-def paths(project, tmp_path, monkeypatch):
-    shutil.copytree(project.root, tmp_path / "p")
-    monkeypatch.chdir(tmp_path / "p")
+def paths(few_copied, monkeypatch):
     monkeypatch.setattr("voidlab.run.frames_apart._A_TASK_PX", 1)  # a task an image
-    return replace(project, root=tmp_path / "p")
+    return few_copied
 
 
 def run(paths, executor=None):
@@ -188,7 +179,7 @@ def test_a_command_that_is_killed_takes_its_workers_with_it_and_the_next_run_goe
         process.kill()
     assert len(others) >= 2  # a kernel and a worker
     assert not psutil.wait_procs(others, timeout=60)[1]
-    assert 2 <= len(kept(paths)) < FRAMES
+    assert 2 <= len(kept(paths)) < FEW
     assert run(paths) == by_threads
 
 

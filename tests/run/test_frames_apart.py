@@ -8,26 +8,17 @@ import numpy as np
 import pytest
 import tifffile
 
-from projects import make_project
+from projects import FEW, make_project
 from voidlab import segment
 from voidlab.images.label_stack import LabelWriter
 from voidlab.run import frames_apart, stage
 from voidlab.run.frames_apart import FramesLost, WorkersKilled, segment_rows
 
-FRAMES = 6
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    return make_project(tmp_path_factory.mktemp("project"), views=FRAMES, shape=(70, 90), voids=12)[0]
-
 
 @pytest.fixture
-def paths(project, tmp_path, monkeypatch):
-    shutil.copytree(project.root, tmp_path / "p")
-    monkeypatch.chdir(tmp_path / "p")
+def paths(few_copied):
     frames_apart._opened.cache_clear()
-    return replace(project, root=tmp_path / "p")
+    return few_copied
 
 
 class Workers(ThreadPoolExecutor):
@@ -74,7 +65,7 @@ def by_threads(paths):
 def test_workers_make_the_same_as_threads(paths, by_threads):
     executor = Workers()
     assert run(paths, executor) == by_threads
-    assert executor.sent == [tuple(range(FRAMES))]  # small images are sent together
+    assert executor.sent == [tuple(range(FEW))]  # small images are sent together
     *same, said = run(paths, executor)
     assert same == [*by_threads[:2]]
     assert said == ["6 of 6 frames were taken from what is kept of an earlier run"]
@@ -85,7 +76,7 @@ def test_of_large_images_a_worker_is_given_one_at_a_time(paths, by_threads, monk
     monkeypatch.setattr(frames_apart, "_A_TASK_PX", 1)
     executor = Workers()
     assert run(paths, executor) == by_threads
-    assert executor.sent == [(row,) for row in range(FRAMES)]
+    assert executor.sent == [(row,) for row in range(FEW)]
 
 
 @pytest.mark.parametrize("pixels", [1, 10**7])
@@ -186,7 +177,7 @@ def test_a_segmenter_of_ones_own_stays_here(paths):
     said, executor = [], Workers()
     method, store = opened.decide(Own(contrast="bright"))
     frames, _ = segment.segment_series(opened.series, method, store=store, executor=executor, log=said.append)
-    assert len(frames) == FRAMES
+    assert len(frames) == FEW
     assert said == [
         "the segmenter is one that other processes cannot load: all images are segmented in this one"
     ]

@@ -10,6 +10,7 @@ from scipy import ndimage
 from drawn_images import SHAPE, Series, image_with
 from voidlab import scores, segment, simulate, swelling, tables
 from voidlab.images.series import open_series
+from voidlab.project.parameters.models import MicroscopeParameters, SegmentParameters
 from voidlab.segment import model_file, network
 
 
@@ -353,3 +354,9 @@ def test_voids_that_were_not_asked_for_are_not_said_to_be_none():
     outcome = swelling.measure_series(frames, tables.only_voids(voids), swelling.Sample(SHAPE))
     assert outcome.notes == ("No image was looked at for voids.",)
     assert outcome.over_time.empty
+
+
+@pytest.mark.parametrize(("mode", "focus"), [("bright field", "auto"), ("dark field", None), ("HAADF", None)])
+def test_only_bright_field_has_fringes(mode, focus, tmp_path):
+    asked = SegmentParameters(segmenter="classical")
+    assert segment.from_parameters(asked, tmp_path, MicroscopeParameters(mode=mode)).focus == focus

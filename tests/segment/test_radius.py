@@ -5,16 +5,9 @@ import pytest
 from drawn_images import image_with
 from voidlab.segment import fringe_profiles
 from voidlab.segment.discs import Discs
-from voidlab.segment.radius import (
-    FRINGE,
-    NETWORK,
-    NOT_A_SIZE,
-    OF_FRINGE,
-    decide_focus,
-    measure_sizes,
-    with_sizes,
-)
+from voidlab.segment.radius import decide_focus, measure_sizes, with_sizes
 from voidlab.simulate.microscope import Optics, intensity
+from voidlab.tables.size_basis import FRINGE, NETWORK, NOT_A_SIZE, SIGMA_OF_FRINGE
 
 
 def micrograph(
@@ -79,7 +72,7 @@ def test_the_error_is_at_least_what_voids_scatter_by():
             for radius, share, noise in ((4, 0.9, 0.03), (7, 0.5, 0.04), (12, 0.3, 0.06)):
                 image, truth = micrograph(radius, share * radius, under=under, noise=noise, seed=seed)
                 sizes = sizes_of(image, detected(truth, seed), under=under)
-                assert (sizes.sigma >= OF_FRINGE * sizes.radius).all()
+                assert (sizes.sigma >= SIGMA_OF_FRINGE * sizes.radius).all()
                 inside.append(np.abs(sizes.radius - truth.radius) < sizes.sigma)
     assert np.mean(inside) >= 0.9
 
@@ -97,7 +90,7 @@ def test_a_metal_that_absorbs_more_or_less_changes_them_little(absorption, under
 def test_without_a_phase_they_are_within_the_error_that_is_stated(phase, under):
     image, truth = micrograph(10, 4, phase=phase, under=under)
     sizes = sizes_of(image, detected(truth), under=under)
-    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=1.2 * OF_FRINGE)
+    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=1.2 * SIGMA_OF_FRINGE)
 
 
 def test_neighbours_are_left_out():

@@ -213,3 +213,25 @@ def test_radii_that_are_none_are_refused(radius):
 def test_conditions_that_cannot_be_are_refused(make, said):
     with pytest.raises(SwellingError, match=said):
         make()
+
+
+def test_the_error_of_diameters_is_that_of_the_radii_by_volume_unless_one_is_given():
+    voids = some().iloc[:2].assign(radius_px=[10.0, 20.0], radius_sigma_px=[1.0, 1.0])
+    assert SAMPLE.with_sizes_of(voids).size_sigma == pytest.approx((1000 * 0.1 + 8000 * 0.05) / 9000)
+    unknown = SAMPLE.with_sizes_of(voids.assign(radius_sigma_px=np.nan))
+    assert unknown.size_sigma == SAMPLE.errors["size"] == pytest.approx(0.09)
+    given = dataclasses.replace(SAMPLE, size_sigma=0.03)
+    assert given.with_sizes_of(voids).size_sigma == 0.03
+    sizes = swelling.measure_swelling(
+        some().assign(radius_sigma_px=some()["radius_px"] * 0.05), SAMPLE
+    ).estimates
+    assert sizes.loc["volume_fraction", "size"] == pytest.approx(3 * 0.05, rel=0.1)
+
+
+def test_voids_smaller_than_their_fringe_are_told_with_their_share_of_the_volume():
+    voids = some().assign(size_basis="fringe")
+    assert not any(note.about == "sizes" for note in swelling.measure_swelling(voids, SAMPLE).notes)
+    counted = swelling.measure_swelling(voids, SAMPLE).counted.index
+    voids.loc[counted[0], "size_basis"] = "not a size"
+    (note,) = (note for note in swelling.measure_swelling(voids, SAMPLE).notes if note.about == "sizes")
+    assert note.startswith(f"1 of {len(counted)} voids are smaller than the fringe around them")

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from voidlab.errors import VoidlabError
-from voidlab.images.readers.base import Choice
 from voidlab.images.series import ImageSeries, open_series
 from voidlab.live.look import Looker, Refused, open_one
 from voidlab.project import parameters
@@ -13,6 +12,7 @@ from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
 from voidlab.run.decided import Decided
 from voidlab.run.frame_cache import FrameCache
+from voidlab.run.images import of_every_image
 from voidlab.run.watched import as_watched, keep_watched, read_watched
 from voidlab.segment.segmenters import Segmenter
 
@@ -75,13 +75,5 @@ def _together(dataset: DatasetParameters, files: Sequence[Path]) -> ImageSeries:
             usable.append((file, open_one(file, dataset).shape))
         except (Refused, OSError):
             continue
-    chosen = dataset.chosen
-    return open_series(
-        [file for file, shape in usable if shape == usable[0][1]],
-        pixel_size_nm=dataset.pixel_size_nm,
-        frame_pattern=dataset.frame_pattern,
-        ignore_boxes_px=dataset.ignore_boxes_px,
-        crop_px=dataset.crop_px,
-        choice=Choice(chosen.series, chosen.channel, chosen.slice, chosen.signal),
-        intensity_range=dataset.segment.intensity_range,
-    )
+    same = [file for file, shape in usable if shape == usable[0][1]]
+    return open_series(same, frame_pattern=dataset.frame_pattern, **of_every_image(dataset))

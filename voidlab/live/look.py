@@ -12,7 +12,6 @@ from PIL import Image
 from voidlab.errors import VoidlabError
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.readers import READERS, open_file, size_text
-from voidlab.images.readers.base import Choice
 from voidlab.images.series import ImageSeries, open_series
 from voidlab.live.arrivals import Stamp
 from voidlab.live.index import BLANK, OK, Entry
@@ -20,6 +19,7 @@ from voidlab.project import record
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.run.decided import Decided
 from voidlab.run.frame_cache import FrameCache
+from voidlab.run.images import of_every_image
 from voidlab.segment.frame import UNREADABLE, FrameResult, segment_frame
 from voidlab.segment.segmenters import Segmenter
 from voidlab.swelling.estimate import measure_swelling
@@ -155,18 +155,12 @@ def open_one(
     Refused
         If it is no single image.
     """
-    chosen = dataset.chosen
-    choice = Choice(chosen.series, chosen.channel, chosen.slice, chosen.signal)
+    settings = of_every_image(dataset) | {"intensity_range": intensity_range}
     try:
-        open_file(path, choice)  # of one that is torn a series says no more than that it holds no image
-        series = open_series(
-            [path],
-            pixel_size_nm=dataset.pixel_size_nm,
-            ignore_boxes_px=dataset.ignore_boxes_px,
-            crop_px=dataset.crop_px,
-            choice=choice,
-            intensity_range=intensity_range,
-        )
+        open_file(
+            path, settings["choice"]
+        )  # of one that is torn a series says no more than that it holds no image
+        series = open_series([path], **settings)
     except ImageReadError as error:
         raise NotYet(str(error)) from None
     except ImagesError as error:

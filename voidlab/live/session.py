@@ -38,7 +38,9 @@ class Session:
         self._stop, self._ended, self._failed = threading.Event(), threading.Event(), ""
         with ExitStack() as stack:
             self._hold = stack.enter_context(held(watched.paths, take_over=take_over))
-            method = segment.from_parameters(watched.dataset.segment, watched.paths.parameters.parent)
+            method = segment.from_parameters(
+                watched.dataset.segment, watched.paths.parameters.parent, watched.dataset.microscope
+            )
             at_once = min(os.cpu_count() or 1, method.at_once)
             pool = ThreadPoolExecutor(at_once, "segment")
             stack.callback(pool.shutdown, cancel_futures=True)

@@ -8,10 +8,11 @@ import pandas as pd
 from voidlab.project.parameters.models import MicroscopeParameters
 from voidlab.report.key_figures import Figure, figure
 from voidlab.segment.defocus import USUAL_KV, defocus_nm
+from voidlab.tables.size_basis import FRINGE, NOT_A_SIZE, SIGMA_AS_DETECTED, SIGMA_OF_FRINGE
 from voidlab.tables.units import HasPixelSize, unit_of
 
 _MANY = 0.02  # share of the voids without a size
-_APART = 1.5  # of a defocus that is given and the one of the fringes
+_APART = 2.25  # a defocus that is given over that of the fringes
 
 
 def of_radii(
@@ -25,17 +26,18 @@ def of_radii(
     if not focus:
         mode = microscope.mode
         why = "no Fresnel fringe was found" if mode == "bright field" else f"{mode} has no fringe"
-        return [figure("Radii", "as detected", f"{why}: the radius is that of the edge as it is seen, ± 9 %")]
-    fringe = voids[voids["size_basis"] == "fringe"]
+        seen = f"the radius is that of the edge as it is seen, ± {SIGMA_AS_DETECTED:.0%}"
+        return [figure("Radii", "as detected", f"{why}: {seen}")]
+    fringe = voids[voids["size_basis"] == FRINGE]
     words = _focus_in_words(focus, calibration, microscope)
-    meaning = f"physical radii, of the spheres whose fringe fits, ± 5 % systematic: {words}"
+    meaning = f"physical radii, of the spheres whose fringe fits, ± {SIGMA_OF_FRINGE:.0%} systematic: {words}"
     if len(fringe):
         edge = float((fringe["edge_radius_px"] / fringe["radius_px"]).median())
-        meaning += f"; edges as they are drawn by hand have {edge:.0%} of them"
+        meaning += f"; an edge drawn by hand lies at {edge:.0%} of the radius"
     figures = [
         figure("Radii", "by the fringe", meaning, warning=_contradiction(focus, calibration, microscope))
     ]
-    none = int((voids["size_basis"] == "not a size").sum())
+    none = int((voids["size_basis"] == NOT_A_SIZE).sum())
     if none:
         said = (
             f"{none:,} of {len(voids):,} voids are smaller than the fringe around them: what is measured there is no "
@@ -72,7 +74,7 @@ def _contradiction(
     if given is None or calibration.pixel_size_nm is None:
         return ""
     found = _found_nm(focus, calibration, microscope) * (-1 if focus["under"] else 1)
-    if given and found / given > 1 / _APART**2 and found / given < _APART**2:
+    if given and 1 / _APART < found / given < _APART:
         return ""
     return (
         f"microscope.defocus_nm = {given:g}, but the fringes speak for {found:.3g} nm: check the defocus (minus is "

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,23 +65,31 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
         If they cannot be opened as a series, or lie in the dataset's own report.
     """
     folder = paths.parameters.parent
-    angles, chosen = dataset.tilt_angles_deg, dataset.chosen
+    angles = dataset.tilt_angles_deg
     series = open_series(
         sources_of(folder, dataset),
-        pixel_size_nm=dataset.pixel_size_nm,
         tilt_angles_deg=folder / os.path.expanduser(angles) if isinstance(angles, str) else angles,
         frame_pattern=dataset.frame_pattern,
         frame_step=dataset.frame_step,
         times_s=dataset.times_s,
         frame_interval_s=dataset.frame_interval_s,
         excluded_frames=dataset.excluded_frames,
-        ignore_boxes_px=dataset.ignore_boxes_px,
-        crop_px=dataset.crop_px,
-        choice=Choice(chosen.series, chosen.channel, chosen.slice, chosen.signal),
-        intensity_range=dataset.segment.intensity_range,
+        **of_every_image(dataset),
     )
     refuse_own_report(paths, series)
     return series
+
+
+def of_every_image(dataset: DatasetParameters) -> dict[str, Any]:
+    """What `open_series` is told of each image of ``dataset``, whichever of them are opened."""
+    chosen = dataset.chosen
+    return {
+        "pixel_size_nm": dataset.pixel_size_nm,
+        "ignore_boxes_px": dataset.ignore_boxes_px,
+        "crop_px": dataset.crop_px,
+        "choice": Choice(chosen.series, chosen.channel, chosen.slice, chosen.signal),
+        "intensity_range": dataset.segment.intensity_range,
+    }
 
 
 def sources_of(folder: Path, dataset: DatasetParameters) -> Source:

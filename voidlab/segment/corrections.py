@@ -25,8 +25,8 @@ from voidlab.project.corrections import (
     VoidEdit,
     frame_of,
 )
-from voidlab.segment.radius import EDGE
 from voidlab.tables.kinds import COUNT_OF, VOID
+from voidlab.tables.size_basis import EDGE
 
 _LOOKED_AT = ("ok", "blank")
 

@@ -19,9 +19,8 @@ from voidlab.segment.discs import Discs
 from voidlab.segment.fringe_profiles import PHASES, profiles
 from voidlab.segment.sphere_fit import Curves, Fit, Focus, fit_radii, infer_focus
 from voidlab.tables.kinds import VOID
+from voidlab.tables.size_basis import FRINGE, NETWORK, NOT_A_SIZE, SIGMA_AS_DETECTED, SIGMA_OF_FRINGE
 
-FRINGE, NOT_A_SIZE = "fringe", "not a size"
-EDGE, NETWORK = "edge", "network"  # that of the segmenter: an edge it fitted, or what a network says
 _MOST_VOIDS = 40  # that the focus is inferred from
 _LEAST_VOIDS = 3
 _MOST_IMAGES = 2  # of which they are taken; they are all in memory
@@ -31,9 +30,6 @@ _LEAST_GAIN = 0.5  # what a fringe has to explain, logarithm of the misfit; of v
 _LEAST_GAIN_WIDE = 0.15  # of voids smaller than their fringe: they are no sharper than without one
 _WORST = 1.0  # misfit of voids that are no spheres out of focus; simulated ones have up to 0.2
 _PHASES = (0.4, 1.0, 2.2)  # of a usual void, tried where it is not known, rad
-# Relative standard errors that the voids of an image share: two of three simulated images are nearer to the truth.
-OF_FRINGE = 0.05  # of phase, focus and shape
-OF_SEGMENTER = 0.09
 COLUMNS = {
     "radius_px": "radius",
     "radius_sigma_px": "sigma",
@@ -74,7 +70,7 @@ class Sizes:
     def given(cls, radius: np.ndarray, basis: str = NETWORK) -> Sizes:
         """The radii of a segmenter, and how far those of the network are off in simulated images."""
         unknown, same = np.full(len(radius), np.nan), np.full(len(radius), basis, dtype="<U10")
-        return cls(radius, OF_SEGMENTER * radius, radius, unknown, same)
+        return cls(radius, SIGMA_AS_DETECTED * radius, radius, unknown, same)
 
 
 def decide_focus(images: Iterable[tuple[np.ndarray, Discs]], *, under: bool) -> Focus | None:
@@ -224,7 +220,7 @@ def _with_fit(given: Sizes, rows: np.ndarray, fit: Fit, focus: Focus) -> Sizes:
     rows, fitted, wide, own = rows[good], fit.radius[good], wide[good], fit.sigma[good]
     # A radius that is none would be taken for one: what the segmenter gave stays, marked.
     radius[rows] = np.where(wide, radius[rows], fitted)
-    sigma[rows] = np.where(wide, np.nan, np.hypot(own, OF_FRINGE * fitted))
+    sigma[rows] = np.where(wide, np.nan, np.hypot(own, SIGMA_OF_FRINGE * fitted))
     edge[rows], fringe[rows] = _edges(fitted, focus)
     basis[rows] = np.where(wide, NOT_A_SIZE, FRINGE)
     return Sizes(radius, sigma, edge, fringe, basis)

@@ -20,10 +20,11 @@ from voidlab.segment.confidence import Calibration
 from voidlab.segment.contrast import ContrastChoice, Evidence
 from voidlab.segment.discs import Discs, draw_discs
 from voidlab.segment.expectation import Expectation, Looks, Teacher, expect, look_twice, turned, turned_back
-from voidlab.segment.radius import EDGE, NETWORK, decide_focus, with_sizes
+from voidlab.segment.radius import decide_focus, with_sizes
 from voidlab.segment.segmentation import Segmentation, circles_of, grey, segmentation_of
 from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.kinds import VOID
+from voidlab.tables.size_basis import EDGE, NETWORK
 from voidlab.tables.verdict import GOOD
 
 if TYPE_CHECKING:

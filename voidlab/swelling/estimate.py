@@ -16,6 +16,7 @@ import pandas as pd
 from voidlab.swelling.sample import Sample, SwellingError
 from voidlab.swelling.stereology import foil_series, inclusion_area, shape_factor
 from voidlab.tables.kinds import only_voids
+from voidlab.tables.size_basis import NOT_A_SIZE
 
 SOURCES = ("statistical", "size", "thickness", "scale")
 _QUANTILES = {"low95": 0.025, "low68": 0.16, "high68": 0.84, "high95": 0.975}
@@ -280,7 +281,7 @@ def _notes(
             "edges",
             f"{every - whole} of {every} voids are not whole in the image; whole ones of such sizes count for them.",
         )
-    if "size_basis" in counted and (without := counted["size_basis"] == "not a size").any():
+    if "size_basis" in counted and (without := counted["size_basis"] == NOT_A_SIZE).any():
         volume = counted["radius_px"] ** 3
         yield Note(
             "sizes",

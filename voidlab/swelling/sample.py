@@ -11,8 +11,7 @@ import pandas as pd
 from voidlab.errors import VoidlabError
 from voidlab.project.parameters.models import ExportParameters, SampleParameters
 from voidlab.swelling.stereology import Shape
-
-_UNKNOWN_SIZE = 0.09  # of a radius that says nothing of its error
+from voidlab.tables.size_basis import SIGMA_AS_DETECTED
 
 
 class SwellingError(VoidlabError):
@@ -108,7 +107,7 @@ class Sample:
         if self.size_sigma is not None or "radius_sigma_px" not in voids or voids.empty:
             return self
         radius = voids["radius_px"].to_numpy(float)
-        relative = (voids["radius_sigma_px"] / voids["radius_px"]).fillna(_UNKNOWN_SIZE).to_numpy(float)
+        relative = (voids["radius_sigma_px"] / voids["radius_px"]).fillna(SIGMA_AS_DETECTED).to_numpy(float)
         return replace(self, size_sigma=min(float(np.average(relative, weights=radius**3)), 0.5))
 
     def tilted(self, tilt_deg: float) -> Sample:
@@ -145,7 +144,7 @@ class Sample:
     def errors(self) -> dict[str, float]:
         """Relative standard error of the diameters (size), the thickness and the pixel size (scale)."""
         return {
-            "size": _UNKNOWN_SIZE if self.size_sigma is None else self.size_sigma,
+            "size": SIGMA_AS_DETECTED if self.size_sigma is None else self.size_sigma,
             "thickness": self.foil.sigma / self.foil.thickness if self.foil else 0.0,
             "scale": self.scale.relative_sigma if self.scale else 0.0,
         }

@@ -1,0 +1,70 @@
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from voidlab.project.parameters.models import MicroscopeParameters
+from voidlab.report.radii import of_radii
+
+UNDER = {"under": True, "fringe_px": 3.166, "fringe_sigma_px": 0.1}  # 1 µm at 200 kV with pixels of 0.5 nm
+NM, PX = SimpleNamespace(pixel_size_nm=0.5), SimpleNamespace(pixel_size_nm=None)
+
+
+def voids(*basis):
+    edge = {"fringe": 9.0, "network": 10.0, "not a size": 9.0}
+    return pd.DataFrame(
+        {"size_basis": basis, "radius_px": 10.0, "edge_radius_px": [edge[each] for each in basis]}
+    )
+
+
+def figures_of(focus=UNDER, table=None, calibration=NM, **microscope):
+    decided = {"focus": focus} if focus else {}
+    table = voids("fringe") if table is None else table
+    return {
+        each["label"]: each
+        for each in of_radii(decided, table, calibration, MicroscopeParameters(**microscope))
+    }
+
+
+def test_the_focus_is_given_in_micrometres_with_the_voltage_that_was_assumed():
+    meaning = figures_of()["Radii"]["meaning"]
+    assert "± 5% systematic: about 1 µm under focus (fringe 1.6 ± 0.05 nm wide, 200 kV assumed)" in meaning
+    assert "an edge drawn by hand lies at 90% of the radius" in meaning
+    assert (
+        "1.3 µm under focus (fringe 1.6 ± 0.05 nm wide, 300 kV)"
+        in figures_of(voltage_kv=300.0)["Radii"]["meaning"]
+    )
+
+
+def test_without_a_pixel_size_no_defocus_is_said():
+    meaning = figures_of(UNDER | {"under": False}, calibration=PX)["Radii"]["meaning"]
+    assert "over focus, fringe 3.2 ± 0.1 px wide" in meaning
+    assert "µm" not in meaning
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"), [("bright field", "no Fresnel fringe was found"), ("HAADF", "HAADF has no")]
+)
+def test_without_a_fringe_radii_are_as_detected(mode, why):
+    figure = figures_of(focus=None, mode=mode)["Radii"]
+    assert figure["value"] == "as detected"
+    assert why in figure["meaning"]
+    assert "± 9%" in figure["meaning"]
+
+
+@pytest.mark.parametrize(
+    ("given", "doubt"), [(-1000.0, False), (-500.0, False), (-300.0, True), (1000.0, True), (0.0, True)]
+)
+def test_a_defocus_that_contradicts_the_images_is_told(given, doubt):
+    warning = figures_of(defocus_nm=given)["Radii"].get("warning", "")
+    assert ("but the fringes speak for -999 nm" in warning) == doubt
+    assert bool(warning) == doubt
+
+
+def test_voids_without_a_size_are_counted_and_a_few_of_them_are_no_warning():
+    few = figures_of(table=voids(*["fringe"] * 99, "not a size"))["Not a size"]
+    assert few["value"] == "1"
+    assert not few.get("warning")
+    many = figures_of(table=voids("fringe", "not a size"))["Not a size"]
+    assert many["warning"].startswith("1 of 2 voids are smaller than the fringe around them")
+    assert "Not a size" not in figures_of()
