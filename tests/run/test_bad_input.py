@@ -216,7 +216,15 @@ def test_a_glob_that_matches_a_mixed_folder(project, images):
         ("segment: {contrast: no}\n", "segment.contrast = 'no': must be one of"),
         (
             "segment: {min_radius_px: 300, max_radius_px: 400}\n",
-            "= 300: a void of that radius is larger",
+            "= 300: a void of that size is larger",
+        ),
+        (
+            "segment: {min_diameter_nm: 5}\n",
+            "x.yaml:2: segment.min_diameter_nm = 5: the width of a pixel is not",
+        ),
+        (
+            "pixel_size_nm: 0.5\nsegment: {min_diameter_nm: 200}\n",
+            "x.yaml:3: segment.min_diameter_nm = 200: a void of that size is larger",
         ),
         ("segment: {min_radius_px: 30, max_radius_px: 4}\n", "max_radius_px = 4.0: must be > min_radius_px"),
         ("drift: {reference_frame: 99}\n", "x.yaml:2: drift.reference_frame = 99: no such frame is in use"),

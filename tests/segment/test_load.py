@@ -11,6 +11,7 @@ from drawn_images import SHAPE, Series, image_with
 from voidlab import scores, segment, simulate, swelling, tables
 from voidlab.images.series import open_series
 from voidlab.project.parameters.models import MicroscopeParameters, SegmentParameters
+from voidlab.project.parameters.sizes import in_px
 from voidlab.segment import model_file, network
 
 
@@ -360,3 +361,11 @@ def test_voids_that_were_not_asked_for_are_not_said_to_be_none():
 def test_only_bright_field_has_fringes(mode, focus, tmp_path):
     asked = SegmentParameters(segmenter="classical")
     assert segment.from_parameters(asked, tmp_path, MicroscopeParameters(mode=mode)).focus == focus
+
+
+def test_sizes_in_nm_are_never_passed_over(tmp_path):
+    settings = SegmentParameters(segmenter="classical", min_diameter_nm=9)
+    with pytest.raises(model_file.ModelError, match="min_diameter_nm: a segmenter takes sizes in px"):
+        segment.from_parameters(settings, tmp_path)
+    method = segment.from_parameters(in_px(settings, 0.5), tmp_path)
+    assert method.min_radius_px == 9.0

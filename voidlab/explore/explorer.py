@@ -272,7 +272,7 @@ class Explorer:
 
     def _show_difference(self) -> None:
         file = self.model.run.paths.parameters
-        difference = parameters.difference(file, "segment", self.settings.touched)
+        difference = parameters.difference(file, "segment", self.model.as_given(self.settings.touched))
         if difference:
             self.keep.ask(difference)
         else:
@@ -281,7 +281,7 @@ class Explorer:
 
     def _write(self) -> None:
         file = self.model.run.paths.parameters
-        changes = parameters.write_values(file, "segment", self.settings.touched)
+        changes = parameters.write_values(file, "segment", self.model.as_given(self.settings.touched))
         self.keep.clear()
         self._say(f"{file.name}: " + ("; ".join(changes) or "nothing changed"))
 

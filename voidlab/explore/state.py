@@ -4,7 +4,9 @@ Every answer is computed from the dataset, the settings and the corrections on f
 bounded size.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from voidlab.images.binning import block_mean
 from voidlab.project import corrections, record
 from voidlab.project.corrections import Edit, VoidEdit
 from voidlab.project.parameters.models import SegmentParameters
+from voidlab.project.parameters.sizes import as_given, in_px
 from voidlab.run.images import stamps_of_images
 from voidlab.run.stage import Stage
 from voidlab.segment.corrections import correct_frame
@@ -50,7 +53,7 @@ class Results:
     """Tables of an earlier run: its voids and the settings that found them, voids on tracks, drift of each frame."""
 
     voids: pd.DataFrame
-    settings: dict[str, object]
+    settings: dict[str, Any]
     linked: pd.DataFrame
     drift: pd.DataFrame
 
@@ -75,8 +78,13 @@ class Model:
 
     @property
     def settings(self) -> SegmentParameters:
-        """The settings of the dataset's YAML file."""
-        return self.run.dataset.segment
+        """The settings of the dataset's YAML file, sizes in px."""
+        return self.run.segmenting
+
+    def as_given(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """``values`` of settings as the YAML file is to have them: in nm where it gives sizes in nm."""
+        size = self.run.calibration.pixel_size_nm
+        return dict(values) if size is None else as_given(values, self.run.dataset.segment, size)
 
     def number(self, row: int) -> int:
         """Number of the frame in row ``row``."""
@@ -196,14 +204,19 @@ class Model:
         voids, links, drift, views = (tables.load(paths, name) for name in _READ)
         return Results(
             voids=voids,
-            settings={
-                name: value
-                for name, value in entries["segment"].parameters.items()
-                if name in SegmentParameters.model_fields
-            },
+            settings=self._settings_of(entries["segment"].parameters),
             linked=voids.merge(links.drop(columns="corrected"), on=["frame", "label"]),
             drift=tables.used_drift(drift, views),
         )
+
+    def _settings_of(self, recorded: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of the stage segment as a run ``recorded`` them, sizes in px; none where they are not of today."""
+        given = {name: value for name, value in recorded.items() if name in SegmentParameters.model_fields}
+        try:
+            ran = SegmentParameters.model_validate(given)
+            return in_px(ran, self.run.calibration.pixel_size_nm).model_dump(mode="json")
+        except ValueError:
+            return {}
 
     @property
     def outdated(self) -> str:

@@ -16,6 +16,7 @@ from voidlab.live.present import Presenter
 from voidlab.live.server import LOCAL, Server
 from voidlab.live.watch import Watch
 from voidlab.project.lock import held
+from voidlab.project.parameters.sizes import in_px
 
 _STEP_S = 0.1
 
@@ -38,8 +39,10 @@ class Session:
         self._stop, self._ended, self._failed = threading.Event(), threading.Event(), ""
         with ExitStack() as stack:
             self._hold = stack.enter_context(held(watched.paths, take_over=take_over))
+            # Before the first image only the parameter file can tell how wide a pixel is.
+            settings = in_px(watched.dataset.segment, watched.dataset.pixel_size_nm)
             method = segment.from_parameters(
-                watched.dataset.segment, watched.paths.parameters.parent, watched.dataset.microscope
+                settings, watched.paths.parameters.parent, watched.dataset.microscope
             )
             at_once = min(os.cpu_count() or 1, method.at_once)
             pool = ThreadPoolExecutor(at_once, "segment")

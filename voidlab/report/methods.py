@@ -50,9 +50,12 @@ def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
     contrast = decided.get("contrast")
     as_what = f" as {contrast} objects" if contrast in ("bright", "dark") else ""
     named = "" if segmenter in ("voids", "classical") else f" ({segmenter})"
+    least = f"radius of {given.get('min_radius_px')} px"
+    if given.get("min_diameter_nm") is not None:
+        least = f"diameter of {given['min_diameter_nm']} nm"
     yield (
         f"Voids were detected{as_what} by {way}{named}; detections with a confidence of {given.get('threshold')} or "
-        f"more and a radius of {given.get('min_radius_px')} px or more count, those within "
+        f"more and a {least} or more count, those within "
         f"{given.get('edge_buffer_px')} px of the border as cut by it."
     )
 

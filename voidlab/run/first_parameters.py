@@ -17,7 +17,7 @@ images: {source}
 {boxes}
 # sample: {{name: A1, material: Ni, dose_dpa: 12.5, temperature_c: 600}}   # columns of the table over datasets
 
-# segment: {{contrast: dark}}           # bright or dark, where auto errs; also threshold, min_radius_px, ...
+# segment: {{contrast: dark}}           # bright or dark, where auto errs; also threshold, {smallest}, ...
 # drift: {{source: images}}             # images, where voids do not tell the drift
 # track: {{search_range_px: 12, memory: 5}}   # what else than auto, 2; linker: auto, trackpy, assign or tilt
 # export: {{min_frames: 20}}            # shortest track in the table of coordinates
@@ -41,6 +41,7 @@ def first_parameters(name: str, source: str, series: ImageSeries) -> str:
     found = proposed_boxes(series)
     if found:
         boxes = f"# ignore_boxes_px: {found}   # burnt-in text, bars or vacuum? Look, and remove the first #"
+    smallest = "min_radius_px: 2.5" if size is None else f"min_diameter_nm: {5 * size:.2g}"
     return _NEW.format(
         found="\n".join(map(_comment, [series.describe(), *series.notes])),
         name=quoted(name),
@@ -49,6 +50,7 @@ def first_parameters(name: str, source: str, series: ImageSeries) -> str:
         angles=tilts,
         times=times,
         boxes=boxes,
+        smallest=smallest,
     )
 
 

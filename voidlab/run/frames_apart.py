@@ -20,6 +20,7 @@ from voidlab.errors import VoidlabError
 from voidlab.images.series import ImageSeries
 from voidlab.project import record
 from voidlab.project.parameters.models import DatasetParameters
+from voidlab.project.parameters.sizes import in_px
 from voidlab.project.paths import RunPaths, find_root
 from voidlab.run.decided import ROOMS, Decided, libraries
 from voidlab.run.images import open_images
@@ -96,7 +97,8 @@ def _opened(work: Work) -> tuple[ImageSeries, Segmenter, "SeriesFrames"]:
         )
     parameters = DatasetParameters.model_validate_json(work.parameters)
     series = open_images(paths, parameters)
-    settings = parameters.segment.model_copy(update={"arithmetic": decided.arithmetic})
+    settings = in_px(parameters.segment, series.calibration.pixel_size_nm)
+    settings = settings.model_copy(update={"arithmetic": decided.arithmetic})
     segmenter = decided.applied_to(from_parameters(settings, paths.parameters.parent))
     decided.pin(series)
     return series, segmenter, SeriesFrames(FrameCache(paths.kept_frames, decided), series, segmenter)

@@ -20,7 +20,14 @@ from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.series import Calibration
 from voidlab.project import corrections, parameters, record
 from voidlab.project.apply_edits import list_outcomes
-from voidlab.project.parameters.models import DatasetParameters, by_section, model_of, sections_of
+from voidlab.project.parameters.models import (
+    DatasetParameters,
+    SegmentParameters,
+    by_section,
+    model_of,
+    sections_of,
+)
+from voidlab.project.parameters.sizes import in_px
 from voidlab.project.paths import STAGES, RunPaths, stages_for
 from voidlab.run.cluster import ClusterExecutor, joined
 from voidlab.run.decided import Decided
@@ -66,8 +73,13 @@ class Stage:
 
     @property
     def parameters(self) -> BaseModel:
-        """Parameters of this stage."""
-        return self.dataset.stage(self.name)
+        """Parameters of this stage, sizes in px."""
+        return self.segmenting if self.name == "segment" else self.dataset.stage(self.name)
+
+    @property
+    def segmenting(self) -> SegmentParameters:
+        """Parameters of the stage segment, sizes in px."""
+        return in_px(self.dataset.segment, self.calibration.pixel_size_nm)
 
     @property
     def calibration(self) -> Calibration:

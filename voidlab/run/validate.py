@@ -13,6 +13,7 @@ from voidlab.images import readers, tilt_angles
 from voidlab.project import corrections, parameters
 from voidlab.project.image_digests import forget_digests
 from voidlab.project.parameters.models import SECTIONS, DatasetParameters
+from voidlab.project.parameters.sizes import in_px, mistakes_in_nm
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, stages_for
 from voidlab.run.images import digest_of_images, notes_on_valid_area, open_images
@@ -141,11 +142,14 @@ def _of_images(yaml: Path, text: str) -> Problem:
 
 def _do_not_fit(yaml: Path, typed: DatasetParameters, series: images.ImageSeries) -> list[Problem]:
     """Parameters that are good by themselves, but not for these images."""
-    problems = []
-    smallest = typed.segment.min_radius_px
+    size = series.calibration.pixel_size_nm
+    problems = [(f"segment.{key}", text) for key, text in mistakes_in_nm(typed.segment, size)]
+    smallest = typed.segment.min_radius_px if problems else in_px(typed.segment, size).min_radius_px
     if 2 * smallest > min(series.shape):
-        what = f"is larger than the images, {readers.size_text(series.shape)}"
-        problems.append(("segment.min_radius_px", f"= {smallest:g}: a void of that radius {what}"))
+        nm = typed.segment.min_diameter_nm
+        said = f"segment.min_radius_px = {smallest:g}" if nm is None else f"segment.min_diameter_nm = {nm:g}"
+        what = f"a void of that size is larger than the images, {readers.size_text(series.shape)}"
+        problems.append((said.split(" ")[0], f"{said}: {what}"))
     usable = series.frames.loc[series.frames["status"] == "ok", "frame"]
     frames_named = {
         "drift.reference_frame": typed.drift.reference_frame,
@@ -154,8 +158,5 @@ def _do_not_fit(yaml: Path, typed: DatasetParameters, series: images.ImageSeries
     for key, frame in frames_named.items():
         if frame is not None and frame not in set(usable):
             span = f"{usable.min()} to {usable.max()}"
-            problems.append((key, f"= {frame}: no such frame is in use; they go from {span}"))
-    return [
-        Problem(yaml.name, parameters.line_of(yaml, *key.split(".")), f"{key} {what}")
-        for key, what in problems
-    ]
+            problems.append((key, f"{key} = {frame}: no such frame is in use; they go from {span}"))
+    return [Problem(yaml.name, parameters.line_of(yaml, *key.split(".")), text) for key, text in problems]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from voidlab.project.parameters.models import MicroscopeParameters, SegmentParameters
+from voidlab.project.parameters.models import IN_NM, MicroscopeParameters, SegmentParameters
 from voidlab.segment import model_file, network, torch_export
 from voidlab.segment.confidence import Calibration
 from voidlab.segment.expectation import Teacher
@@ -113,6 +113,10 @@ def from_parameters(
 
     Without bright field there are no fringes, and radii stay as they are detected.
     """
+    if given := [name for name in IN_NM.values() if getattr(parameters, name) is not None]:
+        raise ModelError(
+            f"{' and '.join(given)}: a segmenter takes sizes in px. Give it run.parameters, in which they are."
+        )
     chosen = parameters.model_file(folder) or parameters.segmenter
     settings = parameters.model_dump(include={field.name for field in fields(Segmenter)})
     method = load_segmenter(chosen, **settings, trust=parameters.trust_model)

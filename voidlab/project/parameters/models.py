@@ -1,6 +1,5 @@
 """What can be set of a dataset and its stages: name, type, range, unit, meaning, default; a model per stage."""
 
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -9,8 +8,18 @@ import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from voidlab.project.parameters.values import (
+    Kind,
+    as_tuple,
+    check_box,
+    check_boxes,
+    check_rising,
+    in_full,
+    in_order,
+)
 from voidlab.project.paths import STAGES
 
+IN_NM = {"min_radius_px": "min_diameter_nm", "max_radius_px": "max_diameter_nm"}  # said in either unit
 SAMPLE, MICROSCOPE = "sample", "microscope"
 SECTIONS = (*STAGES, SAMPLE, MICROSCOPE)  # of a parameter file: keys that hold keys of their own
 
@@ -22,58 +31,6 @@ class _Model(BaseModel):
 def _parameter(default: object, meaning: str, unit: str = "", **bounds: Any) -> Any:
     """A parameter that may be left out; ``bounds`` as `pydantic.Field` takes them."""
     return Field(default, description=meaning, json_schema_extra={"unit": unit} if unit else None, **bounds)
-
-
-_RANGE, _LONGEST_RANGE = re.compile(r"\s*(\d{1,15})\s*[-–]\s*(\d{1,15})\s*"), 100_000
-
-
-def _box(box: list[int]) -> list[int]:
-    _boxes([box])
-    return box
-
-
-def _boxes(boxes: list[list[int]]) -> list[list[int]]:
-    for box in boxes:
-        if len(box) != 4 or min(box[:2]) < 0 or min(box[2:]) < 1:
-            raise ValueError(
-                f"{box}: a box is [left, top, width, height] in px, from 0, at least 1 wide and high"
-            )
-    return boxes
-
-
-def _in_full(frames: object) -> object:
-    """Numbers in place of ranges such as "10-20"."""
-    if not isinstance(frames, list):
-        return frames
-    numbers: list[object] = []
-    for each in frames:
-        ends = _RANGE.fullmatch(each) if isinstance(each, str) else None
-        if ends is None:
-            numbers.append(each)
-            continue
-        first, last = int(ends[1]), int(ends[2])
-        if not 0 <= last - first < _LONGEST_RANGE:
-            raise ValueError(f"'{each}': a range is 'FIRST-LAST', up to {_LONGEST_RANGE:,} frames")
-        numbers += range(first, last + 1)
-    return numbers
-
-
-Kind = Literal["void", "loop", "dot"]
-
-
-def _as_tuple(values: object) -> object:
-    return tuple(values) if isinstance(values, list) else values
-
-
-def _in_order(kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
-    """Each once, in the usual order: the order they are given in is not to make another result of the same."""
-    return tuple(kind for kind in get_args(Kind) if kind in kinds)
-
-
-def _rising(limits: tuple[float, float]) -> tuple[float, float]:
-    if not limits[0] < limits[1]:
-        raise ValueError(f"{list(limits)}: expected [lowest, highest], the second larger than the first")
-    return limits
 
 
 class ImagesChoice(_Model):
@@ -100,17 +57,23 @@ class SegmentParameters(_Model):
         "auto", "voids are brighter or darker than the matrix"
     )
     kinds: Annotated[
-        tuple[Kind, ...], BeforeValidator(_as_tuple), Field(min_length=1), AfterValidator(_in_order)
+        tuple[Kind, ...], BeforeValidator(as_tuple), Field(min_length=1), AfterValidator(in_order)
     ] = _parameter(
         ("void",), "what is detected: void, loop, dot; loops and dots need one of voidlab's networks"
     )
     intensity_range: (
-        Annotated[tuple[float, float], BeforeValidator(_as_tuple), AfterValidator(_rising)] | None
+        Annotated[tuple[float, float], BeforeValidator(as_tuple), AfterValidator(check_rising)] | None
     ) = _parameter(None, "stored values that become 0 and 1: [low, high]; left out: read off the images")
     threshold: float = _parameter(0.5, "lowest confidence at which a detection counts as a void", gt=0, lt=1)
     min_radius_px: float = _parameter(2.5, "smallest radius kept", "px", ge=1, le=1000)
     max_radius_px: Annotated[float, Field(gt=1, le=4000)] | Literal["auto"] = _parameter(
         "auto", "largest radius looked for; auto: a quarter of the image's shorter side", "px"
+    )
+    min_diameter_nm: float | None = _parameter(
+        None, "smallest diameter kept, in place of min_radius_px", "nm", gt=0, le=100_000
+    )
+    max_diameter_nm: float | None = _parameter(
+        None, "largest diameter looked for, in place of max_radius_px", "nm", gt=0, le=100_000
     )
     edge_buffer_px: int = _parameter(
         8, "voids this close to the image border count as touching the edge", "px", ge=0
@@ -255,13 +218,13 @@ class DatasetParameters(_Model):
     )
     times_s: list[float] | None = _parameter(None, "times in frame order", "s")
     frame_interval_s: float | None = _parameter(None, "time between frames", "s", gt=0)
-    excluded_frames: Annotated[list[int], BeforeValidator(_in_full)] = _parameter(
+    excluded_frames: Annotated[list[int], BeforeValidator(in_full)] = _parameter(
         [], "frame numbers to leave out; ranges such as 10-20 too"
     )
-    ignore_boxes_px: Annotated[list[list[int]], AfterValidator(_boxes)] = _parameter(
+    ignore_boxes_px: Annotated[list[list[int]], AfterValidator(check_boxes)] = _parameter(
         [], "what is no specimen, such as a scale bar or vacuum: [left, top, width, height] each", "px"
     )
-    crop_px: Annotated[list[int], AfterValidator(_box)] | None = _parameter(
+    crop_px: Annotated[list[int], AfterValidator(check_box)] | None = _parameter(
         None, "the part of the images that counts: [left, top, width, height]; left out: all", "px"
     )
     segment: SegmentParameters = SegmentParameters()
@@ -337,6 +300,8 @@ def describe(parameters: BaseModel, given: Collection[str] = ()) -> pd.DataFrame
         value = getattr(parameters, name)
         words = "" if value is None else str(list(value) if isinstance(value, tuple) else value)
         source = "this run" if name in given else "YAML" if name in parameters.model_fields_set else "default"
+        if IN_NM.get(name) and getattr(parameters, IN_NM[name], None) is not None:
+            words, source = f"by {IN_NM[name]}", ""
         rows.append((name, words, unit_of(type(parameters), name), field.description or "", source))
     own = "your own, a column of the table over datasets"
     rows += [(name, str(value), "", own, "YAML") for name, value in (parameters.model_extra or {}).items()]

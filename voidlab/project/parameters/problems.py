@@ -8,7 +8,14 @@ from typing import Any
 from pydantic_core import ErrorDetails
 from ruamel.yaml.comments import CommentedMap
 
-from voidlab.project.parameters.models import SAMPLE, SECTIONS, DatasetParameters, SampleParameters, model_of
+from voidlab.project.parameters.models import (
+    IN_NM,
+    SAMPLE,
+    SECTIONS,
+    DatasetParameters,
+    SampleParameters,
+    model_of,
+)
 from voidlab.project.parameters.yaml_file import Problem, line_of
 from voidlab.project.paths import ProjectError, check_name
 
@@ -113,6 +120,13 @@ def _of_dataset(parameters: DatasetParameters, stem: str) -> Iterable[tuple[str,
     low, high = segment.min_radius_px, segment.max_radius_px
     if high != "auto" and high <= low:
         yield "segment.max_radius_px", f"segment.max_radius_px = {high}: must be > min_radius_px = {low}"
+    for px, nm in IN_NM.items():
+        size_px, size_nm = getattr(segment, px), getattr(segment, nm)
+        if size_nm is not None and px in segment.model_fields_set:
+            yield (
+                f"segment.{nm}",
+                f"segment.{nm} = {size_nm:g} and segment.{px} = {size_px} say the same twice: give one of them",
+            )
     if "void" not in segment.kinds and parameters.drift.source == "masks":
         why = "without voids there are no masks to correlate; expected drift.source = images, or void among the kinds"
         yield "segment.kinds", f"segment.kinds = [{', '.join(segment.kinds)}]: {why}"
