@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -53,12 +54,32 @@ def test_without_a_fringe_radii_are_as_detected(mode, why):
 
 
 @pytest.mark.parametrize(
-    ("given", "doubt"), [(-1000.0, False), (-500.0, False), (-300.0, True), (1000.0, True), (0.0, True)]
+    ("given", "doubt"), [(-1000.0, False), (-500.0, False), (-300.0, True), (1000.0, True)]
 )
-def test_a_defocus_that_contradicts_the_images_is_told(given, doubt):
-    warning = figures_of(defocus_nm=given)["Radii"].get("warning", "")
+def test_a_defocus_that_contradicts_the_images_is_told_though_it_is_used(given, doubt):
+    focus = UNDER | {"fringe_px": 2 * np.sqrt(0.0025079 * abs(given)), "seen_px": 3.166}
+    figure = figures_of(focus, defocus_nm=given)["Radii"]
+    assert f"as given, {abs(given) / 1000:.2g} µm under focus" in figure["meaning"]
+    warning = figure.get("warning", "")
     assert ("but the fringes speak for -999 nm" in warning) == doubt
+    assert ("those of the defocus that was given, under focus as the images show it" in warning) == doubt
     assert bool(warning) == doubt
+
+
+def test_a_defocus_of_0_fixes_nothing_and_fringes_contradict_it():
+    assert "those of the defocus of the fringes" in figures_of(defocus_nm=0.0)["Radii"]["warning"]
+
+
+def test_a_defocus_whose_fringes_are_not_there_is_told():
+    warning = figures_of(focus=None, defocus_nm=-1000.0)["Radii"]["warning"]
+    assert "makes fringes 1.6 nm wide, but none were found" in warning
+    assert not figures_of(focus=None, mode="HAADF", defocus_nm=-1000.0)["Radii"].get("warning")
+
+
+@pytest.mark.parametrize("focus", [None, UNDER])
+def test_a_defocus_without_a_pixel_size_is_not_used_and_that_is_said(focus):
+    warning = figures_of(focus, calibration=PX, defocus_nm=-1000.0)["Radii"]["warning"]
+    assert warning.startswith("microscope.defocus_nm is not used")
 
 
 def test_voids_without_a_size_are_counted_and_a_few_of_them_are_no_warning():

@@ -64,6 +64,15 @@ def test_images_of_another_size_are_not_those_that_were_watched(folder, tmp_path
     assert as_watched(watched, open_series(tmp_path), ClassicalSegmenter()) is None
 
 
+@pytest.mark.parametrize("fringe_px", [None, 4.0])
+def test_a_defocus_or_pixel_size_that_was_set_since_is_decided_anew(folder, fringe_px):
+    first, series = first_and_all(folder)
+    method = replace(segment.load_segmenter("classical"), fringe_px=fringe_px)
+    watched = Decided.of(first, method)
+    assert as_watched(watched, series, method) is not None
+    assert as_watched(watched, series, replace(method, fringe_px=5.0)) is None
+
+
 def test_another_contrast_is_said_and_the_same_is_not(folder):
     first, _ = first_and_all(folder)
     watched = Decided.of(first, segment.load_segmenter("classical"))

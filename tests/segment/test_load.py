@@ -369,3 +369,19 @@ def test_sizes_in_nm_are_never_passed_over(tmp_path):
         segment.from_parameters(settings, tmp_path)
     method = segment.from_parameters(in_px(settings, 0.5), tmp_path)
     assert method.min_radius_px == 9.0
+
+
+@pytest.mark.parametrize(
+    ("given", "pixel_size_nm", "fringe_px"),
+    [
+        ({"defocus_nm": -1000.0}, 0.5, 3.167),  # sqrt(2.508 pm × 1 µm) = 1.584 nm
+        ({"defocus_nm": 1000.0, "voltage_kv": 300.0}, 0.5, 2.806),
+        ({"defocus_nm": -1000.0}, None, None),
+        ({"defocus_nm": 0.0}, 0.5, None),
+        ({}, 0.5, None),
+    ],
+)
+def test_a_defocus_and_the_pixel_size_fix_the_fringe(given, pixel_size_nm, fringe_px, tmp_path):
+    asked, microscope = SegmentParameters(segmenter="classical"), MicroscopeParameters(**given)
+    method = segment.from_parameters(asked, tmp_path, microscope, pixel_size_nm)
+    assert method.fringe_px == (fringe_px and pytest.approx(fringe_px, rel=1e-3))

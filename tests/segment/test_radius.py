@@ -93,6 +93,26 @@ def test_without_a_phase_they_are_within_the_error_that_is_stated(phase, under):
     assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=1.2 * SIGMA_OF_FRINGE)
 
 
+@pytest.mark.parametrize("under", [True, False])
+@pytest.mark.parametrize("wrong", [1.05, 0.95, 1.4])
+def test_a_fringe_that_is_given_holds_and_what_the_images_say_is_kept_beside_it(wrong, under):
+    image, truth = micrograph(10, 4, under=under)
+    seen = decide_focus([(image, detected(truth))], under=under)
+    given = decide_focus([(image, detected(truth))], under=under, fringe_px=4 * wrong)
+    assert given.fringe_px == 4 * wrong
+    assert given.fringe_sigma_px == pytest.approx(0.05 * 4 * wrong)
+    assert given.seen_px == seen.fringe_px == pytest.approx(4, rel=0.15)
+    assert seen.seen_px is None
+    if 0.9 < wrong < 1.1:  # a defocus known to 10 %
+        sizes = measure_sizes(image, detected(truth), given)
+        assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.8 * SIGMA_OF_FRINGE)
+
+
+def test_a_given_fringe_that_is_not_there_leaves_radii_as_they_were():
+    image, truth = micrograph(10, 0.0, absorption=0.3)
+    assert decide_focus([(image, detected(truth))], under=True, fringe_px=4.0) is None
+
+
 def test_neighbours_are_left_out():
     image, truth = micrograph(10, 4, gap=1.3)
     sizes = sizes_of(image, detected(truth), under=True)

@@ -25,11 +25,15 @@ class Finder:
     """Finds the voids of a series frame by frame, as the stage segment would."""
 
     def __init__(
-        self, series: segment.SeriesOfImages, folder: Path, microscope: MicroscopeParameters | None = None
+        self,
+        series: segment.SeriesOfImages,
+        folder: Path,
+        microscope: MicroscopeParameters | None = None,
+        pixel_size_nm: float | None = None,
     ) -> None:
         self._series = series
         self._folder = folder
-        self._microscope = microscope
+        self._microscope, self._pixel_size_nm = microscope, pixel_size_nm
         self._halves: Cache[Any] = Cache(_MOST_BYTES)
         self._decided: dict[tuple[str, str], str] = {}
         self._loaded: dict[SegmentParameters, Segmenter] = {}
@@ -72,7 +76,7 @@ class Finder:
         if settings not in self._loaded:
             if len(self._loaded) > 20:
                 self._loaded.clear()
-            method = segment.from_parameters(settings, self._folder, self._microscope)
+            method = segment.from_parameters(settings, self._folder, self._microscope, self._pixel_size_nm)
             method = method.with_contrast_from(segment.sample(self._series))
             if isinstance(method, Segmenter):
                 method = method.with_focus_from(segment.sample(self._series))

@@ -64,7 +64,12 @@ class Model:
     def __init__(self, run: Stage) -> None:
         self.run = run
         self.frames = run.series.frames
-        self.finder = Finder(run.series, run.paths.parameters.parent, run.dataset.microscope)
+        self.finder = Finder(
+            run.series,
+            run.paths.parameters.parent,
+            run.dataset.microscope,
+            run.calibration.pixel_size_nm,
+        )
         self._pictures: Cache[Picture] = Cache(60_000_000)
         self._images: Cache[np.ndarray] = Cache(80_000_000)
         self.log = corrections.read_log(run.paths.corrections)

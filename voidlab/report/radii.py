@@ -7,12 +7,16 @@ import pandas as pd
 
 from voidlab.project.parameters.models import MicroscopeParameters
 from voidlab.report.key_figures import Figure, figure
-from voidlab.segment.defocus import USUAL_KV, defocus_nm
+from voidlab.segment.defocus import USUAL_KV, defocus_nm, fringe_nm
 from voidlab.tables.size_basis import FRINGE, NOT_A_SIZE, SIGMA_AS_DETECTED, SIGMA_OF_FRINGE
 from voidlab.tables.units import HasPixelSize, unit_of
 
 _MANY = 0.02  # share of the voids without a size
 _APART = 2.25  # a defocus that is given over that of the fringes
+_NO_PIXEL_SIZE = (
+    "microscope.defocus_nm is not used: without the pixel size it says nothing of the width of the fringes. Give "
+    "pixel_size_nm."
+)
 
 
 def of_radii(
@@ -27,7 +31,8 @@ def of_radii(
         mode = microscope.mode
         why = "no Fresnel fringe was found" if mode == "bright field" else f"{mode} has no fringe"
         seen = f"the radius is that of the edge as it is seen, ± {SIGMA_AS_DETECTED:.0%}"
-        return [figure("Radii", "as detected", f"{why}: {seen}")]
+        warning = _unseen(calibration, microscope)
+        return [figure("Radii", "as detected", f"{why}: {seen}", warning=warning)]
     fringe = voids[voids["size_basis"] == FRINGE]
     words = _focus_in_words(focus, calibration, microscope)
     meaning = f"physical radii, of the spheres whose fringe fits, ± {SIGMA_OF_FRINGE:.0%} systematic: {words}"
@@ -56,27 +61,48 @@ def _focus_in_words(
     width = f"{focus['fringe_px'] * size:.2g} ± {focus['fringe_sigma_px'] * size:.1g} {unit}"
     if calibration.pixel_size_nm is None:
         return f"{side} focus, fringe {width} wide"
-    found = _found_nm(focus, calibration, microscope)
+    found = _in_nm(focus["fringe_px"], calibration, microscope)
     volts = f"{microscope.voltage_kv or USUAL_KV:g} kV{'' if microscope.voltage_kv else ' assumed'}"
-    return f"about {found / 1000:.2g} µm {side} focus (fringe {width} wide, {volts})"
+    how = "about" if focus.get("seen_px") is None else "as given,"
+    return f"{how} {found / 1000:.2g} µm {side} focus (fringe {width} wide, {volts})"
 
 
-def _found_nm(focus: Mapping[str, Any], calibration: HasPixelSize, microscope: MicroscopeParameters) -> float:
+def _in_nm(fringe_px: float, calibration: HasPixelSize, microscope: MicroscopeParameters) -> float:
     pixel = calibration.pixel_size_nm or float("nan")
-    return defocus_nm(focus["fringe_px"] * pixel, microscope.voltage_kv or USUAL_KV)
+    return defocus_nm(fringe_px * pixel, microscope.voltage_kv or USUAL_KV)
+
+
+def _unseen(calibration: HasPixelSize, microscope: MicroscopeParameters) -> str:
+    """What a defocus that was given says against images without a fringe; empty where there is none to be seen."""
+    given = microscope.defocus_nm
+    if not given or microscope.mode != "bright field":
+        return ""
+    if calibration.pixel_size_nm is None:
+        return _NO_PIXEL_SIZE
+    width = fringe_nm(given, microscope.voltage_kv or USUAL_KV)
+    return (
+        f"microscope.defocus_nm = {given:g} makes fringes {width:.2g} nm wide, but none were found, or fewer than "
+        "three voids: check the defocus. The radii are as detected."
+    )
 
 
 def _contradiction(
     focus: Mapping[str, Any], calibration: HasPixelSize, microscope: MicroscopeParameters
 ) -> str:
     """What the images say against the defocus that was given; empty where they agree."""
-    given = microscope.defocus_nm
-    if given is None or calibration.pixel_size_nm is None:
+    given, seen_px = microscope.defocus_nm, focus.get("seen_px")
+    if given is None:
         return ""
-    found = _found_nm(focus, calibration, microscope) * (-1 if focus["under"] else 1)
+    if calibration.pixel_size_nm is None:
+        return _NO_PIXEL_SIZE
+    seen_px = focus["fringe_px"] if seen_px is None else seen_px
+    found = _in_nm(seen_px, calibration, microscope) * (-1 if focus["under"] else 1)
     if given and 1 / _APART < found / given < _APART:
         return ""
+    used = "that was given" if focus.get("seen_px") is not None else "of the fringes"
+    side = "under" if focus["under"] else "over"
     return (
         f"microscope.defocus_nm = {given:g}, but the fringes speak for {found:.3g} nm: check the defocus (minus is "
-        "under focus), the voltage and the pixel size. The radii are those of the fringes."
+        f"under focus), the voltage and the pixel size. The radii are those of the defocus {used}, {side} focus as "
+        "the images show it."
     )

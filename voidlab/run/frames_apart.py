@@ -97,9 +97,10 @@ def _opened(work: Work) -> tuple[ImageSeries, Segmenter, "SeriesFrames"]:
         )
     parameters = DatasetParameters.model_validate_json(work.parameters)
     series = open_images(paths, parameters)
-    settings = in_px(parameters.segment, series.calibration.pixel_size_nm)
-    settings = settings.model_copy(update={"arithmetic": decided.arithmetic})
-    segmenter = decided.applied_to(from_parameters(settings, paths.parameters.parent))
+    size = series.calibration.pixel_size_nm
+    settings = in_px(parameters.segment, size).model_copy(update={"arithmetic": decided.arithmetic})
+    method = from_parameters(settings, paths.parameters.parent, parameters.microscope, size)
+    segmenter = decided.applied_to(method)
     decided.pin(series)
     return series, segmenter, SeriesFrames(FrameCache(paths.kept_frames, decided), series, segmenter)
 

@@ -14,3 +14,8 @@ def wavelength_nm(voltage_kv: float) -> float:
 def defocus_nm(fringe_nm: float, voltage_kv: float = USUAL_KV) -> float:
     """Distance from focus, nm, of a fringe sqrt(wavelength × |defocus|) wide."""
     return fringe_nm**2 / wavelength_nm(voltage_kv)
+
+
+def fringe_nm(defocus_nm: float, voltage_kv: float = USUAL_KV) -> float:
+    """Width of the fringe at a distance from focus, nm."""
+    return float(np.sqrt(wavelength_nm(voltage_kv) * abs(defocus_nm)))

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from voidlab.project.parameters.models import IN_NM, MicroscopeParameters, SegmentParameters
 from voidlab.segment import model_file, network, torch_export
 from voidlab.segment.confidence import Calibration
+from voidlab.segment.defocus import USUAL_KV, fringe_nm
 from voidlab.segment.expectation import Teacher
 from voidlab.segment.model_file import ModelError
 from voidlab.segment.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmenter
@@ -107,12 +108,12 @@ def _checked(**settings: object) -> dict[str, Any]:
 
 
 def from_parameters(
-    parameters: SegmentParameters, folder: Path, microscope: MicroscopeParameters | None = None
+    parameters: SegmentParameters,
+    folder: Path,
+    microscope: MicroscopeParameters | None = None,
+    pixel_size_nm: float | None = None,
 ) -> Segmenter:
-    """Segmenter that a dataset's parameters ask for; a file's name is relative to ``folder``, that of the YAML.
-
-    Without bright field there are no fringes, and radii stay as they are detected.
-    """
+    """Segmenter that a dataset's parameters ask for; a file's name is relative to ``folder``, that of the YAML."""
     if given := [name for name in IN_NM.values() if getattr(parameters, name) is not None]:
         raise ModelError(
             f"{' and '.join(given)}: a segmenter takes sizes in px. Give it run.parameters, in which they are."
@@ -120,8 +121,23 @@ def from_parameters(
     chosen = parameters.model_file(folder) or parameters.segmenter
     settings = parameters.model_dump(include={field.name for field in fields(Segmenter)})
     method = load_segmenter(chosen, **settings, trust=parameters.trust_model)
-    fringes = microscope is None or microscope.mode == "bright field"
-    return method if fringes else replace(method, focus=None)
+    return method if microscope is None else with_microscope(method, microscope, pixel_size_nm)
+
+
+def with_microscope(
+    method: Segmenter, microscope: MicroscopeParameters, pixel_size_nm: float | None
+) -> Segmenter:
+    """The segmenter for images that were taken so.
+
+    Without bright field there are no fringes, and radii stay as they are detected. A defocus fixes the width of the
+    fringe where the pixel size is known; one of 0 does not: a fringe that is seen nevertheless says that it is wrong.
+    """
+    if microscope.mode != "bright field":
+        return replace(method, focus=None)
+    if not microscope.defocus_nm or pixel_size_nm is None:
+        return method
+    width = fringe_nm(microscope.defocus_nm, microscope.voltage_kv or USUAL_KV)
+    return replace(method, fringe_px=width / pixel_size_nm)
 
 
 def check_segmenter(name_or_path: str | Path, *, trust: bool = False) -> None:

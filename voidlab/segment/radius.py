@@ -8,7 +8,7 @@ there is none the radius of the segmenter stands.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +17,7 @@ import pandas as pd
 from voidlab.segment.azimuthal import Profile, azimuthal_profiles
 from voidlab.segment.discs import Discs
 from voidlab.segment.fringe_profiles import PHASES, profiles
-from voidlab.segment.sphere_fit import Curves, Fit, Focus, fit_radii, infer_focus
+from voidlab.segment.sphere_fit import Curves, Fit, Focus, fit_radii, infer_focus, with_fringe
 from voidlab.tables.kinds import VOID
 from voidlab.tables.size_basis import FRINGE, NETWORK, NOT_A_SIZE, SIGMA_AS_DETECTED, SIGMA_OF_FRINGE
 
@@ -73,7 +73,9 @@ class Sizes:
         return cls(radius, SIGMA_AS_DETECTED * radius, radius, unknown, same)
 
 
-def decide_focus(images: Iterable[tuple[np.ndarray, Discs]], *, under: bool) -> Focus | None:
+def decide_focus(
+    images: Iterable[tuple[np.ndarray, Discs]], *, under: bool, fringe_px: float | None = None
+) -> Focus | None:
     """The focus of some images of a series: one for all of them.
 
     Parameters
@@ -83,6 +85,8 @@ def decide_focus(images: Iterable[tuple[np.ndarray, Discs]], *, under: bool) -> 
         No more are read than are needed.
     under
         Under focus: bright voids with a dark fringe.
+    fringe_px
+        Width of the fringe where it is known, px: it holds, be it what the images speak for or not.
 
     Returns
     -------
@@ -94,34 +98,26 @@ def decide_focus(images: Iterable[tuple[np.ndarray, Discs]], *, under: bool) -> 
         taken = sorted([*taken, (image, discs)], key=lambda each: -len(each[1]))[:_MOST_IMAGES]
         if len(taken[0][1]) >= _MOST_VOIDS:
             break
-    radii = [discs.radius for _, discs in taken]
-    if not sum(map(len, radii)):
+    if not sum(len(discs) for _, discs in taken):
         return None
-    phases = [phase / float(np.median(np.concatenate(radii))) for phase in _PHASES]
-    focus = None
-    for turn in range(2):  # the second time with a mask as wide as the fringe
-        every = [
-            _profiles_of(image, replace(discs, radius=radius), focus)
-            for (image, discs), radius in zip(taken, radii, strict=True)
-        ]
-        found = [each for profiles in every for each in profiles]
-        rows = np.flatnonzero([each is not None for each in found])
-        if len(rows) < _LEAST_VOIDS:
-            return None
-        curves = Curves.of([each for each in found if each is not None])
-        radius = np.concatenate(radii)
-        confidence = np.concatenate([discs.confidence for _, discs in taken])
-        focus = _focus(curves, radius[rows], confidence[rows], phases, under=under)
-        if turn:
-            return focus
-        if _depth(curves, radius[rows], under=under) < _LEAST_FRINGE or not _is_fringe(focus, radius[rows]):
-            return None
-        radius = radius.copy()
-        radius[rows] = fit_radii(curves, radius[rows], focus).radius
-        radii = np.split(radius, np.cumsum([len(each) for each in radii])[:-1])
-        # Once it has been found it stays, with the mask that goes with it.
-        phases = [focus.phase_per_px]
-    return focus
+    usual = float(np.median(np.concatenate([discs.radius for _, discs in taken])))
+    phases = [phase / usual for phase in _PHASES]
+    first = _Voids.of(taken, None)
+    if first is None:
+        return None
+    focus = infer_focus(*first.surest, phases, under=under)
+    if _depth(*first.all, under=under) < _LEAST_FRINGE or not _is_fringe(focus, first.all[1]):
+        return None
+    # Once it has been found it stays; now with a mask as wide as the fringe.
+    taken = first.refitted(focus)
+    again = _Voids.of(taken, focus)
+    if again is None:
+        return None
+    focus = infer_focus(*again.surest, [focus.phase_per_px], under=under)
+    if fringe_px is None:
+        return focus
+    given = _Voids.of(taken, replace(focus, fringe_px=fringe_px))
+    return None if given is None else with_fringe(focus, fringe_px, *given.surest, phases)
 
 
 def measure_sizes(image: np.ndarray, discs: Discs, focus: Focus | None, *, basis: str = NETWORK) -> Sizes:
@@ -182,12 +178,44 @@ def _profiles_of(image: np.ndarray, discs: Discs, focus: Focus | None) -> list[P
     return azimuthal_profiles(image, discs, reach=reach, halo=0.8 * focus.fringe_px)
 
 
-def _focus(
-    curves: Curves, radius: np.ndarray, confidence: np.ndarray, phases: Sequence[float], *, under: bool
-) -> Focus:
-    """The focus that the surest voids speak for."""
-    surest = np.argsort(-confidence, kind="stable")[:_MOST_VOIDS]
-    return infer_focus(curves.of_rows(surest), radius[surest], phases, under=under)
+@dataclass(frozen=True)
+class _Voids:
+    """The voids of some images, those in ``rows`` with a profile."""
+
+    images: list[tuple[np.ndarray, Discs]]
+    rows: np.ndarray
+    curves: Curves
+
+    @classmethod
+    def of(cls, images: list[tuple[np.ndarray, Discs]], focus: Focus | None) -> _Voids | None:
+        """Their profiles, with a mask as wide as the fringe; None where they are too few."""
+        found = [each for image, discs in images for each in _profiles_of(image, discs, focus)]
+        rows = np.flatnonzero([each is not None for each in found])
+        if len(rows) < _LEAST_VOIDS:
+            return None
+        return cls(images, rows, Curves.of([each for each in found if each is not None]))
+
+    @property
+    def all(self) -> tuple[Curves, np.ndarray]:
+        """Profiles and radii."""
+        return self.curves, np.concatenate([discs.radius for _, discs in self.images])[self.rows]
+
+    @property
+    def surest(self) -> tuple[Curves, np.ndarray]:
+        """Those of the voids that a focus is to be found by."""
+        confidence = np.concatenate([discs.confidence for _, discs in self.images])[self.rows]
+        chosen = np.argsort(-confidence, kind="stable")[:_MOST_VOIDS]
+        return self.curves.of_rows(chosen), self.all[1][chosen]
+
+    def refitted(self, focus: Focus) -> list[tuple[np.ndarray, Discs]]:
+        """The images, the radii of their voids as they are with this focus."""
+        radius = np.concatenate([discs.radius for _, discs in self.images])
+        radius[self.rows] = fit_radii(*self.all, focus).radius
+        parts = np.split(radius, np.cumsum([len(discs) for _, discs in self.images])[:-1])
+        return [
+            (image, replace(discs, radius=part))
+            for (image, discs), part in zip(self.images, parts, strict=True)
+        ]
 
 
 def _depth(curves: Curves, radius: np.ndarray, *, under: bool) -> float:

@@ -40,6 +40,7 @@ class Segmenter(ABC):
 
     A subclass says how to `detect` them; `run` also measures their radii by their Fresnel fringes. ``focus`` is what
     those are measured with: "auto" infers it from each image, None leaves the radii as they were detected.
+    ``fringe_px``, where the defocus is known, outweighs what the images say of the width of their fringes.
     ``choice`` says which contrast `with_contrast_from` chose and why; None where there was nothing to choose.
     ``name`` is what the method is called in reports, ``at_once`` the number of images that it pays to work on side by
     side; each of them takes memory.
@@ -54,6 +55,7 @@ class Segmenter(ABC):
     kinds: Sequence[str] = (VOID,)
     choice: ContrastChoice | None = None
     focus: Focus | Literal["auto"] | None = "auto"
+    fringe_px: float | None = None
     name: str
     at_once: ClassVar[int]
     basis: ClassVar[str] = EDGE  # what detected radii rest on
@@ -75,13 +77,15 @@ class Segmenter(ABC):
         if self.focus != "auto":
             return self
         found = ((image, self.detect(image).discs) for image in images)
-        return replace(self, focus=decide_focus(found, under=self.contrast != "dark"))
+        under = self.contrast != "dark"
+        return replace(self, focus=decide_focus(found, under=under, fringe_px=self.fringe_px))
 
     def with_radii(self, found: Segmentation, image: np.ndarray) -> Segmentation:
         """What was detected in ``image``, with radii measured by the fringes; see `voidlab.segment.radius`."""
         focus = self.focus
         if focus == "auto":
-            focus = decide_focus([(image, found.discs)], under=found.contrast == "bright")
+            under = found.contrast == "bright"
+            focus = decide_focus([(image, found.discs)], under=under, fringe_px=self.fringe_px)
         voids = with_sizes(found.voids, image, focus, basis=self.basis)
         return replace(found, voids=tables.select(voids, "voids"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -29,6 +29,9 @@ _MORE = 0.12  # absorption of the second profile that is mixed in
 _MIXED = 1.0  # standard deviation of how much of their difference a void has, over its contrast
 # Of a unit of the logarithm of the phase, squared: noise alone would let it wander to phases that no void has.
 _PHASE_WORTH = 0.06
+_FRINGE, _BLUR, _PHASE = range(3)  # of what is fitted to all voids, as logarithms
+_STEPS = np.array([0.15, 0.3, 0.4])  # of the first tries
+SIGMA_OF_GIVEN = 0.05  # relative error of a fringe that is given: the defocus to 10 %
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class Focus:
         Phase shift through a void's middle per px of its radius, rad.
     misfit, misfit_without : float
         How far the profiles are from spheres out of focus, and from spheres in focus; the mean logarithm.
+    seen_px : float or None
+        Where the fringe was given, the one that the images themselves speak for.
     """
 
     under: bool
@@ -86,6 +91,7 @@ class Focus:
     phase_per_px: float
     misfit: float
     misfit_without: float
+    seen_px: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,55 +106,92 @@ class Fit:
 
 def infer_focus(curves: Curves, radius: np.ndarray, phases_per_px: Sequence[float], *, under: bool) -> Focus:
     """The fringe, blur and, of those given, phase that describe all voids best; ``radius``: about what they have."""
-    usual = float(np.median(radius))
-    fringes, blurs = _FRINGES * usual, np.array(_BLURS_PX)
-    middle = phases_per_px[len(phases_per_px) // 2]
-    wide = _Tried.around(curves, radius, *_WIDE)
-    chi = np.array([[wide.misfits((f, b, middle), under=under)[0] for b in blurs] for f in fringes])
-    costs = _cost(chi, curves)
-    # Fringe, blur and radius make up for each other: more than one place looks lowest from afar.
-    at, blur = np.unravel_index(costs.mean(axis=2).argsort(axis=None)[:_STARTS], costs.shape[:2])
-    free = 2 if len(phases_per_px) == 1 else 3
-    found = []
-    for f, b in zip(at, blur, strict=True):
-        near = _Tried.around(curves, _at_least(wide.radius, chi[f, b]), *_NEAR)
-        begin = [np.log([fringes[f], blurs[b], phase]) for phase in phases_per_px]
-        found.append((*_lowest_near(near, begin, free, _TRIES, under=under), near))
-    _, state, near = min(found, key=lambda each: each[0])
-    # Once more from there, with the radii that go with it.
-    fringe, blur_px, phase = np.exp(state).tolist()
-    radius = _at_least(near.radius, near.misfits((fringe, blur_px, phase), under=under)[0])
-    near = _Tried.around(curves, radius, *_NEAR)
-    _, state = _lowest_near(near, [state], free, 3 * _TRIES, under=under)
-    misfit = float(near.costs(state, under=under).mean())
+    fringes = _FRINGES * float(np.median(radius))
+    vary = (_FRINGE, _BLUR) if len(phases_per_px) == 1 else (_FRINGE, _BLUR, _PHASE)
+    near, state, costs = _fit_all(curves, radius, fringes, phases_per_px, vary, under=under)
     line = np.linspace(-0.3, 0.3, 7)
     along = np.array([near.costs(state + np.array([step, 0, 0]), under=under) for step in line])
     random = np.random.default_rng(0)
     drawn = random.integers(len(radius), size=(_RESAMPLES, len(radius)))
     again = [_lowest(line, along[:, rows].mean(axis=1)) for rows in drawn]
     fringe, blur_px, phase = np.exp(state).tolist()
-    without = float(costs[0].mean(axis=1).min())
+    misfit, without = float(near.costs(state, under=under).mean()), float(costs[0].mean(axis=1).min())
     return Focus(under, fringe, fringe * float(np.std(again)), blur_px, phase, misfit, without)
 
 
+def with_fringe(
+    focus: Focus, fringe_px: float, curves: Curves, radius: np.ndarray, phases_per_px: Sequence[float]
+) -> Focus:
+    """A fringe that somebody knows in place of the one in ``focus``, with the blur and phase that go with it."""
+    fringes = np.array([fringe_px])
+    near, state, _ = _fit_all(curves, radius, fringes, phases_per_px, (_BLUR, _PHASE), under=focus.under)
+    _, blur_px, phase = np.exp(state).tolist()
+    misfit = float(near.costs(state, under=focus.under).mean())
+    return replace(
+        focus,
+        fringe_px=fringe_px,
+        fringe_sigma_px=SIGMA_OF_GIVEN * fringe_px,
+        blur_px=blur_px,
+        phase_per_px=phase,
+        misfit=misfit,
+        seen_px=focus.fringe_px,
+    )
+
+
+def _fit_all(
+    curves: Curves,
+    radius: np.ndarray,
+    fringes: np.ndarray,
+    phases_per_px: Sequence[float],
+    vary: tuple[int, ...],
+    *,
+    under: bool,
+) -> tuple[_Tried, np.ndarray, np.ndarray]:
+    """The spheres near the best fit to all voids; fringe, blur and phase there, as logarithms; the costs from afar."""
+    blurs = np.array(_BLURS_PX)
+    middle = phases_per_px[len(phases_per_px) // 2]
+    wide = _Tried.around(curves, radius, *_WIDE)
+    chi = np.array([[wide.misfits((f, b, middle), under=under)[0] for b in blurs] for f in fringes])
+    costs = _cost(chi, curves)
+    # Fringe, blur and radius make up for each other: more than one place looks lowest from afar.
+    at, blur = np.unravel_index(costs.mean(axis=2).argsort(axis=None)[:_STARTS], costs.shape[:2])
+    found = []
+    for f, b in zip(at, blur, strict=True):
+        near = _Tried.around(curves, _at_least(wide.radius, chi[f, b]), *_NEAR)
+        begin = [np.log([fringes[f], blurs[b], phase]) for phase in phases_per_px]
+        found.append((*_lowest_near(near, begin, vary, _TRIES, under=under), near))
+    _, state, near = min(found, key=lambda each: each[0])
+    # Once more from there, with the radii that go with it.
+    fringe, blur_px, phase = np.exp(state).tolist()
+    radius = _at_least(near.radius, near.misfits((fringe, blur_px, phase), under=under)[0])
+    near = _Tried.around(curves, radius, *_NEAR)
+    _, state = _lowest_near(near, [state], vary, 3 * _TRIES, under=under)
+    return near, state, costs
+
+
 def _lowest_near(
-    near: _Tried, begin: Sequence[np.ndarray], free: int, tries: int, *, under: bool
+    near: _Tried, begin: Sequence[np.ndarray], vary: tuple[int, ...], tries: int, *, under: bool
 ) -> tuple[float, np.ndarray]:
     """Lowest mean cost near the best of some beginnings, and the logarithms of fringe, blur and phase there."""
     usual = float(np.median(near.radius))
 
     def mean_cost(state: np.ndarray) -> float:
-        prior = _phase_cost(state[2], usual) if free == 3 else 0.0
+        prior = _phase_cost(state[_PHASE], usual) if _PHASE in vary else 0.0
         return float(near.costs(state, under=under).mean()) + prior
 
-    first = min(begin, key=mean_cost)
-    fixed = first[free:]
-    simplex = np.vstack([first[:free], first[:free] + np.diag([0.15, 0.3, 0.4])[:free, :free]])
+    first, free = min(begin, key=mean_cost), list(vary)
+
+    def with_part(part: np.ndarray) -> np.ndarray:
+        state = first.copy()
+        state[free] = part
+        return state
+
+    simplex = np.vstack([first[free], first[free] + np.diag(_STEPS[free])])
     options = {"initial_simplex": simplex, "maxfev": tries}
     found = optimize.minimize(
-        lambda part: mean_cost(np.append(part, fixed)), first[:free], method="Nelder-Mead", options=options
+        lambda part: mean_cost(with_part(part)), first[free], method="Nelder-Mead", options=options
     )
-    return float(found.fun), np.append(found.x, fixed)
+    return float(found.fun), with_part(found.x)
 
 
 def _at_least(radius: np.ndarray, chi: np.ndarray) -> np.ndarray:

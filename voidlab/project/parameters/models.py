@@ -190,7 +190,7 @@ class MicroscopeParameters(_Model):
     )
     defocus_nm: float | None = _parameter(
         None,
-        "defocus, minus: under focus; left out: from the fringes themselves",
+        "defocus known to 10 %, minus: under focus; left out: from the fringes themselves",
         "nm",
         ge=-50_000,
         le=50_000,
