@@ -147,7 +147,7 @@ def _fit_all(
     *,
     under: bool,
 ) -> tuple[_Tried, np.ndarray, np.ndarray]:
-    """The spheres near the best fit to all voids; fringe, blur and phase there, as logarithms; the costs from afar."""
+    """The spheres near the best fit to all voids; fringe, blur and phase there, as logarithms; costs from afar."""
     blurs = np.array(_BLURS_PX)
     middle = phases_per_px[len(phases_per_px) // 2]
     wide = _Tried.around(curves, radius, *_WIDE)
