@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import gamma
+from scipy.special import gammaincinv
 
 from voidlab import tables
 from voidlab.swelling.estimate import SOURCES
@@ -248,8 +248,8 @@ def density_over_depth(
     area = (right - left) * (bottom - top) if shown is None else float(shown.sum())
     # A field of the untilted image is as much larger in an inclined foil as that leans.
     room = area / np.cos(inclination(reconstruction.iloc[0])) * np.diff(edges)
-    low = np.where(counts > 0, gamma.ppf(0.16, counts + 0.5), 0.0)  # Jeffreys' prior
-    high = gamma.ppf(0.84, counts + 0.5)
+    low = np.where(counts > 0, gammaincinv(counts + 0.5, 0.16), 0.0)  # Jeffreys' prior
+    high = gammaincinv(counts + 0.5, 0.84)
     values = (edges[:-1], edges[1:], counts, counts / room, low / room, high / room)
     return pd.DataFrame(dict(zip(columns, values, strict=True)))
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit
 
 from voidlab.swelling.sample import SwellingError
 
@@ -261,7 +260,7 @@ def _pooled(of_fields: pd.DataFrame, weights: np.ndarray, spread: Spread | None)
     systematic = float(share @ parts)
     ends = {
         name: max(mean.value + np.sign(tail - 0.5) * np.hypot(
-            _half(mean, counting, max(tail, 1 - tail)), norm.ppf(max(tail, 1 - tail)) * systematic
+            _half(mean, counting, max(tail, 1 - tail)), ndtri(max(tail, 1 - tail)) * systematic
         ), 0.0)
         for name, tail in _TAILS.items()
     }  # fmt: skip
@@ -274,10 +273,10 @@ def _pooled(of_fields: pd.DataFrame, weights: np.ndarray, spread: Spread | None)
 
 def _half(mean: Mean, counting: float, tail: float) -> float:
     """Half an interval: from the spread between fields, or from counting where that is more or nothing else known."""
-    of_count = float(norm.ppf(tail)) * counting
+    of_count = float(ndtri(tail)) * counting
     if not mean.degrees:
         return of_count
-    return max(float(student.ppf(tail, mean.degrees)) * mean.error, of_count)
+    return max(float(stdtrit(mean.degrees, tail)) * mean.error, of_count)
 
 
 def _as_swelling(fraction: dict[str, object]) -> dict[str, object]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _share(tail: float, voids: np.ndarray, number: np.ndarray) -> np.ndarray:
     middle = number.sum() / max(voids.sum(), 1)
     each = np.where(voids > 0, number / np.maximum(voids, 1), middle)
     other = np.where(others > 0, (number.sum() - number) / np.maximum(others, 1), middle)
-    odds = beta.ppf(tail, voids + 0.5, others + 0.5)
+    odds = betaincinv(voids + 0.5, others + 0.5, tail)
     return np.asarray(odds * each / (odds * each + (1 - odds) * other))
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import ndtr
-from scipy.stats import chi2
+from scipy.special import chdtrc, ndtr
 
 LEAST_POINTS = 25
 _OUTLIERS = 0.02
@@ -118,7 +117,7 @@ def _profile(off: np.ndarray, half: float, noise: float) -> tuple[bool, bool]:
     """Whether voids are unevenly spread from face to face, and whether they fade out towards one."""
     counts = np.histogram(off, bins=_BINS, range=(-half, half))[0]
     expected = counts.sum() / _BINS
-    uneven = chi2.sf(((counts - expected) ** 2 / expected).sum(), _BINS - 1) < _UNEVEN
+    uneven = chdtrc(_BINS - 1, ((counts - expected) ** 2 / expected).sum()) < _UNEVEN
     ends = counts[[0, -1]]
     fading = (ends + 2 * np.sqrt(ends + 1) < _FADING * expected).any()
     beyond = (np.abs(off) > half + 3 * noise).mean()

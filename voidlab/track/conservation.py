@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from voidlab.tables.tilts import is_tilted
 
@@ -124,7 +124,7 @@ def compare_laws(events: pd.DataFrame) -> Conservation:
     total = float(ratio.sum())
     probability = float(1 / (1 + np.exp(np.clip(-total, -700, 700))))
     better = z["volume" if total >= 0 else "area"]
-    fit = float(chi2.sf(np.sum(better**2), len(better))) if len(better) else np.nan
+    fit = float(chdtrc(len(better), np.sum(better**2))) if len(better) else np.nan
     said = events.assign(**after, volume_z=z["volume"], area_z=z["area"], log_likelihood_ratio=ratio)
     return Conservation(said, total, probability, fit, _verdict(probability, fit))
 

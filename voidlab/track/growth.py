@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 _LEAST_ROWS = 4
 _TUKEY = 4.685  # 95 % efficient for normal residuals
@@ -92,7 +92,7 @@ def robust_slopes(
     shown = np.maximum(counts - lasting.taken, 0.2 * free)
     left = np.maximum(shown / np.maximum(slope_variance, 1), 1)
     # Few rows know their own scatter badly: Student's factor makes ± one error cover 68 % all the same.
-    error *= np.sqrt(slope_variance * free / shown) * student.ppf(0.8413, left)
+    error *= np.sqrt(slope_variance * free / shown) * stdtrit(left, 0.8413)
     # As many rows to spare as four in one piece have.
     known = lines.free >= _LEAST_ROWS - 2
     return np.where(known, lines.slope, np.nan), np.where(known, error, np.nan)

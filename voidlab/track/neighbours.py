@@ -7,7 +7,7 @@ so that voids at rest walk away from where they are. First and last image are co
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
-from scipy.stats import f, norm, t
+from scipy.special import fdtrc, ndtr, stdtrit
 
 from voidlab.drift.apply import position_columns
 
@@ -73,7 +73,7 @@ def local_displacements(linked: pd.DataFrame, *, localisation_px: np.ndarray | N
     displacement[unknown] = np.nan
     covariance[unknown] = np.nan
     with np.errstate(invalid="ignore"):
-        sigma = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)) * t.ppf(norm.cdf(1), freedom)[:, None]
+        sigma = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)) * stdtrit(freedom, ndtr(1))[:, None]
     p = _p_at_rest(displacement, covariance, freedom)
     return _table(every, displacement, sigma, p, np.where(unknown, 0, known.sum(axis=1)))
 
@@ -173,5 +173,5 @@ def _p_at_rest(displacement: np.ndarray, covariance: np.ndarray, freedom: np.nda
     tiny = 1e-24 * np.eye(2)  # without noise, what moves at all moves for sure
     solved = np.linalg.solve(np.nan_to_num(covariance) + tiny, np.nan_to_num(displacement)[..., None])
     squared = (np.nan_to_num(displacement) * solved[..., 0]).sum(axis=1)
-    p = f.sf(squared * (freedom - 1) / (2 * freedom), 2, freedom - 1)
+    p = fdtrc(2, freedom - 1, squared * (freedom - 1) / (2 * freedom))
     return np.where(np.isnan(displacement[:, 0]), np.nan, p)

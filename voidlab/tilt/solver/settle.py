@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.spatial import cKDTree
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from voidlab.tilt.solver.bundle import Prior
 from voidlab.tilt.solver.grow import Linked, adjusted, depths, pairs_or_more
@@ -97,7 +97,7 @@ def _pruned(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     visible = np.maximum(visible, belief.seen)
     sure = belief.seen >= _CERTAIN_VIEWS
     recall = belief.seen[sure].sum() / max(visible[sure].sum(), 1)
-    likely = binom.cdf(belief.seen, visible, min(recall, 0.95)) >= _UNLIKELY
+    likely = bdtr(belief.seen, visible, min(recall, 0.95)) >= _UNLIKELY
     # Part of a track that was torn is still a void's; a line by chance through a few of many views is not.
     likely |= sure & (belief.seen >= _PART * recall * visible)
     # The last answers for −1, no track.
