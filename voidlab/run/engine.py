@@ -10,18 +10,39 @@ from typing import Any, TextIO
 import nbformat
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 from traitlets.config import Config
+
+from voidlab.run import warm_kernels
 
 _SAVED_EVERY_S = 10.0
 ENGINE, KERNEL_DIED = "voidlab", "KernelDied"
 _REASON = "the Python process stopped without an error, probably because the memory ran out"
 
 
+class _Prepared(LocalProvisioner):
+    """Starts a kernel as a copy of the Python that was prepared, else as a process of its own."""
+
+    async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
+        """Start a kernel; give how to connect to it."""
+        manager: Any = self.parent
+        folder, log = str(options.get("cwd") or os.getcwd()), options["stderr"].fileno()
+        kernel = warm_kernels.start_kernel(manager.connection_file, options["env"], folder, log)
+        if kernel is None:
+            return await super().launch_kernel(cmd, **options)
+        self.process, self.pid, self.pgid, self.cwd = kernel, kernel.pid, kernel.pid, folder
+        return self.connection_info
+
+
 class _OwnPython(AsyncKernelManager):
     """Kernels of the Python that runs voidlab, whatever others are installed under the name python3."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.provisioner = _Prepared(kernel_id="", kernel_spec=self.kernel_spec, parent=self)
 
     @property
     def kernel_spec(self) -> KernelSpec:

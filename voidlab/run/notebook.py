@@ -22,6 +22,7 @@ from voidlab.project import lock, record
 from voidlab.project.parameters.models import DatasetParameters, describe, sections_of
 from voidlab.project.paths import POSITIONS, RunPaths
 from voidlab.report import pages
+from voidlab.run import warm_kernels
 from voidlab.tables.written import replacing_own
 
 Log = Callable[[str], None]
@@ -146,6 +147,8 @@ def _execute(
     environment: Mapping[str, str] | None,
 ) -> str:
     """Execute into ``working``; give the reason when it failed, else nothing."""
+    environment = os.environ if environment is None else environment
+    warm_kernels.prepare(environment)  # while papermill is imported
     import papermill
     from nbconvert.filters import strip_ansi
     from papermill.exceptions import PapermillExecutionError
@@ -171,7 +174,7 @@ def _execute(
                 stdout_file=_Feed(log, lambda line: None),
                 stderr_file=_Feed(log, progress, only=_BAR),
                 kernel_log=log,
-                kernel_environment={**(environment or os.environ), "IPYTHONDIR": home},
+                kernel_environment={**environment, "IPYTHONDIR": home},
                 config=config,
             )
     except PapermillExecutionError as error:
