@@ -67,8 +67,10 @@ def test_every_program_finds_the_voids(tmp_path):
     assert next(iter(per_void)) == "particle"
     assert len(per_void) == len(made["tracks"])
     assert {"mean_radius_px", "mean_radius_nm", "diffusion_nm2_per_frame", "fate"} <= set(per_void)
+    diffusion = made["fates"].set_index("particle")["diffusion_px2_per_frame"].loc[per_void["particle"]]
+    np.testing.assert_allclose(per_void["diffusion_nm2_per_frame"], diffusion * 0.25, rtol=0.005)
     np.testing.assert_allclose(
-        per_void["diffusion_nm2_per_frame"], per_void["diffusion_px2_per_frame"] * 0.25
+        per_void["mean_radius_nm"], made["tracks"]["mean_radius_px"] * NM.pixel_size_nm, atol=0.005
     )
     assert (found.files["bytes"] > 0).all()
     compile((tmp_path / other_programs.LOADER).read_text(), other_programs.LOADER, "exec")

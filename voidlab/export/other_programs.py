@@ -17,6 +17,7 @@ from voidlab.export.formats.geff import write_geff
 from voidlab.export.formats.imagej import write_rois
 from voidlab.export.formats.napari import write_napari_tracks
 from voidlab.export.formats.trackmate import write_trackmate
+from voidlab.tables.digits import as_errors_allow
 from voidlab.tables.written import replacing
 
 LOADER = "open-in-napari.py"
@@ -79,7 +80,7 @@ def write_others(
         note = "Files for ImageJ, TrackMate and other trackers were not asked for (other_programs)."
         return Exports(list_files(folder, []), (note,))
     per_void = made["tracks"].merge(made["fates"], on="particle", how="left", validate="1:1")
-    write_csv(tables.to_nm(per_void, calibration), folder / "per-void.csv", begin=FOR_EXCEL)
+    write_csv(as_errors_allow(tables.to_nm(per_void, calibration)), folder / "per-void.csv", begin=FOR_EXCEL)
     written = [("per-void.csv", len(per_void), "spreadsheets: a row per void, all that is known of it")]
     links = made["links"][["frame", "label", "particle"]]
     linked = (

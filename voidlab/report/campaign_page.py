@@ -14,6 +14,7 @@ from voidlab.report.figures.campaign import against_sample, axis_name, sizes_of_
 from voidlab.report.figures.for_papers import Panel, write_panel
 from voidlab.report.root_index import CAMPAIGN
 from voidlab.report.swelling_words import format_interval, format_number, reading
+from voidlab.tables.digits import as_errors_allow
 from voidlab.tables.written import filling, replacing
 
 FOLDER = "campaign"
@@ -42,7 +43,7 @@ def write_campaign(root: Path, campaign: Campaign, *, against: Sequence[str] = (
     with filling(reports / FOLDER) as fresh:
         for name, table in found.items():
             written = table if len(table.columns) else pd.DataFrame(columns=["specimen"])
-            write_csv(written, fresh / f"{name}.csv")
+            write_csv(as_errors_allow(written, keep=campaign.columns), fresh / f"{name}.csv")
             with replacing(fresh / f"{name}.parquet") as temporary:
                 _typed(written).to_parquet(temporary, index=False)
         drawn = [(panel, write_panel(fresh, panel)) for panel in panels]
