@@ -46,6 +46,45 @@ def test_each_image_becomes_a_dataset(folder: Path, capsys: pytest.CaptureFixtur
     assert Path("parameters/tungsten-W_30dpa.yaml").exists()
 
 
+def _scaled(path: Path, image: np.ndarray, pixel_nm: float) -> None:
+    tifffile.imwrite(
+        path, image, imagej=True, resolution=(1 / pixel_nm, 1 / pixel_nm), metadata={"unit": "nm"}
+    )
+
+
+def test_micrographs_of_two_magnifications_are_two_specimens(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+    for name, image, size in (
+        ("a", IMAGE, 0.5),
+        ("b", IMAGE, 0.5),
+        ("c", IMAGE[:30], 0.5),
+        ("d", IMAGE, 1.2),
+    ):
+        _scaled(folder / f"{name}.tif", image, size)
+    assert cli.main(["init", "data", "--each", "--name", "x", "--sample", "Ni 12'5"]) == 0
+    said = capsys.readouterr().out
+    named = {n: check(Path(f"parameters/x-{n}.yaml")).parameters.sample.name for n in "abcd"}
+    assert named == dict.fromkeys("abc", "Ni 12'5, 0.5 nm per px") | {"d": "Ni 12'5, 1.2 nm per px"}
+    assert "images of 3 sizes:\n  2 of 56 × 40 px, 0.5 nm per px\n  1 of 56 × 30 px, 0.5 nm per px\n" in said
+    assert "each is a specimen of its own" in said
+    assert "\n  voidlab compare x-a x-b x-c x-d" in said
+
+
+def test_micrographs_of_one_magnification_are_one_specimen(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["init", "data", "--each", "--sample", "A7"]) == 0
+    assert (
+        "images of 2 sizes:\n  2 of 56 × 40 px, no pixel size\n  1 of 56 × 30 px" in capsys.readouterr().out
+    )
+    assert check(Path("parameters/stack.yaml")).parameters.sample.name == "A7"
+    assert cli.main(["init", "data/W_30dpa.tif", "--name", "w", "--sample", "A7"]) == 2
+    assert "--sample goes with --each" in capsys.readouterr().err
+
+
 def test_without_a_name_it_is_said_what_to_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["init", "data/W_30dpa.tif"]) == 2
     assert "--name NAME, or make one of each image with --each" in capsys.readouterr().err

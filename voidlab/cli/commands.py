@@ -124,14 +124,19 @@ def _add_init(commands: Commands) -> None:
     parser.add_argument("source", help="folder, glob (in quotes), stack or video")
     parser.add_argument("--name", help="name of the dataset: of its parameter file and report")
     parser.add_argument("--each", action="store_true", help="a dataset per image, for unrelated micrographs")
+    parser.add_argument("--sample", metavar="NAME", help="with --each: the specimen the images are fields of")
 
 
 def _init(options: argparse.Namespace) -> None:
-    from voidlab.run import start
+    from voidlab.run import each, start
 
     if options.each:
-        print(start.init_each(options.source, options.name or ""))
+        print(each.init_each(options.source, options.name or "", options.sample or ""))
         return
+    if options.sample is not None:
+        raise VoidlabError(
+            "--sample goes with --each; of one dataset write sample: {name: ...} into its YAML."
+        )
     paths, found = start.init_dataset(options.source, options.name)
     shown = os.path.relpath(paths.parameters)
     print(found)

@@ -15,7 +15,7 @@ images: {source}
 {times}
 # excluded_frames: [17, 30-42]        # frames to leave out
 {boxes}
-# sample: {{name: A1, material: Ni, dose_dpa: 12.5, temperature_c: 600}}   # columns of the table over datasets
+{sample}
 
 # segment: {{contrast: dark}}           # bright or dark, where auto errs; also threshold, {smallest}, ...
 # drift: {{source: images}}             # images, where voids do not tell the drift
@@ -23,9 +23,16 @@ images: {source}
 # export: {{min_frames: 20}}            # shortest track in the table of coordinates
 """
 
+_SAMPLE = (
+    "# sample: {name: A1, material: Ni, dose_dpa: 12.5, temperature_c: 600}   # columns of `voidlab compare`"
+)
 
-def first_parameters(name: str, source: str, series: ImageSeries) -> str:
-    """Text of the parameter file of dataset ``name``; ``source`` is that of its images, from where the file lies."""
+
+def first_parameters(name: str, source: str, series: ImageSeries, sample: str = "") -> str:
+    """Text of the parameter file of dataset ``name``; ``source`` is that of its images, from where the file lies.
+
+    ``sample`` is the name of the specimen, which its other fields of view bear too; empty where it is not known.
+    """
     size = series.calibration.pixel_size_nm
     pixel_size = "# pixel_size_nm: 0.47                 # width of a pixel; without it all lengths are in px"
     if size is not None:
@@ -41,6 +48,11 @@ def first_parameters(name: str, source: str, series: ImageSeries) -> str:
     found = proposed_boxes(series)
     if found:
         boxes = f"# ignore_boxes_px: {found}   # burnt-in text, bars or vacuum? Look, and remove the first #"
+    specimen = (
+        _SAMPLE
+        if not sample
+        else f"sample: {{name: {quoted(sample)}}}   # the same for all fields of a specimen"
+    )
     smallest = "min_radius_px: 2.5" if size is None else f"min_diameter_nm: {5 * size:.2g}"
     return _NEW.format(
         found="\n".join(map(_comment, [series.describe(), *series.notes])),
@@ -50,6 +62,7 @@ def first_parameters(name: str, source: str, series: ImageSeries) -> str:
         angles=tilts,
         times=times,
         boxes=boxes,
+        sample=specimen,
         smallest=smallest,
     )
 

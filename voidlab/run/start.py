@@ -1,18 +1,15 @@
 """Start a project: lay out its folders, write a dataset's first parameter file, make the demo, open JupyterLab."""
 
 import os
-import re
-import shlex
 import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from voidlab import images, tables
-from voidlab.images.find_files import find_files
 from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, lock, record
 from voidlab.project.corrections import VoidEdit
@@ -63,74 +60,27 @@ def init_dataset(source: str, name: str | None) -> tuple[RunPaths, str]:
     if name is None:
         raise ProjectError("give the dataset a name with --name NAME, or make one of each image with --each.")
     try:
-        return _write_first(source, check_name(name))
+        return write_first(source, check_name(name))
     except images.ImagesError as error:
-        paths = RunPaths(_root_or_here(), name)
+        paths = RunPaths(root_or_here(), name)
         if not paths.parameters.exists() and _is_there(source):
             raise images.ImagesError(_to_put_right(paths, source, str(error))) from None
         raise
 
 
-def _write_first(source: str, name: str) -> tuple[RunPaths, str]:
-    """Write the parameter file of `init_dataset` where the images are a series."""
+def write_first(source: str, name: str, *, sample: str = "") -> tuple[RunPaths, str]:
+    """Write the parameter file of `init_dataset` where the images are a series; ``sample`` is the specimen's name."""
     series = images.open_series(source)
-    root = _root_or_here()
+    root = root_or_here()
     paths = RunPaths(root, check_name(name))
     refuse_own_report(paths, series)
     if paths.parameters.exists():
         raise ProjectError(f"{paths.parameters} is there already; choose another --name, or edit that file.")
     lay_out(root)
+    text = first_parameters(paths.dataset, _relative(paths, source), series, sample)
     with replacing(paths.parameters) as temporary:  # a disk that is full must not leave an empty one
-        temporary.write_text(
-            first_parameters(paths.dataset, _relative(paths, source), series), encoding="utf-8"
-        )
+        temporary.write_text(text, encoding="utf-8")
     return paths, "\n".join([series.describe(), *(f"  note: {note}" for note in series.notes)])
-
-
-def init_each(source: str, prefix: str = "") -> str:
-    """Write a parameter file for each image at ``source``, as unrelated micrographs are: one dataset each.
-
-    They are named after the files, with ``prefix`` and a dash in front if there is one. A file that cannot be read,
-    or a stack, is left out; so is one whose parameter file is there already.
-
-    Returns
-    -------
-    str
-        What was made of each file, and how to go on.
-
-    Raises
-    ------
-    ImagesError
-        If there are no images at ``source``.
-    ProjectError
-        If no dataset could be made.
-    """
-    made: list[RunPaths] = []
-    said = []
-    for file in find_files(source, mixed=True):
-        name = _name_of(file, prefix, {paths.dataset.lower() for paths in made})
-        try:
-            paths, found = _write_first(str(file), name)
-        except (ProjectError, images.ImagesError) as error:
-            said.append(f"{file.name}: left out: {error}")
-            continue
-        made.append(paths)
-        said.append(f"{name}: {found}")
-    if not made:
-        raise ProjectError("\n".join([*said, f"no dataset was made of {len(said)} file(s)."]))
-    names = " ".join(shlex.quote(os.path.relpath(paths.parameters)) for paths in made)
-    said.append(f"wrote {len(made)} parameter file(s)\nnext: look through them, then\n  voidlab run {names}")
-    return "\n".join(said)
-
-
-def _name_of(file: Path, prefix: str, taken: Collection[str]) -> str:
-    """A name of a dataset after ``file`` that is not ``taken``."""
-    plain = (
-        re.sub(r"[^\w.-]+", "-", f"{prefix}-{file.stem}" if prefix else file.stem).strip("-._")[:90]
-        or "image"
-    )
-    names = (plain, *(f"{plain}-{n}" for n in range(2, len(taken) + 3)))
-    return next(name for name in names if name.lower() not in taken)
 
 
 def _is_there(source: str) -> bool:
@@ -153,7 +103,7 @@ def _to_put_right(paths: RunPaths, source: str, error: str) -> str:
     return f"{error}\nwrote {shown} all the same: put it right there, then: voidlab check {as_typed(shown)}"
 
 
-def _root_or_here() -> Path:
+def root_or_here() -> Path:
     """The project around the working folder, else the working folder."""
     try:
         return find_root()
@@ -185,7 +135,7 @@ def make_demo() -> RunPaths:
     """Simulate the demo tilt series into the project around the working folder, or into a new one there."""
     from voidlab import simulate
 
-    root = _root_or_here()
+    root = root_or_here()
     lay_out(root)
     paths = RunPaths(root, "demo")
     if not paths.parameters.exists():
