@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import voidlab
-from voidlab import cli
+from voidlab import cli, report
 
 # The address of each verb or class, and the arguments that others rely on.
 VERBS = {
@@ -95,6 +95,20 @@ def test_importing_the_package_loads_next_to_nothing():
     code = "import sys; before = set(sys.modules); import voidlab; print(*sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["voidlab"]
+
+
+def test_a_command_that_only_looks_loads_no_figures_and_no_linker():
+    large = "{'matplotlib', 'trackpy', 'scipy.stats'}"
+    code = f"import sys, voidlab.run, voidlab.cli.commands; print(*{large} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_what_the_reports_give_is_there_by_name():
+    assert {"show_frames", "key_figures", "readable"} <= {*dir(report)}
+    assert all(getattr(report, name) is not None for name in dir(report))
+    with pytest.raises(AttributeError, match="no attribute 'show_nothing'"):
+        report.show_nothing  # noqa: B018
 
 
 def test_torch_is_loaded_only_when_a_network_is_used():

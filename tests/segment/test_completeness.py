@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from voidlab.segment import completeness
 from voidlab.segment.completeness import Completeness, measure_completeness
@@ -104,3 +104,12 @@ def test_all_and_nothing_found_have_a_limit_too():
     assert every.half_px < 4
     assert none.half_px > 15
     assert isinstance(every, Completeness)
+
+
+def test_the_power_that_contrast_goes_with_is_the_median_slope_of_all_pairs():
+    rng = np.random.default_rng(4)
+    radius = np.round(rng.uniform(3, 12, 30))  # some alike
+    profiles = (radius**0.6 * rng.uniform(0.8, 1.2, 30))[:, None] * np.ones(completeness._STEPS.size)
+    wanted = stats.theilslopes(np.log(profiles[:, 0]), np.log(radius)).slope
+    assert 0 < wanted < 1
+    assert completeness._power(profiles, radius) == pytest.approx(wanted)

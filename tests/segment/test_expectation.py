@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from voidlab import segment
 from voidlab.segment import contrast, expectation
@@ -167,3 +168,15 @@ def test_a_contrast_to_be_checked_makes_the_verdict_no_better_than_check(monkeyp
     decided = segment.segment_series(Series(), Told(contrast="auto"))[0].attrs["segmentation"]
     assert decided["verdict"] == "check"
     assert decided["verdict_reasons"][0] == "the contrast is undecided: 3 and 3"
+
+
+@pytest.mark.parametrize("number", [1, 7, 300])
+@pytest.mark.parametrize("weight", [-3.0, 0.2, 2.5])
+def test_the_interval_is_that_of_a_beta_binomial_distribution(number, weight):
+    teacher = Teacher(weights=[weight], in_vain=[-50.0], concentration=6.0)
+    share = teacher.expect(np.ones(1), number)
+    vain, right, wrong = teacher.of(np.ones(1))
+    tails = (np.array([0.05, 0.95]) - vain) / (1 - vain)
+    assert np.multiply([share.low, share.high], number) == pytest.approx(
+        stats.betabinom(number, right, wrong).ppf(tails)
+    )

@@ -175,10 +175,12 @@ def _import_all() -> None:
     """Import what several stages need; of these, nothing computes or starts threads of its own accord."""
     import ipykernel.kernelapp  # noqa: F401
 
-    from voidlab import drift, export, report, segment, swelling, tables, track  # noqa: F401
+    from voidlab import drift, export, report, swelling  # noqa: F401
     from voidlab.project import record
     from voidlab.run import stage  # noqa: F401
 
+    for name in dir(report):
+        getattr(report, name)  # imports it
     record.code_digest()  # of what was imported
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, optimize, stats
+from scipy import ndimage, optimize
 from scipy.spatial import cKDTree
 
 from voidlab.segment.discs import Discs
@@ -120,7 +120,9 @@ def _power(profiles: np.ndarray, radius: np.ndarray) -> float:
     if high < _UNLIKE * low:
         return 1.0
     contrast = np.abs(profiles[:, _STEPS < 1]).max(axis=1)
-    slope = stats.theilslopes(np.log(np.maximum(contrast, 1e-12)), np.log(radius)).slope
+    along, up = np.log(radius), np.log(np.maximum(contrast, 1e-12))
+    pairs = np.nonzero(along[:, None] > along)
+    slope = np.median(np.subtract(*up[np.array(pairs)]) / np.subtract(*along[np.array(pairs)]))
     return float(np.clip(slope, 0, 1))
 
 

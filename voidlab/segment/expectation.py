@@ -9,8 +9,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import ndimage
 from scipy.spatial import cKDTree
+from scipy.special import betaln
 
 from voidlab.segment.discs import Discs
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
@@ -143,9 +144,15 @@ class Teacher:
         """The share of ``count`` things, with the interval that holds it in nine cases of ten."""
         vain, right, wrong = self.of(spoken)
         number = max(round(count), 1)
-        shares = stats.betabinom(number, right, wrong)
+        counts = np.arange(number + 1)
+        # Of the beta-binomial distribution; of scipy.stats, which has it too, the import takes longer than all this.
+        log_chances = betaln(counts + right, number - counts + wrong) - betaln(right, wrong)
+        log_chances -= np.log(number + 1) + betaln(counts + 1, number - counts + 1)
+        at_most = np.cumsum(np.exp(log_chances))
         low, high = (
-            float(shares.ppf((tail - vain) / (1 - vain))) / number if tail > vain else 0.0
+            min(int(np.searchsorted(at_most, (tail - vain) / (1 - vain))), number) / number
+            if tail > vain
+            else 0.0
             for tail in ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
         )
         return Share(float((1 - vain) * right / (right + wrong)), low, high)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
-from trackpy.linking import SubnetOversizeException, link
 
 from voidlab.drift.apply import position_columns
 from voidlab.errors import VoidlabError
@@ -80,6 +79,8 @@ def link_voids(voids: pd.DataFrame, *, search_range_px: float, memory: int = 2) 
         raise LinkError(
             f"{lost} of {len(voids)} voids have no finite position ({x}, {y}); leave them out first."
         )
+    from trackpy.linking import SubnetOversizeException  # it imports much that only linking needs
+
     # In one order whatever the caller's: trackpy's answer depends on it where two links cost the same.
     order = np.lexsort((voids["label"].to_numpy(), voids["frame"].to_numpy()))
     ordered = voids.iloc[order]
@@ -97,6 +98,8 @@ def link_voids(voids: pd.DataFrame, *, search_range_px: float, memory: int = 2) 
 
 def _trackpy(voids: pd.DataFrame, positions: list[str], search_range_px: float, memory: int) -> np.ndarray:
     """Particle of each of the ``voids``, which are sorted by frame."""
+    from trackpy.linking import link
+
     plain = voids[["frame", *positions]].reset_index(drop=True)
     # trackpy goes through missing frames one by one; after the memory has run out, one more changes nothing.
     step = np.diff(plain["frame"].to_numpy(np.int64), prepend=plain["frame"].iloc[0])
@@ -121,6 +124,8 @@ def least_total_cost(
     The links are those of trackpy's own search, whose time grows exponentially (a minute for 25 voids on a grid),
     and depend on no order in memory where two answers cost the same.
     """
+    from trackpy.linking import SubnetOversizeException
+
     if len(before) <= 1 and len(after) == 1:
         return [*before] or [None], [*after]
     if len(before) > max_size:

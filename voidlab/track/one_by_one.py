@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from trackpy.linking import Linker, SubnetOversizeException
 
 from voidlab.track.link import least_total_cost
 
@@ -29,6 +28,8 @@ class LinkerOneByOne:
     """
 
     def __init__(self, search_range_px: float, memory: int) -> None:
+        from trackpy.linking import Linker  # it imports much that only linking needs
+
         self.memory = memory
         self._linker = Linker(search_range_px, memory=memory, link_strategy=least_total_cost)
         self._levels = 0
@@ -42,6 +43,8 @@ class LinkerOneByOne:
         VoidsTooDense
             If too many compete for one another within the search range.
         """
+        from trackpy.linking import SubnetOversizeException
+
         places = np.ascontiguousarray(xy[:, ::-1], np.float64)
         try:
             if self._levels == 0:
