@@ -14,7 +14,12 @@ NM, PX = SimpleNamespace(pixel_size_nm=0.5), SimpleNamespace(pixel_size_nm=None)
 def voids(*basis):
     edge = {"fringe": 9.0, "network": 10.0, "not a size": 9.0}
     return pd.DataFrame(
-        {"size_basis": basis, "radius_px": 10.0, "edge_radius_px": [edge[each] for each in basis]}
+        {
+            "size_basis": basis,
+            "radius_px": 10.0,
+            "radius_shared_sigma_px": 0.6,
+            "edge_radius_px": [edge[each] for each in basis],
+        }
     )
 
 
@@ -29,7 +34,7 @@ def figures_of(focus=UNDER, table=None, calibration=NM, **microscope):
 
 def test_the_focus_is_given_in_micrometres_with_the_voltage_that_was_assumed():
     meaning = figures_of()["Radii"]["meaning"]
-    assert "± 5% systematic: about 1 µm under focus (fringe 1.6 ± 0.05 nm wide, 200 kV assumed)" in meaning
+    assert "about 1 µm under focus (fringe 1.6 ± 0.05 nm wide, 200 kV assumed); ± 6% that all" in meaning
     assert "an edge drawn by hand lies at 90% of the radius" in meaning
     assert (
         "1.3 µm under focus (fringe 1.6 ± 0.05 nm wide, 300 kV)"

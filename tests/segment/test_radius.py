@@ -7,7 +7,7 @@ from voidlab.segment import fringe_profiles
 from voidlab.segment.discs import Discs
 from voidlab.segment.radius import decide_focus, measure_sizes, with_sizes
 from voidlab.simulate.microscope import Optics, intensity
-from voidlab.tables.size_basis import FRINGE, NETWORK, NOT_A_SIZE, SIGMA_OF_FRINGE
+from voidlab.tables.size_basis import FRINGE, NETWORK, NOT_A_SIZE, SIGMA_OF_SHAPE
 
 
 def micrograph(
@@ -58,23 +58,23 @@ def test_radii_are_those_of_the_spheres(radius, share, under):
     image, truth = micrograph(radius, share * radius, under=under)
     sizes = sizes_of(image, detected(truth), under=under)
     assert (sizes.basis == FRINGE).all()
-    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.04)
+    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.015)
     assert decide_focus([(image, detected(truth))], under=under).fringe_px == pytest.approx(
-        share * radius, rel=0.15
+        share * radius, rel=0.05
     )
 
 
 def test_the_error_is_at_least_what_voids_scatter_by():
-    """What the voids of an image share, up to 5 %, is in it: of these spheres it is less than that."""
+    """What the voids of an image share, up to 8 %, is in it: of these spheres it is less than that."""
     inside = []
     for seed in range(3):
         for under in (True, False):
             for radius, share, noise in ((4, 0.9, 0.03), (7, 0.5, 0.04), (12, 0.3, 0.06)):
                 image, truth = micrograph(radius, share * radius, under=under, noise=noise, seed=seed)
                 sizes = sizes_of(image, detected(truth, seed), under=under)
-                assert (sizes.sigma >= SIGMA_OF_FRINGE * sizes.radius).all()
+                assert (sizes.sigma >= np.hypot(sizes.shared, SIGMA_OF_SHAPE * sizes.radius) - 1e-9).all()
                 inside.append(np.abs(sizes.radius - truth.radius) < sizes.sigma)
-    assert np.mean(inside) >= 0.9
+    assert np.mean(inside) >= 0.98
 
 
 @pytest.mark.parametrize("absorption", [0.0, 0.12])
@@ -90,7 +90,7 @@ def test_a_metal_that_absorbs_more_or_less_changes_them_little(absorption, under
 def test_without_a_phase_they_are_within_the_error_that_is_stated(phase, under):
     image, truth = micrograph(10, 4, phase=phase, under=under)
     sizes = sizes_of(image, detected(truth), under=under)
-    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=1.2 * SIGMA_OF_FRINGE)
+    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.06)
 
 
 @pytest.mark.parametrize("under", [True, False])
@@ -105,7 +105,7 @@ def test_a_fringe_that_is_given_holds_and_what_the_images_say_is_kept_beside_it(
     assert seen.seen_px is None
     if 0.9 < wrong < 1.1:  # a defocus known to 10 %
         sizes = measure_sizes(image, detected(truth), given)
-        assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.8 * SIGMA_OF_FRINGE)
+        assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.04)
 
 
 def test_a_given_fringe_that_is_not_there_leaves_radii_as_they_were():
@@ -133,6 +133,7 @@ def test_in_focus_the_radius_of_the_segmenter_stands():
     np.testing.assert_array_equal(sizes.radius, given.radius)
     np.testing.assert_array_equal(sizes.edge, given.radius)
     np.testing.assert_allclose(sizes.sigma, 0.09 * given.radius)
+    np.testing.assert_array_equal(sizes.shared, sizes.sigma)
     assert np.isnan(sizes.fringe).all()
 
 

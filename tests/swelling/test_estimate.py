@@ -228,6 +228,19 @@ def test_the_error_of_diameters_is_that_of_the_radii_by_volume_unless_one_is_giv
     assert sizes.loc["volume_fraction", "size"] == pytest.approx(3 * 0.05, rel=0.1)
 
 
+def test_of_the_errors_of_radii_that_which_all_share_does_not_average_out_and_their_own_is_in_the_scatter():
+    many = pd.concat([some().assign(x_px=some()["x_px"] + 0.01 * i) for i in range(20)], ignore_index=True)
+    radius = many["radius_px"]
+    sized = many.assign(radius_sigma_px=0.08 * radius, radius_shared_sigma_px=0.04 * radius)
+    found = swelling.measure_swelling(sized, SAMPLE).estimates.loc["volume_fraction"]
+    assert found["size"] == pytest.approx(3 * 0.04, rel=0.1)
+    off = np.random.default_rng(0).lognormal(0, 0.2, len(sized))
+    scattered = swelling.measure_swelling(sized.assign(radius_px=radius * off), SAMPLE).estimates
+    assert scattered.loc["volume_fraction", "statistical"] > 1.1 * found["statistical"]
+    unknown = sized.assign(radius_shared_sigma_px=np.nan)  # of an older run
+    assert SAMPLE.with_sizes_of(unknown).size_sigma == pytest.approx(0.08)
+
+
 def test_voids_smaller_than_their_fringe_are_told_with_their_share_of_the_volume():
     voids = some().assign(size_basis="fringe")
     assert not any(note.about == "sizes" for note in swelling.measure_swelling(voids, SAMPLE).notes)

@@ -8,7 +8,7 @@ import pandas as pd
 from voidlab.project.parameters.models import MicroscopeParameters
 from voidlab.report.key_figures import Figure, figure
 from voidlab.segment.defocus import USUAL_KV, defocus_nm, fringe_nm
-from voidlab.tables.size_basis import FRINGE, NOT_A_SIZE, SIGMA_AS_DETECTED, SIGMA_OF_FRINGE
+from voidlab.tables.size_basis import FRINGE, NOT_A_SIZE, SIGMA_AS_DETECTED
 from voidlab.tables.units import HasPixelSize, unit_of
 
 _MANY = 0.02  # share of the voids without a size
@@ -35,10 +35,15 @@ def of_radii(
         return [figure("Radii", "as detected", f"{why}: {seen}", warning=warning)]
     fringe = voids[voids["size_basis"] == FRINGE]
     words = _focus_in_words(focus, calibration, microscope)
-    meaning = f"physical radii, of the spheres whose fringe fits, ± {SIGMA_OF_FRINGE:.0%} systematic: {words}"
+    meaning = f"physical radii, of the spheres whose fringe fits: {words}"
     if len(fringe):
-        edge = float((fringe["edge_radius_px"] / fringe["radius_px"]).median())
-        meaning += f"; an edge drawn by hand lies at {edge:.0%} of the radius"
+        shared, edge = (
+            float((fringe[name] / fringe["radius_px"]).median())
+            for name in ("radius_shared_sigma_px", "edge_radius_px")
+        )
+        meaning += (
+            f"; ± {shared:.0%} that all of them share; an edge drawn by hand lies at {edge:.0%} of the radius"
+        )
     figures = [
         figure("Radii", "by the fringe", meaning, warning=_contradiction(focus, calibration, microscope))
     ]

@@ -19,7 +19,14 @@ from voidlab.segment.discs import Discs
 from voidlab.segment.fringe_profiles import PHASES, profiles
 from voidlab.segment.sphere_fit import Curves, Fit, Focus, fit_radii, infer_focus, with_fringe
 from voidlab.tables.kinds import VOID
-from voidlab.tables.size_basis import FRINGE, NETWORK, NOT_A_SIZE, SIGMA_AS_DETECTED, SIGMA_OF_FRINGE
+from voidlab.tables.size_basis import (
+    FRINGE,
+    NETWORK,
+    NOT_A_SIZE,
+    SIGMA_AS_DETECTED,
+    SIGMA_OF_SHAPE,
+    sigma_of_fringe,
+)
 
 _MOST_VOIDS = 40  # that the focus is inferred from
 _LEAST_VOIDS = 3
@@ -33,6 +40,7 @@ _PHASES = (0.4, 1.0, 2.2)  # of a usual void, tried where it is not known, rad
 COLUMNS = {
     "radius_px": "radius",
     "radius_sigma_px": "sigma",
+    "radius_shared_sigma_px": "shared",
     "edge_radius_px": "edge",
     "fringe_px": "fringe",
     "size_basis": "basis",
@@ -50,7 +58,9 @@ class Sizes:
     radius : ndarray of shape (n,)
         Physical radius, px: that of the sphere whose image fits; the given one where ``basis`` is not "fringe".
     sigma : ndarray of shape (n,)
-        Its standard error, px, with what all voids of an image share; NaN where it is no size.
+        Its standard error, px; NaN where it is no size.
+    shared : ndarray of shape (n,)
+        The part of it that all voids of an image have in common; no number of voids makes it smaller.
     edge : ndarray of shape (n,)
         Half-way from the bright rim to the dark fringe, px, as edges are drawn by hand; the given radius without a
         fringe, as segmenters are trained on such.
@@ -62,6 +72,7 @@ class Sizes:
 
     radius: np.ndarray
     sigma: np.ndarray
+    shared: np.ndarray
     edge: np.ndarray
     fringe: np.ndarray
     basis: np.ndarray
@@ -70,7 +81,8 @@ class Sizes:
     def given(cls, radius: np.ndarray, basis: str = NETWORK) -> Sizes:
         """The radii of a segmenter, and how far those of the network are off in simulated images."""
         unknown, same = np.full(len(radius), np.nan), np.full(len(radius), basis, dtype="<U10")
-        return cls(radius, SIGMA_AS_DETECTED * radius, radius, unknown, same)
+        sigma = SIGMA_AS_DETECTED * radius
+        return cls(radius, sigma, sigma, radius, unknown, same)
 
 
 def decide_focus(
@@ -153,8 +165,8 @@ def with_sizes(
     Returns
     -------
     DataFrame
-        ``radius_px`` is the physical radius where ``size_basis`` is "fringe"; ``radius_sigma_px``, ``edge_radius_px``
-        and ``fringe_px`` as in `Sizes`; ``size_basis``.
+        ``radius_px`` is the physical radius where ``size_basis`` is "fringe"; ``radius_sigma_px``,
+        ``radius_shared_sigma_px``, ``edge_radius_px`` and ``fringe_px`` as in `Sizes`; ``size_basis``.
     """
     rows = (voids["kind"] == VOID).to_numpy()
     columns = (voids[name].to_numpy(float)[rows] for name in ("x_px", "y_px", "radius_px", "confidence"))
@@ -240,18 +252,18 @@ def _is_fringe(focus: Focus, radius: np.ndarray) -> bool:
 
 def _with_fit(given: Sizes, rows: np.ndarray, fit: Fit, focus: Focus) -> Sizes:
     """The sizes of voids that spheres were fitted to; of those no sphere describes, the given ones."""
-    radius, sigma, edge, fringe, basis = (
-        part.copy() for part in (given.radius, given.sigma, given.edge, given.fringe, given.basis)
-    )
+    radius, sigma, shared, edge, fringe, basis = (part.copy() for part in vars(given).values())
     wide = focus.fringe_px > _NO_SIZE * fit.radius
     good = wide | ((fit.gain > 0) & (np.abs(np.log(fit.radius / radius[rows])) < _OFF))
     rows, fitted, wide, own = rows[good], fit.radius[good], wide[good], fit.sigma[good]
     # A radius that is none would be taken for one: what the segmenter gave stays, marked.
     radius[rows] = np.where(wide, radius[rows], fitted)
-    sigma[rows] = np.where(wide, np.nan, np.hypot(own, SIGMA_OF_FRINGE * fitted))
+    common = sigma_of_fringe(focus.fringe_px / fitted) * fitted
+    sigma[rows] = np.where(wide, np.nan, np.hypot(np.hypot(own, SIGMA_OF_SHAPE * fitted), common))
+    shared[rows] = np.where(wide, np.nan, common)
     edge[rows], fringe[rows] = _edges(fitted, focus)
     basis[rows] = np.where(wide, NOT_A_SIZE, FRINGE)
-    return Sizes(radius, sigma, edge, fringe, basis)
+    return Sizes(radius, sigma, shared, edge, fringe, basis)
 
 
 def _edges(radius: np.ndarray, focus: Focus) -> tuple[np.ndarray, np.ndarray]:

@@ -118,7 +118,7 @@ def with_points(
             sample.shape,
             scale=sample.scale,
             valid=_valid_in_frame(frames, sample.shape, valid_area),
-            size_sigma=sample.errors["size"],
+            size_sigma=sample.with_sizes_of(outcome.summary.counted).errors["size"],
             void_shape=sample.void_shape,
             beam=sample.beam,
         )

@@ -60,9 +60,10 @@ class Sample:
     void_shape, beam
         See `voidlab.swelling.stereology.shape_factor`; diameters are those of circles of the projected area.
     size_sigma
-        Relative systematic error of all diameters. It counts three times in the swelling. None: that of the voids'
-        ``radius_sigma_px``, weighted by their volumes, and 9 % where that is not known: as much as the shipped
-        network is off.
+        Relative systematic error of all diameters. It counts three times in the swelling, however many voids there
+        are. None: that of the voids' ``radius_shared_sigma_px`` (where that is not known, ``radius_sigma_px``),
+        weighted by their volumes, and 9 % where neither is: as much as the shipped network is off. What each radius
+        is off by itself is in the scatter of the radii, and so in the statistical error.
     margin_px
         Voids nearer to the border do not count as whole.
     valid
@@ -106,8 +107,10 @@ class Sample:
         """The same sample with the error of diameters that these voids have, unless one was given."""
         if self.size_sigma is not None or "radius_sigma_px" not in voids or voids.empty:
             return self
-        radius = voids["radius_px"].to_numpy(float)
-        relative = (voids["radius_sigma_px"] / voids["radius_px"]).fillna(SIGMA_AS_DETECTED).to_numpy(float)
+        radius, sigma = voids["radius_px"].to_numpy(float), voids["radius_sigma_px"]
+        if "radius_shared_sigma_px" in voids:
+            sigma = voids["radius_shared_sigma_px"].fillna(sigma)
+        relative = (sigma / radius).fillna(SIGMA_AS_DETECTED).to_numpy(float)
         return replace(self, size_sigma=min(float(np.average(relative, weights=radius**3)), 0.5))
 
     def tilted(self, tilt_deg: float) -> Sample:
