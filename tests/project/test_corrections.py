@@ -8,6 +8,7 @@ import pytest
 from voidlab.project import corrections
 from voidlab.project.apply_edits import list_outcomes
 from voidlab.project.corrections import (
+    AcceptFrame,
     AddVoid,
     BadFrame,
     CorrectionsError,
@@ -59,8 +60,8 @@ def test_no_file_and_an_empty_file_hold_none(path):
     path.parent.mkdir()
     path.write_text("")
     assert corrections.read_log(path).lines == ()
-    assert corrections.undo_edit(path) is None
-    assert corrections.redo_edit(path) is None
+    assert corrections.undo_edit(path) == []
+    assert corrections.redo_edit(path) == []
 
 
 def test_a_line_says_who_when_and_what_and_is_json(path):
@@ -78,8 +79,35 @@ def test_order_is_kept_and_stages_told_apart(path):
     assert edits(path, "track") == ALL[7:]
 
 
+def one_by_one(path, made):
+    for edit in made:
+        corrections.append_edit(path, [edit])
+
+
+def test_what_was_made_in_one_go_is_taken_back_and_brought_back_in_one_go(path):
+    corrections.append_edit(path, [ALL[0]])
+    together = corrections.append_edit(path, ALL[1:4])
+    assert len({line.batch for line in together}) == 1
+    assert [line.edit for line in corrections.undo_edit(path)] == ALL[3:0:-1]
+    assert edits(path) == [ALL[0]]
+    assert [line.edit for line in corrections.redo_edit(path)] == ALL[1:4]
+    assert edits(path) == ALL[:4]
+    assert corrections.redo_edit(path) == []
+    corrections.undo_edit(path)
+    corrections.undo_edit(path)
+    assert edits(path) == []
+    corrections.redo_edit(path)
+    assert edits(path) == [ALL[0]]
+
+
+def test_an_accepted_frame_is_in_no_stage_and_changes_no_result(path):
+    corrections.append_edit(path, [AcceptFrame(frame=3)], who="Ada")
+    assert edits(path) == [AcceptFrame(frame=3)]
+    assert corrections.content_for(path, "segment") == corrections.content_for(path, "track") == []
+
+
 def test_undo_appends_and_takes_back_the_last(path):
-    corrections.append_edit(path, ALL[:3])
+    one_by_one(path, ALL[:3])
     before = path.read_bytes()
     corrections.undo_edit(path)
     assert path.read_bytes().startswith(before)
@@ -87,7 +115,7 @@ def test_undo_appends_and_takes_back_the_last(path):
     corrections.undo_edit(path)
     corrections.undo_edit(path)
     assert edits(path) == []
-    assert corrections.undo_edit(path) is None
+    assert corrections.undo_edit(path) == []
 
 
 def test_undo_of_undo(path):
@@ -100,7 +128,7 @@ def test_undo_of_undo(path):
 
 
 def test_redo_brings_back_what_undo_took_in_order(path):
-    corrections.append_edit(path, ALL[:3])
+    one_by_one(path, ALL[:3])
     corrections.undo_edit(path)
     corrections.undo_edit(path)
     assert edits(path) == ALL[:1]
@@ -108,16 +136,16 @@ def test_redo_brings_back_what_undo_took_in_order(path):
     assert edits(path) == ALL[:2]
     corrections.redo_edit(path)
     assert edits(path) == ALL[:3]
-    assert corrections.redo_edit(path) is None
+    assert corrections.redo_edit(path) == []
     corrections.undo_edit(path)
     assert edits(path) == ALL[:2]
 
 
 def test_no_redo_past_a_new_edit(path):
-    corrections.append_edit(path, ALL[:2])
+    one_by_one(path, ALL[:2])
     corrections.undo_edit(path)
     corrections.append_edit(path, [ALL[6]])
-    assert corrections.redo_edit(path) is None
+    assert corrections.redo_edit(path) == []
     assert edits(path) == [ALL[0], ALL[6]]
 
 

@@ -14,6 +14,7 @@ from voidlab.project.corrections import (
     BadFrame,
     DeleteVoid,
     MergeVoids,
+    MoveVoid,
     RedrawVoid,
     SplitVoid,
     Spot,
@@ -100,6 +101,33 @@ def test_a_redrawn_void_has_those_pixels(frame):
     assert mended.iloc[-1]["x_px"] == pytest.approx(21)
     # a neighbour that lost pixels says so
     assert mended.loc[mended["label"] == 2, "area_px"].item() == (after == 2).sum()
+
+
+def test_a_moved_void_is_a_circle_where_it_was_put_with_the_radius_of_an_edge(frame):
+    voids, labels = frame
+    to = at(23, 31, 4.5)
+    move = MoveVoid(at=at(20, 30, 6), to=to)
+    mended, after, reasons = corrections.correct_frame(voids, labels, [move])
+    assert reasons == [""]
+    assert mended["corrected"].tolist() == ["deleted", "", "", "moved"]
+    new = mended.iloc[-1]
+    assert (new["x_px"], new["y_px"], new["radius_px"]) == (23, 31, 4.5)
+    assert (new["edge_radius_px"], new["size_basis"]) == (4.5, "edge")
+    assert np.isnan(new["radius_sigma_px"])
+    assert new["area_px"] == (after == 4).sum()
+    assert not (after == 1).any()  # what it was before is free
+    assert set(np.unique(after[disc(23, 31, 4.5)])) <= {2, 4}
+
+
+def test_a_void_cannot_be_moved_onto_others_or_out_of_the_image(frame):
+    voids, labels = frame
+    for to, why in ((at(70, 20, 2), "lies wholly on other voids"), (at(900, 900, 2), "covers no pixel")):
+        mended, after, (reason,) = corrections.correct_frame(
+            voids, labels, [MoveVoid(at=at(20, 30, 6), to=to)]
+        )
+        assert why in reason
+        pd.testing.assert_frame_equal(mended, voids)
+        assert np.array_equal(after, labels)
 
 
 def test_edits_act_in_order(frame):

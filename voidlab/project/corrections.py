@@ -96,6 +96,14 @@ class RedrawVoid(_EditOfVoid):
     runs: Annotated[tuple[Run, ...], Field(min_length=1)]
 
 
+class MoveVoid(_EditOfVoid):
+    """This void is the circle ``to``: moved, or of another size."""
+
+    words = "moved or resized the void at {at}, now {to} with a radius of {to.radius_px:.1f} px"
+    edit: Literal["move_void"] = "move_void"
+    to: Spot
+
+
 class SplitVoid(_EditOfVoid):
     """This is two voids, one on each side of the line through (x0, y0) and (x1, y1)."""
 
@@ -121,6 +129,15 @@ class BadFrame(_Edit):
     stage = "segment"
     words = "marked frame {frame} as bad"
     edit: Literal["bad_frame"] = "bad_frame"
+    frame: FrameNumber
+
+
+class AcceptFrame(_Edit):
+    """A person looked through the voids of this image and found them right; changes no result."""
+
+    stage = "review"
+    words = "accepted frame {frame}"
+    edit: Literal["accept_frame"] = "accept_frame"
     frame: FrameNumber
 
 
@@ -155,20 +172,24 @@ class Undo(_Edit):
     undone: str
 
 
-VoidEdit = DeleteVoid | AddVoid | RedrawVoid | SplitVoid | MergeVoids | BadFrame
+VoidEdit = DeleteVoid | AddVoid | RedrawVoid | MoveVoid | SplitVoid | MergeVoids | BadFrame
 TrackEdit = DeleteTrack | CutTrack | JoinTracks
-Edit = VoidEdit | TrackEdit | Undo
+Edit = VoidEdit | TrackEdit | AcceptFrame | Undo
 _EDIT: TypeAdapter[Edit] = TypeAdapter(Annotated[Edit, Field(discriminator="edit")])
 
 
 @dataclass(frozen=True)
 class Correction:
-    """A line of the file: an edit, who made it, and when (ISO 8601, UTC)."""
+    """A line of the file: an edit, who made it, and when (ISO 8601, UTC).
+
+    Edits that were made in one go, such as the deletion of all that is selected, have the same ``batch``.
+    """
 
     id: str
     who: str
     when: str
     edit: Edit
+    batch: str = ""
 
 
 @dataclass(frozen=True)
@@ -224,7 +245,7 @@ def read_log(path: Path) -> Log:
 def _correction(fields: object, where: str) -> Correction:
     if not isinstance(fields, dict):
         raise CorrectionsError(f"{where}: expected {{…}}, a correction, but found {str(fields)[:40]!r}.")
-    about = {key: fields.pop(key, None) for key in ("id", "who", "when")}
+    about = {key: fields.pop(key, None) for key in ("id", "who", "when")} | {"batch": fields.pop("batch", "")}
     wrong = [key for key, value in about.items() if not isinstance(value, str)]
     if wrong:
         raise CorrectionsError(f"{where}: '{wrong[0]}' is missing or no text.")
@@ -242,6 +263,8 @@ def _correction(fields: object, where: str) -> Correction:
 def append_edit(path: Path, edits: Sequence[Edit], *, who: str | None = None) -> list[Correction]:
     """Write ``edits`` at the end of the file, in the name of ``who`` (default: the user who is logged in).
 
+    Several make a batch: `undo_edit` takes them back together.
+
     Raises
     ------
     OSError
@@ -249,8 +272,12 @@ def append_edit(path: Path, edits: Sequence[Edit], *, who: str | None = None) ->
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     name = who or _user()
-    added = [Correction(uuid.uuid4().hex[:12], name, now, edit) for edit in edits]
-    lines = ({"id": c.id, "when": now, "who": name, **c.edit.model_dump(mode="json")} for c in added)
+    batch = uuid.uuid4().hex[:12] if len(edits) > 1 else ""
+    added = [Correction(uuid.uuid4().hex[:12], name, now, edit, batch) for edit in edits]
+    together = {"batch": batch} if batch else {}
+    lines = (
+        {"id": c.id, "when": now, "who": name, **together, **c.edit.model_dump(mode="json")} for c in added
+    )
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as stream:
@@ -264,23 +291,34 @@ def append_edit(path: Path, edits: Sequence[Edit], *, who: str | None = None) ->
     return added
 
 
-def undo_edit(path: Path) -> Correction | None:
-    """Take back the last remaining correction, by one more line; None when there is none."""
+def undo_edit(path: Path) -> list[Correction]:
+    """Take back the last remaining correction, with those made in one go with it; give what was taken back."""
     kept = read_log(path).kept()
-    return append_edit(path, [Undo(undone=kept[-1].id)])[0] if kept else None
+    undone = _with_batch(kept[-1], kept)[::-1] if kept else []
+    if undone:
+        append_edit(path, [Undo(undone=line.id) for line in undone])
+    return undone
 
 
-def redo_edit(path: Path) -> Correction | None:
-    """Take back the last remaining undo, if no other correction was made after it."""
+def redo_edit(path: Path) -> list[Correction]:
+    """Take back the last remaining undo, if no other correction was made after it; give what is there again."""
     lines = read_log(path).lines
     undone_by = {line.id: line.edit.undone for line in lines if isinstance(line.edit, Undo)}
     for line in reversed(lines):
         if line.id not in undone_by:
-            return None
+            return []
         is_redo = undone_by[line.id] in undone_by
         if line.id not in undone_by.values() and not is_redo:
-            return append_edit(path, [Undo(undone=line.id)])[0]
-    return None
+            undos = _with_batch(line, lines)[::-1]
+            append_edit(path, [Undo(undone=undo.id) for undo in undos])
+            back = {undone_by[undo.id] for undo in undos}
+            return [line for line in lines if line.id in back]
+    return []
+
+
+def _with_batch(line: Correction, lines: Sequence[Correction]) -> list[Correction]:
+    """``line`` and those of ``lines`` that were made in one go with it."""
+    return [other for other in lines if other.batch == line.batch] if line.batch else [line]
 
 
 def frame_of(edit: VoidEdit) -> int:

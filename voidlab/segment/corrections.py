@@ -18,6 +18,7 @@ from voidlab.project.corrections import (
     BadFrame,
     DeleteVoid,
     MergeVoids,
+    MoveVoid,
     RedrawVoid,
     Run,
     SplitVoid,
@@ -143,6 +144,11 @@ class _Frame:
                 row, pixels = self._row(at), _of_runs(runs, self.labels.shape)
                 self._delete(row)
                 self._add(pixels, "redrawn", at, runs)
+            case MoveVoid(at=at, to=to):
+                row = self._row(at)
+                pixels = self._free_circle(to, own=int(self.voids["label"].iloc[row]))
+                self._delete(row)
+                self._add(pixels, "moved", to)
             case SplitVoid(at=at, line=line):
                 self._split(self._row(at), at, line)
             case MergeVoids(at=spots):
@@ -170,14 +176,15 @@ class _Frame:
         self.labels[self.labels == self.voids.loc[row, "label"]] = 0
         self.voids.loc[row, "corrected"] = "deleted"
 
-    def _free_circle(self, at: Spot) -> np.ndarray:
+    def _free_circle(self, at: Spot, *, own: int = 0) -> np.ndarray:
+        """Pixels of the circle that belong to no void but that of the label ``own``."""
         y, x = np.ogrid[: self.labels.shape[0], : self.labels.shape[1]]
         if at.radius_px > max(self.labels.shape):
             raise NoFit(f"a circle of {at.radius_px:g} px radius at {at} is larger than the image")
         inside = np.hypot(x - at.x_px, y - at.y_px) <= at.radius_px
         if not inside.any():
             raise NoFit(f"the circle at {at} covers no pixel of the image")
-        free = inside & (self.labels == 0)
+        free = inside & np.isin(self.labels, (0, own))
         if not free.any():
             raise NoFit(f"the circle at {at} lies wholly on other voids")
         return free
@@ -188,7 +195,7 @@ class _Frame:
         self.labels[pixels] = self._highest
         measured = measure_voids(pixels, frame=at.frame, edge_buffer_px=self._edge_buffer_px)
         measured = measured.assign(label=self._highest, corrected=how)
-        if how == "added" and not runs:
+        if how in ("added", "moved") and not runs:
             measured = measured.assign(x_px=at.x_px, y_px=at.y_px, radius_px=at.radius_px)
         # What is drawn by hand is an edge: where there is a fringe, smaller than the physical radius.
         measured = measured.assign(edge_radius_px=measured["radius_px"], size_basis=EDGE)
