@@ -154,7 +154,10 @@ def test_describe_says_where_each_value_comes_from(yaml):
 def test_write_values_keeps_comments_and_order(yaml):
     path = yaml("# my gold\nimages: a  # where\nsegment:\n  threshold: 0.5  # tuned\ntrack: {memory: 2}\n")
     changes = parameters.write_values(path, "segment", {"threshold": 0.6, "contrast": "dark"})
-    assert changes == ["segment.threshold: 0.5 → 0.6", "segment.contrast: default → dark"]
+    assert list(map(str, changes)) == [
+        "segment.threshold: 0.5 → 0.6",
+        "segment.contrast: auto (default) → dark",
+    ]
     text = path.read_text()
     assert text.startswith(
         "# my gold\nimages: a  # where\nsegment:\n  threshold: 0.6  # tuned\n  contrast: dark"
@@ -193,13 +196,46 @@ def test_only_the_touched_values_change_whatever_the_layout(yaml, text):
     assert path.read_bytes().decode() == new
 
 
-def test_the_difference_is_shown_before_it_is_made(yaml):
+def test_what_would_change_is_told_before_it_does(yaml):
     path = yaml("images: a\nsegment: {threshold: 0.5}\n")
-    shown = parameters.difference(path, "segment", {"threshold": 0.6})
-    assert "-segment: {threshold: 0.5}" in shown
-    assert "+segment: {threshold: 0.6}" in shown
+    (change,) = parameters.changes_of(path, "segment", {"threshold": 0.6})
+    assert (change.name, change.before, change.after) == ("segment.threshold", "0.5", "0.6")
     assert "0.6" not in path.read_text()
-    assert parameters.difference(path, "segment", {"threshold": 0.5}) == ""
+    assert parameters.changes_of(path, "segment", {"threshold": 0.5}) == []
+
+
+BOXES = {
+    "not there": "images: a\nsegment:\n  threshold: 0.6\n",
+    "in a row": "images: a\nignore_boxes_px: [[1, 2, 3, 4]]  # bar\nsegment: {threshold: 0.6}\n",
+    "below each other": "images: a\nignore_boxes_px:\n  - [1, 2, 3, 4]\n  - [5, 6, 7, 8]\n\n# next\n"
+    "segment: {threshold: 0.6}\n",
+    "not indented": "images: a\nignore_boxes_px:\n- [1, 2, 3, 4]\nsegment: {threshold: 0.6}\n",
+    "empty": "images: a\nignore_boxes_px:\nsegment: {threshold: 0.6}",
+}
+
+
+@pytest.mark.parametrize("text", BOXES.values(), ids=BOXES)
+def test_values_of_no_stage_are_written_whatever_the_layout(yaml, text):
+    path = yaml(text)
+    if "ignore_boxes_px:\nsegment" in text:
+        with pytest.raises(ParameterErrors):  # as it stands it is no list
+            parameters.load_parameters(path)
+    changes = parameters.write_values(
+        path, "", {"ignore_boxes_px": [[0, 960, 1024, 64], [5, 6, 7, 8]], "pixel_size_nm": 0.25}
+    )
+    assert [change.name for change in changes] == ["ignore_boxes_px", "pixel_size_nm"]
+    assert changes[1].before == "none"
+    after = parameters.load_parameters(path)
+    assert after.ignore_boxes_px == [[0, 960, 1024, 64], [5, 6, 7, 8]]
+    assert (after.pixel_size_nm, after.segment.threshold) == (0.25, 0.6)
+    assert ("# next" in path.read_text()) == ("# next" in text)
+
+
+def test_a_value_of_no_stage_that_cannot_be_is_refused(yaml):
+    path = yaml("images: a\n")
+    with pytest.raises(ParameterErrors, match="pixel_size_nm: must be"):
+        parameters.write_values(path, "", {"pixel_size_nm": 4000.0})
+    assert path.read_text() == "images: a\n"
 
 
 def test_ranges_come_from_the_model():

@@ -3,8 +3,8 @@
 Every mistake in the file is reported at once, with its line and, for a misspelt key, the near name.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,27 @@ from pydantic_core import ErrorDetails
 
 from voidlab.project.parameters import problems as mistakes
 from voidlab.project.parameters import yaml_file
-from voidlab.project.parameters.models import DatasetParameters
-from voidlab.project.parameters.yaml_file import ParameterErrors
+from voidlab.project.parameters.models import DatasetParameters, model_of
+from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.tables.written import replacing
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value that is, or would be, changed in a parameter file, each as text."""
+
+    name: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.before} → {self.after}"
 
 
 def load_parameters(path: Path, given: Mapping[str, Mapping[str, object]] | None = None) -> DatasetParameters:
     """Read the parameters of a dataset from ``path``; ``given[stage][key]`` outweighs the file.
+
+    The stage "" stands for what belongs to no stage, such as ``pixel_size_nm``.
 
     Raises
     ------
@@ -31,7 +45,9 @@ def load_parameters(path: Path, given: Mapping[str, Mapping[str, object]] | None
     values.setdefault("dataset", path.stem)
     outweighed = {stage: dict(keys) for stage, keys in (given or {}).items()}
     for stage, keys in outweighed.items():
-        if isinstance(values.setdefault(stage, {}), dict):
+        if not stage:
+            values |= keys
+        elif isinstance(values.setdefault(stage, {}), dict):
             values[stage] = {**values[stage], **keys}
     wrong: list[ErrorDetails] = []
     usable: DatasetParameters | None
@@ -64,13 +80,13 @@ def line_of(path: Path, *keys: str) -> int | None:
     return yaml_file.line_of(yaml_file.read_yaml(path), keys)
 
 
-def write_values(path: Path, stage: str, values: Mapping[str, object]) -> list[str]:
+def write_values(path: Path, stage: str, values: Mapping[str, object]) -> list[Change]:
     """Put ``values`` of ``stage`` into the YAML file ``path``; comments, order and all else stay as they are.
 
     Returns
     -------
-    list of str
-        A line for each value that changed.
+    list of Change
+        Of each value that is another now.
 
     Raises
     ------
@@ -85,18 +101,30 @@ def write_values(path: Path, stage: str, values: Mapping[str, object]) -> list[s
     return changes
 
 
-def difference(path: Path, stage: str, values: Mapping[str, object]) -> str:
-    """What `write_values`, which fails alike, would change in the file, line by line; empty when nothing."""
-    text, _ = _with_values(path, stage, values)
-    before = path.read_text(encoding="utf-8-sig")
-    lines = (before.splitlines(), text.splitlines())
-    return "\n".join(difflib.unified_diff(*lines, path.name, path.name, n=1, lineterm=""))
+def changes_of(path: Path, stage: str, values: Mapping[str, object]) -> list[Change]:
+    """What `write_values`, which fails alike, would change in the file."""
+    return _with_values(path, stage, values)[1]
 
 
-def _with_values(path: Path, stage: str, values: Mapping[str, object]) -> tuple[str, list[str]]:
-    """Text of the YAML file with ``values``, and a line for each that changed."""
+def _with_values(path: Path, stage: str, values: Mapping[str, object]) -> tuple[str, list[Change]]:
+    """Text of the YAML file with ``values``, and each that changed."""
     load_parameters(path, {stage: values})
-    section = yaml_file.plain_values(yaml_file.read_yaml(path)).get(stage) or {}
+    file = yaml_file.plain_values(yaml_file.read_yaml(path))
+    section = (file.get(stage) or {}) if stage else file
     changed = {key: value for key, value in values.items() if section.get(key) != value}
-    changes = [f"{stage}.{key}: {section.get(key, 'default')} → {value}" for key, value in changed.items()]
-    return yaml_file.set_values(path.read_text(encoding="utf-8-sig"), stage, changed), changes
+    changes = [_change(stage, key, section.get(key), value) for key, value in changed.items()]
+    text = yaml_file.set_values(path.read_text(encoding="utf-8-sig"), stage, changed)
+    wanted = {**file, **changed} if not stage else {**file, stage: {**section, **changed}}
+    if yaml_file.values_in(text) != wanted:
+        keys = ", ".join(change.name for change in changes)
+        raise ParameterErrors([Problem(path.name, None, f"{keys}: cannot be set in this layout; type it")])
+    return text, changes
+
+
+def _change(stage: str, key: str, before: object, after: object) -> Change:
+    """The change of a parameter; what the file does not say is the default."""
+    fields = (model_of(stage) if stage else DatasetParameters).model_fields
+    known = before if before is not None else fields[key].default if key in fields else None
+    words = "none" if known in (None, []) else str(known)
+    default = " (default)" if before is None and known not in (None, []) else ""
+    return Change(f"{stage}.{key}" if stage else key, words + default, str(after))

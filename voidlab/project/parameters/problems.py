@@ -42,7 +42,7 @@ def explain(
     """The mistake ``error`` in the file ``path``, or in what outweighs it (``given``)."""
     keys = keys_of(error)
     name = ".".join(keys)
-    if len(keys) == 2 and keys[1] in given.get(keys[0], {}):
+    if keys[-1] in given.get(keys[0] if len(keys) == 2 else "", {}):
         return Problem(name, None, _reason(error, keys))
     value: Any = document
     for key in keys:

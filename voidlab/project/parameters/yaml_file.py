@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
-from ruamel.yaml.nodes import MappingNode, Node
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
 
 from voidlab.errors import VoidlabError
 from voidlab.project.parameters.models import DatasetParameters
@@ -145,11 +145,19 @@ def value_of(text: str) -> Any:
         return text  # such as a date that no calendar has, or a number of 5,000 digits
 
 
+def values_in(text: str) -> Any:
+    """What ``text``, that of a parameter file, says; None where it is no YAML."""
+    try:
+        return plain_values(YAML(typ="rt").load(text))
+    except YAMLError:
+        return None
+
+
 def set_values(text: str, section: str, values: Mapping[str, object]) -> str:
     """``text`` with ``section: {key: value}`` for each of the ``values``; comments, order, layout and quotes stay.
 
     A key that is there gets its new value in place; a new one goes behind the last of its section, a new section to
-    the end.
+    the end. Without a section the keys are those of the file itself.
     """
     for key, value in values.items():
         text = _set(text, section, key, _scalar(value))
@@ -157,13 +165,16 @@ def set_values(text: str, section: str, values: Mapping[str, object]) -> str:
 
 
 def _set(text: str, section: str, key: str, value: str) -> str:
-    node = _value(YAML(typ="rt").compose(text), section)
+    root = YAML(typ="rt").compose(text)
+    node = _value(root, section) if section else root
     if node is None:
         return text.rstrip("\n") + f"\n{section}:\n  {key}: {value}\n"
-    old = _value(node, key)
-    if old is not None:
-        return _put(text, old.start_mark.index, old.end_mark.index, value)
+    name, old = _pair(node, key)
+    if name is not None and old is not None:
+        return _replace(text, name, old, value)
     assert isinstance(node, MappingNode)  # what `parameters.load` has let through
+    if not section:
+        return text.rstrip("\n") + f"\n{key}: {value}\n"
     if not node.value:
         return _put(text, node.end_mark.index - 1, node.end_mark.index - 1, f"{key}: {value}")
     if node.flow_style:
@@ -175,9 +186,29 @@ def _set(text: str, section: str, key: str, value: str) -> str:
     return _put(text, line_end, line_end, f"\n{' ' * first.start_mark.column}{key}: {value}")
 
 
+def _replace(text: str, name: Node, old: Node, value: str) -> str:
+    """``text`` with ``value`` in the place of the node ``old``, the value of the key ``name``."""
+    start, end = old.start_mark.index, old.end_mark.index
+    if start == end:  # nothing stands behind the key: for the parser that is where the next begins
+        start = end = text.index(":", name.end_mark.index) + 1
+        return _put(text, start, end, f" {value}")
+    last = old
+    while isinstance(last, CollectionNode) and not last.flow_style and last.value:
+        # A list over several lines ends, for the parser, where the next key begins.
+        last = last.value[-1][1] if isinstance(last, MappingNode) else last.value[-1]
+        end = last.end_mark.index
+    indent = "" if old.start_mark.column else "  "  # of a list that began below its key
+    return _put(text, start, end, indent + value)
+
+
 def _value(node: Node | None, key: str) -> Node | None:
+    return _pair(node, key)[1]
+
+
+def _pair(node: Node | None, key: str) -> tuple[Node | None, Node | None]:
+    """The key called ``key`` of a mapping, and its value."""
     pairs = node.value if isinstance(node, MappingNode) else []
-    return next((value for name, value in pairs if name.value == key), None)
+    return next(((name, value) for name, value in pairs if name.value == key), (None, None))
 
 
 def _put(text: str, start: int, end: int, new: str) -> str:
@@ -190,6 +221,8 @@ def _scalar(value: object) -> str:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, int | float):
         return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_scalar, value))}]"
     text = str(value)
     if text and not set(text) & set(",[]{}#&*!|>'\"%@`:") and YAML(typ="safe", pure=True).load(text) == text:
         return text
