@@ -35,7 +35,7 @@ def explorer(tmp_path, monkeypatch):
         paths.parameters.read_text().replace("segmenter: classical", "contrast: bright")
     )
     monkeypatch.chdir(tmp_path)
-    return explore.open_explorer("big")
+    return explore.open_explorer("big").explorer
 
 
 def set_to(widget):

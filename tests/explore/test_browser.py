@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from voidlab import tables
-from voidlab.explore.figure import INCHES, View
+from voidlab.explore.figure import View
 from voidlab.images.series import Calibration
 from voidlab.project import corrections, parameters
 
@@ -31,6 +31,7 @@ QUIET = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SHAPE = (150, 210)
+LAPTOP, SCREEN = {"width": 1366, "height": 768}, {"width": 1920, "height": 1080}
 SLOW_MS = 240_000  # a busy machine starts a kernel in a minute
 
 
@@ -76,7 +77,7 @@ def _wait_for(address, server, seconds=180):
 def page():
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        page = browser.new_page(viewport=LAPTOP)
         page.set_default_timeout(SLOW_MS)
         yield page
         browser.close()
@@ -99,14 +100,36 @@ def count(page, other_than=None):
     raise AssertionError(f"the count stayed at {other_than}")
 
 
-def on_canvas(x, y):
+def on_canvas(canvas, x, y):
     """Where a point of the image lies on the explorer's canvas, px from its upper left corner."""
-    figure = Figure(figsize=INCHES, dpi=80)
+    size = canvas.bounding_box()
+    figure = Figure(figsize=(size["width"] / 80, size["height"] / 80), dpi=80)
     FigureCanvasAgg(figure)
     view = View(figure, SHAPE, Calibration(0.5, "parameters"))
     figure.canvas.draw()
     right, up = view.image.transData.transform((x, y))
     return {"x": float(right), "y": float(figure.bbox.height - up)}
+
+
+def all_is_seen(page):
+    """Size of the image, once it fills its place; it, the frames and the settings have to be in view together."""
+    place, canvas = page.locator(".voidlab-image"), page.locator(".voidlab-image canvas").last
+    end = time.monotonic() + SLOW_MS / 1000
+    while True:
+        room, drawn = place.bounding_box(), canvas.bounding_box()
+        if abs(room["width"] - drawn["width"]) < 2 and abs(room["height"] - drawn["height"]) < 2:
+            break
+        assert time.monotonic() < end, f"the image is {drawn}, its place {room}"
+        time.sleep(0.5)
+    window = page.viewport_size
+    slider = page.locator(".widget-slider", has_text="threshold").first
+    for part in (canvas, slider, page.locator(".widget-slider", has_text="frame").first):
+        box = part.bounding_box()
+        assert box["x"] >= 0
+        assert box["y"] >= 0
+        assert box["x"] + box["width"] <= window["width"]
+        assert box["y"] + box["height"] <= window["height"]
+    return drawn["width"], drawn["height"]
 
 
 def unfold(page):
@@ -122,9 +145,18 @@ def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     first = count(page)
-    canvas = page.locator(".jupyter-matplotlib-canvas-container canvas").last
+    canvas = page.locator(".voidlab-image canvas").last
     canvas.wait_for()  # it has a size, so there is something to see
+    small = all_is_seen(page)
     page.screenshot(path=shots / "1-open.png")
+    page.set_viewport_size(SCREEN)
+    time.sleep(1)
+    large = all_is_seen(page)
+    page.screenshot(path=shots / "1-open-large.png")
+    assert min(large) > 1.4 * min(small)  # the image follows the window
+    page.set_viewport_size(LAPTOP)
+    time.sleep(1)
+    assert all_is_seen(page) == small
 
     # tune: the threshold to its end
     handle = page.locator(".widget-slider", has_text="threshold").locator(".noUi-handle").first
@@ -135,14 +167,24 @@ def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     assert tuned < first
     page.screenshot(path=shots / "2-tuned.png")
 
-    # correct: delete the largest void of the frame with a click
+    # correct: select the largest void of the frame with a click, delete it with a key
     voids = tables.load(copied, "voids")
     inside = voids[(voids["frame"] == 1) & ~voids["touches_edge"]]
     void = inside.loc[inside["radius_px"].idxmax()]
     page.get_by_role("tab", name="Correct").click()
-    page.get_by_role("button", name="delete", exact=True).click()
-    canvas.click(position=on_canvas(void["x_px"], void["y_px"]))
+    canvas.click(position=on_canvas(canvas, void["x_px"], void["y_px"]))
+    page.get_by_text(re.compile(r"^void at \(")).wait_for()
+    page.keyboard.press("Delete")
     page.get_by_text("1 correction by hand").wait_for()
+    page.keyboard.press("ArrowRight")
+    page.get_by_text(re.compile(r"^frame 2")).wait_for()
+    page.keyboard.press("ArrowLeft")
+    page.get_by_text(re.compile(r"^frame 1")).wait_for()
+    page.keyboard.press("u")
+    page.get_by_text("0 corrections by hand").wait_for()
+    page.keyboard.press("r")
+    page.get_by_text("1 correction by hand").wait_for()
+    assert page.locator(".jp-CodeCell").count() == 2  # no key went to the notebook: there it deletes cells
     page.screenshot(path=shots / "3-corrected.png")
     (made,) = corrections.read_log(copied.corrections).kept()
     assert (made.edit.at.x_px, made.edit.at.y_px) == pytest.approx((void["x_px"], void["y_px"]), abs=0.01)
@@ -160,14 +202,15 @@ def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     page.get_by_text(re.compile(r"\d+ voids on the left, \d+ on the right")).wait_for()
     time.sleep(2)
     page.screenshot(path=shots / "5-compared.png")
+    page.get_by_role("button", name="back to the image").click()
 
     # keep
     page.get_by_role("tab", name="Find").click()
-    page.get_by_role("button", name="keep these settings").click()
-    page.get_by_text("+segment").first.wait_for()
+    page.get_by_role("button", name="keep …").click()
+    page.get_by_role("cell", name="segment.threshold").wait_for()
     page.screenshot(path=shots / "6-difference.png")
     page.locator("button:visible", has_text="write").click()
-    page.get_by_text("segment.threshold: default →").wait_for()
+    page.get_by_text("segment.threshold: 0.5 (default) →").wait_for()
     assert parameters.load_parameters(copied.parameters).segment.threshold > 0.9
 
     # run, and find it all in the report

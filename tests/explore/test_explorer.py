@@ -42,14 +42,8 @@ def model(finished, monkeypatch):
     return Model(stage.open_stage("segment", "small"))
 
 
-@pytest.fixture
-def explorer(copied, monkeypatch):
-    monkeypatch.chdir(copied.root / "notebooks")
-    return explore.open_explorer("small")
-
-
 def shown(explorer):
-    return explorer._scene.voids
+    return explorer.scene.voids
 
 
 def whole(voids):
@@ -118,11 +112,22 @@ def test_of_a_segmenter_in_two_halves_only_the_second_is_asked_again(model, monk
     monkeypatch.setattr(
         "voidlab.segment.load.load_segmenter", lambda name, threshold, **rest: _Halves(threshold)
     )
+    before = _Halves.maps_made
     counts = [
         len(model.voids(0, model.settings.model_copy(update={"threshold": t}))) for t in (0.3, 0.4, 0.95)
     ]
     assert counts == [1, 1, 0]
-    assert _Halves.maps_made == 1
+    assert _Halves.maps_made == before + 1
+
+
+def test_a_network_looks_again_for_voids_larger_than_it_was_asked_for(model, monkeypatch):
+    monkeypatch.setattr(
+        "voidlab.segment.load.load_segmenter", lambda name, threshold, **rest: _Halves(threshold)
+    )
+    _Halves.maps_made = 0
+    for largest in ("auto", 20.0, 37.0, 70.0):  # a quarter of the shorter side, 37.5 px, is always looked for
+        model.voids(0, model.settings.model_copy(update={"max_radius_px": largest, "threshold": 0.3}))
+    assert _Halves.maps_made == 2
 
 
 def test_caches_stay_bounded_whatever_is_looked_at(model):
@@ -194,7 +199,7 @@ def test_corrections_show_at_once(copied, monkeypatch):
     model = Model(stage.open_stage("segment", "small"))
     before = model.voids(0, model.settings)
     victim = spot_of(before.iloc[whole(before)])
-    model.correct(DeleteVoid(at=victim))
+    model.correct([DeleteVoid(at=victim)])
     after = model.voids(0, model.settings)
     assert (after["corrected"] == "deleted").sum() == 1
     assert len(tables.kept(after)) == len(before) - 1
@@ -206,7 +211,7 @@ def test_corrections_show_at_once(copied, monkeypatch):
     strict = model.settings.model_copy(update={"min_radius_px": 2.7})
     assert (model.voids(0, strict)["corrected"] == "deleted").sum() == 1
     life = model.linked["particle"].value_counts().index[0]
-    model.correct(CutTrack(at=spot_of(model.life(life).iloc[1])))
+    model.correct([CutTrack(at=spot_of(model.life(life).iloc[1]))])
     assert len(model.life(life)) == 1
 
 
@@ -253,7 +258,7 @@ def use(name, under, *drags):
 
 def test_each_tool_makes_its_edit(under):
     a, b = (50.0, 50.0), (58.0, 50.0)
-    assert use("look", under, (a, a)) == (None, "")
+    assert use("select", under, (a, a)) == (None, "")
     assert isinstance(use("delete", under, (a, a))[0], DeleteVoid)
     added = use("add", under, ((80.0, 40.0), (83.0, 44.0)))[0]
     assert isinstance(added, AddVoid)
@@ -353,48 +358,48 @@ def test_less_the_drift_the_stack_stands_still(explorer):
     explorer.row.value = 3
     explorer.style.drift.value = True
     explorer.style.tails.value = 3
-    offset = explorer._scene.offset
+    offset = explorer.scene.offset
     assert offset == tuple(-d for d in explorer.model.drift(3))
     left, _, _, top = explorer.view._photo.get_extent()
     assert (left, top) == pytest.approx((offset[0] - 0.5, offset[1] - 0.5))
     # the tails end on the voids, and are shorter than as recorded
-    ends = np.array([tail[-1, :2] for tail in explorer._scene.tails])
+    ends = np.array([tail[-1, :2] for tail in explorer.scene.tails])
     apart = np.hypot(*(ends[:, None] - shown(explorer)[["x_px", "y_px"]].to_numpy()[None]).transpose(2, 0, 1))
     assert apart.min(axis=1).max() < 1e-6
 
 
 def test_a_click_selects_in_all_plots_and_the_track_is_kept_over_frames(explorer):
-    on_track = np.flatnonzero(explorer._scene.particles >= 0)
-    lives = [len(explorer.model.life(int(explorer._scene.particles[i]))) for i in on_track]
+    on_track = np.flatnonzero(explorer.scene.particles >= 0)
+    lives = [len(explorer.model.life(int(explorer.scene.particles[i]))) for i in on_track]
     row = int(on_track[int(np.argmax(lives))])
-    explorer.drag(middle(shown(explorer).iloc[row]), middle(shown(explorer).iloc[row]))
-    particle = int(explorer._scene.particles[row])
-    assert explorer._scene.selected == row
+    explorer.hand.drag([middle(shown(explorer).iloc[row]), middle(shown(explorer).iloc[row])])
+    particle = int(explorer.scene.particles[row])
+    assert explorer.scene.selected == row
     assert "radius" in explorer.hover.value
     assert f"particle {particle}" in explorer.hover.value
     radius = shown(explorer)["radius_px"].iloc[row] * 0.5
-    assert explorer.view._marked.get_xdata()[0] == pytest.approx(radius)
-    assert len(explorer.view._life.get_xdata()) == max(lives)
-    explorer._click_frame(2.2)
+    assert explorer.plots._marked[0].get_xdata()[0] == pytest.approx(radius)
+    assert len(explorer.plots._life.get_xdata()) == max(lives)
+    explorer.hand.go_to(2.2)
     assert explorer.row.value == 1
-    if explorer._scene.selected is not None:
-        assert explorer._scene.particles[explorer._scene.selected] == particle
-    explorer._click_size(radius)
-    assert explorer._scene.selected is not None
+    if explorer.scene.selected is not None:
+        assert explorer.scene.particles[explorer.scene.selected] == particle
+    explorer.hand.choose_nearest("radius_px", radius / 0.5)
+    assert explorer.scene.selected is not None
 
 
-def test_the_mouse_hovers_clicks_and_zooms(explorer):
+def test_the_mouse_hovers_clicks_and_zooms(explorer, mouse):
     void = shown(explorer).iloc[whole(shown(explorer))]
-    at = SimpleNamespace(inaxes=explorer.view.image, xdata=void["x_px"], ydata=void["y_px"], step=1)
-    explorer._move(at)
-    assert f"radius {void['radius_px']:.2f} px" in explorer.hover.value
-    explorer._move(SimpleNamespace(inaxes=explorer.view.image, xdata=-5, ydata=-5))
+    at = mouse(explorer.view.image, void["x_px"], void["y_px"], step=1)
+    explorer.pointer.move(at)
+    assert f"= {void['radius_px']:.2f} px (" in explorer.hover.value
+    explorer.pointer.move(mouse(explorer.view.image, -5, -5))
     assert explorer.hover.value == "&nbsp;"
-    explorer._press(at)
-    explorer._release(at)
-    assert explorer._scene.selected is not None
+    explorer.pointer.press(at)
+    explorer.pointer.release(at)
+    assert explorer.scene.selected is not None
     wide = np.ptp(explorer.view.image.get_xlim())
-    explorer._scroll(at)
+    explorer.pointer.scroll(at)
     assert np.ptp(explorer.view.image.get_xlim()) == pytest.approx(wide / 1.25)
     explorer.row.value = 1
     assert np.ptp(explorer.view.image.get_xlim()) == pytest.approx(wide / 1.25)  # zoom stays
@@ -405,12 +410,12 @@ def test_correcting_with_the_mouse(explorer, copied):
     count = len(shown(explorer))
     explorer.correct.tool.value = "delete"
     assert "click a void to delete it" in explorer.said.value
-    explorer.drag(middle(void), middle(void))
+    explorer.hand.drag([middle(void), middle(void)])
     assert len(tables.kept(shown(explorer))) == count - 1
     assert "deleted the void at" in explorer.said.value
     assert "1 correction by hand" in explorer.correct.list.value
     explorer.correct.tool.value = "add"
-    explorer.drag(middle(void), (void["x_px"] + 4, void["y_px"]))
+    explorer.hand.drag([middle(void), (void["x_px"] + 4, void["y_px"])])
     assert len(tables.kept(shown(explorer))) == count
     explorer.correct.undo.click()
     explorer.correct.undo.click()
@@ -431,29 +436,56 @@ def test_keeping_shows_the_difference_first_and_writes_only_what_was_touched(exp
     before = copied.parameters.read_text()
     explorer.settings.threshold.value = 0.6
     explorer.keep.show.click()
-    assert "threshold: 0.6" in explorer.keep.difference.value
+    row = "<td>segment.threshold</td><td>0.5 (default)</td><td><b>0.6</b></td>"
+    assert row in explorer.keep.table.value
     assert copied.parameters.read_text() == before
     explorer.keep.leave.click()
-    assert explorer.keep.difference.value == ""
+    assert explorer.keep.table.value == ""
     explorer.keep.show.click()
     explorer.keep.write.click()
-    assert "segment.threshold: default → 0.6" in explorer.said.value
+    assert "segment.threshold: 0.5 (default) → 0.6" in explorer.said.value
     assert parameters.load_parameters(copied.parameters).segment.threshold == 0.6
     assert "min_radius_px" not in copied.parameters.read_text()
     explorer.keep.show.click()
     assert "nothing changed" in explorer.said.value
 
 
+def test_what_was_kept_is_taken_back_unless_the_file_was_changed_since(explorer, copied):
+    explorer.keep.undo.click()
+    assert "nothing was kept here that could be taken back" in explorer.said.value
+    before = copied.parameters.read_bytes()
+    explorer.settings.threshold.value = 0.6
+    explorer.settings.is_auto.value = False
+    explorer.settings.max_radius_px.value = 20
+    explorer.keep.write.click()
+    assert "max_radius_px: auto (default) → 20.0" in explorer.said.value
+    kept = copied.parameters.read_bytes()
+    copied.parameters.write_bytes(kept + b"# mine\n")
+    explorer.keep.undo.click()
+    assert "was changed elsewhere since; nothing is taken back" in explorer.said.value
+    copied.parameters.write_bytes(kept)
+    explorer.keep.undo.click()
+    assert copied.parameters.read_bytes() == before
+    assert explorer.settings.threshold.value == 0.5
+    assert explorer.settings.is_auto.value
+    assert explorer.settings.touched == {}
+    assert explorer.model.is_quick(0, explorer.settings.settings)  # as the run found them
+
+
 def test_comparing_draws_both_and_says_the_counts(explorer):
-    explorer.other.threshold.value = 0.97
-    explorer.compare_now.click()
-    (canvas,) = explorer.side_by_side.children
+    explorer.compare.other.threshold.value = 0.97
+    explorer.compare.compare_now.click()
+    canvas = explorer.compare.canvas
+    assert explorer.place.children == (canvas,)
     assert "threshold 0.5" in canvas.figure.axes[0].get_title()
     assert "threshold 0.97" in canvas.figure.axes[1].get_title()
-    other = explorer.model.voids(0, explorer.other.settings)
+    other = explorer.model.voids(0, explorer.compare.other.settings)
     matched = len(scores.match_voids(shown(explorer), other))
-    assert f"{len(shown(explorer))} voids on the left, {len(other)} on the right" in explorer.compared.value
-    assert f"{matched} matched" in explorer.compared.value
+    assert (
+        f"{len(shown(explorer))} voids on the left, {len(other)} on the right"
+        in explorer.compare.compared.value
+    )
+    assert f"{matched} matched" in explorer.compare.compared.value
 
 
 # --- what a user can get wrong -----------------------------------------------------------------------------------
@@ -465,24 +497,22 @@ def test_a_frame_that_cannot_be_read_is_said(explorer, copied):
     assert "tilt02.tif" in explorer.said.value
     assert explorer.said.value.startswith("frame 2")
     explorer.correct.tool.value = "add"
-    explorer.drag((20.0, 20.0), (25.0, 20.0))  # on nothing
+    explorer.hand.drag([(20.0, 20.0), (25.0, 20.0)])  # on nothing
     assert explorer.model.log.lines == ()
     explorer.row.value = 2
     assert "frame 3" in explorer.said.value
 
 
 @pytest.mark.parametrize(("tool", "seen"), [("add", Circle), ("split", Line2D), ("delete", type(None))])
-def test_what_a_drag_would_make_is_seen_while_it_lasts(explorer, tool, seen):
-    def mouse(x, y):
-        return SimpleNamespace(inaxes=explorer.view.image, xdata=x, ydata=y)
-
+def test_what_a_drag_would_make_is_seen_while_it_lasts(explorer, mouse, tool, seen):
+    image = explorer.view.image
     explorer.correct.tool.value = tool
-    explorer._press(mouse(20.0, 30.0))
-    explorer._move(mouse(23.0, 34.0))
+    explorer.pointer.press(mouse(image, 20.0, 30.0))
+    explorer.pointer.move(mouse(image, 23.0, 34.0))
     assert isinstance(explorer.view._band, seen)
     if tool == "add":
         assert (explorer.view._band.center, explorer.view._band.radius) == ((20.0, 30.0), 5.0)
-    explorer._release(mouse(20.2, 30.0))  # too short for an edit
+    explorer.pointer.release(mouse(image, 20.2, 30.0))  # too short for an edit
     assert explorer.view._band is None
 
 
@@ -490,25 +520,25 @@ def test_the_results_of_a_run_are_seen_without_opening_again(copied, monkeypatch
     record = copied.record.read_bytes()
     copied.record.unlink()
     monkeypatch.chdir(copied.root)
-    explorer = explore.open_explorer("small")
+    explorer = explore.open_explorer("small").explorer
     assert explorer.model.results is None
     assert explorer.model.linked.empty
     copied.record.write_bytes(record)
     explorer.row.value = 1
-    assert (explorer._scene.particles >= 0).any()
+    assert (explorer.scene.particles >= 0).any()
 
 
 def test_no_results_yet_is_a_sentence_when_they_are_asked_for(copied, monkeypatch):
     copied.record.unlink()
     monkeypatch.chdir(copied.root)
-    explorer = explore.open_explorer("small")
+    explorer = explore.open_explorer("small").explorer
     assert explorer.said.value.startswith("frame 1")
     assert "no tracks" not in explorer.said.value
     explorer.style.tails.value = 5
     assert "no tracks or drift yet; they come with: voidlab run parameters/small.yaml" in explorer.said.value
     explorer.correct.tool.value = "cut track"
     void = shown(explorer).iloc[whole(shown(explorer))]
-    explorer.drag(middle(void), middle(void))
+    explorer.hand.drag([middle(void), middle(void)])
     assert "on no track of the last run" in explorer.said.value
 
 
@@ -525,21 +555,21 @@ def test_no_results_yet_is_a_sentence_when_they_are_asked_for(copied, monkeypatc
 def test_what_cannot_be_opened_is_a_sentence(copied, monkeypatch, spoil, said):
     spoil(copied)
     monkeypatch.chdir(copied.root)
-    opened = explore.open_explorer("small")
+    opened = explore.open_explorer("small").explorer
     assert said in opened.said.value
     assert "Traceback" not in opened.said.value
 
 
 def test_outside_a_project_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert "no folder 'parameters'" in explore.open_explorer("small").said.value
+    assert "no folder 'parameters'" in explore.open_explorer("small").explorer.said.value
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(explorer, copied, monkeypatch):
     copied.corrections.mkdir()  # as good as read-only, also for the superuser
     explorer.correct.tool.value = "delete"
     void = shown(explorer).iloc[whole(shown(explorer))]
-    explorer.drag(middle(void), middle(void))
+    explorer.hand.drag([middle(void), middle(void)])
     assert "small.corrections.jsonl cannot be read or written" in explorer.said.value
 
     def refuse(*_):
@@ -557,7 +587,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(explorer, copied, monkeyp
 def test_a_segmenter_that_is_not_there_is_a_sentence(copied, monkeypatch):
     copied.parameters.write_text(copied.parameters.read_text().replace("classical", "nets/none.safetensors"))
     monkeypatch.chdir(copied.root)
-    opened = explore.open_explorer("small")
+    opened = explore.open_explorer("small").explorer
     assert "nets/none.safetensors" in opened.said.value
     assert "Traceback" not in opened.said.value
 
@@ -575,13 +605,13 @@ def with_loops(copied, monkeypatch):
         "voidlab.segment.load.load_segmenter",
         lambda name, threshold, kinds, **rest: SeesMore(threshold=threshold, kinds=kinds, contrast="bright"),
     )
-    made = explore.open_explorer("small")
+    made = explore.open_explorer("small").explorer
     made._find()
     return made
 
 
 def test_loops_are_shown_beside_the_voids_and_said(with_loops):
-    scene = with_loops._scene
+    scene = with_loops.scene
     assert set(scene.voids["kind"]) == {"void"}
     assert scene.others["kind"].value_counts().to_dict() == {"loop": LOOPS, "dot": DOTS}
     assert len(scene.particles) == len(scene.voids)
@@ -595,11 +625,14 @@ def test_loops_are_shown_beside_the_voids_and_said(with_loops):
 
 
 def test_a_click_is_on_a_void_though_a_loop_lies_upon_it(with_loops):
-    first = with_loops._scene.voids.iloc[0]
-    loop = with_loops._scene.others.iloc[0]
+    first = with_loops.scene.voids.iloc[0]
+    loop = with_loops.scene.others.iloc[0]
     assert (loop["x_px"], loop["y_px"]) == (first["x_px"], first["y_px"])
-    with_loops.drag(middle(first), middle(first))
-    assert with_loops._scene.selected == 0
+    with_loops.hand.drag([middle(first), middle(first)])
+    assert with_loops.scene.selected == 0
     with_loops._compare()
-    count = len(with_loops._scene.voids)
-    assert f"{count} voids on the left, {count} on the right: {count} matched" in with_loops.compared.value
+    count = len(with_loops.scene.voids)
+    assert (
+        f"{count} voids on the left, {count} on the right: {count} matched"
+        in with_loops.compare.compared.value
+    )

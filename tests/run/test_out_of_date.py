@@ -86,14 +86,14 @@ def test_images_that_changed_since_are_noticed_by_all(copied, monkeypatch, chang
         movie.make_movie("small")
     with pytest.raises(StageError, match="the images are no longer those"):
         stage.open_stage("track", "small").load("voids")
-    model = explore.open_explorer("small").model
+    model = explore.open_explorer("small").explorer.model
     assert model.results is None
     assert "out of date: the images are no longer those" in model.why_no_results
 
 
 def test_images_that_change_while_the_explorer_is_open_are_noticed(copied, monkeypatch):
     monkeypatch.chdir(copied.root)
-    model = explore.open_explorer("small").model
+    model = explore.open_explorer("small").explorer.model
     assert model.results is not None
     replace_an_image(copied)
     assert model.results is None

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 
 def canvas_of(figure: Figure) -> Any:
-    """An ipympl canvas around ``figure``, with its toolbar and without the rest."""
+    """An ipympl canvas around ``figure``, without what else ipympl puts around it; the wheel is the figure's."""
     backend = _ipympl()
     with warnings.catch_warnings():
         # ipympl's toolbar still does what traitlets deprecates.
@@ -19,8 +19,15 @@ def canvas_of(figure: Figure) -> Any:
     # What is drawn before a browser is there must not be kept: ipympl keeps it in a form that no browser can show.
     canvas.syncing_data_url = False
     canvas.header_visible = canvas.footer_visible = canvas.resizable = False
-    canvas.toolbar_visible, canvas.toolbar_position, canvas.capture_scroll = True, "top", True
+    canvas.toolbar_visible, canvas.capture_scroll = False, True
+    # Matplotlib has keys of its own, such as l for a logarithmic axis.
+    canvas.mpl_disconnect(canvas.manager.key_press_handler_id)
     return canvas
+
+
+def fill(canvas: Any, width: int, height: int) -> None:
+    """Give the ``canvas`` a size, px of the page."""
+    canvas.handle_resize({"width": width, "height": height})
 
 
 def _ipympl() -> ModuleType:

@@ -65,8 +65,13 @@ class Finder:
     def _key(self, row: int, settings: SegmentParameters) -> tuple[object, ...]:
         """All that the long half of the work depends on."""
         if _in_halves(self._segmenter(settings)):
-            return (row, settings.segmenter, settings.contrast)
+            return (row, settings.segmenter, settings.contrast, self._further(settings))
         return (row, _loose(settings))
+
+    def _further(self, settings: SegmentParameters) -> float | None:
+        """How far beyond the usual a network looks for large voids, px; None for the usual, which it always does."""
+        asked, usual = settings.max_radius_px, min(self._series.shape) / 4
+        return asked if asked != "auto" and asked > usual else None
 
     def _segmenter(self, settings: SegmentParameters) -> Segmenter:
         """Segmenter for ``settings``, with what it reads off the series decided as the stage decides it."""

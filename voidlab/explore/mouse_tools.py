@@ -14,12 +14,15 @@ from voidlab.project.corrections import (
     Edit,
     JoinTracks,
     MergeVoids,
+    MoveVoid,
     SplitVoid,
     Spot,
 )
 
 HELP = {
-    "look": "click a void to select it",
+    "select": "click a void, or draw a box around several; with Shift they are added to those selected",
+    "lasso": "draw around voids to select them",
+    "move": "drag a void to move it, or its rim to resize it",
     "delete": "click a void to delete it",
     "add": "drag from the centre of the new void to its rim",
     "split": "drag a line across a void to split it along the line",
@@ -29,7 +32,11 @@ HELP = {
     "delete track": "click a void to delete its track through all frames",
 }
 _LEAST_RADIUS_PX = 1.0
-DRAWN = {"add": "circle", "split": "line"}  # what a drag shows while it lasts
+_LEAST_DRAG_PX = 0.5
+_RIM_FROM = 0.7  # of the radius: a drag that begins further out takes the rim
+# What a drag shows while it lasts.
+DRAWN = {"add": "circle", "split": "line", "select": "box", "lasso": "loop", "move": "line"}
+SELECTS = ("select", "lasso")
 _ONE_CLICK = {"delete": DeleteVoid, "delete track": DeleteTrack, "cut track": CutTrack}
 _OF_TRACKS = ("cut track", "join tracks", "delete track")
 Point = tuple[float, float]
@@ -44,11 +51,14 @@ class Shown:
     particles: np.ndarray
 
 
-def pick(voids: pd.DataFrame, at: Point) -> int | None:
-    """Position in ``voids`` of the standing void under ``at``: of several the smallest; None where there is none."""
+def pick(voids: pd.DataFrame, at: Point, *, rim: float = 1.0) -> int | None:
+    """Position in ``voids`` of the standing void under ``at``: of several the smallest; None where there is none.
+
+    A void reaches as far as its radius times ``rim``.
+    """
     apart = np.hypot(voids["x_px"].to_numpy() - at[0], voids["y_px"].to_numpy() - at[1])
     radius = voids["radius_px"].to_numpy()
-    inside = (apart <= np.maximum(radius, 3.0)) & (voids["corrected"] != "deleted").to_numpy()
+    inside = (apart <= np.maximum(radius * rim, 3.0)) & (voids["corrected"] != "deleted").to_numpy()
     return int(np.argmin(np.where(inside, radius, np.inf))) if inside.any() else None
 
 
@@ -56,7 +66,7 @@ class Tool:
     """The tool in hand; `use` is told each drag (a click is a drag of no length)."""
 
     def __init__(self) -> None:
-        self.name = "look"
+        self.name = "select"
         self._first: Spot | None = None
 
     def take(self, name: str) -> str:
@@ -66,18 +76,21 @@ class Tool:
 
     def use(self, shown: Shown, start: Point, end: Point) -> tuple[Edit | None, str]:
         """The edit that a drag from ``start`` to ``end`` makes, or None and what to say."""
-        if self.name == "look":
+        if self.name in SELECTS:
             return None, ""
         if self.name == "add":
             return _added(shown.frame, start, end)
         middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-        row = pick(shown.voids, middle if self.name == "split" else end)
+        where = {"split": middle, "move": start}.get(self.name, end)
+        row = pick(shown.voids, where, rim=1.3 if self.name == "move" else 1.0)
         if row is None:
             return None, f"there is no void here; {HELP[self.name]}"
         spot = spot_of(shown.voids.iloc[row])
         if self.name in _OF_TRACKS and shown.particles[row] < 0:
             return None, "this void is on no track of the last run: run the dataset again, or choose another"
-        return self._edit(spot, start, end)
+        return (
+            moved(shown.voids.iloc[row], start, end) if self.name == "move" else self._edit(spot, start, end)
+        )
 
     def _edit(self, spot: Spot, start: Point, end: Point) -> tuple[Edit | None, str]:
         if self.name in _ONE_CLICK:
@@ -105,3 +118,19 @@ def _added(frame: int, centre: Point, rim: Point) -> tuple[Edit | None, str]:
         return None, HELP["add"]
     x, y, r = (round(value, 2) for value in (*centre, radius))
     return AddVoid(at=Spot(frame=frame, x_px=x, y_px=y, radius_px=r)), ""
+
+
+def moved(void: pd.Series, start: Point, end: Point) -> tuple[MoveVoid | None, str]:
+    """The edit that a drag on ``void`` makes: near its rim another size, else another place.
+
+    What is drawn by hand is an edge, so that a moved void has the radius of its edge.
+    """
+    x, y, edge = (float(void[name]) for name in ("x_px", "y_px", "edge_radius_px"))
+    if np.hypot(end[0] - start[0], end[1] - start[1]) < _LEAST_DRAG_PX:
+        return None, HELP["move"]
+    if np.hypot(start[0] - x, start[1] - y) > _RIM_FROM * float(void["radius_px"]):
+        radius = max(float(np.hypot(end[0] - x, end[1] - y)), _LEAST_RADIUS_PX)
+    else:
+        x, y, radius = x + end[0] - start[0], y + end[1] - start[1], edge
+    to = Spot(frame=int(void["frame"]), x_px=round(x, 2), y_px=round(y, 2), radius_px=round(radius, 2))
+    return MoveVoid(at=spot_of(void), to=to), ""

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import ipywidgets as w
 import numpy as np
 
-from voidlab.explore.figure import COLOURS, Style
+from voidlab.explore.figure import COLOURS, RADII, Style
 from voidlab.explore.live_segmenter import LEAST
 from voidlab.explore.mouse_tools import HELP
 from voidlab.project.corrections import Log
@@ -17,7 +17,7 @@ from voidlab.project.parameters.models import SegmentParameters, range_of
 Changed = Callable[[], None]
 text = partial(html.escape, quote=False)  # for the body of an HTML widget
 
-_NAMED: dict[str, Any] = {"style": {"description_width": "110px"}, "layout": {"width": "400px"}}
+NAMED: dict[str, Any] = {"style": {"description_width": "100px"}, "layout": {"width": "326px"}}
 
 
 class SettingsPanel:
@@ -34,26 +34,40 @@ class SettingsPanel:
         smallest, largest = range_of(model, "min_radius_px")
         largest = max(min(largest, longest_px), settings.min_radius_px)
         self.segmenter = w.Dropdown(
-            options=list(segmenters), value=settings.segmenter, description="segmenter", **_NAMED
+            options=list(segmenters), value=settings.segmenter, description="segmenter", **NAMED
         )
         self.contrast = w.Dropdown(
-            options=list(contrasts), value=settings.contrast, description="contrast", **_NAMED
+            options=list(contrasts), value=settings.contrast, description="contrast", **NAMED
         )
         low, high = range_of(model, "threshold")
         self.threshold = w.FloatSlider(
             settings.threshold, min=max(low, LEAST), max=min(high, 1 - LEAST), step=0.01,
-            description="threshold", readout_format=".2f", **_NAMED,
+            description="threshold", readout_format=".2f", **NAMED,
         )  # fmt: skip
+        sizes = {"min": np.log10(smallest), "step": 0.01, "readout_format": ".1f", "continuous_update": False}
         self.min_radius_px = w.FloatLogSlider(
-            settings.min_radius_px, min=np.log10(smallest), max=np.log10(largest), step=0.01,
-            description="min radius, px", readout_format=".1f", continuous_update=False, **_NAMED,
+            settings.min_radius_px, max=np.log10(largest), description="min radius, px", **sizes, **NAMED
+        )
+        given = settings.max_radius_px
+        self.is_auto = w.Checkbox(
+            given == "auto", description="auto: a quarter of the image's shorter side", indent=False
+        )
+        usual = longest_px / 2 if given == "auto" else given
+        self.max_radius_px = w.FloatLogSlider(
+            usual, max=np.log10(max(longest_px, usual)), description="max radius, px",
+            disabled=self.is_auto.value, **sizes, **NAMED,
         )  # fmt: skip
-        names = ("segmenter", "contrast", "threshold", "min_radius_px")
+        names = ("segmenter", "contrast", "threshold", "min_radius_px", "max_radius_px")
         self._controls = {name: getattr(self, name) for name in names}
         for name, control in self._controls.items():
             control.tooltip = model.model_fields[name].description
             control.observe(lambda _, name=name: self._touch(name), names="value")
-        self.widget = w.VBox(list(self._controls.values()))
+        self.is_auto.observe(lambda _: self._toggle(), names="value")
+        self.widget = w.VBox([*self._controls.values(), self.is_auto])
+
+    def _toggle(self) -> None:
+        self.max_radius_px.disabled = self.is_auto.value
+        self._touch("max_radius_px")
 
     def _touch(self, name: str) -> None:
         self._touched.add(name)
@@ -62,14 +76,27 @@ class SettingsPanel:
     @property
     def touched(self) -> dict[str, Any]:
         """Values of the controls that were moved, rounded as they are shown."""
-        digits = {"threshold": 2, "min_radius_px": 1}
+        digits = {"threshold": 2, "min_radius_px": 1, "max_radius_px": 1}
         values = {name: self._controls[name].value for name in sorted(self._touched)}
-        return {name: round(v, digits[name]) if name in digits else v for name, v in values.items()}
+        values = {name: round(v, digits[name]) if name in digits else v for name, v in values.items()}
+        return values | (
+            {"max_radius_px": "auto"} if self.is_auto.value and "max_radius_px" in values else {}
+        )
 
     @property
     def settings(self) -> SegmentParameters:
         """The parameters as the controls stand; what has no control, or was not moved, is as it was given."""
         return self._given.model_copy(update=self.touched)
+
+    def take(self, settings: SegmentParameters) -> None:
+        """Set the controls to ``settings``, as if none had been moved."""
+        for name, control in self._controls.items():
+            value = getattr(settings, name)
+            if value != "auto" or name != "max_radius_px":
+                control.value = value
+        self.is_auto.value = settings.max_radius_px == "auto"
+        self._given, self._touched = settings, set()
+        self._changed()
 
 
 class StylePanel:
@@ -79,70 +106,63 @@ class StylePanel:
         self.outlines = w.ToggleButtons(
             options=["outlines", "filled"], description="voids", style={"button_width": "90px"}
         )
-        self.colour = w.Dropdown(options=list(COLOURS), description="coloured by", **_NAMED)
+        self.radius = w.Dropdown(
+            options=list(RADII), description="circles show", **NAMED,
+            tooltip="out of focus the edge, as one draws it by hand, lies within the physical radius",
+        )  # fmt: skip
+        self.colour = w.Dropdown(options=list(COLOURS), description="coloured by", **NAMED)
         self.grey = w.FloatRangeSlider(
-            value=(0, 1), min=0, max=1, step=0.01, description="grey levels", readout_format=".2f", **_NAMED
+            value=(0, 1), min=0, max=1, step=0.01, description="grey levels", readout_format=".2f", **NAMED
         )
         self.drift = w.Checkbox(description="drift-corrected: the stack stands still", indent=False)
-        self.tails = w.IntSlider(0, min=0, max=50, description="tails, frames", **_NAMED)
-        for control in (self.outlines, self.colour, self.grey, self.drift, self.tails):
+        self.tails = w.IntSlider(0, min=0, max=50, description="tails, frames", **NAMED)
+        controls = (self.outlines, self.radius, self.colour, self.grey, self.drift, self.tails)
+        for control in controls:
             control.observe(lambda _: changed(), names="value")
-        whole = {"flex": "0 0 auto"}  # side by side where there is room, else below each other, never cut
-        groups = ([self.outlines, self.colour, self.grey], [self.drift, self.tails])
-        columns = [w.VBox(group, layout=whole) for group in groups]
-        self.widget = w.HBox(columns, layout={"flex_flow": "row wrap"})
+        self.widget = w.VBox(controls)
 
     @property
     def style(self) -> Style:
         """How to draw, as the controls stand."""
-        return Style(self.outlines.value == "filled", self.colour.value, tuple(self.grey.value))
+        filled = self.outlines.value == "filled"
+        return Style(filled, self.colour.value, tuple(self.grey.value), self.radius.value)
 
 
 class CorrectPanel:
-    """The tools to correct with, undo and redo, and the last corrections made."""
+    """The tools to correct with, what is done to the selected voids, and the list of corrections made."""
 
-    def __init__(self, take: Callable[[str], None], undo: Changed, redo: Changed, bad_frame: Changed) -> None:
-        self.tool = w.ToggleButtons(options=list(HELP), style={"button_width": "105px"})
+    def __init__(self, take: Callable[[str], None], do: Callable[[str], None]) -> None:
+        self.tool = w.ToggleButtons(options=list(HELP), style={"button_width": "104px"})
         self.tool.observe(lambda change: take(change["new"]), names="value")
-        self.undo = _button("undo", "undo", undo)
-        self.redo = _button("redo", "repeat", redo)
-        self.bad_frame = _button("bad frame", "ban", bad_frame)
+        buttons = {
+            "delete": ("delete selected", "trash"),
+            "undo": ("undo", "undo"),
+            "redo": ("redo", "repeat"),
+            "accept": ("accept frame", "check"),
+            "bad": ("bad frame", "ban"),
+        }
+        made = {name: button(words, icon, partial(do, name)) for name, (words, icon) in buttons.items()}
+        self.delete, self.undo, self.redo, self.accept, self.bad_frame = made.values()
         self.list = w.HTML()
-        self.widget = w.VBox([self.tool, w.HBox([self.undo, self.redo, self.bad_frame]), self.list])
+        rows = (w.HBox([self.delete, self.undo, self.redo]), w.HBox([self.accept, self.bad_frame]))
+        self.widget = w.VBox([self.tool, *rows, self.list])
 
     def show(self, log: Log) -> None:
-        """List the last remaining corrections."""
+        """List the remaining corrections, the last first."""
         kept = log.kept()
-        rows = "".join(f"<li>{text(str(line.edit))} – {text(line.who)}</li>" for line in kept[-4:][::-1])
+        rows = "".join(f"<li>{text(str(line.edit))} – {text(line.who)}</li>" for line in kept[::-1][:_LISTED])
+        more = f"<li>… and {len(kept) - _LISTED} before these</li>" if len(kept) > _LISTED else ""
         noun = "correction" if len(kept) == 1 else "corrections"
         notes = "".join(f"<p>{text(problem)}</p>" for problem in log.problems)
-        self.list.value = f"<b>{len(kept)} {noun} by hand</b><ul>{rows}</ul>{notes}"
+        head = f"<summary><b>{len(kept)} {noun} by hand</b></summary>"
+        self.list.value = f"<details>{head}<ul>{rows}{more}</ul></details>{notes}"
 
 
-class KeepPanel:
-    """Write the touched values to the YAML file: first what would change is shown, then it is written."""
-
-    def __init__(self, show: Changed, write: Changed) -> None:
-        self.show = _button("keep these settings …", "save", show)
-        self.write = _button("write", "check", write)
-        self.leave = _button("leave it", "times", self.clear)
-        self.difference = w.HTML()
-        self._sure = w.HBox([self.write, self.leave])
-        self.widget = w.VBox([self.show, self.difference, self._sure])
-        self.clear()
-
-    def ask(self, difference: str) -> None:
-        """Show the ``difference`` and ask whether to write it."""
-        self.difference.value = f"<pre style='line-height:1.3'>{text(difference)}</pre>"
-        self._sure.layout.display = ""
-
-    def clear(self) -> None:
-        """Ask nothing."""
-        self.difference.value = ""
-        self._sure.layout.display = "none"
+_LISTED = 200
 
 
-def _button(name: str, icon: str, pressed: Changed) -> w.Button:
-    button = w.Button(description=name, icon=icon, layout=w.Layout(width="auto"))
-    button.on_click(lambda _: pressed())
-    return button
+def button(name: str, icon: str, pressed: Changed, *, tooltip: str = "") -> w.Button:
+    """A button as wide as its ``name``."""
+    made = w.Button(description=name, icon=icon, tooltip=tooltip or name, layout=w.Layout(width="auto"))
+    made.on_click(lambda _: pressed())
+    return made

@@ -4,7 +4,7 @@ Every answer is computed from the dataset, the settings and the corrections on f
 bounded size.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from voidlab.explore.cache import Cache
 from voidlab.explore.live_segmenter import Finder
 from voidlab.images.binning import block_mean
 from voidlab.project import corrections, record
-from voidlab.project.corrections import Edit, VoidEdit
+from voidlab.project.corrections import AcceptFrame, Correction, Edit, VoidEdit
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.project.parameters.sizes import as_given, in_px
 from voidlab.run.images import stamps_of_images
@@ -147,34 +147,38 @@ class Model:
 
     # --- corrections -----------------------------------------------------------------------------------------
 
-    def correct(self, edit: Edit) -> None:
-        """Keep ``edit``.
+    def correct(self, edits: Sequence[Edit]) -> None:
+        """Keep ``edits``, made in one go.
 
         Raises
         ------
         OSError
             If the file of corrections cannot be written.
         """
-        corrections.append_edit(self.run.paths.corrections, [edit])
+        corrections.append_edit(self.run.paths.corrections, edits)
         self.reload()
 
     def undo(self) -> str:
-        """Take back the last correction; say what it was, nothing when there is none."""
-        kept = self.log.kept()
-        corrections.undo_edit(self.run.paths.corrections)
+        """Take back the last correction, with those made in one go with it; say what, nothing if there is none."""
+        undone = corrections.undo_edit(self.run.paths.corrections)
         self.reload()
-        return str(kept[-1].edit) if kept else ""
+        return _in_short(undone)
 
-    def redo(self) -> bool:
-        """Bring back what was taken back last; False when there is nothing."""
-        done = corrections.redo_edit(self.run.paths.corrections) is not None
+    def redo(self) -> str:
+        """Bring back what was taken back last; say what, nothing if there is none."""
+        done = corrections.redo_edit(self.run.paths.corrections)
         self.reload()
-        return done
+        return _in_short(done)
 
     def reload(self) -> None:
         """Read the corrections on file anew."""
         self.log = corrections.read_log(self.run.paths.corrections)
         self._linked = None
+
+    @property
+    def accepted(self) -> set[int]:
+        """Numbers of the frames that somebody looked through and accepted."""
+        return {line.edit.frame for line in self.log.kept() if isinstance(line.edit, AcceptFrame)}
 
     def is_bad(self, row: int) -> bool:
         """Whether the frame was marked as bad, or excluded in the YAML file."""
@@ -299,10 +303,17 @@ class Model:
         said += [f"{(kinds == kind).sum()} {kind}s ({OTHERS[kind]})" for kind in asked if kind in OTHERS]
         changed = int((voids["corrected"] != "").sum())
         by_hand = f", {changed} corrected by hand" if changed else ""
-        return f"frame {number}{tilt}: {', '.join(said)}{by_hand}"
+        accepted = ", accepted" if number in self.accepted else ""
+        return f"frame {number}{tilt}: {', '.join(said)}{by_hand}{accepted}"
 
 
 def shrink(image: np.ndarray, most_px: int = SHOWN_PX) -> Picture:
     """``image`` (H, W) as a picture of at most ``most_px`` on its longest side; a last odd row or column goes."""
     factor = max(-(-max(image.shape) // most_px), 1)
     return Picture(block_mean(np.asarray(image, np.float32), factor), factor)
+
+
+def _in_short(made: Sequence[Correction]) -> str:
+    """What corrections did, in a line."""
+    rest = f", and {len(made) - 1} more" if len(made) > 1 else ""
+    return f"{made[0].edit}{rest}" if made else ""

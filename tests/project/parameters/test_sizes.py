@@ -58,3 +58,13 @@ def test_the_table_of_a_page_shows_no_radius_that_did_not_count():
     table = describe(SegmentParameters(min_diameter_nm=4)).set_index("name")["value"]
     assert (table["min_diameter_nm"], table["min_radius_px"]) == ("4.0", "by min_diameter_nm")
     assert table["max_radius_px"] == "auto"
+
+
+def test_a_largest_size_set_to_auto_takes_the_diameter_in_nm_out(tmp_path):
+    given = SegmentParameters(max_diameter_nm=60)
+    values = sizes.as_given({"max_radius_px": "auto"}, given, 0.5)
+    assert values == {"max_diameter_nm": None}
+    yaml = tmp_path / "x.yaml"
+    yaml.write_text("images: a\nsegment: {max_diameter_nm: 60}\n", encoding="utf-8")
+    parameters.write_values(yaml, "segment", values)
+    assert sizes.in_px(parameters.load_parameters(yaml).segment, 0.5).max_radius_px == "auto"

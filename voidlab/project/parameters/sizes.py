@@ -57,7 +57,7 @@ def as_given(values: Mapping[str, Any], settings: SegmentParameters, pixel_size_
     for name, value in values.items():
         nm = IN_NM.get(name)
         if nm is not None and getattr(settings, nm) is not None:
-            made[nm] = float(f"{2 * value * pixel_size_nm:.{_DIGITS}g}")
+            made[nm] = None if value == "auto" else float(f"{2 * value * pixel_size_nm:.{_DIGITS}g}")
         else:
             made[name] = value
     return made

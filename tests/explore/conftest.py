@@ -1,0 +1,27 @@
+"""An explorer of the small dataset, and a mouse over it, for the tests of the explorer."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from voidlab import explore
+
+
+@pytest.fixture
+def explorer(copied, monkeypatch):
+    """The explorer of a copy of the finished run that a test may change."""
+    monkeypatch.chdir(copied.root / "notebooks")
+    return explore.open_explorer("small").explorer
+
+
+@pytest.fixture
+def mouse():
+    """Makes events of the mouse at (x, y) of some axes."""
+
+    def at(ax, x, y, *, button=1, held=(), step=0):
+        right, up = ax.transData.transform((x, y))
+        return SimpleNamespace(
+            inaxes=ax, xdata=x, ydata=y, x=right, y=up, button=button, modifiers=frozenset(held), step=step
+        )
+
+    return at

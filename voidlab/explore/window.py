@@ -1,0 +1,49 @@
+"""The explorer with the choice of the dataset in its heading: what a notebook shows."""
+
+import ipywidgets as w
+
+from voidlab.errors import VoidlabError
+from voidlab.explore.explorer import Explorer, Sentence
+from voidlab.explore.state import Model
+from voidlab.project.paths import RunPaths
+from voidlab.run import stage
+
+
+class Window:
+    """An explorer of a dataset of the project: ``explorer`` is the one that is shown, ``widget`` what shows it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        try:
+            known = sorted(path.stem for path in RunPaths.find(name).parameters.parent.glob("*.yaml"))
+        except (VoidlabError, OSError) as error:
+            self.explorer: Explorer | Sentence = Sentence(str(error))
+            self.widget = w.VBox([self.explorer.widget])
+            return
+        self.dataset = w.Dropdown(
+            options=known, value=name if name in known else None, layout=w.Layout(width="150px"),
+            tooltip="dataset: the name of its file in the folder parameters",
+        )  # fmt: skip
+        self.dataset.observe(lambda change: self.open(change["new"]), names="value")
+        self.widget = w.VBox()
+        if name in known:
+            self.open(name)
+        else:
+            self._show(
+                Sentence(
+                    f"There is no dataset '{name}'; there are: {', '.join(known) or 'none'}.", [self.dataset]
+                )
+            )
+
+    def open(self, name: str) -> None:
+        """Show the dataset called ``name``, with its files as they are now; where that cannot be, why."""
+        self.name = name
+        heading = [self.dataset]
+        try:
+            self._show(Explorer(Model(stage.open_stage("segment", name)), heading))
+        except (VoidlabError, OSError) as error:
+            self._show(Sentence(str(error), heading))
+
+    def _show(self, explorer: Explorer | Sentence) -> None:
+        self.explorer = explorer
+        self.widget.children = (explorer.widget,)

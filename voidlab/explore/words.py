@@ -1,0 +1,46 @@
+"""The numbers of a void, or of those selected, as the explorer says them."""
+
+import pandas as pd
+
+from voidlab.tables.size_basis import EDGE, FRINGE, NETWORK, NOT_A_SIZE
+from voidlab.tables.units import HasPixelSize, unit_of
+
+_RESTS_ON = {
+    FRINGE: "physical, from the Fresnel fringe",
+    NETWORK: "as detected",
+    EDGE: "of its edge",
+    NOT_A_SIZE: "no size: the fringe is wider than the void",
+}
+
+
+def void_in_words(void: pd.Series, particle: int, calibration: HasPixelSize) -> str:
+    """Place, radius with error and what it rests on, edge where that is another, confidence, track, corrections."""
+    size, unit = unit_of(calibration)
+    sigma = void["radius_sigma_px"]
+    error = "" if pd.isna(sigma) else f" ± {sigma * size:.2f}"
+    radius = f"radius {void['radius_px'] * size:.2f}{error} {unit}"
+    radius += "" if unit == "px" else f" = {void['radius_px']:.2f} px"
+    basis = _RESTS_ON.get(str(void["size_basis"]), "")
+    edge = void["edge_radius_px"]
+    if pd.notna(edge) and abs(edge - void["radius_px"]) > 0.005:
+        basis += f"; edge {edge * size:.2f} {unit}"
+    said = [radius + (f" ({basis})" if basis else "")]
+    if pd.notna(void["confidence"]):
+        said.append(f"confidence {void['confidence']:.2f}")
+    if particle >= 0:
+        said.append(f"particle {particle}")
+    if void["touches_edge"]:
+        said.append("touches the image border")
+    if void["corrected"]:
+        said.append(f"{void['corrected']} by hand")
+    return f"void at ({void['x_px']:.1f}, {void['y_px']:.1f}) px: {', '.join(said)}"
+
+
+def several_in_words(voids: pd.DataFrame, calibration: HasPixelSize) -> str:
+    """How many ``voids`` are selected, and how large they are."""
+    size, unit = unit_of(calibration)
+    radii = voids["radius_px"] * size
+    return (
+        f"{len(voids)} voids selected: median radius {radii.median():.2f} {unit}, "
+        f"{radii.min():.2f} to {radii.max():.2f} {unit}"
+    )
