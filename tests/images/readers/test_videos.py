@@ -162,3 +162,29 @@ def test_a_picture_that_moves_in_16_bit_colours_is_refused(
     monkeypatch.setattr("voidlab.images.readers.pictures.is_deep_colour", lambda path: True)
     with pytest.raises(ImagesError, match="animated PNG of 16-bit colours"):
         open_series(tmp_path / "a.png")
+
+
+def test_frames_that_are_made_up_where_data_are_damaged_are_not_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", moving(), "mpeg4", "yuv420p", g="5")
+    whole = [open_series(path).raw(row) for row in range(COUNT)]
+    content = bytearray(path.read_bytes())
+    with av.open(str(path)) as file:
+        packets = [packet for packet in file.demux(video=0) if packet.size]
+        at, size = packets[11].pos, packets[11].size
+    content[at + size // 3 : at + size // 3 + 8] = b"\xff" * 8
+    (tmp_path / "b.mp4").write_bytes(content)
+    series = open_series(tmp_path / "b.mp4")
+    for row in (12, 3, 24, 11, 14, 20):  # frame 11 and those made of it, up to the next that needs no other
+        if 11 <= row < 15:
+            with pytest.raises(ImagesError, match=rf"frame {row}, or of one that it rests on, are damaged"):
+                series.raw(row)
+        else:
+            np.testing.assert_array_equal(series.raw(row), whole[row])
+
+
+def test_a_video_that_does_not_count_its_frames_says_when_it_is_cut_short(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mkv", moving(), "ffv1", "gray")
+    assert not open_series(path).notes
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (note,) = open_series(path).notes
+    assert "a.mkv is cut short: it says 1 s, its frames end at 0." in note

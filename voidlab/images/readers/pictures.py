@@ -11,6 +11,7 @@ from PIL.ExifTags import Base
 
 from voidlab.images.errors import ImagesError
 from voidlab.images.readers.base import ImageFile, gray, turned_upright
+from voidlab.images.readers.picture_data import check_palette, check_whole
 from voidlab.images.readers.png16 import is_deep_colour, read_deep_colour
 
 # Ways to keep colours whose first channel is the lightness.
@@ -28,7 +29,7 @@ def open_picture(path: Path) -> ImageFile:
         raise ImagesError(
             f"{path} is an animated PNG of 16-bit colours; save its frames as gray TIFF or PNG."
         )
-    decode = partial(decode_with_pillow, path) if count == 1 else _Animation(path).read
+    decode = partial(_decode_whole, path) if count == 1 else _Animation(path).read
     return turned_upright(ImageFile(path, (height, width), count, decode), orientation)
 
 
@@ -50,6 +51,17 @@ class _Animation:
             return _gray(self._picture)
 
 
+def _decode_whole(path: Path, index: int) -> np.ndarray:
+    """The one image of a file, (H, W), of which all pixels are there and no more."""
+    if is_deep_colour(path):
+        return gray(read_deep_colour(path))
+    content = path.read_bytes()
+    with PIL.Image.open(io.BytesIO(content)) as picture:
+        image = _gray(picture)
+        check_whole(content, picture)
+        return image
+
+
 def decode_with_pillow(path: Path, index: int) -> np.ndarray:
     """Image ``index`` of a file, (H, W), whatever kind of colours it has."""
     if is_deep_colour(path):
@@ -64,6 +76,7 @@ def _gray(picture: PIL.Image.Image) -> np.ndarray:
     if picture.mode in _LIGHTNESS_FIRST:
         return np.array(picture.getchannel(0))
     if picture.mode in ("P", "PA"):
+        check_palette(picture)
         kind = picture.palette.mode if picture.palette else "L"
         return gray(np.asarray(picture.convert("RGBA" if picture.mode == "PA" else kind)))
     return gray(np.asarray(picture.convert("RGB") if picture.mode == "CMYK" else picture))

@@ -43,6 +43,7 @@ def open_em(path: Path, choice: Choice = NO_CHOICE) -> ImageFile:
             contents = _velox_images(path) if is_velox(path) else library.file_reader(str(path), lazy=True)
         except ImportError as error:
             raise ImagesError(f"{path} cannot be read without another package. {error}") from None
+    contents = [_columns_last(content) for content in contents]
     images = [content for content in contents if _why_no_image(content) == ""]
     if not images:
         found = "; ".join(_why_no_image(content) for content in contents) or "nothing"
@@ -63,6 +64,19 @@ def open_em(path: Path, choice: Choice = NO_CHOICE) -> ImageFile:
         _tilts(chosen, leading, count),
         _along(leading, ("s", "sec"), count),
     )
+
+
+def _columns_last(content: dict[str, Any]) -> dict[str, Any]:
+    """``content`` with rows and columns last, where its axes have names.
+
+    Of an EMD the library takes the first axis for x; others write images row by row, and name the axes so.
+    """
+    names = [str(axis.get("name") or "").lower()[-1:] for axis in content["axes"]]
+    if names.count("x") != 1 or names.count("y") != 1 or names[-2:] == ["y", "x"]:
+        return content
+    order = sorted(range(len(names)), key=lambda place: (names[place] == "x", names[place] == "y"))
+    axes = [content["axes"][place] for place in order]
+    return {**content, "data": content["data"].transpose(order), "axes": axes}
 
 
 def is_velox(path: Path) -> bool:

@@ -28,6 +28,7 @@ from voidlab.images.readers.base import (
 )
 from voidlab.images.readers.tiff_metadata import pixel_size_of, times_of
 from voidlab.images.readers.tiff_pages import check_compression, read_page
+from voidlab.images.readers.tiff_parts import bytes_of, check_parts
 from voidlab.images.readers.tiff_series import choose_images, choose_series, leading_axes
 
 # What it notices of a damaged file is said here, in one sentence, and not in the middle of a progress line.
@@ -212,6 +213,7 @@ def _check_bytes(page: tifffile.TiffPage, *, one_behind_the_other: bool = False,
     empty = sum(1 for size in page.databytecounts if not size)
     if not one_behind_the_other and (strips < expected or empty):
         raise ValueError(f"{strips - empty} of the {expected} parts of an image are in it")
+    check_parts(page)
     if min(page.dataoffsets, default=_HEADER_BYTES) < _HEADER_BYTES:
         raise ValueError(f"its pixels would begin at byte {min(page.dataoffsets)}, in the header")
     stored = sum(page.databytecounts)
@@ -221,7 +223,9 @@ def _check_bytes(page: tifffile.TiffPage, *, one_behind_the_other: bool = False,
 
 
 def _packed(page: tifffile.TiffPage) -> int:
-    """Bytes of an image as they are stored without compression: those of 4 bit lie two to a byte."""
+    """Bytes of an image as they are stored without compression: those of 4 bit lie two to a byte, tiles are whole."""
+    if page.is_tiled:
+        return bytes_of(page, 0)[1] * math.prod(page.chunked)
     if page.bitspersample % 8 == 0:
         return int(page.nbytes)
     return int(-(-page.imagewidth * page.samplesperpixel * page.bitspersample // 8) * page.imagelength)

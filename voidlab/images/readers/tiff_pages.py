@@ -20,6 +20,7 @@ from voidlab.errors import install_extra
 from voidlab.images.errors import ImagesError
 from voidlab.images.readers.base import turn
 from voidlab.images.readers.pictures import decode_with_pillow
+from voidlab.images.readers.tiff_parts import check_size, check_unpacked
 
 # Fax and JPEG: 8 bit or less, which pillow reads as they are.
 _PILLOW = (
@@ -58,6 +59,9 @@ def read_page(
 ) -> np.ndarray:
     """Page ``number`` of the file at ``path``, made gray by ``to_gray`` where pillow has not done so."""
     check_compression(path, page)
+    if not _own(page):
+        for part, stored in enumerate(_stored(page)):
+            check_unpacked(page, part, stored)
     if page.compression in _PILLOW:
         # Pillow turns a TIFF as its orientation says; all others are turned later.
         return turn(decode_with_pillow(path, number), page.tags.valueof("Orientation", 1), back=True)
@@ -94,7 +98,7 @@ def _values(page: tifffile.TiffPage) -> np.ndarray:
         rows = tall if page.is_tiled else min(tall, page.imagelength - y)
         size = rows * wide * samples * dtype.itemsize
         flat = np.frombuffer(_unpacked(page, stored, size), np.uint8)
-        _check_size(k, flat.size, (size, tall * wide * samples * dtype.itemsize))
+        check_size(k, flat.size, (size, tall * wide * samples * dtype.itemsize))
         block = _unpredicted(flat[:size].reshape(rows, -1), page, samples)
         found[plane, y : y + rows, x : x + wide] = block.reshape(rows, wide, samples)
     found = found[:, : page.imagelength, : page.imagewidth]
@@ -111,16 +115,10 @@ def _bits(page: tifffile.TiffPage) -> np.ndarray:
     for k, stored in enumerate(_stored(page)):
         here = min(rows, page.imagelength - k * rows)
         flat = np.frombuffer(_unpacked(page, stored, here * bytes_wide), np.uint8)
-        _check_size(k, flat.size, (here * bytes_wide, rows * bytes_wide))
+        check_size(k, flat.size, (here * bytes_wide, rows * bytes_wide))
         strips.append(flat[: here * bytes_wide])
     packed = np.concatenate(strips).reshape(page.imagelength, bytes_wide)
     return np.unpackbits(packed, axis=1)[:, : page.imagewidth].astype(bool)
-
-
-def _check_size(part: int, found: int, expected: tuple[int, int]) -> None:
-    """Raise ValueError where a part holds other than its rows, or (the last one) those of a whole part."""
-    if found not in expected:
-        raise ValueError(f"part {part} of an image has {found} bytes, its header describes {expected[0]}")
 
 
 def _stored(page: tifffile.TiffPage) -> list[bytes]:

@@ -15,6 +15,7 @@ from voidlab.images.readers.base import ImageFile, gray
 _KEPT = 4  # frames kept, for those who ask for neighbours out of order
 _READ_ON = 100  # frames that are rather decoded than jumped over
 _PALETTE = "pal8"
+_MATROSKA = "matroska"
 
 
 def open_movie(path: Path) -> ImageFile:
@@ -25,6 +26,8 @@ def open_movie(path: Path) -> ImageFile:
         notes = (
             f"{path.name} is cut short: it says {movie.stated} frames, {movie.count} are there. Copy it again.",
         )
+    elif movie.ends_early:
+        notes = (f"{path.name} is cut short: {movie.ends_early}. Copy it again.",)
     return ImageFile(path, movie.shape, movie.count, movie.read, notes=notes, times_s=movie.times_s)
 
 
@@ -58,6 +61,7 @@ class _Movie:
         self._lock = Lock()
         self._decoder: Any = None
         self._next = 0
+        self._hurt, self._damaged = False, set[int]()
         self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
         if not self.count:
             raise ValueError("not one whole frame is in it")
@@ -66,7 +70,8 @@ class _Movie:
         self._container = _av().open(str(self._path))
         if self._container.streams.video:
             self._stream: Any = self._container.streams.video[0]
-            self._stream.thread_type = "AUTO"
+            # Frames decoded side by side are given before it is known whether they are damaged.
+            self._stream.thread_type = "SLICE"
 
     def _index(self) -> tuple[list[int | None], list[int | None], set[int]]:
         """Times, in units of the stream, at which frames are shown, are decoded, and (which need no other) shown."""
@@ -86,13 +91,33 @@ class _Movie:
         base = self._stream.time_base
         return tuple(float((time - self._times[0]) * base) for time in self._times)
 
+    @property
+    def ends_early(self) -> str:
+        """What the file says of its length and does not hold; empty where it is whole, or says nothing."""
+        said, rate = self._container.duration, self._stream.average_rate
+        alone = len(self._container.streams) == 1  # sound may go on longer
+        if not (
+            alone and said and rate and self._times and self._container.format.name.startswith(_MATROSKA)
+        ):
+            return ""
+        length, end = said / 1e6, float(self._times[-1] * self._stream.time_base + 1 / rate)
+        return f"it says {length:.4g} s, its frames end at {end:.4g} s" if length - end > 0.9 / rate else ""
+
     def read(self, index: int) -> np.ndarray:
-        """Frame ``index``, (H, W)."""
+        """Frame ``index``, (H, W).
+
+        Raises
+        ------
+        ValueError
+            If it cannot be decoded, or is made up in part as its data are damaged.
+        """
         with self._lock:
             if index not in self._kept and not self._decode_up_to(index):
                 jumped, self._jumps = self._jumps, False
                 if not (jumped and self._decode_up_to(index)):
                     raise ValueError(f"frame {index} cannot be decoded")
+            if index in self._damaged:
+                raise ValueError(f"the data of frame {index}, or of one that it rests on, are damaged")
             return self._kept[index]
 
     def _decode_up_to(self, index: int) -> bool:
@@ -106,6 +131,10 @@ class _Movie:
             if row is None or row < self._next:
                 continue  # what is shown before the frame that was jumped to lacks others to be made of
             self._next = row + 1
+            # Others are made of it, up to the next that needs none.
+            self._hurt = bool(frame.is_corrupt) or (self._hurt and not frame.key_frame)
+            if self._hurt:
+                self._damaged.add(row)
             if row > index - _KEPT:
                 self._kept[row] = luminance(frame)
             while len(self._kept) > _KEPT:
@@ -126,7 +155,7 @@ class _Movie:
         self._kept.clear()
         self._container.close()
         self._open()  # again, as a palette comes with the first bytes that are read
-        self._next = 0
+        self._next, self._hurt = 0, False
         if self._jumps:
             key = max((key for key in self._keys if key <= self._times[index]), default=self._times[0])
             self._container.seek(key, stream=self._stream, backward=True)
