@@ -14,6 +14,7 @@ from voidlab.images.readers.base import ImageFile, gray, turned_upright
 from voidlab.images.readers.picture_data import check_palette, check_whole
 from voidlab.images.readers.png16 import is_deep_colour, read_deep_colour
 
+_MOST_BYTES = 2**32
 # Ways to keep colours whose first channel is the lightness.
 _LIGHTNESS_FIRST = ("YCbCr", "LAB")
 
@@ -42,7 +43,7 @@ class _Animation:
 
     @cached_property
     def _picture(self) -> PIL.Image.Image:
-        return PIL.Image.open(io.BytesIO(self._path.read_bytes()))
+        return PIL.Image.open(io.BytesIO(_read(self._path)))
 
     def read(self, index: int) -> np.ndarray:
         """Frame ``index``, (H, W)."""
@@ -51,11 +52,18 @@ class _Animation:
             return _gray(self._picture)
 
 
+def _read(path: Path) -> bytes:
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise ValueError(f"it has {size:,} bytes, more than any picture")
+    return path.read_bytes()
+
+
 def _decode_whole(path: Path, index: int) -> np.ndarray:
     """The one image of a file, (H, W), of which all pixels are there and no more."""
     if is_deep_colour(path):
         return gray(read_deep_colour(path))
-    content = path.read_bytes()
+    content = _read(path)
     with PIL.Image.open(io.BytesIO(content)) as picture:
         image = _gray(picture)
         check_whole(content, picture)
