@@ -48,7 +48,7 @@ def images():
 
 
 def wait_until_done(session, count):
-    while len(session.watch.followed) < count or session.watch.register.backlog():
+    while len(session.watch.followed) < count or session.watch.register.waiting:
         time.sleep(0.2)
 
 

@@ -69,6 +69,26 @@ def test_another_field_of_view_is_lost_and_an_empty_mask_stays_where_the_last_wa
     live.close()
 
 
+def test_masks_that_are_taken_up_are_fetched_when_another_is_compared_with_them(drifting):
+    _, images = drifting
+    straight, fetched = DriftOneByOne(SHAPE), []
+    placed = [straight.add(mask) for mask in images]
+    live = DriftOneByOne(SHAPE, lambda row: fetched.append(row) or images[row])
+    for each in placed[:30]:
+        live.take_up((each.x_px, each.y_px), is_blank=False, shifts=each.shifts)
+    assert len(live) == 30
+    assert fetched == []
+    again = [live.add(mask) for mask in images[30:]]
+    assert again == placed[30:]
+    assert sorted(fetched) == sorted({a for row in range(30, 40) for a in partners_before(row) if a < 30})
+    assert np.array_equal(live.solve(), straight.solve())
+    so_far = straight.so_far()
+    straight.add(images[0])
+    assert len(so_far.solve()) == 40
+    live.close()
+    straight.close()
+
+
 def test_partners_grow_with_the_logarithm_and_hold_both_ends():
     assert partners_before(0) == []
     assert partners_before(1) == [0]

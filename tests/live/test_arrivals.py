@@ -200,6 +200,22 @@ def test_numbers_given_one_by_one_are_those_of_all_names_together(names):
     assert {name: one_by_one[name] for name in names} == told
 
 
+def test_a_name_is_asked_about_once_and_the_next_look_is_when_a_file_has_rested(folder, clock):
+    asked = []
+    arrivals = Arrivals(folder, lambda name: asked.append(name) or is_tiff(name), clock=clock)
+    for name in ("a_1.tif", "notes.txt"):
+        (folder / name).write_bytes(b"x")
+    assert arrivals.due_in(0.1) == 0.1
+    for _ in range(3):
+        assert arrivals.poll() == []
+        assert arrivals.due_in(0.1) == pytest.approx(min(0.1, 1000.25 - clock.now))
+        clock.now += 0.1
+    clock.now = 1000.25
+    assert [each.name for each in arrivals.poll()] == ["a_1.tif"]
+    assert arrivals.due_in(0.1) == 0.1
+    assert sorted(asked) == ["a_1.tif", "notes.txt"]
+
+
 def test_a_number_that_stands_twice_is_refused_by_name():
     numbers = FrameNumbers()
     numbers.add_all(["a_0001.tif", "a_0002.tif", "a_0003.tif", "a_0004.tif"])

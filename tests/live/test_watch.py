@@ -51,7 +51,7 @@ class Watching:
             clock=clock,
         )
         self.board, self.clock, self.camera = Board(), clock, camera
-        self.presenter = Presenter(self.watch, self.board)
+        self.presenter = Presenter(self.watch, self.board, AtOnce())
 
     def go(self, seconds):
         end = self.clock.now + seconds
@@ -125,7 +125,7 @@ def test_faults_of_the_camera_are_told_by_name_and_nothing_is_lost_or_twice(star
 
 def test_started_again_it_goes_on_and_looks_at_no_image_twice(start, camera, clock, monkeypatch):
     camera.plan(7)
-    first = start(camera).go(9)
+    first = start(camera).go(12)
     counts = {e.frame: e.count for e in first.watch.register.in_order()}
     drift = {f.frame: (f.x_px, f.y_px) for f in first.watch.followed.values()}
     looked = []
@@ -141,6 +141,8 @@ def test_started_again_it_goes_on_and_looks_at_no_image_twice(start, camera, clo
     again = start().go(1)
     assert again.board.shown["frame"] == 6
     assert again.board.picture[:2] == b"\xff\xd8"
+    assert sorted(again.board.since(0)["rows"]) == sorted(first.board.since(0)["rows"])
+    assert again.board.since(0)["rows"][0][13] is not None  # tracks
     assert looked == []
     again.camera = camera
     again.go(5)
@@ -186,6 +188,62 @@ def test_a_backlog_shows_the_newest_first_and_is_worked_off(start, camera, clock
     assert max(backlogs) == 12
     assert backlogs[-1] == 0
     assert sorted(watching.watch.followed) == list(range(12))
+
+
+def test_outlines_are_shown_before_the_tracks_are_known_and_the_picture_is_sent_once(start, camera, clock):
+    camera.plan(12)
+    watching = start(camera).go(14)
+    watch, board = watching.watch, watching.board
+    camera.plan(1, first=12)
+    camera.work()
+    seen = []
+    while not seen or seen[-1]["voids"][0][3] < 0:
+        more = watch.step()
+        watching.presenter.present()
+        if board.shown["frame"] == 12 and (not seen or seen[-1] is not board.shown):
+            seen.append(board.shown)
+        if not more:
+            clock.now += 0.1
+    outlines, with_tracks = seen
+    assert {void[3] for void in outlines["voids"]} == {-1}
+    assert outlines["trails"] == []
+    assert max(void[3] for void in with_tracks["voids"]) >= 0
+    assert [void[:3] for void in with_tracks["voids"]] == [void[:3] for void in outlines["voids"]]
+    assert with_tracks["trails"]
+    assert with_tracks["picture"] == outlines["picture"] == outlines["change"]
+    assert board.picture_of(outlines["picture"]) == board.picture_of(0) == board.picture
+    assert board.picture_of(outlines["picture"] - 1) == b""
+
+
+def test_a_file_that_was_renamed_is_one_image_after_a_restart_too(start, camera):
+    camera.plan(7)
+    watching = start(camera).go(9)
+    camera.file(6).rename(camera.file(9))
+    watching.go(1)
+    assert sorted(watching.frames) == [0, 1, 2, 3, 4, 5, 9]
+    again = start().go(1)
+    assert again.frames == watching.frames
+    assert "removed" not in again.alarms
+    assert again.board.status["images"] == 7
+
+
+def test_an_image_that_is_written_again_is_followed_anew_from_there_alone(start, camera, monkeypatch):
+    camera.plan(11)
+    watching = start(camera).go(13)
+    drift = {frame: (each.x_px, each.y_px) for frame, each in watching.watch.followed.items()}
+    anew = []
+    from voidlab.live.following import Following
+
+    add = Following.add
+    monkeypatch.setattr(
+        Following, "add", lambda self, frame, *of: anew.append(frame) or add(self, frame, *of)
+    )
+    camera.file(8).write_bytes(camera.content(0))
+    watching.go(3)
+    assert anew == [8, 9, 10]
+    now = {frame: (each.x_px, each.y_px) for frame, each in watching.watch.followed.items()}
+    assert {frame: now[frame] for frame in range(8)} == {frame: drift[frame] for frame in range(8)}
+    assert now[8] != drift[8]
 
 
 def test_alarms_of_focus_field_and_registration(start, camera, micrographs):

@@ -29,9 +29,13 @@ class _Spool:
         self._lock = Lock()
         self._at_hand = lru_cache(_AT_HAND)(self._read)
 
-    def append(self, image: np.ndarray) -> None:
+    def put(self, row: int, image: np.ndarray) -> None:
+        """Write an image at its place, be there others before it or not."""
+        place = row * 2 * self.shape[0] * self.shape[1]
         with self._lock:  # what is read in between moves the place
-            self._file.seek(0, 2)
+            if place > _KEPT_BYTES:
+                self._file.rollover()  # a gap takes no room on the disk, in memory it would
+            self._file.seek(place)
             self._file.write(image.astype(np.float16).tobytes())
 
     def __getitem__(self, row: int) -> np.ndarray:
@@ -103,7 +107,7 @@ class BinnedFrames:
                 blank.append(not scale > 0)
                 scales.append(scale)
                 middle = seen.mean() if seen.size else 0.0
-                spool.append(np.where(known, (small - middle) / (scale or 1.0), 0))
+                spool.put(row, np.where(known, (small - middle) / (scale or 1.0), 0))
                 if not known.all():
                     invalid[row] = np.packbits(~known)
         except BaseException:
@@ -146,6 +150,7 @@ class GrowingMasks:
         self.full_shape = shape
         self.factor = max(1, round(max(shape) / BINNED_SIDE))
         self._blank: list[bool] = []
+        self._unseen: set[int] = set()
         self._binned = _Spool((shape[0] // self.factor, shape[1] // self.factor))
 
     @property
@@ -157,6 +162,10 @@ class GrowingMasks:
         """Masks in which there is nothing to see, (n,) of bool."""
         return np.array(self._blank, bool)
 
+    def is_blank(self, row: int) -> bool:
+        """Whether there is nothing to see in a mask."""
+        return self._blank[row]
+
     def __len__(self) -> int:
         return len(self._blank)
 
@@ -166,11 +175,28 @@ class GrowingMasks:
     def append(self, mask: np.ndarray) -> int:
         """Add a mask (H, W) of bool; give its row."""
         _check_size(mask, self.full_shape, len(self))
+        row = self.append_unseen(is_blank=False)
+        self.put(row, mask)
+        return row
+
+    def append_unseen(self, *, is_blank: bool) -> int:
+        """Add a mask that is only `put` there when it is needed; give its row."""
+        self._blank.append(is_blank)
+        self._unseen.add(len(self) - 1)
+        return len(self) - 1
+
+    def is_unseen(self, row: int) -> bool:
+        """Whether a mask was added and not put there yet."""
+        return row in self._unseen
+
+    def put(self, row: int, mask: np.ndarray) -> None:
+        """Give the mask (H, W) of bool of a row that is unseen."""
+        _check_size(mask, self.full_shape, row)
         small, _ = _binned(mask, self.factor, None)
         scale = float(small.std())
-        self._binned.append((small - small.mean()) / (scale or 1.0))
-        self._blank.append(not scale > 0)
-        return len(self) - 1
+        self._binned.put(row, (small - small.mean()) / (scale or 1.0))
+        self._blank[row] = not scale > 0
+        self._unseen.discard(row)
 
     def valid(self, row: int) -> None:
         """All pixels of a mask are looked at."""

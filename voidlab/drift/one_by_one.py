@@ -4,7 +4,8 @@ Provisional: what a whole series tells, `estimate_drift` tells better. Memory do
 few numbers of each; the binned masks lie in a temporary file.
 """
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,8 @@ import pandas as pd
 
 from voidlab import tables
 from voidlab.drift.binned_frames import GrowingMasks
-from voidlab.drift.correlate import MIN_OVERLAP, Correlator, Shift
-from voidlab.drift.pairs import overlapping, partners_before, without_blank
+from voidlab.drift.correlate import Correlator, Shift
+from voidlab.drift.pairs import partners_before
 from voidlab.drift.solve import solve_drift
 
 _COLUMNS = ["frame_a", "frame_b", "dx_px", "dy_px", "sigma_px", "peak", "peak_ratio"]
@@ -41,63 +42,107 @@ class Placed:
         return bool(self.shifts) and (self.apart_px > _LOST_PX or self.peak_ratio < _CLEAR)
 
 
-class DriftOneByOne:
-    """Drift of void masks of ``shape`` (H, W), in the order in which they are added; the first one's is 0."""
+@dataclass(frozen=True)
+class DriftSoFar:
+    """Drift of the masks up to a moment, (n, 2) px, each as it was placed, and the ``pairs`` (m, 7) it rests on."""
 
-    def __init__(self, shape: tuple[int, int]) -> None:
+    placed_px: np.ndarray
+    pairs: np.ndarray
+
+    def solve(self) -> np.ndarray:
+        """Drift of all masks, (n, 2) px, from all pairs together; where these say nothing, as it was placed."""
+        if not len(self.pairs):
+            return self.placed_px
+        table = pd.DataFrame(self.pairs, columns=_COLUMNS).astype({"frame_a": int, "frame_b": int})
+        unsolved = {"weight": 1.0, "residual_px": 0.0, "remeasured": False}
+        solved = solve_drift(
+            tables.check(table.assign(**unsolved), "pairs"), len(self.placed_px), errors=False
+        )
+        return np.where(solved.connected[:, None], solved.drift_px, self.placed_px)
+
+
+class DriftOneByOne:
+    """Drift of void masks, in the order in which they are added; the first one's is 0.
+
+    Parameters
+    ----------
+    shape
+        (H, W) of the masks.
+    mask_of
+        Gives the mask of a row that was taken up, None where it is not there any more.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int], mask_of: Callable[[int], np.ndarray | None] = lambda row: None
+    ) -> None:
         self._masks = GrowingMasks(shape)
         self._correlator = Correlator(self._masks)
-        self._drift: list[tuple[float, float]] = []
-        self._pairs: list[tuple[float, ...]] = []  # of numbers alone: a table is made of them at once
+        self._mask_of = mask_of
+        # Numbers one behind the other, as a table is made of them at once and there are fifteen pairs of a mask.
+        self._drift, self._pairs = array("d"), array("d")
 
     def __len__(self) -> int:
-        return len(self._drift)
+        return len(self._masks)
+
+    def is_blank(self, row: int) -> bool:
+        """Whether there is nothing to see in a mask."""
+        return self._masks.is_blank(row)
 
     def add(self, mask: np.ndarray, known: Mapping[int, Shift] | None = None) -> Placed:
         """Place one more ``mask`` (H, W); shifts ``known`` from rows before it are not measured again."""
         row = self._masks.append(mask)
         known = known or {}
-        partners = [
-            a for a in partners_before(row) if not self._masks.blank[a] and not self._masks.blank[row]
-        ]
-        shifts = {a: known[a] if a in known else self._correlator.shift(a, row) for a in partners}
-        before = self._drift[-1] if self._drift else (0.0, 0.0)
-        x, y, apart, ratio = *before, 0.0, 0.0
+        shifts: dict[int, Shift] = {}
+        for a in [] if self.is_blank(row) else partners_before(row):
+            if a in known:
+                shifts[a] = known[a]
+            elif self._can_be_seen(a):
+                shifts[a] = self._correlator.shift(a, row)
+        x, y, apart, ratio = *self._place_of(row - 1), 0.0, 0.0
         if shifts:
             places = np.array(
-                [(self._drift[a][0] + s.dx_px, self._drift[a][1] + s.dy_px) for a, s in shifts.items()]
+                [np.add(self._place_of(a), (shift.dx_px, shift.dy_px)) for a, shift in shifts.items()]
             )
             x, y = np.median(places, axis=0).tolist()
             apart = float(np.median(np.hypot(*(places - (x, y)).T)))
             ratio = float(np.median([shift.peak_ratio for shift in shifts.values()]))
-        self._drift.append((x, y))
-        self._pairs += [
-            (a, row, shift.dx_px, shift.dy_px, shift.sigma_px, shift.peak, shift.peak_ratio)
-            for a, shift in shifts.items()
-        ]
+        self._keep(row, (x, y), shifts)
         return Placed(x, y, apart, ratio, shifts)
 
-    def _partners(self, row: int, near: tuple[float, float]) -> list[int]:
-        """Rows to measure ``row`` against, whose drift is likely ``near`` (x, y): they show some of the same."""
-        blank = self._masks.blank
-        pairs = without_blank(
-            np.array([(a, row) for a in partners_before(row)], np.int64).reshape(-1, 2), blank
+    def take_up(self, place: tuple[float, float], is_blank: bool, shifts: Mapping[int, Shift]) -> None:
+        """Add a mask that was placed before, by these ``shifts``; it is fetched when another is compared with it."""
+        self._keep(self._masks.append_unseen(is_blank=is_blank), place, {} if is_blank else shifts)
+
+    def so_far(self) -> DriftSoFar:
+        """What is known of all masks; it stays as it is when more are added."""
+        return DriftSoFar(
+            np.array(self._drift, np.float64).reshape(-1, 2),
+            np.array(self._pairs, np.float64).reshape(-1, len(_COLUMNS)),
         )
-        drift = np.array([*self._drift, near])
-        return pairs[overlapping(pairs, drift, self._masks.full_shape, MIN_OVERLAP), 0].tolist()
 
     def provisional(self) -> np.ndarray:
         """Drift of all masks, (n, 2) px, each as it was placed."""
-        return np.array(self._drift, np.float64).reshape(-1, 2)
+        return self.so_far().placed_px
 
     def solve(self) -> np.ndarray:
-        """Drift of all masks, (n, 2) px, from all pairs together; where these say nothing, as it was placed."""
-        if not self._pairs:
-            return self.provisional()
-        table = pd.DataFrame(np.array(self._pairs), columns=_COLUMNS).astype({"frame_a": int, "frame_b": int})
-        unsolved = {"weight": 1.0, "residual_px": 0.0, "remeasured": False}
-        solved = solve_drift(tables.check(table.assign(**unsolved), "pairs"), len(self), errors=False)
-        return np.where(solved.connected[:, None], solved.drift_px, self.provisional())
+        """Drift of all masks, (n, 2) px, see `DriftSoFar.solve`."""
+        return self.so_far().solve()
+
+    def _place_of(self, row: int) -> tuple[float, float]:
+        return (self._drift[2 * row], self._drift[2 * row + 1]) if row >= 0 else (0.0, 0.0)
+
+    def _can_be_seen(self, row: int) -> bool:
+        """Whether there is something to see in a mask; one that was taken up is fetched."""
+        if self._masks.is_unseen(row) and not self.is_blank(row):
+            mask = self._mask_of(row)
+            self._masks.put(row, np.zeros(self._masks.full_shape, bool) if mask is None else mask)
+        return not self.is_blank(row)
+
+    def _keep(self, row: int, place: tuple[float, float], shifts: Mapping[int, Shift]) -> None:
+        self._drift.extend(place)
+        for a, shift in shifts.items():
+            numbers = (shift.dx_px, shift.dy_px, shift.sigma_px, shift.peak, shift.peak_ratio)
+            self._pairs.extend((a, row, *numbers))
 
     def close(self) -> None:
         """Remove the temporary file."""

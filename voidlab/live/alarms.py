@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from voidlab.live.following import Followed
+from voidlab.live.followed import Followed
 from voidlab.live.index import OK, Entry
 
 _BEFORE, _NOW = 15, 3  # images: the last three against those before

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -91,7 +92,8 @@ class Arrivals:
     ) -> None:
         self.folder = folder
         self.why_gone = ""
-        self._wanted, self._clock = wanted, clock
+        # Each name is asked about once: of thousands, that takes longer than to list them.
+        self._wanted, self._clock = cache(wanted), clock
         self._taken: dict[str, Stamp] = dict(known or {})
         self._waiting: dict[str, _Waiting] = {}
         self._unread: dict[str, _Waiting] = {}  # given as complete, not read yet
@@ -121,6 +123,12 @@ class Arrivals:
         return [
             arrival for name in sorted(self._waiting, key=in_order) if (arrival := self._ready(name, now))
         ]
+
+    def due_in(self, most_s: float) -> float:
+        """Seconds until it pays to look again: until a file has rested long enough, ``most_s`` at the longest."""
+        now = self._clock()
+        due = (max(entry.rests_since + AT_REST_S, entry.retry_at) - now for entry in self._waiting.values())
+        return min((seconds for seconds in due if 0 < seconds < most_s), default=most_s)
 
     def put_back(self, name: str, reason: str) -> None:
         """What was given as complete cannot be read: look at it again when it changes, or after a while."""

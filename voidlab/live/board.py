@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 
@@ -20,6 +21,7 @@ class Board:
     _rows: dict[str, tuple[int, list[Any]]] = field(default_factory=dict)
     _changes: int = 0
     _path_at: int = 0
+    _picture_at: int = 0
     _told: list[Callable[[], None]] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -31,14 +33,21 @@ class Board:
             if row is not None and self._rows.get(name, (0, None))[1] == row:
                 return
             self._changes += 1
+            self._rows.pop(name, None)  # so that the last that changed stands last
             self._rows[name] = self._changes, row or [None, name]
 
     def show(self, shown: Mapping[str, Any], picture: bytes | None = None) -> None:
         """The last image: outlines and tracks, and its ``picture`` if it is another one."""
         with self._lock:
             self._changes += 1
-            self.shown = {**shown, "change": self._changes}
-            self.picture = self.picture if picture is None else picture
+            if picture is not None:
+                self.picture, self._picture_at = picture, self._changes
+            self.shown = {**shown, "change": self._changes, "picture": self._picture_at}
+
+    def picture_of(self, change: int) -> bytes:
+        """The picture of the ``change`` of this number, 0: the last; empty if another is shown by now."""
+        with self._lock:
+            return self.picture if change in (0, self._picture_at) else b""
 
     def set_path(self, path: list[list[Any]]) -> None:
         """The drift of the images."""
@@ -59,7 +68,8 @@ class Board:
         """All that is other than at the number ``change``; 0: all."""
         with self._lock:
             made: dict[str, Any] = {"change": self._changes, "status": self.status}
-            rows = [row for number, row in self._rows.values() if number > change]
+            later = takewhile(lambda row: row[0] > change, reversed(self._rows.values()))
+            rows = [row for _, row in later][::-1]
             if rows:
                 made["rows"] = rows
             if self._path_at > change:

@@ -19,6 +19,7 @@ from voidlab.project import record
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.run.decided import Decided
 from voidlab.run.frame_cache import FrameCache
+from voidlab.run.frame_file import pack, unpack
 from voidlab.run.images import of_every_image
 from voidlab.segment.frame import UNREADABLE, FrameResult, segment_frame
 from voidlab.segment.segmenters import Segmenter
@@ -45,7 +46,6 @@ class Looked:
 
     entry: Entry
     result: FrameResult
-    shape: tuple[int, int]
     unkept: str
     picture: bytes
 
@@ -80,15 +80,15 @@ class Looker:
         picture = _jpeg(series) if with_picture else b""
         if Stamp.of(path) != entry.stamp:
             raise NotYet(f"{path.name} was written to while it was looked at")
-        unkept = "" if found else self._keep(made, result)
-        return Looked(self._measured(made, result), result, series.shape, unkept, picture)
+        kept, unkept = (found, "") if found else self._keep(made, result)
+        return Looked(self._measured(made, result), kept, unkept, picture)
 
-    def _keep(self, entry: Entry, result: FrameResult) -> str:
+    def _keep(self, entry: Entry, result: FrameResult) -> tuple[FrameResult, str]:
+        """The result as it was kept, or packed as small, and why it could not be."""
         try:
-            self.cache.put(entry.frame, entry.image, result)
+            return self.cache.put(entry.frame, entry.image, result), ""
         except OSError as error:
-            return str(error)
-        return ""
+            return unpack(pack(entry.image, result), entry.image) or result, str(error)
 
     def _check(self, path: Path, series: ImageSeries) -> None:
         kind, usual_kind = (READERS[file.suffix.lower()][0] for file in (path, self.first.files[0]))

@@ -3,10 +3,13 @@
 import math
 import time
 from collections import deque
+from concurrent.futures import Executor, Future
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from voidlab.drift.one_by_one import DriftSoFar
 from voidlab.live import alarms
 from voidlab.live.board import Board
 from voidlab.live.told import path_of, plain, row_of, trails_of, voids_of
@@ -15,14 +18,16 @@ from voidlab.live.watch import Watch
 _SOLVE_TIMES = 10.0  # times as long as it takes to solve the drift, until it is solved anew
 _ALARMS_EVERY_S = 0.5
 _SAID_EVERY_S = 0.5  # where no image has come
+_LAST = 30  # images that alarms are told by
 
 
 class Presenter:
-    """Puts on ``board`` what there is to tell of ``watch``, each time it is asked to."""
+    """Puts on ``board`` what there is to tell of ``watch``, each time it is asked to; ``pool`` solves the drift."""
 
-    def __init__(self, watch: Watch, board: Board) -> None:
-        self._watch, self._board = watch, board
+    def __init__(self, watch: Watch, board: Board, pool: Executor) -> None:
+        self._watch, self._board, self._pool = watch, board, pool
         self._solved_for, self._solve_at = -1, -math.inf
+        self._solved: Future[tuple[np.ndarray, float]] | None = None
         self._backlogs: deque[tuple[float, int]] = deque(maxlen=600)
         self._alarms: list[str] = []
         self._alarms_at = self._said_at = -math.inf
@@ -34,12 +39,11 @@ class Presenter:
         changed, watch.changed = watch.changed, set()
         for name in changed:
             self._board.set_row(name, self._row(name))
-        backlog = len(watch.register.backlog())
+        backlog = len(watch.register.waiting)
         self._backlogs.append((watch.clock(), backlog))
         if watch.clock() - self._alarms_at >= _ALARMS_EVERY_S:
             self._alarms, self._alarms_at = self._all_alarms(backlog), watch.clock()
-        if not backlog:
-            self._solve()
+        self._solve(backlog)
         self._show()
         if changed or watch.clock() - self._said_at >= _SAID_EVERY_S:
             self._said_at = watch.clock()
@@ -78,30 +82,41 @@ class Presenter:
             "trails": [],
         }
         if followed is not None and particles is not None and watch.following is not None:
-            shown["trails"] = trails_of(watch.following.trails(particles[particles >= 0]), followed)
+            shown["trails"] = trails_of(watch.following.tracks.trails(particles[particles >= 0]), followed)
         is_other = self._last[:1] != state[:1]
         self._board.show(shown, watch.picture if is_other else None)
         self._last = state
 
-    def _solve(self) -> None:
-        """The drift from all pairs together, when there is time for it."""
-        watch, now = self._watch, time.monotonic()
-        if watch.following is None or len(watch.followed) == self._solved_for or now < self._solve_at:
+    def _solve(self, backlog: int) -> None:
+        """The drift from all pairs together, when there is time for it: of thousands it takes some, so not here."""
+        watch = self._watch
+        if self._solved is not None and self._solved.done():
+            path, took_s = self._solved.result()
+            self._board.set_path(path_of(path, self._unit))
+            self._solved, self._solve_at = None, time.monotonic() + _SOLVE_TIMES * took_s
+        if (
+            watch.following is None
+            or self._solved is not None
+            or backlog
+            or time.monotonic() < self._solve_at
+        ):
             return
-        self._solved_for = len(watch.followed)
-        self._board.set_path(path_of(watch.following.path(), self._unit))
-        self._solve_at = time.monotonic() + _SOLVE_TIMES * (time.monotonic() - now)
+        if len(watch.followed) != self._solved_for:
+            self._solved_for = len(watch.followed)
+            self._solved = self._pool.submit(_solved, watch.following.so_far())
 
     def _all_alarms(self, backlog: int) -> list[str]:
         watch = self._watch
-        entries = [
-            entry for entry in watch.register.in_order() if entry.is_done and entry.frame not in watch.bad
-        ]
-        followed = [watch.followed[frame] for frame in sorted(watch.followed)[-20:]]
+        done = (
+            entry for entry in watch.register.from_the_end() if entry.is_done and entry.frame not in watch.bad
+        )
+        entries = [*islice(done, _LAST)][::-1]
+        frames = watch.following.frames[-_LAST:] if watch.following else []
+        followed = [watch.followed[frame] for frame in frames if frame in watch.followed]
         said = list(watch.problems.values())
         if watch.arrivals.why_gone:
             said.append(f"{watch.arrivals.why_gone}. It is looked for; what was taken in is kept.")
-        said += alarms.of_images(entries[-30:])
+        said += alarms.of_images(entries)
         if watch.looker is not None:
             said += alarms.of_drift(followed, min(watch.looker.first.shape))
         said += alarms.of_time(watch.quiet_s, self._interval_s(), backlog)
@@ -109,7 +124,7 @@ class Presenter:
         said += alarms.of_disk(watch.paths.folder)
         said += [f"{name} is never finished: {why}" for name, why in watch.arrivals.never_finished().items()]
         said += list(watch.register.refused.values())
-        if watch.following is not None and watch.following.too_dense:
+        if watch.following is not None and watch.following.tracks.too_dense:
             said.append("voids lie too dense for the search range: tracks began anew with half of it.")
         if watch.arrivals.missing and not watch.arrivals.why_gone:
             names = watch.arrivals.missing
@@ -138,7 +153,13 @@ class Presenter:
             "contrast": decided and decided.contrast,
             "intensities": decided and [plain(value) for value in decided.intensity_range],
             "threshold": looker and looker.segmenter.threshold,
-            "search_range_px": plain(watch.following.search_range_px) if watch.following else None,
+            "search_range_px": plain(watch.following.tracks.search_range_px) if watch.following else None,
             "alarms": self._alarms,
             "notes": [*watch.register.notes][-8:][::-1],
         }
+
+
+def _solved(drift: DriftSoFar) -> tuple[np.ndarray, float]:
+    """The drift from all pairs together, (n, 2) px, and how many seconds that took."""
+    started = time.monotonic()
+    return drift.solve(), time.monotonic() - started

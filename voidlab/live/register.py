@@ -3,7 +3,7 @@
 import bisect
 import math
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from voidlab.images.errors import ImagesError
@@ -30,6 +30,7 @@ class Register:
         self.entries: dict[str, Entry] = {}
         self.refused: dict[str, str] = {}  # why a file is no image of the series
         self.notes: deque[str] = deque(maxlen=50)
+        self.waiting: set[str] = set()  # names of the images that are to be segmented, or are being
         self._by_frame: list[tuple[int, str]] = []  # sorted
         self._take_up()
 
@@ -50,7 +51,7 @@ class Register:
         self.refused.pop(name, None)
         number = self._numbers[name]
         status = EXCLUDED if number in self._excluded else WAITING
-        self.entries[name] = Entry(name, arrival.stamp.size, arrival.stamp.mtime_ns, number, status)
+        self.put(Entry(name, arrival.stamp.size, arrival.stamp.mtime_ns, number, status))
         others = self._renumber({other: n for other, n in changed.items() if other != name})
         if before is None and not others:
             bisect.insort(self._by_frame, (number, name))
@@ -61,12 +62,13 @@ class Register:
     def put(self, entry: Entry) -> None:
         """What is known of an image by now."""
         self.entries[entry.name] = entry
+        (self.waiting.discard if entry.is_done else self.waiting.add)(entry.name)
 
     def remove(self, name: str, why: str = "") -> None:
         """The file is not in, as it cannot be read yet; or, with a reason, it is no image of the series."""
         if why:
             self.refused[name] = why
-        if self.entries.pop(name, None) is not None:
+        if self._drop(name) is not None:
             self._numbers.drop(name)
             self._sort()
 
@@ -74,14 +76,18 @@ class Register:
         """All images in the order of their frames."""
         return [self.entries[name] for _, name in self._by_frame]
 
-    def after(self, frame: float) -> list[Entry]:
+    def from_the_end(self) -> Iterator[Entry]:
+        """All images, the last frame first."""
+        return (self.entries[name] for _, name in reversed(self._by_frame))
+
+    def after(self, frame: float) -> Iterator[Entry]:
         """The images behind ``frame``, in order; all of them after -inf."""
         place = 0 if frame == -math.inf else bisect.bisect_left(self._by_frame, (int(frame) + 1, ""))
-        return [self.entries[name] for _, name in self._by_frame[place:]]
+        return (self.entries[self._by_frame[at][1]] for at in range(place, len(self._by_frame)))
 
-    def backlog(self) -> list[Entry]:
-        """The images that wait to be segmented or are, in the order of their frames."""
-        return [entry for entry in self.in_order() if not entry.is_done]
+    def frame_of(self, name: str) -> int:
+        """The frame of the image in a file."""
+        return self.entries[name].frame
 
     def of_frame(self, frame: int) -> Entry | None:
         """The image of a frame."""
@@ -110,7 +116,7 @@ class Register:
 
     def _rename(self, arrival: Arrival) -> list[Entry]:
         before, name = arrival.renamed_from, arrival.name
-        entry = self.entries.pop(before, None)
+        entry = self._drop(before)
         self.notes.append(f"{before} was renamed to {name}.")
         try:
             changed = self._numbers.rename(before, name)
@@ -133,6 +139,10 @@ class Register:
                 moved.append(self.entries[name])
                 self.put(replace(self.entries[name], frame=number))
         return moved
+
+    def _drop(self, name: str) -> Entry | None:
+        self.waiting.discard(name)
+        return self.entries.pop(name, None)
 
     def _sort(self) -> None:
         self._by_frame = sorted((entry.frame, name) for name, entry in self.entries.items())

@@ -163,10 +163,12 @@ class _Events(_Handler):
 
 class _Picture(_Handler):
     def get(self) -> None:
-        if not self.board.picture:
+        asked = self.get_argument("change", "0")
+        picture = self.board.picture_of(int(asked)) if asked.isdecimal() and len(asked) < 20 else b""
+        if not picture:
             raise HTTPError(404)
         self.set_header("Content-Type", "image/jpeg")
-        self.finish(self.board.picture)
+        self.finish(picture)
 
 
 class _Command(_Handler):

@@ -37,6 +37,7 @@ class Session:
         self.paths = watched.paths
         self._lock = threading.RLock()
         self._stop, self._ended, self._failed = threading.Event(), threading.Event(), ""
+        self._wake = threading.Event()
         with ExitStack() as stack:
             self._hold = stack.enter_context(held(watched.paths, take_over=take_over))
             # Before the first image only the parameter file can tell how wide a pixel is.
@@ -55,10 +56,13 @@ class Session:
                 method,
                 pool=pool,
                 at_once=at_once,
+                wake=self._wake.set,
             )
             stack.callback(self.watch.close)
             self.board = Board()
-            self._presenter = Presenter(self.watch, self.board)
+            solves = ThreadPoolExecutor(1, "drift")
+            stack.callback(solves.shutdown, cancel_futures=True)
+            self._presenter = Presenter(self.watch, self.board, solves)
             self._presenter.present()
             kept = watched.paths.folder / "live" / "page.json"
             self._server = Server(self.board, self.carry_out, kept, host, port)
@@ -88,6 +92,7 @@ class Session:
     def close(self) -> None:
         """End; what has been segmented is kept."""
         self._stop.set()
+        self._wake.set()
         self._ended.wait(30)
         self._close.close()
 
@@ -154,4 +159,6 @@ class Session:
                 self.board.say({**self.board.status, "state": "ended", "alarms": [self._failed]})
                 return
             if not more:
-                self._stop.wait(max(0.01, _STEP_S - (time.monotonic() - started)))
+                due_s = self.watch.arrivals.due_in(max(0.0, _STEP_S - (time.monotonic() - started)))
+                self._wake.wait(max(0.01, due_s))
+                self._wake.clear()

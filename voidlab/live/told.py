@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from voidlab.live.following import Followed
+from voidlab.live.followed import Followed
 from voidlab.live.index import Entry
 from voidlab.tables.kinds import VOID
 
@@ -20,7 +20,7 @@ COLUMNS = (
 def row_of(entry: Entry, followed: Followed | None, *, bad: bool, unit: float) -> list[Any]:
     """An image as a row of ``COLUMNS``; diameters in the unit that is ``unit`` to a px, shares in percent."""
     seen = entry.status == "ok"
-    linked = followed is not None and followed.particles is not None
+    linked = followed is not None and followed.is_linked
     values = [
         entry.frame,
         entry.name,
@@ -49,20 +49,14 @@ def voids_of(voids: pd.DataFrame, particles: np.ndarray | None) -> list[list[Any
     """The voids of an image: x, y, radius (px), particle (-1: none)."""
     named = np.full(len(voids), -1) if particles is None else particles
     shown = (voids["kind"] == VOID).to_numpy()
-    columns = (voids["x_px"], voids["y_px"], voids["radius_px"])
-    return [
-        [round(float(x), 1), round(float(y), 1), round(float(r), 1), int(particle)]
-        for x, y, r, particle, is_void in zip(*columns, named, shown, strict=True)
-        if is_void
-    ]
+    circles = voids[["x_px", "y_px", "radius_px"]].to_numpy(np.float64)[shown].round(1)
+    return [[*circle, name] for circle, name in zip(circles.tolist(), named[shown].tolist(), strict=True)]
 
 
 def trails_of(trails: Mapping[int, list[tuple[float, float]]], followed: Followed) -> list[list[Any]]:
     """Where each particle of an image was, px of that image: particle, then x and y by turns."""
-    return [
-        [name, *(round(value, 1) for x, y in places for value in (x + followed.x_px, y + followed.y_px))]
-        for name, places in trails.items()
-    ]
+    drift = (followed.x_px, followed.y_px)
+    return [[name, *(np.array(places) + drift).round(1).ravel().tolist()] for name, places in trails.items()]
 
 
 def path_of(path: np.ndarray, unit: float, most: int = 500) -> list[list[Any]]:

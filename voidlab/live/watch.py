@@ -5,7 +5,6 @@ have waited longest, so that what is shown is new and the backlog is worked off.
 of the frames. Nothing here sleeps: `step` does what is due, whoever calls it.
 """
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,8 +16,10 @@ from pathlib import Path
 
 from voidlab.errors import VoidlabError
 from voidlab.live import decide
-from voidlab.live.arrivals import Arrivals
-from voidlab.live.following import Followed, Following
+from voidlab.live.arrivals import Arrival, Arrivals
+from voidlab.live.followed import Followed
+from voidlab.live.follower import Follower
+from voidlab.live.following import Following
 from voidlab.live.index import EXCLUDED, WAITING, Entry, Index
 from voidlab.live.look import Looked, Looker, NotYet
 from voidlab.live.numbers import FrameNumbers
@@ -32,8 +33,7 @@ from voidlab.segment.segmenters import Segmenter
 
 DECIDED_FROM = 5  # images
 _OR_AFTER_S = 3.0  # without another image
-_FOLLOW_S = 0.2  # at most in a step, so that arrivals are seen
-_KEPT_IN_MEMORY = 50  # of what could not be kept on the disk
+_AT_HAND = 50  # results of images that are not followed yet, in memory
 
 
 @dataclass
@@ -57,6 +57,8 @@ class Watch:
         Segments; how many images at a time.
     clock
         Seconds, from anywhere.
+    wake
+        Called, from any thread, when an image has been segmented: it pays to `step`.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Watch:
         pool: Executor,
         at_once: int = 1,
         clock: Callable[[], float] = time.monotonic,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self.paths, self.dataset, self.folder, self.clock = paths, dataset, folder, clock
         self.paused = False
@@ -81,46 +84,58 @@ class Watch:
         self.arrivals = Arrivals(folder, wanted, known=known, clock=clock)
         self.arrived: deque[tuple[float, str]] = deque(maxlen=1000)
         self.looker: Looker | None = None
-        self.following: Following | None = None
-        self.followed: dict[int, Followed] = {}
+        self.follower = Follower(self.register, self.index, dataset.track, self._result_of, self._try)
         self.shown: tuple[Entry, FrameResult] | None = None
         self.picture = b""
-        self.bad = self._marked()
         self.changed: set[str] = set(self.register.entries)  # names of which there is something new to tell
         self.started = clock()
-        self._segmenter, self._pool, self._at_once = segmenter, pool, at_once
+        self._segmenter, self._pool, self._at_once, self._wake = segmenter, pool, at_once, wake
         self._caches: dict[str, FrameCache] = {}
         self._tasks: dict[str, _Task] = {}
-        self._unkept: dict[str, FrameResult] = {}
+        self._at_hand: dict[str, FrameResult] = {}  # by what was segmented
         self._turn = 0
         self._turns: dict[str, int] = {}  # in which images arrived
         self._count = count()
+        self._mark()
 
     def step(self) -> bool:
-        """Do what is due; give whether there is more to do at once."""
+        """Do what is due; give whether there is more to do at once.
+
+        What is to be shown is shown before it is followed: the outlines first, the tracks in the next step.
+        """
         for arrival in self.arrivals.poll():
-            moved = self.register.take(arrival, self.arrivals)
-            if not arrival.retried:
-                self.arrived.append((self.clock(), arrival.name))
-                self._turns[arrival.name] = next(self._count)
-            self.changed |= {arrival.name, arrival.renamed_from, *(entry.name for entry in moved)}
-            self._move(moved)
-            self._say_late(arrival.name)
+            self._take_in(arrival)
         if self.looker is None:
             self._decide()
+        shown = self.shown
         for name, task in list(self._tasks.items()):
             if task.future.done():
                 self._take(name, task)
         if not self.paused:
             self._submit()
-        return self._follow()
+        if self.shown is shown:
+            self._follow()
+        return self.follower.has_more
 
     def close(self) -> None:
         """End; what is under way is given up."""
         for task in self._tasks.values():
             task.future.cancel()
-        if self.following is not None:
-            self.following.close()
+        self.follower.close()
+
+    @property
+    def followed(self) -> dict[int, Followed]:
+        """What following the images gave, by their frames."""
+        return self.follower.followed
+
+    @property
+    def following(self) -> Following | None:
+        return self.follower.following
+
+    @property
+    def bad(self) -> set[int]:
+        """Frames that are marked as bad."""
+        return self.follower.bad
 
     @property
     def quiet_s(self) -> float:
@@ -144,7 +159,7 @@ class Watch:
                 if isinstance(line.edit, corrections.BadFrame) and line.edit.frame == frame
             ]
             corrections.append_edit(file, [corrections.Undo(undone=each) for each in of_it])
-        self.bad = self._marked()
+        self._mark()
         self.changed.add(entry.name)
 
     def set_threshold(self, threshold: float, *, for_all: bool) -> None:
@@ -163,13 +178,31 @@ class Watch:
         if for_all:
             key = self.looker.decided.key
             self.register.look_again(lambda entry: entry.key != key)
-            self.changed |= set(self.register.entries)
-            self._follow_anew()
+            self._begin_to_follow(self.looker)
 
     # Arrivals
 
-    def _marked(self) -> set[int]:
-        return corrections.bad_frames(corrections.read_log(self.paths.corrections))
+    def _mark(self) -> None:
+        self.follower.bad = corrections.bad_frames(corrections.read_log(self.paths.corrections))
+
+    def _take_in(self, arrival: Arrival) -> None:
+        """Take in a file that is complete."""
+        name, before = arrival.name, arrival.renamed_from
+        moved = self.register.take(arrival, self.arrivals)
+        if not arrival.retried:
+            self.arrived.append((self.clock(), name))
+            self._turns[name] = next(self._count)
+        self.changed |= {name, before, *(entry.name for entry in moved)}
+        self._move(moved)
+        entry = self.register.entries.get(name)
+        if before:
+            self._try("index", partial(self.index.forget, [before]))
+            if entry is not None:
+                self._try("index", partial(self.index.add, entry))
+        if entry and self.follower.has_passed(entry.frame) and not before:
+            self.register.notes.append(
+                f"{name} came late: it is not in the tracks shown here; a run puts it in its place."
+            )
 
     def _move(self, moved: list[Entry]) -> None:
         """Images that have another frame number, or content, by now: what was kept of them is kept under that."""
@@ -180,18 +213,8 @@ class Watch:
                 continue
             self._try("keep", partial(self._cache(now.key).put, now.frame, now.image, found))
             self._try("index", partial(self.index.add, now))
-        if any(self._is_followed(entry.frame) for entry in moved):
-            self._follow_anew()
-
-    def _is_followed(self, frame: int) -> bool:
-        return bool(self.following and self.following.frames and frame <= self.following.frames[-1])
-
-    def _say_late(self, name: str) -> None:
-        entry = self.register.entries.get(name)
-        if entry and self._is_followed(entry.frame):
-            self.register.notes.append(
-                f"{name} came late: it is not in the tracks shown here; a run puts it in its place."
-            )
+        if self.looker and any(self.follower.has_passed(entry.frame) for entry in moved):
+            self._begin_to_follow(self.looker)
 
     # Segmenting
 
@@ -211,25 +234,35 @@ class Watch:
             return
         self.problems.pop("decide", None)
         self.looker = looker
-        self.register.look_again(lambda entry: entry.key not in ("", looker.decided.key))
+        as_now = ("", looker.decided.key)
+        self.register.look_again(lambda entry: entry.key not in as_now)
+        self._begin_to_follow(looker)
         done = [entry for entry in self.register.in_order() if entry.is_done and entry.status != EXCLUDED]
         if done and self.shown is None:  # after a restart: for its picture, as all else is kept
             self.register.put(replace(done[-1], status=WAITING))
-        self._follow_anew()
 
     def _submit(self) -> None:
         if self.looker is None or len(self._tasks) >= self._at_once:
             return
-        waiting = {entry.name: entry for entry in self.register.backlog() if entry.name not in self._tasks}
-        while waiting and len(self._tasks) < self._at_once:
-            newest = next((name for _, name in reversed(self.arrived) if name in waiting), [*waiting][-1])
-            name = newest if self._turn % 2 == 0 else next(iter(waiting))
+        while len(self._tasks) < self._at_once and (name := self._next()):
             self._turn += 1
-            entry = waiting.pop(name)
+            entry = self.register.entries[name]
             future = self._pool.submit(
                 self.looker.look, self.folder / name, entry, with_picture=self._is_newer(name)
             )
             self._tasks[name] = _Task(entry, future)
+            future.add_done_callback(lambda _: self._wake())
+
+    def _next(self) -> str:
+        """The image to segment next: by turns the newest and the one of the first frame; "" where none waits."""
+        waiting = self.register.waiting - self._tasks.keys()
+        if not waiting:
+            return ""
+        first = min(waiting, key=self.register.frame_of)
+        if self._turn % 2:
+            return first
+        newest = (name for _, name in reversed(self.arrived) if name in waiting)
+        return next(newest, None) or max(waiting, key=self.register.frame_of)
 
     def _take(self, name: str, task: _Task) -> None:
         """Take in what came of an image."""
@@ -254,13 +287,13 @@ class Watch:
             self.problems["keep"] = (
                 f"what comes of images cannot be kept: {made.unkept}. A run makes it anew."
             )
-            self._unkept[name] = made.result
-            while len(self._unkept) > _KEPT_IN_MEMORY:
-                del self._unkept[next(iter(self._unkept))]
         else:
             self.problems.pop("keep", None)
             if made.entry != self.index.entries.get(name):
                 self._try("index", lambda: self.index.add(made.entry))
+        self._at_hand[made.entry.mask] = made.result
+        while len(self._at_hand) > _AT_HAND:
+            del self._at_hand[next(iter(self._at_hand))]
         if made.picture and self._is_newer(name):
             self.shown, self.picture = (made.entry, made.result), made.picture
 
@@ -275,8 +308,7 @@ class Watch:
         self.changed.add(name)
 
     def _kept(self, entry: Entry) -> FrameResult | None:
-        found = self._unkept.get(entry.name)
-        return found or self._cache(entry.key).get(entry.frame, entry.image)
+        return self._cache(entry.key).get(entry.frame, entry.image)
 
     def _cache(self, key: str) -> FrameCache:
         """Where images lie that were segmented with another threshold, too."""
@@ -294,47 +326,19 @@ class Watch:
 
     # Following
 
-    def _follow_anew(self) -> None:
-        if self.looker is None:
-            return
-        if self.following is not None:
-            self.following.close()
-        self.following = Following(self.looker.first.shape, self.dataset.track, self.index.shifts)
-        self.followed = {}
+    def _begin_to_follow(self, looker: Looker) -> None:
+        self.follower.begin(looker.first.shape)
+        self.changed |= set(self.register.entries)
 
-    def _follow(self) -> bool:
-        """Follow the next images that are done, in the order of the frames, for a moment; whether there are more."""
-        if self.following is None:
-            return False
-        end = time.monotonic() + _FOLLOW_S
-        last = self.following.frames[-1] if self.following.frames else -math.inf
-        for entry in self.register.after(last):
-            if entry.frame in self.bad or entry.status == EXCLUDED:
-                continue
-            if not entry.is_done:
-                break
-            self._follow_one(self.following, entry)
-            if time.monotonic() > end:
-                return True
-        if self.following.is_waiting and self.quiet_s > _OR_AFTER_S and not self._tasks:
-            self._keep_followed(self.following.link_now())
-        return False
+    def _follow(self) -> None:
+        """Follow the next images that are done, in the order of the frames, for a moment."""
+        told = self.follower.step()
+        if self.quiet_s > _OR_AFTER_S and not self._tasks and not self.follower.has_more:
+            told += self.follower.link_now()
+        for entry in told:
+            self._at_hand.pop(entry.mask, None)
+            self.changed.add(entry.name)
 
-    def _follow_one(self, following: Following, entry: Entry) -> None:
-        result = self._kept(entry)
-        self._unkept.pop(entry.name, None)
-        if result is None:
-            following.frames.append(entry.frame)  # the disk was full: a run makes it anew
-            return
-        digest = entry.digest[:16]
-        followed, shifts = following.add(entry.frame, digest, result)
-        self.index.shifts.update({(other, digest): shift for other, shift in shifts.items()})
-        self._try("index", lambda: self.index.add_shifts(digest, shifts))
-        self._keep_followed(followed)
-
-    def _keep_followed(self, followed: list[Followed]) -> None:
-        for each in followed:
-            self.followed[each.frame] = each
-            entry = self.register.of_frame(each.frame)
-            if entry is not None:
-                self.changed.add(entry.name)
+    def _result_of(self, entry: Entry) -> FrameResult | None:
+        """What came of an image."""
+        return self._at_hand.get(entry.mask) or self._kept(entry)
