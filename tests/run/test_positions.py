@@ -2,20 +2,24 @@
 
 import json
 import os
+import re
 
 import pytest
 
 from voidlab import cli, drift, tables
 from voidlab.export.positions_file import read_positions
+from voidlab.images.series import Calibration
 from voidlab.project import lock, record
 from voidlab.project.paths import ProjectError, RunPaths
-from voidlab.report import pages
+from voidlab.report import key_figures, pages
 from voidlab.run import positions as tabular
 from voidlab.track.drift_from_voids import drift_from_tracks
 from voidlab.track.link import link_voids
 from voidlab.track.outcomes import compare_linking
 from voidlab.track.summary import summarize_tracks
 from wandering import SHAPE, moving, write_positions
+
+NOT_CALIBRATED = Calibration(None, "unknown")
 
 
 def test_less_the_drift_tracks_are_whole():
@@ -29,6 +33,35 @@ def test_less_the_drift_tracks_are_whole():
     assert table.loc["with", "tracks"] == 14
     assert table.loc["without", "tracks"] > 5 * 14
     assert table.loc["with", "tracks of 20 frames or more"] == 14
+
+
+def test_a_drift_told_by_the_voids_is_judged():
+    frames, voids, _ = moving()
+    found = drift_from_tracks(frames, voids, search_range_px="auto", memory=5)
+    verdict = drift.assess_drift_of_voids(found, voids)  # every fifth frame holds no void: nothing to correct
+    assert verdict.light == "good"
+    assert any("rests on 12" in reason or "rests on 13" in reason for reason in verdict.reasons)
+    labels = [figure["label"] for figure in key_figures.of_drift_of_voids(found, verdict, NOT_CALIBRATED)]
+    assert labels == ["Largest drift", "Drift error", "Drift verdict", "Doubtful frames"]
+
+
+def test_a_drift_that_rests_on_a_void_or_two_is_doubtful():
+    frames, voids, _ = moving(voids=2)
+    found = drift_from_tracks(frames, voids, search_range_px=10, memory=5)
+    verdict = drift.assess_drift_of_voids(found, voids)
+    assert verdict.light == "do not use"
+    assert any(
+        "rests on 2 voids (median): a void or two that move take" in reason for reason in verdict.reasons
+    )
+
+
+def test_the_drift_of_no_voids_or_one_frame_is_none():
+    frames, voids, _ = moving(frames=5)
+    for some in (voids.iloc[:0], voids[voids["frame"] == 0]):
+        found = drift_from_tracks(frames, some, search_range_px=10, memory=2)
+        assert drift.assess_drift_of_voids(found, some).reasons == [
+            "There are no two frames with voids that could drift."
+        ]
 
 
 def test_real_positions_make_fewer_and_longer_tracks(shared):
@@ -143,6 +176,16 @@ def test_the_command_in_a_folder_with_braces(typed, capsys):
     assert "This stage failed" not in page
     entry = record.read_record(paths)["positions"]
     assert (entry.status, entry.seconds > 0) == ("finished", True)
+    figures = {figure["label"]: figure["value"] for figure in entry.key_figures}
+    assert figures["Drift verdict"] == "good"
+    assert "Pairs kept" not in figures
+    # Of itself the range is what the density allows: found here, as nobody set one.
+    assert (entry.parameters["search_range_px"], figures["Search range"].endswith(" px")) == ("auto", True)
+    assert "Traffic light of the drift: good" in page
+    assert re.search(r"circles of their radii, frame 0: \d voids and frame 1\d: \d voids", page)
+    overview = paths.index.read_text("utf-8")
+    assert 'alt="Voids of video as circles, in its first and its last frame"' in overview
+    assert 'alt="video: its voids outlined"' in (paths.reports / "index.html").read_text("utf-8")
     assert paths.log("positions").exists()
     assert 'href="video/index.html"' in (paths.reports / "index.html").read_text("utf-8")
 

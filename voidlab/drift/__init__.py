@@ -18,4 +18,4 @@ from voidlab.drift.estimate import Drift, estimate_drift
 from voidlab.drift.pairs import plan_pairs
 from voidlab.drift.solve import solve_drift
 from voidlab.drift.two_sources import differences_in_words, measure_drift, with_other_source
-from voidlab.drift.verdict import Verdict, assess_drift, triangle_closures
+from voidlab.drift.verdict import Verdict, assess_drift, assess_drift_of_voids, triangle_closures

@@ -1,5 +1,6 @@
 """How far a drift can be trusted, in words: what the pairs, the triangles of pairs and the frames say."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ _SIGMA_PX = (0.5, 2.0)
 _CLOSURE_PX = (1.0, 3.0)
 _ANOTHER_FIELD = 0.5  # of the usual likeness: below, what is found across is chance
 _TURNED_PX = 5.0  # about half a small void
+_VOIDS = (5, 3)  # that a frame rests on
 _DOUBTFUL = (0.0, 0.2)  # share of the frames
 
 
@@ -75,10 +77,34 @@ def assess_drift(
     found = [_breaks(pairs), _pattern(drift), _frames(drift), _pairs(pairs), _triangles(pairs), _error(drift)]
     if voids is not None and not (frames is not None and is_tilted(frames["tilt_deg"])):
         found.append(_turns(subtract_drift(only_voids(voids), drift)))
+    return _worst_of(found)
+
+
+def assess_drift_of_voids(drift: pd.DataFrame, voids: pd.DataFrame) -> Verdict:
+    """Judge a drift that the voids themselves tell, as `voidlab.track.drift_from_tracks` gives it.
+
+    ``pairs_kept`` of the table ``drift`` counts the voids that a frame rests on. Frames without any do not count: in
+    them there is nothing to correct.
+    """
+    seen = drift[drift["frame"].isin(voids["frame"])]
+    if len(seen) < 2:
+        return Verdict(GOOD, ["There are no two frames with voids that could drift."])
+    return _worst_of([_frames(seen), _voids(seen), _error(seen), _turns(subtract_drift(voids, drift))])
+
+
+def _worst_of(found: Sequence[tuple[str, str]]) -> Verdict:
+    """The worst of what was ``found`` decides, and is said first; what has no reason says nothing."""
     said = [(light, reason) for light, reason in found if reason]
     worst = max((light for light, _ in said), key=VERDICTS.index)
     order = sorted(said, key=lambda item: -VERDICTS.index(item[0]))
     return Verdict(worst, [reason for _, reason in order])
+
+
+def _voids(drift: pd.DataFrame) -> tuple[str, str]:
+    middle = float(drift.loc[drift["flag"] != "reference", "pairs_kept"].median())
+    light = GOOD if middle >= _VOIDS[0] else CHECK if middle >= _VOIDS[1] else DO_NOT_USE
+    few = "" if light == GOOD else ": a void or two that move take the frame with them"
+    return light, f"The drift of a frame rests on {middle:g} voids (median){few}."
 
 
 def _light(value: float, limits: tuple[float, float]) -> str:

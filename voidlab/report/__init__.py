@@ -23,6 +23,7 @@ _MODULES = {
     ),
     "figures.for_papers": ("figures_for_papers",),
     "figures.movie": ("show_track_movie",),
+    "figures.positions": ("show_first_and_last_positions",),
     "figures.rotating_gif": ("show_rotating_voids",),
     "figures.swelling": (
         "show_density_and_sizes",

@@ -87,23 +87,33 @@ def of_drift(
     drift: pd.DataFrame, pairs: pd.DataFrame, verdict: Verdict, calibration: HasPixelSize
 ) -> list[Figure]:
     """How far the images drift, how well that is known, how many pairs agree, whether it can be used."""
+    kept = int((pairs["weight"] > 0).sum())
+    few = f"Only {kept} of {len(pairs)} frame pairs agree on the drift." if kept < 0.5 * len(pairs) else ""
+    agreed = f"{kept} of {len(pairs)}"
+    *others, doubtful = of_drift_of_voids(drift, verdict, calibration)
+    return [
+        *others,
+        figure("Pairs kept", agreed, "frame pairs that agree with the solution", warning=few),
+        doubtful,
+    ]
+
+
+def of_drift_of_voids(drift: pd.DataFrame, verdict: Verdict, calibration: HasPixelSize) -> list[Figure]:
+    """The same of a drift that rests on no pairs of images, as the voids themselves tell it."""
     size, unit = unit_of(calibration)
     placed = drift[~drift["flag"].isin(_NOT_PLACED)]
     far = (placed["drift_x_px"] ** 2 + placed["drift_y_px"] ** 2).max() ** 0.5 * size
     left_out = len(drift) - len(placed)
     without = f", without {left_out} frame(s) that may lie anywhere" if left_out else ""
     sigma = drift.loc[drift["flag"] != "reference", "drift_sigma_px"].median()
-    kept = int((pairs["weight"] > 0).sum())
     doubtful = int((~drift["flag"].isin(["", "reference"])).sum())
     poor = "" if verdict.light == GOOD else f"The drift's verdict is '{verdict.light}': {verdict.reasons[0]}"
-    few = f"Only {kept} of {len(pairs)} frame pairs agree on the drift." if kept < 0.5 * len(pairs) else ""
     unsure = f"The drift of {doubtful} of {len(drift)} frames is doubtful." if doubtful else ""
-    agreed, lost = f"{kept} of {len(pairs)}", f"{doubtful} of {len(drift)}"
+    lost = f"{doubtful} of {len(drift)}"
     return [
         figure("Largest drift", f"{far:.1f} {unit}", f"distance from the reference frame{without}"),
         figure("Drift error", number(sigma, "px"), "median standard error of a frame, per axis"),
         figure("Drift verdict", verdict.light, "good, check or do not use", warning=poor),
-        figure("Pairs kept", agreed, "frame pairs that agree with the solution", warning=few),
         figure("Doubtful frames", lost, "frames whose drift is interpolated or poorly known", warning=unsure),
     ]
 

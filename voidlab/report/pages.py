@@ -113,11 +113,15 @@ def write_dataset_index(paths: RunPaths) -> Path:
     links = dataset_links(paths, (*STAGES, POSITIONS))
     summary = _summary(paths)
     drawn, what = headline.FIGURES_OF[headline.kind_of(summary["stages"])], meanings(paths.exports)
+    positions = headline.kind_of(summary["stages"]) == POSITIONS
+    seen = "Voids of {} as circles, in its first and its last frame"
+    seen = seen if positions else "A micrograph of {} with a scale bar, its voids outlined by circles"
     archive = paths.exports / archive_name(paths.dataset)
     fields = {
         **summary,
         "facts": headline.facts_of(summary["stages"]),
         "methods": methods.methods_of(summary["stages"]),
+        "photo_alt": seen.format(paths.dataset),
         "photo": pictures.photo_with_outlines(paths),
         "overlay": pictures.overlay_of_photo(paths),
         "drawn": [

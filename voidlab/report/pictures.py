@@ -6,30 +6,36 @@ from pathlib import Path
 
 import PIL.Image
 
-from voidlab.project.paths import STAGES, RunPaths
+from voidlab.project.paths import POSITIONS, STAGES, RunPaths
 from voidlab.tables.written import replacing
 
 _THUMBNAIL_PX, _LARGE_PX, _MOST_PIXELS = 240, 1200, 50_000_000
 _MOST_BYTES = 400_000  # of a figure that goes into a page
 
 
+def _pictured(paths: RunPaths) -> Path:
+    """The notebook that shows what the dataset is of: segment, or positions where there are no images."""
+    own = paths.notebook(POSITIONS)
+    return own if own.exists() else paths.notebook(STAGES[0])
+
+
 def photo_with_outlines(paths: RunPaths) -> str | None:
-    """The first photo of the segment notebook as an address; None when there is none."""
+    """The first photo of `_pictured` as an address; None when there is none."""
     photo = _photo(paths, _LARGE_PX)
     return None if photo is None else _address("jpeg", photo)
 
 
 def overlay_of_photo(paths: RunPaths) -> str | None:
-    """Where the first photo of the segment notebook lies at full resolution, from the report's folder."""
+    """Where the first photo of `_pictured` lies at full resolution, from the report's folder."""
     from voidlab.report import notebook_html
 
-    file = notebook_html.link_of_first_photo(paths.notebook(STAGES[0]))
+    file = notebook_html.link_of_first_photo(_pictured(paths))
     return file if file is not None and (paths.folder / file).is_file() else None
 
 
 def thumbnail(paths: RunPaths) -> str | None:
     """The same, small, for the list of datasets; kept beside the notebook, as that list is written after each run."""
-    kept, notebook = paths.folder / ".thumbnail.jpg", paths.notebook(STAGES[0])
+    kept, notebook = paths.folder / ".thumbnail.jpg", _pictured(paths)
     try:
         if kept.stat().st_mtime_ns >= notebook.stat().st_mtime_ns and kept.stat().st_size < _MOST_BYTES:
             return _address("jpeg", kept.read_bytes())
@@ -47,12 +53,12 @@ def thumbnail(paths: RunPaths) -> str | None:
 
 
 def _photo(paths: RunPaths, most: int) -> bytes | None:
-    """The first photo of the segment notebook as a JPEG of at most so many pixels a side."""
+    """The first photo of `_pictured` as a JPEG of at most so many pixels a side."""
     from voidlab.report import notebook_html  # takes a second, and every kernel imports this package
 
     written = io.BytesIO()
     try:
-        photo = notebook_html.first_photo(paths.notebook(STAGES[0])) or b""
+        photo = notebook_html.first_photo(_pictured(paths)) or b""
         picture = PIL.Image.open(io.BytesIO(photo))  # an OSError where there is no photo
         if picture.width * picture.height > _MOST_PIXELS:
             return None
