@@ -1,12 +1,15 @@
 """One ZIP of a dataset's results, when asked for: never of results that are not the present ones."""
 
+import posixpath
 import zipfile
+from urllib.parse import unquote
 
 import pytest
 from bs4 import BeautifulSoup
 
 from projects import run_project
 from voidlab import cli
+from voidlab.export.bundle import without_dead_links
 from voidlab.export.contents import meanings
 from voidlab.project.paths import ProjectError
 from voidlab.run.archive import make_archive
@@ -34,6 +37,7 @@ def test_the_command_puts_everything_into_it_and_the_next_exports_remove_it(copi
     }
     assert {href for href in inside if (copied.folder / href.removeprefix("small/")).is_file()} <= set(names)
     assert any(name.startswith("small/overlays/frame-") for name in names)
+    _check_links(copied)
     listed = [file for file in meanings(copied.exports) if (copied.exports / file).is_file()]
     assert {f"small/exports/{file}" for file in listed} <= set(names)
     page = copied.index.read_text("utf-8")
@@ -44,6 +48,42 @@ def test_the_command_puts_everything_into_it_and_the_next_exports_remove_it(copi
     assert done, lines
     assert not (copied.exports / "small-results.zip").exists()
     assert "<code>voidlab zip small</code>" in copied.index.read_text("utf-8")
+
+
+def _check_links(paths) -> None:
+    """Every page of the ZIP leads to files that are in it, or to the web, and has as many words as the report's."""
+    with zipfile.ZipFile(paths.exports / "small-results.zip") as archive:
+        names = set(archive.namelist())
+        pages = {name: archive.read(name).decode("utf-8") for name in names if name.endswith(".html")}
+    assert {"small/index.html", "small/segment.html", "small/export.html"} <= set(pages)
+    for name, text in pages.items():
+        page = BeautifulSoup(text, "html.parser")
+        assert "voidlab zip" not in page.text
+        if name == "small/index.html":
+            continue  # beside the ZIP it leads to it
+        own = (paths.folder / name.removeprefix("small/")).read_text("utf-8")
+        assert page.text == BeautifulSoup(own, "html.parser").text
+        addresses = {a.get("href") for a in page.find_all(["a", "link"])} | {
+            i.get("src") for i in page.find_all("img")
+        }
+        files = {
+            a.split("#")[0] for a in addresses if a and not a.startswith(("#", "data:", "http", "mailto:"))
+        }
+        dead = {file for file in files if posixpath.normpath(f"small/{unquote(file)}") not in names}
+        assert not dead, name
+        anchors = {a[1:] for a in addresses if a and a.startswith("#")}
+        assert anchors <= {tag["id"] for tag in page.find_all(id=True)}, name
+
+
+def test_links_that_lead_out_of_the_archive_become_words():
+    page = (
+        '<a href="../index.html">All</a> <a class="x" href="a%20b.html#top">Own</a> <a href="#here">Below</a> '
+        '<a href="https://x.org/a">Web</a> <a href="logs/x.log"><b>Log</b></a>'
+    )
+    assert without_dead_links(page, "index.html", {"index.html", "a b.html"}) == (
+        'All <a class="x" href="a%20b.html#top">Own</a> <a href="#here">Below</a> <a href="https://x.org/a">Web</a> '
+        "<b>Log</b>"
+    )
 
 
 def test_results_that_are_not_the_present_ones_are_not_sent_on(copied, monkeypatch):

@@ -1,5 +1,9 @@
 """All exports of a run, with a list of what is what; and, when asked for, one ZIP of it all for a collaborator."""
 
+import html
+import posixpath
+import re
+import urllib.parse
 import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +20,7 @@ from voidlab.project.parameters.models import ExportParameters
 from voidlab.tables.units import HasPixelSize
 from voidlab.tables.written import adding, filling
 
+_LINK = re.compile(r'<a\b[^>]*?\bhref="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # so that the same results give the same file
 _BESIDE = {
     "labels.tif": "label image of each frame; the pixel value is the label in exports/voids.csv",
@@ -98,22 +103,46 @@ def write_archive(folder: Path, name: str, beside: Sequence[Path] = ()) -> Path:
         *((f"exports/{file}", folder / file) for file in listed),
         *places.items(),
     ]
+    found = [
+        (inside if path.is_file() else f"{inside}/{file.relative_to(path).as_posix()}", file)
+        for inside, path in members
+        for file in files_in(path)
+    ]
+    there = {place for place, _ in found}
     target = folder / archive_name(name)
     with (
         adding(target) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         _add(archive, f"{name}/README.txt", ("\n".join(lines) + "\n").encode())
-        for inside, path in members:
-            for file in files_in(path):
-                place = inside if path.is_file() else f"{inside}/{file.relative_to(path).as_posix()}"
-                _add(archive, f"{name}/{place}", file)
+        for place, file in found:
+            page = file.suffix == ".html" and place not in listed
+            content = without_dead_links(file.read_text("utf-8"), place, there).encode() if page else file
+            _add(archive, f"{name}/{place}", content)
     with zipfile.ZipFile(target) as archive:
         broken = archive.testzip()
     if broken:
         target.unlink()
         raise OSError(f"{target.name} cannot be read back: {broken} is damaged. It was removed.")
     return target
+
+
+def without_dead_links(page: str, place: str, there: Collection[str]) -> str:
+    """A ``page`` as it lies at ``place`` with words alone where a link leads to none of the files that are ``there``.
+
+    Of a report that is sent on, those to other datasets, logs and notebooks lead nowhere.
+    """
+
+    def link(found: re.Match[str]) -> str:
+        address = urllib.parse.urlsplit(html.unescape(found[1]))
+        if address.scheme or address.netloc or not address.path:
+            return found[0]
+        target = posixpath.normpath(
+            posixpath.join(posixpath.dirname(place), urllib.parse.unquote(address.path))
+        )
+        return found[0] if target in there else found[2]
+
+    return _LINK.sub(link, page)
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> None:

@@ -108,8 +108,11 @@ def dataset_links(paths: RunPaths, stages: Sequence[str] = USUAL) -> list[Link]:
     return [("All datasets", "../index.html"), ("Overview", paths.index.name), *pages]
 
 
-def write_dataset_index(paths: RunPaths) -> Path:
-    """Write the page that leads to everything of a dataset: its first screen, then warnings, stages, files."""
+def write_dataset_index(paths: RunPaths, *, to_send: bool = False) -> Path:
+    """Write the page that leads to everything of a dataset: its first screen, then warnings, stages, files.
+
+    One ``to_send`` does not say how to make a ZIP of it all.
+    """
     links = dataset_links(paths, (*STAGES, POSITIONS))
     summary = _summary(paths)
     drawn, what = headline.FIGURES_OF[headline.kind_of(summary["stages"])], meanings(paths.exports)
@@ -133,7 +136,7 @@ def write_dataset_index(paths: RunPaths) -> Path:
         # Before its stage has run, a report is a dead link.
         "links": [*links[:2], *(link for link in links[2:] if (paths.folder / link[1]).exists())],
         "files": list_files(paths),
-        "zip_command": None if archive.exists() else f"voidlab zip {paths.dataset}",
+        "zip_command": None if to_send or archive.exists() else f"voidlab zip {paths.dataset}",
         "record": paths.record.name if paths.record.exists() else None,
     }
     return render.write_page(paths.index, "dataset.html.j2", fields)

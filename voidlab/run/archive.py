@@ -30,7 +30,7 @@ def make_archive(dataset: str) -> Path:
             shown = os.path.relpath(paths.parameters)
             again = f"voidlab run {shown}" if paths.parameters.exists() else "voidlab positions FILE …"
             raise ProjectError(f"{reason}. Run the dataset first: {again}")
-        pages.write_dataset_index(paths)  # as it is sent: of the present results
+        pages.write_dataset_index(paths, to_send=True)  # as it is sent: of the present results
         stages = [paths.html(name) for name in (*STAGES, POSITIONS)]
         others = [paths.table(name) for name in TABLES]  # so that what the report links to is there
         more = [paths.index, *stages, paths.labels, paths.record, paths.folder / OVERLAYS, *others]
