@@ -77,6 +77,27 @@ def test_what_is_doubtful_is_said_and_left_out_on_request(members):
     }  # fmt: skip
 
 
+def test_two_fields_are_said_to_give_a_wide_interval_and_what_a_third_would_do(members):
+    found = campaign.compare(members)
+    (said,) = [note for note in found.notes if note.startswith("Of A ")]
+    # 1 and 2 per µm² are 1.5 ± 0.5 (standard error 33 %); Student's t is 12.7 for two, 4.30 for three fields.
+    assert (
+        "12.7 standard errors to either side, ± 424%. A third field that differs as much would bring it"
+        in said
+    )
+    assert "to about ± 117%; so may --common-spread" in said
+    three = campaign.compare([*members[:2], member("a3", "A", 1e-3)])
+    half = three.specimens.set_index("quantity").loc["areal_density"]
+    assert float(half["between_fields"]) * 4.303 == pytest.approx(1.17, abs=0.1)
+    assert not any(note.startswith("Of A ") for note in three.notes)
+    assert not any("two fields" in note for note in campaign.compare(members, common=True).notes)
+
+
+def test_two_fields_that_agree_are_counting_alone(members):
+    alike = [member("a1", "A", 1e-3), member("a2", "A", 1e-3)]
+    assert not any("two fields" in note for note in campaign.compare(alike).notes)
+
+
 def test_a_spread_from_all_specimens_is_said(members):
     alone, together = campaign.compare(members), campaign.compare(members, common=True)
     assert "The spread between fields is taken from all specimens together" in " ".join(together.notes)

@@ -15,6 +15,7 @@ from voidlab.project import record
 from voidlab.project.parameters.models import ExportParameters, SampleParameters
 from voidlab.project.paths import RunPaths
 from voidlab.report import headline
+from voidlab.report.campaign_words import two_fields_in_words
 from voidlab.report.states import read_states
 from voidlab.swelling.pooled import Field, common_spread, pool_fields, pool_sizes
 from voidlab.swelling.sizes import bin_width
@@ -175,6 +176,9 @@ def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), commo
         )
         if len(fields) == 1 and not spread:
             notes.append(f"Of {name} there is one field: how much fields differ is not in its interval.")
+        several = sum(len(part) > 1 for part in by_specimen.values()) > 1
+        if not spread and (wide := two_fields_in_words(name, pooled, others=several)):
+            notes.append(wide)
     if spread:
         notes.append(
             "The spread between fields is taken from all specimens together, as if theirs differed alike."

@@ -1,0 +1,38 @@
+"""What a reader of a campaign must know of its intervals, in words."""
+
+import pandas as pd
+from scipy.special import ndtri, stdtrit
+
+_DENSITIES = ("number_density", "areal_density")
+_TAIL = 0.975
+
+
+def two_fields_in_words(name: str, pooled: pd.DataFrame, *, others: bool) -> str:
+    """Why the interval of specimen ``name`` is wide, and what would help; empty unless it rests on two fields.
+
+    Parameters
+    ----------
+    pooled
+        Its numbers, see `voidlab.swelling.pooled.pool_fields`.
+    others
+        Whether other specimens tell how much fields differ, too.
+    """
+    quantity = next((each for each in _DENSITIES if each in pooled.index), None)
+    if quantity is None or pooled.loc[quantity, "fields"] != 2:
+        return ""
+    row = pooled.loc[quantity]
+    error, counting, degrees = (
+        float(row[key]) for key in ("between_fields", "counting", "degrees_of_freedom")
+    )
+    times, normal = float(stdtrit(degrees, _TAIL)), float(ndtri(_TAIL))
+    if not degrees or not times * error > normal * counting:
+        return ""  # nothing to scatter, or counting alone tells less
+    shrunk = (2 / 3) ** 0.5
+    third = max(float(stdtrit(2, _TAIL)) * error, normal * counting) * shrunk
+    said = (
+        f"Of {name} there are two fields, and two hardly tell how much fields differ: the 95 % interval of its density "
+        f"is {times:.1f} standard errors to either side, ± {times * error:.0%}. A third field that differs as much "
+        f"would bring it to about ± {third:.0%}"
+    )
+    alike = "; so may --common-spread, if the fields of all specimens differ alike" if others else ""
+    return f"{said}{alike}."
