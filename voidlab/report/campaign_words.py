@@ -21,18 +21,16 @@ def two_fields_in_words(name: str, pooled: pd.DataFrame, *, others: bool) -> str
     if quantity is None or pooled.loc[quantity, "fields"] != 2:
         return ""
     row = pooled.loc[quantity]
-    error, counting, degrees = (
-        float(row[key]) for key in ("between_fields", "counting", "degrees_of_freedom")
-    )
+    error, counting, degrees = row[["between_fields", "counting", "degrees_of_freedom"]].to_numpy(float)
     times, normal = float(stdtrit(degrees, _TAIL)), float(ndtri(_TAIL))
     if not degrees or not times * error > normal * counting:
         return ""  # nothing to scatter, or counting alone tells less
     shrunk = (2 / 3) ** 0.5
     third = max(float(stdtrit(2, _TAIL)) * error, normal * counting) * shrunk
     said = (
-        f"Of {name} there are two fields, and two hardly tell how much fields differ: the 95 % interval of its density "
-        f"is {times:.1f} standard errors to either side, ± {times * error:.0%}. A third field that differs as much "
-        f"would bring it to about ± {third:.0%}"
+        f"Of {name} there are two fields, and two hardly tell how much fields differ: the 95 % interval of its "
+        f"density is {times:.1f} standard errors to either side, ± {times * error:.0%}. A third field that "
+        f"differs as much would bring it to about ± {third:.0%}"
     )
     alike = "; so may --common-spread, if the fields of all specimens differ alike" if others else ""
     return f"{said}{alike}."
