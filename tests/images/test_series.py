@@ -406,13 +406,13 @@ def test_constant_and_nearly_constant_images(tmp_path: Path) -> None:
 def test_only_what_is_asked_for_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_pngs(tmp_path, [f"f{i}.png" for i in range(40)])
     decoded = []
-    decode = pictures.decode_with_pillow
+    decode = pictures.decode_whole
 
     def counted(path: Path, index: int) -> np.ndarray:
         decoded.append(path)
         return decode(path, index)
 
-    monkeypatch.setattr(pictures, "decode_with_pillow", counted)
+    monkeypatch.setattr(pictures, "decode_whole", counted)
     series = open_series(tmp_path)
     assert len(decoded) == 0
     series[39]

@@ -105,7 +105,7 @@ def test_an_image_too_large_for_the_memory_is_not_unreadable(project, monkeypatc
     def decode(path, index):
         raise MemoryError("Unable to allocate 9 GiB")
 
-    monkeypatch.setattr(pictures, "decode_with_pillow", decode)
+    monkeypatch.setattr(pictures, "decode_whole", decode)
     iio.imwrite(project / "a1.png", np.zeros((4, 5), np.uint8))
     series = open_series(project / "a1.png")
     with pytest.raises(MemoryError):

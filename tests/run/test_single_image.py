@@ -70,19 +70,46 @@ def test_micrographs_of_two_magnifications_are_two_specimens(
     assert named == dict.fromkeys("abc", "Ni 12'5, 0.5 nm per px") | {"d": "Ni 12'5, 1.2 nm per px"}
     assert "images of 3 sizes:\n  2 of 56 × 40 px, 0.5 nm per px\n  1 of 56 × 30 px, 0.5 nm per px\n" in said
     assert "each is a specimen of its own" in said
-    assert "\n  voidlab compare x-a x-b x-c x-d" in said
+    assert said.endswith("\n  voidlab run parameters/x-*.yaml\n  voidlab compare\n")
 
 
 def test_micrographs_of_one_magnification_are_one_specimen(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["init", "data", "--each", "--sample", "A7"]) == 0
-    assert (
-        "images of 2 sizes:\n  2 of 56 × 40 px, no pixel size\n  1 of 56 × 30 px" in capsys.readouterr().out
-    )
+    said = capsys.readouterr().out
+    assert "images of 2 sizes:\n  2 of 56 × 40 px, no pixel size\n  1 of 56 × 30 px" in said
+    assert "3 image(s) give no pixel size, and are put together in px: set pixel_size_nm in each" in said
     assert check(Path("parameters/stack.yaml")).parameters.sample.name == "A7"
     assert cli.main(["init", "data/W_30dpa.tif", "--name", "w", "--sample", "A7"]) == 2
     assert "--sample goes with --each" in capsys.readouterr().err
+
+
+def test_other_datasets_are_not_run_or_compared_with_those_of_a_folder(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("parameters/x-other.yaml").write_text("images: a.tif\n")
+    assert cli.main(["init", "data/W_30dpa.tif", "--each", "--name", "x", "--sample", "A7"]) == 0
+    said = capsys.readouterr().out
+    assert said.endswith("  voidlab run parameters/x-W_30dpa.yaml\n  voidlab compare x-W_30dpa\n")
+
+
+def test_a_folder_of_folders_names_them_and_init_may_be_tried_again(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder.parent / "all" / "masks").mkdir(parents=True)
+    folder.rename(folder.parent / "all" / "frames")
+    assert cli.main(["init", "all", "--name", "gold"]) == 2
+    assert (
+        "it holds no files; there are images in its folders frames (4): name one of them"
+        in capsys.readouterr().err
+    )
+    assert cli.main(["init", "all/frames/W_30dpa.tif", "--name", "gold"]) == 0
+    yaml = Path("parameters/gold.yaml")
+    assert check(yaml).pixels == 30 * 56
+    yaml.write_text(yaml.read_text() + "pixel_size_nm: 1.0\n")
+    assert cli.main(["init", "all/frames/W_30dpa.tif", "--name", "gold"]) == 2
+    assert "gold.yaml is there already" in capsys.readouterr().err
 
 
 def test_without_a_name_it_is_said_what_to_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from voidlab.images.errors import ImagesError
 from voidlab.images.readers import READERS, supported, why_unknown
 
 PathLike = str | os.PathLike[str]
+_NAMED = 5  # folders
 Source = PathLike | Sequence[PathLike]
 
 
@@ -36,7 +37,8 @@ def find_files(source: Source, *, recursive: bool = False, mixed: bool = False) 
         files = [file for file in everything if file.suffix.lower() in READERS]
         if not files:
             held = f"it holds {_tally(everything)}" if everything else "it holds no files"
-            raise ImagesError(f"no images in folder {path}: {held}; expected {supported()}.")
+            below = "" if recursive else _folders_with_images(path)
+            raise ImagesError(f"no images in folder {path}: {held}; {below or f'expected {supported()}'}.")
         return _of_one_format(files, str(path), mixed)
     # Brackets in the name of a folder that is there are no pattern.
     matches = path.parent.glob(path.name) if path.parent.is_dir() else glob.iglob(str(path), recursive=True)
@@ -48,6 +50,24 @@ def find_files(source: Source, *, recursive: bool = False, mixed: bool = False) 
 
 def _visible(paths: Iterable[Path]) -> list[Path]:
     return sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
+
+
+def _folders_with_images(path: Path) -> str:
+    """Which folders in the folder ``path`` hold images; empty when none does."""
+    held = []
+    for folder in sorted(each for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")):
+        try:
+            count = sum(file.suffix.lower() in READERS for file in _visible(folder.iterdir()))
+        except OSError:
+            continue
+        held += [f"{folder.name} ({count})"] if count else []
+    if not held:
+        return ""
+    more = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
+    return (
+        f"there are images in its folders {', '.join(held[:_NAMED])}{more}: name one of them, or take all with "
+        "images: {file: …, recursive: true}"
+    )
 
 
 def _of_one_format(files: list[Path], source: str, mixed: bool = False) -> list[Path]:
@@ -62,7 +82,8 @@ def _of_one_format(files: list[Path], source: str, mixed: bool = False) -> list[
         suffix = Counter(file.suffix for file in known).most_common(1)[0][0]
         raise ImagesError(
             f"{source} holds files of several kinds: {_tally(files)}; expected one kind. "
-            f"Narrow it with a glob, such as {files[0].parent / ('*' + suffix)}"
+            f"Narrow it with a glob, such as {files[0].parent / ('*' + suffix)}; unrelated micrographs are made "
+            "datasets of by `voidlab init` with --each."
         )
     return files
 

@@ -73,11 +73,29 @@ def init_each(source: str, prefix: str = "", sample: str = "") -> str:
     if not made:
         raise ProjectError("\n".join([*said, f"no dataset was made of {len(said)} file(s)."]))
     said += _on_groups(list(groups.values()), sample)
-    names = " ".join(shlex.quote(os.path.relpath(paths.parameters)) for paths in made)
-    said.append(f"wrote {len(made)} parameter file(s)\nnext: look through them, then\n  voidlab run {names}")
+    files_made = _as_typed(made, prefix)
+    said.append(
+        f"wrote {len(made)} parameter file(s)\nnext: look through them, then\n  voidlab run {files_made}"
+    )
     if sample:
-        said.append(f"  voidlab compare {' '.join(shlex.quote(paths.dataset) for paths in made)}")
+        said.append(f"  voidlab compare {_names_as_typed(made)}".rstrip())
     return "\n".join(said)
+
+
+def _as_typed(made: Sequence[RunPaths], prefix: str) -> str:
+    """The parameter files of datasets as they are typed: a glob where it means these and no others."""
+    folder, wanted = made[0].parameters.parent, {paths.parameters for paths in made}
+    start = made[0].dataset[: len(prefix) + 1] if prefix else ""
+    if re.fullmatch(r"[\w.]+-", start) and set(folder.glob(f"{start}*.yaml")) == wanted:
+        return f"{os.path.relpath(folder)}/{start}*.yaml"
+    return " ".join(shlex.quote(os.path.relpath(paths.parameters)) for paths in made)
+
+
+def _names_as_typed(made: Sequence[RunPaths]) -> str:
+    """The names of datasets as they are typed; none, which means all, where there are no others."""
+    if set(made[0].parameters.parent.glob("*.yaml")) == {paths.parameters for paths in made}:
+        return ""
+    return " ".join(shlex.quote(paths.dataset) for paths in made)
 
 
 def _group_of(file: Path) -> Group | None:
@@ -93,8 +111,15 @@ def _group_of(file: Path) -> Group | None:
 def _on_groups(groups: Sequence[Group], sample: str) -> list[str]:
     """How many images there are of each size, and what becomes of several magnifications."""
     counts = {group: groups.count(group) for group in dict.fromkeys(groups)}
+    unknown = sum(group.pixel_size_nm is None for group in groups)
+    alike = []
+    if sample and unknown:
+        alike = [
+            f"  note: {unknown} image(s) give no pixel size, and are put together in px: set pixel_size_nm in each, "
+            "as a specimen of one name is taken to be of one magnification."
+        ]
     if len(counts) < 2:
-        return []
+        return alike
     said = [f"images of {len(counts)} sizes:", *(f"  {count} of {group}" for group, count in counts.items())]
     if len({group.scale for group in counts}) > 1:
         why = "a small void is seen at one magnification and missed at another"
@@ -103,7 +128,7 @@ def _on_groups(groups: Sequence[Group], sample: str) -> list[str]:
             if sample
             else f"  note: {why}: give a specimen's images of one magnification one name, --sample does."
         )
-    return said
+    return said + alike
 
 
 def _name_of(file: Path, prefix: str, taken: Collection[str]) -> str:

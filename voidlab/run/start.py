@@ -31,14 +31,17 @@ tilt_angles_deg: ../data/demo/tilt.rawtlt
 export: {min_frames: 8}
 """
 
-_TO_PUT_RIGHT = """\
-# These images could not be opened as a series:
+_COULD_NOT = "# These images could not be opened as a series:"
+_TO_PUT_RIGHT = (
+    _COULD_NOT
+    + """
 # {reason}
 # Put right what follows, then run `voidlab check`; it says what is still wrong.
 dataset: {name}
 images: {source}
 # frame_pattern: 'frame_(\\d+)'         # where the frame number stands in the file names
 """
+)
 
 
 def init_dataset(source: str, name: str | None) -> tuple[RunPaths, str]:
@@ -74,7 +77,7 @@ def write_first(source: str, name: str, *, sample: str = "") -> tuple[RunPaths, 
     root = root_or_here()
     paths = RunPaths(root, check_name(name))
     refuse_own_report(paths, series)
-    if paths.parameters.exists():
+    if paths.parameters.exists() and not _is_to_put_right(paths.parameters):
         raise ProjectError(f"{paths.parameters} is there already; choose another --name, or edit that file.")
     lay_out(root)
     text = first_parameters(paths.dataset, _relative(paths, source), series, sample)
@@ -87,6 +90,13 @@ def _is_there(source: str) -> bool:
     """Whether ``source`` names anything, be it no series of images."""
     path = _absolute(source)
     return path.exists() or (path.parent.is_dir() and any(path.parent.glob(path.name)))
+
+
+def _is_to_put_right(yaml: Path) -> bool:
+    """Whether a parameter file is one that `_to_put_right` wrote, in which nothing was set since."""
+    lines = yaml.read_bytes().decode("utf-8", "replace").splitlines()
+    said = [line.split(":")[0] for line in lines if line.strip() and not line.startswith("#")]
+    return lines[:1] == [_COULD_NOT] and said == ["dataset", "images"]
 
 
 def _to_put_right(paths: RunPaths, source: str, error: str) -> str:

@@ -30,7 +30,7 @@ def open_picture(path: Path) -> ImageFile:
         raise ImagesError(
             f"{path} is an animated PNG of 16-bit colours; save its frames as gray TIFF or PNG."
         )
-    decode = partial(_decode_whole, path) if count == 1 else _Animation(path).read
+    decode = partial(decode_whole, path) if count == 1 else _Animation(path).read
     return turned_upright(ImageFile(path, (height, width), count, decode), orientation)
 
 
@@ -59,7 +59,7 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _decode_whole(path: Path, index: int) -> np.ndarray:
+def decode_whole(path: Path, index: int) -> np.ndarray:
     """The one image of a file, (H, W), of which all pixels are there and no more."""
     if is_deep_colour(path):
         return gray(read_deep_colour(path))
