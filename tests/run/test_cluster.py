@@ -138,6 +138,11 @@ def test_workers_here_make_the_same_bytes_also_when_one_is_killed(dask, paths, b
     with cluster.opened("local", 2):
         executor = cluster.joined()
         assert executor.at_once == 2
+        if sys.platform == "linux":  # copies of one process that has imported what they need
+            parents = {
+                psutil.Process(worker).ppid() for worker in worker_processes(os.environ[cluster.VARIABLE])
+            }
+            assert len(parents - {os.getpid()}) == 1
         assert run(paths, executor) == by_threads
         shutil.rmtree(paths.kept_frames)
         victim = worker_processes(os.environ[cluster.VARIABLE])[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor
@@ -33,10 +34,17 @@ _MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": str(2
 _THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _OF_LOCAL = {
     "distributed.nanny.pre-spawn-environ": {**_MEMORY, **_THREADS},
+    # Each is a copy of one process that has imported all that they need; other systems do not copy processes safely.
+    "distributed.worker.multiprocessing-method": "forkserver" if sys.platform == "linux" else "spawn",
     # A worker that dies is started anew by its nanny; Dask is not to give up that place before.
     "distributed.deploy.lost-worker-timeout": "1 hour",
     "distributed.worker.profile.enabled": False,
+    # How often each process looks how it does: an image takes longer than that, and fifty times a second costs.
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.scheduler.active-memory-manager.start": False,
 }
+_IMPORTED_ONCE = ["distributed", "torch", "voidlab.segment.network", "voidlab.run.worker_start"]
 _JOBS = 4  # where it is not said how many
 
 
@@ -206,7 +214,10 @@ def _started(where: str, workers: int | None) -> Iterator[str]:
 
 def _local(workers: int | None) -> Any:
     from distributed import LocalCluster
+    from distributed.utils import get_mp_context
 
+    if sys.platform == "linux":
+        get_mp_context().set_forkserver_preload(_IMPORTED_ONCE)
     affordable = int(psutil.virtual_memory().available // _A_WORKER_BYTES)
     return LocalCluster(
         n_workers=workers or max(1, min(os.cpu_count() or 1, affordable)),
