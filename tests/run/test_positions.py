@@ -41,8 +41,14 @@ def test_a_drift_told_by_the_voids_is_judged():
     verdict = drift.assess_drift_of_voids(found, voids)  # every fifth frame holds no void: nothing to correct
     assert verdict.light == "good"
     assert any("rests on 12" in reason or "rests on 13" in reason for reason in verdict.reasons)
-    labels = [figure["label"] for figure in key_figures.of_drift_of_voids(found, verdict, NOT_CALIBRATED)]
-    assert labels == ["Largest drift", "Drift error", "Drift verdict", "Doubtful frames"]
+    figures = key_figures.of_drift_of_voids(found, voids, verdict, NOT_CALIBRATED)
+    assert [f["label"] for f in figures] == [
+        "Largest drift",
+        "Drift error",
+        "Drift verdict",
+        "Doubtful frames",
+    ]
+    assert figures[-1]["value"] == "0 of 32"
 
 
 def test_a_drift_that_rests_on_a_void_or_two_is_doubtful():

@@ -90,7 +90,7 @@ def of_drift(
     kept = int((pairs["weight"] > 0).sum())
     few = f"Only {kept} of {len(pairs)} frame pairs agree on the drift." if kept < 0.5 * len(pairs) else ""
     agreed = f"{kept} of {len(pairs)}"
-    *others, doubtful = of_drift_of_voids(drift, verdict, calibration)
+    *others, doubtful = _of_any_drift(drift, verdict, calibration)
     return [
         *others,
         figure("Pairs kept", agreed, "frame pairs that agree with the solution", warning=few),
@@ -98,8 +98,14 @@ def of_drift(
     ]
 
 
-def of_drift_of_voids(drift: pd.DataFrame, verdict: Verdict, calibration: HasPixelSize) -> list[Figure]:
-    """The same of a drift that rests on no pairs of images, as the voids themselves tell it."""
+def of_drift_of_voids(
+    drift: pd.DataFrame, voids: pd.DataFrame, verdict: Verdict, calibration: HasPixelSize
+) -> list[Figure]:
+    """The same of a drift that the voids themselves tell, of the frames that hold some."""
+    return _of_any_drift(drift[drift["frame"].isin(voids["frame"])], verdict, calibration)
+
+
+def _of_any_drift(drift: pd.DataFrame, verdict: Verdict, calibration: HasPixelSize) -> list[Figure]:
     size, unit = unit_of(calibration)
     placed = drift[~drift["flag"].isin(_NOT_PLACED)]
     far = (placed["drift_x_px"] ** 2 + placed["drift_y_px"] ** 2).max() ** 0.5 * size
@@ -126,7 +132,7 @@ def of_tracks(
     median = tracks["total_frames"].median()
     broken = f"Half of the tracks are no longer than {median:.0f} of {len(frames)} frames: links may be lost."
     warning = broken if median < len(frames) / 3 else ""
-    length = number(median, "frames", 0)
+    length = number(median, "frame" if median == 1 else "frames", 0)
     return [
         figure("Particles", f"{len(tracks):,}", f"from {len(linked):,} voids in {len(frames)} frames"),
         figure("Long tracks", f"{long_enough:,}", f"voids followed for {shown} frames or more"),
