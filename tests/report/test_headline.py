@@ -83,6 +83,7 @@ def test_before_there_are_results_there_is_no_verdict(stages):
     (("segment", "export"), "image"),
     (("segment", "drift", "track", "export"), "series"),
     (("segment", "drift", "track", "reconstruct", "export"), "tilt series"),
+    (("segment", "drift", "pair", "export"), "focus pair"),
     ((POSITIONS,), "positions"),
 ])  # fmt: skip
 def test_each_kind_of_dataset_has_numbers_of_its_own(names, kind):

@@ -120,7 +120,7 @@ def test_the_pages_of_a_run_are_short_to_begin_with(finished, stage):
 
 
 def test_every_stage_says_what_comes_first():
-    for stage in ("segment", "drift", "track", "reconstruct", "export", "positions"):
+    for stage in ("segment", "drift", "pair", "track", "reconstruct", "export", "positions"):
         notebook = nbformat.read(REPOSITORY / "notebooks" / f"{stage}.ipynb", 4)
         tags = [
             tag

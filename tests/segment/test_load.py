@@ -10,7 +10,7 @@ from scipy import ndimage
 from drawn_images import SHAPE, Series, image_with
 from voidlab import scores, segment, simulate, swelling, tables
 from voidlab.images.series import open_series
-from voidlab.project.parameters.models import MicroscopeParameters, SegmentParameters
+from voidlab.project.parameters.models import DatasetParameters, SegmentParameters
 from voidlab.project.parameters.sizes import in_px
 from voidlab.segment import model_file, network
 
@@ -360,7 +360,8 @@ def test_voids_that_were_not_asked_for_are_not_said_to_be_none():
 @pytest.mark.parametrize(("mode", "focus"), [("bright field", "auto"), ("dark field", None), ("HAADF", None)])
 def test_only_bright_field_has_fringes(mode, focus, tmp_path):
     asked = SegmentParameters(segmenter="classical")
-    assert segment.from_parameters(asked, tmp_path, MicroscopeParameters(mode=mode)).focus == focus
+    dataset = DatasetParameters(dataset="a", images="a.tif", microscope={"mode": mode})
+    assert segment.from_parameters(asked, tmp_path, dataset).focus == focus
 
 
 def test_sizes_in_nm_are_never_passed_over(tmp_path):
@@ -382,6 +383,7 @@ def test_sizes_in_nm_are_never_passed_over(tmp_path):
     ],
 )
 def test_a_defocus_and_the_pixel_size_fix_the_fringe(given, pixel_size_nm, fringe_px, tmp_path):
-    asked, microscope = SegmentParameters(segmenter="classical"), MicroscopeParameters(**given)
-    method = segment.from_parameters(asked, tmp_path, microscope, pixel_size_nm)
+    asked = SegmentParameters(segmenter="classical")
+    dataset = DatasetParameters(dataset="a", images="a.tif", microscope=given)
+    method = segment.from_parameters(asked, tmp_path, dataset, pixel_size_nm)
     assert method.fringe_px == (fringe_px and pytest.approx(fringe_px, rel=1e-3))

@@ -13,7 +13,7 @@ import numpy as np
 
 from voidlab import segment
 from voidlab.explore.cache import Cache
-from voidlab.project.parameters.models import MicroscopeParameters, SegmentParameters
+from voidlab.project.parameters.models import DatasetParameters, SegmentParameters
 from voidlab.segment.segmentation import Segmentation
 from voidlab.segment.segmenters import Segmenter
 
@@ -28,12 +28,12 @@ class Finder:
         self,
         series: segment.SeriesOfImages,
         folder: Path,
-        microscope: MicroscopeParameters | None = None,
+        dataset: DatasetParameters | None = None,
         pixel_size_nm: float | None = None,
     ) -> None:
         self._series = series
         self._folder = folder
-        self._microscope, self._pixel_size_nm = microscope, pixel_size_nm
+        self._dataset, self._pixel_size_nm = dataset, pixel_size_nm
         self._halves: Cache[Any] = Cache(_MOST_BYTES)
         self._decided: dict[tuple[str, str], str] = {}
         self._loaded: dict[SegmentParameters, Segmenter] = {}
@@ -48,14 +48,16 @@ class Finder:
         ImagesError
             If no image can be read.
         """
-        method: Any = self._segmenter(settings)
+        method: Any = _in_frame(self._segmenter(settings), row)
         key = self._key(row, settings)
         if _in_halves(method):
             maps, valid = self._halves.get(key, lambda: _maps_and_valid(method, image()))
             found: Segmentation = method.decode(maps)
             found = method.with_radii(found, image()) if isinstance(method, Segmenter) else found
             return found if valid is None else found.within(valid, method.edge_buffer_px)
-        everything = self._halves.get(key, lambda: self._segmenter(_loose(settings)).run(image()))
+        everything = self._halves.get(
+            key, lambda: _in_frame(self._segmenter(_loose(settings)), row).run(image())
+        )
         return _above(everything, settings.threshold)
 
     def holds(self, row: int, settings: SegmentParameters) -> bool:
@@ -81,13 +83,18 @@ class Finder:
         if settings not in self._loaded:
             if len(self._loaded) > 20:
                 self._loaded.clear()
-            method = segment.from_parameters(settings, self._folder, self._microscope, self._pixel_size_nm)
+            method = segment.from_parameters(settings, self._folder, self._dataset, self._pixel_size_nm)
             method = method.with_contrast_from(segment.sample(self._series))
             if isinstance(method, Segmenter):
                 method = method.with_focus_from(segment.sample(self._series))
             self._decided[question] = str(getattr(method, "contrast", settings.contrast))
             self._loaded[settings] = method
         return self._loaded[settings]
+
+
+def _in_frame(method: Any, row: int) -> Any:
+    """The segmenter of the image in this row; one of your own may know one for all."""
+    return method.in_frame(row) if isinstance(method, Segmenter) else method
 
 
 def _maps_and_valid(method: Any, image: np.ndarray) -> tuple[Any, np.ndarray | None]:

@@ -67,7 +67,7 @@ class Model:
         self.finder = Finder(
             run.series,
             run.paths.parameters.parent,
-            run.dataset.microscope,
+            run.dataset,
             run.calibration.pixel_size_nm,
         )
         self._pictures: Cache[Picture] = Cache(60_000_000)

@@ -17,7 +17,12 @@ DICTIONARY = "data-dictionary.csv"
 _KEY = ["frame", "label"]
 _MANY_ROWS = 50_000  # more than people look at in a spreadsheet: such a table is packed
 _ROWS_AT_ONCE = 100_000
-_OF_TILT = ("points", "views", "reconstruction")  # empty for other series
+_OF_SOME = (
+    "points",
+    "views",
+    "reconstruction",
+    "focus_pair",
+)  # of tilt series and focus pairs; empty for others
 
 
 def coordinates(linked: pd.DataFrame, *, min_frames: int, calibration: tables.HasPixelSize) -> pd.DataFrame:
@@ -78,7 +83,7 @@ def write_tables(
         ),
     ]
     for name, table in made.items():
-        if not (table.empty and name in _OF_TILT):
+        if not (table.empty and name in _OF_SOME):
             written.append(_write_table(folder, name, table, calibration))
     meanings = tables.data_dictionary(calibration)
     write_csv(meanings, folder / DICTIONARY)

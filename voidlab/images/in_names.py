@@ -25,6 +25,11 @@ class InNames:
     notes: list[str]
 
 
+def in_order(files: Sequence[Path]) -> InNames:
+    """``files`` in the order they are given, as frames 1, 2, …"""
+    return InNames(list(files), list(range(1, len(files) + 1)), None, None, [])
+
+
 def read_names(files: Sequence[Path], pattern: str | None, step: int) -> InNames:
     """Order ``files`` by their names.
 

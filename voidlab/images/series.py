@@ -20,7 +20,7 @@ from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.find_files import PathLike, Source, find_files
 from voidlab.images.given_tilts import tilts_of_files
 from voidlab.images.headers import Calibration
-from voidlab.images.in_names import read_names
+from voidlab.images.in_names import in_order, read_names
 from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.images.readers.base import NO_CHOICE, Choice
@@ -244,6 +244,7 @@ def open_series(
     crop_px: Box | None = None,
     choice: Choice = NO_CHOICE,
     intensity_range: tuple[float, float] | None = None,
+    as_listed: bool = False,
 ) -> ImageSeries:
     """Open images as a series of frames; of most files nothing is read yet.
 
@@ -275,6 +276,8 @@ def open_series(
         Series, channel, slice or signal of files that hold several; None of these: the one that is likely meant.
     intensity_range
         Stored values that become 0 and 1. None: percentiles of frames spread over the series.
+    as_listed
+        The files of a list are frames 1, 2, … whatever their names are.
 
     Raises
     ------
@@ -287,7 +290,7 @@ def open_series(
     shape = headers.common_shape(surveyed)
     notes = list(surveyed[0].notes)
     if stack is None:
-        named = read_names(files, frame_pattern, frame_step)
+        named = in_order(files) if as_listed else read_names(files, frame_pattern, frame_step)
         files, numbers = named.files, named.numbers
         notes += named.notes
     else:

@@ -14,7 +14,7 @@ from voidlab.run.decided import Decided
 from voidlab.run.frame_cache import FrameCache
 from voidlab.run.images import of_every_image
 from voidlab.run.watched import as_watched, keep_watched, read_watched
-from voidlab.segment.load import with_microscope
+from voidlab.segment.load import of_images
 from voidlab.segment.segmenters import Segmenter
 
 
@@ -31,7 +31,7 @@ def decide(
         If none of them can be read, or it cannot be kept.
     """
     first = open_one(files[0], dataset)
-    segmenter = with_microscope(segmenter, dataset.microscope, first.calibration.pixel_size_nm)
+    segmenter = of_images(segmenter, dataset, first.calibration.pixel_size_nm)
     before = read_watched(paths)
     decided = None if before is None else as_watched(before, first, segmenter)
     if decided is None:

@@ -42,9 +42,7 @@ class Session:
             self._hold = stack.enter_context(held(watched.paths, take_over=take_over))
             # Before the first image only the parameter file can tell how wide a pixel is.
             settings = in_px(watched.dataset.segment, watched.dataset.pixel_size_nm)
-            method = segment.from_parameters(
-                settings, watched.paths.parameters.parent, watched.dataset.microscope
-            )
+            method = segment.from_parameters(settings, watched.paths.parameters.parent, watched.dataset)
             at_once = min(os.cpu_count() or 1, method.at_once)
             pool = ThreadPoolExecutor(at_once, "segment")
             stack.callback(pool.shutdown, cancel_futures=True)

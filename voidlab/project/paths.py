@@ -12,7 +12,7 @@ from pathlib import Path
 from voidlab.errors import VoidlabError
 from voidlab.tables.tilts import is_tilted
 
-STAGES = ("segment", "drift", "track", "reconstruct", "export")
+STAGES = ("segment", "drift", "pair", "track", "reconstruct", "export")
 POSITIONS = "positions"  # the one notebook of a dataset without images
 
 # Letters and digits of any language, space, dot, dash, underscore: a name that is one folder everywhere.
@@ -27,7 +27,7 @@ class ProjectError(VoidlabError):
     """A project folder or dataset name that voidlab cannot work with."""
 
 
-def stages_for(tilts_deg: Iterable[float], linker: str) -> tuple[str, ...]:
+def stages_for(tilts_deg: Iterable[float], linker: str, *, pair: bool = False) -> tuple[str, ...]:
     """The stages that apply to a series: a single image has no drift and no tracks, depths need three tilts or more.
 
     Parameters
@@ -36,13 +36,18 @@ def stages_for(tilts_deg: Iterable[float], linker: str) -> tuple[str, ...]:
         Tilt of each image, degrees; NaN when unknown. Empty: of a series that is not known yet.
     linker
         The parameter ``track.linker``.
+    pair
+        Whether it is a focus pair: its voids are matched, not tracked.
     """
+    if pair:
+        return ("segment", "drift", "pair", "export")
     tilts = list(tilts_deg)
     if len(tilts) == 1:
         return (STAGES[0], STAGES[-1])
     known = [tilt for tilt in tilts if tilt == tilt]
     in_depth = linker in ("auto", "tilt") and len(set(known)) >= 3 and is_tilted(known)
-    return tuple(stage for stage in STAGES if stage != "reconstruct" or in_depth)
+    some = {"pair": False, "reconstruct": in_depth}
+    return tuple(stage for stage in STAGES if some.get(stage, True))
 
 
 def find_root(start: Path | None = None) -> Path:

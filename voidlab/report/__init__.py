@@ -21,6 +21,10 @@ _MODULES = {
         "show_verdict",
         "show_worst_frames",
     ),
+    "figures.focus_pair": (
+        "show_focus_pair",
+        "show_pair_radii",
+    ),
     "figures.for_papers": ("figures_for_papers",),
     "figures.movie": ("show_track_movie",),
     "figures.positions": ("show_first_and_last_positions",),
@@ -58,6 +62,10 @@ _MODULES = {
     "kinds": (
         "detections_in_words",
         "of_kinds",
+    ),
+    "pair_words": (
+        "of_pair",
+        "pair_in_words",
     ),
     "swelling_words": (
         "facts_of_sample",

@@ -103,6 +103,8 @@ def _outside(count: int, how: str, limit: str) -> Figure:
 def segmentation_in_words(decided: Mapping[str, Any]) -> str:
     """What was decided once for all images: contrast, intensities, arithmetic, network and code."""
     said = f"contrast: {decided['contrast']}"
+    if "focus_pair" in decided:
+        said = "contrast: dark voids in the image over focus, bright ones in that under focus"
     if "contrast_reason" in decided:
         images = ", ".join(str(frame) for frame in decided["contrast_frames"])
         said += f" ({decided['contrast_verdict']}), from frames {images}: {decided['contrast_reason']}"

@@ -40,6 +40,9 @@ _ABOUT: dict[str, tuple[tuple[str, ...], ...]] = {
         ("Voids in 3D", "Voids per image"), ("Thickness",), _ANY_DENSITY, _ANY_DIAMETER, _ANY_SWELLING,
         ("Depth error",), ("Particles",),
     ),
+    "focus pair": (
+        ("Seen in both",), ("Seen in one",), ("Radius over : under",), _ANY_DENSITY, _ANY_DIAMETER, _ANY_SWELLING,
+    ),
     "positions": (("Particles",), ("Long tracks",), ("Track length",), ("Growth",), ("Mergers",)),
 }  # fmt: skip
 # In the list of datasets: a column, and what is shown in it, the first that there is.
@@ -54,6 +57,7 @@ FIGURES_OF = {
     "image": ("sizes", "volume-by-size"),
     "series": ("density-over-series", "sizes"),
     "tilt series": ("density-by-depth", "sizes"),
+    "focus pair": ("sizes", "volume-by-size"),
     "positions": (),
 }
 
@@ -101,12 +105,14 @@ def judge(stages: Sequence[StageState]) -> Judgement:
 
 
 def kind_of(stages: Iterable[StageState]) -> str:
-    """What the dataset is, by the stages that apply to it: image, series, tilt series, positions."""
+    """What the dataset is, by the stages that apply to it: image, series, tilt series, focus pair, positions."""
     names = {stage.name for stage in stages}
     if POSITIONS in names:
         return "positions"
     if "reconstruct" in names:
         return "tilt series"
+    if "pair" in names:
+        return "focus pair"
     return "series" if "drift" in names else "image"
 
 
@@ -160,6 +166,8 @@ def facts_of(stages: Sequence[StageState]) -> list[tuple[str, str]]:
     decided = segment.record.get("decided") if segment else None
     if isinstance(decided, Mapping) and decided:
         contrast = str(decided.get("contrast", ""))
+        if "focus_pair" in decided:
+            contrast = "bright under focus and dark over focus"
         chosen = str(decided.get("contrast_verdict", ""))
         why = (
             f": {decided.get('contrast_reason', '')}" if chosen == GOOD else ""

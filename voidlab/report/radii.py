@@ -1,6 +1,6 @@
 """What the radii rest on, worded for the page of segment: the focus that was inferred, and what has no size."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -26,6 +26,8 @@ def of_radii(
     microscope: MicroscopeParameters,
 ) -> list[Figure]:
     """Which radius is meant, what focus it was measured with, and how many voids have no size."""
+    if "focus_pair" in decided:
+        return _of_pair(decided["focus_pair"], voids, calibration, microscope)
     focus = decided.get("focus")
     if not focus:
         mode = microscope.mode
@@ -55,6 +57,22 @@ def of_radii(
         )
         warning = said if none > _MANY * len(voids) else ""
         figures.append(figure("Not a size", f"{none:,}", "voids smaller than their fringe", warning=warning))
+    return figures
+
+
+def _of_pair(
+    decided: Sequence[Mapping[str, Any]],
+    voids: pd.DataFrame,
+    calibration: HasPixelSize,
+    microscope: MicroscopeParameters,
+) -> list[Figure]:
+    """The same of each of the two images of a focus pair; the frames are numbered from 1."""
+    figures = []
+    for number, each in enumerate(decided, 1):
+        here = voids[voids["frame"] == number]
+        side = "under" if each["under"] else "over"
+        found = of_radii({"focus": each["focus"]}, here, calibration, microscope)
+        figures += [{**one, "label": f"{one['label']}, {side} focus"} for one in found]
     return figures
 
 

@@ -103,9 +103,11 @@ class Decided:
         return str(self.segmenter["contrast"])
 
     @property
-    def focus(self) -> Focus | Literal["auto"] | None:
-        """What radii are measured with; "auto" where the segmenter does so by itself."""
+    def focus(self) -> Focus | tuple[Focus | None, ...] | Literal["auto"] | None:
+        """What radii are measured with, of a focus pair each; "auto" where the segmenter does so by itself."""
         found = self.segmenter["focus"]
+        if isinstance(found, list):
+            return tuple(each and Focus(**each) for each in found)
         return Focus(**found) if isinstance(found, dict) else found
 
     @property

@@ -99,7 +99,7 @@ def _opened(work: Work) -> tuple[ImageSeries, Segmenter, "SeriesFrames"]:
     series = open_images(paths, parameters)
     size = series.calibration.pixel_size_nm
     settings = in_px(parameters.segment, size).model_copy(update={"arithmetic": decided.arithmetic})
-    method = from_parameters(settings, paths.parameters.parent, parameters.microscope, size)
+    method = from_parameters(settings, paths.parameters.parent, parameters, size)
     segmenter = decided.applied_to(method)
     decided.pin(series)
     return series, segmenter, SeriesFrames(FrameCache(paths.kept_frames, decided), series, segmenter)

@@ -12,6 +12,7 @@ from voidlab.errors import VoidlabError
 from voidlab.images.camera_defects import boxes_around_lines, far_limits
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.find_files import Source, find_files
+from voidlab.images.readers import open_file
 from voidlab.images.readers.base import Choice
 from voidlab.images.series import ImageSeries, open_series
 from voidlab.images.valid_area import nearly_padding, propose_boxes
@@ -24,6 +25,7 @@ from voidlab.segment.series import sample, sample_rows
 
 _LOOKED_AT = 3  # images, for what is no specimen
 _NAMED = 8  # boxes
+_SAME_PIXEL = 1.01  # width of the larger over the smaller
 _LEAST_BLURRED = 0.01  # of an image; less is a dark corner
 
 
@@ -74,10 +76,31 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
         times_s=dataset.times_s,
         frame_interval_s=dataset.frame_interval_s,
         excluded_frames=dataset.excluded_frames,
+        as_listed=dataset.focus_pair is not None,
         **of_every_image(dataset),
     )
     refuse_own_report(paths, series)
+    if dataset.focus_pair is not None:
+        _check_pair(series)
     return series
+
+
+def _check_pair(series: ImageSeries) -> None:
+    """Refuse two files that are no pair, as far as they say so themselves.
+
+    Raises
+    ------
+    ImagesError
+        If one of them is a stack, or their pixels are not of one size.
+    """
+    if series.stack is not None or len(series) != 2:
+        raise ImagesError("focus_pair: each of its files must hold one image; a stack is none.")
+    over, under = (open_file(path, series.choice).pixel_size.nm for path in series.files)
+    if under and over and max(under, over) > _SAME_PIXEL * min(under, over):
+        raise ImagesError(
+            f"focus_pair: the pixels are {under:.4g} nm wide under focus and {over:.4g} nm over focus; "
+            "expected one magnification."
+        )
 
 
 def of_every_image(dataset: DatasetParameters) -> dict[str, Any]:
@@ -94,8 +117,14 @@ def of_every_image(dataset: DatasetParameters) -> dict[str, Any]:
 
 def sources_of(folder: Path, dataset: DatasetParameters) -> Source:
     """What `open_series` takes for the images of ``dataset``, whose parameter file lies in ``folder``."""
-    source = os.path.normpath(folder / os.path.expanduser(dataset.chosen.file))
+    if dataset.focus_pair is not None:  # under focus last: that is the frame which numbers are given for
+        return [_placed(folder, file) for file in (dataset.focus_pair.over, dataset.focus_pair.under)]
+    source = _placed(folder, dataset.chosen.file)
     return list(find_files(source, recursive=True)) if dataset.chosen.recursive else source
+
+
+def _placed(folder: Path, file: str) -> str:
+    return os.path.normpath(folder / os.path.expanduser(file))
 
 
 def refuse_own_report(paths: RunPaths, series: ImageSeries) -> None:
@@ -130,7 +159,11 @@ def images_of_others(paths: RunPaths) -> set[Path]:
         if other == paths.parameters:
             continue
         try:
-            source = yaml_file.read_yaml(other).get("images")
+            values = yaml_file.read_yaml(other)
+            pair = values.get("focus_pair")
+            if isinstance(pair, Mapping):
+                found |= {Path(_placed(other.parent, str(file))).resolve() for file in pair.values()}
+            source = values.get("images")
             named = source if isinstance(source, Mapping) else {"file": source}
             where = os.path.normpath(other.parent / os.path.expanduser(str(named.get("file"))))
             files = find_files(where, recursive=bool(named.get("recursive")))

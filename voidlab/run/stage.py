@@ -103,7 +103,8 @@ class Stage:
             on other parameters.
         """
         stage = tables.TABLES[name].stage
-        if stage not in stages_for(self.series.frames["tilt_deg"], self.dataset.track.linker):
+        pair = self.dataset.focus_pair is not None
+        if stage not in stages_for(self.series.frames["tilt_deg"], self.dataset.track.linker, pair=pair):
             return _of_no_stage(name, self.series.frames)
         self._check(stage, self.paths.table(name))
         table = tables.load(self.paths, name)

@@ -82,7 +82,7 @@ def check(yaml: Path, overrides: Overrides | None = None, *, verify: bool = Fals
         digest_of_images(paths, series),
         (*series.notes, *unreadable, *notes_on_valid_area(series, typed), *by_hand.problems),
         series.shape[0] * series.shape[1],
-        stages_for(series.frames["tilt_deg"], typed.track.linker),
+        stages_for(series.frames["tilt_deg"], typed.track.linker, pair=typed.focus_pair is not None),
     )
 
 

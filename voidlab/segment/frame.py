@@ -78,6 +78,7 @@ def segment_frame(series: SeriesOfImages, segmenter: Segmenter, row: int) -> Fra
     if known.size == 0 or known.min() == known.max():
         # It says nothing of the voids: an empty count, not a count of 0.
         return FrameResult(BLANK)
+    segmenter = segmenter.in_frame(row)
     found = segmenter.run(image)
     if known.size < image.size:
         found = found.within(np.isfinite(image), segmenter.edge_buffer_px)

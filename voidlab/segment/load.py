@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from voidlab.project.parameters.models import IN_NM, MicroscopeParameters, SegmentParameters
+from voidlab.project.parameters.models import IN_NM, DatasetParameters, SegmentParameters
 from voidlab.segment import model_file, network, torch_export
 from voidlab.segment.confidence import Calibration
 from voidlab.segment.defocus import USUAL_KV, fringe_nm
@@ -18,6 +18,7 @@ from voidlab.segment.segmenters import ClassicalSegmenter, NetworkSegmenter, Seg
 from voidlab.tables.kinds import VOID
 
 SHIPPED = ("voids", "classical")
+UNDER_OF_PAIR = (False, True)  # of the images of a focus pair, in their order
 
 
 def load_segmenter(
@@ -110,7 +111,7 @@ def _checked(**settings: object) -> dict[str, Any]:
 def from_parameters(
     parameters: SegmentParameters,
     folder: Path,
-    microscope: MicroscopeParameters | None = None,
+    dataset: DatasetParameters | None = None,
     pixel_size_nm: float | None = None,
 ) -> Segmenter:
     """Segmenter that a dataset's parameters ask for; a file's name is relative to ``folder``, that of the YAML."""
@@ -121,17 +122,18 @@ def from_parameters(
     chosen = parameters.model_file(folder) or parameters.segmenter
     settings = parameters.model_dump(include={field.name for field in fields(Segmenter)})
     method = load_segmenter(chosen, **settings, trust=parameters.trust_model)
-    return method if microscope is None else with_microscope(method, microscope, pixel_size_nm)
+    return method if dataset is None else of_images(method, dataset, pixel_size_nm)
 
 
-def with_microscope(
-    method: Segmenter, microscope: MicroscopeParameters, pixel_size_nm: float | None
-) -> Segmenter:
-    """The segmenter for images that were taken so.
+def of_images(method: Segmenter, dataset: DatasetParameters, pixel_size_nm: float | None) -> Segmenter:
+    """The segmenter for images that were taken as the ``dataset`` says.
 
     Without bright field there are no fringes, and radii stay as they are detected. A defocus fixes the width of the
     fringe where the pixel size is known; one of 0 does not: a fringe that is seen nevertheless says that it is wrong.
     """
+    microscope = dataset.microscope
+    if dataset.focus_pair is not None:
+        return replace(method, under=UNDER_OF_PAIR)
     if microscope.mode != "bright field":
         return replace(method, focus=None)
     if not microscope.defocus_nm or pixel_size_nm is None:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
+from voidlab.images.errors import ImagesError
 from voidlab.segment import classical, contrast, decode, network
 from voidlab.segment.completeness import Completeness, measure_completeness
 from voidlab.segment.confidence import Calibration
@@ -41,6 +42,7 @@ class Segmenter(ABC):
     A subclass says how to `detect` them; `run` also measures their radii by their Fresnel fringes. ``focus`` is what
     those are measured with: "auto" infers it from each image, None leaves the radii as they were detected.
     ``fringe_px``, where the defocus is known, outweighs what the images say of the width of their fringes.
+    ``under`` says of each image of a focus pair whether it is under focus; `in_frame` gives the segmenter of one.
     ``choice`` says which contrast `with_contrast_from` chose and why; None where there was nothing to choose.
     ``name`` is what the method is called in reports, ``at_once`` the number of images that it pays to work on side by
     side; each of them takes memory.
@@ -54,7 +56,8 @@ class Segmenter(ABC):
     arithmetic: str = "float32"
     kinds: Sequence[str] = (VOID,)
     choice: ContrastChoice | None = None
-    focus: Focus | Literal["auto"] | None = "auto"
+    focus: Focus | tuple[Focus | None, ...] | Literal["auto"] | None = "auto"
+    under: tuple[bool, ...] = ()
     fringe_px: float | None = None
     name: str
     at_once: ClassVar[int]
@@ -76,9 +79,20 @@ class Segmenter(ABC):
         """This segmenter, of a decided contrast, with the focus of the images decided once for all of them."""
         if self.focus != "auto":
             return self
+        if self.under:
+            methods = map(self.in_frame, range(len(self.under)))
+            each = [m.with_focus_from([image]).focus for m, image in zip(methods, images, strict=True)]
+            return replace(self, focus=tuple(each))  # type: ignore[arg-type]
         found = ((image, self.detect(image).discs) for image in images)
         under = self.contrast != "dark"
         return replace(self, focus=decide_focus(found, under=under, fringe_px=self.fringe_px))
+
+    def in_frame(self, row: int) -> Self:
+        """The segmenter of the image in this row: itself, but of a focus pair."""
+        if not self.under:
+            return self
+        focus = self.focus[row] if isinstance(self.focus, tuple) else self.focus
+        return replace(self, contrast="bright" if self.under[row] else "dark", focus=focus, under=())
 
     def with_radii(self, found: Segmentation, image: np.ndarray) -> Segmentation:
         """What was detected in ``image``, with radii measured by the fringes; see `voidlab.segment.radius`."""
@@ -86,6 +100,8 @@ class Segmenter(ABC):
         if focus == "auto":
             under = found.contrast == "bright"
             focus = decide_focus([(image, found.discs)], under=under, fringe_px=self.fringe_px)
+        if isinstance(focus, tuple):
+            raise TypeError("a focus for each frame: ask in_frame(row) for the segmenter of one")
         voids = with_sizes(found.voids, image, focus, basis=self.basis)
         return replace(found, voids=tables.select(voids, "voids"))
 
@@ -107,10 +123,24 @@ class Segmenter(ABC):
 
     def _decided(self, images: Iterable[np.ndarray], evidence: Callable[[np.ndarray], Evidence]) -> Self:
         """This segmenter with the contrast that the ``images`` speak for, see `voidlab.segment.contrast`."""
-        if self.contrast != "auto":
+        if self.under:
+            self._check_signs([contrast.choose([evidence(image)]) for image in images])
+        if self.contrast != "auto" or self.under:
             return self
         choice = contrast.choose(map(evidence, images))
         return replace(self, contrast=choice.contrast, choice=choice)
+
+    def _check_signs(self, seen: Sequence[ContrastChoice]) -> None:
+        """Raise ImagesError where an image of a focus pair plainly has the other sign of focus than was said."""
+        for number, (found, under) in enumerate(zip(seen, self.under, strict=False), 1):
+            if found.verdict == GOOD and (found.contrast == "bright") != under:
+                side, looks = (
+                    ("under", "dark, as over focus") if under else ("over", "bright, as under focus")
+                )
+                raise ImagesError(
+                    f"focus_pair: the voids of frame {number}, which is said to be {side} focus, are {looks}: "
+                    f"{found.reason}. Are the files the other way round, or both of one sign?"
+                )
 
     def _largest(self, shape: tuple[int, ...]) -> float:
         """Largest radius looked for in an image (H, W), px; "auto" is a quarter of its shorter side."""

@@ -211,6 +211,12 @@ def _decided(segmenter: Segmenter, frames: list[int], found: Collected) -> dict[
     }
     if isinstance(segmenter.focus, Focus):
         decided |= {"focus": asdict(segmenter.focus)}
+    if segmenter.under:
+        each = segmenter.focus if isinstance(segmenter.focus, tuple) else (None,) * len(segmenter.under)
+        decided["focus_pair"] = [
+            {"under": under, "focus": focus and asdict(focus)}
+            for under, focus in zip(segmenter.under, each, strict=True)
+        ]
     if segmenter.choice is not None:
         decided |= {
             "contrast_verdict": segmenter.choice.verdict,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from voidlab.project.parameters.values import (
     Kind,
@@ -42,6 +42,15 @@ class ImagesChoice(_Model):
     slice: int | None = _parameter(None, "slice of a TIFF, from 0", ge=0)
     signal: str | None = _parameter(None, "title of a set of images in EMD or DM", min_length=1)
     recursive: bool = _parameter(False, "also look in the folders of the folder")
+
+
+class FocusPair(_Model):
+    """Two images of one field, under focus and over it."""
+
+    under: str = Field(
+        min_length=1, description="file of the image under focus, relative to the parameter file"
+    )
+    over: str = Field(min_length=1, description="file of the image over focus")
 
 
 class SegmentParameters(_Model):
@@ -99,6 +108,16 @@ class DriftParameters(_Model):
     )
     pairs: Literal["auto", "all"] = _parameter(
         "auto", "which pairs: all, or (auto) a planned subset above 64 frames"
+    )
+
+
+class PairParameters(_Model):
+    """What the stage pair needs to know."""
+
+    reach_px: Annotated[float, Field(gt=0, le=1000)] | Literal["auto"] = _parameter(
+        "auto",
+        "furthest that the two images of a void may lie apart; auto: half its radius, at least 3",
+        "px",
     )
 
 
@@ -205,6 +224,9 @@ class DatasetParameters(_Model):
         description="glob, folder or stack, relative to this file; of several kinds in it {file: …, series: 1} or "
         "channel, slice, signal; {file: …, recursive: true}: with the folders in it"
     )
+    focus_pair: FocusPair | None = _parameter(
+        None, "in place of images, two of one field: {under: FILE, over: FILE}, under focus and over it"
+    )
     frame_pattern: str | None = _parameter(
         None,
         "regular expression: a group around the frame number in the file name; of several, one after the other",
@@ -229,11 +251,20 @@ class DatasetParameters(_Model):
     )
     segment: SegmentParameters = SegmentParameters()
     drift: DriftParameters = DriftParameters()
+    pair: PairParameters = PairParameters()
     track: TrackParameters = TrackParameters()
     reconstruct: ReconstructParameters = ReconstructParameters()
     export: ExportParameters = ExportParameters()
     sample: SampleParameters = SampleParameters()
     microscope: MicroscopeParameters = MicroscopeParameters()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _images_of_pair(cls, values: object) -> object:
+        """The file under focus stands for the images of a pair where one is asked for."""
+        pair = values.get("focus_pair") if isinstance(values, dict) and "images" not in values else None
+        under = pair.get("under") if isinstance(pair, dict) else None
+        return {**values, "images": under} if isinstance(values, dict) and under else values
 
     @property
     def chosen(self) -> ImagesChoice:

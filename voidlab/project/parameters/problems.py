@@ -19,6 +19,14 @@ from voidlab.project.parameters.models import (
 from voidlab.project.parameters.yaml_file import Problem, line_of
 from voidlab.project.paths import ProjectError, check_name
 
+_NOT_OF_PAIRS = {
+    "excluded_frames",
+    "frame_interval_s",
+    "frame_pattern",
+    "frame_step",
+    "tilt_angles_deg",
+    "times_s",
+}
 _OWN = {"dose", "temperature"}  # under sample, in whatever unit: near our names, but meant
 
 
@@ -78,6 +86,8 @@ def _reason(error: ErrorDetails, keys: tuple[str, ...]) -> str:
             "must be a glob, folder or file, or {file: …} with one or more of series, channel, slice (from 0), "
             "signal (a title), recursive (true or false)"
         )
+    if keys[0] == "focus_pair":
+        return "must be {under: FILE, over: FILE}, two images of one field"
     if keys[0] == SAMPLE and keys[-1] not in SampleParameters.model_fields:
         return "must be text, a number, true or false"
     if keys[-1] == "intensity_range":
@@ -104,7 +114,9 @@ def _unknown(keys: tuple[str, ...], *, alike: float = 0.6) -> str:
 
 def check_together(parameters: DatasetParameters, path: Path, document: CommentedMap) -> Iterable[Problem]:
     """Mistakes that only show when parameters are seen together."""
-    for keys, text in (*_of_dataset(parameters, path.stem), *_of_sample(parameters.sample)):
+    both = "images" in document and "focus_pair" in document
+    found = (*_of_dataset(parameters, path.stem), *_of_sample(parameters.sample), *_of_pair(parameters, both))
+    for keys, text in found:
         yield Problem(path.name, line_of(document, keys.split(".")), text)
 
 
@@ -132,6 +144,38 @@ def _of_dataset(parameters: DatasetParameters, stem: str) -> Iterable[tuple[str,
         yield "segment.kinds", f"segment.kinds = [{', '.join(segment.kinds)}]: {why}"
     if parameters.times_s is not None and parameters.frame_interval_s is not None:
         yield "times_s", "give times_s or frame_interval_s, not both"
+
+
+def _of_pair(parameters: DatasetParameters, both: bool) -> Iterable[tuple[str, str]]:
+    """What a focus pair cannot be together with; ``both``: images are given beside it."""
+    pair, microscope = parameters.focus_pair, parameters.microscope
+    if pair is None:
+        return
+    if both:
+        yield "focus_pair", "give images or focus_pair, not both"
+    if Path(pair.under) == Path(pair.over):
+        yield "focus_pair", f"focus_pair: under and over are the same file, {pair.under}"
+    for key in sorted(_NOT_OF_PAIRS & parameters.model_fields_set):
+        yield (
+            key,
+            f"{key} is not for a focus_pair: its two images are frames 1 (over focus) and 2 (under focus)",
+        )
+    if microscope.mode != "bright field":
+        yield (
+            "microscope.mode",
+            f"microscope.mode = {microscope.mode}: only in bright field has focus such a sign",
+        )
+    if microscope.defocus_nm is not None:
+        yield (
+            "microscope.defocus_nm",
+            "microscope.defocus_nm: one defocus does not hold for both images of a focus_pair",
+        )
+    if parameters.segment.contrast != "auto":
+        said = f"segment.contrast = {parameters.segment.contrast}"
+        yield (
+            "segment.contrast",
+            f"{said}: of a focus_pair voids are bright in one image and dark in the other",
+        )
 
 
 def _of_sample(sample: SampleParameters) -> Iterable[tuple[str, str]]:

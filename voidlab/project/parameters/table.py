@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from voidlab.project.parameters.models import (
     SECTIONS,
     DatasetParameters,
+    FocusPair,
     ImagesChoice,
     limits_of,
     model_of,
@@ -42,6 +43,7 @@ parameters/NAME.yaml --set segment.threshold=0.6` does the same.
 _HEAD = ("name", "meaning", "unit", "type and range", "default")
 _TYPES = {
     ImagesChoice: "{file: …, …}",
+    FocusPair: "{under: …, over: …}",
     str: "text",
     bool: "true or false",
     int: "whole number",

@@ -1,0 +1,173 @@
+"""A dataset of two images of one field, under focus and over it: what it may be given with, and its whole run."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from projects import REPOSITORY, run_project
+from voidlab import segment, tables
+from voidlab.drift import estimate_drift
+from voidlab.images.errors import ImagesError
+from voidlab.images.series import open_series
+from voidlab.project.parameters.yaml_file import ParameterErrors
+from voidlab.project.paths import RunPaths
+from voidlab.project.record import read_stages
+from voidlab.run.validate import check
+from voidlab.segment.load import UNDER_OF_PAIR
+from voidlab.segment.series import segment_series
+from voidlab.simulate.microscope import Optics, intensity
+from voidlab.track.focus_pair import pair_of_series
+
+SHAPE, SHIFT, RADIUS, FRINGE = (256, 330), (14, -9), 9.0, 4.0
+
+
+def exposures(seed=0):
+    """One field of spheres under focus and over it, 8 bit, the second moved by `SHIFT`; and their radii."""
+    random = np.random.default_rng(seed)
+    v, u = np.mgrid[: SHAPE[0] + 60, : SHAPE[1] + 60].astype(float)
+    places = [(x, y) for x in range(40, SHAPE[1] + 40, 52) for y in range(40, SHAPE[0] + 40, 52)]
+    radii = RADIUS * random.uniform(0.85, 1.15, len(places))
+    shift = np.zeros(u.shape)
+    for (x, y), r in zip(places, radii, strict=True):
+        dx, dy = random.uniform(-6, 6, 2)
+        shift += np.sqrt(np.clip(r**2 - (u - x - dx) ** 2 - (v - y - dy) ** 2, 0, None)) / RADIUS
+    both = []
+    for under, (right, down) in ((True, (30, 30)), (False, (30 - SHIFT[0], 30 - SHIFT[1]))):
+        image = intensity(np.exp(0.03 * shift), -shift, Optics(FRINGE, under, 0.15))
+        image = image[down : down + SHAPE[0], right : right + SHAPE[1]]
+        image = image + random.normal(0, 0.03, SHAPE)
+        both.append(np.clip(110 * image, 0, 255).astype(np.uint8))
+    return both, radii
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project with a focus pair, which was not run."""
+    root = tmp_path_factory.mktemp("project")
+    for name in ("parameters", "data"):
+        (root / name).mkdir()
+    shutil.copytree(REPOSITORY / "notebooks", root / "notebooks")
+    (under, over), _ = exposures()
+    # Names that would put them in another order.
+    tifffile.imwrite(root / "data" / "b 17.tif", under)
+    tifffile.imwrite(root / "data" / "a 23.tif", over)
+    _write(root)
+    return RunPaths(root, "pair")
+
+
+def _write(root, text="focus_pair: {under: ../data/b 17.tif, over: ../data/a 23.tif}\n", more=""):
+    (root / "parameters" / "pair.yaml").write_text(f"dataset: pair\n{text}{more}", encoding="utf-8")
+
+
+@pytest.fixture
+def asked(project, tmp_path):
+    """Checks the pair with other parameters."""
+
+    def ask(**lines):
+        for name in ("parameters", "data", "notebooks"):
+            shutil.copytree(project.root / name, tmp_path / name, dirs_exist_ok=True)
+        _write(tmp_path, **lines)
+        return check(tmp_path / "parameters" / "pair.yaml")
+
+    return ask
+
+
+def test_a_run_matches_the_voids_and_gives_radii_from_both(project):
+    finished, lines = run_project(project)
+    assert finished, lines
+    assert list(read_stages(project)) == ["segment", "drift", "pair", "export"]
+    frames = tables.load(project, "frames")
+    assert [Path(path).name for path in frames["path"]] == ["a 23.tif", "b 17.tif"]
+    found = tables.load(project, "focus_pair")
+    both = found[found["seen_in"] == "both"]
+    assert len(both) >= 18
+    assert (both["radius_over_px"] / both["radius_under_px"]).median() == pytest.approx(1, abs=0.03)
+    assert both["radius_px"].median() == pytest.approx(RADIUS, rel=0.04)
+    figures = {each["label"]: each["value"] for each in read_stages(project)["pair"]["key_figures"]}
+    assert figures["Shift"].startswith("14.") or figures["Shift"].startswith("13.9")
+    of_segment = {each["label"] for each in read_stages(project)["segment"]["key_figures"]}
+    assert {"Radii, under focus", "Radii, over focus"} <= of_segment
+    assert len(pd.read_parquet(project.table("swelling"))) > 0
+    assert "seen in both" in project.html("pair").read_text(encoding="utf-8")
+    assert run_project(project)[1][-1].startswith("export")  # and nothing is done twice
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "said"),
+    [
+        ("images: ../data/b*.tif\nfocus_pair: {under: a, over: b}\n", "", "give images or focus_pair, not both"),
+        ("focus_pair: {under: ../data/b 17.tif, over: ../data/b 17.tif}\n", "", "under and over are the same file"),
+        ("focus_pair: {under: ../data/b 17.tif}\n", "", "must be {under: FILE, over: FILE}"),
+        ("focus_pair: {under: ../data/b 17.tif, over: ../data/none.tif}\n", "", "1 of 2 files are missing"),
+        (None, "frame_interval_s: 2.0\n", "frame_interval_s is not for a focus_pair"),
+        (None, "microscope: {mode: HAADF}\n", "only in bright field has focus such a sign"),
+        (None, "microscope: {defocus_nm: -500}\n", "one defocus does not hold for both images"),
+        (None, "segment: {contrast: dark}\n", "voids are bright in one image and dark in the other"),
+        ("{}\n", "", "images: is required"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said_before_anything_is_done(asked, text, more, said):
+    lines = {} if text is None else {"text": text if text != "{}\n" else ""}
+    with pytest.raises(ParameterErrors) as errors:
+        asked(more=more, **lines)
+    assert said in str(errors.value)
+
+
+def test_two_images_of_other_sizes_or_pixels_are_no_pair(asked, tmp_path):
+    asked()
+    (under, over), _ = exposures()
+    other = tmp_path / "data" / "other.tif"
+    tifffile.imwrite(other, over[:200])
+    lines = {"text": "focus_pair: {under: ../data/b 17.tif, over: ../data/other.tif}\n"}
+    with pytest.raises(ParameterErrors, match="the images are of several sizes"):
+        asked(**lines)
+    for name, image, nm in (("b 17", under, 0.5), ("other", over, 0.7)):
+        file = tmp_path / "data" / f"{name}.tif"
+        tifffile.imwrite(file, image, imagej=True, resolution=(1 / nm, 1 / nm), metadata={"unit": "nm"})
+    _write(tmp_path, **lines)
+    with pytest.raises(ParameterErrors, match=r"0.5 nm wide under focus and 0.7 nm over focus"):
+        check(tmp_path / "parameters" / "pair.yaml")
+
+
+def test_images_of_one_sign_are_told(project, tmp_path):
+    (under, _), _ = exposures()
+    (second, _), _ = exposures(seed=1)
+    for name, image in (("1", second), ("2", under)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", image)
+    series = open_series([tmp_path / "1.tif", tmp_path / "2.tif"], as_listed=True)
+    with pytest.raises(
+        ImagesError, match="frame 1, which is said to be over focus, are bright, as under focus"
+    ):
+        segment_series(series, _method())
+
+
+def _method():
+    from dataclasses import replace
+
+    return replace(segment.load_segmenter("voids"), under=UNDER_OF_PAIR)
+
+
+@pytest.mark.slow
+def test_radii_of_real_pairs_agree(shared):
+    """Voids of real micrographs, in both exposures; ``-s`` prints them."""
+    folder, ratios, rows = shared / "focus_pairs", [], []
+    method = _method()
+    for pair in pd.read_csv(folder / "pairs.csv").head(10).itertuples():
+        files = [folder / pair.over_focus, folder / pair.under_focus]
+        series = open_series(files, as_listed=True)
+        labels = []
+        frames, voids = segment_series(series, method, keep_labels=lambda image: labels.append(image > 0))  # noqa: B023
+        drift = estimate_drift(labels, reference=1).table(frames["frame"])
+        found = pair_of_series(voids, drift, series.shape)
+        assert found.shift_px == pytest.approx((pair.dx_px, pair.dy_px), abs=4)
+        both = found.table[found.table["seen_in"] == "both"]
+        ratios += (both["radius_over_px"] / both["radius_under_px"]).tolist()
+        rows.append((pair.under_focus, *found.table["seen_in"].value_counts().items(), found.ratio))
+    sys.stdout.write("\n" + "\n".join(map(str, rows)) + f"\n{len(ratios)} voids: {np.median(ratios):.3f}\n")
+    assert len(ratios) >= 60
+    assert np.median(ratios) == pytest.approx(1, abs=0.045)

@@ -1,0 +1,125 @@
+"""Voids of two images of one field, under focus and over it: which are one, and what both say of it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from voidlab import tables
+from voidlab.images.errors import ImagesError
+from voidlab.track.focus_pair import match_pair, pair_of_series
+
+SHAPE, SHIFT = (300, 420), (37.0, -22.0)
+
+
+def voids(x, y, radius, *, frame=1, sigma=0.08, shared=0.06, basis="fringe"):
+    """Table ``voids`` of these."""
+    count = len(x)
+    rows = pd.DataFrame(
+        {
+            "frame": frame,
+            "label": np.arange(1, count + 1),
+            "x_px": x,
+            "y_px": y,
+            "radius_px": np.broadcast_to(np.asarray(radius, float), count),
+            "area_px": 100.0,
+            "kind": "void",
+            "confidence": 0.9,
+            "touches_edge": False,
+            "size_basis": basis,
+        }
+    )
+    rows = rows.assign(
+        radius_sigma_px=sigma * rows["radius_px"], radius_shared_sigma_px=shared * rows["radius_px"]
+    )
+    return tables.select(rows, "voids")
+
+
+def field(seed=0, count=30):
+    random = np.random.default_rng(seed)
+    x, y = random.uniform(60, 360, count), random.uniform(50, 250, count)
+    apart = np.array([(np.hypot(x[i] - x[:i], y[i] - y[:i]) > 25).all() for i in range(count)])
+    return x[apart], y[apart], random.uniform(5, 11, apart.sum())
+
+
+def pair(ratio=1.0, off=0.5, seed=0):
+    """The same voids under focus, and over it at places moved by `SHIFT`, with a little scatter, in another order."""
+    x, y, radius = field(seed)
+    random = np.random.default_rng(seed + 1)
+    moved = x + SHIFT[0] + random.normal(0, off, len(x)), y + SHIFT[1] + random.normal(0, off, len(x))
+    order = random.permutation(len(x))
+    return voids(x, y, radius, frame=2), voids(moved[0][order], moved[1][order], ratio * radius[order])
+
+
+def test_every_void_finds_its_other_image_and_the_shift_is_that_of_the_voids():
+    under, over = pair(ratio=1.04)
+    found = match_pair(under, over, (SHIFT[0] + 2, SHIFT[1] - 1.5), SHAPE)
+    table = found.table
+    assert table["seen_in"].tolist() == ["both"] * len(under)
+    assert found.shift_px == pytest.approx(SHIFT, abs=0.4)
+    assert found.ratio == pytest.approx(1.04)
+    at = under.set_index("label")["radius_px"].loc[table["label_under"].astype(int)].to_numpy()
+    np.testing.assert_allclose(table["radius_under_px"], at)
+    np.testing.assert_allclose(table["radius_over_px"], 1.04 * at)
+
+
+def test_the_radius_is_of_both_and_what_voids_share_does_not_average_out():
+    under, over = pair(off=0.0)
+    over = over.assign(radius_px=1.1 * over["radius_px"])
+    table = match_pair(under, over, SHIFT, SHAPE).table
+    true = table["radius_under_px"]
+    part = 1 / (1 + 1.0)  # equal errors, as those were given beforehand
+    np.testing.assert_allclose(table["radius_px"], true * (1 + 0.1 * part))
+    own = np.sqrt(0.08**2 - 0.06**2)
+    np.testing.assert_allclose(table["radius_sigma_px"], true * np.hypot(0.06, own / np.sqrt(2)))
+
+
+def test_a_radius_that_is_no_size_does_not_count():
+    under, over = pair()
+    nothing = over.assign(size_basis="not a size", radius_sigma_px=np.nan, radius_shared_sigma_px=np.nan)
+    found = match_pair(under, nothing, SHIFT, SHAPE)
+    np.testing.assert_allclose(found.table["radius_px"], found.table["radius_under_px"])
+    assert np.isnan(found.ratio)
+    neither = match_pair(nothing, nothing, (0, 0), SHAPE).table
+    assert neither["radius_sigma_px"].isna().all()
+    np.testing.assert_allclose(neither["radius_px"], neither["radius_under_px"])
+
+
+def test_what_one_image_shows_is_told_from_what_lies_outside_the_other():
+    under, over = pair()
+    beyond = voids(
+        [410.0, 15.0], [290.0, 20.0], 7.0, frame=2
+    )  # over focus they would lie at 447, and at y = −2
+    only = voids([200.0], [270.0], 7.0, frame=2).assign(label=99)
+    under = pd.concat([under.iloc[1:], beyond.assign(label=[50, 51]), only], ignore_index=True)
+    table = match_pair(under, over, SHIFT, SHAPE).table
+    counts = table["seen_in"].value_counts().to_dict()
+    assert counts == {"both": len(under) - 3, "over only": 1, "outside the other": 2, "under only": 1}
+    assert table.loc[table["seen_in"] == "under only", "label_under"].tolist() == [99]
+    assert table.loc[table["seen_in"] == "over only", "label_under"].isna().all()
+    assert table.loc[table["seen_in"] == "over only", "radius_px"].notna().all()
+
+
+def test_one_void_is_matched_once_only():
+    under = voids([100.0, 106.0, 200.0], [100.0, 100.0, 60.0], 8.0)
+    over = voids([103.0, 200.0], [100.0, 60.0], 8.0)
+    table = match_pair(under, over, (0, 0), SHAPE).table
+    assert table["seen_in"].value_counts().to_dict() == {"both": 2, "under only": 1}
+
+
+def test_images_of_other_fields_are_refused_with_what_was_found():
+    (x, y, radius), (x2, y2, radius2) = field(1), field(2)
+    with pytest.raises(
+        ImagesError, match=r"the images are no pair: of \d+ voids under focus and \d+ over focus"
+    ):
+        match_pair(voids(x, y, radius), voids(x2, y2, radius2), (0, 0), SHAPE)
+    with pytest.raises(ImagesError, match="0 lie in the same places"):
+        match_pair(voids(x, y, radius), voids([], [], 1.0), (np.nan, np.nan), SHAPE)
+
+
+def test_of_a_series_the_first_frame_is_over_focus():
+    under, over = pair()
+    drift = pd.DataFrame({"frame": [1, 2], "drift_x_px": [0.0, -SHIFT[0]], "drift_y_px": [0.0, -SHIFT[1]]})
+    found = pair_of_series(pd.concat([over, under]), drift, SHAPE)
+    assert found.shift_px == pytest.approx(SHIFT, abs=0.4)
+    assert (found.table["seen_in"] == "both").all()
+    np.testing.assert_allclose(found.table[["x_px", "y_px"]].min(), under[["x_px", "y_px"]].min(), atol=1)
