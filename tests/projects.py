@@ -4,12 +4,13 @@ import shutil
 from pathlib import Path
 
 from voidlab import run, simulate
-from voidlab.project.paths import RunPaths
+from voidlab.project.paths import RunPaths, stages_for
 
 REPOSITORY = Path(__file__).parents[1]
 
 
 FEW = 6  # images of a project that is run many times
+STAGES = stages_for((-10, 0, 10), "auto")  # of the project, a tilt series
 SHARED = REPOSITORY.parent / "shared" / "data"
 
 

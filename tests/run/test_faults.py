@@ -13,10 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from projects import make_project, run_project
+from projects import STAGES, make_project, run_project
 from voidlab import run, tables
 from voidlab.project import lock, record
-from voidlab.project.paths import STAGES
 from voidlab.run import dataset, jobs, notebook
 from voidlab.tables.written import this_host
 

@@ -6,10 +6,9 @@ import shutil
 
 import pytest
 
-from projects import run_project
+from projects import STAGES, run_project
 from voidlab import explore, run
 from voidlab.project import parameters, record
-from voidlab.project.paths import STAGES
 from voidlab.report import pages
 from voidlab.run import movie, snapshot, stage
 from voidlab.run.stage import StageError
