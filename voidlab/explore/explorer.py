@@ -16,30 +16,43 @@ from voidlab.explore.browser import Browser
 from voidlab.explore.canvas import canvas_of, fill
 from voidlab.explore.compare_panel import ComparePanel
 from voidlab.explore.debounce import Latest
-from voidlab.explore.figure import INCHES, Scene, View
+from voidlab.explore.figure import INCHES, Point, Scene, View
 from voidlab.explore.hand import Hand
-from voidlab.explore.kept_settings import KeepPanel, KeptSettings, Values
+from voidlab.explore.image_panel import ImagePanel
+from voidlab.explore.keeping import Keeping
+from voidlab.explore.kept_settings import KeptSettings
+from voidlab.explore.link_panel import LinkPanel
+from voidlab.explore.link_preview import Preview, preview, rows_about
 from voidlab.explore.live_segmenter import names
+from voidlab.explore.mouse_tools import HELP
 from voidlab.explore.panels import CorrectPanel, SettingsPanel, StylePanel, text
 from voidlab.explore.plots import INCHES as BESIDE
 from voidlab.explore.plots import Plots
 from voidlab.explore.pointer import Pointer
+from voidlab.explore.save_panel import SavePanel, numbers_of
 from voidlab.explore.state import Model, Picture
-from voidlab.project.parameters import load_parameters
-from voidlab.project.parameters.sizes import in_px
 from voidlab.tables.kinds import VOID
 
 
 class Explorer:
     """A dataset to look at, tune and correct: ``widget`` is what a notebook shows.
 
-    ``heading`` are widgets that stand first in its upper row.
+    ``heading`` are widgets that stand first in its upper row; ``reopen`` is called with a row and a sentence when the
+    images are to be read anew, as another part of them counts.
     """
 
     correct: CorrectPanel
 
-    def __init__(self, model: Model, heading: Sequence[Any] = ()) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: Model,
+        heading: Sequence[Any] = (),
+        *,
+        kept: KeptSettings | None = None,
+        reopen: Callable[[int, str], None] = lambda row, note: None,
+    ) -> None:
+        self.model, self._reopen = model, reopen
+        self._linked: Preview | None = None
         self.scene: Scene | None = None  # what is shown; None while the frame cannot be
         self._lock = RLock()  # widgets may answer in a thread of their own
         self._size: tuple[int, int] | None = None  # of the image's place, once a browser has said it
@@ -48,7 +61,7 @@ class Explorer:
         self._later = Latest(lambda: self.attempt(self._find), pause_s=0.15, patient=True)
         self.hand = Hand(self)
         self._make_figures()
-        self._make_panels()
+        self._make_panels(kept or KeptSettings(model.run.paths.parameters))
         self._do: dict[str, Callable[[], None]] = self._actions()
         self.browser = Browser(keys.ACTIONS, self._key, self._resize, self._copied)
         self._lay_out(heading)
@@ -64,35 +77,40 @@ class Explorer:
         self.pointer = Pointer(self.view, self.plots, self.canvas, self.beside, self.hand, self._lock)
         self.place = layout.box([self.canvas], "image")
 
-    def _make_panels(self) -> None:
+    def _make_panels(self, kept: KeptSettings) -> None:
         model = self.model
         longest = min(model.run.series.shape) / 2
         controls = partial(SettingsPanel, model.settings, names(model.settings.segmenter), longest)
         self.settings = controls(self._changed)
         self.style = StylePanel(self._changed)
-        self.correct = CorrectPanel(self.hand.take, lambda name: self._do[name]())
-        self.kept = KeptSettings(model.run.paths.parameters)
-        self.keep = KeepPanel(
-            *(partial(self.attempt, do) for do in (self._ask_to_keep, self._keep, self._undo_keep))
-        )
+        self.correct = CorrectPanel(self._take, lambda name: self._do[name]())
         compared = partial(self.attempt, self._compare)
         self.compare = ComparePanel(controls(lambda: None), self.place, self.canvas, compared)
+        self.link = LinkPanel(model.run.dataset.track, len(model), self._changed)
+        shape = model.run.series.shape
+        self.about_image = ImagePanel(model.run.dataset, shape, self._take, self.update, self.say)
+        panels = (self.settings, self.link, self.about_image)
+        self.keep = Keeping(model, kept, panels, self.attempt, self.say, self._reopen_here).panel
+        self.save = SavePanel(lambda what: self.attempt(partial(self._save, what)))
 
     def _lay_out(self, heading: Sequence[Any]) -> None:
         self.row = layout.frame_slider(self.model.frames)
         self.row.observe(lambda _: self._changed(), names="value")
         self.said, self.hover = layout.line(), layout.line()
         tabs = {
-            "Find": [self.settings.widget, self.keep.widget],
+            "Find": [self.settings.widget],
             "See": [self.style.widget],
             "Correct": [self.correct.widget],
+            "Link": [self.link.widget],
+            "Image": [self.about_image.widget],
             "Compare": [self.compare.widget],
+            "Save": [self.save.widget, self.browser.given],
         }
         self.widget = layout.window(
             bar=[*heading, *layout.players(self.row), *layout.zoom_buttons(self._do)],
             words=[self.said, self.hover],
             image=self.place,
-            controls=[layout.tabs(tabs), self.beside, self.browser.given, layout.line(keys.legend())],
+            controls=[self.keep.widget, layout.tabs(tabs), self.beside, layout.line(keys.legend())],
             unseen=self.browser.widget,
         )
 
@@ -110,6 +128,14 @@ class Explorer:
 
     def _hold(self, tool: str) -> None:
         self.correct.tool.value = tool
+
+    def _take(self, tool: str | None) -> None:
+        """Take a ``tool`` of one group in hand; then none of the other group is."""
+        if tool is None:
+            return
+        other = self.about_image.tool if tool in HELP else self.correct.tool
+        other.value = None
+        self.hand.take(tool)
 
     # --- looking ---------------------------------------------------------------------------------------------
 
@@ -145,9 +171,11 @@ class Explorer:
     def _find(self) -> None:
         row, model = self.row.value, self.model
         detections = model.detections(row, self.settings.settings)
+        self._linked = self._try_linking(row) if self.link.is_shown else None
         self._draw(model.picture(row), row, detections)
         needs = self.style.drift.value or self.style.tails.value or self.style.colour.value == "track"
         self._frame_words = f"{model.in_words(row, detections)}; circles: {self.style.style.radius}"
+        needs = needs and not self.link.is_shown
         self.say(self._note or model.outdated or (model.why_no_results if needs else ""))
 
     def _draw(self, picture: Picture, row: int, detections: pd.DataFrame) -> None:
@@ -163,7 +191,9 @@ class Explorer:
             particles=particles,
             others=tables.kept(detections[detections["kind"] != VOID]),
             offset=(-dx, -dy),
-            tails=self._tails(row) if self.style.tails.value else (),
+            tails=self._tails(row),
+            boxes=self.about_image.marks.boxes,
+            crop=self.about_image.marks.crop,
             chosen=chosen,
             life=model.life(int(particles[chosen[0]]) if len(chosen) == 1 else -1),
             frame=frame,
@@ -177,11 +207,18 @@ class Explorer:
 
     def _tails(self, row: int) -> list[np.ndarray]:
         """Tails in the image as recorded; when the stack stands still, each point is drift-corrected."""
-        tails = self.model.tails(row, self.style.tails.value)
+        shown = self.style.tails.value
+        tails = self._linked.tails() if self._linked else self.model.tails(row, shown) if shown else []
         if not self.style.drift.value:
             return tails
         here = np.asarray(self.model.drift(row))
         return [np.column_stack([t[:, :2] - self.model.drifts(t[:, 2]) + here, t[:, 2]]) for t in tails]
+
+    def _try_linking(self, row: int) -> Preview:
+        rows = rows_about(row, self.link.frames.value, len(self.model))
+        tried = preview(self.model, rows, self.settings.settings, self.link.parameters)
+        self.link.say(tried.in_words(self.model.run.calibration))
+        return tried
 
     def step(self, by: int) -> None:
         """Show the frame so many further on, at most the last."""
@@ -191,35 +228,27 @@ class Explorer:
         """Show the frame in ``row``."""
         self.row.value = row
 
+    def _reopen_here(self, note: str) -> None:
+        self._reopen(self.row.value, note)
+
     def _look(self, change: Callable[[], None]) -> None:
         with self._lock:
             change()
             self.canvas.draw()
 
-    # --- keeping and comparing -------------------------------------------------------------------------------
+    def mark(self, tool: str, path: Sequence[Point]) -> None:
+        """Draw on the image what is about the image."""
+        self.about_image.mark(tool, path, self.model.image(self.row.value))
 
-    def _touched(self) -> Values:
-        return {"segment": self.model.as_given(self.settings.touched)}
+    # --- comparing, saving -----------------------------------------------------------------------------------
 
-    def _ask_to_keep(self) -> None:
-        changes = self.kept.changes(self._touched())
-        if changes:
-            self.keep.ask(self.kept.path.name, changes)
-        else:
-            self.keep.clear()
-            self.say(f"{self.kept.path.name}: nothing changed")
-
-    def _keep(self) -> None:
-        changes = self.kept.write(self._touched())
-        self.keep.clear()
-        self.say(f"{self.kept.path.name}: " + ("; ".join(map(str, changes)) or "nothing changed"))
-
-    def _undo_keep(self) -> None:
-        said, done = self.kept.undo()
-        if done:
-            settings = load_parameters(self.kept.path).segment
-            self.settings.take(in_px(settings, self.model.run.calibration.pixel_size_nm))
-        self.say(said)
+    def _save(self, what: str) -> None:
+        if self.scene is not None:
+            run = self.model.run
+            table = numbers_of(self.scene, run.calibration)
+            name = f"{run.paths.dataset}-frame-{self.scene.frame}"
+            self.save.give(what, name, self.view, table, self.browser)
+            self.canvas.draw()
 
     def _compare(self) -> None:
         self.compare.show(self.model, self.row.value, self.settings.settings, self._size)
@@ -237,7 +266,12 @@ class Explorer:
                 fill(canvas, width, height)
 
     def _copied(self, done: bool) -> None:
-        """The browser says whether it put something on the clipboard."""
+        """The browser says whether it put something on the clipboard; where not, the numbers are in a box."""
+        if done:
+            self.save.show("")
+        self.say(
+            "copied" if done else "the browser does not let this page copy: save it, or copy from the box"
+        )
 
     # --- saying ----------------------------------------------------------------------------------------------
 

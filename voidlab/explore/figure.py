@@ -23,7 +23,7 @@ from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import MaxNLocator
 
 from voidlab.explore.state import Picture
-from voidlab.report.figures.base import GREY, OF_KIND, ORANGE, RED, SKY, discs, round_down
+from voidlab.report.figures.base import OF_KIND, ORANGE, RED, SKY, discs, round_down
 from voidlab.tables.catalogue import empty
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -61,6 +61,8 @@ class Scene:
     chosen: Sequence[int] = ()  # positions in ``voids`` of those selected
     life: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"frame": [], "radius_px": []}))
     frame: int = 0
+    boxes: Sequence[tuple[int, int, int, int]] = ()  # left, top, width, height, px: ignored
+    crop: tuple[int, int, int, int] | None = None
 
     @property
     def selected(self) -> int | None:
@@ -145,6 +147,11 @@ class View:
 
     def _scale_bar(self) -> None:
         (left, right), (bottom, top) = self.image.get_xlim(), self.image.get_ylim()
+        height, width = self._shape  # in the part of the image that is seen, not beside it
+        left, right = max(left, -0.5), min(right, width - 0.5)
+        bottom, top = min(bottom, height - 0.5), max(top, -0.5)
+        if right <= left or bottom <= top:
+            return
         wide = right - left
         length = round_down(wide * self._size / 5)
         bar = length / self._size
@@ -153,6 +160,12 @@ class View:
         self._bar.set_bounds(x, y - 5 * dot, bar, 5 * dot)
         self._bar_label.set_position((x + bar / 2, y - 8 * dot))
         self._bar_label.set_text(f"{length:g} {self._unit}")
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """Left, right, bottom and top of the image as it is drawn, px."""
+        left, right, bottom, top = self._photo.get_extent()
+        return left, right, bottom, top
 
     # --- the frame -------------------------------------------------------------------------------------------
 
@@ -182,7 +195,9 @@ class View:
         changed = voids[stands & (voids["corrected"] != "").to_numpy()]
         self._circles(changed, SKY, scene.offset, grow=1.25, width=1.0, dashes=(0, (1, 1.5)))
         gone = voids[~stands]
-        self._drawn += self.image.plot(gone["x_px"] + dx, gone["y_px"] + dy, "x", color=GREY, ms=5, mew=1.2)
+        for colour, size, thick in (("black", 7, 3.0), (SKY, 6, 1.4)):
+            style_of: dict[str, Any] = {"color": colour, "ms": size, "mew": thick, "ls": "", "marker": "x"}
+            self._drawn += self.image.plot(gone["x_px"] + dx, gone["y_px"] + dy, **style_of)
         chosen = voids.iloc[list(scene.chosen)]
         self._circles(chosen, "white", scene.offset, grow=1.12, width=3.5)
         self._circles(chosen, RED, scene.offset, grow=1.12, width=1.8)
@@ -190,6 +205,20 @@ class View:
             lines = [tail[:, :2] + np.asarray(scene.offset) for tail in scene.tails]
             tails = LineCollection(lines, colors="white", linewidths=1.0, alpha=0.8)
             self._drawn.append(self.image.add_collection(tails, autolim=False))
+
+        self._show_boxes(scene)
+
+    def _show_boxes(self, scene: Scene) -> None:
+        """What is ignored hatched, the crop framed."""
+        dx, dy = scene.offset
+        styles: list[tuple[Any, dict[str, Any]]] = [
+            (box, {"color": SKY, "hatch": "//", "lw": 1.2}) for box in scene.boxes
+        ]
+        if scene.crop is not None:
+            styles.append((scene.crop, {"color": "white", "ls": (0, (6, 3)), "lw": 1.6}))
+        for (left, top, width, height), style in styles:
+            corner = (left - 0.5 + dx, top - 0.5 + dy)
+            self._drawn.append(self.image.add_patch(Rectangle(corner, width, height, fill=False, **style)))
 
     def _remove(self) -> None:
         for artist in self._drawn:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from voidlab.explore import choice, words
+from voidlab.explore import choice, image_marks, words
 from voidlab.explore.choice import Choice
 from voidlab.explore.figure import Point, Scene
 from voidlab.explore.mouse_tools import DRAWN, SELECTS, Shown, Tool, pick
@@ -38,6 +38,9 @@ class Shows(Protocol):
 
     def show_row(self, row: int) -> None:
         """Show the frame in ``row``."""
+
+    def mark(self, tool: str, path: Sequence[Point]) -> None:
+        """Draw on the image what is about the image."""
 
     def attempt(self, do: Callable[[], None]) -> None:
         """Do it; what goes wrong is said."""
@@ -119,6 +122,9 @@ class Hand:
         """What the tool in hand does with a drag along ``path``, px of the image as recorded."""
         scene = self._shows.scene
         if scene is None:
+            return
+        if self._tool.name in image_marks.HELP:
+            self._shows.mark(self._tool.name, path)
             return
         if self._tool.name in SELECTS:
             self.select(self._within(scene.voids, path), more=more)

@@ -17,7 +17,7 @@ def window(
 ) -> w.VBox:
     """The explorer: as high as what is seen of the page, the image as large as that allows."""
     body = named(w.HBox([image, named(w.VBox(list(controls)), "controls")]), "body")
-    parts = [named(w.HBox(list(bar)), "bar"), named(w.HBox(list(words)), "words"), body, unseen]
+    parts = [named(w.HBox(list(bar)), "bar"), named(w.VBox(list(words)), "words"), body, unseen]
     return named(w.VBox(parts), "explorer")
 
 

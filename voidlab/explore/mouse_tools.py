@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from voidlab.explore import image_marks
 from voidlab.project.apply_edits import spot_of
 from voidlab.project.corrections import (
     AddVoid,
@@ -36,6 +37,7 @@ _LEAST_DRAG_PX = 0.5
 _RIM_FROM = 0.7  # of the radius: a drag that begins further out takes the rim
 # What a drag shows while it lasts.
 DRAWN = {"add": "circle", "split": "line", "select": "box", "lasso": "loop", "move": "line"}
+DRAWN |= {"ignore": "box", "crop": "box", "scale bar": "line"}
 SELECTS = ("select", "lasso")
 _ONE_CLICK = {"delete": DeleteVoid, "delete track": DeleteTrack, "cut track": CutTrack}
 _OF_TRACKS = ("cut track", "join tracks", "delete track")
@@ -72,7 +74,7 @@ class Tool:
     def take(self, name: str) -> str:
         """Take another tool in hand; say how it is used."""
         self.name, self._first = name, None
-        return HELP[name]
+        return (HELP | image_marks.HELP)[name]
 
     def use(self, shown: Shown, start: Point, end: Point) -> tuple[Edit | None, str]:
         """The edit that a drag from ``start`` to ``end`` makes, or None and what to say."""

@@ -17,7 +17,7 @@ from voidlab.project.parameters.models import SegmentParameters, range_of
 Changed = Callable[[], None]
 text = partial(html.escape, quote=False)  # for the body of an HTML widget
 
-NAMED: dict[str, Any] = {"style": {"description_width": "100px"}, "layout": {"width": "326px"}}
+NAMED: dict[str, Any] = {"style": {"description_width": "108px"}, "layout": {"width": "326px"}}
 
 
 class SettingsPanel:

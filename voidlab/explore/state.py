@@ -103,9 +103,10 @@ class Model:
         ImageReadError
             If it cannot be read.
         """
-        return self._pictures.get(row, lambda: shrink(self._image(row)))
+        return self._pictures.get(row, lambda: shrink(self.image(row)))
 
-    def _image(self, row: int) -> np.ndarray:
+    def image(self, row: int) -> np.ndarray:
+        """The image of row ``row`` as recorded (H, W), 0 to 1; NaN where it does not count."""
         return self._images.get(row, lambda: np.asarray(self.run.series[row]))
 
     def voids(self, row: int, settings: SegmentParameters) -> pd.DataFrame:
@@ -122,7 +123,7 @@ class Model:
         if not edits and self._is_in_results(row, settings):
             assert self.results is not None
             return self.results.voids[self.results.voids["frame"] == number].reset_index(drop=True)
-        found = self.finder.find(row, lambda: self._image(row), settings)
+        found = self.finder.find(row, lambda: self.image(row), settings)
         voids = found.voids.assign(frame=number)
         if not edits:
             return tables.check(voids, "voids")

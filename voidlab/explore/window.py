@@ -4,6 +4,7 @@ import ipywidgets as w
 
 from voidlab.errors import VoidlabError
 from voidlab.explore.explorer import Explorer, Sentence
+from voidlab.explore.kept_settings import KeptSettings
 from voidlab.explore.state import Model
 from voidlab.project.paths import RunPaths
 from voidlab.run import stage
@@ -14,6 +15,7 @@ class Window:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self._kept: dict[str, KeptSettings] = {}  # by dataset
         try:
             known = sorted(path.stem for path in RunPaths.find(name).parameters.parent.glob("*.yaml"))
         except (VoidlabError, OSError) as error:
@@ -40,9 +42,18 @@ class Window:
         self.name = name
         heading = [self.dataset]
         try:
-            self._show(Explorer(Model(stage.open_stage("segment", name)), heading))
+            model = Model(stage.open_stage("segment", name))
+            kept = self._kept.setdefault(name, KeptSettings(model.run.paths.parameters))
+            self._show(Explorer(model, heading, kept=kept, reopen=self._reopen))
         except (VoidlabError, OSError) as error:
             self._show(Sentence(str(error), heading))
+
+    def _reopen(self, row: int, note: str) -> None:
+        """Show the dataset anew, at the same frame, and say ``note``."""
+        self.open(self.name)
+        if isinstance(self.explorer, Explorer):
+            self.explorer.show_row(row)
+            self.explorer.say(note)
 
     def _show(self, explorer: Explorer | Sentence) -> None:
         self.explorer = explorer
