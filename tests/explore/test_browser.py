@@ -132,6 +132,18 @@ def all_is_seen(page):
     return drawn["width"], drawn["height"]
 
 
+def drag(page, canvas, *points):
+    """Draw with the mouse through ``points`` of the canvas."""
+    corner = canvas.bounding_box()
+    places = [(corner["x"] + point["x"], corner["y"] + point["y"]) for point in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+        time.sleep(0.1)  # as a hand does: the canvas takes a position every 33 ms
+    page.mouse.up()
+
+
 def unfold(page):
     """Open all that is folded on a page."""
     page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
@@ -185,6 +197,47 @@ def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     page.keyboard.press("r")
     page.get_by_text("1 correction by hand").wait_for()
     assert page.locator(".jp-CodeCell").count() == 2  # no key went to the notebook: there it deletes cells
+
+    # select many: a box on the image, a range in the histogram of sizes
+    drag(page, canvas, on_canvas(canvas, 5, 5), on_canvas(canvas, 100, 60), on_canvas(canvas, 200, 140))
+    page.get_by_text(re.compile(r"^\d+ voids selected")).wait_for()
+    page.screenshot(path=shots / "3-selected.png")
+    plots = page.locator(".voidlab-controls canvas").last
+    plots.scroll_into_view_if_needed()
+    drag(page, plots, {"x": 60, "y": 40}, {"x": 150, "y": 45}, {"x": 310, "y": 50})
+    page.get_by_text(re.compile(r"^\d+ voids selected|^void at")).wait_for()
+    canvas.hover(position={"x": 5, "y": 5})
+    page.keyboard.press("Escape")
+
+    # the scale bar's length is typed: keys that are typed are no commands
+    page.get_by_role("tab", name="Image").click()
+    page.get_by_role("button", name="scale bar").click()
+    drag(page, canvas, on_canvas(canvas, 20, 20), on_canvas(canvas, 60, 20), on_canvas(canvas, 120, 20))
+    length = page.get_by_role("spinbutton").and_(page.locator(":visible")).last
+    length.fill("50")
+    for key in ("Backspace", "Delete", "ArrowRight"):
+        length.press(key)
+    page.get_by_role("button", name="set the pixel size").click()
+    page.get_by_text(re.compile(r"^pixel size: 0\.0")).wait_for()  # 5 nm for 100 px
+    page.screenshot(path=shots / "3-scale-bar.png")
+    assert len(corrections.read_log(copied.corrections).kept()) == 1
+    page.get_by_role("button", name="as in the file").click()
+
+    # try the linking, save the view
+    page.get_by_role("tab", name="Link").click()
+    page.locator("button:visible", has_text="preview").first.click()
+    page.get_by_text(re.compile(r"4 frames, 1 to 4")).wait_for()
+    page.screenshot(path=shots / "3-linked.png")
+    page.locator("button:visible", has_text="end preview").click()
+    page.get_by_role("tab", name="Save").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="save SVG").click()
+    assert saved.value.suggested_filename == "small-frame-1.svg"
+    assert "<svg" in Path(saved.value.path()).read_text(encoding="utf-8")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="copy numbers").click()
+    page.get_by_text(re.compile(r"copied$")).wait_for()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("frame\tlabel\tx_px")
     page.screenshot(path=shots / "3-corrected.png")
     (made,) = corrections.read_log(copied.corrections).kept()
     assert (made.edit.at.x_px, made.edit.at.y_px) == pytest.approx((void["x_px"], void["y_px"]), abs=0.01)
