@@ -1,5 +1,6 @@
 """A person in JupyterLab, from `voidlab lab` to the report: a real browser opens, tunes, corrects, keeps and runs."""
 
+import io
 import os
 import re
 import shutil
@@ -10,9 +11,11 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from voidlab import tables
 from voidlab.explore.figure import View
@@ -32,6 +35,7 @@ QUIET = [
 ]  # fmt: skip
 SHAPE = (150, 210)
 LAPTOP, SCREEN = {"width": 1366, "height": 768}, {"width": 1920, "height": 1080}
+IMAGE = ".voidlab-image canvas:visible"
 SLOW_MS = 240_000  # a busy machine starts a kernel in a minute
 
 
@@ -113,7 +117,7 @@ def on_canvas(canvas, x, y):
 
 def all_is_seen(page):
     """Size of the image, once it fills its place; it, the frames and the settings have to be in view together."""
-    place, canvas = page.locator(".voidlab-image"), page.locator(".voidlab-image canvas").last
+    place, canvas = page.locator(".voidlab-image"), page.locator(IMAGE).last
     end = time.monotonic() + SLOW_MS / 1000
     while True:
         room, drawn = place.bounding_box(), canvas.bounding_box()
@@ -157,7 +161,7 @@ def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     first = count(page)
-    canvas = page.locator(".voidlab-image canvas").last
+    canvas = page.locator(IMAGE).last
     canvas.wait_for()  # it has a size, so there is something to see
     small = all_is_seen(page)
     page.screenshot(path=shots / "1-open.png")
@@ -255,10 +259,15 @@ def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     page.get_by_text(re.compile(r"\d+ voids on the left, \d+ on the right")).wait_for()
     time.sleep(2)
     page.screenshot(path=shots / "5-compared.png")
+    shown = page.locator(IMAGE)
+    assert shown.count() == 2  # ipympl's two of the comparison, none of the image
+    seen = Image.open(io.BytesIO(page.locator(".voidlab-image").screenshot())).convert("L")
+    assert np.std(np.asarray(seen)) > 30  # neither white nor black: it is drawn
     page.get_by_role("button", name="back to the image").click()
 
     # keep
     page.get_by_role("tab", name="Find").click()
+    all_is_seen(page)
     page.get_by_role("button", name="keep …").click()
     page.get_by_role("cell", name="segment.threshold").wait_for()
     page.screenshot(path=shots / "6-difference.png")

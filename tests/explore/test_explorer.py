@@ -476,7 +476,8 @@ def test_comparing_draws_both_and_says_the_counts(explorer):
     explorer.compare.other.threshold.value = 0.97
     explorer.compare.compare_now.click()
     canvas = explorer.compare.canvas
-    assert explorer.place.children == (canvas,)
+    assert explorer.place.children == (explorer.canvas, canvas)
+    assert (explorer.canvas.layout.display, canvas.layout.display) == ("none", "")
     assert "threshold 0.5" in canvas.figure.axes[0].get_title()
     assert "threshold 0.97" in canvas.figure.axes[1].get_title()
     other = explorer.model.voids(0, explorer.compare.other.settings)
@@ -486,6 +487,8 @@ def test_comparing_draws_both_and_says_the_counts(explorer):
         in explorer.compare.compared.value
     )
     assert f"{matched} matched" in explorer.compare.compared.value
+    explorer.compare.back.click()
+    assert (explorer.canvas.layout.display, canvas.layout.display) == ("", "none")
 
 
 # --- what a user can get wrong -----------------------------------------------------------------------------------

@@ -14,9 +14,12 @@ class ComparePanel:
     """``widget`` are the controls; ``place`` is where the image is shown, and the comparison while it lasts."""
 
     def __init__(self, other: SettingsPanel, place: w.Box, image: w.Widget, ask: Changed) -> None:
-        self.other, self._place, self._image = other, place, image
+        self.other, self._image = other, image
         self.figure = Figure(figsize=(7, 5), dpi=80)
         self.canvas = canvas_of(self.figure)
+        self.canvas.layout.display = "none"
+        # Both stay among the widgets: ipympl leaves a canvas that is taken out on the page.
+        place.children = (image, self.canvas)
         self.compare_now = button("compare", "columns", ask)
         self.back = button("back to the image", "times", self.close)
         self.back.layout.display = "none"
@@ -31,19 +34,23 @@ class ComparePanel:
         calibration = model.run.calibration
         compare.draw(found, model.picture(row), titles, self.figure, calibration)
         self.compared.value = text(found.in_words(calibration))
-        self._place.children = (self.canvas,)
-        self.back.layout.display = ""
+        self._show(True)
         if size is not None:
             fill(self.canvas, *size)
-        self.canvas.draw()
+        # Drawn when the browser asks: what is sent before it has made room is lost.
+        self.canvas.draw_idle()
 
     def close(self) -> None:
         """Show the image again."""
-        self._place.children = (self._image,)
-        self.back.layout.display = "none"
+        self._show(False)
         self.compared.value = ""
+
+    def _show(self, is_shown: bool) -> None:
+        for part in (self.canvas, self.back):
+            part.layout.display = "" if is_shown else "none"
+        self._image.layout.display = "none" if is_shown else ""
 
     @property
     def is_shown(self) -> bool:
         """Whether the comparison stands in the image's place."""
-        return self._place.children == (self.canvas,)
+        return bool(self._image.layout.display == "none")

@@ -192,6 +192,7 @@ class Explorer:
             others=tables.kept(detections[detections["kind"] != VOID]),
             offset=(-dx, -dy),
             tails=self._tails(row),
+            tails_apart=self._linked is not None,
             boxes=self.about_image.marks.boxes,
             crop=self.about_image.marks.crop,
             chosen=chosen,

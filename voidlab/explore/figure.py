@@ -58,6 +58,7 @@ class Scene:
     others: pd.DataFrame = field(default_factory=partial(empty, "voids"))  # loops and dots: only looked at
     offset: Point = (0.0, 0.0)
     tails: Sequence[np.ndarray] = ()
+    tails_apart: bool = False  # each in a colour of its own, to be told from its neighbours
     chosen: Sequence[int] = ()  # positions in ``voids`` of those selected
     life: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"frame": [], "radius_px": []}))
     frame: int = 0
@@ -203,7 +204,9 @@ class View:
         self._circles(chosen, RED, scene.offset, grow=1.12, width=1.8)
         if scene.tails:
             lines = [tail[:, :2] + np.asarray(scene.offset) for tail in scene.tails]
-            tails = LineCollection(lines, colors="white", linewidths=1.0, alpha=0.8)
+            apart = plt.get_cmap("Set2")(np.arange(len(lines)) % 8)
+            colours_of = apart if scene.tails_apart else "white"
+            tails = LineCollection(lines, colors=colours_of, linewidths=1.2, alpha=0.9)
             self._drawn.append(self.image.add_collection(tails, autolim=False))
 
         self._show_boxes(scene)
