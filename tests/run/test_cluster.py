@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -14,7 +15,8 @@ import pytest
 from projects import FEW, REPOSITORY
 from voidlab import cli, segment
 from voidlab.images.label_stack import LabelWriter
-from voidlab.run import cluster, stage
+from voidlab.project import record
+from voidlab.run import cluster, no_worker_yet, stage
 from voidlab.run.cluster import ClusterError
 from voidlab.run.frames_apart import FramesLost
 
@@ -314,3 +316,77 @@ def test_a_cluster_that_dask_knows_nothing_of(dask, paths, capsys, monkeypatch):
     said = capsys.readouterr().err
     assert "--on pbs: " in said
     assert "jobqueue.yaml under 'jobqueue: pbs:'" in said
+
+
+# --- workers that do not come ------------------------------------------------------------------------------------
+
+
+def test_after_some_minutes_without_a_worker_it_is_said_what_is_waited_for(monkeypatch):
+    monkeypatch.setattr(no_worker_yet, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(no_worker_yet, "_LOOKS_EVERY_S", 0.02)
+    told, there = [], [0]
+    with no_worker_yet.tells_of_waiting(lambda: there[0], "slurm", "tcp://a:1", told.append):
+        wait_until(lambda: len(told) == 2)  # once, then after twice as long
+        there[0] = 1
+        time.sleep(0.5)
+    assert len(told) == 2
+    assert told[0].startswith(
+        "no worker for 1 min: slurm has started none of the jobs ('squeue --me' lists them and says why)."
+    )
+    assert "Ctrl-C stops the run; what is finished is kept." in told[0]
+
+
+def test_workers_of_an_address_are_to_be_started_by_hand(monkeypatch):
+    monkeypatch.setattr(no_worker_yet, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(no_worker_yet, "_LOOKS_EVERY_S", 0.01)
+    told = []
+    with no_worker_yet.tells_of_waiting(lambda: 0, "tcp://a:1", "tcp://a:1", told.append):
+        wait_until(lambda: told)
+    assert "start some with 'dask worker tcp://a:1'" in told[0]
+
+
+def test_of_a_scheduler_that_is_gone_nothing_is_told_here(monkeypatch):
+    monkeypatch.setattr(no_worker_yet, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(no_worker_yet, "_LOOKS_EVERY_S", 0.01)
+    told, asked = [], []
+
+    def ask():
+        asked.append(1)
+        raise ClusterError("gone")
+
+    with no_worker_yet.tells_of_waiting(ask, "tcp://a:1", "tcp://a:1", told.append):
+        wait_until(lambda: asked)
+        time.sleep(0.1)
+    assert told == []
+    assert len(asked) == 1
+
+
+@pytest.mark.slow
+def test_a_job_that_never_starts_is_told(slurm, tmp_path, monkeypatch):
+    (tmp_path / "bin" / "sbatch").write_text(
+        "#!/bin/sh\necho Submitted batch job 999999999\n", encoding="utf-8"
+    )
+    monkeypatch.setattr(no_worker_yet, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(no_worker_yet, "_LOOKS_EVERY_S", 0.05)
+    told = []
+    with cluster.opened("slurm", 1, log=told.append):
+        wait_until(lambda: told)
+    assert "slurm has started none of the jobs" in told[0]
+
+
+@pytest.mark.slow
+def test_datasets_side_by_side_share_the_workers(dask, few_copied, capfd):
+    dask.write_text("", encoding="utf-8")
+    paths = few_copied
+    other = paths.parameters.with_name("other.yaml")
+    other.write_text(
+        paths.parameters.read_text(encoding="utf-8").replace(f"dataset: {paths.dataset}", "dataset: other"),
+        encoding="utf-8",
+    )
+    wanted = [str(paths.parameters), str(other), "--on", "local", "--workers", "2", "--jobs", "2"]
+    assert cli.main(["run", *wanted]) == 0
+    said = capfd.readouterr().out
+    assert "2 of 2 datasets finished" in said
+    for name in (paths.dataset, "other"):
+        by = record.read_record(replace(paths, dataset=name))["segment"].computed_on
+        assert by == {"workers": 2, "computers": ["127.0.0.1"], "lost": 0}

@@ -194,7 +194,7 @@ def _run(options: argparse.Namespace) -> int:
     if problems:
         return _WRONG_INPUT
     terminal.finish_in_order()
-    with cluster.opened(options.on, options.workers):
+    with cluster.opened(options.on, options.workers, log=terminal.Line().log):
         return _run_all(options, plans, overrides)
 
 

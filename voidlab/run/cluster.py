@@ -20,6 +20,7 @@ import psutil
 
 from voidlab.errors import VoidlabError, install_extra
 from voidlab.run.frames_apart import WorkersKilled
+from voidlab.run.no_worker_yet import tells_of_waiting
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -56,7 +57,9 @@ _JOINED: dict[str, ClusterExecutor] = {}  # by the address of the scheduler
 
 
 @contextmanager
-def opened(where: str | None, workers: int | None = None) -> Iterator[None]:
+def opened(
+    where: str | None, workers: int | None = None, *, log: Callable[[str], None] = lambda line: None
+) -> Iterator[None]:
     """Have workers while in the ``with``; `joined` gives them, here and in all processes that are started from here.
 
     Parameters
@@ -66,6 +69,8 @@ def opened(where: str | None, workers: int | None = None) -> Iterator[None]:
         says; ``tcp://HOST:PORT``: those of a scheduler that runs. None: no workers.
     workers
         How many; left out: as many as this computer has cores and memory for, or 4 jobs.
+    log
+        Called with a line for the user where workers do not come.
 
     Raises
     ------
@@ -76,7 +81,7 @@ def opened(where: str | None, workers: int | None = None) -> Iterator[None]:
         yield
         return
     check_where(where, workers)
-    with _started(where, workers) as address:
+    with _started(where, workers, log) as address:
         before = os.environ.get(VARIABLE)
         os.environ[VARIABLE] = address
         try:
@@ -195,19 +200,27 @@ def _client(address: str) -> Client:
         ) from None
 
 
+def _workers_of(address: str) -> int:
+    with _client(address) as client:
+        return len(client.nthreads())
+
+
 @contextmanager
-def _started(where: str, workers: int | None) -> Iterator[str]:
+def _started(where: str, workers: int | None, log: Callable[[str], None]) -> Iterator[str]:
     """Start a cluster for the time of the ``with``; give its address."""
     if "://" in where:
-        _client(where).close()
-        yield where
+        _workers_of(where)
+        with tells_of_waiting(lambda: _workers_of(where), where, where, log):
+            yield where
         return
     import dask
 
     with dask.config.set(_OF_LOCAL if where == "local" else {}):
         cluster = _local(workers) if where == "local" else _batch(where, workers or _JOBS)
         try:
-            yield cluster.scheduler_address
+            address = cluster.scheduler_address
+            with tells_of_waiting(lambda: len(cluster.scheduler_info["workers"]), where, address, log):
+                yield address
         finally:
             cluster.close(timeout=_ANSWERS_S)
 
