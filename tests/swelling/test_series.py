@@ -189,3 +189,13 @@ def test_numbers_are_read_in_the_units_people_use():
     px = swelling_words.readable(swelling.measure_swelling(some(1), PLAIN).estimates).rename(index=plain)
     assert px.loc["voids per area", "thickness"] == "–"
     assert px.loc["voids per area", "unit"] == "per 10⁶ px²"
+
+
+def test_voids_without_a_size_count_in_the_density_but_not_in_the_size_distribution():
+    voids = some(1).assign(size_basis="fringe")
+    plain_outcome = swelling.measure_series(frames_of([1]), voids, SAMPLE)
+    voids.loc[plain_outcome.summary.counted.index[:3], ["radius_px", "size_basis"]] = [15.0, "not a size"]
+    outcome = swelling.measure_series(frames_of([1]), voids, SAMPLE)
+    assert len(outcome.summary.counted) == len(plain_outcome.summary.counted)
+    assert outcome.sizes.bins["voids"].sum() == plain_outcome.sizes.bins["voids"].sum() - 3
+    assert any("but not in the size distribution" in note for note in outcome.notes)

@@ -138,3 +138,19 @@ def test_radii_that_share_a_trend_are_said_to():
         track.growth_in_words(track.summarize_tracks(shared.iloc[:2]))
         == "No track is long enough for a growth rate."
     )
+
+
+def test_tracks_of_voids_smaller_than_their_fringe_have_no_size_and_are_counted():
+    linked = pd.DataFrame(
+        {
+            "particle": np.repeat([1, 2, 3], 4),
+            "size_basis": ["fringe"] * 4 + ["not a size"] * 3 + ["fringe"] + ["network"] * 3 + ["not a size"],
+        }
+    )
+    tracks = pd.DataFrame({"particle": [1, 2, 3, 4]})
+    sized = track.tracks_with_size(tracks, linked)
+    assert sized["particle"].tolist() == [1, 3, 4]
+    said = track.left_out_in_words(tracks, sized)
+    assert said.startswith("1 of 4 tracks are of voids smaller than the fringe around them")
+    everything = track.tracks_with_size(tracks, linked.drop(columns="size_basis"))
+    assert track.left_out_in_words(tracks, everything) == "All tracks are of voids with a size."

@@ -15,6 +15,7 @@ from voidlab.report.swelling_words import format_interval, format_number, label_
 from voidlab.swelling.depth import OF_3D
 from voidlab.swelling.series import Outcome
 from voidlab.tables.kinds import VOID, kinds_in
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.verdict import GOOD
@@ -48,7 +49,7 @@ def _span(values: pd.Series, unit: str) -> str:
 def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize) -> list[Figure]:
     """How many voids, how big, how much of the image; nothing of voids where only loops or dots were asked for."""
     counts = frames["void_count"].dropna().astype("float64")
-    inside = voids.loc[~voids["touches_edge"], "radius_px"]
+    inside = voids.loc[~voids["touches_edge"] & is_size(voids), "radius_px"]
     fraction = frames["void_fraction"].median() * 100
     lost = frames.loc[frames["status"] != "ok", "status"].value_counts()
     said = ", ".join(f"{count} {status}" for status, count in lost.items())
@@ -60,7 +61,7 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     seen = f"median over {len(counts)} of {len(frames)} images; smallest to largest in brackets"
     if len(frames) == 1:
         seen = "in the one image"
-    spread = "interquartile range in all images, edge voids left out"
+    spread = "interquartile range in all images, edge voids and those without a size left out"
     if VOID not in (kinds_in(frames) or [VOID]):
         return [left_out] if said else []
     at_end = []

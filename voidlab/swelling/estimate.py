@@ -286,7 +286,7 @@ def _notes(
         yield Note(
             "sizes",
             f"{without.sum()} of {whole} voids are smaller than the fringe around them: their radii are no sizes, "
-            "and come out too large. They count in the density; "
+            "and come out too large. They count in the density, but not in the size distribution; "
             f"{volume[without].sum() / volume.sum():.1%} of the volume is theirs.",
         )
     if every < len(voids):

@@ -10,6 +10,7 @@ from voidlab import tables
 from voidlab.swelling.estimate import Swelling, measure_swelling
 from voidlab.swelling.sample import Sample, SwellingError
 from voidlab.swelling.sizes import BinWidth, SizeDistribution, bin_width, size_distribution
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 
 ValidArea = Callable[[int], np.ndarray]
@@ -126,11 +127,12 @@ def measure_series(
         summary, over_time = measure(sample)
     if chosen is None:  # of what was not looked at nothing is known, not even that there are no voids
         summary = replace(summary, estimates=summary.estimates.iloc[:0], notes=())
+    sized = summary.counted[is_size(summary.counted)]
     sizes = size_distribution(
-        2 * summary.counted["radius_px"].to_numpy(float) * sample.pixel,
+        2 * sized["radius_px"].to_numpy(float) * sample.pixel,
         pixel=sample.pixel,
         unit=sample.unit,
-        weight=1 / summary.counted["area_px2"].to_numpy(float),
+        weight=1 / sized["area_px2"].to_numpy(float),
         bins=bins_of_series(voids, sample.pixel, sample.unit),
     )
     # The doubt says it better than that no thickness was given.
@@ -146,6 +148,7 @@ def measure_series(
 def bins_of_series(voids: pd.DataFrame, pixel: float, unit: str) -> BinWidth:
     """Size bins of a series: from its voids away from the edge, of all frames; ``pixel`` is its width in ``unit``."""
     inside = voids[~voids["touches_edge"]] if "touches_edge" in voids else voids
+    inside = inside[is_size(inside)]
     diameter = 2 * inside["radius_px"].to_numpy(float) * pixel
     return bin_width(diameter, images=inside["frame"].nunique(), pixel=pixel, unit=unit)
 

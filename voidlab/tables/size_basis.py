@@ -1,6 +1,7 @@
 """What the radius of a void rests on: the values of the column ``size_basis``, and how far off each radius may be."""
 
 import numpy as np
+import pandas as pd
 
 FRINGE = "fringe"  # a sphere was fitted to what is seen around the void, out of focus
 NETWORK, EDGE = "network", "edge"  # as it was detected: what a network says, or an edge
@@ -13,3 +14,10 @@ SIGMA_OF_SHAPE = 0.03  # of each void by itself: facets, and what it lies on
 def sigma_of_fringe(fringe_over_radius: np.ndarray) -> np.ndarray:
     """Relative standard error of radii by the fringe that the voids of an image share: of focus, phase and shape."""
     return np.asarray(0.03 + 0.1 * np.minimum(fringe_over_radius, 0.5))
+
+
+def is_size(voids: pd.DataFrame) -> np.ndarray:
+    """Of which voids (n,) the radius is a size: all but those smaller than the fringe around them."""
+    if "size_basis" not in voids:
+        return np.ones(len(voids), bool)
+    return (voids["size_basis"] != NOT_A_SIZE).to_numpy(bool)

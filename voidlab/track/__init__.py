@@ -20,4 +20,10 @@ from voidlab.track.neighbours import local_displacements
 from voidlab.track.outcomes import compare_linking, count_outcomes, find_outcomes
 from voidlab.track.search_range import search_range_of
 from voidlab.track.series import Linking, corrected_points, link_series
-from voidlab.track.summary import growth_in_words, interpolate_tracks, summarize_tracks
+from voidlab.track.summary import (
+    growth_in_words,
+    interpolate_tracks,
+    left_out_in_words,
+    summarize_tracks,
+    tracks_with_size,
+)

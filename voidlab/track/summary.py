@@ -8,6 +8,7 @@ import pandas as pd
 
 from voidlab import tables
 from voidlab.drift.apply import position_columns
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.times import seconds_per_frame, times_of
 from voidlab.track.growth import robust_slopes
 from voidlab.track.link import LinkError
@@ -135,6 +136,23 @@ def summarize_tracks(
         }
     )
     return tables.check(tracks, "tracks")
+
+
+def tracks_with_size(tracks: pd.DataFrame, linked: pd.DataFrame) -> pd.DataFrame:
+    """The tracks whose radii are sizes in most of their frames; of the others they are those of a fringe."""
+    share = pd.Series(is_size(linked), index=linked["particle"]).groupby(level=0).mean()
+    return tracks[(tracks["particle"].map(share).fillna(1.0) > 0.5).to_numpy(bool)]
+
+
+def left_out_in_words(tracks: pd.DataFrame, sized: pd.DataFrame) -> str:
+    """How many tracks have no size, as a sentence."""
+    none = len(tracks) - len(sized)
+    if not none:
+        return "All tracks are of voids with a size."
+    return (
+        f"{none} of {len(tracks)} tracks are of voids smaller than the fringe around them, whose radii are no sizes: "
+        "they are left out of growth."
+    )
 
 
 def growth_in_words(tracks: pd.DataFrame) -> str:

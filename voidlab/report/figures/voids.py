@@ -36,6 +36,7 @@ from voidlab.report.figures.overlay_files import FOLDER, write_overlays
 from voidlab.swelling.series import bins_of_series
 from voidlab.tables.kinds import VOID, kinds_in, only_voids
 from voidlab.tables.rows import spread_rows
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
 AS_RECORDED, CORRECTED = ("x_px", "y_px"), ("x_corrected_px", "y_corrected_px")
@@ -196,9 +197,9 @@ def size_histogram(voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> 
     """Histogram of the diameters of voids away from the edge, in the bins that every page of the dataset has."""
     size, unit = unit_of(calibration)
     voids = only_voids(voids)
-    inside = voids[~voids["touches_edge"]]
+    inside = voids[~voids["touches_edge"] & is_size(voids)]
     if inside.empty:
-        return nothing(ax, "no voids away from the edge")
+        return nothing(ax, "no voids away from the edge that are larger than their fringe")
     diameter = 2 * inside["radius_px"].to_numpy(float) * size
     width = bins_of_series(voids, size, unit).width
     first, last = np.floor(diameter.min() / width), np.floor(diameter.max() / width)
@@ -227,10 +228,13 @@ def show_sizes(
 def _range_of_diameters(voids: pd.DataFrame, calibration: HasPixelSize) -> str:
     """How many voids there are away from the edge, and how wide they are, in words."""
     size, unit = unit_of(calibration)
-    diameter = 2 * size * voids.loc[~voids["touches_edge"], "radius_px"]
+    whole = voids[~voids["touches_edge"]]
+    diameter = 2 * size * whole.loc[is_size(whole), "radius_px"]
+    none = len(whole) - len(diameter)
+    without = f", without {none} that are smaller than their fringe" if none else ""
     if diameter.empty:
-        return "no voids"
-    return f"{len(diameter)} voids, {diameter.min():.3g} to {diameter.max():.3g} {unit}"
+        return f"no voids{without}"
+    return f"{len(diameter)} voids, {diameter.min():.3g} to {diameter.max():.3g} {unit}{without}"
 
 
 def count_and_fraction(frames: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
