@@ -5,12 +5,14 @@ from pathlib import Path
 
 from voidlab import run, simulate
 from voidlab.project.paths import RunPaths, stages_for
+from voidlab.tables.catalogue import TABLES
 
 REPOSITORY = Path(__file__).parents[1]
 
 
 FEW = 6  # images of a project that is run many times
 STAGES = stages_for((-10, 0, 10), "auto")  # of the project, a tilt series
+MADE = [name for name, table in TABLES.items() if table.stage in STAGES]  # its tables
 SHARED = REPOSITORY.parent / "shared" / "data"
 
 

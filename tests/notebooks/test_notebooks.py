@@ -10,7 +10,8 @@ import nbformat
 import papermill
 import pytest
 
-from projects import REPOSITORY
+from projects import MADE, REPOSITORY
+from projects import STAGES as OF_TILT
 from voidlab import tables
 from voidlab.project import record
 from voidlab.project.parameters import models
@@ -90,13 +91,13 @@ def _by_hand(copied, stage, **given):
 
 @pytest.mark.slow
 def test_plain_papermill_gives_the_same_files(copied):
-    before = {name: record.digest(copied.table(name)) for name in tables.TABLES}
+    before = {name: record.digest(copied.table(name)) for name in MADE}
     exports = {f.name: record.digest(f) for f in copied.exports.iterdir()}
     shutil.rmtree(copied.folder)
-    for stage in STAGES:
+    for stage in OF_TILT:
         done, _ = _by_hand(copied, stage)
         assert done.returncode == 0, done.stderr
-    assert {name: record.digest(copied.table(name)) for name in tables.TABLES} == before
+    assert {name: record.digest(copied.table(name)) for name in MADE} == before
     assert {f.name: record.digest(f) for f in copied.exports.iterdir()} == exports
 
 

@@ -4,20 +4,20 @@ import pandas as pd
 import pytest
 from beside_voids import DOTS, LOOPS, frames_with_others, with_others
 
-from projects import run_project
+from projects import MADE, run_project
 from voidlab import export, run, tables
 from voidlab.project import record
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.run import stage
 from voidlab.tables.catalogue import TABLES
 
-OF_VOIDS = [name for name, table in TABLES.items() if table.stage not in ("segment", "reconstruct")]
+OF_VOIDS = [name for name in MADE if TABLES[name].stage not in ("segment", "reconstruct")]
 
 
 @pytest.mark.slow
 def test_no_number_of_the_voids_changes_for_the_loops_beside_them(copied, monkeypatch):
     monkeypatch.chdir(copied.root)
-    before = {name: tables.load(copied, name) for name in TABLES}
+    before = {name: tables.load(copied, name) for name in MADE}
     texts = {name: (copied.exports / name).read_text() for name in (export.COORDINATES, "track-data.json")}
     opened = stage.open_stage("segment", copied.dataset)
     shape = opened.series.shape

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from projects import MADE
 from voidlab import tables
 from voidlab.images.series import Calibration
 from voidlab.report.figures import base, drift, tracks, voids
@@ -16,7 +17,7 @@ PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")
 def made(request, finished):
     """Tables of a run, of nothing at all, and of a single void in a single frame."""
     paths, _, _ = finished
-    full = {name: tables.load(paths, name) for name in tables.TABLES}
+    full = {name: tables.load(paths, name) for name in MADE}
     if request.param == "run":
         return full
     if request.param == "empty":
