@@ -12,6 +12,7 @@ from voidlab.images.series import Calibration
 from voidlab.project import lock, record
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.report import key_figures, pages
+from voidlab.report.campaign import read_member
 from voidlab.run import positions as tabular
 from voidlab.track.drift_from_voids import drift_from_tracks
 from voidlab.track.link import link_voids
@@ -142,6 +143,7 @@ def test_the_page_is_reached_from_the_list_of_datasets(tmp_path, monkeypatch):
     assert "segment" not in page
     assert "not written by the stage export" not in page
     assert record.out_of_date(paths) == []
+    assert "of positions without images, which are not compared" in read_member(paths).why_not
     outputs = record.read_record(paths)["positions"].outputs
     assert {"tables/links.parquet", "exports/track-data.json", "exports/contents.csv"} <= set(outputs)
     saved(tmp_path)  # once more: the same name is no other's
@@ -191,7 +193,7 @@ def test_the_command_in_a_folder_with_braces(typed, capsys):
     assert re.search(r"circles of their radii, frame 0: \d voids and frame 1\d: \d voids", page)
     overview = paths.index.read_text("utf-8")
     assert 'alt="Voids of video as circles, in its first and its last frame"' in overview
-    assert 'alt="video: its voids outlined"' in (paths.reports / "index.html").read_text("utf-8")
+    assert 'alt="Voids of video as circles"' in (paths.reports / "index.html").read_text("utf-8")
     assert paths.log("positions").exists()
     assert 'href="video/index.html"' in (paths.reports / "index.html").read_text("utf-8")
 

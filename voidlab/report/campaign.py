@@ -13,7 +13,7 @@ import pandas as pd
 from voidlab import tables
 from voidlab.project import record
 from voidlab.project.parameters.models import ExportParameters, SampleParameters
-from voidlab.project.paths import RunPaths
+from voidlab.project.paths import POSITIONS, RunPaths
 from voidlab.report import headline
 from voidlab.report.campaign_words import two_fields_in_words
 from voidlab.report.states import read_states
@@ -93,10 +93,13 @@ def read_member(paths: RunPaths) -> Member:
     """A dataset as its last run left it."""
     stages, problem = read_states(paths)
     judged = headline.judge(stages)
-    entry = record.read_record(paths).get("export")
+    entries = record.read_record(paths)
+    entry = entries.get("export")
     sample = _sample_of(entry)
     reason = "" if judged.light == GOOD else judged.in_a_line
     member = Member(paths.dataset, str(sample.get("name") or paths.dataset), sample, judged.light, reason)
+    if POSITIONS in entries:
+        return replace(member, why_not="it is of positions without images, which are not compared")
     if entry is None or entry.status != "finished":
         return replace(member, why_not=problem or "the stage export has not finished: run the dataset first")
     for name in _READ:

@@ -24,7 +24,8 @@ _OF_SAMPLE = {
 _MOST_LETTERS = 190  # in a line
 _OPENING = re.compile(r"^The (verdict on the detections|drift's verdict) is '[a-z ]+': ")
 _ANY_DENSITY = tuple(map(label_of, ("number_density_3d", "number_density", "areal_density")))
-_ANY_DIAMETER = (*map(label_of, ("mean_diameter_3d", "mean_diameter", "mean_diameter_seen")), "Void diameter")
+_MEAN_DIAMETER = tuple(map(label_of, ("mean_diameter_3d", "mean_diameter", "mean_diameter_seen")))
+_ANY_DIAMETER = (*_MEAN_DIAMETER, "Void diameter")
 _ANY_SWELLING = tuple(map(label_of, ("swelling_3d", "swelling", "volume_per_area")))
 # What each kind of dataset is about: the first of a group that there is; those behind fill up to six.
 _ABOUT: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -49,7 +50,7 @@ _ABOUT: dict[str, tuple[tuple[str, ...], ...]] = {
 COLUMNS = {
     "voids": ("Voids in 3D", "Voids in the last image", "Voids", "Voids per image", "Particles"),
     "density": _ANY_DENSITY,
-    "diameter": _ANY_DIAMETER,
+    "diameter": _MEAN_DIAMETER,  # "Void diameter" is a range, in a column of means
     "swelling": (*map(label_of, ("swelling_3d", "swelling")),),
 }
 # The two figures that go with it, files in the folder exports/figures without their extension.
