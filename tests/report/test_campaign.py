@@ -71,6 +71,8 @@ def test_what_is_doubtful_is_said_and_left_out_on_request(members):
     density = without.specimens[without.specimens["quantity"] == "areal_density"].set_index("specimen")
     assert density["value"].to_dict() == pytest.approx({"A": 1e-3, "B": 4e-3, "c1": 3e-3})
     assert set(density["verdict"]) == {"good"}
+    left_out = campaign.compare([*members, member("c2", "C", 2e-3, verdict="check")], leave_out=["check"])
+    assert "Not counted: a2, c2 (left out on request: its verdict is 'check')." in " ".join(left_out.notes)
     assert "Not counted: a2 (left out on request: its verdict is 'check'); b2" in " ".join(without.notes)
     assert without.fields().set_index("dataset")["counts"].to_dict() == {
         "a1": True, "a2": False, "b1": True, "b2": False, "c1": True

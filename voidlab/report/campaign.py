@@ -268,6 +268,10 @@ def _on_doubts(told: Sequence[Member], used: Sequence[Member]) -> Iterable[str]:
         if marked:
             option = f'--leave-out "{light}"' if " " in light else f"--leave-out {light}"
             yield f"Counted although the verdict is '{light}': {', '.join(marked)} (without them: {option})."
-    without = [f"{member.dataset} ({member.why_not})" for member in told if member.why_not]
+    without: dict[str, list[str]] = {}
+    for member in told:
+        if member.why_not:
+            without.setdefault(member.why_not, []).append(member.dataset)
     if without:
-        yield f"Not counted: {'; '.join(without)}."
+        said = [f"{', '.join(names)} ({why})" for why, names in without.items()]
+        yield f"Not counted: {'; '.join(said)}."
