@@ -1,14 +1,73 @@
 """A small project whose images a camera writes, shared by the tests of watches."""
 
 import shutil
+from concurrent.futures import Future
 
 import pytest
 
 from camera import Camera, Clock
 from projects import REPOSITORY
-from voidlab import simulate
+from voidlab import segment, simulate
+from voidlab.live import look
+from voidlab.live.board import Board
+from voidlab.live.dataset import open_watched
+from voidlab.live.present import Presenter
+from voidlab.live.watch import Watch
 
 SHAPE = (120, 160)
+
+
+class AtOnce:
+    """Does what is submitted at once, in this thread."""
+
+    def submit(self, work, *args, **options):
+        future = Future()
+        try:
+            future.set_result(work(*args, **options))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class Watching:
+    """A watch and its board, moved by a clock."""
+
+    def __init__(self, project, clock, camera=None):
+        found = open_watched(str(project / "images"), "x")
+        method = segment.from_parameters(found.dataset.segment, found.paths.parameters.parent)
+        self.watch = Watch(
+            found.paths,
+            found.dataset,
+            found.folder,
+            found.wanted,
+            method,
+            pool=AtOnce(),
+            at_once=2,
+            clock=clock,
+        )
+        self.board, self.clock, self.camera = Board(), clock, camera
+        self.presenter = Presenter(self.watch, self.board, AtOnce())
+
+    def go(self, seconds):
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            if self.camera:
+                self.camera.work()
+            self.watch.step()
+            self.presenter.present()
+            self.clock.now += 0.1
+        return self
+
+    @property
+    def frames(self):
+        return {entry.frame: entry.status for entry in self.watch.register.in_order()}
+
+    @property
+    def alarms(self):
+        return " | ".join(self.board.status["alarms"])
+
+    def close(self):
+        self.watch.close()
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +97,33 @@ def project(tmp_path, monkeypatch):
 @pytest.fixture
 def camera(project, clock, micrographs):
     return Camera(project / "images", micrographs, clock)
+
+
+@pytest.fixture
+def start(project, clock):
+    """Starts watches, and ends them."""
+    made = []
+
+    def start(camera=None):
+        made.append(Watching(project, clock, camera))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Segments each of the few different images once; gives the names of all it was asked for."""
+    really, made, asked = look.segment_frame, {}, []
+
+    def segment_frame(series, segmenter, row):
+        asked.append(series.files[0].name)
+        content = series.files[0].read_bytes()
+        if content not in made:
+            made[content] = really(series, segmenter, row)
+        return made[content]
+
+    monkeypatch.setattr(look, "segment_frame", segment_frame)
+    return asked

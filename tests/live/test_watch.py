@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -11,82 +10,11 @@ from scipy import ndimage
 
 from camera import Camera
 from projects import run_project
-from voidlab import segment, simulate, tables
-from voidlab.live.board import Board
-from voidlab.live.dataset import open_watched
-from voidlab.live.present import Presenter
-from voidlab.live.watch import Watch
+from voidlab import simulate, tables
 from voidlab.project import corrections, parameters
 from voidlab.project.paths import RunPaths
 
 SHAPE = (120, 160)
-
-
-class AtOnce:
-    """Does what is submitted at once, in this thread."""
-
-    def submit(self, work, *args, **options):
-        future = Future()
-        try:
-            future.set_result(work(*args, **options))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
-class Watching:
-    """A watch and its board, moved by a clock."""
-
-    def __init__(self, project, clock, camera=None):
-        found = open_watched(str(project / "images"), "x")
-        method = segment.from_parameters(found.dataset.segment, found.paths.parameters.parent)
-        self.watch = Watch(
-            found.paths,
-            found.dataset,
-            found.folder,
-            found.wanted,
-            method,
-            pool=AtOnce(),
-            at_once=2,
-            clock=clock,
-        )
-        self.board, self.clock, self.camera = Board(), clock, camera
-        self.presenter = Presenter(self.watch, self.board, AtOnce())
-
-    def go(self, seconds):
-        end = self.clock.now + seconds
-        while self.clock.now < end:
-            if self.camera:
-                self.camera.work()
-            self.watch.step()
-            self.presenter.present()
-            self.clock.now += 0.1
-        return self
-
-    @property
-    def frames(self):
-        return {entry.frame: entry.status for entry in self.watch.register.in_order()}
-
-    @property
-    def alarms(self):
-        return " | ".join(self.board.status["alarms"])
-
-    def close(self):
-        self.watch.close()
-
-
-@pytest.fixture
-def start(project, clock):
-    """Starts watches, and ends them."""
-    made = []
-
-    def start(camera=None):
-        made.append(Watching(project, clock, camera))
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.close()
 
 
 def test_from_before_the_first_image_to_after_the_last(start, camera, project):

@@ -20,6 +20,7 @@ _NEVER_FINISHED_S = 30.0
 _RETRY_S = (1.0, 2.0, 5.0, 10.0)
 _STILL_YOUNG_S = 30.0  # since a file was taken: it is looked at each time
 _DIGITS = re.compile(r"([0-9]+)")
+_MOST_YOUNG = 200  # ... or by turns, where thousands came at once
 _LOOKED_AT_AGAIN = 50  # of the older ones, each time
 
 
@@ -167,7 +168,7 @@ class Arrivals:
 
     def _ready(self, name: str, now: float) -> Arrival | None:
         entry = self._waiting[name]
-        stamp = Stamp.of(self.folder / name)
+        stamp = self._stamp(name)
         if stamp is None:
             return None
         if stamp != entry.stamp:
@@ -184,6 +185,9 @@ class Arrivals:
         self._take(name, stamp, now)
         return Arrival(name, stamp, again=entry.again, retried=entry.tries > 0)
 
+    def _stamp(self, name: str) -> Stamp | None:
+        return Stamp.of(os.path.join(self.folder, name))  # a path made of it would take longer than to ask
+
     def _take(self, name: str, stamp: Stamp, now: float) -> None:
         self._taken[name] = stamp
         self._young.append((now, name))
@@ -194,14 +198,14 @@ class Arrivals:
 
     def _look_again(self, now: float) -> None:
         """Whether files that were taken in are other ones by now: the young ones, and the older ones by turns."""
-        while self._young and now - self._young[0][0] > _STILL_YOUNG_S:
+        while self._young and (now - self._young[0][0] > _STILL_YOUNG_S or len(self._young) > _MOST_YOUNG):
             self._round.append(self._young.popleft()[1])
         older = [self._round.popleft() for _ in range(min(_LOOKED_AT_AGAIN, len(self._round)))]
         self._round.extend(name for name in older if name in self._taken)
         for name in {*older, *(name for _, name in self._young)}:
             if name not in self._taken or name not in self._there:
                 continue
-            stamp = Stamp.of(self.folder / name)
+            stamp = self._stamp(name)
             if stamp is not None and stamp != self._taken[name]:
                 del self._taken[name]
                 self._waiting[name] = _Waiting(now, now, stamp, again=True)

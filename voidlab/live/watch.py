@@ -93,6 +93,7 @@ class Watch:
         self._caches: dict[str, FrameCache] = {}
         self._tasks: dict[str, _Task] = {}
         self._at_hand: dict[str, FrameResult] = {}  # by what was segmented
+        self._only_shown = False  # in the last step
         self._turn = 0
         self._turns: dict[str, int] = {}  # in which images arrived
         self._count = count()
@@ -113,7 +114,8 @@ class Watch:
                 self._take(name, task)
         if not self.paused:
             self._submit()
-        if self.shown is shown:
+        self._only_shown = self.shown is not shown and not self._only_shown
+        if not self._only_shown:
             self._follow()
         return self.follower.has_more
 
