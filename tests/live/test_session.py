@@ -1,5 +1,6 @@
 """The page of a watch over HTTP, and the command: one address, a token, strict JSON, a lock, Ctrl-C, kill."""
 
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import urllib.error
 import urllib.request
 from importlib.resources import files
 
+import pandas as pd
 import pytest
 
 from voidlab import cli
@@ -34,7 +36,8 @@ def session(project, camera):
 def got(session, where, body=None, token=None):
     """Status, content type and body of an answer."""
     base = session.address.partition("?")[0]
-    address = f"{base}{where}?token={session.address.partition('token=')[2] if token is None else token}"
+    token = session.address.partition("token=")[2] if token is None else token
+    address = f"{base}{where}{'&' if '?' in where else '?'}token={token}"
     try:
         with urllib.request.urlopen(urllib.request.Request(address, body), timeout=10) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read()
@@ -77,7 +80,7 @@ def test_the_page_needs_the_token_and_no_other_address(session):
     assert (status, kind) == (200, "text/html; charset=utf-8")
     assert b"http://" not in page
     assert b"https://" not in page
-    for where in ("", "events", "picture", "command"):
+    for where in ("", "events", "picture", "numbers.csv", "command"):
         for token in ("", "wrong", "é".encode().decode("latin1")):
             status, _, said = got(
                 session, where, b"{}" if where == "command" else None, urllib.parse.quote(token)
@@ -93,6 +96,17 @@ def test_numbers_pictures_and_commands(session):
     assert event["status"]["state"] == "watching"
     assert sorted(row[0] for row in rows.values()) == list(range(6))
     assert got(session, "picture")[2][:2] == b"\xff\xd8"
+    for change in ("999", "x", "9" * 5000, "-1"):
+        status, _, body = got(session, f"picture?change={change}")
+        assert (status, body[:3]) == (404, b"404")
+    status, kind, body = got(session, "numbers.csv")
+    table = pd.read_csv(io.BytesIO(body))
+    assert (status, kind) == (200, "text/csv; charset=utf-8")
+    assert table["provisional"].all()
+    assert table["frame"].tolist() == list(range(6))
+    assert table["count"].tolist() == [rows[name][3] for name in table["name"]]
+    assert table["diameter_nm"].tolist() == [rows[name][5] for name in table["name"]]
+    assert {"fraction_percent", "fraction_sigma_percent", "swelling_low_percent", "tracks"} <= set(table)
     assert asked(session, do="pause", on=True) == (200, "paused: images are counted, not looked at")
     events(session, lambda event, _: event["status"]["state"] == "paused")
     assert asked(session, do="bad", frame=3, on=True) == (200, "frame 3 is marked as bad")

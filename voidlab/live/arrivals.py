@@ -5,6 +5,7 @@ ever compared with themselves, by a clock that nobody sets: no clock of a server
 Whether it can be read is found out by who reads it; what cannot is put back, and tried again.
 """
 
+import math
 import os
 import re
 import time
@@ -96,6 +97,7 @@ class Arrivals:
         # Each name is asked about once: of thousands, that takes longer than to list them.
         self._wanted, self._clock = cache(wanted), clock
         self._taken: dict[str, Stamp] = dict(known or {})
+        self._first_look = math.inf
         self._waiting: dict[str, _Waiting] = {}
         self._unread: dict[str, _Waiting] = {}  # given as complete, not read yet
         self._young: deque[tuple[float, str]] = deque()
@@ -115,6 +117,7 @@ class Arrivals:
             self.why_gone = f"all images are gone from {self.folder}"
             return []
         self.why_gone = ""
+        self._first_look = min(self._first_look, now)
         self._there = names
         for name in names - self._taken.keys() - self._waiting.keys():
             self._waiting[name] = _Waiting(now, now, None)
@@ -124,6 +127,11 @@ class Arrivals:
         return [
             arrival for name in sorted(self._waiting, key=in_order) if (arrival := self._ready(name, now))
         ]
+
+    @property
+    def are_in(self) -> bool:
+        """Whether the files that were there at the first look, and complete, have been given."""
+        return self._clock() - self._first_look >= 2 * AT_REST_S
 
     def due_in(self, most_s: float) -> float:
         """Seconds until it pays to look again: until a file has rested long enough, ``most_s`` at the longest."""

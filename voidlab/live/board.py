@@ -78,6 +78,12 @@ class Board:
                 made["shown"] = self.shown
             return made
 
+    @property
+    def rows(self) -> list[list[Any]]:
+        """The rows of all images, in no order; with None first: of what is no image any more."""
+        with self._lock:
+            return [row for _, row in self._rows.values()]
+
     def on_change(self, tell: Callable[[], None]) -> Callable[[], None]:
         """Call ``tell``, from any thread, at each change; what is given ends that."""
         with self._lock:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from weakref import WeakSet
 
 from tornado.httpserver import HTTPServer
@@ -18,6 +19,7 @@ from tornado.web import Application, HTTPError, RequestHandler
 
 from voidlab.errors import VoidlabError
 from voidlab.live.board import Board
+from voidlab.live.told import as_csv
 from voidlab.tables.written import replacing
 
 LOCAL = "127.0.0.1"
@@ -71,7 +73,13 @@ class Server:
     def _serve(self) -> None:
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
-        places = ((r"/", _Page), (r"/events", _Events), (r"/picture", _Picture), (r"/command", _Command))
+        places = (
+            (r"/", _Page),
+            (r"/events", _Events),
+            (r"/picture", _Picture),
+            (r"/numbers.csv", _Numbers),
+            (r"/command", _Command),
+        )
         server = _ClosingServer(
             Application([(where, what, self._about) for where, what in places], log_function=_silent)
         )
@@ -169,6 +177,17 @@ class _Picture(_Handler):
             raise HTTPError(404)
         self.set_header("Content-Type", "image/jpeg")
         self.finish(picture)
+
+
+class _Numbers(_Handler):
+    """A row for each image, as a file; its name and each row say that it is provisional."""
+
+    def get(self) -> None:
+        status = self.board.status
+        name = quote(f"{status.get('dataset', 'watch')}-provisional.csv")
+        self.set_header("Content-Type", "text/csv; charset=utf-8")
+        self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
+        self.finish(as_csv(self.board.rows, status.get("unit", "px")))
 
 
 class _Command(_Handler):

@@ -66,7 +66,8 @@ class Session:
             self._server = Server(self.board, self.carry_out, kept, host, port)
             stack.callback(self._server.close)
             self._close = stack.pop_all()
-        threading.Thread(target=self._work, name="watch", daemon=True).start()
+        # It ends with the main thread and is waited for: one that is cut off amid C++ aborts the process.
+        threading.Thread(target=self._work, name="watch", daemon=False).start()
 
     @property
     def address(self) -> str:
@@ -139,13 +140,15 @@ class Session:
             self._ended.set()
 
     def _go_on(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.is_set() and threading.main_thread().is_alive():
             started = time.monotonic()
             try:
                 with self._lock:
                     more = self.watch.step()
                     self._presenter.present()
             except Exception as error:  # the page must say so, whatever it was
+                if not threading.main_thread().is_alive():  # then nothing can be submitted any more
+                    return
                 self._failed = f"the watch has ended: {type(error).__name__}: {error}"
                 self.board.say({**self.board.status, "state": "ended", "alarms": [self._failed]})
                 raise

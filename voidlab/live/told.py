@@ -1,7 +1,9 @@
 """What the page is told of images and of the watch, plain and finite, as strict JSON has it."""
 
+import csv
+import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,15 +20,13 @@ COLUMNS = (
 
 
 def row_of(entry: Entry, followed: Followed | None, *, bad: bool, unit: float) -> list[Any]:
-    """An image as a row of ``COLUMNS``; diameters in the unit that is ``unit`` to a px, shares in percent."""
+    """An image as a row of ``COLUMNS``; diameters in the unit that is ``unit`` to a px, shares in percent.
+
+    Of one that is to be segmented again nothing is told: its numbers are those of before.
+    """
     seen = entry.status == "ok"
     linked = followed is not None and followed.is_linked
-    values = [
-        entry.frame,
-        entry.name,
-        entry.status,
-        entry.count if seen else None,
-        math.sqrt(entry.count) if seen else None,
+    measured = [
         entry.diameter_px * unit,
         entry.diameter_low_px * unit,
         entry.diameter_high_px * unit,
@@ -35,6 +35,14 @@ def row_of(entry: Entry, followed: Followed | None, *, bad: bool, unit: float) -
         100 * entry.swelling,
         100 * entry.swelling_low,
         100 * entry.swelling_high,
+    ]
+    values = [
+        entry.frame,
+        entry.name,
+        entry.status,
+        entry.count if seen else None,
+        math.sqrt(entry.count) if seen else None,
+        *(value if seen else None for value in measured),
         *(
             [followed.tracks, followed.born, followed.lost, followed.merged]
             if followed and linked
@@ -43,6 +51,20 @@ def row_of(entry: Entry, followed: Followed | None, *, bad: bool, unit: float) -
         bad,
     ]
     return [plain(value) for value in values]
+
+
+def as_csv(rows: Iterable[Sequence[Any]], unit: str) -> str:
+    """Rows of ``COLUMNS`` as a table to take along, diameters in ``unit``; each row says that it is provisional."""
+    written = io.StringIO()
+    table = csv.writer(written, lineterminator="\n")
+    names = [f"{name}_{unit}" if name.startswith("diameter") else name for name in COLUMNS]
+    percent = ("fraction", "swelling")
+    table.writerow(
+        [*(f"{name}_percent" if name.startswith(percent) else name for name in names), "provisional"]
+    )
+    known = (row for row in rows if row[0] is not None)
+    table.writerows([*row, True] for row in sorted(known, key=lambda row: row[0]))
+    return written.getvalue()
 
 
 def voids_of(voids: pd.DataFrame, particles: np.ndarray | None) -> list[list[Any]]:

@@ -223,6 +223,8 @@ class Watch:
     def _decide(self) -> None:
         """Decide what holds for all images, once there are enough of them, or as it was decided before."""
         there = [entry for entry in self.register.in_order() if entry.status != EXCLUDED]
+        if self.index.entries and not self.arrivals.are_in:  # images may lie before those that are known
+            return
         if not there or (len(there) < DECIDED_FROM and self.quiet_s < _OR_AFTER_S and not self.index.entries):
             return
         files = [self.folder / entry.name for entry in there]
