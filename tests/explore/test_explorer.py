@@ -1,6 +1,7 @@
 """The explorer without a browser: what its model answers, what its controls change, what the mouse does."""
 
 import asyncio
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -130,14 +131,35 @@ def test_a_network_looks_again_for_voids_larger_than_it_was_asked_for(model, mon
     assert _Halves.maps_made == 2
 
 
+def test_the_focus_is_decided_anew_only_when_a_slider_has_come_to_rest(model, monkeypatch):
+    decided = []
+    monkeypatch.setattr(
+        "voidlab.segment.segmenters.decide_focus", lambda *args, **rest: decided.append(1) or None
+    )
+    first, other = (
+        model.settings.model_copy(update={"segmenter": "voids", "threshold": t}) for t in (0.5, 0.6)
+    )
+    image = partial(model.image, 0)
+    model.finder.find(0, image, first)
+    assert model.finder.is_exact(first)
+    assert len(decided) == 1
+    model.finder.find(0, image, other, exact=False)
+    assert model.finder.holds(0, other)
+    assert not model.finder.is_exact(other)
+    assert len(decided) == 1
+    model.finder.find(0, image, other)
+    assert model.finder.is_exact(other)
+    assert len(decided) == 2
+
+
 def test_caches_stay_bounded_whatever_is_looked_at(model):
-    for cache in (model._pictures, model._images, model.finder._halves):
+    for cache in (model._pictures, model._images, model.finder._halves, model.finder._found):
         cache._most = 400_000  # a frame or two
     for row in [0, 1, 2, 3, 2, 1, 0]:
         for threshold in (0.3, 0.6):
             model.picture(row)
             model.voids(row, model.settings.model_copy(update={"threshold": threshold}))
-    for cache in (model._pictures, model._images, model.finder._halves):
+    for cache in (model._pictures, model._images, model.finder._halves, model.finder._found):
         assert cache.bytes <= 400_000 or len(cache) == 1
 
 

@@ -59,6 +59,7 @@ class Explorer:
         self._frame_words = self._note = ""
         self.latest = Latest(self.update)
         self._later = Latest(lambda: self.attempt(self._find), pause_s=0.15, patient=True)
+        self._exactly = Latest(lambda: self.attempt(self._find), pause_s=0.4, patient=True)
         self.hand = Hand(self)
         self._make_figures()
         self._make_panels(kept or KeptSettings(model.run.paths.parameters))
@@ -161,20 +162,24 @@ class Explorer:
             raise
         if model.is_quick(row, self.settings.settings):
             self._later.forget()
-            self._find()
+            exact = model.is_exact(row, self.settings.settings)
+            self._find(exact=exact)
+            if not exact:
+                self._exactly.ask()
             return
         self._draw(picture, row, tables.empty("voids"))
         self._frame_words += ": finding the voids …"
         self.say(self._note)
         self._later.ask()
 
-    def _find(self) -> None:
+    def _find(self, *, exact: bool = True) -> None:
         row, model = self.row.value, self.model
-        detections = model.detections(row, self.settings.settings)
+        detections = model.detections(row, self.settings.settings, exact=exact)
         self._linked = self._try_linking(row) if self.link.is_shown else None
         self._draw(model.picture(row), row, detections)
         needs = self.style.drift.value or self.style.tails.value or self.style.colour.value == "track"
         self._frame_words = f"{model.in_words(row, detections)}; circles: {self.style.style.radius}"
+        self._frame_words += "" if exact else ", being measured anew …"
         needs = needs and not self.link.is_shown
         self.say(self._note or model.outdated or (model.why_no_results if needs else ""))
 

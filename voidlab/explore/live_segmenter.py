@@ -6,6 +6,7 @@ the voids' confidence, not of pixels.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,18 @@ class Finder:
         self._folder = folder
         self._dataset, self._pixel_size_nm = dataset, pixel_size_nm
         self._halves: Cache[Any] = Cache(_MOST_BYTES)
+        self._found: Cache[Segmentation] = Cache(_MOST_BYTES // 2)
         self._decided: dict[tuple[str, str], str] = {}
+        self._focus: dict[tuple[str, str], Any] = {}  # decided last
         self._loaded: dict[SegmentParameters, Segmenter] = {}
 
-    def find(self, row: int, image: Callable[[], np.ndarray], settings: SegmentParameters) -> Segmentation:
+    def find(
+        self, row: int, image: Callable[[], np.ndarray], settings: SegmentParameters, *, exact: bool = True
+    ) -> Segmentation:
         """What is found in row ``row`` with ``settings``; ``image`` gives its pixels if they are needed.
+
+        The focus, which radii rest on, is decided from what the settings find in several images: unless ``exact``
+        that of the settings before does, so that voids follow a slider.
 
         Raises
         ------
@@ -48,7 +56,17 @@ class Finder:
         ImagesError
             If no image can be read.
         """
-        method: Any = _in_frame(self._segmenter(settings), row)
+        exact = exact or self.is_exact(settings)
+        method = self._segmenter(settings, exact=exact)  # and with it the contrast is decided
+        if not exact:
+            return self._find(row, image, settings, method)
+        key = (row, self._with_contrast(settings))
+        return self._found.get(key, lambda: self._find(row, image, settings, method))
+
+    def _find(
+        self, row: int, image: Callable[[], np.ndarray], settings: SegmentParameters, of_series: Segmenter
+    ) -> Segmentation:
+        method: Any = _in_frame(of_series, row)
         key = self._key(row, settings)
         if _in_halves(method):
             maps, valid = self._halves.get(key, lambda: _maps_and_valid(method, image()))
@@ -64,9 +82,13 @@ class Finder:
         """Whether the long half of the work was done for row ``row``; needs the segmenter as `find` does."""
         return self._key(row, settings) in self._halves
 
+    def is_exact(self, settings: SegmentParameters) -> bool:
+        """Whether all that the radii found with ``settings`` rest on has been decided for these very settings."""
+        return self._with_contrast(settings) in self._loaded
+
     def _key(self, row: int, settings: SegmentParameters) -> tuple[object, ...]:
         """All that the long half of the work depends on."""
-        if _in_halves(self._segmenter(settings)):
+        if _in_halves(self._segmenter(settings, exact=False)):
             return (row, settings.segmenter, settings.contrast, self._further(settings))
         return (row, _loose(settings))
 
@@ -75,21 +97,29 @@ class Finder:
         asked, usual = settings.max_radius_px, min(self._series.shape) / 4
         return asked if asked != "auto" and asked > usual else None
 
-    def _segmenter(self, settings: SegmentParameters) -> Segmenter:
+    def _segmenter(self, settings: SegmentParameters, *, exact: bool = True) -> Segmenter:
         """Segmenter for ``settings``, with what it reads off the series decided as the stage decides it."""
+        decided = self._with_contrast(settings)
+        if decided in self._loaded:
+            return self._loaded[decided]
         question = (settings.segmenter, settings.contrast)
-        decided = self._decided.get(question, settings.contrast)
-        settings = settings.model_copy(update={"contrast": decided})
-        if settings not in self._loaded:
-            if len(self._loaded) > 20:
-                self._loaded.clear()
-            method = segment.from_parameters(settings, self._folder, self._dataset, self._pixel_size_nm)
-            method = method.with_contrast_from(segment.sample(self._series))
-            if isinstance(method, Segmenter):
-                method = method.with_focus_from(segment.sample(self._series))
-            self._decided[question] = str(getattr(method, "contrast", settings.contrast))
-            self._loaded[settings] = method
-        return self._loaded[settings]
+        method = segment.from_parameters(decided, self._folder, self._dataset, self._pixel_size_nm)
+        method = method.with_contrast_from(segment.sample(self._series))
+        self._decided[question] = str(getattr(method, "contrast", settings.contrast))
+        if not exact and question in self._focus and isinstance(method, Segmenter):
+            return replace(method, focus=self._focus[question])
+        if isinstance(method, Segmenter):
+            method = method.with_focus_from(segment.sample(self._series))
+            self._focus[question] = method.focus
+        if len(self._loaded) > 20:
+            self._loaded.clear()
+        self._loaded[self._with_contrast(settings)] = method
+        return method
+
+    def _with_contrast(self, settings: SegmentParameters) -> SegmentParameters:
+        """``settings`` with the contrast that the series was found to have, once it was."""
+        decided = self._decided.get((settings.segmenter, settings.contrast), settings.contrast)
+        return settings.model_copy(update={"contrast": decided})
 
 
 def _in_frame(method: Any, row: int) -> Any:

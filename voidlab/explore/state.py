@@ -113,17 +113,17 @@ class Model:
         """The voids of `detections`."""
         return tables.only_voids(self.detections(row, settings)).reset_index(drop=True)
 
-    def detections(self, row: int, settings: SegmentParameters) -> pd.DataFrame:
+    def detections(self, row: int, settings: SegmentParameters, *, exact: bool = True) -> pd.DataFrame:
         """Table ``voids`` of row ``row``: what ``settings`` find, and what the corrections make of it.
 
-        Loops and dots are in it where the parameters ask for them.
+        Loops and dots are in it where the parameters ask for them. ``exact``: see `Finder.find`.
         """
         number = self.number(row)
         edits = self._edits(row)
         if not edits and self._is_in_results(row, settings):
             assert self.results is not None
             return self.results.voids[self.results.voids["frame"] == number].reset_index(drop=True)
-        found = self.finder.find(row, lambda: self.image(row), settings)
+        found = self.finder.find(row, lambda: self.image(row), settings, exact=exact)
         voids = found.voids.assign(frame=number)
         if not edits:
             return tables.check(voids, "voids")
@@ -133,6 +133,10 @@ class Model:
         """Whether `voids` can answer without a segmenter at work."""
         in_results = not self._edits(row) and self._is_in_results(row, settings)
         return in_results or self.finder.holds(row, settings)
+
+    def is_exact(self, row: int, settings: SegmentParameters) -> bool:
+        """Whether `detections` are exact without being asked to."""
+        return (not self._edits(row) and self._is_in_results(row, settings)) or self.finder.is_exact(settings)
 
     def _edits(self, row: int) -> list[VoidEdit]:
         edits = [line.edit for line in self.log.kept("segment")]
