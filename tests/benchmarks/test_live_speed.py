@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 import urllib.request
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -47,6 +48,12 @@ def images():
     return [(60_000 * np.asarray(image)).astype(np.uint16) for image in made.images]
 
 
+@pytest.fixture(scope="module")
+def cpu_of_an_image():
+    """CPU seconds that an image took with so many behind it."""
+    return {}
+
+
 def wait_until_done(session, count):
     while len(session.watch.followed) < count or session.watch.register.waiting:
         time.sleep(0.2)
@@ -70,18 +77,31 @@ def with_images_behind(root, images, behind):
             shutil.copy(cache.file(of.frame), cache.file(number))
             stamp = copy.stat()
             about = {"name": copy.name, "frame": number, "size": stamp.st_size, "mtime_ns": stamp.st_mtime_ns}
-            index.add(type(of)(**{**vars(of), **about}))
+            index.add(replace(of, **about))
+
+
+def cpu_of_following(images):
+    """CPU seconds that a watch may need, started again, to go on behind so many images."""
+    return 6 + 0.002 * images
 
 
 @pytest.mark.benchmark(group="live")
 @pytest.mark.parametrize("behind", [400, 4000])
-def test_written_to_shown(benchmark, tmp_path, monkeypatch, images, behind):
+def test_written_to_shown(benchmark, tmp_path, monkeypatch, images, cpu_of_an_image, behind):
     monkeypatch.chdir(tmp_path)
     with_images_behind(tmp_path, images, behind)
     with Session("images", "x") as session:
-        started = time.time()
+        started, cpu = time.time(), time.process_time()
         wait_until_done(session, behind)
-        print(f"\n{behind} images behind: gone on with after {time.time() - started:.0f} s")
+        cpu = time.process_time() - cpu
+        print(f"\n{behind} images behind: followed after {time.time() - started:.0f} s, {cpu:.0f} CPU-s")
+    started, cpu = time.time(), time.process_time()
+    with Session("images", "x") as session:
+        while not (session.board.shown and len(session.watch.followed) >= behind):
+            time.sleep(0.05)
+        again = time.process_time() - cpu
+        print(f"started again: gone on with after {time.time() - started:.1f} s, {again:.1f} CPU-s")
+        assert again < cpu_of_following(behind)
         viewer, written = Viewer(session), {}
         viewer.start()
         before = psutil.Process().memory_info().rss
@@ -104,4 +124,6 @@ def test_written_to_shown(benchmark, tmp_path, monkeypatch, images, behind):
             f"written to shown: median {middle:.2f} s, 95 % {most:.2f} s ({len(waits)} of {NEW} shown); "
             f"{cpu:.2f} CPU-s an image; memory {before / 1e6:.0f} MB, after {NEW} more {after / 1e6:.0f} MB"
         )
+        cpu_of_an_image[behind] = cpu
+        assert cpu < 1.4 * cpu_of_an_image.get(400, cpu)  # nothing grows with the images behind
         assert len(waits) > 0.9 * NEW

@@ -134,7 +134,7 @@ def test_a_disk_that_is_nearly_full_is_told_and_one_that_is_not_there_is_not(
 
 
 def test_a_watch_that_starts_while_the_folder_is_away_goes_on_when_it_is_back(start, camera, project):
-    first = start(camera.plan(IMAGES) and camera).go(SECONDS)
+    first = start(camera.plan(IMAGES)).go(SECONDS)
     wanted = seen(first)
     (project / "images").rename(project / "away")
     again = start().go(2)

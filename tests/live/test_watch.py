@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from scipy import ndimage
 from camera import Camera
 from projects import run_project
 from voidlab import simulate, tables
+from voidlab.live import look
 from voidlab.project import corrections, parameters
 from voidlab.project.paths import RunPaths
+from voidlab.tables.size_basis import NOT_A_SIZE
 
 SHAPE = (120, 160)
 
@@ -57,8 +60,6 @@ def test_started_again_it_goes_on_and_looks_at_no_image_twice(start, camera, clo
     counts = {e.frame: e.count for e in first.watch.register.in_order()}
     drift = {f.frame: (f.x_px, f.y_px) for f in first.watch.followed.values()}
     looked = []
-    from voidlab.live import look
-
     original = look.segment_frame
     monkeypatch.setattr(
         look, "segment_frame", lambda s, m, r: looked.append(s.files[0].name) or original(s, m, r)
@@ -231,6 +232,27 @@ def test_a_frame_is_marked_as_bad_and_counts_again(start, camera, project):
     assert corrections.bad_frames(log) == {2}
     watching.watch.mark_bad(2, is_bad=False)
     assert corrections.bad_frames(corrections.read_log(watching.watch.paths.corrections)) == set()
+
+
+def test_the_median_diameter_is_that_of_whole_voids_whose_radius_is_a_size_as_in_a_report(
+    start, camera, monkeypatch
+):
+    original = look.segment_frame
+
+    def with_small_ones(series, segmenter, row):
+        found = original(series, segmenter, row)
+        voids = found.voids.sort_values("radius_px", ignore_index=True)
+        voids["size_basis"] = np.where(voids.index < 4, NOT_A_SIZE, "edge")
+        return replace(found, voids=voids)
+
+    monkeypatch.setattr(look, "segment_frame", with_small_ones)
+    watching = start(camera.plan(3)).go(7)
+    entry, result = watching.watch.shown
+    voids = result.voids
+    whole = voids[~voids["touches_edge"] & (voids["size_basis"] == "edge")]
+    assert 0 < len(whole) < (~voids["touches_edge"]).sum() < len(voids)
+    assert entry.diameter_px == 2 * whole["radius_px"].median()
+    assert entry.count == len(voids)
 
 
 def test_paused_images_are_counted_and_looked_at_later(start, camera):

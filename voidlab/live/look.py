@@ -26,6 +26,7 @@ from voidlab.segment.segmenters import Segmenter
 from voidlab.swelling.estimate import measure_swelling
 from voidlab.swelling.sample import Sample
 from voidlab.tables.kinds import only_voids
+from voidlab.tables.size_basis import is_size
 
 _SHOWN_PX = 1024
 _SAME_SCALE = 0.01
@@ -111,7 +112,8 @@ class Looker:
         if result.status != OK:
             return replace(entry, status=BLANK, sharpness=result.sharpness)
         voids = only_voids(result.voids)
-        low, middle, high = _median(2 * voids["radius_px"].to_numpy())
+        sized = voids[~voids["touches_edge"] & is_size(voids)]  # as in the report of a run
+        low, middle, high = _median(2 * sized["radius_px"].to_numpy())
         area = voids["area_px"].to_numpy()
         swelling = self._swelling(voids)
         return replace(
