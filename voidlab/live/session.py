@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, Self
 
 from voidlab import segment
@@ -43,6 +44,7 @@ class Session:
             # Before the first image only the parameter file can tell how wide a pixel is.
             settings = in_px(watched.dataset.segment, watched.dataset.pixel_size_nm)
             method = segment.from_parameters(settings, watched.paths.parameters.parent, watched.dataset)
+            method = replace(method, use_series=False)  # the images that would confirm one are not there yet
             at_once = min(os.cpu_count() or 1, method.at_once)
             pool = ThreadPoolExecutor(at_once, "segment")
             stack.callback(pool.shutdown, cancel_futures=True)

@@ -106,7 +106,7 @@ def _bad_segmenter(yaml: Path, typed: DatasetParameters) -> list[Problem]:
     try:
         segment.check_segmenter(chosen, trust=asked.trust_model)
         key, value = "kinds", f"[{', '.join(asked.kinds)}]"
-        segment.check_kinds(chosen, asked.kinds)
+        segment.check_asked(chosen, asked.kinds, use_series=asked.use_series)
     except ValueError as error:
         line = parameters.line_of(yaml, "segment", key)
         return [Problem(yaml.name, line, f"segment.{key} = {value}: {error}")]

@@ -1,7 +1,7 @@
 """From images to voids: the segmenters, and the voids of a whole series of images."""
 
 from voidlab.segment.frame import FrameResult, SeriesOfImages, segment_frame
-from voidlab.segment.load import SHIPPED, check_kinds, check_segmenter, from_parameters, load_segmenter
+from voidlab.segment.load import SHIPPED, check_asked, check_segmenter, from_parameters, load_segmenter
 from voidlab.segment.model_file import ModelError
 from voidlab.segment.segmentation import Segmentation
 from voidlab.segment.segmenters import ClassicalSegmenter, Segmenter

@@ -31,6 +31,7 @@ def load_segmenter(
     edge_buffer_px: int = 8,
     arithmetic: str = "auto",
     kinds: Sequence[str] = (VOID,),
+    use_series: bool = False,
     trust: bool = False,
 ) -> Segmenter:
     """Segmenter by its name, or from a file.
@@ -55,13 +56,15 @@ def load_segmenter(
         What the network computes in: "float32", "bfloat16" or "auto", see `voidlab.segment.network.arithmetic_of`.
     kinds
         What is detected: "void", "loop", "dot". Only networks of voidlab tell loops and dots.
+    use_series
+        Whether images of a series confirm each other, see `segment_series`. Only with networks of voidlab.
     trust
         A ``.pt2`` file is a program: true says that you trust whoever made it.
 
     Raises
     ------
     ModelError
-        If there is no such segmenter, the file cannot be used, it cannot tell the ``kinds``, or a value cannot be; a
+        If there is no such segmenter, the file cannot be used, it cannot do what is asked of it, or a value cannot be; a
         ValueError.
     """
     settings = _checked(
@@ -72,9 +75,10 @@ def load_segmenter(
         edge_buffer_px=edge_buffer_px,
         arithmetic=arithmetic,
         kinds=kinds,
+        use_series=use_series,
     )
     check_segmenter(name_or_path, trust=trust)
-    check_kinds(name_or_path, settings["kinds"])
+    check_asked(name_or_path, settings["kinds"], use_series=use_series)
     name, path, asked = str(name_or_path), Path(name_or_path), settings.pop("arithmetic")
     if name == "classical":
         return ClassicalSegmenter(**settings)
@@ -176,21 +180,27 @@ def check_segmenter(name_or_path: str | Path, *, trust: bool = False) -> None:
         torch_export.read_description(path.with_suffix(".json"))
 
 
-def check_kinds(name_or_path: str | Path, kinds: Sequence[str]) -> None:
-    """Look whether a segmenter, which `check_segmenter` found good, can tell the ``kinds`` asked of it.
+def check_asked(name_or_path: str | Path, kinds: Sequence[str], *, use_series: bool = False) -> None:
+    """Look whether a segmenter, which `check_segmenter` found good, can do what is asked of it.
 
     Raises
     ------
     ModelError
-        If it knows voids only: a table without loops would read as a specimen without loops.
+        If it knows voids only and loops are asked for: a table without loops would read as a specimen without loops.
+        If its confidence is no probability and the series is to be weighed with it.
     """
-    asked = [f"{kind}s" for kind in kinds if kind != VOID]
     name, path = str(name_or_path), Path(name_or_path)
-    if not asked or name == "voids" or path.suffix == ".safetensors":
+    if name == "voids" or path.suffix == ".safetensors":
         return
     called = name if name in SHIPPED else path.name
-    raise ModelError(
-        f"the segmenter '{called}' cannot tell {' or '.join(asked)}: only voidlab's own networks tell them "
-        "from voids. Ask for voids only (kinds: [void]), or take the segmenter 'voids' or a network trained with "
-        "'voidlab train'."
-    )
+    instead = "take the segmenter 'voids' or a network trained with 'voidlab train'."
+    if asked := [f"{kind}s" for kind in kinds if kind != VOID]:
+        raise ModelError(
+            f"the segmenter '{called}' cannot tell {' or '.join(asked)}: only voidlab's own networks tell them "
+            f"from voids. Ask for voids only (kinds: [void]), or {instead}"
+        )
+    if use_series:
+        raise ModelError(
+            f"use_series: what the segmenter '{called}' calls confidence is no probability that other images could "
+            f"change. Leave use_series out, or {instead}"
+        )

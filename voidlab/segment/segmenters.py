@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import torch
 
 
+CANDIDATES_FROM = 0.1  # confidence from which on other images of the series may make a void of it
 _MIDDLE_PX = 1024  # of an image is looked at more than once
 
 
@@ -43,6 +44,7 @@ class Segmenter(ABC):
     those are measured with: "auto" infers it from each image, None leaves the radii as they were detected.
     ``fringe_px``, where the defocus is known, outweighs what the images say of the width of their fringes.
     ``under`` says of each image of a focus pair whether it is under focus; `in_frame` gives the segmenter of one.
+    With ``use_series`` it gives candidates too, of which `segment_series` keeps those that the series confirms.
     ``choice`` says which contrast `with_contrast_from` chose and why; None where there was nothing to choose.
     ``name`` is what the method is called in reports, ``at_once`` the number of images that it pays to work on side by
     side; each of them takes memory.
@@ -55,6 +57,7 @@ class Segmenter(ABC):
     edge_buffer_px: int = 8
     arithmetic: str = "float32"
     kinds: Sequence[str] = (VOID,)
+    use_series: bool = False
     choice: ContrastChoice | None = None
     focus: Focus | tuple[Focus | None, ...] | Literal["auto"] | None = "auto"
     under: tuple[bool, ...] = ()
@@ -62,6 +65,11 @@ class Segmenter(ABC):
     name: str
     at_once: ClassVar[int]
     basis: ClassVar[str] = EDGE  # what detected radii rest on
+
+    @property
+    def least(self) -> float:
+        """Confidence from which on something is given."""
+        return min(self.threshold, CANDIDATES_FROM) if self.use_series else self.threshold
 
     @abstractmethod
     def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
@@ -83,7 +91,7 @@ class Segmenter(ABC):
             methods = map(self.in_frame, range(len(self.under)))
             each = [m.with_focus_from([image]).focus for m, image in zip(methods, images, strict=True)]
             return replace(self, focus=tuple(each))  # type: ignore[arg-type]
-        found = ((image, self.detect(image).discs) for image in images)
+        found = ((image, self.detect(image).discs.at_least(self.threshold)) for image in images)
         under = self.contrast != "dark"
         return replace(self, focus=decide_focus(found, under=under, fringe_px=self.fringe_px))
 
@@ -163,7 +171,7 @@ class ClassicalSegmenter(Segmenter):
         image = grey(image)
         decided = self.with_contrast_from([image])
         found = decided._all(image, decided.contrast == "bright")
-        discs = found.at_least(self.threshold)
+        discs = found.at_least(self.least)
         labels, probability = draw_discs(discs, image.shape)
         return replace(
             segmentation_of(discs, labels, probability, self.edge_buffer_px), contrast=decided.contrast
@@ -224,19 +232,20 @@ class NetworkSegmenter(Segmenter):
 
     def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:
         """Probability, labels and voids from the maps of an image."""
-        every = self._discs(maps, self.threshold, {VOID, *self.kinds}).of(self.kinds)
+        every = self._discs(maps, self.least, {VOID, *self.kinds}).of(self.kinds)
         found = self._within(every, maps)
+        sure, sure_found = (each.at_least(self.threshold) for each in (every, found))
         voids, others = found.of([VOID]), found.of(network.OTHERS)
         # Only voids are drawn: else a loop upon a void would take pixels, and the masks would hold more than voids.
         labels, probability = decode.draw_labels(voids, maps)
         made = segmentation_of(voids, labels, probability, self.edge_buffer_px)
         circles = circles_of(others, len(voids) + 1, labels.shape, self.edge_buffer_px)
-        smaller = int((every.radius < self.min_radius_px).sum())
+        smaller = int((sure.radius < self.min_radius_px).sum())
         return replace(
             made,
             voids=pd.concat([made.voids, circles], ignore_index=True) if len(circles) else made.voids,
             smaller=smaller,
-            larger=len(every) - len(found) - smaller,
+            larger=len(sure) - len(sure_found) - smaller,
             contrast="dark" if maps[0].negative else "bright",
         )
 

@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from voidlab.images.label_stack import PackedLabels
 from voidlab.segment.expectation import Expectation
 from voidlab.segment.frame import EXCLUDED, OK, FrameResult, SeriesOfImages, segment_frame
 from voidlab.segment.odd_frames import odd_frames
+from voidlab.segment.persistence import settle
 from voidlab.segment.segmenters import Segmenter
 from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.kinds import COUNT_OF, VOID
@@ -102,11 +103,16 @@ def segment_series(
     segmenter = segmenter.with_contrast_from(_read(series, looked_at))
     segmenter = segmenter.with_focus_from(_read(series, looked_at))
     found, rows = Collected(series.frames, segmenter.kinds), range(len(series))
+    counted: Iterable[int] = progress(rows, len(series)) if progress else rows
     apart = store.results_from(executor) if store is not None and executor is not None else None
     if executor is not None and apart is None and log:
         log("the segmenter is one that other processes cannot load: all images are segmented in this one")
-    results = _ordered(series, segmenter, store) if apart is None else apart
-    for row, result in zip(progress(rows, len(series)) if progress else rows, results, strict=True):
+    results: Iterable[FrameResult] = _ordered(series, segmenter, store) if apart is None else apart
+    of_series: dict[str, Any] = {}
+    if segmenter.use_series:
+        settled = settle([_packed(each) for _, each in zip(counted, results, strict=True)], segmenter.threshold)
+        results, counted, of_series = settled.results, rows, {"series": settled.as_json()}
+    for row, result in zip(counted, results, strict=True):
         found.add(row, result)
         if result.reason and log:
             log(f"frame {series.frames['frame'].iloc[row]} is left out: {result.reason}")
@@ -116,7 +122,7 @@ def segment_series(
         log(f"{store.taken} of {len(series)} frames were taken from what is kept of an earlier run")
     frames, voids = found.tables()
     decided = _decided(segmenter, series.frames["frame"].iloc[looked_at].tolist(), found)
-    decided |= dict(store.decided) if store else {}
+    decided |= of_series | (dict(store.decided) if store else {})
     decided |= _of_sample(series, segmenter, looked_at, store)
     valid = frames["valid_px"].dropna().astype("int64") / (series.shape[0] * series.shape[1])
     decided |= {
@@ -239,6 +245,13 @@ def _trust(segmenter: Segmenter, expected: Expectation | None) -> dict[str, Any]
     shares = {"precision": expected.precision, "recall": expected.recall}
     known = {name: [share.value, share.low, share.high] for name, share in shares.items() if share}
     return {"verdict": verdict, "verdict_reasons": reasons, "expected": known}
+
+
+def _packed(result: FrameResult) -> FrameResult:
+    """With labels that take little memory, as those of a whole series are kept."""
+    if result.labels is None or isinstance(result.labels, PackedLabels):
+        return result
+    return replace(result, labels=PackedLabels.of(result.labels))
 
 
 def _ordered(series: SeriesOfImages, segmenter: Segmenter, store: FrameStore | None) -> Iterator[FrameResult]:

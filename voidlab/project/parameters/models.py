@@ -84,6 +84,9 @@ class SegmentParameters(_Model):
     max_diameter_nm: float | None = _parameter(
         None, "largest diameter looked for, in place of max_radius_px", "nm", gt=0, le=100_000
     )
+    use_series: bool = _parameter(
+        False, "images of a series confirm each other: voids seen once go, voids missed once come"
+    )
     edge_buffer_px: int = _parameter(
         8, "voids this close to the image border count as touching the edge", "px", ge=0
     )

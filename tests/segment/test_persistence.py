@@ -1,0 +1,131 @@
+"""Images of a series confirm each other's voids: what comes, what goes, and what it rests on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from voidlab import segment, simulate, tables
+from voidlab.segment.frame import BLANK, FrameResult
+from voidlab.segment.persistence import confidence_over_series, settle
+
+SHAPE = (200, 240)
+PLACES = [(30.0 + 45 * column, 30.0 + 45 * row) for row in range(4) for column in range(4)]
+STEP = np.array([1.5, -1.0])  # drift from one image to the next, px
+
+
+def candidates(rows=8, *, confidence=0.9, leave_out=(), also=()):
+    """Voids at ``PLACES`` in every image; ``also`` (row, x, y, confidence) are others, without drift."""
+    made = [
+        (row, x + row * STEP[0], y + row * STEP[1], 6.0, confidence)
+        for row in range(rows)
+        for place, (x, y) in enumerate(PLACES)
+        if (row, place) not in leave_out
+    ]
+    made += [(row, x + row * STEP[0], y + row * STEP[1], 6.0, sure) for row, x, y, sure in also]
+    return pd.DataFrame(made, columns=["row", "x_px", "y_px", "radius_px", "confidence"])
+
+
+def heard(voids, rows=8):
+    return confidence_over_series(voids, np.arange(rows)[:, None] * STEP, SHAPE)
+
+
+def test_what_is_seen_once_goes_and_what_was_nearly_missed_comes():
+    faint = (4, *PLACES[5], 0.25)
+    lone = (4, 52.0, 52.0, 0.8)
+    after = heard(candidates(leave_out=[(4, 5)], also=[faint, lone]))
+    assert after[-2] > 0.5  # beside it in time it was plain
+    assert after[-1] < 0.5
+    assert (after[:-2] > 0.9).all()
+
+
+@pytest.mark.parametrize("there", [range(4, 8), range(0, 4)])
+def test_a_void_that_comes_or_goes_in_the_middle_stays(there):
+    """Absence on one side is what a nucleation looks like."""
+    also = [(row, 52.0, 52.0, 0.8) for row in there]
+    assert (heard(candidates(also=also))[-len(also) :] > 0.5).all()
+
+
+def test_where_voids_blink_absence_says_little():
+    random = np.random.default_rng(0)
+    missed = [(row, place) for row in range(8) for place in range(16) if random.random() < 0.5]
+    lone = (4, 52.0, 52.0, 0.7)
+    after_plain = heard(candidates(also=[lone]))[-1]
+    after_blinking = heard(candidates(leave_out=missed, also=[lone]))[-1]
+    assert after_plain < 0.2 < after_blinking
+
+
+def test_what_drifts_out_of_the_image_is_not_held_against_a_void():
+    late = pd.DataFrame(
+        [(0, 1.0, 100.0, 6.0, 0.7)], columns=["row", "x_px", "y_px", "radius_px", "confidence"]
+    )
+    voids = pd.concat([candidates(), late], ignore_index=True)
+    drift = -np.arange(8)[:, None] * np.array([4.0, 0.0])
+    assert confidence_over_series(voids, drift, SHAPE)[-1] == pytest.approx(0.7)
+
+
+def test_an_image_that_was_not_looked_at_says_nothing():
+    drift = np.arange(3)[:, None] * STEP
+    drift[[0, 2]] = np.nan
+    voids = candidates(1).assign(row=1)
+    np.testing.assert_allclose(confidence_over_series(voids, drift, SHAPE), 0.9)
+
+
+class Images:
+    """A series in memory."""
+
+    def __init__(self, images):
+        self.images, self.shape = images, images[0].shape
+        frame = pd.DataFrame({"frame": range(len(images)), "path": "", "time_s": np.nan, "tilt_deg": np.nan})
+        self.frames = tables.check(frame.assign(status="ok", page=0), "frames")
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, row):
+        return self.images[row]
+
+
+@pytest.fixture(scope="module")
+def film():
+    return simulate.video(5, frames=6, shape=(224, 256), voids=20, noise=0.1, jump_px=(3.0, -4.0))
+
+
+def test_a_noisy_film_has_more_of_its_voids_and_its_labels_fit(film):
+    images = Images([np.asarray(image) for image in film.images])
+    found = {}
+    for use in (False, True):
+        labels = []
+        method = segment.load_segmenter(contrast="bright", use_series=use)
+        frames, voids = segment.segment_series(images, method, keep_labels=labels.append)
+        found[use] = voids
+        for row, each in enumerate(labels):
+            pixels = each if isinstance(each, np.ndarray) else each.unpacked()
+            mine = voids[voids["frame"] == row]
+            assert sorted(set(np.unique(pixels)) - {0}) == sorted(mine["label"])
+            assert frames["void_count"].iloc[row] == len(mine)
+    said = voids.attrs["segmentation"]["series"]
+    assert len(found[True]) - len(found[False]) == said["added"] - said["removed"]
+    assert said["added"] > 0
+    assert (found[True]["confidence"] >= 0.5).all()
+
+
+def test_two_images_or_an_unknown_drift_leave_each_image_by_itself():
+    def result(seed, count):
+        random = np.random.default_rng(seed)
+        labels = np.zeros((64, 64), np.int32)
+        rows = []
+        for label in range(1, count + 1):
+            x, y = random.integers(6, 58, 2)
+            labels[y - 2 : y + 3, x - 2 : x + 3] = label
+            rows.append((0, label, x, y, 3.0, 25.0, 0.3 if label == 1 else 0.9, False, "void"))
+        columns = ["frame", "label", "x_px", "y_px", "radius_px", "area_px", "confidence", "touches_edge", "kind"]
+        voids = tables.check(pd.DataFrame(rows, columns=columns), "voids")
+        return FrameResult("ok", voids, labels, int((labels > 0).sum()), labels.size)
+
+    few = settle([result(0, 3), FrameResult(BLANK), result(1, 3)], 0.5)
+    assert "2 images" in few.reason
+    assert [len(each.voids) for each in few.results] == [2, 0, 2]
+    assert few.results[0].voids["label"].tolist() == [1, 2]
+    unlike = settle([result(seed, 3) for seed in range(12)], 0.5)
+    assert "drift" in unlike.reason
+    assert all((each.voids["confidence"] >= 0.5).all() for each in unlike.results)
