@@ -33,6 +33,14 @@ def test_the_verdict_comes_first_with_what_is_expected():
     assert not any(each.get("warning") for each in figures.values())
 
 
+def test_what_the_series_changed_is_told_or_why_it_could_not():
+    used = figures_of(series={"added": 12, "removed": 3, "reason": ""})["Use of the series"]
+    assert used["value"] == "12 added, 3 removed"
+    assert "warning" not in used
+    alone = figures_of(series={"added": 0, "removed": 0, "reason": "it has 2 images, expected 3 or more"})
+    assert alone["Use of the series"]["warning"].endswith("not used: it has 2 images, expected 3 or more.")
+
+
 @pytest.mark.parametrize("verdict", ["check", "do not use"])
 def test_a_verdict_that_is_not_good_is_a_warning_with_its_reasons(verdict):
     figure = figures_of(verdict=verdict, verdict_reasons=["one", "two"])["Detections verdict"]

@@ -304,7 +304,7 @@ def test_an_image_of_another_size_stops_the_series():
 
 def test_voidlabs_networks_are_asked_for_loops_and_dots():
     for name in ("voids", "mine.safetensors"):
-        segment.check_kinds(name, ["void", "loop", "dot"])
+        segment.check_asked(name, ["void", "loop", "dot"], use_series=True)
 
 
 def test_other_segmenters_cannot_tell_loops():
@@ -312,11 +312,15 @@ def test_other_segmenters_cannot_tell_loops():
         with pytest.raises(
             segment.ModelError, match=f"'{name}' cannot tell loops: only voidlab's own networks"
         ):
-            segment.check_kinds(name, ["loop"])
+            segment.check_asked(name, ["loop"])
     with pytest.raises(segment.ModelError, match="'classical' cannot tell loops or dots"):
         segment.load_segmenter("classical", kinds=["void", "loop", "dot"])
     with pytest.raises(segment.ModelError, match="kinds"):
         segment.load_segmenter("classical", kinds=["voids"])
+    with pytest.raises(
+        segment.ModelError, match="use_series: what the segmenter 'classical' calls confidence"
+    ):
+        segment.load_segmenter("classical", use_series=True)
 
 
 def test_a_network_is_loaded_with_the_kinds_asked_for(tmp_path):

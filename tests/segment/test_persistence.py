@@ -118,7 +118,17 @@ def test_two_images_or_an_unknown_drift_leave_each_image_by_itself():
             x, y = random.integers(6, 58, 2)
             labels[y - 2 : y + 3, x - 2 : x + 3] = label
             rows.append((0, label, x, y, 3.0, 25.0, 0.3 if label == 1 else 0.9, False, "void"))
-        columns = ["frame", "label", "x_px", "y_px", "radius_px", "area_px", "confidence", "touches_edge", "kind"]
+        columns = [
+            "frame",
+            "label",
+            "x_px",
+            "y_px",
+            "radius_px",
+            "area_px",
+            "confidence",
+            "touches_edge",
+            "kind",
+        ]
         voids = tables.check(pd.DataFrame(rows, columns=columns), "voids")
         return FrameResult("ok", voids, labels, int((labels > 0).sum()), labels.size)
 

@@ -34,6 +34,8 @@ def of_segmentation(
         undecided = f"The contrast '{decided['contrast']}' is a guess: {decided['contrast_reason']}."
         warning = "" if decided["contrast_verdict"] == GOOD else undecided
         figures.append(figure("Contrast", decided["contrast"], reason, warning=warning))
+    if "series" in decided:
+        figures.append(_of_series(decided["series"]))
     if decided["cut_frames"]:
         least = f"{decided['least_valid']:.1%} or more"
         meaning = f"of {decided['cut_frames']} images: ignored boxes, crop and padded borders do not count"
@@ -95,6 +97,15 @@ def of_completeness(
     return [figure("Complete from", value, meaning, warning=cut if below > _CUT else "")]
 
 
+def _of_series(said: Mapping[str, Any]) -> Figure:
+    """What became of the voids because of the images before and after each."""
+    if said["reason"]:
+        warning = f"use_series: the series was not used: {said['reason']}."
+        return figure("Use of the series", "none", "each image stands by itself", warning=warning)
+    meaning = "voids that images before and after confirm, and those seen once only, of all images together"
+    return figure("Use of the series", f"{said['added']:,} added, {said['removed']:,} removed", meaning)
+
+
 def _outside(count: int, how: str, limit: str) -> Figure:
     said = f"{count:,} detection{' is' if count == 1 else 's are'} {how} than {limit}"
     return figure("Outside the limits", f"{count:,}", f"{said}: not counted", warning=f"{said}.")
@@ -113,4 +124,9 @@ def segmentation_in_words(decided: Mapping[str, Any]) -> str:
         low, high = decided["intensity_range"]
         network = f"network {decided['model'][:8]}, " if decided["model"] else ""
         said += f"; stored values {low:g} to {high:g} are 0 to 1; {network}code {decided['code'][:8]}"
+    if "series" in decided:
+        of_series = _of_series(decided["series"])
+        said += (
+            f"\nuse of the series: {of_series['value']} ({of_series.get('warning', of_series['meaning'])})"
+        )
     return said

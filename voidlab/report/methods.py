@@ -58,6 +58,12 @@ def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
         f"more and a {least} or more count, those within "
         f"{given.get('edge_buffer_px')} px of the border as cut by it."
     )
+    series = _mapping(decided.get("series"))
+    if series and not series.get("reason"):
+        yield (
+            "The confidence of each was weighed with what the two images before and after show at its place (Bayes' rule; "
+            f"{series.get('added')} detections were added by that and {series.get('removed')} removed)."
+        )
 
 
 def _of_drift(stage: StageState, cited: list[str]) -> Iterator[str]:

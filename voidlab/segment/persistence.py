@@ -116,7 +116,9 @@ def settle(results: Sequence[FrameResult], threshold: float) -> Settled:
     """
     placed = [each.voids.assign(row=row) for row, each in enumerate(results) if each.status == OK]
     if len(placed) < _LEAST_IMAGES:
-        return _by_itself(results, threshold, f"it has {len(placed)} images, expected {_LEAST_IMAGES} or more")
+        return _by_itself(
+            results, threshold, f"it has {len(placed)} images, expected {_LEAST_IMAGES} or more"
+        )
     drift = estimate_drift(_SureMasks(results, threshold))
     numbers = range(len(results))
     verdict = assess_drift(drift.table(numbers), drift.pairs_table(numbers))
