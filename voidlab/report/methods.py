@@ -61,8 +61,8 @@ def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
     series = _mapping(decided.get("series"))
     if series and not series.get("reason"):
         yield (
-            "The confidence of each was weighed with what the two images before and after show at its place (Bayes' rule; "
-            f"{series.get('added')} detections were added by that and {series.get('removed')} removed)."
+            "The confidence of each was weighed with what the two images before and after show at its place (Bayes' "
+            f"rule; {series.get('added')} detections were added by that and {series.get('removed')} removed)."
         )
 
 

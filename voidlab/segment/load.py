@@ -64,8 +64,8 @@ def load_segmenter(
     Raises
     ------
     ModelError
-        If there is no such segmenter, the file cannot be used, it cannot do what is asked of it, or a value cannot be; a
-        ValueError.
+        If there is no such segmenter, the file cannot be used, it cannot do what is asked of it, or a value cannot
+        be; a ValueError.
     """
     settings = _checked(
         contrast=contrast,

@@ -13,7 +13,7 @@ from voidlab.drift import assess_drift, estimate_drift
 from voidlab.images.label_stack import PackedLabels
 from voidlab.segment.frame import OK, FrameResult
 from voidlab.tables.kinds import VOID
-from voidlab.tables.verdict import DO_NOT_USE
+from voidlab.tables.verdict import GOOD
 
 _SURE = 0.5
 _REACH = 2  # images looked at before and after
@@ -28,7 +28,7 @@ def confidence_over_series(voids: pd.DataFrame, drift_px: np.ndarray, shape: tup
 
     How much it says that there is, or is not, a candidate at the same place follows from how often the likely voids
     of this series have one, and how often chance has: in noise absence says little. A void may come or go, so absence
-    on both sides says more than twice that on one.
+    on one side says nothing where the other confirms it.
 
     Parameters
     ----------
@@ -54,13 +54,17 @@ def confidence_over_series(voids: pd.DataFrame, drift_px: np.ndarray, shape: tup
     reach = np.maximum(_LEAST_PX, voids["radius_px"].to_numpy(float) / 2)
     chance = np.clip(np.pi * reach**2 * len(rows) / (max(len(drift_px), 1) * shape[0] * shape[1]), 1e-3, 0.5)
     seen, not_seen = np.log((1 - missed) / chance), np.log(missed / (1 - chance))
-    total = logit(confidence)
+    of_sides = []
     for found in sides.values():
         said = np.where(found == 1, np.maximum(seen, 0), np.minimum(not_seen, 0))
         there = np.log(_LASTS) + np.where(np.isfinite(found), said, 0).sum(axis=0)
         speaks = np.minimum(np.logaddexp(there, np.log(1 - _LASTS)), _MOST)
-        total = total + np.where(np.isfinite(found).any(axis=0), speaks, 0)
-    return np.asarray(expit(total))
+        of_sides.append(np.where(np.isfinite(found).any(axis=0), speaks, 0))
+    weaker, stronger = np.sort(of_sides, axis=0)
+    # Where one side confirms it, absence on the other is its coming or going, in this image as likely as in the next.
+    return np.asarray(
+        expit(logit(confidence) + stronger + np.where(stronger > 0, np.maximum(weaker, 0), weaker))
+    )
 
 
 def _looks(
@@ -112,7 +116,7 @@ class Settled:
 def settle(results: Sequence[FrameResult], threshold: float) -> Settled:
     """The voids of a series that other images confirm, of all candidates.
 
-    Where drift cannot be measured, from the voids that are sure by themselves, each image stands by itself.
+    Where the drift, of the voids that are sure by themselves, is not good, each image stands by itself.
     """
     placed = [each.voids.assign(row=row) for row, each in enumerate(results) if each.status == OK]
     if len(placed) < _LEAST_IMAGES:
@@ -122,8 +126,8 @@ def settle(results: Sequence[FrameResult], threshold: float) -> Settled:
     drift = estimate_drift(_SureMasks(results, threshold))
     numbers = range(len(results))
     verdict = assess_drift(drift.table(numbers), drift.pairs_table(numbers))
-    if verdict.light == DO_NOT_USE:
-        return _by_itself(results, threshold, f"its drift cannot be measured: {verdict.reasons[0]}")
+    if verdict.light != GOOD:
+        return _by_itself(results, threshold, f"its drift is not good: {verdict.reasons[0]}")
     looked_at = np.array([each.status == OK for each in results])
     known = np.where(looked_at[:, None], drift.drift_px, np.nan)
     every = pd.concat(placed, ignore_index=True)
