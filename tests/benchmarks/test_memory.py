@@ -25,6 +25,12 @@ def write_video(path, frames):
             stack.write((255 * moved.clip(0, 1)).astype(np.uint8), contiguous=True)
 
 
+def _own(process):
+    """Memory of a process, bytes; what copies of one process share counts once in their sum, where that is known."""
+    held = process.memory_full_info()
+    return getattr(held, "pss", held.rss)
+
+
 def peak_of_run(paths):
     """Largest sum of the memory of a run and its kernel, bytes, and its time, s."""
     started, peak = time.monotonic(), 0
@@ -35,7 +41,7 @@ def peak_of_run(paths):
         family = [process]
         try:
             family += process.children(recursive=True)
-            peak = max(peak, sum(member.memory_info().rss for member in family))
+            peak = max(peak, sum(_own(member) for member in family))
         except psutil.Error:
             pass  # one of them has just ended
         time.sleep(0.1)
