@@ -30,6 +30,7 @@ from voidlab.tables.units import HasPixelSize, unit_of
 COLOURS = ("one colour", "size", "confidence", "track")
 RADII = {"physical radius": "radius_px", "edge as drawn by hand": "edge_radius_px"}  # which circle is drawn
 INCHES = (7.2, 6.9)  # of the figure, at 80 dots per inch, until a browser says how much room there is
+_OF_NONE = to_rgba("#F0E442")  # on no track, of no value: a yellow that is seen on a micrograph
 _MAP = "viridis"
 _RIM: list[AbstractPathEffect] = [
     withStroke(linewidth=2, foreground="black")
@@ -254,7 +255,7 @@ class View:
         self._key.ax.set_visible(by in ("size", "confidence"))
         if by == "track":
             colours = plt.get_cmap("Set2")(particles % 8)
-            colours[particles < 0] = (0.5, 0.5, 0.5, 1)
+            colours[particles < 0] = _OF_NONE
             return np.asarray(colours)
         low, top = 0.0, 1.0
         if by == "confidence":
@@ -272,7 +273,7 @@ class View:
         for text in (title, *self._key.ax.get_xticklabels()):
             text.set_path_effects(_RIM)
         colours = np.asarray(self._mapped.to_rgba(values))
-        colours[~np.isfinite(values)] = (0.5, 0.5, 0.5, 1)
+        colours[~np.isfinite(values)] = _OF_NONE
         return colours
 
     # --- while the mouse is pressed --------------------------------------------------------------------------
