@@ -32,7 +32,7 @@ class StageState:
 def _as_superseded(figure: Mapping[str, Any]) -> Mapping[str, Any]:
     """A key figure that counts no more, and so warns of nothing."""
     kept = {key: value for key, value in figure.items() if key != "warning"}
-    meaning = f"{figure.get('meaning', '')}; superseded by the drift of the fit in 3D, which counts"
+    meaning = f"{figure.get('meaning', '')}; superseded by what a later stage measured, which counts"
     return {**kept, "label": f"{figure.get('label', '')} (superseded)", "meaning": meaning}
 
 
@@ -54,16 +54,15 @@ def read_states(paths: RunPaths) -> tuple[list[StageState], str | None]:
     names = others if others and len(others) == len(records) else names + others
     outdated = out_of_date(paths)
     stages = [_stage(paths, name, records.get(name, {}), name in outdated) for name in names]
-    in_depth = any(
-        s.name == "track" and s.status == "finished" and _linked_in_depth(s.record) for s in stages
-    )
-    return [replace(s, superseded=in_depth and s.name == "drift") for s in stages], problem
+    anew = any(s.status == "finished" and _measured_drift(s) for s in stages)
+    return [replace(s, superseded=anew and s.name == "drift") for s in stages], problem
 
 
-def _linked_in_depth(record: Mapping[str, Any]) -> bool:
-    """Whether the stage track of this ``record`` took its drift from the fit of a tilt series in 3D."""
-    decided = record.get("decided")
-    return isinstance(decided, Mapping) and decided.get("linker") == "tilt"
+def _measured_drift(stage: StageState) -> bool:
+    """Whether this stage measured the drift anew: with the fit of a tilt series in 3D, or by the voids of a pair."""
+    decided = stage.record.get("decided")
+    in_depth = isinstance(decided, Mapping) and decided.get("linker") == "tilt"
+    return stage.name == "pair" or (stage.name == "track" and in_depth)
 
 
 def _stage(paths: RunPaths, name: str, record: Mapping[str, Any], outdated: bool) -> StageState:
