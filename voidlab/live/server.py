@@ -173,8 +173,9 @@ class _Picture(_Handler):
     def get(self) -> None:
         asked = self.get_argument("change", "0")
         picture = self.board.picture_of(int(asked)) if asked.isdecimal() and len(asked) < 20 else b""
-        if not picture:
-            raise HTTPError(404)
+        if not picture:  # a newer one has come since it was asked for: no error, so the browser logs none
+            self.set_status(204)
+            return
         self.set_header("Content-Type", "image/jpeg")
         self.finish(picture)
 
