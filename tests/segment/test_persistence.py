@@ -127,3 +127,12 @@ def test_two_images_or_an_unknown_drift_leave_each_image_by_itself():
     unlike = settle([result(seed, 3) for seed in range(12)], 0.5)
     assert "drift" in unlike.reason
     assert all((each.voids["confidence"] >= 0.5).all() for each in unlike.results)
+
+
+def test_candidates_have_no_say_in_the_focus_and_voids_without_a_confidence_do():
+    method = segment.load_segmenter(use_series=True)
+    columns = ["frame", "label", "x_px", "y_px", "radius_px", "area_px", "confidence", "touches_edge", "kind"]
+    rows = [(0, n + 1, 9.0 * n, 5.0, 3.0, 25.0, c, False, "void") for n, c in enumerate((0.9, 0.2, np.nan))]
+    voids = tables.check(pd.DataFrame(rows, columns=columns), "voids")
+    found = segment.Segmentation(np.zeros((9, 30), np.float32), np.zeros((9, 30), np.int32), voids)
+    assert method._sure(found).x.tolist() == [0.0, 18.0]

@@ -66,11 +66,6 @@ class Segmenter(ABC):
     at_once: ClassVar[int]
     basis: ClassVar[str] = EDGE  # what detected radii rest on
 
-    @property
-    def least(self) -> float:
-        """Confidence from which on something is given."""
-        return min(self.threshold, CANDIDATES_FROM) if self.use_series else self.threshold
-
     @abstractmethod
     def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
         """This segmenter with what it reads off the images (as dark or bright) decided once for all of them."""
@@ -91,7 +86,7 @@ class Segmenter(ABC):
             methods = map(self.in_frame, range(len(self.under)))
             each = [m.with_focus_from([image]).focus for m, image in zip(methods, images, strict=True)]
             return replace(self, focus=tuple(each))  # type: ignore[arg-type]
-        found = ((image, self.detect(image).discs.at_least(self.threshold)) for image in images)
+        found = ((image, self._sure(self.detect(image))) for image in images)
         under = self.contrast != "dark"
         return replace(self, focus=decide_focus(found, under=under, fringe_px=self.fringe_px))
 
@@ -107,11 +102,15 @@ class Segmenter(ABC):
         focus = self.focus
         if focus == "auto":
             under = found.contrast == "bright"
-            focus = decide_focus([(image, found.discs)], under=under, fringe_px=self.fringe_px)
+            focus = decide_focus([(image, self._sure(found))], under=under, fringe_px=self.fringe_px)
         if isinstance(focus, tuple):
             raise TypeError("a focus for each frame: ask in_frame(row) for the segmenter of one")
         voids = with_sizes(found.voids, image, focus, basis=self.basis)
         return replace(found, voids=tables.select(voids, "voids"))
+
+    def _sure(self, found: Segmentation) -> Discs:
+        """The voids without candidates; what has no confidence is no candidate."""
+        return found.discs.where(~(found.discs.confidence < self.threshold))
 
     def expectation(self, images: Iterable[np.ndarray]) -> Expectation | None:
         """Precision and recall to be expected in images as these; None where confidence is no probability."""
@@ -171,7 +170,7 @@ class ClassicalSegmenter(Segmenter):
         image = grey(image)
         decided = self.with_contrast_from([image])
         found = decided._all(image, decided.contrast == "bright")
-        discs = found.at_least(self.least)
+        discs = found.at_least(self.threshold)
         labels, probability = draw_discs(discs, image.shape)
         return replace(
             segmentation_of(discs, labels, probability, self.edge_buffer_px), contrast=decided.contrast
@@ -232,7 +231,8 @@ class NetworkSegmenter(Segmenter):
 
     def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:
         """Probability, labels and voids from the maps of an image."""
-        every = self._discs(maps, self.least, {VOID, *self.kinds}).of(self.kinds)
+        least = min(self.threshold, CANDIDATES_FROM) if self.use_series else self.threshold
+        every = self._discs(maps, least, {VOID, *self.kinds}).of(self.kinds)
         found = self._within(every, maps)
         sure, sure_found = (each.at_least(self.threshold) for each in (every, found))
         voids, others = found.of([VOID]), found.of(network.OTHERS)
