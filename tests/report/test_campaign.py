@@ -20,7 +20,7 @@ from voidlab.swelling.pooled import Field, pool_fields
 _ENDS = dict.fromkeys(("low95", "low68", "high68", "high95"), np.nan)
 
 
-def member(dataset, specimen, density, *, verdict="good", unit="nm", **sample):
+def member(dataset, specimen, density, *, verdict="good", unit="nm", unsized=0, **sample):
     errors = {"statistical": 0.1, "size": 0.08, "thickness": 0.0, "scale": 0.02}
     values = {
         "areal_density": (density, f"{unit}⁻²"), "mean_diameter_seen": (10.0, unit), "volume_per_area": (0.2, unit)
@@ -28,7 +28,7 @@ def member(dataset, specimen, density, *, verdict="good", unit="nm", **sample):
     rows = {name: {"value": value, "unit": said, **_ENDS, **errors} for name, (value, said) in values.items()}
     estimates = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
     diameter = np.random.default_rng(len(dataset)).normal(10, 2, 60)
-    field = Field(dataset, estimates, 1e5, diameter, np.full(60, 9e4), unit)
+    field = Field(dataset, estimates, 1e5, diameter, np.full(60, 9e4), unit, np.arange(60) >= unsized)
     reason = "" if verdict == "good" else "something is odd"
     return campaign.Member(dataset, specimen, {"name": specimen, **sample}, verdict, reason, 1, field)
 
@@ -112,6 +112,17 @@ def test_a_spread_from_all_specimens_is_said(members):
     assert np.isnan(of[0].loc["c1", "between_fields"])
     assert of[1]["degrees_of_freedom"].tolist() == pytest.approx([2, 2, 2])
     assert "in no interval" in " ".join(campaign.compare(members[-1:], common=True).notes)
+
+
+def test_voids_without_a_size_are_counted_left_out_of_sizes_and_told():
+    found = campaign.compare(
+        [member("a1", "A", 1e-3, unsized=6), member("a2", "A", 1e-3), member("b1", "B", 1e-3)]
+    )
+    (said,) = [note for note in found.notes if "smaller than the fringe" in note]
+    assert said.startswith("Of A, 6 of 120 voids are smaller than the fringe around them")
+    assert found.sizes.groupby("specimen")["voids"].sum().to_dict() == {"A": 114, "B": 60}
+    assert found.specimens.groupby("specimen")["voids"].first().to_dict() == {"A": 120, "B": 60}
+    assert found.fields()["voids_without_size"].tolist() == [6, 0, 0]
 
 
 def test_fields_that_disagree_are_told(members):
@@ -219,6 +230,7 @@ def test_the_command_pools_what_was_run(project, capsys):
     assert pooled.loc["areal_density", "value"] == pytest.approx(stated["areal_density"])
     assert pooled.loc["areal_density", "dose_dpa"] == 2
     counted = pd.read_parquet(RunPaths(project, "one").table("counted"))
+    assert set(counted["size_basis"]) <= {"fringe", "network", "not a size"}
     assert pooled.loc["areal_density", "voids"] == 2 * len(counted)
     member_of_one = campaign.read_member(RunPaths(project, "one"))
     assert member_of_one.field.unit == "nm"

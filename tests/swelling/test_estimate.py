@@ -248,3 +248,33 @@ def test_voids_smaller_than_their_fringe_are_told_with_their_share_of_the_volume
     voids.loc[counted[0], "size_basis"] = "not a size"
     (note,) = (note for note in swelling.measure_swelling(voids, SAMPLE).notes if note.about == "sizes")
     assert note.startswith(f"1 of {len(counted)} voids are smaller than the fringe around them")
+
+
+@pytest.mark.parametrize("foil", [None, Foil(50.0, 5.0)])
+def test_voids_smaller_than_their_fringe_are_in_the_density_and_in_no_diameter(foil):
+    sample = dataclasses.replace(SAMPLE, foil=foil)
+    voids = some().assign(size_basis="fringe")
+    index = swelling.measure_swelling(voids, sample).counted.index
+    voids.loc[index[::3], ["radius_px", "size_basis"]] = [3.0, "not a size"]
+    found, plain = (swelling.measure_swelling(each, sample) for each in (voids, voids.drop(index[::3])))
+    without = found.counted["size_basis"] == "not a size"
+    assert without.sum() == len(index[::3])
+    names = [name for name in found.estimates.index if "diameter" in name]
+    assert len(names) == (4 if foil else 3)
+    for name in names:
+        assert found.estimates.loc[name, "value"] == pytest.approx(plain.estimates.loc[name, "value"]), name
+        ends = found.estimates.loc[name, ["low95", "high95"]].tolist()
+        assert ends == pytest.approx(
+            plain.estimates.loc[name, ["low95", "high95"]].tolist(), rel=0.03, nan_ok=True
+        )
+    more = (1 / found.counted.loc[without, "area_px2"]).sum() / 0.25
+    density = found.estimates.loc["areal_density", "value"]
+    assert density == pytest.approx(plain.estimates.loc["areal_density", "value"] + more)
+    assert found.estimates.loc["volume_per_area", "value"] > plain.estimates.loc["volume_per_area", "value"]
+
+
+def test_where_no_void_has_a_size_there_is_a_density_and_no_diameter():
+    found = swelling.measure_swelling(some().assign(size_basis="not a size"), SAMPLE).estimates
+    assert found.loc["number_density", ["low95", "value", "high95"]].notna().all()
+    for name in ("mean_diameter", "mean_diameter_seen", "median_diameter_seen", "max_diameter_seen"):
+        assert found.loc[name, ["low95", "value", "high95", "statistical"]].isna().all(), name

@@ -31,7 +31,7 @@ def field(density, diameter, fraction, area=1e5, *, voids=None, systematic=0.0, 
         "volume_per_area": row(100 * fraction, count**-0.5, size=3 * systematic),
     }
     table = pd.DataFrame.from_dict(estimates, orient="index").rename_axis("quantity")
-    return Field(name, table, area, np.full(3, diameter), np.full(3, area), "nm")
+    return Field(name, table, area, np.full(3, diameter), np.full(3, area), "nm", np.full(3, True))
 
 
 def drawn_fields(random, count, *, spread, areas, systematic=0.0):
@@ -174,7 +174,8 @@ def test_from_voids_in_images_to_the_specimen(count):
             counted = found.counted
             fields.append(Field(str(n), found.estimates, shape[0] * shape[1] * pixel**2,
                                 2 * counted["radius_px"].to_numpy() * pixel,
-                                counted["area_px2"].to_numpy() * pixel**2, "nm"))  # fmt: skip
+                                counted["area_px2"].to_numpy() * pixel**2, "nm",
+                                np.full(len(counted), True)))  # fmt: skip
         pooled = pool_fields(fields)
         for name, true in truth.items():
             found = pooled.loc[name]
@@ -217,7 +218,7 @@ def test_densities_are_weighted_by_area_and_diameters_by_voids():
 def test_without_a_thickness_in_every_field_voids_are_per_area():
     flat = field(1e-3, 10.0, 0.01)
     seen = flat.estimates.loc[["areal_density", "mean_diameter_seen", "volume_per_area"]]
-    pooled = pool_fields([flat, Field("b", seen, 1e5, flat.diameter, flat.inclusion_area, "nm")])
+    pooled = pool_fields([flat, Field("b", seen, 1e5, flat.diameter, flat.inclusion_area, "nm", flat.sized)])
     assert set(pooled.index) == {"areal_density", "mean_diameter_seen", "volume_per_area"}
 
 
@@ -225,7 +226,9 @@ def test_a_field_in_3d_and_one_of_known_thickness_are_pooled():
     deep = field(1e-3, 10.0, 0.01)
     names = ("number_density", "mean_diameter", "volume_fraction")
     renamed = deep.estimates.rename({name: f"{name}_3d" for name in names})
-    pooled = pool_fields([deep, Field("b", renamed, 1e5, deep.diameter, deep.inclusion_area, "nm")])
+    pooled = pool_fields(
+        [deep, Field("b", renamed, 1e5, deep.diameter, deep.inclusion_area, "nm", deep.sized)]
+    )
     assert {"number_density", "mean_diameter", "volume_fraction", "swelling"} <= set(pooled.index)
 
 
@@ -246,7 +249,7 @@ def test_fields_without_voids_count_with_their_area():
 @pytest.mark.parametrize("fields", [[], "mixed"])
 def test_what_cannot_be_pooled_is_refused(fields):
     one = field(1e-3, 10.0, 0.01)
-    mixed = [one, Field("b", one.estimates, 1e5, one.diameter, one.inclusion_area, "px")]
+    mixed = [one, Field("b", one.estimates, 1e5, one.diameter, one.inclusion_area, "px", one.sized)]
     with pytest.raises(SwellingError, match="expected one or more, all with a pixel size or all without"):
         pool_fields(mixed if fields else [])
 
@@ -257,7 +260,7 @@ def test_pooled_sizes_add_up_and_hold_the_spread_between_fields():
     for shift in (0.0, 2.0, 4.0):
         diameter = random.normal(10 + shift, 1, 400)
         one = field(1e-3, 10.0, 0.01)
-        fields.append(Field("a", one.estimates, 1e5, diameter, np.full(400, 1e5), "nm"))
+        fields.append(Field("a", one.estimates, 1e5, diameter, np.full(400, 1e5), "nm", np.full(400, True)))
     edges = np.arange(4.0, 21.0)
     pooled = pool_sizes(fields, edges)
     assert pooled["share"].sum() == pytest.approx(1)
@@ -268,3 +271,32 @@ def test_pooled_sizes_add_up_and_hold_the_spread_between_fields():
     assert middle["share_high68"] - middle["share"] > 5 * np.sqrt(middle["share"] / 1200)
     one_only = pool_sizes(fields[:1], edges)
     assert (one_only["share_high68"] >= one_only["share"]).all()
+
+
+def test_voids_without_a_size_count_in_density_and_volume_of_a_specimen_and_in_no_diameter():
+    sample = Sample((300, 420), scale=Scale(0.5, 0.02))
+    random, fields, tables = np.random.default_rng(4), [], []
+    for name, unsized in (("a", 4), ("b", 0)):
+        voids = spheres(random, shape=(300, 420), thickness=100.0, density=5e-6, diameter=16.0)
+        basis = np.where(np.arange(len(voids)) < unsized, "not a size", "fringe")
+        voids = voids.assign(size_basis=basis, radius_px=np.where(basis == "fringe", voids["radius_px"], 3.0))
+        found = measure_swelling(voids, sample)
+        counted = found.counted
+        fields.append(
+            Field(name, found.estimates, 126_000 * 0.25, counted["radius_px"].to_numpy(),
+                  counted["area_px2"].to_numpy() * 0.25, "nm", (counted["size_basis"] == "fringe").to_numpy())
+        )  # fmt: skip
+        tables.append(counted)
+    pooled = pool_fields(fields)
+    every = pd.concat(tables)
+    sized = every[every["size_basis"] == "fringe"]
+    assert 1 <= len(every) - len(sized) <= 4
+    # px to nm: one diameter is one radius in px at 0.5 nm per px. Both fields show the same area.
+    assert pooled.loc["mean_diameter_seen", "value"] == pytest.approx(
+        np.average(sized["radius_px"], weights=1 / sized["area_px2"])
+    )
+    assert pooled.loc["areal_density", "value"] == pytest.approx((1 / every["area_px2"]).sum() / 0.25 / 2)
+    volume = np.pi / 6 * every["radius_px"] ** 3 / (every["area_px2"] * 0.25)
+    assert pooled.loc["volume_per_area", "value"] == pytest.approx(volume.sum() / 2)
+    edges = np.array([0.0, 4.0, 20.0])
+    assert pool_sizes(fields, edges)["voids"].tolist() == np.histogram(sized["radius_px"], edges)[0].tolist()

@@ -198,4 +198,4 @@ def test_voids_without_a_size_count_in_the_density_but_not_in_the_size_distribut
     outcome = swelling.measure_series(frames_of([1]), voids, SAMPLE)
     assert len(outcome.summary.counted) == len(plain_outcome.summary.counted)
     assert outcome.sizes.bins["voids"].sum() == plain_outcome.sizes.bins["voids"].sum() - 3
-    assert any("but not in the size distribution" in note for note in outcome.notes)
+    assert any("but not in mean and median diameter or the size" in note for note in outcome.notes)

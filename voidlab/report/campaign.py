@@ -15,10 +15,11 @@ from voidlab.project import record
 from voidlab.project.parameters.models import ExportParameters, SampleParameters
 from voidlab.project.paths import POSITIONS, RunPaths
 from voidlab.report import headline
-from voidlab.report.campaign_words import two_fields_in_words
+from voidlab.report.campaign_words import two_fields_in_words, without_a_size_in_words
 from voidlab.report.states import read_states
 from voidlab.swelling.pooled import Field, common_spread, pool_fields, pool_sizes
 from voidlab.swelling.sizes import bin_width
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD, VERDICTS
 
 _LABELS = ("material", "dose_dpa", "temperature_c")  # of the sample: columns, beside the user's own
@@ -79,6 +80,7 @@ class Campaign:
             if member.field is not None:
                 row |= {
                     "voids": len(member.field.diameter),
+                    "voids_without_size": int((~member.field.sized).sum()),
                     "area": member.field.area,
                     "unit": member.field.unit,
                 }
@@ -135,6 +137,7 @@ def _field(
         2 * counted["radius_px"].to_numpy(float) * pixel,
         counted["area_px2"].to_numpy(float) * pixel**2,
         "px" if pixel_nm is None else "nm",
+        is_size(counted),
     )
 
 
@@ -177,6 +180,8 @@ def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), commo
         sizes.append(
             pool_sizes([m.field for m in fields if m.field is not None], edges).assign(specimen=name)
         )
+        if without := without_a_size_in_words(name, [m.field for m in fields if m.field is not None]):
+            notes.append(without)
         if len(fields) == 1 and not spread:
             notes.append(f"Of {name} there is one field: how much fields differ is not in its interval.")
         several = sum(len(part) > 1 for part in by_specimen.values()) > 1
@@ -250,8 +255,8 @@ def _edges(members: Sequence[Member]) -> np.ndarray:
     """Size bins for all specimens: as wide as the usual one of them has them by itself."""
     by_specimen: dict[str, list[np.ndarray]] = {}
     for member in members:
-        if member.field is not None and len(member.field.diameter):
-            by_specimen.setdefault(member.specimen, []).append(member.field.diameter)
+        if member.field is not None and member.field.sized.any():
+            by_specimen.setdefault(member.specimen, []).append(member.field.diameter[member.field.sized])
     if not by_specimen:
         return np.array([0.0, 1.0])
     together = [np.concatenate(parts) for parts in by_specimen.values()]

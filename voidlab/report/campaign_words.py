@@ -1,7 +1,13 @@
 """What a reader of a campaign must know of its intervals, in words."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
+
+from voidlab.swelling.estimate import unsized_in_words
+from voidlab.swelling.pooled import Field
 
 _DENSITIES = ("number_density", "areal_density")
 _TAIL = 0.975
@@ -34,3 +40,10 @@ def two_fields_in_words(name: str, pooled: pd.DataFrame, *, others: bool) -> str
     )
     alike = "; so may --common-spread, if the fields of all specimens differ alike" if others else ""
     return f"{said}{alike}."
+
+
+def without_a_size_in_words(name: str, fields: Sequence[Field]) -> str:
+    """How many voids of specimen ``name`` are smaller than their fringe; empty where there are none."""
+    diameter, sized = (np.concatenate([getattr(f, part) for f in fields]) for part in ("diameter", "sized"))
+    said = unsized_in_words(diameter, sized)
+    return f"Of {name}, {said}" if said else ""

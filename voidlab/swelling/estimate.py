@@ -16,7 +16,7 @@ import pandas as pd
 from voidlab.swelling.sample import Sample, SwellingError
 from voidlab.swelling.stereology import foil_series, inclusion_area, shape_factor
 from voidlab.tables.kinds import only_voids
-from voidlab.tables.size_basis import NOT_A_SIZE
+from voidlab.tables.size_basis import is_size
 
 SOURCES = ("statistical", "size", "thickness", "scale")
 _QUANTILES = {"low95": 0.025, "low68": 0.16, "high68": 0.84, "high95": 0.975}
@@ -50,7 +50,8 @@ class Swelling:
         relative standard error from each source alone: ``statistical`` (how many voids of which sizes happen to be in
         the image), ``size``, ``thickness``, ``scale``. What cannot be said is NaN.
     counted : DataFrame
-        The voids that count, with ``area_px2``, in which the centre of one of its size may lie.
+        The voids that count, with ``area_px2``, in which the centre of one of its size may lie. Those smaller than
+        their fringe (``size_basis``) count in density and volume, and in no diameter.
     notes
         Sentences, each a `Note`: what is missing, what was corrected and by how much.
     """
@@ -89,26 +90,27 @@ def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, 
     counted = only_voids(voids)[area > 0].assign(area_px2=area[area > 0])
     sample = sample.with_sizes_of(counted)
     diameter, area = 2 * circles[area > 0, 2], area[area > 0]
-    widths = diameter / (sample.thickness_px or 1.0)
+    widths, sized = diameter / (sample.thickness_px or 1.0), is_size(counted)
     if sample.thickness_px is not None:
         _check_widths(widths, sample)
     series = {power: _series(widths, power, sample) for power in (0, 1, 3)}
     powers = widths[:, None] ** np.arange(max(power + len(terms) for power, terms in series.items()))
+    powers = np.hstack([powers, powers * sized[:, None]]) / area[:, None]
     random = np.random.default_rng(seed)
-    drawn, medians = _draw(powers / area[:, None], diameter, area, sample, random, draws)
-    sums, median = (powers / area[:, None]).sum(axis=0)[None], _median(diameter, 1 / area[None])
+    drawn, medians = _draw(powers, diameter, sized, area, sample, random, draws)
+    sums, median = powers.sum(axis=0)[None], _median(diameter[sized], 1 / area[None, sized])
     errors = {name: sigma * random.standard_normal(draws) for name, sigma in sample.errors.items()}
     point = _quantities(sums, median, sample, series, {})
     # No interval: the largest of those seen says nothing of how much larger others are.
-    point["max_diameter_seen"] = np.array([diameter.max() if len(diameter) else np.nan]) * sample.pixel
+    point["max_diameter_seen"] = np.array([diameter[sized].max() if sized.any() else np.nan]) * sample.pixel
     full = _quantities(drawn, medians, sample, series, errors)
     alone = {"statistical": _quantities(drawn, medians, sample, series, {})}
     alone |= {name: _quantities(sums, median, sample, series, {name: errors[name]}) for name in errors}
     estimates = _table(point, full, alone, sample.unit)
     if counted.empty:  # of voids that were not seen nothing is known but that they are few
-        sized = ~estimates.index.isin(["areal_density", "number_density", "number_density_uncorrected"])
-        estimates.loc[sized, [*_QUANTILES, *SOURCES]] = np.nan
-        estimates.loc[~sized, ["low95", "low68"]] = 0.0
+        density = estimates.index.isin(["areal_density", "number_density", "number_density_uncorrected"])
+        estimates.loc[~density, [*_QUANTILES, *SOURCES]] = np.nan
+        estimates.loc[density, ["low95", "low68"]] = 0.0
     return Swelling(estimates, counted, tuple(_notes(voids, counted, widths, estimates, sample)))
 
 
@@ -119,7 +121,11 @@ def _quantities(
     series: dict[int, np.ndarray],
     errors: dict[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """All quantities for sums over the voids of (diameter / thickness)^n / area, n in columns, a row per draw."""
+    """All quantities for sums over the voids of (diameter / thickness)^n / area, n in columns, a row per draw.
+
+    The second half of the columns are the sums over those whose radius is a size.
+    """
+    sums, of_sizes = np.split(sums, 2, axis=1)
     size, thicker, scale = (np.exp(errors.get(name, np.zeros(1))) for name in ("size", "thickness", "scale"))
     pixel = sample.pixel * scale
     volume = np.pi / 6 * shape_factor(sample.void_shape, sample.beam)
@@ -128,7 +134,7 @@ def _quantities(
         found = {
             "areal_density": sums[:, 0] / pixel**2,
             "volume_per_area": volume * sums[:, 3] * (unit * size) ** 3 * pixel,
-            "mean_diameter_seen": sums[:, 1] / sums[:, 0] * unit * size * pixel,
+            "mean_diameter_seen": of_sizes[:, 1] / of_sizes[:, 0] * unit * size * pixel,
             "median_diameter_seen": median * size * pixel,
         }
         if sample.foil is None or sample.thickness_px is None:
@@ -136,7 +142,7 @@ def _quantities(
         thickness = unit * thicker / (scale if sample.foil.unit == "nm" else 1.0)
         stretch = unit * size / thickness
 
-        def total(power: int) -> np.ndarray:
+        def total(power: int, sums: np.ndarray = sums) -> np.ndarray:
             terms = series[power]
             factors = stretch[:, None] ** np.arange(power, power + len(terms))
             result: np.ndarray = (sums[:, power : power + len(terms)] * factors) @ terms
@@ -148,7 +154,7 @@ def _quantities(
         return found | {
             "number_density": number / thickness / pixel**3,
             "number_density_uncorrected": sums[:, 0] / thickness / pixel**3,
-            "mean_diameter": mean * thickness * pixel,
+            "mean_diameter": total(1, of_sizes) / total(0, of_sizes) * thickness * pixel,
             "volume_fraction": fraction,
             "volume_fraction_uncorrected": volume * thickness**2 * sums[:, 3] * stretch**3,
             "swelling": np.where(fraction < 1, fraction / (1 - fraction), np.nan),
@@ -159,12 +165,13 @@ def _quantities(
 def _draw(
     powers: np.ndarray,
     diameter: np.ndarray,
+    sized: np.ndarray,
     area: np.ndarray,
     sample: Sample,
     random: np.random.Generator,
     draws: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of ``powers`` over voids and medians of their diameters, had other voids come into the image."""
+    """Sums of ``powers`` over voids, and medians of diameters of the ``sized``, had others come into the image."""
     if not len(diameter):
         sums = np.zeros((draws, powers.shape[1]))
         sums[:, 0] = random.gamma(0.5, size=draws) / sample.area_px
@@ -176,7 +183,7 @@ def _draw(
         weights = random.standard_exponential((len(rows), len(diameter)))
         weights[rows, random.integers(len(diameter), size=len(rows))] += random.gamma(0.5, size=len(rows))
         parts.append(weights @ powers)
-        medians.append(_median(diameter, weights / area))
+        medians.append(_median(diameter[sized], (weights / area)[:, sized]))
     return np.concatenate(parts), np.concatenate(medians)
 
 
@@ -250,6 +257,18 @@ def _circles(voids: pd.DataFrame) -> np.ndarray:
     return circles
 
 
+def unsized_in_words(diameter: np.ndarray, sized: np.ndarray) -> str:
+    """What becomes of voids that are smaller than their fringe; empty where all of them are ``sized``."""
+    if sized.all():
+        return ""
+    volume = diameter**3
+    return (
+        f"{(~sized).sum():,} of {len(sized):,} voids are smaller than the fringe around them: their radii are no "
+        "sizes, and come out too large. They count in the density, but not in mean and median diameter or the size "
+        f"distribution; {volume[~sized].sum() / volume.sum():.1%} of the volume, as it is measured, is theirs."
+    )
+
+
 def _check_widths(widths: np.ndarray, sample: Sample) -> None:
     if widths.max(initial=0) > _MOST_WIDTHS:
         raise SwellingError(
@@ -281,14 +300,8 @@ def _notes(
             "edges",
             f"{every - whole} of {every} voids are not whole in the image; whole ones of such sizes count for them.",
         )
-    if "size_basis" in counted and (without := counted["size_basis"] == NOT_A_SIZE).any():
-        volume = counted["radius_px"] ** 3
-        yield Note(
-            "sizes",
-            f"{without.sum()} of {whole} voids are smaller than the fringe around them: their radii are no sizes, "
-            "and come out too large. They count in the density, but not in the size distribution; "
-            f"{volume[without].sum() / volume.sum():.1%} of the volume is theirs.",
-        )
+    if said := unsized_in_words(2 * counted["radius_px"].to_numpy(float), is_size(counted)):
+        yield Note("sizes", said)
     if every < len(voids):
         yield Note("kinds", f"{len(voids) - every} of {len(voids)} objects are no voids and do not count.")
     if (widths > 1).any() and sample.thickness_px is not None:

@@ -46,6 +46,8 @@ class Field:
         Of the voids that count, in ``unit`` and its square: see `voidlab.swelling.stereology.inclusion_area`.
     unit
         nm or px.
+    sized : (n,) bool
+        Which of these diameters are sizes, see `voidlab.tables.size_basis.is_size`; the others count in the density.
     """
 
     name: str
@@ -54,6 +56,18 @@ class Field:
     diameter: np.ndarray
     inclusion_area: np.ndarray
     unit: str
+    sized: np.ndarray
+
+    @property
+    def sized_per_area(self) -> np.ndarray:
+        """How many voids per area each of those with a size stands for."""
+        return np.asarray(1 / self.inclusion_area[self.sized])
+
+    @property
+    def share_sized(self) -> float:
+        """Of the density the share of the voids with a size; 1 of no voids."""
+        every = float((1 / self.inclusion_area).sum())
+        return float(self.sized_per_area.sum()) / every if every else 1.0
 
 
 @dataclass(frozen=True)
@@ -127,7 +141,8 @@ def pool_fields(fields: Sequence[Field], *, spread: Mapping[str, Spread] | None 
 
     Notes
     -----
-    Densities and volumes are weighted by the area that a field shows, diameters by the voids that it stands for. The
+    Densities and volumes are weighted by the area that a field shows, diameters by the voids with a size that it
+    stands for. The
     interval holds the spread between fields (Student's t), never less than counting alone, and the systematic errors
     as if they were the same in all fields. Of one field the spread is unknown: its interval is counting only.
 
@@ -178,13 +193,14 @@ def common_spread(specimens: Iterable[Sequence[Field]]) -> dict[str, Spread]:
 def _numbers(fields: Sequence[Field]) -> dict[str, tuple[pd.DataFrame, np.ndarray]]:
     """The numbers of each quantity that all ``fields`` have, a row for each field, and their weights in the mean."""
     area = np.array([field.area for field in fields])
+    sized = area * np.array([field.share_sized for field in fields])
     found: dict[str, tuple[pd.DataFrame, np.ndarray]] = {}
     for density_of, diameter_of, volume_of in zip(_DENSITY, _DIAMETER, _VOLUME, strict=True):
         density, diameter, volume = (_of_all(fields, names) for names in (density_of, diameter_of, volume_of))
         if density.empty or diameter.empty or volume.empty:
             continue
         found[density_of[-1]] = density, area
-        found[diameter_of[-1]] = diameter, area * np.nan_to_num(density["value"].to_numpy(float))
+        found[diameter_of[-1]] = diameter, sized * np.nan_to_num(density["value"].to_numpy(float))
         found[volume_of[-1]] = volume, area
     return found
 
@@ -195,7 +211,7 @@ def _known(numbers: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
 
 
 def pool_sizes(fields: Sequence[Field], edges: np.ndarray) -> pd.DataFrame:
-    """Share of the voids of a specimen in each bin between ``edges``, with 68 % from counting and between fields.
+    """Share of the voids with a size in each bin between ``edges``, with 68 % from counting and between fields.
 
     Returns
     -------
@@ -203,9 +219,10 @@ def pool_sizes(fields: Sequence[Field], edges: np.ndarray) -> pd.DataFrame:
         A row per bin: ``low, high, voids`` (seen and whole), ``share, share_low68, share_high68``.
     """
     per_area = np.array([
-        np.histogram(field.diameter, edges, weights=1 / field.inclusion_area)[0] for field in fields
+        np.histogram(field.diameter[field.sized], edges, weights=field.sized_per_area)[0] for field in fields
     ]).reshape(len(fields), len(edges) - 1)  # fmt: skip
-    voids = sum((np.histogram(field.diameter, edges)[0] for field in fields), np.zeros(len(edges) - 1, int))
+    counts = (np.histogram(field.diameter[field.sized], edges)[0] for field in fields)
+    voids = sum(counts, np.zeros(len(edges) - 1, int))
     density = per_area.sum(axis=1)
     weights = density * np.array([field.area for field in fields])
     with np.errstate(invalid="ignore"):
