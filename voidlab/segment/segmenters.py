@@ -22,6 +22,7 @@ from voidlab.segment.contrast import ContrastChoice, Evidence
 from voidlab.segment.discs import Discs, draw_discs
 from voidlab.segment.expectation import Expectation, Looks, Teacher, expect, look_twice, turned, turned_back
 from voidlab.segment.radius import decide_focus, with_sizes
+from voidlab.segment.seen import Seen
 from voidlab.segment.segmentation import Segmentation, circles_of, grey, segmentation_of
 from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.kinds import VOID
@@ -86,7 +87,7 @@ class Segmenter(ABC):
             methods = map(self.in_frame, range(len(self.under)))
             each = [m.with_focus_from([image]).focus for m, image in zip(methods, images, strict=True)]
             return replace(self, focus=tuple(each))  # type: ignore[arg-type]
-        found = ((image, self._sure(self.detect(image))) for image in images)
+        found = ((image, self._sure_in(image)) for image in images)
         under = self.contrast != "dark"
         return replace(self, focus=decide_focus(found, under=under, fringe_px=self.fringe_px))
 
@@ -107,6 +108,10 @@ class Segmenter(ABC):
             raise TypeError("a focus for each frame: ask in_frame(row) for the segmenter of one")
         voids = with_sizes(found.voids, image, focus, basis=self.basis)
         return replace(found, voids=tables.select(voids, "voids"))
+
+    def _sure_in(self, image: np.ndarray) -> Discs:
+        """The voids that are detected in ``image``."""
+        return self._sure(self.detect(image))
 
     def _sure(self, found: Segmentation) -> Discs:
         """The voids without candidates; what has no confidence is no candidate."""
@@ -200,26 +205,28 @@ class NetworkSegmenter(Segmenter):
     _own_thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1), repr=False, compare=False
     )
+    _seen: Seen = field(default_factory=Seen, repr=False, compare=False)
     at_once: ClassVar[int] = 4  # one in the network, the others being read or decoded
     basis: ClassVar[str] = NETWORK
 
     def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
-        return self._decided(images, lambda image: self._evidence(image, self._both(image)))
+        def evidence(image: np.ndarray) -> Evidence:
+            signs = (replace(self, contrast=sign) for sign in ("bright", "dark"))
+            return self._evidence(image, [each._all(image) for each in signs])
+
+        return self._decided(images, evidence)
 
     def maps(self, image: np.ndarray) -> tuple[network.Maps, ...]:
         """What the network says of ``image`` (H, W), at every scale."""
         image = grey(image)
         if self.contrast == "auto":
-            both = self._both(image)
-            return both[contrast.choose([self._evidence(image, both)]).contrast == "dark"]
+            both = [replace(self, contrast=sign).maps(image) for sign in ("bright", "dark")]
+            choice = contrast.choose([self._evidence(image, list(map(self._all_in, both)))])
+            return both[choice.contrast == "dark"]
         bright = -image.astype(np.float32) if self.contrast == "dark" else image
         # Also for what is larger than asked for, so that it is counted.
         largest = max(self._largest(image.shape), min(image.shape) / 4)
         return tuple(self._at(scale, bright) for scale in decode.scales_for(largest))
-
-    def _both(self, image: np.ndarray) -> tuple[tuple[network.Maps, ...], tuple[network.Maps, ...]]:
-        """Maps of bright voids and of dark ones."""
-        return replace(self, contrast="bright").maps(image), replace(self, contrast="dark").maps(image)
 
     def _at(self, scale: int, bright: np.ndarray) -> network.Maps:
         picture, known = network.preprocess(bright, scale)
@@ -233,7 +240,7 @@ class NetworkSegmenter(Segmenter):
         """Probability, labels and voids from the maps of an image."""
         least = min(self.threshold, CANDIDATES_FROM) if self.use_series else self.threshold
         every = self._discs(maps, least, {VOID, *self.kinds}).of(self.kinds)
-        found = self._within(every, maps)
+        found = self._asked_for(every, maps[0].void.shape)
         sure, sure_found = (each.at_least(self.threshold) for each in (every, found))
         voids, others = found.of([VOID]), found.of(network.OTHERS)
         # Only voids are drawn: else a loop upon a void would take pixels, and the masks would hold more than voids.
@@ -252,11 +259,14 @@ class NetworkSegmenter(Segmenter):
     def _discs(self, maps: tuple[network.Maps, ...], least: float, kinds: Collection[str] = (VOID,)) -> Discs:
         return decode.decode_discs(maps, calibration=self.calibration, least=least, kinds=kinds)
 
-    def _within(self, discs: Discs, maps: tuple[network.Maps, ...]) -> Discs:
-        return discs.within(self.min_radius_px, self._largest(maps[0].void.shape))
+    def _asked_for(self, discs: Discs, shape: tuple[int, ...]) -> Discs:
+        return discs.within(self.min_radius_px, self._largest(shape))
 
     def detect(self, image: np.ndarray) -> Segmentation:
         return self.decode(self.maps(image))
+
+    def _sure_in(self, image: np.ndarray) -> Discs:
+        return self._candidates(image).at_least(self.threshold)
 
     def expectation(self, images: Iterable[np.ndarray]) -> Expectation | None:
         if not self.taught:
@@ -278,13 +288,20 @@ class NetworkSegmenter(Segmenter):
         return look_twice(self._candidates(image), again, self.threshold)
 
     def _candidates(self, image: np.ndarray) -> Discs:
-        """All that may be a void in ``image``, however unsure."""
-        maps = self.maps(image)
-        return self._within(self._discs(maps, decode.LEAST_CONFIDENCE), maps)
+        """All in ``image`` that may be a void, however unsure, of the sizes looked for."""
+        return self._asked_for(self._all(image), image.shape)
 
-    def _evidence(self, image: np.ndarray, both: tuple[tuple[network.Maps, ...], ...]) -> Evidence:
-        found = (self._discs(maps, contrast.SURE) for maps in both)
-        return Evidence.of(image, *map(self._within, found, both))
+    def _all(self, image: np.ndarray) -> Discs:
+        """All in ``image`` that may be a void; what came of it before, where it was looked at in the same way."""
+        how = (self.contrast, self.max_radius_px, self.arithmetic, self.model, self.calibration)
+        return self._seen.of(grey(image), how, lambda: self._all_in(self.maps(image)))
+
+    def _all_in(self, maps: tuple[network.Maps, ...]) -> Discs:
+        return self._discs(maps, decode.LEAST_CONFIDENCE)
+
+    def _evidence(self, image: np.ndarray, both: Sequence[Discs]) -> Evidence:
+        """What ``image`` says for all in it that may be a bright void, and for all that may be a dark one."""
+        return Evidence.of(image, *(self._asked_for(each, image.shape) for each in both))
 
 
 def _middle(image: np.ndarray) -> np.ndarray:

@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from voidlab import segment
+from voidlab.segment.confidence import Calibration
+from voidlab.segment.discs import Discs
+from voidlab.segment.seen import Seen
+from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.simulate.micrographs import micrograph
+
+
+def test_an_image_is_looked_at_once_in_each_way():
+    seen, made = Seen(), []
+
+    def make():
+        made.append(1)
+        return Discs(*np.zeros((4, 0)))
+
+    image = np.zeros((4, 5), np.uint8)
+    for each, how in [(image, "bright"), (image.copy(), "bright"), (image, "dark"), (image + 1, "bright")]:
+        seen.of(each, (how,), make)
+    assert len(made) == 3
+    for other in (image.reshape(5, 4), image.astype(bool)):
+        seen.of(other, ("bright",), make)
+    assert len(made) == 5
+
+
+@pytest.fixture
+def looked_for(monkeypatch):
+    """As what voids were looked for in an image, each time one was."""
+    asked = []
+    maps = NetworkSegmenter.maps
+
+    def counted(self, image):
+        asked.append(self.contrast)
+        return maps(self, image)
+
+    monkeypatch.setattr(NetworkSegmenter, "maps", counted)
+    return asked
+
+
+def test_what_decided_the_contrast_serves_focus_and_trust(looked_for):
+    image = micrograph(1, shape=(128, 128)).as_shown
+    decided = segment.load_segmenter("voids").with_contrast_from([image])
+    assert looked_for == ["bright", "dark"]
+    decided.with_focus_from([image])
+    assert len(looked_for) == 2
+    decided.look_twice(image)
+    assert len(looked_for) == 3  # the image turned
+
+
+def test_another_calibration_is_another_look_and_another_threshold_is_none(looked_for):
+    image = micrograph(1, shape=(128, 128)).as_shown
+    method = segment.load_segmenter("voids", contrast="bright")
+    found = method.look_twice(image)
+    assert replace(method, threshold=0.9).look_twice(image).detections <= found.detections
+    assert len(looked_for) == 2
+    replace(method, calibration=Calibration()).look_twice(image)
+    assert len(looked_for) == 4
