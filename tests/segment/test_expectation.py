@@ -9,7 +9,7 @@ from voidlab import segment
 from voidlab.segment import contrast, expectation
 from voidlab.segment.contrast import ContrastChoice
 from voidlab.segment.discs import Discs
-from voidlab.segment.expectation import Expectation, Looks, Share, Teacher, expect, look_twice
+from voidlab.segment.expectation import Expectation, Looks, Share, Teacher, expect, look_twice, shortest
 
 
 def discs(*rows):
@@ -82,7 +82,8 @@ def test_the_verdict_goes_by_what_is_expected(confidence, verdict):
 
 def test_a_wide_interval_is_not_good():
     firm = expect([looks_of(0.95)], TAUGHT, undecided=False)
-    loose = {name: replace(each, concentration=0.2) for name, each in TAUGHT.items()}
+    loose = TAUGHT | {"precision": replace(TAUGHT["precision"], in_vain=(-1.4, 0, 0, 0, 0))}
+    assert expect([looks_of(0.95)], loose, undecided=False).f1 > 0.82
     assert (firm.verdict, expect([looks_of(0.95)], loose, undecided=False).verdict) == ("good", "check")
 
 
@@ -172,11 +173,20 @@ def test_a_contrast_to_be_checked_makes_the_verdict_no_better_than_check(monkeyp
 
 @pytest.mark.parametrize("number", [1, 7, 300])
 @pytest.mark.parametrize("weight", [-3.0, 0.2, 2.5])
-def test_the_interval_is_that_of_a_beta_binomial_distribution(number, weight):
+def test_the_interval_is_the_shortest_of_a_beta_binomial_distribution(number, weight):
     teacher = Teacher(weights=[weight], in_vain=[-50.0], concentration=6.0)
     share = teacher.expect(np.ones(1), number)
     vain, right, wrong = teacher.of(np.ones(1))
-    tails = (np.array([0.05, 0.95]) - vain) / (1 - vain)
-    assert np.multiply([share.low, share.high], number) == pytest.approx(
-        stats.betabinom(number, right, wrong).ppf(tails)
-    )
+    chances = (1 - vain) * stats.betabinom(number, right, wrong).pmf(np.arange(number + 1))
+    chances[0] += vain
+    low, high = round(share.low * number), round(share.high * number)
+    assert chances[low : high + 1].sum() >= 0.9 - 1e-9
+    shorter = high - low
+    assert max(chances[i : i + shorter].sum() for i in range(number + 2 - shorter)) < 0.9
+
+
+def test_a_small_chance_far_from_the_rest_widens_no_interval():
+    assert shortest(np.array([0.06, 0, 0, 0, 0.3, 0.6, 0.04]), 0.9) == (4, 5)
+    assert shortest(np.array([0.2, 0, 0, 0, 0.3, 0.5, 0]), 0.9) == (0, 5)
+    assert shortest(np.array([1.0]), 0.9) == (0, 0)
+    assert shortest(np.array([0.5, 0.5]), 1.0) == (0, 1)
