@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from voidlab.tables.reading import read_text
 from voidlab.tables.written import digest, replacing
 
 _Stamp = tuple[int, int, int]  # size, and when it was written and last changed in any way, ns
+_AT_ONCE = (
+    8  # files read side by side: a network's answer is waited for, and a core digests less than a disk gives
+)
 _SETTLED_NS = 3_000_000_000  # the times of some disks go in steps of two seconds
 _known: dict[str, tuple[_Stamp, str]] = {}  # what this process knows of the files that it looked at
 
@@ -27,7 +31,8 @@ def digests_of_images(paths: RunPaths, files: Iterable[Path]) -> list[str]:
     stored = _read(paths)
     for name, entry in stored.items():
         _known.setdefault(name, entry)
-    found = [digest_of_image(file) for file in files]
+    with ThreadPoolExecutor(_AT_ONCE) as readers:
+        found = list(readers.map(digest_of_image, files))
     now = {str(file): _known[str(file)] for file in files if str(file) in _known}
     if now and now != stored:
         with suppress(OSError):  # a project that cannot be written to: they are read again
