@@ -16,6 +16,7 @@ from voidlab import tables
 from voidlab.explore.cache import Cache
 from voidlab.explore.live_segmenter import Finder
 from voidlab.images.binning import block_mean
+from voidlab.images.microscope import with_microscope_of
 from voidlab.project import corrections, record
 from voidlab.project.corrections import AcceptFrame, Correction, Edit, VoidEdit
 from voidlab.project.parameters.models import SegmentParameters
@@ -67,7 +68,7 @@ class Model:
         self.finder = Finder(
             run.series,
             run.paths.parameters.parent,
-            run.dataset,
+            with_microscope_of(run.dataset, run.series.microscope),
             run.calibration.pixel_size_nm,
         )
         self._pictures: Cache[Picture] = Cache(60_000_000)

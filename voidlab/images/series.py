@@ -21,6 +21,7 @@ from voidlab.images.find_files import PathLike, Source, find_files
 from voidlab.images.given_tilts import tilts_of_files
 from voidlab.images.headers import Calibration
 from voidlab.images.in_names import in_order, read_names
+from voidlab.images.microscope import NOTHING_SAID, Microscope, of_series
 from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.images.readers.base import NO_CHOICE, Choice
@@ -90,6 +91,8 @@ class ImageSeries(Frames):
         Which images are meant of files that hold several kinds.
     intensity_range : tuple of float, or None
         Stored values that become 0 and 1; None: as `scale` finds them.
+    microscope : Microscope
+        What the files say of how they were taken.
     """
 
     frames: pd.DataFrame
@@ -99,6 +102,7 @@ class ImageSeries(Frames):
     inside: np.ndarray | None = None
     choice: Choice = NO_CHOICE
     intensity_range: tuple[float, float] | None = None
+    microscope: Microscope = NOTHING_SAID
 
     def _read(self, path: Path) -> np.ndarray:
         return read_image(path, self.choice)
@@ -321,8 +325,9 @@ def open_series(
     calibration = headers.calibrated(pixel_size_nm, surveyed, notes)
     table = tables.cast(frames, "frames")
     inside = inside_boxes(shape, ignore_boxes_px, crop_px)
+    taken = of_series(surveyed, notes)
     return ImageSeries(
-        files, stack, shape, table, calibration, notes, angle_file, inside, choice, intensity_range
+        files, stack, shape, table, calibration, notes, angle_file, inside, choice, intensity_range, taken
     )
 
 

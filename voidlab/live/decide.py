@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from voidlab.errors import VoidlabError
+from voidlab.images.microscope import with_microscope_of
 from voidlab.images.series import ImageSeries, open_series
 from voidlab.live.look import Looker, Refused, open_one
 from voidlab.project import parameters
@@ -34,7 +35,8 @@ def decide(
         If none of them can be read, or it cannot be kept.
     """
     first = open_one(files[0], dataset)
-    segmenter = of_images(segmenter, dataset, first.calibration.pixel_size_nm)
+    taken = with_microscope_of(dataset, first.microscope)
+    segmenter = of_images(segmenter, taken, first.calibration.pixel_size_nm)
     before = read_watched(paths)
     decided = None if before is None else as_watched(before, first, segmenter)
     if decided is None:

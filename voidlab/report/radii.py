@@ -30,7 +30,7 @@ def of_radii(
         return _of_pair(decided["focus_pair"], voids, calibration, microscope)
     focus = decided.get("focus")
     if not focus:
-        mode = microscope.mode
+        mode = microscope.mode or "bright field"
         why = "no Fresnel fringe was found" if mode == "bright field" else f"{mode} has no fringe"
         seen = f"the radius is that of the edge as it is seen, ± {SIGMA_AS_DETECTED:.0%}"
         warning = _unseen(calibration, microscope)
@@ -98,7 +98,7 @@ def _in_nm(fringe_px: float, calibration: HasPixelSize, microscope: MicroscopePa
 def _unseen(calibration: HasPixelSize, microscope: MicroscopeParameters) -> str:
     """What a defocus that was given says against images without a fringe; empty where there is none to be seen."""
     given = microscope.defocus_nm
-    if not given or microscope.mode != "bright field":
+    if not given or microscope.mode not in (None, "bright field"):
         return ""
     if calibration.pixel_size_nm is None:
         return _NO_PIXEL_SIZE

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voidlab.errors import VoidlabError
+from voidlab.images.microscope import with_microscope_of
 from voidlab.images.series import ImageSeries
 from voidlab.project import record
 from voidlab.project.parameters.models import DatasetParameters
@@ -99,7 +100,8 @@ def _opened(work: Work) -> tuple[ImageSeries, Segmenter, "SeriesFrames"]:
     series = open_images(paths, parameters)
     size = series.calibration.pixel_size_nm
     settings = in_px(parameters.segment, size).model_copy(update={"arithmetic": decided.arithmetic})
-    method = from_parameters(settings, paths.parameters.parent, parameters, size)
+    taken = with_microscope_of(parameters, series.microscope)
+    method = from_parameters(settings, paths.parameters.parent, taken, size)
     segmenter = decided.applied_to(method)
     decided.pin(series)
     return series, segmenter, SeriesFrames(FrameCache(paths.kept_frames, decided), series, segmenter)

@@ -12,6 +12,7 @@ from voidlab.errors import VoidlabError
 from voidlab.images.camera_defects import boxes_around_lines, far_limits
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.find_files import Source, find_files
+from voidlab.images.microscope import doubts_of_microscope, with_microscope_of
 from voidlab.images.readers import open_file
 from voidlab.images.readers.base import Choice
 from voidlab.images.series import ImageSeries, open_series
@@ -80,8 +81,15 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
         **of_every_image(dataset),
     )
     refuse_own_report(paths, series)
+    series.notes += doubts_of_microscope(dataset.microscope, series.microscope)
     if dataset.focus_pair is not None:
         _check_pair(series)
+        mode = with_microscope_of(dataset, series.microscope).microscope.mode
+        if mode != "bright field":
+            raise ImagesError(
+                f"focus_pair: the files say {mode}, where focus has no such sign: only bright field has. If they are "
+                "mistaken, give microscope: {mode: bright field}."
+            )
     return series
 
 

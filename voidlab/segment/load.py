@@ -130,7 +130,7 @@ def from_parameters(
 
 
 def of_images(method: Segmenter, dataset: DatasetParameters, pixel_size_nm: float | None) -> Segmenter:
-    """The segmenter for images that were taken as the ``dataset`` says.
+    """The segmenter for images that were taken as the ``dataset`` says (see `voidlab.images.with_microscope_of`).
 
     Without bright field there are no fringes, and radii stay as they are detected. A defocus fixes the width of the
     fringe where the pixel size is known; one of 0 does not: a fringe that is seen nevertheless says that it is wrong.
@@ -138,7 +138,7 @@ def of_images(method: Segmenter, dataset: DatasetParameters, pixel_size_nm: floa
     microscope = dataset.microscope
     if dataset.focus_pair is not None:
         return replace(method, under=UNDER_OF_PAIR)
-    if microscope.mode != "bright field":
+    if microscope.mode not in (None, "bright field"):
         return replace(method, focus=None)
     if not microscope.defocus_nm or pixel_size_nm is None:
         return method

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from voidlab.images.errors import ImageReadError, ImagesError
+from voidlab.images.microscope import NOTHING_SAID, Microscope
 from voidlab.images.pixel_size import PixelSize
 
 _MOST_PIXELS, _MOST_IMAGES = 2**30, 10**6
@@ -47,6 +48,7 @@ class ImageFile:
     notes: tuple[str, ...] = ()
     tilts_deg: tuple[float, ...] = ()  # of each image, where the file says so
     times_s: tuple[float, ...] = ()
+    microscope: Microscope = NOTHING_SAID
 
     def read(self, index: int) -> np.ndarray:
         """Image ``index``, (H, W), values as stored."""

@@ -13,14 +13,16 @@ import mrcfile
 import numpy as np
 
 from voidlab.images.errors import ImagesError
+from voidlab.images.microscope import NOTHING_SAID, Microscope, as_kv, in_stem
 from voidlab.images.pixel_size import PixelSize
 from voidlab.images.readers.base import ImageFile, plane
 
 _HEADER_BYTES = 1024
 _SIGNED_FROM = 20140  # version of the format that says that bytes have a sign
 _IMOD_STAMP = 1146047817
-# FEI's first extended header: 1024 records of 32 numbers, among them the tilt (deg) and the pixel size (m).
-_FEI1_RECORDS, _FEI1_NUMBERS, _FEI1_TILT, _FEI1_PIXEL = 1024, 32, 0, 11
+# FEI's first extended header: 1024 records of 32 numbers, among them tilt (deg), pixel size (m) and voltage (V).
+_FEI1_RECORDS, _FEI1_NUMBERS, _FEI1_TILT, _FEI1_PIXEL, _FEI1_VOLTS = 1024, 32, 0, 11, 13
+_STEM = 2  # instrument mode of FEI's newer headers; 1 is TEM
 
 
 def open_mrc(path: Path) -> ImageFile:
@@ -63,8 +65,9 @@ def open_mrc(path: Path) -> ImageFile:
         notes.append(f"The header calls {path.name} a volume: each of its sections is a frame here.")
     if records is not None:
         tilts, pixel_size = _of_records(records)
+        taken = _taken(records)
     else:
-        tilts, pixel_size = _of_bytes(header, extended, stated)
+        tilts, pixel_size, taken = _of_bytes(header, extended, stated)
     return ImageFile(
         path,
         shape,
@@ -74,6 +77,7 @@ def open_mrc(path: Path) -> ImageFile:
         "MRC header",
         tuple(notes),
         tilts[:count],
+        microscope=taken,
     )
 
 
@@ -115,10 +119,23 @@ def _of_records(records: np.ndarray) -> tuple[tuple[float, ...], PixelSize | Non
     )
 
 
+def _taken(records: np.ndarray) -> Microscope:
+    """Voltage and detector from the records of FEI's newer headers."""
+    names = records.dtype.names or ()
+    if not len(records):
+        return NOTHING_SAID
+    said = {
+        name: records[name][0] for name in ("HT", "Instrument mode", "STEM Detector name") if name in names
+    }
+    if said.get("Instrument mode") == _STEM:
+        return in_stem(said.get("HT"), bytes(said.get("STEM Detector name", b"")).decode("latin-1"))
+    return Microscope(as_kv(said.get("HT")))
+
+
 def _of_bytes(
     header: np.recarray, extended: np.ndarray | None, count: int
-) -> tuple[tuple[float, ...], PixelSize | None]:
-    """Tilts and pixel size from the extended headers that are bare numbers: FEI's first and SerialEM's."""
+) -> tuple[tuple[float, ...], PixelSize | None, Microscope]:
+    """What the extended headers say that are bare numbers, FEI's first and SerialEM's: tilts, pixel size, voltage."""
     raw = b"" if extended is None else extended.tobytes()
     order = header["nx"].dtype.byteorder
     if any("Fei Company" in label.decode("latin-1") for label in header["label"].tolist()):
@@ -127,13 +144,14 @@ def _of_bytes(
             table = floats[: _FEI1_RECORDS * _FEI1_NUMBERS].reshape(_FEI1_RECORDS, _FEI1_NUMBERS)[:count]
             nm = float(table[0, _FEI1_PIXEL]) * 1e9
             tilts = tuple(table[:, _FEI1_TILT].astype(float).round(4).tolist())
-            return tilts, PixelSize.of(nm, nm) if nm > 0 else None
+            pixel_size = PixelSize.of(nm, nm) if nm > 0 else None
+            return tilts, pixel_size, Microscope(as_kv(table[0, _FEI1_VOLTS]))
     section, flags = np.frombuffer(header.tobytes()[128:132], np.dtype("i2").newbyteorder(order)).tolist()
     is_serialem = bytes(header["exttyp"]) == b"SERI" or bytes(header["exttyp"]).strip(b"\0 ") == b""
     if is_serialem and flags & 1 and section >= 2 and section % 2 == 0 and len(raw) >= section * count:
         shorts = np.frombuffer(raw[: section * count], np.dtype("i2").newbyteorder(order))
-        return tuple((shorts.reshape(count, section // 2)[:, 0] / 100).tolist()), None
-    return (), None
+        return tuple((shorts.reshape(count, section // 2)[:, 0] / 100).tolist()), None, NOTHING_SAID
+    return (), None, NOTHING_SAID
 
 
 def _of_cell(header: np.recarray) -> PixelSize:

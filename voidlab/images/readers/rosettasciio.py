@@ -16,6 +16,7 @@ from voidlab.errors import install_extra
 from voidlab.images.errors import ImagesError
 from voidlab.images.pixel_size import PixelSize, unit_nm
 from voidlab.images.readers.base import NO_CHOICE, Choice, ImageFile, size_text
+from voidlab.images.readers.em_metadata import taken
 
 # Titles of detectors, and of maps such as C, Fe-EELS, Ni K.
 _DETECTOR = re.compile(
@@ -63,6 +64,7 @@ def open_em(path: Path, choice: Choice = NO_CHOICE) -> ImageFile:
         tuple(notes),
         _tilts(chosen, leading, count),
         _along(leading, ("s", "sec"), count),
+        taken(path, titles[place], chosen["original_metadata"]),
     )
 
 

@@ -26,7 +26,7 @@ from voidlab.images.readers.base import (
     plane,
     turned_upright,
 )
-from voidlab.images.readers.tiff_metadata import pixel_size_of, times_of
+from voidlab.images.readers.tiff_metadata import pixel_size_of, taken, times_of
 from voidlab.images.readers.tiff_pages import check_compression, read_page
 from voidlab.images.readers.tiff_parts import bytes_of, check_parts
 from voidlab.images.readers.tiff_series import choose_images, choose_series, leading_axes
@@ -175,7 +175,9 @@ def _tiff_images(
         decode, count = partial(_decode_row, decode, there), len(there)
     times = times_of(tif, at, axis, count)
     pixel_size = described.pixel_size or pixel_size_of(tif, at)
-    file = ImageFile(path, shape, count, decode, pixel_size, "TIFF metadata", tuple(notes), times_s=times)
+    file = ImageFile(
+        path, shape, count, decode, pixel_size, "TIFF metadata", tuple(notes), (), times, taken(tif)
+    )
     if start is not None and not _left(path, start) // page.nbytes:
         check_size(file)
         size = layout.dtype.itemsize

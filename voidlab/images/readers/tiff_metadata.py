@@ -1,4 +1,4 @@
-"""What the metadata of a TIFF say of its images: width of a pixel, times of the frames."""
+"""What the metadata of a TIFF say of its images: width of a pixel, times of the frames, voltage and detector."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 
+from voidlab.images.microscope import Microscope, as_kv, in_stem, mode_of_detector
 from voidlab.images.pixel_size import PixelSize, unit_nm, usual
 
 _SECONDS = {
@@ -117,3 +118,12 @@ def _resolution(tif: tifffile.TiffFile) -> tuple[float, float] | None:
         return None
     x, y = (float(np.float64(value[0]) / value[1]) for value in found)
     return x, y
+
+
+def taken(tif: tifffile.TiffFile) -> Microscope:
+    """How the image of a Thermo Fisher (FEI) program was taken, from its own tags 34680 and 34682."""
+    sections = {str(name): part for name, part in (tif.fei_metadata or {}).items() if isinstance(part, dict)}
+    volts = next((part["HV"] for part in sections.values() if "HV" in part), None)
+    names = [part.get("Name") for name, part in sections.items() if "detector" in name.lower()]
+    detectors = [name for name in names if mode_of_detector(name)]
+    return in_stem(volts, *detectors) if detectors else Microscope(as_kv(volts))

@@ -199,13 +199,12 @@ class SampleParameters(_Model):
 class MicroscopeParameters(_Model):
     """How the images were taken; the radii of voids rest on it."""
 
-    mode: Literal["bright field", "dark field", "HAADF"] = _parameter(
-        "bright field",
-        "bright field, dark field or HAADF: only bright field has the fringes radii are measured by",
+    mode: Literal["bright field", "dark field", "HAADF"] | None = _parameter(
+        None, "only bright field has the fringes radii are measured by; left out: from the file, else that"
     )
     voltage_kv: float | None = _parameter(
         None,
-        "acceleration voltage; left out: 200 kV is assumed where a defocus is given in nm",
+        "acceleration voltage; left out: from the file, else 200 kV is assumed",
         "kV",
         ge=20,
         le=3000,

@@ -160,7 +160,7 @@ def _of_pair(parameters: DatasetParameters, both: bool) -> Iterable[tuple[str, s
             key,
             f"{key} is not for a focus_pair: its two images are frames 1 (over focus) and 2 (under focus)",
         )
-    if microscope.mode != "bright field":
+    if microscope.mode not in (None, "bright field"):
         yield (
             "microscope.mode",
             f"microscope.mode = {microscope.mode}: only in bright field has focus such a sign",
