@@ -9,6 +9,7 @@ from camera import Camera, Clock
 from projects import REPOSITORY
 from voidlab import segment, simulate
 from voidlab.live import look
+from voidlab.live.at_work import ByWorkers, Here
 from voidlab.live.board import Board
 from voidlab.live.dataset import open_watched
 from voidlab.live.present import Presenter
@@ -32,7 +33,7 @@ class AtOnce:
 class Watching:
     """A watch and its board, moved by a clock."""
 
-    def __init__(self, project, clock, camera=None):
+    def __init__(self, project, clock, camera=None, workers=None):
         found = open_watched(str(project / "images"), "x")
         method = segment.from_parameters(found.dataset.segment, found.paths.parameters.parent)
         self.watch = Watch(
@@ -41,8 +42,7 @@ class Watching:
             found.folder,
             found.wanted,
             method,
-            pool=AtOnce(),
-            at_once=2,
+            work=ByWorkers(AtOnce(), 2, workers, found.paths) if workers else Here(AtOnce(), 2),
             clock=clock,
         )
         self.board, self.clock, self.camera = Board(), clock, camera
@@ -61,6 +61,11 @@ class Watching:
     @property
     def frames(self):
         return {entry.frame: entry.status for entry in self.watch.register.in_order()}
+
+    @property
+    def rows(self):
+        """All rows that a viewer is shown."""
+        return sorted(self.board.since(0)["rows"])
 
     @property
     def alarms(self):
@@ -104,8 +109,8 @@ def start(project, clock):
     """Starts watches, and ends them."""
     made = []
 
-    def start(camera=None):
-        made.append(Watching(project, clock, camera))
+    def start(camera=None, workers=None):
+        made.append(Watching(project, clock, camera, workers))
         return made[-1]
 
     yield start

@@ -53,11 +53,6 @@ class Writes:
         index.file.write_bytes(content[: len(content) - last // 2])
 
 
-def seen(watching):
-    """All rows that a viewer is shown."""
-    return sorted(watching.board.since(0)["rows"])
-
-
 @pytest.mark.slow
 def test_killed_at_any_write_and_started_again_it_shows_what_it_shows_without(
     start, camera, clock, stand_in, project, monkeypatch
@@ -80,7 +75,7 @@ def test_killed_at_any_write_and_started_again_it_shows_what_it_shows_without(
         assert watching.alarms == ""
         lines = Index(watching.watch.index.file).entries
         assert sorted(lines) == [f"img_{number:04d}.tif" for number in range(IMAGES)]
-        return seen(watching), writes.count
+        return watching.rows, writes.count
 
     wanted, count = taken()
     assert [row[0] for row in wanted] == list(range(IMAGES))
@@ -135,7 +130,7 @@ def test_a_disk_that_is_nearly_full_is_told_and_one_that_is_not_there_is_not(
 
 def test_a_watch_that_starts_while_the_folder_is_away_goes_on_when_it_is_back(start, camera, project):
     first = start(camera.plan(IMAGES)).go(SECONDS)
-    wanted = seen(first)
+    wanted = first.rows
     (project / "images").rename(project / "away")
     again = start().go(2)
     assert "images cannot be looked into" in again.alarms
@@ -143,5 +138,5 @@ def test_a_watch_that_starts_while_the_folder_is_away_goes_on_when_it_is_back(st
     (project / "away").rename(project / "images")
     again.go(2)
     assert again.alarms == ""
-    assert seen(again) == wanted
+    assert again.rows == wanted
     assert again.board.shown["frame"] == IMAGES - 1

@@ -21,3 +21,10 @@ def add(
     parser = commands.add_parser(name, help=about, description=description)
     parser.set_defaults(command=command)
     return parser
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Where images are segmented."""
+    parser.add_argument("--on", metavar="WHERE",
+                        help="segment by workers: local, slurm, pbs, lsf, sge, or tcp://HOST:PORT")  # fmt: skip
+    parser.add_argument("--workers", type=POSITIVE, metavar="N", help="how many workers, with --on")

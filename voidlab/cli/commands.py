@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from voidlab import __version__, terminal
 from voidlab.cli import compare, networks, watch
-from voidlab.cli.base import FAILED, OK, POSITIVE, Commands, add, say
+from voidlab.cli.base import FAILED, OK, POSITIVE, Commands, add, add_workers, say
 from voidlab.errors import VoidlabError, install_extra
 from voidlab.project.paths import STAGES, RunPaths, file_that_is_meant
 
@@ -176,9 +176,7 @@ def _add_run(commands: Commands) -> None:
                         help="run what another computer holds, of which you know that it is gone")  # fmt: skip
     parser.add_argument("--verify", action="store_true",
                         help="read images again though size and times say that they are as before")  # fmt: skip
-    parser.add_argument("--on", metavar="WHERE",
-                        help="segment by workers: local, slurm, pbs, lsf, sge, or tcp://HOST:PORT")  # fmt: skip
-    parser.add_argument("--workers", type=POSITIVE, metavar="N", help="how many workers, with --on")
+    add_workers(parser)
     parser.add_argument("--jobs", type=POSITIVE, default=1, metavar="N", help="datasets to run side by side")
 
 

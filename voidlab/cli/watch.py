@@ -4,7 +4,7 @@ import argparse
 import os
 
 from voidlab import terminal
-from voidlab.cli.base import OK, Commands, add, say
+from voidlab.cli.base import OK, Commands, add, add_workers, say
 from voidlab.project.paths import RunPaths
 
 _PORT = terminal.whole_number(1, 65535)
@@ -22,16 +22,21 @@ def add_watch(commands: Commands) -> None:
     )
     parser.add_argument("--host", default="127.0.0.1",
                         help="0.0.0.0: other computers may open the page, too, by its address")  # fmt: skip
+    add_workers(parser)
     parser.add_argument("--take-over", action="store_true",
                         help="watch what another computer holds, of which you know that it is gone")  # fmt: skip
 
 
 def _watch(options: argparse.Namespace) -> int:
     from voidlab.live.session import Session
+    from voidlab.run import cluster
 
     asked = {"host": options.host, "port": options.port, "take_over": options.take_over}
     terminal.finish_in_order()
-    with Session(options.folder, options.name, **asked) as session:
+    with (
+        cluster.opened(options.on, options.workers, log=say),
+        Session(options.folder, options.name, **asked) as session,
+    ):
         say(session.address)
         try:
             session.wait()

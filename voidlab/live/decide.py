@@ -10,16 +10,25 @@ from voidlab.images.series import ImageSeries, open_series
 from voidlab.live.look import Looker, Refused, open_one
 from voidlab.project import parameters
 from voidlab.project.parameters.models import DatasetParameters
+from voidlab.project.parameters.sizes import in_px
 from voidlab.project.paths import RunPaths
 from voidlab.run.decided import Decided
 from voidlab.run.frame_cache import FrameCache
 from voidlab.run.images import of_every_image
 from voidlab.run.watched import as_watched, keep_watched, read_watched
-from voidlab.segment.load import of_images
+from voidlab.segment.load import from_parameters, of_images
 from voidlab.segment.segmenters import Segmenter
 from voidlab.tables.rows import spread_rows
 
 _MOST = 40  # images that it pays to open: a few of them are looked at, spread over all
+
+
+def segmenter_of(dataset: DatasetParameters, folder: Path) -> Segmenter:
+    """The segmenter that the parameters ask for; a file's name is relative to ``folder``, that of the YAML."""
+    # Before the first image only the parameter file can tell how wide a pixel is.
+    settings = in_px(dataset.segment, dataset.pixel_size_nm)
+    method = from_parameters(settings, folder, dataset)
+    return replace(method, use_series=False)  # the images that would confirm one are not there yet
 
 
 def decide(

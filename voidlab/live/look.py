@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,6 +38,10 @@ class NotYet(VoidlabError):
     """A file that cannot be read, or changes: it is to be looked at again."""
 
 
+class TryAgain(VoidlabError):
+    """An image that was not segmented, for no fault of its own: it waits on, where it is."""
+
+
 class Refused(VoidlabError):
     """A file that is no image of this series, and why."""
 
@@ -61,8 +66,10 @@ class Looker:
     cache: FrameCache
     first: ImageSeries
 
-    def look(self, path: Path, entry: Entry, *, with_picture: bool) -> Looked:
-        """What comes of the file at ``path``.
+    def look(
+        self, path: Path, entry: Entry, *, with_picture: bool, elsewhere: "Elsewhere | None" = None
+    ) -> Looked:
+        """What comes of the file at ``path``; where it is not kept, ``elsewhere`` makes and keeps it, else this.
 
         Raises
         ------
@@ -75,6 +82,8 @@ class Looker:
         self.decided.pin(series)
         made = replace(entry, digest=digest, key=self.decided.key)
         found = self.cache.get(entry.frame, made.image) if digest else None
+        if digest and found is None and elsewhere is not None:
+            found = elsewhere(self, path, made)
         result = found or segment_frame(series, self.segmenter, 0)
         if result.status == UNREADABLE or not digest:
             raise NotYet(result.reason or f"cannot read {path}")
@@ -143,6 +152,9 @@ class Looker:
         estimates = measure_swelling(voids, sample, draws=_DRAWS).estimates
         value, low, high = (float(estimates[column]["swelling"]) for column in ("value", "low95", "high95"))
         return value, low, high
+
+
+Elsewhere = Callable[[Looker, Path, Entry], FrameResult]
 
 
 def open_one(

@@ -113,7 +113,7 @@ class Presenter:
         entries = [*islice(done, _LAST)][::-1]
         frames = watch.following.frames[-_LAST:] if watch.following else []
         followed = [watch.followed[frame] for frame in frames if frame in watch.followed]
-        said = list(watch.problems.values())
+        said = [*watch.problems.values(), *watch.work.problems]
         if watch.arrivals.why_gone:
             said.append(f"{watch.arrivals.why_gone}. It is looked for; what was taken in is kept.")
         said += alarms.of_images(entries)

@@ -6,18 +6,18 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any, Self
 
-from voidlab import segment
 from voidlab.errors import VoidlabError
+from voidlab.live.at_work import MOST_AT_ONCE, ByWorkers, Here
 from voidlab.live.board import Board
 from voidlab.live.dataset import open_watched
+from voidlab.live.decide import segmenter_of
 from voidlab.live.present import Presenter
 from voidlab.live.server import LOCAL, Server
 from voidlab.live.watch import Watch
 from voidlab.project.lock import held
-from voidlab.project.parameters.sizes import in_px
+from voidlab.run.cluster import joined
 
 _STEP_S = 0.1
 
@@ -41,21 +41,19 @@ class Session:
         self._wake = threading.Event()
         with ExitStack() as stack:
             self._hold = stack.enter_context(held(watched.paths, take_over=take_over))
-            # Before the first image only the parameter file can tell how wide a pixel is.
-            settings = in_px(watched.dataset.segment, watched.dataset.pixel_size_nm)
-            method = segment.from_parameters(settings, watched.paths.parameters.parent, watched.dataset)
-            method = replace(method, use_series=False)  # the images that would confirm one are not there yet
-            at_once = min(os.cpu_count() or 1, method.at_once)
-            pool = ThreadPoolExecutor(at_once, "segment")
+            method = segmenter_of(watched.dataset, watched.paths.parameters.parent)
+            at_once, workers = min(os.cpu_count() or 1, method.at_once), joined()
+            pool = ThreadPoolExecutor(MOST_AT_ONCE if workers else at_once, "segment")
             stack.callback(pool.shutdown, cancel_futures=True)
+            work = ByWorkers(pool, at_once, workers, self.paths) if workers else Here(pool, at_once)
+            stack.callback(work.close)
             self.watch = Watch(
                 watched.paths,
                 watched.dataset,
                 watched.folder,
                 watched.wanted,
                 method,
-                pool=pool,
-                at_once=at_once,
+                work=work,
                 wake=self._wake.set,
             )
             stack.callback(self.watch.close)

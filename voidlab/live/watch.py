@@ -8,7 +8,7 @@ of the frames. Nothing here sleeps: `step` does what is due, whoever calls it.
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -17,11 +17,12 @@ from pathlib import Path
 from voidlab.errors import VoidlabError
 from voidlab.live import decide
 from voidlab.live.arrivals import Arrival, Arrivals
+from voidlab.live.at_work import Here
 from voidlab.live.followed import Followed
 from voidlab.live.follower import Follower
 from voidlab.live.following import Following
 from voidlab.live.index import EXCLUDED, WAITING, Entry, Index
-from voidlab.live.look import Looked, Looker, NotYet
+from voidlab.live.look import Looked, Looker, NotYet, TryAgain
 from voidlab.live.numbers import FrameNumbers
 from voidlab.live.register import Register
 from voidlab.project import corrections
@@ -53,8 +54,8 @@ class Watch:
         Where images arrive, and which names they have.
     segmenter
         As the parameters ask for it.
-    pool, at_once
-        Segments; how many images at a time.
+    work
+        Who segments.
     clock
         Seconds, from anywhere.
     wake
@@ -69,8 +70,7 @@ class Watch:
         wanted: Callable[[str], bool],
         segmenter: Segmenter,
         *,
-        pool: Executor,
-        at_once: int = 1,
+        work: Here,
         clock: Callable[[], float] = time.monotonic,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
@@ -89,7 +89,8 @@ class Watch:
         self.picture = b""
         self.changed: set[str] = set(self.register.entries)  # names of which there is something new to tell
         self.started = clock()
-        self._segmenter, self._pool, self._at_once, self._wake = segmenter, pool, at_once, wake
+        self.work = work
+        self._segmenter, self._wake = segmenter, wake
         self._caches: dict[str, FrameCache] = {}
         self._tasks: dict[str, _Task] = {}
         self._at_hand: dict[str, FrameResult] = {}  # by what was segmented
@@ -246,13 +247,11 @@ class Watch:
             self.register.put(replace(done[-1], status=WAITING))
 
     def _submit(self) -> None:
-        if self.looker is None or len(self._tasks) >= self._at_once:
-            return
-        while len(self._tasks) < self._at_once and (name := self._next()):
+        while self.looker and len(self._tasks) < self.work.at_once and (name := self._next()):
             self._turn += 1
             entry = self.register.entries[name]
-            future = self._pool.submit(
-                self.looker.look, self.folder / name, entry, with_picture=self._is_newer(name)
+            future = self.work.submit(
+                self.looker, self.folder / name, entry, with_picture=self._is_newer(name)
             )
             self._tasks[name] = _Task(entry, future)
             future.add_done_callback(lambda _: self._wake())
@@ -276,6 +275,8 @@ class Watch:
             return  # renamed, renumbered or written anew meanwhile: it is looked at again
         try:
             made = task.future.result()
+        except TryAgain:
+            return
         except (NotYet, OSError) as error:
             self._put_back(name, str(error))
             return

@@ -8,13 +8,13 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from voidlab.errors import VoidlabError
 from voidlab.images.microscope import with_microscope_of
@@ -32,6 +32,7 @@ from voidlab.segment.segmenters import Segmenter
 if TYPE_CHECKING:
     from voidlab.run.frame_cache import SeriesFrames
 
+Found = TypeVar("Found")
 _A_TASK_PX = 16 * 2**20  # of images that a worker is given at a time
 _ARRIVES_S = (0.0, 0.1, 0.5, 2.0, 10.0, 30.0)  # how long a shared disk may hide a new file
 _NAMED = 5
@@ -88,15 +89,7 @@ def segment_rows(work: Work, rows: tuple[int, ...]) -> dict[int, str]:
 def _opened(work: Work) -> tuple[ImageSeries, Segmenter, "SeriesFrames"]:
     from voidlab.run.frame_cache import FrameCache, SeriesFrames
 
-    decided = Decided.from_json(work.decided)
-    _check_software(decided)
-    paths = RunPaths(_root(work), work.dataset)
-    if not (paths.kept_frames / decided.key).is_dir():
-        raise FramesLost(
-            f"the computer {socket.gethostname()} does not see the project at {work.root}: all must share a disk. If "
-            "it has another path there, start the worker inside the project."
-        )
-    parameters = DatasetParameters.model_validate_json(work.parameters)
+    paths, parameters, decided = told_by(work)
     series = open_images(paths, parameters)
     size = series.calibration.pixel_size_nm
     settings = in_px(parameters.segment, size).model_copy(update={"arithmetic": decided.arithmetic})
@@ -107,7 +100,26 @@ def _opened(work: Work) -> tuple[ImageSeries, Segmenter, "SeriesFrames"]:
     return series, segmenter, SeriesFrames(FrameCache(paths.kept_frames, decided), series, segmenter)
 
 
-def _root(work: Work) -> Path:
+def told_by(work: Work) -> tuple[RunPaths, DatasetParameters, Decided]:
+    """What a worker is told.
+
+    Raises
+    ------
+    FramesLost
+        If this computer does not see the project, or its software or processor is another one.
+    """
+    decided = Decided.from_json(work.decided)
+    _check_software(decided)
+    paths = RunPaths(root_of(work), work.dataset)
+    if not (paths.kept_frames / decided.key).is_dir():
+        raise FramesLost(
+            f"the computer {socket.gethostname()} does not see the project at {work.root}: all must share a disk. If "
+            "it has another path there, start the worker inside the project."
+        )
+    return paths, DatasetParameters.model_validate_json(work.parameters), decided
+
+
+def root_of(work: Work) -> Path:
     """The project, which may have another path on this computer."""
     root = Path(work.root)
     return root if (root / "parameters").is_dir() else find_root()
@@ -234,17 +246,25 @@ class ApartFrames:
             return FrameResult(EXCLUDED)
         if row in self._unreadable:
             return FrameResult("unreadable", reason=self._unreadable[row])
-        for pause in _ARRIVES_S:
-            time.sleep(pause)
-            found = self._kept.look_up(row)
-            if found is not None:
-                return found
-            os.listdir(self._kept.cache.folder)  # makes a network disk look again
+        found = when_it_arrives(self._kept.cache.folder, lambda: self._kept.look_up(row))
+        if found is not None:
+            return found
         frame = self._kept.series.frames["frame"].iloc[row]
         raise FramesLost(
             f"frame {frame} was segmented elsewhere, but is not in {self._kept.cache.folder}: was its image replaced "
             "meanwhile, or is the project on a disk that the workers do not share?"
         )
+
+
+def when_it_arrives(folder: Path, look: Callable[[], Found | None]) -> Found | None:
+    """What ``look`` finds, as soon as a shared disk shows what is new in ``folder``; None where it never does."""
+    for pause in _ARRIVES_S:
+        time.sleep(pause)
+        found = look()
+        if found is not None:
+            return found
+        os.listdir(folder)  # makes a network disk look again
+    return None
 
 
 def work_of(paths: RunPaths, parameters: DatasetParameters, decided: Decided) -> Work:
