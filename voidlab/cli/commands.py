@@ -337,4 +337,4 @@ def _lab(options: argparse.Namespace) -> int:
     from voidlab.run import start
 
     terminal.finish_in_order()
-    return start.open_lab(options.name, options.behind)
+    return start.open_lab(options.name, options.behind, say)

@@ -160,7 +160,7 @@ def fingerprint(paths: RunPaths, parameters: DatasetParameters, stage: str, inpu
             "parameters": parameters.deciding(stage),
             "images": parameters.of_images(),
             "inputs": dict(inputs),
-            "notebook": _notebook_digest(paths.source(stage)),
+            "notebook": notebook_digest(paths.source(stage)),
             "model": _model_digest(paths, parameters) if stage == "segment" else "",
             "voidlab": f"{__version__} {code_digest()}",
         }
@@ -311,7 +311,7 @@ def digest_of(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _notebook_digest(notebook: Path) -> str:
+def notebook_digest(notebook: Path) -> str:
     """Digest of a notebook's cells; outputs and the parameters cell, which people type in, do not count."""
     # Not by nbformat, which takes a second to import: every kernel does this.
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]

@@ -23,6 +23,7 @@ from voidlab.project.parameters.models import DatasetParameters, describe, secti
 from voidlab.project.paths import POSITIONS, RunPaths
 from voidlab.report import pages
 from voidlab.run import warm_kernels
+from voidlab.run.notebook_copies import why_it_failed
 from voidlab.tables.written import replacing_own
 
 Log = Callable[[str], None]
@@ -179,7 +180,7 @@ def _execute(
             )
     except PapermillExecutionError as error:
         log.write(strip_ansi("\n".join(error.traceback)) + "\n")
-        return _reason(error.ename, error.evalue)
+        return why_it_failed(paths, name, error.ename, _reason(error.ename, error.evalue))
     except OSError:
         raise  # a disk that is full, said elsewhere
     except Exception as error:  # a kernel that does not start may raise anything

@@ -1,7 +1,6 @@
 """Start a project: lay out its folders, write a dataset's first parameter file, make the demo, open JupyterLab."""
 
 import os
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -13,9 +12,10 @@ from voidlab import images, tables
 from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, lock, record
 from voidlab.project.corrections import VoidEdit
-from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, packaged_notebook
+from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root
 from voidlab.run.first_parameters import first_parameters, quoted
 from voidlab.run.images import refuse_own_report
+from voidlab.run.notebook_copies import lay_out_copy, notes_on_copies
 from voidlab.segment import edited_labels
 from voidlab.tables.written import replacing
 from voidlab.terminal import as_typed
@@ -138,7 +138,7 @@ def lay_out(root: Path) -> None:
     for name in _NOTEBOOKS:
         own = root / "notebooks" / f"{name}.ipynb"
         if not own.exists():
-            shutil.copyfile(packaged_notebook(name), own)
+            lay_out_copy(name, own)
 
 
 def make_demo() -> RunPaths:
@@ -250,10 +250,13 @@ def take_edited_labels(name: str, labels: Path) -> tuple[RunPaths, list[VoidEdit
     return paths, edits
 
 
-def open_lab(name: str | None, options: Sequence[str] = ()) -> int:
+def open_lab(
+    name: str | None, options: Sequence[str] = (), log: Callable[[str], None] = lambda line: None
+) -> int:
     """Open JupyterLab at the project's root, on the explorer when a dataset is named; give its exit code.
 
-    ``options`` are those of JupyterLab, such as ``--no-browser``; they outweigh the place it opens at.
+    ``options`` are those of JupyterLab, such as ``--no-browser``; they outweigh the place it opens at. ``log`` is
+    called with a line for the user where a notebook is of an older voidlab.
     """
     root = find_root()
     lay_out(root)
@@ -266,5 +269,7 @@ def open_lab(name: str | None, options: Sequence[str] = ()) -> int:
             raise ProjectError(f"no dataset '{name}': {paths.parameters} is missing; there are {known}.")
         opened = [str(root / "notebooks" / "explore.ipynb")]
         environment["VOIDLAB_DATASET"] = name
+    for note in notes_on_copies(RunPaths(root, name or "any"), _NOTEBOOKS):
+        log(f"note: {note}")
     command = [sys.executable, "-m", "jupyterlab", *opened, f"--ServerApp.root_dir={root}", *options]
     return subprocess.call(command, env=environment, cwd=root)

@@ -17,6 +17,7 @@ from voidlab.project.parameters.sizes import in_px, mistakes_in_nm
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, stages_for
 from voidlab.run.images import digest_of_images, notes_on_valid_area, open_images
+from voidlab.run.notebook_copies import notes_on_copies
 
 Overrides = Mapping[str, Mapping[str, object]]
 
@@ -76,13 +77,15 @@ def check(yaml: Path, overrides: Overrides | None = None, *, verify: bool = Fals
         raise ParameterErrors(problems)
     if verify:
         forget_digests(paths)
+    stages = stages_for(series.frames["tilt_deg"], typed.track.linker, pair=typed.focus_pair is not None)
+    copies = notes_on_copies(paths, stages)
     return Plan(
         paths,
         typed,
         digest_of_images(paths, series),
-        (*series.notes, *unreadable, *notes_on_valid_area(series, typed), *by_hand.problems),
+        (*series.notes, *unreadable, *notes_on_valid_area(series, typed), *copies, *by_hand.problems),
         series.shape[0] * series.shape[1],
-        stages_for(series.frames["tilt_deg"], typed.track.linker, pair=typed.focus_pair is not None),
+        stages,
     )
 
 
