@@ -23,6 +23,55 @@ def masks(drifts, *, seed=5, voids=60):
     return made
 
 
+def of_a_stage(drifts, seed=5):
+    """Void masks of a specimen that is larger than the field by as much as the stage drives, (n, 2) in px."""
+    rng = np.random.default_rng(seed)
+    low, high = -drifts.max(axis=0) - 20, np.array(SHAPE[::-1]) - drifts.min(axis=0) + 20
+    voids = rng.uniform(low, high, (round(1e-3 * np.prod(high - low)), 2))
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    for drift in drifts:
+        mask = np.zeros(SHAPE, bool)
+        seen = voids + drift + rng.normal(0, 0.4, voids.shape)
+        inside = ((seen > -8) & (seen < np.array(SHAPE[::-1]) + 8)).all(axis=1)
+        for px, py in seen[inside & (rng.random(len(seen)) < 0.9)]:
+            mask |= (x - px) ** 2 + (y - py) ** 2 < 36
+        yield mask
+
+
+def followed(drifts):
+    live = DriftOneByOne(SHAPE)
+    placed = [live.add(mask) for mask in of_a_stage(drifts)]
+    solved = live.solve()
+    live.close()
+    found = np.array([(each.x_px, each.y_px) for each in placed])
+    return found, solved, [row for row, each in enumerate(placed) if each.is_lost]
+
+
+@pytest.mark.parametrize("step", [(26, 15), (-40, 0), (0.9, 27)])
+def test_a_field_that_leaves_within_a_few_images_is_followed_all_the_way(step):
+    drifts = np.cumsum(np.full((80, 2), step) + np.random.default_rng(1).normal(0, 0.5, (80, 2)), axis=0)
+    drifts -= drifts[0]
+    found, solved, lost = followed(drifts)
+    assert lost == []
+    assert np.abs(found - drifts).max() < 1.5
+    assert np.abs(solved - drifts).max() < 2
+
+
+def test_a_jump_of_the_stage_is_lost_at_once_and_what_follows_is_followed_also_when_it_goes_back():
+    there = np.cumsum(np.random.default_rng(1).normal((0.3, 0.2), 0.5, (90, 2)), axis=0)
+    there -= there[0]
+    drifts = there.copy()
+    drifts[40:60] += (900, -500)
+    found, solved, lost = followed(drifts)
+    assert lost == [40]
+    assert np.array_equal(found[40], found[39])
+    for result in (found, solved):
+        off = result - drifts
+        assert np.abs(off[:40]).max() < 1
+        assert np.abs(off[40:60] - off[40]).max() < 1  # where it is, is not known; how it drifts there is
+        assert np.abs(off[60:]).max() < 1
+
+
 @pytest.fixture(scope="module")
 def drifting():
     steps = np.random.default_rng(2).normal((1.2, -0.7), 0.8, (40, 2))

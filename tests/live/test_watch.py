@@ -198,6 +198,25 @@ def test_alarms_of_a_jump_and_of_another_field_of_view(start, camera, micrograph
     assert "registration lost at frame 10" in watching.alarms
 
 
+def test_a_jump_of_the_stage_is_told_at_once_and_over_after_three_images(start, camera, micrographs):
+    steady = {"jump_px": (0, 0), "late": 0, "missing": 0}
+    others = simulate.video(seed=9, frames=6, shape=SHAPE, voids=25, noise=0.02, **steady).images
+    camera.images = [*micrographs[:9], *others, *micrographs[9:12]]
+    camera.plan(18)
+    watching = start(camera).go(9.9)
+    told = {}
+    while len(watching.watch.followed) < 18:
+        watching.go(0.1)
+        told[max(watching.watch.followed)] = "lost at frame 9" in watching.alarms
+    assert {frame: told[frame] for frame in (9, 10, 11, 12, 13, 17)} == {
+        9: True, 10: True, 11: True, 12: False, 13: False, 17: False,
+    }  # fmt: skip
+    assert [each.frame for each in watching.watch.followed.values() if each.is_lost] == [9]
+    back = [watching.watch.followed[frame] for frame in (8, 15)]
+    assert abs(back[0].x_px - back[1].x_px) < 3  # px, as though it had not been away
+    assert abs(back[0].y_px - back[1].y_px) < 3
+
+
 def test_a_full_disk_and_a_folder_that_goes_are_told_and_the_watch_goes_on(
     start, camera, monkeypatch, project
 ):

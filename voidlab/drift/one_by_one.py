@@ -18,28 +18,23 @@ from voidlab.drift.pairs import partners_before
 from voidlab.drift.solve import solve_drift
 
 _COLUMNS = ["frame_a", "frame_b", "dx_px", "dy_px", "sigma_px", "peak", "peak_ratio"]
-_LOST_PX = 3.0  # that partners disagree by in the median: a small void
-_CLEAR = 1.2  # times the second peak: of masks that have nothing in common the first is hardly higher
+_AGREE_PX = 3.0  # a small void
+# How many times as high the first peak is as the second: of masks that have nothing in common hardly higher, 1.1 in
+# the median and 1.6 in one of a hundred pairs; of those that have half of a field in common 3.
+_CLEAR, _SURE, _ENOUGH = 1.2, 1.7, 10.0
 
 
 @dataclass(frozen=True)
 class Placed:
-    """Drift of a mask, px, by the median of its ``partners``; how far these disagree, px, and the median of how
-    much higher the peak of the correlation is than the second.
+    """Drift of a mask, px, by those of its partners that agree; where none does it stays where the last was, lost.
 
     ``shifts`` are those from each partner's row, as measured.
     """
 
     x_px: float
     y_px: float
-    apart_px: float
-    peak_ratio: float
+    is_lost: bool
     shifts: Mapping[int, Shift]
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether it is not known where it lies: its partners disagree, or none has a clear peak with it."""
-        return bool(self.shifts) and (self.apart_px > _LOST_PX or self.peak_ratio < _CLEAR)
 
 
 @dataclass(frozen=True)
@@ -98,16 +93,10 @@ class DriftOneByOne:
                 shifts[a] = known[a]
             elif self._can_be_seen(a):
                 shifts[a] = self._correlator.shift(a, row)
-        x, y, apart, ratio = *self._place_of(row - 1), 0.0, 0.0
-        if shifts:
-            places = np.array(
-                [np.add(self._place_of(a), (shift.dx_px, shift.dy_px)) for a, shift in shifts.items()]
-            )
-            x, y = np.median(places, axis=0).tolist()
-            apart = float(np.median(np.hypot(*(places - (x, y)).T)))
-            ratio = float(np.median([shift.peak_ratio for shift in shifts.values()]))
+        place = self._by_partners(shifts) if shifts else None
+        x, y = place or self._place_of(row - 1)
         self._keep(row, (x, y), shifts)
-        return Placed(x, y, apart, ratio, shifts)
+        return Placed(x, y, bool(shifts) and place is None, shifts)
 
     def take_up(self, place: tuple[float, float], is_blank: bool, shifts: Mapping[int, Shift]) -> None:
         """Add a mask that was placed before, by these ``shifts``; it is fetched when another is compared with it."""
@@ -128,6 +117,21 @@ class DriftOneByOne:
         """Drift of all masks, (n, 2) px, see `DriftSoFar.solve`."""
         return self.so_far().solve()
 
+    def _by_partners(self, shifts: Mapping[int, Shift]) -> tuple[float, float] | None:
+        """Where a mask lies by those of its partners that agree and are clear; None where none are.
+
+        The others may show nothing of what it shows, as the field has moved on since, or has jumped.
+        """
+        places = np.array([np.add(self._place_of(a), (s.dx_px, s.dy_px)) for a, s in shifts.items()])
+        ratios = np.minimum([shift.peak_ratio for shift in shifts.values()], _ENOUGH)
+        agree = np.hypot(*(places[:, None] - places).transpose(2, 0, 1)) <= _AGREE_PX
+        best = agree[(agree @ (ratios - 1)).argmax()]
+        alone = best.sum() == 1 < len(places)
+        if np.median(ratios[best]) < (_SURE if alone else _CLEAR):
+            return None
+        x, y = np.median(places[best], axis=0).tolist()
+        return x, y
+
     def _place_of(self, row: int) -> tuple[float, float]:
         return (self._drift[2 * row], self._drift[2 * row + 1]) if row >= 0 else (0.0, 0.0)
 
@@ -139,8 +143,12 @@ class DriftOneByOne:
         return not self.is_blank(row)
 
     def _keep(self, row: int, place: tuple[float, float], shifts: Mapping[int, Shift]) -> None:
+        """Keep where a mask lies, and those of its ``shifts`` that say something of it."""
         self._drift.extend(place)
         for a, shift in shifts.items():
+            off = np.subtract(place, self._place_of(a)) - (shift.dx_px, shift.dy_px)
+            if np.hypot(*off) > _AGREE_PX and shift.peak_ratio < _SURE:
+                continue
             numbers = (shift.dx_px, shift.dy_px, shift.sigma_px, shift.peak, shift.peak_ratio)
             self._pairs.extend((a, row, *numbers))
 
