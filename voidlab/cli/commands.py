@@ -125,14 +125,20 @@ def _add_init(commands: Commands) -> None:
     parser.add_argument("--name", help="name of the dataset: of its parameter file and report")
     parser.add_argument("--each", action="store_true", help="a dataset per image, for unrelated micrographs")
     parser.add_argument("--sample", metavar="NAME", help="with --each: the specimen the images are fields of")
+    parser.add_argument("--pixel-sizes", type=Path, metavar="TABLE.csv",
+                        help="with --each: a row per image, with columns image and pixel_size_nm")  # fmt: skip
 
 
 def _init(options: argparse.Namespace) -> None:
     from voidlab.run import each, start
 
     if options.each:
-        print(each.init_each(options.source, options.name or "", options.sample or ""))
+        print(each.init_each(options.source, options.name or "", options.sample or "", options.pixel_sizes))
         return
+    if options.pixel_sizes is not None:
+        raise VoidlabError(
+            "--pixel-sizes goes with --each; of one dataset write pixel_size_nm: ... into its YAML."
+        )
     if options.sample is not None:
         raise VoidlabError(
             "--sample goes with --each; of one dataset write sample: {name: ...} into its YAML."

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from voidlab import images
 from voidlab.images.find_files import find_files
-from voidlab.images.readers import size_text
+from voidlab.images.readers import open_file, size_text
 from voidlab.project.paths import ProjectError, RunPaths
+from voidlab.run.pixel_sizes import PixelSizes, read_pixel_sizes
 from voidlab.run.start import write_first
 
 
@@ -29,7 +30,7 @@ class Group(NamedTuple):
         return "no pixel size" if size is None else f"{size:.4g} nm per px"
 
 
-def init_each(source: str, prefix: str = "", sample: str = "") -> str:
+def init_each(source: str, prefix: str = "", sample: str = "", pixel_sizes: Path | None = None) -> str:
     """Write a parameter file for each image at ``source``, as unrelated micrographs are: one dataset each.
 
     They are named after the files, with ``prefix`` and a dash in front if there is one. A file that cannot be read is
@@ -40,6 +41,8 @@ def init_each(source: str, prefix: str = "", sample: str = "") -> str:
     sample
         Name of the specimen that all images are fields of view of, so that they are pooled. Images of another pixel
         size are a specimen of their own: a small void is seen at one magnification and missed at another.
+    pixel_sizes
+        CSV with a row for each image and its pixel size, see `voidlab.run.pixel_sizes`.
 
     Returns
     -------
@@ -51,12 +54,12 @@ def init_each(source: str, prefix: str = "", sample: str = "") -> str:
     ImagesError
         If there are no images at ``source``.
     ProjectError
-        If no dataset could be made.
+        If no dataset could be made, or the ``pixel_sizes`` cannot be read.
     """
     made: list[RunPaths] = []
-    said = []
     files = find_files(source, mixed=True)
-    groups = {file: group for file in files if (group := _group_of(file)) is not None}
+    sizes, said = ({}, []) if pixel_sizes is None else _sizes_of(files, read_pixel_sizes(pixel_sizes))
+    groups = {file: group for file in files if (group := _group_of(file, sizes.get(file))) is not None}
     scales = {group.scale for group in groups.values()}
     for file in files:
         name = _name_of(file, prefix, {paths.dataset.lower() for paths in made})
@@ -64,7 +67,7 @@ def init_each(source: str, prefix: str = "", sample: str = "") -> str:
         if sample and len(scales) > 1 and file in groups:
             specimen = f"{sample}, {groups[file].scale}"
         try:
-            paths, found = write_first(str(file), name, sample=specimen)
+            paths, found = write_first(str(file), name, sample=specimen, pixel_size_nm=sizes.get(file))
         except (ProjectError, images.ImagesError) as error:
             said.append(f"{file.name}: left out: {error}")
             continue
@@ -98,10 +101,32 @@ def _names_as_typed(made: Sequence[RunPaths]) -> str:
     return " ".join(shlex.quote(paths.dataset) for paths in made)
 
 
-def _group_of(file: Path) -> Group | None:
+def _sizes_of(files: Sequence[Path], table: PixelSizes) -> tuple[dict[Path, float], list[str]]:
+    """The pixel size of each of the ``files`` that the ``table`` has; and of which it has none that can be used."""
+    found: dict[Path, float] = {}
+    missing, doubts = [], []
+    for file in files:
+        try:
+            shape = open_file(file).shape
+        except images.ImagesError:
+            continue  # said where it is left out
+        size, why = table.of(file, shape)
+        if size is not None:
+            found[file] = size
+        elif why:
+            doubts.append(f"  note: the pixel size of {file.name} in {table.table} is not used: {why}.")
+        else:
+            missing.append(file.name)
+    said = [f"{table.table} gives the pixel size of {len(found)} image(s)"]
+    if missing:
+        said.append(f"  note: it has no row for {len(missing)} image(s): {', '.join(missing)}.")
+    return found, [*said, *doubts]
+
+
+def _group_of(file: Path, pixel_size_nm: float | None) -> Group | None:
     """Size of the image in ``file`` and of its pixels; None where it cannot be read, which is said of it later."""
     try:
-        series = images.open_series(file)
+        series = images.open_series(file, pixel_size_nm=pixel_size_nm)
     except images.ImagesError:
         return None
     size = series.calibration.pixel_size_nm

@@ -37,6 +37,8 @@ def first_parameters(name: str, source: str, series: ImageSeries, sample: str = 
     pixel_size = "# pixel_size_nm: 0.47                 # width of a pixel; without it all lengths are in px"
     if size is not None:
         pixel_size = f"# the images say {size:.4g} nm per px; pixel_size_nm: ... outweighs them"
+    if series.calibration.source == "parameters":
+        pixel_size = f"pixel_size_nm: {size:.6g}"
     tilts = "# tilt_angles_deg: tilt.rawtlt        # a tilt series: a file of angles, or a list"
     if series.frames["tilt_deg"].notna().all():
         tilts = "# tilt angles were found with the images; tilt_angles_deg: ... outweighs them"

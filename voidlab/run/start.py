@@ -71,9 +71,11 @@ def init_dataset(source: str, name: str | None) -> tuple[RunPaths, str]:
         raise
 
 
-def write_first(source: str, name: str, *, sample: str = "") -> tuple[RunPaths, str]:
+def write_first(
+    source: str, name: str, *, sample: str = "", pixel_size_nm: float | None = None
+) -> tuple[RunPaths, str]:
     """Write the parameter file of `init_dataset` where the images are a series; ``sample`` is the specimen's name."""
-    series = images.open_series(source)
+    series = images.open_series(source, pixel_size_nm=pixel_size_nm)
     root = root_or_here()
     paths = RunPaths(root, check_name(name))
     refuse_own_report(paths, series)
