@@ -9,6 +9,7 @@ from foils import spheres
 from voidlab import tables, track
 from voidlab.images.series import Calibration
 from voidlab.report.figures import swelling, tracks
+from voidlab.report.figures import voids as figures_of_voids
 from voidlab.swelling import series as swelling_series
 from voidlab.swelling.sample import Foil, Sample, Scale
 from voidlab.track import fates
@@ -99,3 +100,25 @@ def test_growth_lies_where_the_table_has_it(axes):
     tracks.growth_over_diameter(summary, axes[0], NM)
     drawn = np.concatenate([line.get_ydata() for line in axes[0].lines[:2]])
     np.testing.assert_allclose(np.sort(drawn), np.sort(summary["growth_px_per_frame"] * 2 * 0.5))
+
+
+def test_of_a_single_image_no_plot_over_the_series_is_made_of_one_dot(monkeypatch):
+    said = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **_: said.append(data))
+    frames, of_one = series(1)
+    outcome = swelling_series.measure_series(frames, of_one, KNOWN)
+    swelling.show_over_series(outcome, frames)
+    swelling.show_sizes_over_series(of_one, frames, NM)
+    figures_of_voids.show_count_and_fraction(frames)
+    figures_of_voids.show_frames([np.full(SHAPE, 0.5, np.float32)], frames, of_one, NM)
+    assert said == [{"text/plain": "none"}] * 4
+
+
+def test_sizes_over_the_series_are_of_voids_with_a_size(axes):
+    frames, of_run = series(3)
+    unsized = of_run.assign(size_basis="not a size", radius_px=100.0)
+    both = pd.concat([of_run.assign(size_basis="fringe"), unsized], ignore_index=True)
+    for ax, table in zip(axes, (of_run, both), strict=True):
+        swelling.sizes_over_series(table, frames, ax, NM)
+    lines = [ax.lines[0].get_ydata() for ax in axes]
+    np.testing.assert_allclose(*lines)

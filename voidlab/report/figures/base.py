@@ -41,6 +41,13 @@ def names_as_they_are() -> AbstractContextManager[None]:
     return plt.rc_context({"text.parse_math": False})
 
 
+def show_none() -> None:
+    """Say that there is nothing to show of a heading, which is then folded: such as a series of one image."""
+    from IPython.display import display
+
+    display({"text/plain": "none"}, raw=True)
+
+
 def show(figure: Figure, alt: str, *, photo: bool = False, links: Mapping[str, str] | None = None) -> None:
     """Show ``figure`` below a notebook cell with the alternative text ``alt``, and close it.
 

@@ -18,10 +18,12 @@ from voidlab.report.figures.base import (
     nothing,
     series_axis,
     show,
+    show_none,
 )
 from voidlab.report.swelling_words import reading
 from voidlab.swelling.series import Outcome
 from voidlab.swelling.sizes import SizeDistribution
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
 _SHADE = 0.22
@@ -118,7 +120,10 @@ def drawn_quantities(outcome: Outcome) -> tuple[str, str, str]:
 
 
 def show_over_series(outcome: Outcome, frames: pd.DataFrame) -> None:
-    """Show density, mean diameter and swelling (without a thickness: volume per area) over the series."""
+    """Show density, mean diameter and swelling (without a thickness: volume per area) over more than one image."""
+    if len(frames) < 2:
+        show_none()
+        return
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.4), layout="constrained")
     for quantity, ax in zip(drawn_quantities(outcome), axes, strict=True):
         over_series(outcome.over_time, frames, quantity, ax, marked=outcome.frame)
@@ -130,11 +135,11 @@ def show_over_series(outcome: Outcome, frames: pd.DataFrame) -> None:
 def sizes_over_series(
     voids: pd.DataFrame, frames: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, most: int = 60
 ) -> Axes:
-    """Median, interquartile range and middle 90 % of the diameters of whole voids, by frame or groups of frames."""
+    """Median, interquartile range and middle 90 % of diameters of whole voids with a size, by frame or groups."""
     size, unit = unit_of(calibration)
-    whole = voids[~voids["touches_edge"]]
+    whole = voids[~voids["touches_edge"] & is_size(voids)]
     if whole.empty:
-        return nothing(ax, "no voids away from the edge")
+        return nothing(ax, "no voids away from the edge that are larger than their fringe")
     looked = frames.loc[frames["status"] == "ok"]
     groups = np.array_split(looked["frame"].to_numpy(), min(len(looked), most))
     group_of = {frame: number for number, group in enumerate(groups) for frame in group}
@@ -153,7 +158,10 @@ def sizes_over_series(
 
 
 def show_sizes_over_series(voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize) -> None:
-    """Show the spread of the diameters over the series."""
+    """Show the spread of the diameters over the series, of more than one image."""
+    if len(frames) < 2:
+        show_none()
+        return
     figure, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
     sizes_over_series(voids, frames, ax, calibration)
     show(figure, "Spread of the void diameters over the series")

@@ -30,6 +30,7 @@ from voidlab.report.figures.base import (
     nothing,
     series_axis,
     show,
+    show_none,
     whole_numbers,
 )
 from voidlab.report.figures.overlay_files import FOLDER, write_overlays
@@ -167,7 +168,13 @@ def show_frames(
     *,
     links: Mapping[str, str] | None = None,
 ) -> None:
-    """Show frames spread over the series with their voids; ``links`` as `write_overlays_of_series` gives them."""
+    """Show frames spread over the series with their voids; ``links`` as `write_overlays_of_series` gives them.
+
+    The one of a single image is shown by itself already.
+    """
+    if len(frames) < 2:
+        show_none()
+        return
     sheet = overlay_sheet(series, frames, voids, calibration)
     count = len(shown_rows(frames, _IN_SHEET))
     alt = f"{count} of {len(frames)} frames, spread over the series, each void outlined by a circle"
@@ -248,7 +255,10 @@ def count_and_fraction(frames: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[A
 
 
 def show_count_and_fraction(frames: pd.DataFrame) -> None:
-    """Show the void count and the area fraction over the series."""
+    """Show the void count and the area fraction over the series, of more than one image."""
+    if len(frames) < 2:
+        show_none()
+        return
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
     count_and_fraction(frames, axes)
     counts = frames["void_count"].dropna()
