@@ -21,7 +21,7 @@ from voidlab.run.validate import check
 from voidlab.segment.load import UNDER_OF_PAIR
 from voidlab.segment.series import segment_series
 from voidlab.simulate.microscope import Optics, intensity
-from voidlab.track.focus_pair import pair_of_series
+from voidlab.track.focus_pair import drift_of_pair, pair_of_series
 
 SHAPE, SHIFT, RADIUS, FRINGE = (256, 330), (14, -9), 9.0, 4.0
 
@@ -89,7 +89,11 @@ def test_a_run_matches_the_voids_and_gives_radii_from_both(project):
     assert (both["radius_over_px"] / both["radius_under_px"]).median() == pytest.approx(1, abs=0.03)
     assert both["radius_px"].median() == pytest.approx(RADIUS, rel=0.04)
     figures = {each["label"]: each["value"] for each in read_stages(project)["pair"]["key_figures"]}
-    assert figures["Shift"].startswith("14.") or figures["Shift"].startswith("13.9")
+    drift = pd.read_csv(project.exports / "drift.csv").set_index("frame")
+    moved = drift[["drift_x_px", "drift_y_px"]]
+    shift = moved.loc[1] - moved.loc[2]
+    assert (shift["drift_x_px"], shift["drift_y_px"]) == pytest.approx(SHIFT, abs=0.5)
+    assert figures["Shift"].startswith(f"{shift['drift_x_px']:.1f}, {shift['drift_y_px']:.1f} ± ")
     of_segment = {each["label"] for each in read_stages(project)["segment"]["key_figures"]}
     assert {"Radii, under focus", "Radii, over focus"} <= of_segment
     assert len(pd.read_parquet(project.table("swelling"))) > 0
@@ -163,6 +167,7 @@ def test_radii_of_real_pairs_agree(shared):
         labels = []
         frames, voids = segment_series(series, method, keep_labels=lambda image: labels.append(image > 0))  # noqa: B023
         drift = estimate_drift(labels, reference=1).table(frames["frame"])
+        drift, _ = drift_of_pair(drift, voids, series.shape, is_pair=True)
         found = pair_of_series(voids, drift, series.shape)
         assert found.shift_px == pytest.approx((pair.dx_px, pair.dy_px), abs=4)
         both = found.table[found.table["seen_in"] == "both"]

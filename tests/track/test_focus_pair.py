@@ -6,7 +6,7 @@ import pytest
 
 from voidlab import tables
 from voidlab.images.errors import ImagesError
-from voidlab.track.focus_pair import match_pair, pair_of_series
+from voidlab.track.focus_pair import drift_of_pair, match_pair, pair_of_series
 
 SHAPE, SHIFT = (300, 420), (37.0, -22.0)
 
@@ -118,8 +118,84 @@ def test_images_of_other_fields_are_refused_with_what_was_found():
 
 def test_of_a_series_the_first_frame_is_over_focus():
     under, over = pair()
-    drift = pd.DataFrame({"frame": [1, 2], "drift_x_px": [0.0, -SHIFT[0]], "drift_y_px": [0.0, -SHIFT[1]]})
-    found = pair_of_series(pd.concat([over, under]), drift, SHAPE)
+    found = pair_of_series(pd.concat([over, under]), correlated(*SHIFT), SHAPE)
     assert found.shift_px == pytest.approx(SHIFT, abs=0.4)
     assert (found.table["seen_in"] == "both").all()
     np.testing.assert_allclose(found.table[["x_px", "y_px"]].min(), under[["x_px", "y_px"]].min(), atol=1)
+
+
+def correlated(x, y, *, reference=1, flag=""):
+    """Table ``drift`` of a pair as a correlation has it: frame 1 is over focus."""
+    moved = [x, y] if reference == 2 else [-x, -y]
+    rows = {1: ([0.0, 0.0], "reference"), 2: (moved, flag)}
+    if reference == 2:
+        rows = {1: (moved, flag), 2: ([0.0, 0.0], "reference")}
+    return tables.select(
+        pd.DataFrame(
+            {
+                "frame": frame,
+                "drift_x_px": at[0],
+                "drift_y_px": at[1],
+                "drift_sigma_px": 0.0 if said == "reference" else 0.2,
+                "pairs_kept": 1,
+                "flag": said,
+            }
+            for frame, (at, said) in rows.items()
+        ),
+        "drift",
+    )
+
+
+@pytest.mark.parametrize("reference", [1, 2])
+def test_the_drift_of_a_pair_is_that_of_its_voids_and_the_same_on_every_page(reference):
+    under, over = pair()
+    both = pd.concat([over, under], ignore_index=True)
+    was = correlated(SHIFT[0] + 5, SHIFT[1] - 4, reference=reference)  # as dark and bright discs mislead it
+    drift, said = drift_of_pair(was, both, SHAPE, is_pair=True)
+    rows = drift.set_index("frame")
+    assert rows.loc[reference, ["drift_x_px", "drift_y_px", "drift_sigma_px"]].tolist() == [0, 0, 0]
+    shift = rows.loc[1, ["drift_x_px", "drift_y_px"]] - rows.loc[2, ["drift_x_px", "drift_y_px"]]
+    sigma = rows.loc[3 - reference, "drift_sigma_px"]
+    assert shift.tolist() == pytest.approx(SHIFT, abs=4 * sigma)
+    assert 0.1 <= sigma < 0.25  # half a px of scatter of some 20 voids
+    assert rows["flag"].tolist() == ["reference" if frame == reference else "" for frame in (1, 2)]
+    for reach in ("auto", 4.0):
+        found = pair_of_series(both, drift, SHAPE, reach_px=reach)
+        assert found.shift_px == tuple(shift)
+        assert found.shift_sigma_px == sigma
+    again, _ = drift_of_pair(drift, both, SHAPE, is_pair=True)
+    np.testing.assert_allclose(
+        again[["drift_x_px", "drift_y_px"]], drift[["drift_x_px", "drift_y_px"]], atol=1e-9
+    )
+    assert f"by the {len(under)} voids that both show; it would be 42.0, -26.0 px by correlation." in said
+
+
+def test_voids_that_scatter_more_than_correlations_err_leave_the_shift_with_an_honest_error():
+    x, y = np.array([100.0, 200.0, 300.0]), np.array([100.0, 150.0, 80.0])
+    under = voids(x, y, 16.0, frame=2)
+    over = voids(x + SHIFT[0] + [5, -5, 0], y + SHIFT[1] + [-5, 4, 0], 16.0)
+    both = pd.concat([over, under], ignore_index=True)
+    drift, said = drift_of_pair(correlated(*SHIFT), both, SHAPE, is_pair=True)
+    assert drift["drift_x_px"].tolist() == [0, -SHIFT[0]]
+    assert drift["drift_sigma_px"].tolist() == [0, 1.5]
+    assert "by correlation" in said
+
+
+def test_the_drift_of_a_pair_whose_voids_do_not_match_and_of_a_series_stays():
+    (x, y, radius), (x2, y2, radius2) = field(1), field(2)
+    other = pd.concat([voids(x, y, radius), voids(x2, y2, radius2, frame=2)], ignore_index=True)
+    drift, said = drift_of_pair(correlated(3, 4), other, SHAPE, is_pair=True)
+    assert drift["drift_x_px"].tolist() == [0, -3]
+    assert drift["drift_sigma_px"].tolist() == [0, 1.5]
+    assert "no voids lie together, so it is not to be trusted" in said
+    under, over = pair()
+    both = pd.concat([over, under], ignore_index=True)
+    drift, said = drift_of_pair(correlated(3, 4), both, SHAPE, is_pair=False)
+    pd.testing.assert_frame_equal(drift, correlated(3, 4))
+    assert said == ""
+    still = pd.concat([over.assign(x_px=over["x_px"] - SHIFT[0], y_px=over["y_px"] - SHIFT[1]), under])
+    drift, _ = drift_of_pair(correlated(np.nan, np.nan, flag="not connected"), still, SHAPE, is_pair=True)
+    assert drift.loc[1, ["drift_x_px", "drift_y_px"]].tolist() == pytest.approx([0, 0], abs=0.5)
+    assert drift["flag"].tolist() == ["reference", ""]
+    lost, _ = drift_of_pair(correlated(np.nan, np.nan, flag="not connected"), other, SHAPE, is_pair=True)
+    assert lost["flag"].tolist() == ["reference", "not connected"]

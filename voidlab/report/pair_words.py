@@ -27,7 +27,7 @@ def of_pair(found: Matched, calibration: HasPixelSize) -> list[Figure]:
         else ""
     )
     size, unit = unit_of(calibration)
-    x, y = (value * size for value in found.shift_px)
+    x, y, sigma = (value * size for value in (*found.shift_px, found.shift_sigma_px))
     return [
         figure(
             "Seen in both",
@@ -45,8 +45,8 @@ def of_pair(found: Matched, calibration: HasPixelSize) -> list[Figure]:
         _ratio(found),
         figure(
             "Shift",
-            f"{x:.1f}, {y:.1f} {unit}",
-            "from the image under focus to the one over it, right and down",
+            f"{x:.1f}, {y:.1f} ± {sigma:.1f} {unit}",
+            "of the image over focus, right and down; that of the stage drift",
         ),
     ]
 

@@ -11,7 +11,7 @@ from voidlab.track.conservation import (
 from voidlab.track.corrections import correct_tracks, flag_tracks
 from voidlab.track.drift_from_voids import drift_from_tracks
 from voidlab.track.fates import describe_fates, fates_in_words
-from voidlab.track.focus_pair import match_pair, pair_of_series
+from voidlab.track.focus_pair import drift_of_pair, match_pair, pair_of_series
 from voidlab.track.history import History, describe_tracks
 from voidlab.track.link import LinkError, link_voids, linkable
 from voidlab.track.mergers import find_merges, find_splits, follow_larger

@@ -3,12 +3,13 @@
 A void is bright under focus and dark over it. What only one of the images shows is doubtful.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
+from scipy.stats import poisson
 
 from voidlab import tables
 from voidlab.images.errors import ImagesError
@@ -19,7 +20,11 @@ BOTH, UNDER_ONLY, OVER_ONLY, OUTSIDE = "both", "under only", "over only", "outsi
 _LEAST_REACH_PX, _REACH = 3.0, 0.5  # of a void's own radius
 _LEAST_MATCHED = 2
 _BY_CHANCE = 3.0  # times as many as lie together by chance
-_ROUNDS = 3
+_ROUNDS = 10  # at most; mostly the second changes nothing
+_LEAST_SIGMA_PX = 0.1  # of a shift by voids
+_OFF_PX = 16.0  # furthest that a shift may be off
+_SIGMA_OF_CORRELATION_PX = 1.5  # per axis, in 19 pairs of real micrographs; it says less
+_BY_LUCK = 1e-3  # probability that a shift elsewhere has so many voids in common
 
 Reach = float | Literal["auto"]
 
@@ -34,6 +39,8 @@ class Matched:
         Table ``focus_pair``.
     shift_px : tuple of float
         Where the image over focus has what the one under focus has at the origin: x, y.
+    shift_sigma_px : float
+        Its standard error, per axis.
     ratio, ratio_sigma : float
         Radius over focus over that under focus: median of the voids that are seen in both and have a size in both,
         and its standard error. NaN of none.
@@ -41,6 +48,7 @@ class Matched:
 
     table: pd.DataFrame
     shift_px: tuple[float, float]
+    shift_sigma_px: float
     ratio: float
     ratio_sigma: float
 
@@ -48,12 +56,76 @@ class Matched:
 def pair_of_series(
     voids: pd.DataFrame, drift: pd.DataFrame, shape: tuple[int, int], *, reach_px: Reach = "auto"
 ) -> Matched:
-    """`match_pair` of the tables ``voids`` and ``drift``; the first frame is over focus, the last under it."""
+    """`match_pair` of the tables ``voids`` and ``drift``; the first frame is over focus, the last under it.
+
+    The shift between them is that of the ``drift``, see `drift_of_pair`: there is one.
+    """
+    under, over, shift = _of_series(voids, drift)
+    known = bool(np.isfinite(shift).all())
+    found = match_pair(under, over, shift, shape, reach_px=reach_px, shift_is_known=known)
+    return replace(found, shift_sigma_px=float(drift["drift_sigma_px"].max())) if known else found
+
+
+def drift_of_pair(
+    drift: pd.DataFrame, voids: pd.DataFrame, shape: tuple[int, int], *, is_pair: bool
+) -> tuple[pd.DataFrame, str]:
+    """Table ``drift`` of a focus pair by the voids that both images show, and a sentence on it.
+
+    What is bright in one image is dark in the other, which misleads a correlation by more than it says. Where the
+    voids tell less, as they are few or scatter, its shift stays, with an error that is true of such pairs. Of any
+    other series the ``drift`` stays as it was.
+    """
+    if not is_pair:
+        return drift, ""
+    under, over, correlated = _of_series(voids, drift)
+    sigma = np.fmax(float(drift["drift_sigma_px"].max()), _SIGMA_OF_CORRELATION_PX)
+    shift, how = correlated, "by correlation; no voids lie together, so it is not to be trusted"
+    try:
+        found = match_pair(under, over, correlated, shape)
+    except ImagesError:
+        pass
+    else:
+        both = int((found.table["seen_in"] == BOTH).sum())
+        by_voids = (
+            f"{_in_px(found.shift_px)} ± {found.shift_sigma_px:.1f} px by the {both} voids that both show"
+        )
+        if found.shift_sigma_px < sigma or not np.isfinite(correlated).all():
+            how = f"by the {both} voids that both show; it would be {_in_px(correlated)} px by correlation"
+            shift, sigma = found.shift_px, found.shift_sigma_px
+        else:
+            how = f"by correlation; it would be {by_voids}"
+    said = f"Over focus all lies at {_in_px(shift)} ± {sigma:.1f} px (right, down) of where it is under focus, {how}."
+    return _with_shift(drift, shift, float(sigma)), said
+
+
+def _of_series(
+    voids: pd.DataFrame, drift: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[float, float]]:
+    """The voids under focus and over it, and the shift from there to here."""
     first, last = sorted(drift["frame"])
     at = drift.set_index("frame")[["drift_x_px", "drift_y_px"]]
-    shift = at.loc[first] - at.loc[last]
+    x, y = (at.loc[first] - at.loc[last]).tolist()
     under, over = (voids[voids["frame"] == frame].reset_index(drop=True) for frame in (last, first))
-    return match_pair(under, over, (shift["drift_x_px"], shift["drift_y_px"]), shape, reach_px=reach_px)
+    return under, over, (x, y)
+
+
+def _with_shift(drift: pd.DataFrame, shift: tuple[float, float], sigma: float) -> pd.DataFrame:
+    """Table ``drift`` of two frames with this shift between them; its reference stays at rest."""
+    if not np.isfinite(shift).all():
+        return drift
+    is_over = (drift["frame"] == drift["frame"].min()).to_numpy()
+    still = is_over == bool((drift.loc[is_over, "flag"] == "reference").any())
+    sign = np.where(still, 0.0, np.where(is_over, 1.0, -1.0))
+    return drift.assign(
+        drift_x_px=sign * shift[0],
+        drift_y_px=sign * shift[1],
+        drift_sigma_px=np.where(still, 0.0, sigma),
+        flag=np.where(still, "reference", ""),
+    )
+
+
+def _in_px(shift: tuple[float, float]) -> str:
+    return f"{shift[0]:.1f}, {shift[1]:.1f}"
 
 
 def match_pair(
@@ -63,6 +135,7 @@ def match_pair(
     shape: tuple[int, int],
     *,
     reach_px: Reach = "auto",
+    shift_is_known: bool = False,
 ) -> Matched:
     """Match the voids of two images of one field, one to one.
 
@@ -72,6 +145,8 @@ def match_pair(
         Table ``voids`` of the image under focus and of the one over it.
     shift_px
         Where the image over focus has what the one under focus has at the origin, about: x, y.
+    shift_is_known
+        Take it as it is; else it becomes that of the matched voids.
     shape
         (H, W) of both, px.
     reach_px
@@ -83,11 +158,13 @@ def match_pair(
         If no more voids lie together than by chance.
     """
     shift = np.nan_to_num(np.asarray(shift_px, float))  # of images without a common void it is not known
+    shift = shift if shift_is_known else _shift_near(_places(under), _places(over), shift, shape)
     for _ in range(_ROUNDS):
         i, j, by_chance = _match(under, over, shift, shape, reach_px)
-        if not len(i):
+        apart = _places(over)[j] - _places(under)[i]
+        if shift_is_known or not len(i) or np.array_equal(moved := np.median(apart, axis=0), shift):
             break
-        shift = shift + np.median(_places(over)[j] - shift - _places(under)[i], axis=0)
+        shift = moved
     if len(i) < max(_LEAST_MATCHED, _BY_CHANCE * by_chance):
         raise ImagesError(
             f"the images are no pair: of {len(under)} voids under focus and {len(over)} over focus {len(i)} lie "
@@ -105,9 +182,36 @@ def match_pair(
     return Matched(
         tables.select(table, "focus_pair"),
         (float(shift[0]), float(shift[1])),
+        _sigma_of_median(apart),
         middle,
         sigma / max(len(ratio), 1) ** 0.5,
     )
+
+
+def _shift_near(here: np.ndarray, there: np.ndarray, shift: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The shift near ``shift`` at which most voids, (n, 2) each, lie together, unless these do by luck."""
+    if not len(here) or not len(there):
+        return shift
+    near = KDTree(there).query_ball_point(here + shift, _OFF_PX)
+    i = np.repeat(np.arange(len(here)), [len(each) for each in near])
+    if not len(i):
+        return shift
+    moved = there[np.concatenate([np.asarray(each, int) for each in near])] - here[i]
+    votes = KDTree(moved)
+    counts = votes.query_ball_point(moved, _LEAST_REACH_PX, return_length=True)
+    best = int(np.argmax(counts))
+    by_chance = np.pi * _LEAST_REACH_PX**2 * len(here) * len(there) / (shape[0] * shape[1])
+    tries = (_OFF_PX / _LEAST_REACH_PX) ** 2
+    at_first = len(votes.query_ball_point(shift, _LEAST_REACH_PX))
+    if counts[best] <= at_first or tries * poisson.sf(counts[best] - 1, by_chance) > _BY_LUCK:
+        return shift
+    return np.asarray(np.median(moved[votes.query_ball_point(moved[best], _LEAST_REACH_PX)], axis=0))
+
+
+def _sigma_of_median(apart: np.ndarray) -> float:
+    """Standard error of the median of shifts (n, 2), per axis, by their scatter."""
+    scatter = 1.4826 * np.median(np.abs(apart - np.median(apart, axis=0)), axis=0)
+    return max(1.2533 * float(scatter.max()) / len(apart) ** 0.5, _LEAST_SIGMA_PX)
 
 
 def _places(voids: pd.DataFrame) -> np.ndarray:
