@@ -154,3 +154,40 @@ def test_tracks_of_voids_smaller_than_their_fringe_have_no_size_and_are_counted(
     assert said.startswith("1 of 4 tracks are of voids smaller than the fringe around them")
     everything = track.tracks_with_size(tracks, linked.drop(columns="size_basis"))
     assert track.left_out_in_words(tracks, everything) == "All tracks are of voids with a size."
+
+
+def test_a_factor_that_all_radii_are_off_by_is_an_error_of_all_growth_rates_and_stands_apart():
+    """Simulated videos, in each of which one defocus makes all radii wrong by one factor."""
+    random, factor = np.random.default_rng(7), 0.08
+    inside, alone = [], []
+    for _ in range(150):
+        seen = video(random, 60, own=0.005)
+        off = seen.assign(radius_px=seen["radius_px"] * np.exp(factor * random.standard_normal()))
+        tracks = track.summarize_tracks(off.assign(radius_shared_sigma_px=factor * off["radius_px"]))
+        growth, own, shared = (
+            tracks[f"{name}_px_per_frame"].to_numpy()
+            for name in ("growth", "growth_sigma", "growth_shared_sigma")
+        )
+        # Of the mean of all tracks, their own errors get smaller, and the one they share does not.
+        of_mean = np.sqrt((own**2).sum()) / len(own)
+        apart = abs(growth.mean() - GROWTH)
+        inside.append(apart < np.hypot(of_mean, shared.mean()))
+        alone.append(apart < of_mean)
+    assert 0.60 < np.mean(inside) < 0.76
+    assert np.mean(alone) < 0.2
+
+
+def test_what_growth_rates_share_is_said_and_unknown_without_errors_of_radii():
+    seen = video(np.random.default_rng(1), 30)
+    plain = track.summarize_tracks(seen)
+    assert plain["growth_shared_sigma_px_per_frame"].isna().all()
+    assert "share a further error" not in track.growth_in_words(plain)
+    shared = track.summarize_tracks(seen.assign(radius_shared_sigma_px=0.05 * seen["radius_px"]))
+    np.testing.assert_allclose(
+        shared["growth_shared_sigma_px_per_frame"], 0.05 * shared["growth_px_per_frame"].abs()
+    )
+    assert shared["growth_shared_sigma_px_per_s"].isna().all()
+    assert track.growth_in_words(shared).endswith(
+        "All growth rates share a further error of ± 5%, that of the radii."
+    )
+    pd.testing.assert_series_equal(shared["growth_sigma_px_per_frame"], plain["growth_sigma_px_per_frame"])

@@ -20,6 +20,7 @@ from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.verdict import GOOD
 from voidlab.track.search_range import SearchRange
+from voidlab.track.summary import shared_error_of_growth
 
 Figure = dict[str, str]
 
@@ -157,12 +158,11 @@ def of_growth(
         2 * size * long[column].to_numpy(float), weight, (0.25, 0.5, 0.75)
     )
     error = 1.253 * (high - low) / 1.349 * np.sqrt(np.sum(weight**2)) / weight.sum()
-    value = f"{_with_error(middle, error)} {unit}/{rate}"
-    meaning = (
-        f"of the diameter; median of {len(long)} tracks of {shown} frames or more, each as often as it was seen, and "
-        "its standard error"
-    )
-    return [figure("Growth", value, meaning)]
+    factor = np.nan_to_num(shared_error_of_growth(long))
+    value = f"{_with_error(middle, float(np.hypot(error, factor * middle)))} {unit}/{rate}"
+    shares = f", ± {factor:.0%} of which all radii share" if factor else ""
+    meaning = f"of the diameter; median of {len(long)} tracks of {shown} frames or more, each as often as it was seen"
+    return [figure("Growth", value, f"{meaning}, and its standard error{shares}")]
 
 
 def _weighted_quantiles(values: np.ndarray, weights: np.ndarray, shares: Sequence[float]) -> np.ndarray:

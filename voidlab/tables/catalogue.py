@@ -39,9 +39,22 @@ TABLES: dict[str, Table] = {
 }
 
 _PER_S = [
-    f"{what}_per_s" for what in ("growth_px", "growth_sigma_px", "diffusion_px2", "diffusion_sigma_px2")
+    f"{what}_per_s"
+    for what in (
+        "growth_px",
+        "growth_sigma_px",
+        "growth_shared_sigma_px",
+        "diffusion_px2",
+        "diffusion_sigma_px2",
+    )
 ]
-_SIZES = ["radius_sigma_px", "radius_shared_sigma_px", "edge_radius_px", "fringe_px"]
+_SIZES = [
+    "radius_sigma_px",
+    "radius_shared_sigma_px",
+    "edge_radius_px",
+    "fringe_px",
+    "growth_shared_sigma_px_per_frame",
+]
 _MAY_BE_MISSING: dict[str, Any] = {
     "corrected": "",
     "loop_count": pd.NA,

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
-from scipy.stats import poisson
+from scipy.special import pdtrc
 
 from voidlab import tables
 from voidlab.images.errors import ImagesError
@@ -203,7 +203,7 @@ def _shift_near(here: np.ndarray, there: np.ndarray, shift: np.ndarray, shape: t
     by_chance = np.pi * _LEAST_REACH_PX**2 * len(here) * len(there) / (shape[0] * shape[1])
     tries = (_OFF_PX / _LEAST_REACH_PX) ** 2
     at_first = len(votes.query_ball_point(shift, _LEAST_REACH_PX))
-    if counts[best] <= at_first or tries * poisson.sf(counts[best] - 1, by_chance) > _BY_LUCK:
+    if counts[best] <= at_first or tries * pdtrc(counts[best] - 1, by_chance) > _BY_LUCK:
         return shift
     return np.asarray(np.median(moved[votes.query_ball_point(moved[best], _LEAST_REACH_PX)], axis=0))
 

@@ -84,8 +84,10 @@ def summarize_tracks(
     Displacements and radii are those of the track interpolated over frames in which the void was not seen; mean
     radius and growth rest on measured rows only. Growth is a robust slope, `track.growth.robust_slopes`: ± one
     error covers 68 %, also where errors of radii last over frames. Rows that touch the edge do not count for it
-    where four others are left. Smallest and largest radius and the displacements are not freed of noise: the first
-    is too small, the others too large, by what `voidlab/tables/columns.csv` says of them.
+    where four others are left. A factor that all radii are off by, as through a focus that is off, is one of all
+    growth rates: that error stands apart, since no number of tracks makes it smaller. Smallest and largest radius
+    and the displacements are not freed of noise: the first is too small, the others too large, by what
+    `voidlab/tables/columns.csv` says of them.
 
     Raises
     ------
@@ -101,6 +103,7 @@ def summarize_tracks(
         *position_columns(voids_with_particle),
         "radius_px",
         "touches_edge",
+        *(name for name in ("radius_shared_sigma_px",) if name in voids_with_particle),
     ]
     seen = _sorted(voids_with_particle[needed])
     dense = interpolate_tracks(seen)
@@ -114,6 +117,7 @@ def summarize_tracks(
     rows = _starts(seen["particle"])
     measured = np.diff(np.append(rows, len(seen)))
     growth, error, per_s, error_per_s = _growth(seen, events, frames)
+    shared = _shared_error(seen, rows)
     frame = dense["frame"].to_numpy()
     tracks = pd.DataFrame(
         {
@@ -130,8 +134,10 @@ def summarize_tracks(
             "path_length_px": np.add.reduceat(steps, starts),
             "growth_px_per_frame": growth,
             "growth_sigma_px_per_frame": error,
+            "growth_shared_sigma_px_per_frame": shared * np.abs(growth),
             "growth_px_per_s": per_s,
             "growth_sigma_px_per_s": error_per_s,
+            "growth_shared_sigma_px_per_s": shared * np.abs(per_s),
             "touches_edge": np.logical_or.reduceat(seen["touches_edge"].to_numpy(bool), rows),
         }
     )
@@ -160,6 +166,10 @@ def growth_in_words(tracks: pd.DataFrame) -> str:
     known = tracks.dropna(subset=["growth_px_per_frame", "growth_sigma_px_per_frame"])
     if known.empty:
         return "No track is long enough for a growth rate."
+    factor = shared_error_of_growth(known)
+    shared = (
+        f" All growth rates share a further error of ± {factor:.0%}, that of the radii." if factor > 0 else ""
+    )
     growth, sigma = known["growth_px_per_frame"], known["growth_sigma_px_per_frame"]
     rate = "s" if known["growth_px_per_s"].notna().any() else "frame"
     share = 100 * (known[f"growth_px_per_{rate}"] / known["mean_radius_px"]).median()
@@ -167,8 +177,16 @@ def growth_in_words(tracks: pd.DataFrame) -> str:
     return (
         f"Of {len(known)} voids {int((growth > 2 * sigma).sum())} grow and {int((growth < -2 * sigma).sum())} shrink "
         f"by more than two standard errors. The median void changes by {said} % per {rate}: what all have in "
-        "common may be growth, or a focus or contrast that changes, which radii cannot tell apart."
+        f"common may be growth, or a focus or contrast that changes, which radii cannot tell apart.{shared}"
     )
+
+
+def shared_error_of_growth(tracks: pd.DataFrame) -> float:
+    """Relative error that all growth rates share, of the median track; NaN where it is not known."""
+    if "growth_shared_sigma_px_per_frame" not in tracks:
+        return float("nan")
+    growth = tracks["growth_px_per_frame"].abs()
+    return float((tracks["growth_shared_sigma_px_per_frame"] / growth.where(growth > 0)).median())
 
 
 def _growth(
@@ -191,6 +209,16 @@ def _growth(
         return growth, error, growth / unit, error / unit
     over_time = robust_slopes(*measured, time=times_s / step_s)
     return growth, error, over_time[0] / step_s, over_time[1] / step_s
+
+
+def _shared_error(seen: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+    """Relative error of its radii that each track shares with all others; NaN where it is not known."""
+    if "radius_shared_sigma_px" not in seen:
+        return np.full(len(rows), np.nan)
+    radius, shared = (seen[name].to_numpy(np.float64) for name in ("radius_px", "radius_shared_sigma_px"))
+    known = np.isfinite(shared)
+    off, size = (np.add.reduceat(np.where(known, values, 0.0), rows) for values in (shared, radius))
+    return np.asarray(np.where(size > 0, off / np.where(size > 0, size, 1.0), np.nan))
 
 
 def _sorted(linked: pd.DataFrame) -> pd.DataFrame:
