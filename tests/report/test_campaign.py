@@ -134,12 +134,46 @@ def test_fields_that_disagree_are_told(members):
     assert row["material"] == "Ni"
 
 
-def test_px_are_never_put_beside_nm(members):
-    found = campaign.compare([*members, member("d", "D", 1.0, unit="px")])
-    assert "D" not in set(found.specimens["specimen"])
-    assert "Without a pixel size, and left out: d." in found.notes
+def test_specimens_in_px_stand_apart_from_those_in_nm_and_are_never_pooled_with_them(members):
+    in_px = [member("d", "D", 2.0, unit="px"), member("a3", "A", 1.0, unit="px", unsized=3)]
+    found = campaign.compare([*members, *in_px])
+    units = found.specimens.groupby("specimen")["length_unit"].unique().map(list).to_dict()
+    assert units == {"A": ["nm"], "B": ["nm"], "c1": ["nm"], "D": ["px"], "A, in px": ["px"]}
+    density = found.specimens[found.specimens["quantity"] == "areal_density"].set_index("specimen")
+    assert density["value"].to_dict() == pytest.approx(
+        {"A": 1.5e-3, "B": 5e-3, "c1": 3e-3, "D": 2, "A, in px": 1}
+    )
+    plain = campaign.compare(members).specimens
+    in_nm = found.of_unit("nm").specimens
+    pd.testing.assert_frame_equal(in_nm.dropna(axis=1), plain.dropna(axis=1), check_dtype=False)
+    said = [note for note in found.notes if "pixel_size_nm" in note]
+    assert said == [
+        "Without a pixel size, and so in px, apart from those in nm and never pooled with them: d, a3. Give "
+        "pixel_size_nm to compare them."
+    ]
+    assert found.fields()["counts"].all()
+
+
+def test_the_page_has_a_table_and_figures_for_each_unit(members, tmp_path):
+    found = campaign.compare([members[0], member("d", "D", 2.0, unit="px")])
+    page = BeautifulSoup(write_campaign(tmp_path, found).read_text("utf-8"), "html.parser")
+    assert "2 specimens from 2 of 2 datasets" in page.text
+    headings = [heading.text for heading in page.find_all("h2")]
+    assert headings[:3] == ["Specimens in nm", "Specimens without a pixel size, in px", "Side by side"]
+    in_nm, in_px = page.select("table.specimens")
+    assert [row.th.text for row in in_nm.select("tbody tr")] == ["A"]
+    assert [row.th.text for row in in_px.select("tbody tr")] == ["D"]
+    assert "voids per area (µm⁻²)" in in_nm.text
+    assert "voids per area (per 10⁶ px²)" in in_px.text
+    alts = {image["alt"] for image in page.find_all("img")}
+    assert "share of the voids per diameter of each specimen, over each other, in px" in alts
+    assert len(list((tmp_path / "reports" / "campaign" / "figures").glob("sizes*.csv"))) == 2
+
+
+def test_a_campaign_without_pixel_sizes_is_in_px_without_a_word():
     only = campaign.compare([member("d", "D", 1.0, unit="px")])
     assert set(only.specimens["specimen"]) == {"D"}
+    assert not any("pixel_size_nm" in note for note in only.notes)
 
 
 def test_nothing_that_counts_makes_a_page_all_the_same(members, tmp_path):

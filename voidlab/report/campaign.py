@@ -25,6 +25,7 @@ from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD, VERDICTS
 _LABELS = ("material", "dose_dpa", "temperature_c")  # of the sample: columns, beside the user's own
 _READ = ("swelling", "counted", "frames")
 _MOST_BINS = 60
+_UNITS = ("nm", "px")
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,10 @@ class Campaign:
         Every dataset asked for.
     specimens : DataFrame
         A row per specimen and quantity: see `voidlab.swelling.pooled.pool_fields`, with ``specimen``, the columns
-        of the sample, ``verdict`` (the worst of its fields), ``voids`` and ``area`` in all.
+        of the sample, ``verdict`` (the worst of its fields), ``voids`` and ``area`` in all, and ``length_unit``, nm
+        or px: specimens of the one are never compared with those of the other.
     sizes : DataFrame
-        A row per specimen and size bin, the same bins for all.
+        A row per specimen and size bin, the same bins for all of one ``length_unit``.
     notes
         What a reader must know: what was left out, what disagrees.
     columns
@@ -65,6 +67,11 @@ class Campaign:
     sizes: pd.DataFrame
     notes: tuple[str, ...]
     columns: tuple[str, ...]
+
+    def of_unit(self, unit: str) -> "Campaign":
+        """The same with the specimens of one unit only, nm or px."""
+        rows = [t[t["length_unit"] == unit] if len(t) else t for t in (self.specimens, self.sizes)]
+        return replace(self, specimens=rows[0], sizes=rows[1])
 
     def fields(self) -> pd.DataFrame:
         """A row per dataset: whether it counts, its verdict, and what it says by itself."""
@@ -160,33 +167,18 @@ def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), commo
     common
         Whether fields of all specimens are taken to differ alike: see `voidlab.swelling.pooled.common_spread`.
     """
-    told = [_left_out(member, leave_out) for member in members]
     notes: list[str] = []
-    told = _in_one_unit(told, notes)
+    told = _apart_by_unit([_left_out(member, leave_out) for member in members], notes)
     used = [member for member in told if member.field is not None and not member.why_not]
     columns = _columns(used)
-    by_specimen = {
-        name: [m for m in used if m.specimen == name] for name in dict.fromkeys(m.specimen for m in used)
-    }
-    rows, sizes = [], []
-    edges = _edges(used)
-    spread = (
-        common_spread([[m.field for m in part if m.field] for part in by_specimen.values()]) if common else {}
-    )
-    for name, fields in by_specimen.items():
-        of_sample = _common(name, fields, columns, notes)
-        pooled = pool_fields([member.field for member in fields if member.field is not None], spread=spread)
-        rows.append(_specimen(name, fields, pooled, of_sample))
-        sizes.append(
-            pool_sizes([m.field for m in fields if m.field is not None], edges).assign(specimen=name)
-        )
-        if without := without_a_size_in_words(name, [m.field for m in fields if m.field is not None]):
-            notes.append(without)
-        if len(fields) == 1 and not spread:
-            notes.append(f"Of {name} there is one field: how much fields differ is not in its interval.")
-        several = sum(len(part) > 1 for part in by_specimen.values()) > 1
-        if not spread and (wide := two_fields_in_words(name, pooled, others=several)):
-            notes.append(wide)
+    rows, sizes, spreads = [], [], []
+    for unit in _UNITS:
+        part = [member for member in used if member.field is not None and member.field.unit == unit]
+        pooled = _pool(part, columns, notes, common=common)
+        rows += [table.assign(length_unit=unit) for table in pooled[0]]
+        sizes += [table.assign(length_unit=unit) for table in pooled[1]]
+        spreads.append(pooled[2])
+    spread = any(spreads)
     if spread:
         notes.append(
             "The spread between fields is taken from all specimens together, as if theirs differed alike."
@@ -203,21 +195,52 @@ def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), commo
     )
 
 
+def _pool(
+    used: Sequence[Member], columns: Sequence[str], notes: list[str], *, common: bool
+) -> tuple[list[pd.DataFrame], list[pd.DataFrame], bool]:
+    """Numbers and sizes of each specimen of members in one unit, and whether their spread is a common one."""
+    by_specimen = {
+        name: [m for m in used if m.specimen == name] for name in dict.fromkeys(m.specimen for m in used)
+    }
+    of = {name: [m.field for m in part if m.field is not None] for name, part in by_specimen.items()}
+    spread = common_spread(of.values()) if common else {}
+    several = sum(len(part) > 1 for part in of.values()) > 1
+    rows, sizes, edges = [], [], _edges(used)
+    for name, fields in of.items():
+        of_sample = _common(name, by_specimen[name], columns, notes)
+        pooled = pool_fields(fields, spread=spread)
+        rows.append(_specimen(name, by_specimen[name], pooled, of_sample))
+        sizes.append(pool_sizes(fields, edges).assign(specimen=name))
+        if without := without_a_size_in_words(name, fields):
+            notes.append(without)
+        if len(fields) == 1 and not spread:
+            notes.append(f"Of {name} there is one field: how much fields differ is not in its interval.")
+        if not spread and (wide := two_fields_in_words(name, pooled, others=several)):
+            notes.append(wide)
+    return rows, sizes, bool(spread)
+
+
 def _left_out(member: Member, leave_out: Collection[str]) -> Member:
     if member.why_not or member.verdict not in leave_out:
         return member
     return replace(member, why_not=f"left out on request: its verdict is '{member.verdict}'")
 
 
-def _in_one_unit(members: Sequence[Member], notes: list[str]) -> list[Member]:
-    """The members, those without a pixel size left out where others have one."""
-    units = {member.field.unit for member in members if member.field is not None and not member.why_not}
-    if units != {"nm", "px"}:
+def _apart_by_unit(members: Sequence[Member], notes: list[str]) -> list[Member]:
+    """The members; where some have a pixel size and others none, these are specimens of their own, in px."""
+    counted = [member for member in members if member.field is not None and not member.why_not]
+    unknown = [m.dataset for m in counted if m.field is not None and m.field.unit == "px"]
+    known = {m.specimen for m in counted if m.dataset not in unknown}
+    if not known or not unknown:
         return list(members)
-    why = "its pixel size is not known, so that it cannot be put beside those in nm: give pixel_size_nm"
-    unknown = [m.dataset for m in members if m.field is not None and m.field.unit == "px" and not m.why_not]
-    notes.append(f"Without a pixel size, and left out: {', '.join(unknown)}.")
-    return [replace(m, why_not=why) if m.dataset in unknown else m for m in members]
+    notes.append(
+        f"Without a pixel size, and so in px, apart from those in nm and never pooled with them: "
+        f"{', '.join(unknown)}. Give pixel_size_nm to compare them."
+    )
+    return [
+        replace(m, specimen=f"{m.specimen}, in px") if m.dataset in unknown and m.specimen in known else m
+        for m in members
+    ]
 
 
 def _columns(members: Iterable[Member]) -> tuple[str, ...]:

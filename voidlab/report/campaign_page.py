@@ -38,7 +38,8 @@ def write_campaign(root: Path, campaign: Campaign, *, against: Sequence[str] = (
     ``against`` names the columns of the sample to plot against; empty: those that differ between specimens.
     """
     reports = root / "reports"
-    panels = list(_panels(campaign, against))
+    groups = [campaign.of_unit(unit) for unit in _units(campaign)]
+    panels = [panel for group in groups for panel in _panels(group, against, apart=len(groups) > 1)]
     found = {"specimens": campaign.specimens, "fields": campaign.fields(), "sizes": campaign.sizes}
     with filling(reports / FOLDER) as fresh:
         for name, table in found.items():
@@ -52,9 +53,13 @@ def write_campaign(root: Path, campaign: Campaign, *, against: Sequence[str] = (
         "links": [("All datasets", "index.html"), ("Campaign", CAMPAIGN)],
         "campaign": campaign,
         "counted": [member for member in campaign.members if not member.why_not],
-        "rows": _rows(campaign),
+        "groups": [
+            {"title": _title(group, len(groups)), "rows": _rows(group),
+             "heads": [_head(group, name) for name in _quantities(group)]}
+            for group in groups
+        ],
+        "specimens": sum(group.specimens["specimen"].nunique() for group in groups),
         "columns": [axis_name(column) for column in campaign.columns],
-        "heads": [_head(campaign, name) for name in _quantities(campaign)],
         "drawn": [
             {"alt": panel.what, "source": pictures.picture_of(reports / FOLDER / f"{stem}.svg"),
              "files": [(kind, f"{FOLDER}/{stem}.{kind}") for kind in ("svg", "pdf", "csv")]}
@@ -76,6 +81,17 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(
         **{str(name): table[name].map(lambda v: None if pd.isna(v) else str(v)) for name in mixed}
     )
+
+
+def _units(campaign: Campaign) -> list[str]:
+    """Units that specimens of it are in: nm before px."""
+    return sorted(set(campaign.specimens["length_unit"])) if len(campaign.specimens) else []
+
+
+def _title(group: Campaign, groups: int) -> str:
+    if groups == 1:
+        return "Specimens"
+    return "Specimens in nm" if _units(group) == ["nm"] else "Specimens without a pixel size, in px"
 
 
 def _quantities(campaign: Campaign) -> list[str]:
@@ -117,10 +133,11 @@ def _number(of_specimen: pd.DataFrame, quantity: str) -> tuple[str, str]:
     return format_number(row["value"] * factor), format_interval(row["low95"], row["high95"], factor)
 
 
-def _panels(campaign: Campaign, against: Sequence[str]) -> Iterator[Panel]:
+def _panels(campaign: Campaign, against: Sequence[str], *, apart: bool) -> Iterator[Panel]:
+    """The panels of specimens in one unit; where there are others, ``apart``, theirs are called by the unit, too."""
     table = campaign.specimens
-    if table.empty:
-        return
+    (unit,) = _units(campaign)
+    also = f", in {unit}" if apart else ""
     one = table.drop_duplicates("specimen")
     differ = [name for name in campaign.columns if len(set(one[name].dropna().astype(str))) > 1]
     columns = list(against) or [*differ[:_MOST_COLUMNS]] or ["specimen"]
@@ -128,16 +145,17 @@ def _panels(campaign: Campaign, against: Sequence[str]) -> Iterator[Panel]:
         for quantity in _quantities(campaign):
             rows = table[table["quantity"] == quantity]
             yield Panel(
-                _file_name(f"{quantity} by {column}"),
+                _file_name(f"{quantity} by {column}{also}"),
                 lambda ax, rows=rows, column=column: against_sample(rows, column, ax),  # type: ignore[misc]
                 rows,
-                f"{_head(campaign, quantity)[0]} of the specimens by {axis_name(column)}, with 68 and 95 % intervals",
+                f"{_head(campaign, quantity)[0]} of the specimens by {axis_name(column)}, with 68 and 95 % "
+                f"intervals{also}",
             )
     names = list(one["specimen"])
-    unit = "nm" if "nm" in set(table["unit"]) else "px"
-    about = "share of the voids per diameter of each specimen, over each other"
+    about = f"share of the voids per diameter of each specimen, over each other{also}"
+    sizes = campaign.sizes
     yield Panel(
-        "sizes", lambda ax: sizes_of_specimens(campaign.sizes, ax, unit, names=names), campaign.sizes, about
+        _file_name(f"sizes{also}"), lambda ax: sizes_of_specimens(sizes, ax, unit, names=names), sizes, about
     )
 
 
