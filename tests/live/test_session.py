@@ -124,6 +124,31 @@ def test_numbers_pictures_and_commands(session):
     assert asked(session, do="threshold", value=0.7, all=False)[0] == 200
 
 
+def test_on_a_full_disk_a_correction_and_a_threshold_are_refused_in_words_and_nothing_is_changed(
+    session, project, monkeypatch
+):
+    events(session, is_done)
+    files = [project / "parameters" / name for name in ("x.corrections.jsonl", "x.yaml")]
+    assert asked(session, do="bad", frame=1, on=True)[0] == 200
+    before = [file.read_bytes() for file in files]
+
+    def full(*of):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        patch.setattr(os, "replace", full)
+        for what in ({"do": "bad", "frame": 3, "on": True}, {"do": "threshold", "value": 0.8, "all": True}):
+            status, said = asked(session, **what)
+            assert status == 400
+            assert said == (
+                f"nothing was changed, as {project / 'parameters'} cannot be written to: No space left on device."
+            )
+    assert [file.read_bytes() for file in files] == before
+    assert (session.watch.bad, session.watch.looker.segmenter.threshold) == ({1}, 0.5)
+    assert asked(session, do="bad", frame=3, on=True) == (200, "frame 3 is marked as bad")
+
+
 def test_a_second_watch_and_a_run_are_refused_and_a_later_watch_has_the_same_address(session):
     busy = pytest.raises(DatasetBusy, match=f"x is being run by process {os.getpid()}")
     with busy, held(RunPaths(session.paths.root, "x")):

@@ -13,6 +13,7 @@ from camera import Camera
 from projects import run_project
 from voidlab import simulate, tables
 from voidlab.live import look
+from voidlab.live.index import Index
 from voidlab.project import corrections, parameters
 from voidlab.project.paths import RunPaths
 from voidlab.tables.size_basis import NOT_A_SIZE
@@ -228,8 +229,10 @@ def test_a_full_disk_and_a_folder_that_goes_are_told_and_the_watch_goes_on(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(frame_cache, "write_sealed", full)
+    monkeypatch.setattr(Index, "_append", full)
     watching.go(2)
     assert "cannot be kept: [Errno 28] No space left on device" in watching.alarms
+    assert "reports/x: No space left on device" in watching.alarms  # nor what came of them
     monkeypatch.undo()
     (project / "images").rename(project / "away")
     watching.go(1)

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from voidlab import tables
-from voidlab.tables.written import digest, filling, foreign, remove_own, replacing_own
+from voidlab.tables.written import append_lines, digest, filling, foreign, remove_own, replacing_own
 
 
 def fill(folder, files, keep=()):
@@ -194,3 +194,20 @@ def test_a_file_of_a_terabyte_that_nobody_wrote_is_not_read_through(tmp_path):
 def test_a_file_without_holes_has_the_digest_that_everybody_makes(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert digest(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_lines_are_added_whole_or_not_at_all(tmp_path):
+    resource = pytest.importorskip("resource", reason="this system does not limit how large a file may get")
+    file = tmp_path / "log" / "lines.jsonl"
+    append_lines(file, b"one\n")
+    file.write_bytes(b"one\ntw")  # as a crash leaves it
+    append_lines(file, b"three\n", sync=True)
+    assert file.read_bytes() == b"one\ntw\nthree\n"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 4, limits[1]))  # stands for a full disk
+    try:
+        with pytest.raises(OSError, match="No space left on device"):
+            append_lines(file, b"a longer line\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert file.read_bytes() == b"one\ntw\nthree\n"

@@ -1,6 +1,7 @@
 """What holds for all images of a watch: decided from the first of them, and kept for later watches and runs."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,13 +55,6 @@ def decide(
         raise VoidlabError(
             f"the segmenter '{segmenter.name}' does not say what it is, so nothing can be kept."
         )
-    return looks_by(paths, dataset, decided, segmenter, first)
-
-
-def looks_by(
-    paths: RunPaths, dataset: DatasetParameters, decided: Decided, segmenter: Segmenter, first: ImageSeries
-) -> Looker:
-    """What looks at images as was ``decided``, which is kept for later watches and runs."""
     keep_watched(paths, decided)
     cache = FrameCache(paths.kept_frames, decided)
     return Looker(dataset, decided, decided.applied_to(segmenter), cache, first)
@@ -80,7 +74,9 @@ def with_threshold(paths: RunPaths, looker: Looker, threshold: float) -> Looker:
     )
     segmenter = replace(looker.segmenter, threshold=threshold)
     decided = replace(looker.decided, segmenter={**looker.decided.segmenter, "threshold": threshold})
-    return looks_by(paths, dataset, decided, segmenter, looker.first)
+    with suppress(OSError):  # a run takes the threshold from the parameter file, all else is kept already
+        keep_watched(paths, decided)
+    return Looker(dataset, decided, segmenter, FrameCache(paths.kept_frames, decided), looker.first)
 
 
 def _together(dataset: DatasetParameters, files: Sequence[Path]) -> ImageSeries:

@@ -15,6 +15,7 @@ from typing import Any
 from voidlab.drift.correlate import Shift
 from voidlab.live.arrivals import Stamp
 from voidlab.live.followed import Followed
+from voidlab.tables.written import append_lines
 
 WAITING, OK, BLANK, EXCLUDED = "waiting", "ok", "blank", "excluded"
 _SHIFT = ("dx_px", "dy_px", "sigma_px", "peak", "peak_ratio")
@@ -121,15 +122,8 @@ class Index:
 
     def _append(self, lines: Iterable[Mapping[str, Any]]) -> None:
         content = b"".join(json.dumps(line, allow_nan=False).encode() + b"\n" for line in lines)
-        if not content:
-            return
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        with self.file.open("ab+") as stream:
-            if stream.tell():
-                stream.seek(-1, 2)
-                if stream.read(1) != b"\n":
-                    content = b"\n" + content  # a line that a crash cut short must not swallow this one
-            stream.write(content)
+        if content:
+            append_lines(self.file, content)
 
     def _lines(self, with_text: str) -> Iterator[dict[str, Any]]:
         """Lines that begin with ``with_text``; what is none, or says nothing, is passed over."""

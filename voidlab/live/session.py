@@ -110,7 +110,11 @@ class Session:
             If it cannot be done.
         """
         with self._lock:
-            said = self._carry_out(asked)
+            try:
+                said = self._carry_out(asked)
+            except OSError as error:
+                what = f"nothing was changed, as {self.paths.parameters.parent} cannot be written to"
+                raise VoidlabError(f"{what}: {error.strerror or error}.") from None
             self._presenter.present()
             return said
 

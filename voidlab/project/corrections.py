@@ -8,7 +8,6 @@ taken back by a line that says so, and that line can be taken back too. How edit
 
 import getpass
 import json
-import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from voidlab.errors import VoidlabError
 from voidlab.tables.reading import read_bytes, sendable
+from voidlab.tables.written import append_lines
 
 
 class CorrectionsError(VoidlabError):
@@ -279,15 +279,7 @@ def append_edit(path: Path, edits: Sequence[Edit], *, who: str | None = None) ->
         {"id": c.id, "when": now, "who": name, **together, **c.edit.model_dump(mode="json")} for c in added
     )
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as stream:
-        if stream.tell():
-            stream.seek(-1, os.SEEK_END)
-            if stream.read(1) != b"\n":
-                text = "\n" + text  # a line that a crash cut short must not swallow this one
-        stream.write(text.encode("utf-8"))
-        stream.flush()
-        os.fsync(stream.fileno())
+    append_lines(path, text.encode("utf-8"), sync=True)
     return added
 
 

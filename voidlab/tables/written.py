@@ -4,6 +4,7 @@ What it wrote it knows from lists of names and digests beside the files. A file 
 since, is never overwritten but renamed: ``voids.csv`` is kept as ``voids (kept).csv``, and a warning says so.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -52,6 +53,31 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def append_lines(path: Path, content: bytes, *, sync: bool = False) -> None:
+    """Add lines to a file: all of them, or where the disk is full none; with ``sync`` they are on the disk then.
+
+    Raises
+    ------
+    OSError
+        If they cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+", buffering=0) as stream:
+        size = stream.tell()
+        if size:
+            stream.seek(-1, os.SEEK_END)
+            if stream.read(1) != b"\n":
+                content = b"\n" + content  # a line that a crash cut short must not swallow this one
+        try:
+            if stream.write(content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if sync:
+                os.fsync(stream.fileno())
+        except OSError:
+            os.ftruncate(stream.fileno(), size)
+            raise
 
 
 @contextmanager
