@@ -44,12 +44,35 @@ def test_a_video_is_told_with_its_settings_and_references():
         "of frame 9 count whole voids",
         "The foil was 100.0 ± 10.0 nm thick",
         "with voids taken as spheres",
-        "an error of 8 % of all diameters and one of 2 % of the pixel size",
+        "an error of 8 % that all diameters share and one of 2 % of the pixel size",
     ):
         assert part in said
     numbers = {int(n) for n in re.findall(r"\[(\d+)\]", said.split("References: ")[0])}
     listed = [int(n) for n in re.findall(r"\[(\d+)\]", said.split("References: ")[1])]
     assert listed == sorted(numbers) == list(range(1, len(listed) + 1))
+
+
+def test_what_radii_rest_on_and_their_error_are_told():
+    meaning = (
+        "physical radii, of the spheres whose fringe fits: about 0.52 µm under focus (200 kV assumed); ± 5%"
+    )
+    segment = stage("segment", SEGMENT, {"segmenter": "voids"})
+    segment.record["key_figures"] += [
+        {"label": "Radii", "value": "by the fringe", "meaning": meaning},
+        {"label": "Not a size", "value": "3", "meaning": ""},
+    ]
+    export = stage("export", {"diameter_error": "auto"}, {"frame": 1, "diameter_error": 0.0512})
+    said = methods_of([segment, export])
+    assert (
+        "Radii are those of spheres whose Fresnel fringe fits, with one focus for all voids: about 0.52 µm under "
+        "focus (200 kV assumed). Voids smaller than their fringe, 3, count in densities and volumes, and in no "
+        "diameter."
+    ) in said
+    assert "Intervals (95 %) hold counting, an error of 5.12 % that all diameters share." in said
+    segment.record["key_figures"][:] = [
+        {"label": "Radii, under focus", "value": "as detected", "meaning": "no Fresnel fringe was found"}
+    ]
+    assert "Radii under focus are those of the edges as detected." in methods_of([segment])
 
 
 def test_what_was_not_run_is_not_told():

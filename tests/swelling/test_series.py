@@ -199,3 +199,13 @@ def test_voids_without_a_size_count_in_the_density_but_not_in_the_size_distribut
     assert len(outcome.summary.counted) == len(plain_outcome.summary.counted)
     assert outcome.sizes.bins["voids"].sum() == plain_outcome.sizes.bins["voids"].sum() - 3
     assert any("but not in mean and median diameter or the size" in note for note in outcome.notes)
+
+
+def test_the_error_that_all_diameters_share_is_told():
+    voids = some(1)
+    sized = voids.assign(
+        radius_sigma_px=0.08 * voids["radius_px"], radius_shared_sigma_px=0.05 * voids["radius_px"]
+    )
+    outcome = swelling.measure_series(frames_of([1]), sized, SAMPLE)
+    assert outcome.diameter_error == pytest.approx(0.05, rel=0.1)
+    assert swelling.measure_series(frames_of([1]), voids.iloc[:0], SAMPLE).diameter_error is None

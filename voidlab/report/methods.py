@@ -58,12 +58,31 @@ def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
         f"more and a {least} or more count, those within "
         f"{given.get('edge_buffer_px')} px of the border as cut by it."
     )
+    yield from _of_radii(figures)
     series = _mapping(decided.get("series"))
     if series and not series.get("reason"):
         yield (
             "The confidence of each was weighed with what the two images before and after show at its place (Bayes' "
             f"rule; {series.get('added')} detections were added by that and {series.get('removed')} removed)."
         )
+
+
+def _of_radii(figures: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+    """What radii rest on, by the key figures of the page: of a focus pair a sentence for each image."""
+    for label, radii in figures.items():
+        name, _, image = label.partition(", ")
+        if name != "Radii":
+            continue
+        of_image = f" {image}" if image else ""
+        if radii.get("value") != "by the fringe":
+            yield f"Radii{of_image} are those of the edges as detected."
+            continue
+        focus = str(radii.get("meaning", "")).partition(": ")[2].partition(";")[0]
+        found = f": {focus}" if focus else ""
+        yield f"Radii{of_image} are those of spheres whose Fresnel fringe fits, with one focus for all voids{found}."
+    none = figures.get("Not a size", {}).get("value")
+    if none:
+        yield f"Voids smaller than their fringe, {none}, count in densities and volumes, and in no diameter."
 
 
 def _of_drift(stage: StageState, cited: list[str]) -> Iterator[str]:
@@ -109,7 +128,9 @@ def _of_export(stage: StageState, cited: list[str]) -> Iterator[str]:
     if deep or any(label.startswith("Swelling") for label in labels):
         shape = _SHAPES.get(str(given.get("void_shape")), "spheres")
         yield f"Swelling is f / (1 − f) of the void volume fraction f, with voids taken as {shape}."
-    errors = [f"an error of {_percent(given.get('diameter_error'))} of all diameters"]
+    size = given.get("diameter_error")
+    size = decided.get("diameter_error") if size == "auto" else size
+    errors = [f"an error of {_percent(size)} that all diameters share"]
     if isinstance(decided.get("pixel_size_nm"), int | float):
         errors.append(f"one of {_percent(given.get('pixel_size_error'))} of the pixel size")
     yield f"Intervals (95 %) hold counting, {' and '.join(errors)}."

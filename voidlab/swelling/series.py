@@ -46,6 +46,13 @@ class Outcome:
     doubt: str = ""
     warnings: tuple[str, ...] = ()
 
+    @property
+    def diameter_error(self) -> float | None:
+        """Relative standard error that all diameters of the frame share; None without voids that have a size."""
+        found = self.summary.estimates
+        known = found.loc[found.index == "mean_diameter_seen", "size"].dropna()
+        return float(f"{known.iloc[0]:.2g}") if len(known) else None
+
     def sizes_table(self, pixel: float) -> pd.DataFrame:
         """Table ``sizes``; ``pixel`` is the width of a pixel in the unit of the sizes."""
         bins = self.sizes.bins
