@@ -125,6 +125,19 @@ def test_voids_without_a_size_are_counted_left_out_of_sizes_and_told():
     assert found.fields()["voids_without_size"].tolist() == [6, 0, 0]
 
 
+def test_what_holds_of_many_specimens_is_said_once():
+    many = [member(name, name, 1e-3, unsized=number) for number, name in enumerate("ABCD")]
+    found = campaign.compare(many)
+    (said,) = [note for note in found.notes if "fringe" in note]
+    assert said.startswith("Smaller than the fringe around them are voids of 3 specimens: 1 of 60 of B (")
+    assert "; 3 of 60 of D (" in said
+    assert (
+        "Of A; B; C; D there is one field each: how much fields differ is not in their intervals."
+        in found.notes
+    )
+    assert len(found.notes) == 2
+
+
 def test_fields_that_disagree_are_told(members):
     members[0] = member("a1", "A", 1e-3, dose_dpa=2.0, material="Ni")
     found = campaign.compare(members)

@@ -15,7 +15,7 @@ from voidlab.project import record
 from voidlab.project.parameters.models import ExportParameters, SampleParameters
 from voidlab.project.paths import POSITIONS, RunPaths
 from voidlab.report import headline
-from voidlab.report.campaign_words import two_fields_in_words, without_a_size_in_words
+from voidlab.report.campaign_words import single_fields_in_words, two_fields_in_words, without_a_size_in_words
 from voidlab.report.states import read_states
 from voidlab.swelling.pooled import Field, common_spread, pool_fields, pool_sizes
 from voidlab.swelling.sizes import bin_width
@@ -179,6 +179,13 @@ def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), commo
         sizes += [table.assign(length_unit=unit) for table in pooled[1]]
         spreads.append(pooled[2])
     spread = any(spreads)
+    fields_of = {
+        name: [m.field for m in used if m.specimen == name and m.field is not None]
+        for name in dict.fromkeys(m.specimen for m in used)
+    }
+    notes += filter(
+        None, (without_a_size_in_words(fields_of), "" if spread else single_fields_in_words(fields_of))
+    )
     if spread:
         notes.append(
             "The spread between fields is taken from all specimens together, as if theirs differed alike."
@@ -211,10 +218,6 @@ def _pool(
         pooled = pool_fields(fields, spread=spread)
         rows.append(_specimen(name, by_specimen[name], pooled, of_sample))
         sizes.append(pool_sizes(fields, edges).assign(specimen=name))
-        if without := without_a_size_in_words(name, fields):
-            notes.append(without)
-        if len(fields) == 1 and not spread:
-            notes.append(f"Of {name} there is one field: how much fields differ is not in its interval.")
         if not spread and (wide := two_fields_in_words(name, pooled, others=several)):
             notes.append(wide)
     return rows, sizes, bool(spread)

@@ -1,6 +1,6 @@
 """What a reader of a campaign must know of its intervals, in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -42,8 +42,33 @@ def two_fields_in_words(name: str, pooled: pd.DataFrame, *, others: bool) -> str
     return f"{said}{alike}."
 
 
-def without_a_size_in_words(name: str, fields: Sequence[Field]) -> str:
-    """How many voids of specimen ``name`` are smaller than their fringe; empty where there are none."""
-    diameter, sized = (np.concatenate([getattr(f, part) for f in fields]) for part in ("diameter", "sized"))
-    said = unsized_in_words(diameter, sized)
-    return f"Of {name}, {said}" if said else ""
+def without_a_size_in_words(specimens: Mapping[str, Sequence[Field]]) -> str:
+    """How many voids are smaller than their fringe, of which of the ``specimens``; empty where there are none."""
+    parts, alone = [], ""
+    for name, fields in specimens.items():
+        diameter, sized = (
+            np.concatenate([getattr(f, part) for f in fields]) for part in ("diameter", "sized")
+        )
+        if not sized.all():
+            alone = f"Of {name}, {unsized_in_words(diameter, sized)}"
+            share = (diameter[~sized] ** 3).sum() / (diameter**3).sum()
+            parts.append(f"{(~sized).sum():,} of {len(sized):,} of {name} ({share:.1%} of the volume)")
+    if len(parts) < 2:
+        return alone
+    return (
+        f"Smaller than the fringe around them are voids of {len(parts)} specimens: {'; '.join(parts)}. Their radii "
+        "are no sizes, and come out too large. They count in the density, but not in mean and median diameter or the "
+        "size distribution."
+    )
+
+
+def single_fields_in_words(specimens: Mapping[str, Sequence[Field]]) -> str:
+    """Which of the ``specimens`` have one field only; empty where none has."""
+    single = [name for name, fields in specimens.items() if len(fields) == 1]
+    if not single:
+        return ""
+    if len(single) == 1:
+        return f"Of {single[0]} there is one field: how much fields differ is not in its interval."
+    return (
+        f"Of {'; '.join(single)} there is one field each: how much fields differ is not in their intervals."
+    )

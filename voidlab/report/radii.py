@@ -53,7 +53,7 @@ def of_radii(
     if none:
         said = (
             f"{none:,} of {len(voids):,} voids are smaller than the fringe around them: what is measured there is no "
-            "size. They count, but leave them out of sizes (size_basis in the table), or take images nearer to focus."
+            "size. They count, and are left out of all diameters. For their sizes take images nearer to focus."
         )
         warning = said if none > _MANY * len(voids) else ""
         figures.append(figure("Not a size", f"{none:,}", "voids smaller than their fringe", warning=warning))
