@@ -2,6 +2,7 @@
 
 import zipfile
 
+import mrcfile
 import numpy as np
 import pytest
 import tifffile
@@ -18,7 +19,9 @@ from voidlab.images.microscope import (
 )
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
+from voidlab.run.first_parameters import first_parameters
 from voidlab.run.images import open_images
+from voidlab.segment.load import load_segmenter, of_images
 
 SAID = {
     "mrc/HAADFscan.mrc": (300, "HAADF", "Taken at 300 kV with HAADF (MRC header)."),
@@ -86,6 +89,20 @@ def test_tags_of_thermo_fisher_in_tiff(tmp_path, text, expected):
     assert open_series(fei_tiff(tmp_path / "a.tif", text)).microscope == expected
 
 
+@pytest.mark.parametrize("beside", ["a.mrc.mdoc", "a.mdoc"])
+def test_the_voltage_of_serialem_is_in_the_mdoc_beside_the_stack(tmp_path, beside):
+    with mrcfile.new(tmp_path / "a.mrc") as mrc:
+        mrc.set_data(np.zeros((2, 10, 12), np.int16))
+    assert open_series(tmp_path / "a.mrc").microscope == Microscope()
+    text = (
+        "PixelSpacing = 4.7\nVoltage = 300\n\n[ZValue = 0]\nTiltAngle = 0.0\n[ZValue = 1]\nTiltAngle = 2.0\n"
+    )
+    (tmp_path / beside).write_text(text)
+    assert open_series(tmp_path / "a.mrc").microscope == Microscope(300)
+    (tmp_path / beside).write_text(text.replace("Voltage = 300", "Voltage = ?"))
+    assert open_series(tmp_path / "a.mrc").microscope == Microscope()
+
+
 def test_files_that_disagree_are_not_believed(tmp_path):
     for number, (kv, name) in enumerate([(200, "HAADF"), (300, "BF")]):
         fei_tiff(tmp_path / f"a_{number}.tif", f"[Beam]\r\nHV={kv}000\r\n[Detectors]\r\nName={name}\r\n")
@@ -93,6 +110,24 @@ def test_files_that_disagree_are_not_believed(tmp_path):
     assert series.microscope == Microscope(scanned=True)
     assert "The files disagree on the voltage, 200 to 300 kV: theirs is not used." in series.notes
     assert any("disagree on the mode, HAADF and bright field" in note for note in series.notes)
+
+
+def test_images_that_say_haadf_are_not_searched_for_fringes_and_init_says_what_they_are(tmp_path):
+    file = fei_tiff(tmp_path / "a.tif", "[Beam]\r\nHV=200000\r\n[Detectors]\r\nName=HAADF\r\n")
+    series = open_series(file)
+    method = load_segmenter("classical")
+    assert of_images(method, with_microscope_of(dataset(), series.microscope), 0.5).focus is None
+    given = with_microscope_of(dataset(mode="bright field"), series.microscope)
+    assert of_images(method, given, 0.5).focus == "auto"
+    told = first_parameters("a", "a.tif", series)
+    assert (
+        "# the images were taken at 200 kV with HAADF; microscope: {voltage_kv: ..., mode: ...} outweighs that"
+        in told
+    )
+    fei_tiff(file, "[Beam]\r\nHV=0\r\n")
+    assert "\n# microscope: {voltage_kv: 300, mode: HAADF}   # else" in first_parameters(
+        "a", "a.tif", open_series(file)
+    )
 
 
 def test_what_is_given_outweighs_the_files_and_is_told():

@@ -85,12 +85,19 @@ def of_series(files: Sequence[Taken], notes: list[str]) -> Microscope:
             "give microscope: {mode: …}."
         )
     mode = modes[0] if len(modes) == 1 else None
-    known = [f"at {volts[0]:g} kV"] if volts else []
-    known += ["with HAADF" if mode == "HAADF" else f"in {mode}"] if mode else []
-    if known:
+    found = Microscope(volts[0] if volts else None, mode, any(each.scanned for each in said))
+    if known := in_words(found):
         source = next(file.pixel_source for file in files if file.microscope != NOTHING_SAID)
-        notes.append(f"Taken {' '.join(known)} ({source}).")
-    return Microscope(volts[0] if volts else None, mode, any(each.scanned for each in said))
+        notes.append(f"Taken {known} ({source}).")
+    return found
+
+
+def in_words(found: Microscope) -> str:
+    """As in: at 300 kV with HAADF; empty where nothing is known."""
+    known = [] if found.voltage_kv is None else [f"at {found.voltage_kv:g} kV"]
+    if found.mode is not None:
+        known.append("with HAADF" if found.mode == "HAADF" else f"in {found.mode}")
+    return " ".join(known)
 
 
 def with_microscope_of(dataset: DatasetParameters, found: Microscope) -> DatasetParameters:

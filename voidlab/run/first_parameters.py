@@ -2,6 +2,7 @@
 
 import textwrap
 
+from voidlab.images.microscope import in_words
 from voidlab.images.series import ImageSeries
 from voidlab.run.images import proposed_boxes
 
@@ -16,6 +17,7 @@ images: {source}
 # excluded_frames: [17, 30-42]        # frames to leave out
 {boxes}
 {sample}
+{microscope}
 
 # segment: {{contrast: dark}}           # bright or dark, where auto errs; also threshold, {smallest}, ...
 # drift: {{source: images}}             # images, where voids do not tell the drift
@@ -55,6 +57,13 @@ def first_parameters(name: str, source: str, series: ImageSeries, sample: str = 
         if not sample
         else f"sample: {{name: {quoted(sample)}}}   # the same for all fields of a specimen"
     )
+    microscope = (
+        "# microscope: {voltage_kv: 300, mode: HAADF}   # else 200 kV, bright field; also defocus_nm: -1000"
+    )
+    if said := in_words(series.microscope):
+        microscope = (
+            f"# the images were taken {said}; microscope: {{voltage_kv: ..., mode: ...}} outweighs that"
+        )
     smallest = "min_radius_px: 2.5" if size is None else f"min_diameter_nm: {5 * size:.2g}"
     return _NEW.format(
         found="\n".join(map(_comment, [series.describe(), *series.notes])),
@@ -65,6 +74,7 @@ def first_parameters(name: str, source: str, series: ImageSeries, sample: str = 
         times=times,
         boxes=boxes,
         sample=specimen,
+        microscope=microscope,
         smallest=smallest,
     )
 

@@ -5,6 +5,7 @@ compared to here.
 """
 
 import math
+import re
 import warnings
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ _SIGNED_FROM = 20140  # version of the format that says that bytes have a sign
 _IMOD_STAMP = 1146047817
 # FEI's first extended header: 1024 records of 32 numbers, among them tilt (deg), pixel size (m) and voltage (V).
 _FEI1_RECORDS, _FEI1_NUMBERS, _FEI1_TILT, _FEI1_PIXEL, _FEI1_VOLTS = 1024, 32, 0, 11, 13
+_MDOC_BYTES = 100_000  # the first section says it
 _STEM = 2  # instrument mode of FEI's newer headers; 1 is TEM
 
 
@@ -77,7 +79,7 @@ def open_mrc(path: Path) -> ImageFile:
         "MRC header",
         tuple(notes),
         tilts[:count],
-        microscope=taken,
+        microscope=_of_mdoc(path) if taken == NOTHING_SAID else taken,
     )
 
 
@@ -130,6 +132,19 @@ def _taken(records: np.ndarray) -> Microscope:
     if said.get("Instrument mode") == _STEM:
         return in_stem(said.get("HT"), bytes(said.get("STEM Detector name", b"")).decode("latin-1"))
     return Microscope(as_kv(said.get("HT")))
+
+
+def _of_mdoc(path: Path) -> Microscope:
+    """Voltage from the file that SerialEM writes beside a stack."""
+    for name in (f"{path.name}.mdoc", f"{path.stem}.mdoc"):
+        try:
+            with path.with_name(name).open("rb") as stream:
+                text = stream.read(_MDOC_BYTES).decode("latin-1")
+        except OSError:
+            continue
+        found = re.search(r"^Voltage *= *([0-9.]+)", text, re.MULTILINE)
+        return Microscope(as_kv(found[1])) if found else NOTHING_SAID
+    return NOTHING_SAID
 
 
 def _of_bytes(
