@@ -40,6 +40,20 @@ def test_numbers_are_read_as_yaml_1_2_does(yaml):
     assert typed.tilt_angles_deg == [-1.0, 2.5]
 
 
+def test_dates_are_text(yaml):
+    text = "images: a\nsample: {name: 2026-03-01, made: 2026-03-01 10:20:30, 7: x}\n"
+    sample = parameters.load_parameters(yaml(text)).sample
+    assert (sample.name, sample.model_extra) == ("2026-03-01", {"made": "2026-03-01T10:20:30", "7": "x"})
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_file_in_another_encoding_is_told_how_to_save_it(tmp_path, encoding):
+    (tmp_path / "x.yaml").write_bytes("images: Gérard\n".encode(encoding))
+    assert problems(tmp_path / "x.yaml")[0].endswith(
+        "it is not UTF-8. Save it as UTF-8 (in an editor: Save as, encoding)"
+    )
+
+
 def test_all_mistakes_at_once_with_file_and_line(yaml):
     text = """\
 images: a
@@ -72,6 +86,25 @@ track: {memory: 2.5, link_edge_voids: 1}
         ("images: a\nimages: b\n", "x.yaml:2: is not valid YAML: found duplicate key"),
         ("images: a\nsegment:\n\tthreshold: 1\n", "x.yaml:3: a tab stands where YAML allows only spaces"),
         ("images: a\ndrift: &d {}\ntrack: *d\n", "x.yaml:3: anchors and aliases"),
+        ("images: a\npixel_size_nm: !nm 0.47\n", "x.yaml:2: tags such as !nm are not read here"),
+        ("images: a\ntrack: !!omap [memory: 3]\n", "x.yaml:2: tags such as !!omap are not read here"),
+        ("images: a\nsample: {day: 2026-13-40}\n", "x.yaml:2: a date that no calendar has, or a number of"),
+        (
+            "images: a\n\npixel_size_nm: " + 5000 * "1",
+            "x.yaml:3: a date that no calendar has, or a number of",
+        ),
+        ("images: a\npixel_size_nm: " + 400 * "1", "x.yaml:2: pixel_size_nm = 111111111111111111...11"),
+        (
+            "images: a\npixel_size_nm: 2026-03-01\n",
+            "x.yaml:2: pixel_size_nm = '2026-03-01': must be a number",
+        ),
+        ('images: "a\\0.tif"\n', "x.yaml:1: 'a\\x00.tif' holds what is no text; type it anew"),
+        ('images: a\nsample: {a: "\\ud800"}\n', "x.yaml:2: '\\ud800' holds what is no text; type it anew"),
+        ("images: a\nsample: {1: a, '1': b}\n", "x.yaml:2: the key 1 stands twice"),
+        ("images: a\nsample: {value: 3}\n", "x.yaml:2: sample: 'value' names a column of our own"),
+        ("images: a\nsample: {'': 3}\n", "x.yaml:2: sample: '' names a column of our own, or none"),
+        (f"images: a\nsample: {{a: {10**300}}}\n", "must be at most 2^53; in quotes it is text"),
+        ("images: a\nframe_interval_s: 1e-320\n", "x.yaml:2: frame_interval_s = 1e-320: must be ≥ 1e-09"),
         ("images: a\nsegment: 3\n", "x.yaml:2: segment = 3: must be a list of 'key: value'"),
         ("segment: {}\n", "x.yaml: images: is required"),
         (

@@ -241,7 +241,7 @@ class DatasetParameters(_Model):
         None, "angles in frame order, or a .rawtlt, .tlt, .mdoc or .csv file", "deg"
     )
     times_s: list[float] | None = _parameter(None, "times in frame order", "s")
-    frame_interval_s: float | None = _parameter(None, "time between frames", "s", gt=0)
+    frame_interval_s: float | None = _parameter(None, "time between frames", "s", ge=1e-9, le=1e9)
     excluded_frames: Annotated[list[int], BeforeValidator(in_full)] = _parameter(
         [], "frame numbers to leave out; ranges such as 10-20 too"
     )

@@ -1,6 +1,7 @@
 """What is wrong with the values of a parameter file, in words a microscopist would use."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from voidlab.project.parameters.models import (
     SampleParameters,
     model_of,
 )
-from voidlab.project.parameters.yaml_file import Problem, line_of
+from voidlab.project.parameters.yaml_file import Problem, line_of, plain_values
 from voidlab.project.paths import ProjectError, check_name
 
 _NOT_OF_PAIRS = {
@@ -27,6 +28,14 @@ _NOT_OF_PAIRS = {
     "tilt_angles_deg",
     "times_s",
 }
+# Columns of the tables that put specimens side by side, beside which those of the sample stand.
+_COLUMNS = {
+    "area", "areal_density", "between_fields", "counting", "counts", "dataset", "degrees_of_freedom", "fields",
+    "frame", "high68", "high95", "length_unit", "low68", "low95", "lower", "mean_diameter", "mean_diameter_seen",
+    "number_density", "quantity", "reason", "specimen", "swelling", "systematic", "unit", "upper", "value", "verdict",
+    "voids", "voids_without_size", "volume_fraction", "volume_per_area",
+}  # fmt: skip
+_MOST = 2**53  # whole numbers above are not kept to the last digit
 _OWN = {"dose", "temperature"}  # under sample, in whatever unit: near our names, but meant
 
 
@@ -55,7 +64,8 @@ def explain(
     value: Any = document
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
-    what = name if error["type"] in ("extra_forbidden", "missing") else f"{name} = {value!r}"
+    shown = reprlib.repr(plain_values(value))
+    what = name if error["type"] in ("extra_forbidden", "missing") else f"{name} = {shown}"
     return Problem(path.name, line_of(document, keys), f"{what}: {_reason(error, keys)}")
 
 
@@ -184,6 +194,15 @@ def _of_sample(sample: SampleParameters) -> Iterable[tuple[str, str]]:
         reason = _unknown((SAMPLE, key), alike=0.8)
         if "known are" not in reason:
             yield f"{SAMPLE}.{key}", f"{SAMPLE}.{key}: {reason}"
+    for key, value in (sample.model_extra or {}).items():
+        if key in _COLUMNS or not key.strip():
+            yield (
+                f"{SAMPLE}.{key}",
+                f"{SAMPLE}: '{key}' names a column of our own, or none; choose another key",
+            )
+        if isinstance(value, int) and abs(value) > _MOST:
+            what = "must be at most 2^53; in quotes it is text"
+            yield f"{SAMPLE}.{key}", f"{SAMPLE}.{key} = {reprlib.repr(value)}: {what}"
     thickness, sigma = sample.foil_thickness_nm, sample.foil_sigma_nm
     if (thickness is None) != (sigma is None):
         given, missing = ("foil_thickness_nm", "foil_sigma_nm")[:: 1 if sigma is None else -1]

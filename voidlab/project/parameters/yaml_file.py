@@ -4,13 +4,14 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.events import AliasEvent, ScalarEvent
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
 
 from voidlab.errors import VoidlabError
@@ -20,6 +21,11 @@ from voidlab.tables.reading import read_text
 _MOST_BYTES = 10**7  # of a parameter file
 _MOST_VALUES, _DEEPEST = 100_000, 100
 _ALIASES = "anchors and aliases (&, *) are not read here"
+# What no table, page or file name can hold: control characters, and halves of characters.
+_NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_VALUE_ERROR = (
+    "a date that no calendar has, or a number of thousands of digits; what is text stands in quotes"
+)
 
 
 @dataclass(frozen=True)
@@ -59,12 +65,17 @@ def read_yaml(path: Path) -> CommentedMap:
         raise _wrong(path, "no such file" + (f"; did you mean {near[0]}?" if near else "")) from None
     except IsADirectoryError:
         raise _wrong(path, "is a folder; expected a file such as parameters/NAME.yaml") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise _wrong(
+            path,
+            "cannot be read as text: it is not UTF-8. Save it as UTF-8 (in an editor: Save as, encoding)",
+        ) from None
+    except OSError as error:
         raise _wrong(path, f"cannot be read as text: {error}") from None
     name = Path(path.name)
     try:
-        aliases = _aliases(text)
-        document = None if aliases else YAML(typ="rt").load(text)
+        refused = _refused(text)
+        document = None if refused else YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = str(error.problem or error.context or "it cannot be parsed").split("\n")[0]
@@ -74,29 +85,64 @@ def read_yaml(path: Path) -> CommentedMap:
         raise _wrong(name, words, mark.line + 1 if mark is not None else None) from None
     except RecursionError:
         raise _wrong(name, "is nested far deeper than parameters are") from None
-    except (YAMLError, ValueError) as error:
-        raise _wrong(name, f"is not YAML: {error}") from None
-    if aliases:
-        raise _wrong(name, _ALIASES, aliases[0])
+    except YAMLError as error:
+        raise _wrong(name, f"is not YAML: {' '.join(str(error).split())}") from None
+    except ValueError:
+        raise _wrong(name, _VALUE_ERROR, _line_of_value_error(text)) from None
+    if refused:
+        raise _wrong(name, *refused[0])
     if not isinstance(document, CommentedMap):
         raise _wrong(name, "must be lines 'key: value', such as 'images: ../data/x/*.tif'", 1)
+    if (twice := _twice(document)) is not None:
+        raise _wrong(name, *twice)
     return document
 
 
-def _aliases(text: str) -> list[int]:
-    """Lines on which aliases stand: one can stand for a billion others, and nothing here needs one."""
+def _refused(text: str) -> list[tuple[str, int]]:
+    """What a parameter file has no need of, and the lines: tags, and aliases, one of which can stand for billions."""
     depth = 0
     for bracket in re.findall(r"[\[{\]}]", text):
         depth += 1 if bracket in "[{" else -1
         if depth > _DEEPEST:  # the parser takes minutes for thousands
             raise RecursionError
-    aliases = []
+    found = []
     for count, event in enumerate(YAML(typ="rt").parse(text)):
         if count > _MOST_VALUES:
             raise YAMLError(f"it holds more than {_MOST_VALUES:,} values")
         if isinstance(event, AliasEvent):
-            aliases.append(event.start_mark.line + 1)
-    return aliases
+            found.append((_ALIASES, event.start_mark.line + 1))
+        elif tag := getattr(event, "tag", None):
+            short = str(tag).replace("tag:yaml.org,2002:", "!!")
+            found.append((f"tags such as {short} are not read here; leave it out", event.start_mark.line + 1))
+        elif isinstance(event, ScalarEvent) and _NO_TEXT.search(event.value):
+            found.append(
+                (f"{event.value[:40]!r} holds what is no text; type it anew", event.start_mark.line + 1)
+            )
+    return found
+
+
+def _twice(node: Any) -> tuple[str, int] | None:
+    """A key that stands twice in a mapping, as a number and as text, and its line."""
+    if isinstance(node, CommentedMap):
+        seen: dict[str, Any] = {}
+        for key in node:
+            if seen.setdefault(str(key), key) is not key:
+                return f"the key {key} stands twice", node.lc.key(key)[0] + 1
+    inside = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+    return next((found for each in inside if (found := _twice(each)) is not None), None)
+
+
+def _line_of_value_error(text: str) -> int | None:
+    """The line of what YAML takes for a date or number that there cannot be."""
+    for event in YAML(typ="rt").parse(text):
+        if isinstance(event, ScalarEvent) and event.implicit[0]:
+            try:
+                YAML(typ="rt").load(event.value)
+            except YAMLError:
+                continue
+            except ValueError:
+                return int(event.start_mark.line) + 1
+    return None
 
 
 def _wrong(file: Path, text: str, line: int | None = None) -> ParameterErrors:
@@ -104,7 +150,7 @@ def _wrong(file: Path, text: str, line: int | None = None) -> ParameterErrors:
 
 
 def plain_values(node: Any) -> Any:
-    """Builtin values in place of ruamel's, which pydantic's strict mode refuses."""
+    """Builtin values in place of ruamel's, which pydantic's strict mode refuses; dates are text, as was meant."""
     if isinstance(node, Mapping):
         return {str(key): plain_values(value) for key, value in node.items()}
     if isinstance(node, list):
@@ -112,7 +158,7 @@ def plain_values(node: Any) -> Any:
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
             return kind(node)
-    return node
+    return node.isoformat() if isinstance(node, date) else node
 
 
 def line_of(document: CommentedMap, keys: Iterable[str]) -> int | None:
@@ -131,11 +177,11 @@ def value_of(text: str) -> Any:
     Raises
     ------
     ParameterErrors
-        If it holds aliases, or more brackets in one another than a parameter has.
+        If it holds aliases, tags or control characters, or more brackets in one another than a parameter has.
     """
     try:
-        if _aliases(text):
-            raise _wrong(Path("--set"), _ALIASES)
+        if refused := _refused(text):
+            raise _wrong(Path("--set"), refused[0][0])
         return plain_values(YAML(typ="rt").load(text))
     except RecursionError:
         raise _wrong(Path("--set"), "the value is nested far deeper than parameters are") from None
