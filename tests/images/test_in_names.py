@@ -129,6 +129,26 @@ def test_a_number_that_runs_against_the_clock_is_asked_about() -> None:
 def test_a_day_that_may_be_a_month_is_asked_about() -> None:
     with pytest.raises(ImagesError, match="begin with the day or with the month.*frame_pattern"):
         read(["a_01.02.2021.tif", "a_02.01.2021.tif"])
+    with pytest.raises(ImagesError, match="begin with the day or with the month"):
+        read(["a_03-04-2026.tif", "a_04-05-2026.tif"])  # though both the days and the months differ
+    counted = ["a_0001_03-04-2026.tif", "a_0002_04-03-2026.tif"]
+    assert (names(read(counted)), read(counted).numbers) == (counted, [1, 2])
+
+
+@pytest.mark.parametrize("date", ["", "2026-03-01 "])
+def test_hours_of_one_digit_before_and_after_noon(date: str) -> None:
+    made = [f"a {date}{t}.tif" for t in ("12-59-58 AM", "9-59-59 AM", "10-00-01 AM", "1-00-00 PM")]
+    found = read(made)
+    assert (names(found), found.times_s) == (made, [0, 32401, 32403, 43202])
+
+
+@pytest.mark.parametrize("name", ["a_{c}_00{i}", "img_t0{i}_z01_{c}", "{i}0s {c}"])
+def test_images_of_several_channels_are_told_as_such(name: str) -> None:
+    made = [f"{name.format(c=c, i=i)}.tif" for c in ("ch0", "ch1") for i in (1, 2)]
+    with pytest.raises(
+        ImagesError, match=r"several channels \(ch0, ch1\) of one field: give those of one.*'\*ch0\*.tif'"
+    ):
+        read(made)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +156,7 @@ def test_a_day_that_may_be_a_month_is_asked_about() -> None:
     [
         [f"area_{a}_image_{i}_v2.tif" for a in (1, 2) for i in (1, 2, 10)],
         [f"{a}-{i}" for a in (1, 2) for i in (1, 2)],
-        [f"x{a}b_{i}.c{k}" for a in (1, 2) for i in (1, 2) for k in (1, 2)],
+        [f"x{a}b_{i}.q{k}" for a in (1, 2) for i in (1, 2) for k in (1, 2)],
     ],
 )
 def test_the_pattern_that_is_proposed_works(twice: list[str]) -> None:

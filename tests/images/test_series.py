@@ -497,6 +497,28 @@ def test_angles_that_do_not_fit(three: Path, angles: object, words: str) -> None
         ("a.tlt", "1\nx\n3", r"a\.tlt, line 2: 'x' is no number"),
         ("a.csv", "frame,angle\n1,2", "columns frame, angle; expected frame and tilt_deg"),
         ("a.csv", "frame,tilt_deg\n1,2\n1,3", "line 3: frame 1 stands twice"),
+        (
+            "a.csv",
+            "frame,tilt_deg\n1,2,5\n2,3,5",
+            "line 2 holds more than its 2 columns: numbers are written with a",
+        ),
+        ("a.csv", "frame,tilt_deg,tilt_deg\n1,2,3", "expected frame and tilt_deg, once each"),
+        ("a.csv", "frame,tilt_deg\n1e300,2", "line 2: '1e300' is no number of an image"),
+        ("a.csv", "frame,tilt_deg\n1", "line 2: '' is no number"),
+        (
+            "a.csv",
+            "frame,tilt_deg\n1," + 200_000 * "2",
+            "is no table of frames and angles: field larger than",
+        ),
+        ("a.tlt", "1_0\n2\n3", "line 1: '1_0' is no number"),
+        ("a.mdoc", "[ZValue = 0]\nTiltAngle = 1\nTiltAngle = 2\n", "line 3: image 0 has a second tilt angle"),
+        (
+            "a.mdoc",
+            2 * "[ZValue = 0]\nTiltAngle = 1\n",
+            "line 4: image 0 has a second tilt angle.*two files in one",
+        ),
+        ("a.mdoc", "[ZValue = 0]\nTiltAngle = 1\n[ZValue = 1]\nX = 2\n", "gives the tilt angles of 1 images"),
+        ("a.mdoc", "[ZValue = 0.7]\nTiltAngle = 1\n", "line 1: '0.7' is no number of an image"),
         ("a.xyz", "1", "no file of tilt angles"),
     ],
 )

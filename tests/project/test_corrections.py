@@ -247,3 +247,40 @@ def test_a_pipe_in_place_of_the_file_is_not_waited_on(path):
     os.mkfifo(path)
     with pytest.raises(OSError, match="is a pipe or a device"):
         corrections.read_log(path)
+
+
+MARKED = {"id": "a", "who": "x", "when": "2026-03-01T10:00:00+00:00", "edit": "bad_frame", "frame": 1}
+ADDED = {**MARKED, "edit": "add_void", "at": HERE.model_dump()}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ({**MARKED, "frame": True}, "frame: Value error, expected a number, not True"),
+        ({**MARKED, "frame": "1"}, "frame: Value error, expected a number, not '1'"),
+        (
+            {**ADDED, "at": {**HERE.model_dump(), "x_px": True}},
+            "x_px: Value error, expected a number, not True",
+        ),
+    ],
+)
+def test_what_is_no_number_does_not_count_as_one(path, line, said):
+    line = {key: value for key, value in line.items() if key != "frame" or line["edit"] == "bad_frame"}
+    path.parent.mkdir()
+    path.write_text(json.dumps(line))
+    with pytest.raises(CorrectionsError, match=said):
+        corrections.read_log(path)
+
+
+def test_a_key_or_an_id_that_stands_twice_is_named_and_a_line_that_does_counts_once(path):
+    path.parent.mkdir()
+    path.write_text(json.dumps(MARKED)[:-1] + ', "frame": 2}')
+    with pytest.raises(CorrectionsError, match=r"jsonl:1: 'frame' stands twice\. Mend the line"):
+        corrections.read_log(path)
+    path.write_text("\n".join(json.dumps({**MARKED, "frame": frame}) for frame in (1, 2)))
+    with pytest.raises(CorrectionsError, match="jsonl:2: the id 'a' is that of a line before"):
+        corrections.read_log(path)
+    path.write_text(2 * (json.dumps(MARKED) + "\n"))
+    log = corrections.read_log(path)
+    assert log.kept() == list(log.lines[:1])
+    assert log.problems == ("x.corrections.jsonl:2: the line stands twice and counts once",)

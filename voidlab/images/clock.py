@@ -15,7 +15,11 @@ _ENOUGH = 6  # images to a day whose order is none by accident
 
 
 class ClockError(VoidlabError):
-    """Clock times that leave open which image comes first, with what was found."""
+    """Clock times that leave open which image comes first, with what was found; ``rest``: the names without them."""
+
+    def __init__(self, said: str, rest: Sequence[str] = ()) -> None:
+        super().__init__(said)
+        self.rest = rest
 
 
 def clock_of(name: str) -> tuple[int, int] | None:

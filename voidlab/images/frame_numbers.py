@@ -12,6 +12,7 @@ from voidlab.images.errors import ImagesError
 _FLAGS = re.IGNORECASE | re.ASCII
 _SIZE = re.compile(r"\d+\s*[x×]\s*\d+", _FLAGS)
 _DECIMAL = re.compile(r"[+-]?\d+\.\d+", _FLAGS)
+_CHANNEL = re.compile(r"(?<![a-z0-9])(?:channel|chan|ch|c|detector|det)[-_ ]?\d{1,2}(?!\d)", _FLAGS)
 _LARGEST = 2**62  # a longer run of digits is no frame number, and does not fit the table
 
 
@@ -180,15 +181,32 @@ def check_unique(paths: Sequence[Path], numbers: Sequence[int]) -> None:
     seen: dict[int, Path] = {}
     for path, number in zip(paths, numbers, strict=True):
         if number in seen:
-            pattern = pattern_that_works(paths)
-            advice = (
-                "No number in the names tells all files apart: leave one of them out, or rename them."
-                if pattern is None
-                else f"This tells all files apart: add frame_pattern: '{pattern}' (its groups are compared one after "
-                "the other), or leave one of them out."
+            raise ImagesError(
+                f"'{seen[number]}' and '{path}' both get frame number {number}. {_advice(paths)}"
             )
-            raise ImagesError(f"'{seen[number]}' and '{path}' both get frame number {number}. {advice}")
         seen[number] = path
+
+
+def _advice(paths: Sequence[Path]) -> str:
+    """What to do where two files get one number."""
+    channels = [_CHANNEL.search(path.stem) for path in paths]
+    if all(channels) and len(found := {match[0].lower() for match in channels if match}) > 1:
+        first = next(match for match in channels if match)
+        rest = _CHANNEL.sub("~", paths[0].stem)
+        one = f"*{first[0]}*{paths[0].suffix}"
+        if sum(_CHANNEL.sub("~", path.stem) == rest for path in paths) > 1:
+            listed = ", ".join(sorted(found)[:5])
+            return (
+                f"They look like images of several channels ({listed}) of one field: give those of one channel, as "
+                f"with '{one}'."
+            )
+    pattern = pattern_that_works(paths)
+    if pattern is None:
+        return "No number in the names tells all files apart: leave one of them out, or rename them."
+    return (
+        f"This tells all files apart: add frame_pattern: '{pattern}' (its groups are compared one after the other), "
+        "or leave one of them out."
+    )
 
 
 def pattern_that_works(paths: Sequence[Path]) -> str | None:

@@ -51,7 +51,7 @@ def read_names(files: Sequence[Path], pattern: str | None, step: int) -> InNames
     try:
         clock = find_clock(stems, lambda rest: _order(frame_numbers.counter(_without_tilts(rest))))
     except ClockError as error:
-        why_no_clock = str(error)
+        why_no_clock, stems = str(error), list(error.rest or stems)
     tilts = find_tilts(clock.rest if clock and not clock.elapsed else stems)
     notes = [tilts.note] if tilts.note else []
     if pattern is not None:

@@ -42,6 +42,9 @@ _AFTER_A_DATE = tuple(
 _GATAN = re.compile(r"Hour_(?P<h>\d+)_Minute_(?P<min>\d+)_Second_(?P<s>\d+)(?:_Frame_(?P<sub>\d+))?", _FLAGS)
 _ALONE = (
     _GATAN,
+    re.compile(
+        rf"(?<!\d)(?P<h>0?[1-9]|1[0-2])(?P<sep>[-_.:∶]){_M}(?P=sep){_S} ?(?P<half>[AP]M)(?![a-z])", _FLAGS
+    ),
     re.compile(rf"(?<!\d){_H}h{_M}m(?:in)?{_S}s?(?!\d)", _FLAGS),
     re.compile(rf"(?<!\d)(?=(?P<all>{_H}(?P<sep>[-_.:∶]){_M}(?P=sep){_S}{_FRACTION}))", _FLAGS),
 )
@@ -130,16 +133,18 @@ def _dates(stems: Sequence[str]) -> tuple[list[datetime] | None, list[str]]:
         if len(days) < len(stems):
             continue
         either = pattern is _DAY_FIRST and all(int(match["d"]) <= 12 for match in found if match)
+        ends = [match.span() for match in found if match]
+        rest = [f"{s[:a]}~{s[b:]}" for s, (a, b) in zip(stems, ends, strict=True)]
         if either and len(set(days)) > 1:
             raise ClockError(
                 f"the dates in names such as '{stems[0]}' may begin with the day or with the month; say how the "
                 "images follow each other with frame_pattern: its groups are compared one after the other, such as "
-                r"(\d+)-(\d+)-(\d+)."
+                r"(\d+)-(\d+)-(\d+).",
+                rest,
             )
         if {day.month for day in days} == {1, 12} and days[0].year == 4:  # no year said
             days = [day.replace(year=5) if day.month == 1 else day for day in days]
-        ends = [match.span() for match in found if match]
-        return days, [f"{s[:a]}~{s[b:]}" for s, (a, b) in zip(stems, ends, strict=True)]
+        return days, rest
     return None, list(stems)
 
 

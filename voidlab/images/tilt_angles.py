@@ -10,6 +10,8 @@ from voidlab.images.errors import ImagesError
 from voidlab.tables.reading import read_text
 
 _MOST_BYTES = 10**8  # of a file of angles
+_LARGEST = 2**62  # frame number, as in names
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 
 def read_angles(path: Path) -> list[float] | dict[int, float]:
@@ -71,7 +73,7 @@ def recorded_files(path: Path) -> list[str]:
     for i, line in enumerate(lines, 1):
         key, _, value = (part.strip(" []") for part in line.partition("="))
         if key in ("ZValue", "FrameSet"):
-            section = int(_number(value, path, i)) + (section + 1 if key == "FrameSet" else 0)
+            section = _whole(value, path, i) + (section + 1 if key == "FrameSet" else 0)
         elif key == "SubFramePath" and value:
             names[section] = re.split(r"[\\/]", value)[-1]
     images = len(_angles_in_mdoc(path, lines))
@@ -81,14 +83,19 @@ def recorded_files(path: Path) -> list[str]:
 def _angles_in_mdoc(path: Path, lines: Sequence[str]) -> list[float]:
     """Angles that SerialEM wrote, in the order of the images in the stack (ZValue)."""
     angles: dict[int, float] = {}
-    section = None
+    sections: list[int] = []
     for i, line in enumerate(lines, 1):
         key, _, value = (part.strip(" []") for part in line.partition("="))
         if key in ("ZValue", "FrameSet"):
-            section = int(_number(value, path, i)) + (len(angles) if key == "FrameSet" else 0)
-        elif key == "TiltAngle" and section is not None:
-            angles[section] = _number(value, path, i)
-    if not angles or sorted(angles) != list(range(len(angles))):
+            sections.append(_whole(value, path, i) + (len(angles) if key == "FrameSet" else 0))
+        elif key == "TiltAngle" and sections:
+            if sections[-1] in angles:
+                raise ImagesError(
+                    f"{path}, line {i}: image {sections[-1]} has a second tilt angle; expected one for each. Are "
+                    "these two files in one?"
+                )
+            angles[sections[-1]] = _number(value, path, i)
+    if not angles or sorted(angles) != list(range(len(angles))) or {*sections} - {*angles}:
         raise ImagesError(
             f"{path} gives the tilt angles of {len(angles)} images; expected one for each, from ZValue 0."
         )
@@ -96,29 +103,43 @@ def _angles_in_mdoc(path: Path, lines: Sequence[str]) -> list[float]:
 
 
 def _angles_in_csv(path: Path, lines: Sequence[str]) -> dict[int, float]:
-    rows = csv.DictReader(lines, skipinitialspace=True)
+    try:
+        return _angles_in_rows(path, csv.DictReader(lines, skipinitialspace=True))
+    except csv.Error as error:
+        raise ImagesError(f"{path} is no table of frames and angles: {error}.") from None
+
+
+def _angles_in_rows(path: Path, rows: "csv.DictReader[str]") -> dict[int, float]:
     columns = rows.fieldnames or []
-    if not {"frame", "tilt_deg"} <= set(columns):
+    if [columns.count(name) for name in ("frame", "tilt_deg")] != [1, 1]:
         raise ImagesError(
             f"{path} has the columns {', '.join(columns) or '(none)'}; expected frame and tilt_deg, "
-            "separated by commas."
+            "once each, separated by commas."
         )
     angles: dict[int, float] = {}
     for row in rows:
-        frame = _number(row["frame"], path, rows.line_num)
-        if frame != int(frame) or int(frame) in angles:
+        if row.get(None):
             raise ImagesError(
-                f"{path}, line {rows.line_num}: frame {row['frame']} stands twice or is not whole."
+                f"{path}, line {rows.line_num} holds more than its {len(columns)} columns: numbers are written with "
+                "a point, such as -22.5."
             )
-        angles[int(frame)] = _number(row["tilt_deg"], path, rows.line_num)
+        frame = _whole(row["frame"], path, rows.line_num)
+        if frame in angles:
+            raise ImagesError(f"{path}, line {rows.line_num}: frame {frame} stands twice.")
+        angles[frame] = _number(row["tilt_deg"], path, rows.line_num)
     return angles
 
 
 def _number(text: str | None, path: Path, line: int) -> float:
-    try:
-        number = float((text or "").split("#")[0])
-    except ValueError:
-        number = math.nan
+    found = (text or "").split("#")[0].strip()
+    number = float(found) if _NUMBER.fullmatch(found) else math.nan
     if not math.isfinite(number):
-        raise ImagesError(f"{path}, line {line}: '{text}' is no number; expected one such as -22.5.")
+        raise ImagesError(f"{path}, line {line}: '{found[:40]}' is no number; expected one such as -22.5.")
     return number
+
+
+def _whole(text: str | None, path: Path, line: int) -> int:
+    number = _number(text, path, line)
+    if number != int(number) or abs(number) > _LARGEST:
+        raise ImagesError(f"{path}, line {line}: '{(text or '').strip()[:40]}' is no number of an image.")
+    return int(number)

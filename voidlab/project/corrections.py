@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from voidlab.errors import VoidlabError
 from voidlab.tables.reading import read_bytes, sendable
@@ -30,10 +30,17 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def _of_a_number(value: object) -> object:
+    if isinstance(value, bool | str):  # true would count as 1
+        raise ValueError(f"expected a number, not {value!r}")
+    return value
+
+
+_A_NUMBER = BeforeValidator(_of_a_number)
 # No image is wider than a million px, no count of images has more digits: what is beyond was not meant.
-Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
-FrameNumber = Annotated[int, Field(ge=-(2**62), le=2**62)]
-Pixel = Annotated[int, Field(ge=0, le=2**31)]
+Coordinate = Annotated[float, Field(ge=-1e6, le=1e6), _A_NUMBER]
+FrameNumber = Annotated[int, Field(ge=-(2**62), le=2**62), _A_NUMBER]
+Pixel = Annotated[int, Field(ge=0, le=2**31), _A_NUMBER]
 
 
 class Spot(_Model):
@@ -42,13 +49,13 @@ class Spot(_Model):
     frame: FrameNumber
     x_px: Coordinate
     y_px: Coordinate
-    radius_px: Annotated[float, Field(gt=0, le=1e5)]
+    radius_px: Annotated[float, Field(gt=0, le=1e5), _A_NUMBER]
 
     def __str__(self) -> str:
         return f"({self.x_px:.1f}, {self.y_px:.1f}) in frame {self.frame}"
 
 
-Run = tuple[Pixel, Pixel, Annotated[int, Field(gt=0, le=2**31)]]
+Run = tuple[Pixel, Pixel, Annotated[int, Field(gt=0, le=2**31), _A_NUMBER]]
 """Pixels side by side: y, x of the first, how many."""
 
 
@@ -229,17 +236,39 @@ def read_log(path: Path) -> Log:
         text = read_bytes(path).decode("utf-8-sig", errors="replace")
     except FileNotFoundError:
         return Log()
-    lines, problems = [], []
+    lines: dict[str, Correction] = {}
+    problems = []
     for number, line in enumerate(text.split("\n"), 1):
+        where = f"{path.name}:{number}"
         if not line.strip():
             continue
         try:
-            fields = json.loads(line)
-        except (ValueError, RecursionError):
-            problems.append(f"{path.name}:{number}: the line is cut short or damaged and does not count")
+            fields = json.loads(line, object_pairs_hook=_once)
+        except (_TwiceError, RecursionError, ValueError) as error:
+            if isinstance(error, _TwiceError):
+                raise CorrectionsError(f"{where}: {error} Mend the line or delete it.") from None
+            problems.append(f"{where}: the line is cut short or damaged and does not count")
             continue
-        lines.append(_correction(fields, f"{path.name}:{number}"))
-    return Log(tuple(lines), tuple(problems))
+        made = _correction(fields, where)
+        before = lines.setdefault(made.id, made)
+        if before != made:
+            raise CorrectionsError(
+                f"{where}: the id '{made.id}' is that of a line before; give it one of its own."
+            )
+        if before is not made:
+            problems.append(f"{where}: the line stands twice and counts once")
+    return Log(tuple(lines.values()), tuple(problems))
+
+
+class _TwiceError(ValueError):
+    """A key that stands twice in an object of JSON."""
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    keys = [key for key, _ in pairs]
+    if twice := next((key for key in keys if keys.count(key) > 1), None):
+        raise _TwiceError(f"'{twice}' stands twice.")
+    return dict(pairs)
 
 
 def _correction(fields: object, where: str) -> Correction:
