@@ -13,7 +13,7 @@ from voidlab import cli
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.report import campaign, root_index
 from voidlab.report.campaign_page import write_campaign
-from voidlab.report.figures.campaign import against_sample
+from voidlab.report.figures.campaign import against_sample, sizes_of_specimens
 from voidlab.run.compare import compare_datasets
 from voidlab.swelling.pooled import Field, pool_fields
 
@@ -81,13 +81,17 @@ def test_what_is_doubtful_is_said_and_left_out_on_request(members):
 
 def test_two_fields_are_said_to_give_a_wide_interval_and_what_a_third_would_do(members):
     found = campaign.compare(members)
-    (said,) = [note for note in found.notes if note.startswith("Of A ")]
+    assert not any(note.startswith("Of A ") for note in found.notes)
+    (said,) = [note for note in found.notes if note.startswith("Of 2 specimens there are two fields each")]
+    assert "are A ± 424%; B ± 254%. A third field each" in said
+    assert "would bring it to about A ± 117%; B ± 70%; so may --common-spread" in said
+    (said,) = [note for note in campaign.compare(members[:2]).notes if note.startswith("Of A ")]
     # 1 and 2 per µm² are 1.5 ± 0.5 (standard error 33 %); Student's t is 12.7 for two, 4.30 for three fields.
     assert (
         "12.7 standard errors to either side, ± 424%. A third field that differs as much would bring it"
         in said
     )
-    assert "to about ± 117%; so may --common-spread" in said
+    assert said.endswith("to about ± 117%.")
     three = campaign.compare([*members[:2], member("a3", "A", 1e-3)])
     half = three.specimens.set_index("quantity").loc["areal_density"]
     assert float(half["between_fields"]) * 4.303 == pytest.approx(1.17, abs=0.1)
@@ -136,6 +140,28 @@ def test_what_holds_of_many_specimens_is_said_once():
         in found.notes
     )
     assert len(found.notes) == 2
+
+
+def test_many_doubtful_datasets_are_counted_and_few_are_named():
+    many = [member(f"a{number}", "A", 1e-3 * number, verdict="check") for number in range(1, 16)]
+    assert (
+        "Counted although the verdict is 'check': 15 datasets, marked in the list of fields (a1, a2, a3, …) (without "
+        "them: --leave-out check)."
+    ) in campaign.compare(many).notes
+    assert any(": a1, a2, a3, a4 (without" in note for note in campaign.compare(many[:4]).notes)
+
+
+def test_sizes_of_many_specimens_stand_one_below_the_other():
+    found = campaign.compare([member(name, name, 1e-3) for name in "ABCDEFG"])
+    figure, axes = plt.subplots(1, 2)
+    few = campaign.compare([member(name, name, 1e-3) for name in "AB"])
+    sizes_of_specimens(few.sizes, axes[0], "nm", names=list("AB"))
+    assert axes[0].get_legend() is not None
+    sizes_of_specimens(found.sizes, axes[1], "nm", names=list("ABCDEFG"))
+    assert [label.get_text() for label in axes[1].get_yticklabels()] == list("ABCDEFG")
+    assert axes[1].get_legend() is None
+    figure.canvas.draw()
+    plt.close(figure)
 
 
 def test_fields_that_disagree_are_told(members):

@@ -15,7 +15,12 @@ from voidlab.project import record
 from voidlab.project.parameters.models import ExportParameters, SampleParameters
 from voidlab.project.paths import POSITIONS, RunPaths
 from voidlab.report import headline
-from voidlab.report.campaign_words import single_fields_in_words, two_fields_in_words, without_a_size_in_words
+from voidlab.report.campaign_words import (
+    named,
+    single_fields_in_words,
+    two_fields_in_words,
+    without_a_size_in_words,
+)
 from voidlab.report.states import read_states
 from voidlab.swelling.pooled import Field, common_spread, pool_fields, pool_sizes
 from voidlab.swelling.sizes import bin_width
@@ -171,21 +176,17 @@ def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), commo
     told = _apart_by_unit([_left_out(member, leave_out) for member in members], notes)
     used = [member for member in told if member.field is not None and not member.why_not]
     columns = _columns(used)
-    rows, sizes, spreads = [], [], []
-    for unit in _UNITS:
-        part = [member for member in used if member.field is not None and member.field.unit == unit]
-        pooled = _pool(part, columns, notes, common=common)
-        rows += [table.assign(length_unit=unit) for table in pooled[0]]
-        sizes += [table.assign(length_unit=unit) for table in pooled[1]]
-        spreads.append(pooled[2])
-    spread = any(spreads)
-    fields_of = {
-        name: [m.field for m in used if m.specimen == name and m.field is not None]
-        for name in dict.fromkeys(m.specimen for m in used)
-    }
-    notes += filter(
-        None, (without_a_size_in_words(fields_of), "" if spread else single_fields_in_words(fields_of))
-    )
+    parts = [
+        _pool(
+            [m for m in used if m.field is not None and m.field.unit == unit], columns, notes, common=common
+        )
+        for unit in _UNITS
+    ]
+    spread = any(part.spread for part in parts)
+    fields_of = {name: fields for part in parts for name, fields in part.fields.items()}
+    numbers_of = {name: numbers for part in parts for name, numbers in part.numbers.items()}
+    unsure = () if spread else (single_fields_in_words(fields_of), two_fields_in_words(numbers_of))
+    notes += filter(None, (without_a_size_in_words(fields_of), *unsure))
     if spread:
         notes.append(
             "The spread between fields is taken from all specimens together, as if theirs differed alike."
@@ -195,32 +196,43 @@ def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), commo
     notes += _on_doubts(told, used)
     return Campaign(
         tuple(told),
-        pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(),
-        pd.concat(sizes, ignore_index=True) if sizes else pd.DataFrame(),
+        _together([part.rows.assign(length_unit=unit) for unit, part in zip(_UNITS, parts, strict=True)]),
+        _together([part.sizes.assign(length_unit=unit) for unit, part in zip(_UNITS, parts, strict=True)]),
         tuple(notes),
         columns,
     )
 
 
-def _pool(
-    used: Sequence[Member], columns: Sequence[str], notes: list[str], *, common: bool
-) -> tuple[list[pd.DataFrame], list[pd.DataFrame], bool]:
-    """Numbers and sizes of each specimen of members in one unit, and whether their spread is a common one."""
-    by_specimen = {
+@dataclass(frozen=True)
+class _Pooled:
+    """Specimens in one unit: their rows, sizes, fields and numbers, and whether the spread is that of all of them."""
+
+    rows: pd.DataFrame
+    sizes: pd.DataFrame
+    fields: Mapping[str, Sequence[Field]]
+    numbers: Mapping[str, pd.DataFrame]
+    spread: bool
+
+
+def _pool(used: Sequence[Member], columns: Sequence[str], notes: list[str], *, common: bool) -> _Pooled:
+    """Numbers and sizes of each specimen of the members ``used``; ``notes`` says where these disagree."""
+    members_of = {
         name: [m for m in used if m.specimen == name] for name in dict.fromkeys(m.specimen for m in used)
     }
-    of = {name: [m.field for m in part if m.field is not None] for name, part in by_specimen.items()}
-    spread = common_spread(of.values()) if common else {}
-    several = sum(len(part) > 1 for part in of.values()) > 1
-    rows, sizes, edges = [], [], _edges(used)
-    for name, fields in of.items():
-        of_sample = _common(name, by_specimen[name], columns, notes)
-        pooled = pool_fields(fields, spread=spread)
-        rows.append(_specimen(name, by_specimen[name], pooled, of_sample))
-        sizes.append(pool_sizes(fields, edges).assign(specimen=name))
-        if not spread and (wide := two_fields_in_words(name, pooled, others=several)):
-            notes.append(wide)
-    return rows, sizes, bool(spread)
+    of = {name: [m.field for m in part if m.field is not None] for name, part in members_of.items()}
+    spread, edges = common_spread(of.values()) if common else {}, _edges(used)
+    numbers = {name: pool_fields(fields, spread=spread) for name, fields in of.items()}
+    rows = [
+        _specimen(name, part, numbers[name], _common(name, part, columns, notes))
+        for name, part in members_of.items()
+    ]
+    sizes = [pool_sizes(fields, edges).assign(specimen=name) for name, fields in of.items()]
+    return _Pooled(_together(rows), _together(sizes), of, numbers, bool(spread))
+
+
+def _together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 
 def _left_out(member: Member, leave_out: Collection[str]) -> Member:
@@ -238,7 +250,7 @@ def _apart_by_unit(members: Sequence[Member], notes: list[str]) -> list[Member]:
         return list(members)
     notes.append(
         f"Without a pixel size, and so in px, apart from those in nm and never pooled with them: "
-        f"{', '.join(unknown)}. Give pixel_size_nm to compare them."
+        f"{named(unknown)}. Give pixel_size_nm to compare them."
     )
     return [
         replace(m, specimen=f"{m.specimen}, in px") if m.dataset in unknown and m.specimen in known else m
@@ -298,7 +310,7 @@ def _on_doubts(told: Sequence[Member], used: Sequence[Member]) -> Iterable[str]:
         marked = [member.dataset for member in used if member.verdict == light]
         if marked:
             option = f'--leave-out "{light}"' if " " in light else f"--leave-out {light}"
-            yield f"Counted although the verdict is '{light}': {', '.join(marked)} (without them: {option})."
+            yield f"Counted although the verdict is '{light}': {named(marked)} (without them: {option})."
     without: dict[str, list[str]] = {}
     for member in told:
         if member.why_not:

@@ -11,35 +11,54 @@ from voidlab.swelling.pooled import Field
 
 _DENSITIES = ("number_density", "areal_density")
 _TAIL = 0.975
+_MOST_NAMES = 12  # of datasets in a sentence
 
 
-def two_fields_in_words(name: str, pooled: pd.DataFrame, *, others: bool) -> str:
-    """Why the interval of specimen ``name`` is wide, and what would help; empty unless it rests on two fields.
+def two_fields_in_words(specimens: Mapping[str, pd.DataFrame]) -> str:
+    """Why intervals of specimens with two fields are wide, and what would help; empty where there are none.
 
     Parameters
     ----------
-    pooled
-        Its numbers, see `voidlab.swelling.pooled.pool_fields`.
-    others
-        Whether other specimens tell how much fields differ, too.
+    specimens
+        The numbers of each, see `voidlab.swelling.pooled.pool_fields`.
+    """
+    wide = {name: found for name, pooled in specimens.items() if (found := _of_two_fields(pooled))}
+    if not wide:
+        return ""
+    several = sum(pooled["fields"].max() > 1 for pooled in specimens.values()) > 1
+    alike = "; so may --common-spread, if the fields of all specimens differ alike" if several else ""
+    if len(wide) == 1:
+        ((name, (times, half, third)),) = wide.items()
+        return (
+            f"Of {name} there are two fields, and two hardly tell how much fields differ: the 95 % interval of its "
+            f"density is {times:.1f} standard errors to either side, ± {half:.0%}. A third field that differs as "
+            f"much would bring it to about ± {third:.0%}{alike}."
+        )
+    halves, thirds = (
+        "; ".join(f"{name} ± {values[place]:.0%}" for name, values in wide.items()) for place in (1, 2)
+    )
+    return (
+        f"Of {len(wide)} specimens there are two fields each, and two hardly tell how much fields differ: the 95 % "
+        f"intervals of the density are {halves}. A third field each that differs as much would bring it to "
+        f"about {thirds}{alike}."
+    )
+
+
+def _of_two_fields(pooled: pd.DataFrame) -> tuple[float, float, float] | None:
+    """How many standard errors the interval is to either side, how much that is, and would be with a third field.
+
+    None unless it rests on two fields.
     """
     quantity = next((each for each in _DENSITIES if each in pooled.index), None)
     if quantity is None or pooled.loc[quantity, "fields"] != 2:
-        return ""
+        return None
     row = pooled.loc[quantity]
-    error, counting, degrees = row[["between_fields", "counting", "degrees_of_freedom"]].to_numpy(float)
+    error, counting, degrees = map(float, row[["between_fields", "counting", "degrees_of_freedom"]])
     times, normal = float(stdtrit(degrees, _TAIL)), float(ndtri(_TAIL))
     if not degrees or not times * error > normal * counting:
-        return ""  # nothing to scatter, or counting alone tells less
+        return None  # nothing to scatter, or counting alone tells less
     shrunk = (2 / 3) ** 0.5
-    third = max(float(stdtrit(2, _TAIL)) * error, normal * counting) * shrunk
-    said = (
-        f"Of {name} there are two fields, and two hardly tell how much fields differ: the 95 % interval of its "
-        f"density is {times:.1f} standard errors to either side, ± {times * error:.0%}. A third field that "
-        f"differs as much would bring it to about ± {third:.0%}"
-    )
-    alike = "; so may --common-spread, if the fields of all specimens differ alike" if others else ""
-    return f"{said}{alike}."
+    return times, times * error, max(float(stdtrit(2, _TAIL)) * error, normal * counting) * shrunk
 
 
 def without_a_size_in_words(specimens: Mapping[str, Sequence[Field]]) -> str:
@@ -72,3 +91,10 @@ def single_fields_in_words(specimens: Mapping[str, Sequence[Field]]) -> str:
     return (
         f"Of {'; '.join(single)} there is one field each: how much fields differ is not in their intervals."
     )
+
+
+def named(datasets: Sequence[str]) -> str:
+    """The names of some ``datasets``; of many how many there are, and the first of them."""
+    if len(datasets) <= _MOST_NAMES:
+        return ", ".join(datasets)
+    return f"{len(datasets)} datasets, marked in the list of fields ({', '.join(datasets[:3])}, …)"

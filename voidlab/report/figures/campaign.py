@@ -15,6 +15,10 @@ from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 _MARKS = {GOOD: ("o", BLUE), CHECK: ("s", ORANGE), DO_NOT_USE: ("X", RED)}
 _ENDS = ("value", "low95", "low68", "high68", "high95")
 _STYLES = ("-", "--", "-.", ":")
+_LETTERS, _MANY = (
+    40,
+    5,
+)  # of names that stand side by side; names, and curves that are told apart over each other
 
 
 def against_sample(specimens: pd.DataFrame, column: str, ax: Axes) -> Axes:
@@ -39,15 +43,27 @@ def against_sample(specimens: pd.DataFrame, column: str, ax: Axes) -> Axes:
         ax.plot(at, value, mark, color=colour, mfc=colour if light == GOOD else "white", ms=6, label=light)
     top, beyond = _top(rows)
     if names:
-        ax.set_xticks(range(len(names)), names, rotation=25 if sum(map(len, names)) > 40 else 0, ha="center")
+        _name_places(ax, names)
         ax.set_xlim(-0.6, len(names) - 0.4)
     unit = f" ({read.unit})" if read.unit else ""
     ax.set(xlabel=axis_name(column), ylabel=f"{read.name}{unit}", ylim=(0, top * read.factor))
+    if len(names) > _MANY:  # their names leave little height
+        ax.yaxis.label.set_fontsize(7)
     if beyond:
         ax.set_title(f"{beyond} interval{'s' if beyond > 1 else ''} beyond the axis", fontsize=8)
     if (shown != GOOD).any():
         ax.legend(title="verdict", frameon=False, fontsize=8)
     return ax
+
+
+def _name_places(ax: Axes, names: Sequence[str]) -> None:
+    """Names below the axis: long ones slanted, many steep, each ending at its place."""
+    letters = sum(map(len, names))
+    if letters <= _LETTERS:
+        ax.set_xticks(range(len(names)), names)
+        return
+    angle = 30 if len(names) <= _MANY else 60
+    ax.set_xticks(range(len(names)), names, rotation=angle, ha="right", rotation_mode="anchor", fontsize=8)
 
 
 def _places(column: pd.Series) -> tuple[np.ndarray, list[str]]:
@@ -77,19 +93,33 @@ def axis_name(column: str) -> str:
 
 
 def sizes_of_specimens(sizes: pd.DataFrame, ax: Axes, unit: str, *, names: Sequence[str]) -> Axes:
-    """Share of the voids per diameter of each specimen, over each other, with a band of 68 % where they are few."""
+    """Share of the voids per diameter of each specimen: over each other, with a band of 68 % where they are few.
+
+    Many stand one below the other, each as high as its largest bin.
+    """
     if sizes.empty or not sizes["share"].notna().any():
         return nothing(ax, "no voids")
     colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(names)))
+    below = len(names) > _MANY
     for n, (name, colour) in enumerate(zip(names, colours, strict=True)):
         rows = sizes[sizes["specimen"] == name]
         if not rows["share"].notna().any():
             continue
         edges = np.append(rows["low"].to_numpy(), rows["high"].to_numpy()[-1:])
+        if below:
+            height = 0.9 * rows["share"].to_numpy() / rows["share"].max() - n
+            ax.stairs(height, edges, baseline=-n, fill=True, color=colour, alpha=0.8)
+            continue
         ax.stairs(100 * rows["share"], edges, color=colour, ls=_STYLES[n % 4], lw=1.6, label=name)
         if len(names) <= 4:
             low, high = 100 * rows["share_low68"], 100 * rows["share_high68"]
             ax.stairs(high, edges, baseline=low.to_numpy(), fill=True, color=colour, alpha=0.15)
-    ax.set(xlabel=f"diameter ({unit})", ylabel="share of the voids (%)", ylim=(0, None))
+    ax.set_xlabel(f"diameter ({unit})")
+    if below:
+        ax.set_yticks(-np.arange(len(names)), names, fontsize=7)
+        ax.set(ylim=(-len(names) + 0.9, 1.05))
+        ax.set_title("share of the voids, each over its largest", fontsize=8)
+        return ax
+    ax.set(ylabel="share of the voids (%)", ylim=(0, None))
     ax.legend(frameon=False, fontsize=8)
     return ax
