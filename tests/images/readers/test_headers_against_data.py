@@ -176,6 +176,91 @@ def test_parts_of_a_tiff_that_are_of_another_image(
         open_file(tmp_path / "a.tif").read(0)
 
 
+COLOURS = np.stack([GREY] * 3, -1)
+DEEP = GREY.astype(np.uint16) * 200
+
+
+@pytest.mark.parametrize(
+    ("saved_as", "stored", "compression", "said"),
+    [
+        (
+            COLOURS,
+            COLOURS[:40, :50],
+            "webp",
+            "is 50 × 40 px of 8 bit, its header describes 96 × 70 px of 8 bit",
+        ),
+        (
+            GREY,
+            COLOURS,
+            "webp",
+            "holds 3 × 8 bit .whole numbers. for each pixel, its header describes 1 × 8 bit",
+        ),
+        (
+            GREY,
+            COLOURS,
+            "jpeg2k",
+            "holds 3 × 8 bit .whole numbers. for each pixel, its header describes 1 × 8 bit",
+        ),
+        (
+            GREY,
+            DEEP,
+            "jpeg2k",
+            "holds 1 × 16 bit .whole numbers. for each pixel, its header describes 1 × 8 bit",
+        ),
+        (
+            DEEP,
+            DEEP.astype(np.int16),
+            "jpeg2k",
+            r"1 × 16 bit .whole numbers with a sign. for each pixel, its header",
+        ),
+        (GREY, GREY[:40], "jpeg2k", "is 96 × 40 px of 8 bit, its header describes 96 × 70 px of 8 bit"),
+        (
+            GREY,
+            DEEP,
+            "png",
+            "holds 1 × 16 bit .whole numbers. for each pixel, its header describes 1 × 8 bit",
+        ),
+        (GREY, GREY[:40, :50], "jpegxl", "is 50 × 40 px of 8 bit, its header describes 96 × 70 px of 8 bit"),
+        (
+            GREY,
+            DEEP,
+            "jpegxl",
+            "holds 1 × 16 bit .whole numbers. for each pixel, its header describes 1 × 8 bit",
+        ),
+        (
+            GREY,
+            GREY.astype(np.float32),
+            "lerc",
+            "1 × 32 bit .decimal numbers. for each pixel, its header describes 1",
+        ),
+        (GREY, GREY[:48, :48], "jpegxr", "is 48 × 48 px of 8 bit, its header describes 96 × 70 px of 8 bit"),
+    ],
+)
+def test_a_compressed_part_that_holds_other_pixels_than_the_header_says(
+    tmp_path: Path, saved_as: np.ndarray, stored: np.ndarray, compression: str, said: str
+) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    kinds = {"webp": 50001, "jpeg2k": 34712, "png": 34933, "jpegxl": 50002, "jpegxr": 22610, "lerc": 34887}
+    encode = getattr(imagecodecs, f"{compression}_encode")
+    holds_colours_only = compression == "webp" and saved_as.ndim == 2
+    for content, what in ((stored, said), *([] if holds_colours_only else [(saved_as, "")])):
+        path = tmp_path / f"{len(what)}.tif"
+        tifffile.imwrite(
+            path,
+            iter([encode(content)]),
+            shape=saved_as.shape,
+            dtype=saved_as.dtype,
+            compression=kinds[compression],
+            photometric="rgb" if saved_as.ndim > 2 else "minisblack",
+            rowsperstrip=HIGH,
+        )
+        if what:
+            with pytest.raises(ImagesError, match=what):
+                open_file(path).read(0)
+        else:
+            assert open_file(path).read(0).shape == (HIGH, WIDE)
+
+
 def test_colours_one_by_one_that_are_side_by_side(tmp_path: Path) -> None:
     colours = np.stack([GREY, GREY // 2, GREY // 3], axis=-1)
     tifffile.imwrite(tmp_path / "a.tif", colours, photometric="rgb")

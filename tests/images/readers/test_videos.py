@@ -182,6 +182,58 @@ def test_frames_that_are_made_up_where_data_are_damaged_are_not_read(tmp_path: P
             np.testing.assert_array_equal(series.raw(row), whole[row])
 
 
+def end_early(content: bytearray, at: int, size: int) -> None:
+    scan = content.index(b"\xff\xda", at)
+    content[scan + 40 : scan + 42] = b"\xff\xd9"
+
+
+def grow(content: bytearray, at: int, size: int) -> None:
+    frame = content.index(b"\xff\xc0", at)
+    content[frame + 5 : frame + 7] = (SHAPE[0] + 16).to_bytes(2, "big")
+
+
+def overwrite(content: bytearray, at: int, size: int) -> None:
+    content[at + size // 2 : at + size // 2 + size // 4] = bytes(size // 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels", "damage", "rows"),
+    [
+        ("a.avi", "mjpeg", "yuvj420p", overwrite, range(11, 12)),
+        ("b.avi", "mjpeg", "yuvj420p", end_early, range(11, 12)),
+        ("c.avi", "mjpeg", "yuvj420p", grow, range(11, 12)),
+        ("a.mov", "mjpeg", "yuvj420p", end_early, range(11, 12)),
+        (
+            "a.mkv",
+            "ffv1",
+            "gray",
+            overwrite,
+            range(11, 15),
+        ),  # the next ones are made of it, up to one that needs none
+    ],
+)
+def test_frames_that_decoders_make_up_and_tell_only_their_log_are_not_read(
+    tmp_path: Path, name: str, codec: str, pixels: str, damage, rows: range
+) -> None:
+    path = write(tmp_path / f"whole-{name}", moving(), codec, pixels, g="5")
+    whole = [open_series(path).raw(row) for row in range(COUNT)]
+    content = bytearray(path.read_bytes())
+    with av.open(str(path)) as file:
+        packets = [packet for packet in file.demux(video=0) if packet.size]
+    at = content.index(bytes(packets[11]))
+    damage(content, at, packets[11].size)
+    (tmp_path / name).write_bytes(content)
+    series = open_series(tmp_path / name)
+    for row in (12, 3, 24, 11, 14, 20, 10):
+        if row in rows:
+            with pytest.raises(
+                ImagesError, match=rf"frame {row}, or of one.*are damaged|frame {row} cannot be decoded"
+            ):
+                series.raw(row)
+        else:
+            np.testing.assert_array_equal(series.raw(row), whole[row])
+
+
 def test_a_video_that_does_not_count_its_frames_says_when_it_is_cut_short(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mkv", moving(), "ffv1", "gray")
     assert not open_series(path).notes

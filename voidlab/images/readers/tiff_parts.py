@@ -7,6 +7,7 @@ import math
 import re
 from itertools import pairwise
 
+import numpy as np
 import tifffile
 from tifffile import COMPRESSION
 
@@ -23,7 +24,16 @@ _JPEG_2000 = (33003, 33004, 33005, 34712)
 _PLANES = 2  # each sample of a colour by itself
 _JPEG_END = b"\xff\xd9"
 _JPEG_FRAME = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]..(.)(..)(..)", re.DOTALL)
-_JPEG_2000_SIZE = re.compile(rb"\xff\x51..\x00\x00(....)(....)(....)(....)", re.DOTALL)
+_JPEG_2000_SIZE = re.compile(rb"\xff\x4f\xff\x51....(....)(....)(....)(....).{16}(..)(.)", re.DOTALL)
+_OF_PIXELS = (
+    COMPRESSION.PNG,
+    COMPRESSION.WEBP,
+    COMPRESSION.JPEGXL,
+    COMPRESSION.JPEGXL_DNG,
+    COMPRESSION.JPEGXR,
+    COMPRESSION.JPEGXR_NDPI,
+    COMPRESSION.LERC,
+)
 
 
 def rows_of(page: tifffile.TiffPage, part: int) -> tuple[int, int]:
@@ -81,7 +91,32 @@ def check_unpacked(page: tifffile.TiffPage, part: int, stored: bytes) -> None:
         size = _JPEG_2000_SIZE.search(stored)
         if size:
             right, low, left, high = (int.from_bytes(size[n], "big") for n in (1, 2, 3, 4))
+            signed, bits = divmod(size[6][0], 128)
             _check_shape(page, part, (low - high, right - left), page.bitspersample)
+            _check_values(page, part, int.from_bytes(size[5], "big"), bits + 1, "ui"[signed])
+    elif page.compression in _OF_PIXELS:
+        try:
+            unpacked = tifffile.TIFF.DECOMPRESSORS[page.compression](stored)
+        except Exception:  # each has errors of its own; they are told where the page is read
+            return
+        values: np.ndarray = np.asarray(unpacked)
+        high, wide, samples = (*values.shape, 1)[:3]
+        _check_shape(page, part, (high, wide), page.bitspersample)
+        _check_values(page, part, samples, 8 * values.dtype.itemsize, values.dtype.kind)
+
+
+def _check_values(page: tifffile.TiffPage, part: int, samples: int, bits: int, kind: str) -> None:
+    """Raise ValueError where a part holds other values than the header says; smaller ones keep what they are."""
+    together = page.planarconfig == 1 or page.samplesperpixel == 1
+    expected = page.samplesperpixel if together else 1
+    wanted = "u" if page.dtype is None else page.dtype.kind
+    fits = bits < page.bitspersample and kind == "u" and wanted in "ui"
+    if samples != expected or not (fits or (kind == wanted and bits <= page.bitspersample)):
+        names = {"u": "whole numbers", "i": "whole numbers with a sign", "f": "decimal numbers"}
+        raise ValueError(
+            f"part {part} of an image holds {samples} × {bits} bit ({names.get(kind, kind)}) for each pixel, its "
+            f"header describes {expected} × {page.bitspersample} bit ({names.get(wanted, wanted)})"
+        )
 
 
 def _check_shape(page: tifffile.TiffPage, part: int, found: tuple[int, int], bits: int) -> None:

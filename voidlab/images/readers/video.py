@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,7 +16,12 @@ from voidlab.images.readers.base import ImageFile, gray
 _KEPT = 4  # frames kept, for those who ask for neighbours out of order
 _READ_ON = 100  # frames that are rather decoded than jumped over
 _PALETTE = "pal8"
-_MATROSKA = "matroska"
+_MATROSKA, _JPEG = "matroska", "mjpeg"
+# Decoders that give a frame whatever its data are, and tell only the log that these are damaged; but for what is no
+# part of a picture.
+_TELL_THE_LOG = {"ffv1", _JPEG, "png", "utvideo"}
+_NO_PICTURE = "APP fields"
+_LISTENING = Lock()  # the log is one for all videos
 
 
 def open_movie(path: Path) -> ImageFile:
@@ -72,6 +78,9 @@ class _Movie:
             self._stream: Any = self._container.streams.video[0]
             # Frames decoded side by side are given before it is known whether they are damaged.
             self._stream.thread_type = "SLICE"
+            context = self._stream.codec_context
+            if context is not None and context.name == _JPEG:  # else it makes up what it cannot decode
+                context.options = {"err_detect": "explode"}
 
     def _index(self) -> tuple[list[int | None], list[int | None], set[int]]:
         """Times, in units of the stream, at which frames are shown, are decoded, and (which need no other) shown."""
@@ -126,16 +135,17 @@ class _Movie:
         reach = self._next + _READ_ON if self._jumps else index
         if decoder is None or not self._next <= index <= reach:
             decoder = self._start_before(index)
-        for frame in decoder:
+        for frame, is_hurt in decoder:
             row = self._row_of(frame)
             if row is None or row < self._next:
+                self._hurt |= frame is None
                 continue  # what is shown before the frame that was jumped to lacks others to be made of
             self._next = row + 1
             # Others are made of it, up to the next that needs none.
-            self._hurt = bool(frame.is_corrupt) or (self._hurt and not frame.key_frame)
-            if self._hurt:
+            self._hurt = is_hurt or (self._hurt and not frame.key_frame)
+            if self._hurt or (frame.height, frame.width) != self.shape:
                 self._damaged.add(row)
-            if row > index - _KEPT:
+            if frame is not None and row > index - _KEPT:
                 self._kept[row] = luminance(frame)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
@@ -144,9 +154,29 @@ class _Movie:
                 return row == index
         return False
 
+    def _frames(self) -> Iterator[tuple[Any, bool]]:
+        """The frames from here on, and whether their data are damaged; None in place of one that is not given."""
+        listens = self._stream.codec_context.name in _TELL_THE_LOG
+        for packet in self._container.demux(self._stream):
+            frames: list[Any] = []
+            said, failed = "", False
+            try:
+                if listens:
+                    frames, said = _overheard(packet)
+                else:
+                    frames = packet.decode()
+            except _av().FFmpegError:
+                failed = bool(packet.size)
+            for frame in frames:
+                yield frame, bool(frame.is_corrupt or packet.is_corrupt or said)
+            if failed:
+                yield None, True
+
     def _row_of(self, frame: Any) -> int | None:
         if self._counted:
             return self._next
+        if frame is None:
+            return None
         row = bisect_left(self._times, -1 if frame.pts is None else frame.pts)
         return row if row < self.count and self._times[row] == frame.pts else None
 
@@ -160,7 +190,21 @@ class _Movie:
             key = max((key for key in self._keys if key <= self._times[index]), default=self._times[0])
             self._container.seek(key, stream=self._stream, backward=True)
             self._next = bisect_left(self._times, key)
-        return self._container.decode(self._stream)
+        return self._frames()
+
+
+def _overheard(packet: Any) -> tuple[list[Any], str]:
+    """The frames of a packet, and what its decoder tells the log of damaged data."""
+    log = _av().logging
+    with _LISTENING:
+        before = log.get_level()
+        log.set_level(log.ERROR)
+        try:
+            with log.Capture(local=False) as said:
+                frames = packet.decode()
+        finally:
+            log.set_level(before)
+    return frames, "; ".join(text for _, _, text in said if _NO_PICTURE not in text)
 
 
 def luminance(frame: Any) -> np.ndarray:
