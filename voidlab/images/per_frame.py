@@ -8,6 +8,7 @@ from pathlib import Path
 
 from voidlab.images.errors import ImagesError
 from voidlab.images.find_files import PathLike
+from voidlab.images.readers.base import ImageFile
 from voidlab.images.tilt_angles import read_angles
 from voidlab.tables.listing import name_first
 from voidlab.tables.tilts import is_tilted
@@ -71,6 +72,19 @@ def check_times(given: PerFrame, numbers: Sequence[int]) -> None:
                 f"times_s goes from {before:g} in frame {numbers[at]} to {after:g} in frame {numbers[at + 1]}; "
                 "expected times in s that go up, in frame order."
             )
+
+
+def times_of(stack: ImageFile | None, notes: list[str]) -> PerFrame | None:
+    """Times that a file says of its images, s; None, and a note, where they do not go up from image to image."""
+    if stack is None or not stack.times_s:
+        return None
+    if all(before < after for before, after in pairwise(stack.times_s)) and math.isfinite(sum(stack.times_s)):
+        return stack.times_s
+    notes.append(
+        f"The times in {stack.path.name} do not go up from image to image: they are not used. If they are known, "
+        "give times_s or frame_interval_s."
+    )
+    return None
 
 
 def times(

@@ -312,7 +312,7 @@ def open_series(
     if times_s is not None:
         per_frame.check_times(times_s, numbers)
     elif frame_interval_s is None:
-        times_s = named.times_s if named is not None else (stack.times_s or None) if stack else None
+        times_s = named.times_s if named is not None else per_frame.times_of(stack, notes)
     frames = pd.DataFrame(
         {
             "frame": numbers,

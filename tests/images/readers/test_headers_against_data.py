@@ -275,6 +275,85 @@ def test_tiles_that_reach_beyond_the_image_are_no_lie(tmp_path: Path, compressio
     np.testing.assert_array_equal(open_file(tmp_path / "a.tif").read(0), GREY)
 
 
+def emd(path: Path, places: dict, units: dict, pixels=None) -> Path:
+    """An EMD of a stack whose axes n, y, x lie at these places."""
+    h5py = pytest.importorskip("h5py")
+    pytest.importorskip("rsciio")
+    path.unlink(missing_ok=True)
+    with h5py.File(path, "w") as file:
+        file.attrs["version_major"], file.attrs["version_minor"] = 0, 2
+        group = file.create_group("data/images")
+        group.attrs["emd_group_type"] = 1
+        if pixels is None:
+            group["data"] = np.stack([GREY] * 4)
+        else:
+            pixels(group, h5py)
+        usual = {"n": np.arange(4.0), "y": 0.5 * np.arange(HIGH), "x": 0.5 * np.arange(WIDE)}
+        for number, (axis, values) in enumerate({**usual, **places}.items(), 1):
+            group[f"dim{number}"] = values
+            group[f"dim{number}"].attrs.update(name=axis, units=units.get(axis, "[n_m]"))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("places", "nm"),
+    [
+        ({}, 0.5),
+        ({"y": np.round(0.47 * np.arange(HIGH), 2), "x": np.round(0.47 * np.arange(WIDE), 2)}, 0.47),
+        ({"y": np.array([0, 0.4]), "x": np.array([3, 3.4])}, 0.4),  # the first two in place of all
+        ({"y": np.arange(HIGH) ** 2.0, "x": np.arange(WIDE) ** 2.0}, None),
+        ({"y": np.array([b"a"] * HIGH), "x": np.array([b"b"] * WIDE)}, None),
+        ({"y": 0.5, "x": 0.5}, None),
+        ({"y": 0.5 * np.arange(7), "x": 0.5 * np.arange(9)}, None),
+    ],
+)
+def test_places_along_the_axes_of_an_emd_give_a_pixel_size_where_they_are_even_steps(
+    tmp_path: Path, places: dict, nm: float | None
+) -> None:
+    series = open_series(emd(tmp_path / "a.emd", places, {"n": "[]"}))
+    assert series.calibration.pixel_size_nm == (None if nm is None else pytest.approx(nm, rel=1e-3))
+    told = any("the places along y and x are not one for each pixel" in note for note in series.notes)
+    assert told == (nm is None)
+
+
+@pytest.mark.parametrize(
+    ("unit", "nm"),
+    [(b"[n_m]", 0.5), ("µm".encode("latin-1"), 500.0), (5, None), (b"\xff\xfe", None), ("", None)],
+)
+def test_units_of_an_emd_of_any_kind(tmp_path: Path, unit: object, nm: float | None) -> None:
+    units = dict.fromkeys("xyn", np.bytes_(unit) if isinstance(unit, bytes) else unit)
+    wide = {"x": 0.1 * np.arange(WIDE), "y": 0.1 * np.arange(HIGH)} if nm == 500 else {}
+    series = open_series(emd(tmp_path / "a.emd", wide, units))
+    assert series.calibration.pixel_size_nm == (None if nm is None else pytest.approx(100 if wide else nm))
+
+
+def test_tilts_and_times_along_an_emd_are_those_that_are_listed(tmp_path: Path) -> None:
+    path = tmp_path / "a.emd"
+    tilts = open_series(emd(path, {"n": np.array([-20.0, -5, 0, 20])}, {"n": "[deg]"}))
+    assert tilts.frames["tilt_deg"].tolist() == [-20, -5, 0, 20]
+    times = open_series(emd(path, {"n": np.array([0.0, 1, 5, 6])}, {"n": "[s]"}))
+    assert times.frames["time_s"].tolist() == [0, 1, 5, 6]
+    back = open_series(emd(path, {"n": np.array([3.0, 2, 1, 0])}, {"n": "[s]"}))
+    assert back.frames["time_s"].isna().all()
+    assert "The times in a.emd do not go up from image to image: they are not used." in " ".join(back.notes)
+
+
+def test_an_emd_whose_pixels_lie_in_another_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(bytes(GREY.size))
+
+    def outside(group, h5py) -> None:
+        group.create_dataset("data", (HIGH, WIDE), "u1", external=[(str(tmp_path / "other"), 0, GREY.size)])
+
+    def of_parts(group, h5py) -> None:
+        layout = h5py.VirtualLayout((HIGH, WIDE), "u1")
+        layout[:] = h5py.VirtualSource(tmp_path / "gone.h5", "data", (HIGH, WIDE))
+        group.create_virtual_dataset("data", layout, fillvalue=7)
+
+    for pixels in (outside, of_parts):
+        with pytest.raises(ImagesError, match="the values of 'data/images/data' in .* lie in another file"):
+            open_series(emd(tmp_path / "a.emd", {}, {}, pixels))
+
+
 @pytest.mark.parametrize("order", ["nyx", "yxn", "xyn", ""])
 def test_an_emd_written_row_by_row_is_not_taken_for_columns(tmp_path: Path, order: str) -> None:
     """Of an EMD without names of axes the first is x, as its readers have it."""

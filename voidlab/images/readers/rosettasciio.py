@@ -17,6 +17,13 @@ from voidlab.images.errors import ImagesError
 from voidlab.images.pixel_size import PixelSize, unit_nm
 from voidlab.images.readers.base import NO_CHOICE, Choice, ImageFile, size_text
 from voidlab.images.readers.em_metadata import taken
+from voidlab.images.readers.emd_axes import (
+    berkeley_images,
+    check_own_pixels,
+    is_even,
+    values_along,
+    why_no_steps,
+)
 
 # Titles of detectors, and of maps such as C, Fe-EELS, Ni K.
 _DETECTOR = re.compile(
@@ -41,7 +48,10 @@ def open_em(path: Path, choice: Choice = NO_CHOICE) -> ImageFile:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tags that are not needed here
         try:
-            contents = _velox_images(path) if is_velox(path) else library.file_reader(str(path), lazy=True)
+            if path.suffix.lower() == ".emd":
+                contents = _velox_images(path) if is_velox(path) else berkeley_images(path)
+            else:
+                contents = library.file_reader(str(path), lazy=True)
         except ImportError as error:
             raise ImagesError(f"{path} cannot be read without another package. {error}") from None
     contents = [_columns_last(content) for content in contents]
@@ -53,6 +63,7 @@ def open_em(path: Path, choice: Choice = NO_CHOICE) -> ImageFile:
     place, notes = _choose(path, images, titles, choice)
     chosen = images[place]
     data, (*leading, y, x) = chosen["data"], chosen["axes"]
+    notes += why_no_steps(path, chosen["axes"])
     count = data.shape[0] if leading else 1
     return ImageFile(
         path,
@@ -88,6 +99,7 @@ def is_velox(path: Path) -> bool:
     import h5py
 
     with h5py.File(path, "r") as file:
+        check_own_pixels(path, file)
         return "Version" in file and "Data" in file
 
 
@@ -179,7 +191,7 @@ def _pixel_size(x: Mapping[str, Any], y: Mapping[str, Any]) -> PixelSize:
 
 def _nm(axis: Mapping[str, Any]) -> float | None:
     unit, scale = unit_nm(axis.get("units")), axis.get("scale")
-    return None if unit is None or scale is None else float(scale) * unit
+    return None if unit is None or scale is None or not is_even(axis) else float(scale) * unit
 
 
 def _tilts(content: Mapping[str, Any], leading: Sequence[Mapping[str, Any]], count: int) -> tuple[float, ...]:
@@ -195,4 +207,6 @@ def _along(leading: Sequence[Mapping[str, Any]], units: Sequence[str], count: in
     if not leading or str(leading[0].get("units") or "").lower() not in units:
         return ()
     axis = leading[0]
+    if (values := values_along(axis)) is not None:
+        return values
     return tuple(float(axis.get("offset") or 0) + float(axis["scale"]) * i for i in range(count))
