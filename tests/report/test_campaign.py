@@ -10,6 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from voidlab import cli
+from voidlab.project.parameters.problems import TAKEN
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.report import campaign, root_index
 from voidlab.report.campaign_page import write_campaign
@@ -58,6 +59,12 @@ def test_fields_of_one_name_are_one_specimen(members):
     for _, sizes in found.sizes.groupby("specimen"):
         assert sizes["share"].sum() == pytest.approx(1)
     assert len(set(found.sizes.groupby("specimen")["low"].apply(tuple))) == 1
+
+
+def test_no_key_of_a_sample_may_take_the_place_of_a_column(members):
+    found = campaign.compare(members)
+    columns = {*found.specimens, *found.sizes, *found.fields()} - {*found.columns}
+    assert columns <= TAKEN
 
 
 def test_what_is_doubtful_is_said_and_left_out_on_request(members):
@@ -320,6 +327,12 @@ def test_what_cannot_be_compared_is_said(project, capsys):
     assert "did you mean 'one'?" in capsys.readouterr().err
     assert cli.main(["compare", "one", "--against", "colour"]) == 2
     assert "no specimen has 'colour' in its 'sample:'; known are: dose_dpa." in capsys.readouterr().err
+    odd = RunPaths(project, "three").record
+    content = json.loads(odd.read_text())
+    content["stages"]["export"]["decided"]["pixel_size_nm"] = "0.5"
+    odd.write_text(json.dumps(content))
+    assert cli.main(["compare"]) == 0
+    assert "Not counted: three (its record says '0.5' nm per px" in capsys.readouterr().out
     RunPaths(project, "two").table("counted").write_bytes(b"damaged")
     _, found = compare_datasets([["parameters", "one.yaml"][1].split(".")[0], "two"])
     (left,) = [m for m in found.members if m.why_not]

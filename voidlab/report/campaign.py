@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
+from voidlab.errors import VoidlabError
 from voidlab.project import record
 from voidlab.project.parameters.models import ExportParameters, SampleParameters
 from voidlab.project.paths import POSITIONS, RunPaths
 from voidlab.report import headline
+from voidlab.report.campaign_record import plain_sample, why_odd
 from voidlab.report.campaign_words import (
     named,
     single_fields_in_words,
@@ -123,8 +125,13 @@ def read_member(paths: RunPaths) -> Member:
     frame, pixel = entry.decided.get("frame"), entry.decided.get("pixel_size_nm")
     if not isinstance(frame, int):
         return replace(member, why_not="no image of it was looked at for voids")
-    read = {name: tables.load(paths, name) for name in _READ}
+    try:
+        read = {name: tables.load(paths, name) for name in _READ}
+    except (VoidlabError, ValueError) as error:
+        return replace(member, why_not=f"{str(error).rstrip('.')}; run the dataset again")
     here = read["swelling"][read["swelling"]["frame"] == frame]
+    if odd := why_odd(here, read["counted"], pixel):
+        return replace(member, why_not=f"{odd}; run the dataset again")
     dose = here["dose_dpa"].dropna()
     if len(dose):  # of the image that the numbers are of, not of the first
         member = replace(member, sample={**sample, "dose_dpa": float(dose.iloc[0])})
@@ -158,8 +165,7 @@ def _sample_of(entry: record.Entry | None) -> dict[str, Any]:
     if entry is None:
         return {}
     ours = {*ExportParameters.model_fields, *SampleParameters.model_fields} - {"name", *_LABELS}
-    given = entry.parameters.items()
-    return {name: value for name, value in given if name not in ours and isinstance(value, str | float | int)}
+    return plain_sample({name: value for name, value in entry.parameters.items() if name not in ours})
 
 
 def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), common: bool = False) -> Campaign:

@@ -293,7 +293,12 @@ def test_an_extra_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("name", "advice"), [("a.zip", "unpack it first"), ("a.emi", r"open the \.ser files beside it")]
+    ("name", "advice"),
+    [
+        ("a.zip", "unpack it first"),
+        ("a.emi", r"open the \.ser files beside it"),
+        ("a.npy", r"save it with tifffile\.imwrite"),
+    ],
 )
 def test_advice_on_files_that_are_not_read(tmp_path: Path, name: str, advice: str) -> None:
     (tmp_path / name).write_bytes(b"x")

@@ -49,6 +49,10 @@ _PACKED = {
 _ADVICE = {
     ".emi": "it only describes images; open the .ser files beside it",
     ".mdoc": "it only describes images; open the .mrc file beside it",
+    **dict.fromkeys(
+        (".npy", ".npz"),
+        "it is an array of numpy: save it with tifffile.imwrite('a.tif', numpy.load('a.npy'))",
+    ),
     **dict.fromkeys((".zip", ".gz", ".bz2", ".xz", ".7z", ".rar"), "unpack it first"),
 }
 

@@ -29,13 +29,14 @@ _NOT_OF_PAIRS = {
     "times_s",
 }
 # Columns of the tables that put specimens side by side, beside which those of the sample stand.
-_COLUMNS = {
-    "area", "areal_density", "between_fields", "counting", "counts", "dataset", "degrees_of_freedom", "fields",
-    "frame", "high68", "high95", "length_unit", "low68", "low95", "lower", "mean_diameter", "mean_diameter_seen",
-    "number_density", "quantity", "reason", "specimen", "swelling", "systematic", "unit", "upper", "value", "verdict",
-    "voids", "voids_without_size", "volume_fraction", "volume_per_area",
+TAKEN = {
+    "area", "areal_density", "between_fields", "counting", "counts", "dataset", "degrees_of_freedom",
+    "fields", "frame", "high", "high68", "high95", "length_unit", "low", "low68", "low95", "mean_diameter",
+    "mean_diameter_seen", "number_density", "quantity", "reason", "share", "share_high68", "share_low68",
+    "specimen", "swelling", "systematic", "unit", "value", "verdict", "voids", "voids_without_size",
+    "volume_fraction", "volume_per_area",
 }  # fmt: skip
-_MOST = 2**53  # whole numbers above are not kept to the last digit
+LARGEST = 2**53  # whole numbers above are not kept to the last digit
 _OWN = {"dose", "temperature"}  # under sample, in whatever unit: near our names, but meant
 
 
@@ -195,12 +196,12 @@ def _of_sample(sample: SampleParameters) -> Iterable[tuple[str, str]]:
         if "known are" not in reason:
             yield f"{SAMPLE}.{key}", f"{SAMPLE}.{key}: {reason}"
     for key, value in (sample.model_extra or {}).items():
-        if key in _COLUMNS or not key.strip():
+        if key in TAKEN or not key.strip():
             yield (
                 f"{SAMPLE}.{key}",
                 f"{SAMPLE}: '{key}' names a column of our own, or none; choose another key",
             )
-        if isinstance(value, int) and abs(value) > _MOST:
+        if isinstance(value, int) and abs(value) > LARGEST:
             what = "must be at most 2^53; in quotes it is text"
             yield f"{SAMPLE}.{key}", f"{SAMPLE}.{key} = {reprlib.repr(value)}: {what}"
     thickness, sigma = sample.foil_thickness_nm, sample.foil_sigma_nm
