@@ -153,6 +153,7 @@ def test_edits_act_in_order(frame):
         (SplitVoid(at=at(20, 30, 6), line=(0, 0, 90, 0)), "does not cross"),
         (MergeVoids(at=(at(20, 30, 6), at(20.5, 30, 6))), "are one already"),
         (AddVoid(at=at(88, 30, 2), runs=((30, 88, 9),)), "outside the image"),
+        (MoveVoid(at=at(20, 30, 6), to=at(50, 45, 5, frame=6)), "in frame 5 cannot be moved to frame 6"),
     ],
 )
 def test_an_edit_that_does_not_fit_changes_nothing_and_says_why(frame, edit, said):

@@ -145,6 +145,8 @@ class _Frame:
                 self._delete(row)
                 self._add(pixels, "redrawn", at, runs)
             case MoveVoid(at=at, to=to):
+                if to.frame != at.frame:
+                    raise NoFit(f"a void in frame {at.frame} cannot be moved to frame {to.frame}")
                 row = self._row(at)
                 pixels = self._free_circle(to, own=int(self.voids["label"].iloc[row]))
                 self._delete(row)
