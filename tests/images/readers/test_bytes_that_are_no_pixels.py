@@ -95,6 +95,20 @@ def test_a_file_of_ome_that_was_renamed_is_its_own(tmp_path: Path) -> None:
     assert series.notes == []
 
 
+def test_an_ome_description_of_fewer_images_than_are_there_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, np.stack([GREY] * 3), metadata={"axes": "TYX"})
+    assert open_series(path).notes == []
+    content = path.read_bytes()
+    assert content.count(b'SizeT="3"') == 1
+    path.write_bytes(content.replace(b'SizeT="3"', b'SizeT="2"'))
+    series = open_series(path)
+    assert (len(series), series.notes) == (
+        2,
+        ["The OME description of a.ome.tif speaks of 2 of the 3 images in it: only these are used."],
+    )
+
+
 @pytest.mark.parametrize("lie", [{"t": 10**9}, {"x": 25_600_000}, {"t": "9" * 5000}, {"t": -4}])
 def test_an_ome_description_that_promises_more_than_is_there(tmp_path: Path, lie: dict) -> None:
     series = open_series(described(tmp_path / "f1.tif", **lie))

@@ -87,7 +87,7 @@ def open_tiff(path: Path, choice: Choice = NO_CHOICE) -> ImageFile:
     with tifffile.TiffFile(path) as tif:
         described = _Described.by_ome(path, tif)
         if described.trusted:
-            return _tiff_images(path, tif, choice)
+            return _tiff_images(path, tif, choice, _Described(notes=described.notes))
         described = replace(described, pixel_size=pixel_size_of(tif))
     with tifffile.TiffFile(path, is_ome=False) as tif:
         return _tiff_images(path, tif, choice, described)
@@ -125,7 +125,17 @@ class _Described:
             return cls(False, notes=(note,))
         pages = [page for page in tif.pages[:_PAGES_LOOKED_AT] if isinstance(page, tifffile.TiffPage)]
         there = {(page.imagewidth, page.imagelength) for page in pages}
-        return cls(images <= len(tif.pages) and sizes <= there, images)
+        trusted = images <= len(tif.pages) and sizes <= there
+        alike = all((page.imagewidth, page.imagelength) in sizes for page in pages)
+        return cls(trusted, images, _on_more(path, images, len(tif.pages)) if trusted and alike else ())
+
+
+def _on_more(path: Path, described: int, there: int) -> tuple[str, ...]:
+    """What to know where an OME description speaks of fewer images than ``there`` are."""
+    if not 0 < described < there:
+        return ()
+    said = f"The OME description of {path.name} speaks of {described} of the {there} images in it"
+    return (f"{said}: only these are used.",)
 
 
 def _planes(pixels: ElementTree.Element) -> int:
