@@ -18,7 +18,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from voidlab.errors import VoidlabError
-from voidlab.tables.reading import read_bytes, sendable
+from voidlab.project.parameters.values import check_number
+from voidlab.tables.reading import KeyTwice, read_bytes, read_json, sendable
 from voidlab.tables.written import append_lines
 
 
@@ -30,13 +31,7 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def _of_a_number(value: object) -> object:
-    if isinstance(value, bool | str):  # true would count as 1
-        raise ValueError(f"expected a number, not {value!r}")
-    return value
-
-
-_A_NUMBER = BeforeValidator(_of_a_number)
+_A_NUMBER = BeforeValidator(check_number)
 # No image is wider than a million px, no count of images has more digits: what is beyond was not meant.
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6), _A_NUMBER]
 FrameNumber = Annotated[int, Field(ge=-(2**62), le=2**62), _A_NUMBER]
@@ -243,10 +238,10 @@ def read_log(path: Path) -> Log:
         if not line.strip():
             continue
         try:
-            fields = json.loads(line, object_pairs_hook=_once)
-        except (_TwiceError, RecursionError, ValueError) as error:
-            if isinstance(error, _TwiceError):
-                raise CorrectionsError(f"{where}: {error} Mend the line or delete it.") from None
+            fields = read_json(line)
+        except KeyTwice as error:
+            raise CorrectionsError(f"{where}: {error} Mend the line or delete it.") from None
+        except (ValueError, RecursionError):
             problems.append(f"{where}: the line is cut short or damaged and does not count")
             continue
         made = _correction(fields, where)
@@ -258,17 +253,6 @@ def read_log(path: Path) -> Log:
         if before is not made:
             problems.append(f"{where}: the line stands twice and counts once")
     return Log(tuple(lines.values()), tuple(problems))
-
-
-class _TwiceError(ValueError):
-    """A key that stands twice in an object of JSON."""
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    keys = [key for key, _ in pairs]
-    if twice := next((key for key in keys if keys.count(key) > 1), None):
-        raise _TwiceError(f"'{twice}' stands twice.")
-    return dict(pairs)
 
 
 def _correction(fields: object, where: str) -> Correction:

@@ -1,9 +1,15 @@
 """Text that people hand in, read without trust: a pipe never ends, a device holds more than any memory."""
 
+import json
 import stat
 from pathlib import Path
+from typing import Any
 
 _MOST_BYTES = 2**30
+
+
+class KeyTwice(ValueError):
+    """A key that stands twice in an object of JSON."""
 
 
 class NoFile(OSError):
@@ -29,6 +35,25 @@ def read_bytes(path: Path, most: int = _MOST_BYTES) -> bytes:
 def read_text(path: Path, most: int = _MOST_BYTES) -> str:
     """Text of the file ``path``, UTF-8, with or without the mark that Windows puts in front; else as `read_bytes`."""
     return read_bytes(path, most).decode("utf-8-sig")
+
+
+def read_json(text: str) -> Any:
+    """What ``text`` says, as JSON has it; else as `json.loads`.
+
+    Raises
+    ------
+    KeyTwice
+        If a key stands twice in an object: the last one would count without a word.
+    """
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise KeyTwice(f"'{next(key for key in keys if keys.count(key) > 1)}' stands twice.")
+    return made
 
 
 def sendable(text: str) -> str:

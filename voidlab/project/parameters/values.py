@@ -48,6 +48,12 @@ def in_order(kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
     return tuple(kind for kind in get_args(Kind) if kind in kinds)
 
 
+def check_number(value: object) -> object:
+    if isinstance(value, bool | str):  # true would count as 1
+        raise ValueError(f"expected a number, not {value!r}")
+    return value
+
+
 def check_rising(limits: tuple[float, float]) -> tuple[float, float]:
     if not limits[0] < limits[1]:
         raise ValueError(f"{list(limits)}: expected [lowest, highest], the second larger than the first")
