@@ -117,6 +117,20 @@ def test_what_other_voids_add_is_no_evidence():
     assert upon < beside <= alone
 
 
+def test_a_bubble_much_smaller_than_its_fringe_is_seen_as_the_disc_that_its_image_is():
+    def evidence(fringe_px):
+        state = microscope.Optics(fringe_px, spread=0.2)
+        v, u = np.mgrid[-64:65, -64:65]
+        phase = -0.2 * np.sqrt(np.clip(1 - (u**2 + v**2) / 25, 0, None))
+        own = microscope.intensity(np.ones_like(phase), phase, state) - 1
+        return [_evidence(own, radius=r, noise=0.01) for r in sorted(micrographs._seen_as(5.0, state))]
+
+    own, widened = evidence(15.0)
+    assert widened > 1.3 * own
+    own, widened = evidence(2.0)
+    assert own > widened
+
+
 def test_bent_foils_and_bars_fit_images_of_any_shape():
     for seed in range(30):
         assert micrograph(seed, shape=(33, 47)).image.shape == (33, 47)

@@ -20,6 +20,7 @@ from voidlab.simulate.void_shapes import Void
 
 _MARGIN = 48
 _LEAST_SNR, _USUAL_OTHER_PX = 1.0, 4.0  # of a loop or dot that counts, and how large it then is
+_WIDENED = 0.45  # radius of a point's image, in widths of the first fringe
 _LEAST_EVIDENCE = 8.5  # of a sphere of SNR 1 and radius 4 px, on an even foil in uncorrelated noise
 
 _CUT = (slice(_MARGIN, -_MARGIN), slice(_MARGIN, -_MARGIN))
@@ -143,7 +144,10 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
         own = shown(clean[part]) - shown(clean[part] - light * without[part])
         others = shown(clean[part]) - shown(without[part]) - own
         corner = (part[0].start - _MARGIN, part[1].start - _MARGIN)
-        contrast, evidence = visible.at(circle, own, others, corner)
+        contrast, evidence = max(
+            (visible.at((*circle[:2], radius), own, others, corner) for radius in _seen_as(circle[2], look.optics)),
+            key=lambda each: each[1],
+        )
         seen = evidence >= _LEAST_EVIDENCE
         mask[part] |= void.inside & seen
         hidden = _hidden(*circle[:2], covered)
@@ -155,6 +159,11 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
     noise = float(grain.std()) / max(float(np.median(np.abs(shown(without[_CUT])))), 1e-6)
     others = _others(scene.foil, covered, noise)
     return Micrograph(image, mask[_CUT] & ~covered, table, others, look.negative, look.kind)
+
+
+def _seen_as(radius: float, state: optics.Optics) -> set[float]:
+    """Radii that a void's disc is looked for with: its own and, where fringes are wider, that of its image."""
+    return {radius, float(np.hypot(radius, _WIDENED * state.fringe_px))}
 
 
 def _hidden(x: float, y: float, covered: np.ndarray) -> bool:
@@ -214,7 +223,8 @@ def _in_a_foil(random: np.random.Generator, scene: _Scene) -> _Scene:
     signal = strength if look.empty else _signal(scene)
     # Where voids are seen by their fringes alone, or loops, one looks for places as even as these are faint.
     faint = look.optics.fringe_px or look.empty
-    rough = min(1.0, signal * float(np.exp(random.uniform(0, np.log(20))))) if faint else 1.0
+    roughest = 6.0 if look.kind == "helium" else 20.0
+    rough = min(1.0, signal * float(np.exp(random.uniform(0, np.log(roughest))))) if faint else 1.0
     busy = _busy(random, look, len(scene.voids))
     foil = specimen.foil(random, shape, usual, busy=busy, strength=strength, rough=rough)
     if look.grain:
@@ -271,7 +281,7 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
     state = optics.Optics()
     if kind in ("under", "over", "mixed", "helium") or (kind in ("dark", "loops") and random.random() < 0.4):
         state = optics.Optics(
-            _fringe(random, usual, phase, 0.4 if kind == "helium" else 0.06),
+            _fringe(random, usual, phase, *((0.4, 5.0) if kind == "helium" else (0.06, 2.2))),
             not over,
             random.uniform(0.03, 0.4),
             random.uniform(0, 0.08),
@@ -286,15 +296,19 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
         phase *= 0.5
     if kind == "mask":
         contrast = 1.0
-    # How far a void of the usual size stands out from the noise, from hardly to plainly.
-    faintest = 1.2 if kind in ("helium", "loops") else 0.8
-    stands_out = float(np.exp(random.uniform(np.log(faintest), np.log(10.0))))
+    # How far a void of the usual size stands out from the noise, from hardly to plainly. An image made smaller has less
+    # noise than any camera's; where bubbles or loops are looked for it is the foil that hides them.
+    faintest, plainest = {"helium": (2.0, 25.0), "loops": (2.5, 30.0)}.get(kind, (0.8, 10.0))
+    plainest = 40.0 if random.random() < 0.15 else plainest
+    stands_out = float(np.exp(random.uniform(np.log(faintest), np.log(plainest))))
     if kind == "dark":  # voids upside down: dark inside, and with a bright rim when out of focus
         contrast = -contrast
         state = replace(state, under=False)
     grain = 0.0
-    if state.fringe_px and random.random() < (0.8 if kind == "helium" else 0.4):
-        grain = float(np.exp(random.uniform(np.log(0.05), np.log(0.5))))
+    # Strain shows through grain only where that is faint; bubbles are looked for in it though it hides half of them.
+    if state.fringe_px and random.random() < (0.9 if kind == "helium" else 0.4):
+        least, most = {"helium": (0.1, 0.9), "loops": (0.05, 0.15)}.get(kind, (0.05, 0.5))
+        grain = float(np.exp(random.uniform(np.log(least), np.log(most))))
     # Loops and bright voids, when one looks for dark voids.
     negative = over or kind == "loops" or (kind in ("particles", "dark") and random.random() < 0.6)
     return _Look(
@@ -316,9 +330,9 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
     )
 
 
-def _fringe(random: np.random.Generator, usual: float, phase: float, least: float) -> float:
-    """Width of the first fringe, px: from sharp, or ``least`` times the radius, to wider than the void."""
-    fringe = usual * float(np.exp(random.uniform(np.log(least), np.log(2.2))))
+def _fringe(random: np.random.Generator, usual: float, phase: float, least: float, most: float) -> float:
+    """Width of the first fringe, px: ``least`` to ``most`` times the radius of a usual void."""
+    fringe = usual * float(np.exp(random.uniform(np.log(least), np.log(most))))
     # Metals shift the phase by some 0.16 rad/nm, and nobody goes farther than 3 µm from focus, fringes of 2.4 nm.
     return min(max(fringe, 0.6), 0.8 / phase * usual, _MARGIN / 2)
 
