@@ -662,6 +662,37 @@ def test_weights_gone_on_from_say_what_was_before(tmp_path, few_simulated, tiny,
     ]
 
 
+def test_images_without_voids_teach_that_there_are_none(tmp_path, few_simulated, tiny, monkeypatch):
+    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: CARD)
+    (tmp_path / "loops").mkdir()
+    for name in ("b", "a"):
+        tifffile.imwrite(
+            tmp_path / "loops" / f"{name}.tif", np.arange(300 * 280, dtype=np.uint8).reshape(300, 280)
+        )
+    pools, batches = [], examples.batches
+
+    def watched(pool, *args, **kwargs):
+        pools.append(pool)
+        return batches(pool, *args, **kwargs)
+
+    monkeypatch.setattr(examples, "batches", watched)
+    made = train.make_weights(
+        tmp_path / "voids.safetensors",
+        also=None,
+        without=tmp_path / "loops",
+        images=2,
+        steps=1,
+        seed=1,
+        further=False,
+        log=lambda text: None,
+    )["made"]
+    assert made["command"] == "voidlab train --from-nothing --without-voids FOLDER --seed 1 --steps 1"
+    assert made["data"].endswith("; without voids: a, b")
+    centre, known = (examples._LAYERS.index(name) for name in ("centre", "known"))
+    assert [each[-1].max() for each in pools[0].own] == [1, 0, 1, 0]  # as negatives and as they are
+    assert all(each[centre].max() == 0 and each[known].min() == 1 for each in pools[0].own)
+
+
 def test_the_command_says_what_is_missing(tmp_path, monkeypatch, capsys):
     (tmp_path / "parameters").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -672,6 +703,10 @@ def test_the_command_says_what_is_missing(tmp_path, monkeypatch, capsys):
     for option in (["--name", "mine"], ["--contrast", "dark"]):
         assert cli.main(["train", str(tmp_path), "--further", *option]) == 2
         assert "leave out --name and --contrast" in capsys.readouterr().err
+    assert cli.main(["train", str(tmp_path), "--name", "mine", "--without-voids", str(tmp_path)]) == 2
+    assert "with a header only" in capsys.readouterr().err
+    assert cli.main(["train", "--further", "--without-voids", str(tmp_path)]) == 2
+    assert "no images in" in capsys.readouterr().err
 
 
 def test_one_training_of_a_network_at_a_time(tmp_path, monkeypatch, capsys):

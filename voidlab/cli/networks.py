@@ -70,6 +70,8 @@ def add_train(commands: Commands) -> None:
     made = parser.add_argument_group("the network that comes with voidlab, which these overwrite")
     made.add_argument("--from-nothing", dest="shipped", action="store_const", const="from nothing",
                         help="make it anew, from simulation and FOLDER (gold_pairs)")  # fmt: skip
+    made.add_argument("--without-voids", type=Path, metavar="FOLDER", dest="without",
+                      help="images of loops and dots to train on as well: there are no voids in them")  # fmt: skip
     made.add_argument("--further", dest="shipped", action="store_const", const="further",
                         help="go on training it, with other simulated images")  # fmt: skip
 
@@ -77,6 +79,8 @@ def add_train(commands: Commands) -> None:
 def _train(options: argparse.Namespace) -> None:
     from voidlab.run import start
 
-    given = {key: getattr(options, key) for key in ("name", "contrast", "steps", "seed", "shipped")}
+    given = {
+        key: getattr(options, key) for key in ("name", "contrast", "steps", "seed", "shipped", "without")
+    }
     terminal.finish_in_order()
     print(start.train_network(options.folder, **given, log=say))

@@ -164,12 +164,14 @@ def train_network(
     steps: int | None,
     seed: int,
     shipped: str | None,
+    without: Path | None = None,
     log: Callable[[str], None],
 ) -> str:
     """Train a network into ``parameters/NAME.safetensors``, or make the shipped one; say what came of it.
 
     ``shipped`` is "from nothing" or "further" to make the network that comes with the package; ``contrast``, of the
-    labelled voids, is "bright" (the default) or "dark".
+    labelled voids, is "bright" (the default) or "dark". The shipped one is trained on the images of the folder
+    ``without`` too, in which there are no voids.
 
     Raises
     ------
@@ -191,6 +193,7 @@ def train_network(
             training.make_weights(
                 model_file.SHIPPED,
                 also=folder,
+                without=without,
                 images=5000,
                 steps=steps or 13_000,
                 seed=seed,
@@ -198,6 +201,11 @@ def train_network(
                 log=log,
             )
         return f"wrote {model_file.SHIPPED}"
+    if without is not None:
+        raise ProjectError(
+            "--without-voids is for the network that comes with voidlab. For one of your own lay a NAME_labels.csv "
+            "with a header only, x_px,y_px,r_px, beside each image without voids in the folder of labelled images."
+        )
     if folder is None or name is None:
         raise ProjectError("say which labelled images to train on, and --name for the new network.")
     root = find_root()

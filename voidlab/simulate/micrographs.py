@@ -145,7 +145,10 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
         others = shown(clean[part]) - shown(without[part]) - own
         corner = (part[0].start - _MARGIN, part[1].start - _MARGIN)
         contrast, evidence = max(
-            (visible.at((*circle[:2], radius), own, others, corner) for radius in _seen_as(circle[2], look.optics)),
+            (
+                visible.at((*circle[:2], radius), own, others, corner)
+                for radius in _seen_as(circle[2], look.optics)
+            ),
             key=lambda each: each[1],
         )
         seen = evidence >= _LEAST_EVIDENCE
@@ -296,8 +299,8 @@ def _look(random: np.random.Generator, usual: float) -> _Look:
         phase *= 0.5
     if kind == "mask":
         contrast = 1.0
-    # How far a void of the usual size stands out from the noise, from hardly to plainly. An image made smaller has less
-    # noise than any camera's; where bubbles or loops are looked for it is the foil that hides them.
+    # How far a void of the usual size stands out from the noise, from hardly to plainly. An image made smaller has
+    # less noise than any camera's; where bubbles or loops are looked for it is the foil that hides them.
     faintest, plainest = {"helium": (2.0, 25.0), "loops": (2.5, 30.0)}.get(kind, (0.8, 10.0))
     plainest = 40.0 if random.random() < 0.15 else plainest
     stands_out = float(np.exp(random.uniform(np.log(faintest), np.log(plainest))))

@@ -34,7 +34,7 @@ from voidlab.images.label_stack import open_labels
 from voidlab.images.series import ImageSeries, ImagesError, open_series
 from voidlab.measure import measure_voids
 from voidlab.training import circle_csv
-from voidlab.training.pairing import LabelledError, pair_labels
+from voidlab.training.pairing import LabelledError, images_of, pair_labels
 
 _SPECK_PX = 2  # area of what is too small to be told from a slip of the brush
 # Pieces that a void may have beside its largest; voidlab's own label images have such where voids overlap.
@@ -69,6 +69,25 @@ def read_labelled(folder: Path) -> list[Labelled]:
         If there are none, it is not clear which belong together, a pair does not fit, or labels are no voids.
     """
     return [item for image, labels in pair_labels(folder) for item in _read_pair(image, labels)]
+
+
+def read_without_voids(folder: Path) -> list[Labelled]:
+    """All images of a folder, in order of their names, as labelled ones in which there are no voids.
+
+    Raises
+    ------
+    LabelledError
+        If there are none, or one cannot be read.
+    """
+    found = []
+    for file in images_of(folder):
+        try:
+            image = np.asarray(open_series(file)[0], np.float32)
+        except (ImagesError, OSError) as error:
+            raise LabelledError(str(error)) from None
+        none = pd.DataFrame(np.zeros((0, 3)), columns=circle_csv.CIRCLE).assign(ignored=False)
+        found.append(Labelled(file.stem, image, none, np.zeros(image.shape, bool)))
+    return found
 
 
 class Finder(Protocol):

@@ -39,6 +39,20 @@ def pair_labels(folder: Path) -> list[tuple[Path, Path]]:
     return sorted(found, key=lambda pair: _natural(pair[0].name))
 
 
+def images_of(folder: Path) -> list[Path]:
+    """Files of the images of a folder, in order of their names.
+
+    Raises
+    ------
+    LabelledError
+        If there are none.
+    """
+    found = _files(folder, _IMAGES) if folder.is_dir() else []
+    if not found:
+        raise LabelledError(f"no images in {folder}; expected files that end in {', '.join(_IMAGES)}.")
+    return found
+
+
 def _across(images: Sequence[Path], labels: Sequence[Path]) -> list[tuple[Path, Path]]:
     """Pairs of files in two folders: by name, then by number."""
     stems = {file: file.stem for file in images}

@@ -40,7 +40,15 @@ LIMITS = (
 
 
 def make_weights(
-    weights: Path, *, also: Path | None, images: int, steps: int, seed: int, further: bool, log: Log
+    weights: Path,
+    *,
+    also: Path | None,
+    without: Path | None = None,
+    images: int,
+    steps: int,
+    seed: int,
+    further: bool,
+    log: Log,
 ) -> dict[str, Any]:
     """Make the shipped weights: from simulated images and every second labelled image of a folder.
 
@@ -52,6 +60,8 @@ def make_weights(
         File to write, .safetensors; its card comes beside it.
     also
         Labelled images of dark particles (``gold_pairs``, CC-BY-4.0): those of even number are trained on.
+    without
+        Images without voids, of loops and dots: whether one looks for dark voids or bright ones, there are none.
     images
         How many images to simulate.
 
@@ -72,13 +82,21 @@ def make_weights(
     first = before["made"]["first_seed_not_seen"] if before else _FIRST_SEED
     items = [] if also is None else labelled.read_labelled(also)[::2]
     own = [examples.layers(each) for item in items for each in _usable(item, dark=True)]
+    others = [] if without is None else labelled.read_without_voids(without)
+    own += [
+        examples.layers(each)
+        for item in others
+        for dark in (True, False)
+        for each in _usable(item, dark=dark)
+    ]
     how = "--further" if further else "--from-nothing"
-    command = f"voidlab train {how}{' FOLDER' if also else ''} --seed {seed} --steps {steps}"
+    command = f"voidlab train {how}{' FOLDER' if also else ''}{' --without-voids FOLDER' if without else ''}"
+    command += f" --seed {seed} --steps {steps}"
     rate, checkpoint = 1e-3 if further else 2e-3, weights.with_suffix(".training.pt")
-    plan = Plan(steps, rate, checkpoint, f"'{command}' on {_digest(items)}", every=500)
+    plan = Plan(steps, rate, checkpoint, f"'{command}' on {_digest(items + others)}", every=500)
     log(f"simulating {images} images, then training on {device}")
     made = examples.simulated_on_disk(range(first, first + images), _simulated(weights), log)
-    pool = examples.Pool(made, own, 0.03)
+    pool = examples.Pool(made, own, 0.06 if others else 0.03)
     stream = examples.batches(pool, seed, steps_done(plan), _BATCH[device], _CROP, device=device)
     model = fit(model, stream, plan, log=log)
     card = {
@@ -93,7 +111,8 @@ def make_weights(
             "simulated_images": images,
             "first_seed_not_seen": first + images,
             "data": "simulated micrographs (voidlab.simulate.micrographs)"
-            + ("; gold_pairs, every second image, doi:10.69761/HDTA8338, CC-BY-4.0" if also else ""),
+            + ("; gold_pairs, every second image, doi:10.69761/HDTA8338, CC-BY-4.0" if also else "")
+            + ("; without voids: " + ", ".join(item.name for item in others) if others else ""),
             **_versions(),
             **({"before": before["made"]} if before else {}),
         },
