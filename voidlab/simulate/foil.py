@@ -99,6 +99,8 @@ def foil(
     if busy > 1:
         _draw_crowd(random, thick, strained, usual, strength)
         busy = 0.0
+    if busy >= 0 and random.random() < 0.35:
+        _draw_specks(random, thick, strained, usual, strength)
     _draw_defects(random, thick, strained, usual, busy, strength)
     return Foil(
         np.clip(brightness * np.exp(thick.drawn), 0.05, 4).astype(np.float32),
@@ -181,6 +183,18 @@ def _draw_crowd(
         into = strained if random.random() < 0.8 else thick
         for _ in range(count):
             kinds[which](random, into, strength * random.uniform(0.3, 1.2), like)
+
+
+def _draw_specks(
+    random: np.random.Generator, thick: Defects, strained: Defects, usual: float, strength: float
+) -> None:
+    """Dots much smaller than the voids, in numbers: small clusters of what irradiation knocks loose, or dirt."""
+    like = max(usual * random.uniform(0.1, 0.35), 1.0)
+    coverage = np.exp(random.uniform(np.log(0.0005), np.log(0.02)))
+    count = int(np.clip(coverage * thick.drawn.size / (np.pi * like**2), 5, 400))
+    into = strained if random.random() < 0.8 else thick
+    for _ in range(count):
+        _dot(random, into, strength * random.uniform(0.1, 1.0), like)
 
 
 def _window(

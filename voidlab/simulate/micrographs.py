@@ -237,7 +237,7 @@ def _in_a_foil(random: np.random.Generator, scene: _Scene) -> _Scene:
         foil = replace(foil, phase=np.float32(times) * grain)
     noise = signal / look.stands_out * min(1.0, usual / 6)
     scene = replace(scene, foil=foil, noise=float(np.clip(noise, 0.002, 0.45)))
-    if random.random() < 0.1:
+    if random.random() < 0.15:
         foil, voids = vacuum.beside_vacuum(random, scene.foil, scene.voids)
         scene = replace(scene, foil=foil, voids=voids)
     return scene

@@ -18,12 +18,16 @@ def beside_vacuum(random: np.random.Generator, foil: Foil, voids: list[Void]) ->
     ragged = (
         0.06 * random.random() * microscope.field(random, (shape[0], shape[1]), random.uniform(5, 60), 2.0)
     )
-    there = across + ragged < random.uniform(0.1, 0.4)
-    opaque = random.random() < 0.4
+    edge = random.uniform(0.1, 0.4)
+    there = across + ragged < edge
+    opaque = random.random() < 0.5
     light = np.float32(random.uniform(0.01, 0.15) if opaque else random.uniform(1.2, 3))
+    # Foil gets too thick to see through little by little; an edge is sharp.
+    soft = random.uniform(0.002, 0.1) if opaque else 1e-4
+    clear = (1 / (1 + np.exp(np.clip((across + ragged - edge) / soft, -30, 30)))).astype(np.float32)
     cut = replace(
         foil,
-        brightness=np.where(there, foil.brightness, light),
+        brightness=foil.brightness * clear + light * (1 - clear),
         strain=np.where(there, foil.strain, np.float32(1)),
         phase=np.where(there, foil.phase + np.float32(random.uniform(0, 2)), np.float32(0)),
         objects=[each for each in foil.objects if _inside(there, each[1], each[2])],
