@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 
 from voidlab.segment import confidence
-from voidlab.segment.confidence import NAMES, Calibration, evidence
+from voidlab.segment.confidence import NAMES, Calibration, evidence, smaller_than_sure
 
 
-def spoken(height, *, void=0.5, others=0.5, radius=1.0, unrest=0.5, negative=False):
+def spoken(height, *, void=0.5, others=0.5, radius=1.0, smaller=0.0, unrest=0.5, negative=False):
     height = np.atleast_1d(np.asarray(height, float))
     ones = np.ones(len(height))
-    return evidence(height, void * ones, others * ones, radius * ones, unrest=unrest, negative=negative)
+    of_all = {"smaller": smaller * ones, "unrest": unrest, "negative": negative}
+    return evidence(height, void * ones, others * ones, radius * ones, **of_all)
 
 
 def test_a_kind_without_weights_goes_by_height_alone():
@@ -26,6 +27,7 @@ def test_a_kind_without_weights_goes_by_height_alone():
         ("others", {"others": 0.1}),
         ("radius", {"radius": 3.0}),
         ("unrest", {"unrest": 0.1}),
+        ("smaller", {"smaller": -1.5}),
     ],
 )
 def test_each_thing_that_speaks_has_its_weight(name, change):
@@ -37,7 +39,7 @@ def test_each_thing_that_speaks_has_its_weight(name, change):
     )
     assert usual == pytest.approx(0.5)
     (given,) = change.values()
-    odds = np.log(given) if name == "radius" else np.log(given / (1 - given))
+    odds = {"radius": np.log, "smaller": float}.get(name, lambda share: np.log(share / (1 - share)))(given)
     assert changed == pytest.approx(1 / (1 + np.exp(-odds)))
 
 
@@ -50,9 +52,10 @@ def test_doubt_grows_with_what_is_not_sure_in_the_image():
 
 def test_the_sign_speaks_only_in_negatives():
     plain, negative = spoken(0.8), spoken(0.8, negative=True)
-    assert (plain[:, -2:] == 0).all()
-    assert negative[0, -2:] == pytest.approx([1, np.log(4)])
-    assert plain[:, :-2] == pytest.approx(negative[:, :-2])
+    signs = [NAMES.index(name) for name in ("negative", "height, negative")]
+    assert (plain[:, signs] == 0).all()
+    assert negative[0, signs] == pytest.approx([1, np.log(4)])
+    assert np.delete(plain, signs, axis=1) == pytest.approx(np.delete(negative, signs, axis=1))
 
 
 def test_unrest_is_the_height_of_what_is_everywhere():
@@ -69,3 +72,9 @@ def test_unrest_is_the_height_of_what_is_everywhere():
 def test_no_peak_and_sure_ones_are_no_trouble():
     assert spoken([]).shape == (0, len(NAMES))
     assert np.isfinite(spoken([0.0, 1.0], void=1.0, others=0.0)).all()
+
+
+def test_specks_among_sure_voids_are_told_by_how_much_smaller_they_are():
+    radius = np.array([2.0, 10, 30, 0.5])
+    assert smaller_than_sure(radius, np.array([8.0, 10, 10, 12])) == pytest.approx([np.log(0.2), 0, 0, -2])
+    assert (smaller_than_sure(radius, np.array([10.0, 10, 10])) == 0).all()

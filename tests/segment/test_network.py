@@ -296,9 +296,9 @@ def test_the_card_says_how_the_weights_were_made():
     ("change", "said"),
     [
         ({"confidence": None}, "confidence: .*valid dictionary, found None"),
-        ({"confidence": {"void": [1.0]}}, r"confidence.void: .*at least 9 items.*found \[1.0\]"),
-        ({"confidence": {"crack": [0.0] * 9}}, "confidence.crack.*found 'crack'"),
-        ({"confidence": {"void": [0.0] * 8 + [float("nan")]}}, "confidence.void.8: .*found nan"),
+        ({"confidence": {"void": [1.0]}}, r"confidence.void: .*at least 10 items.*found \[1.0\]"),
+        ({"confidence": {"crack": [0.0] * 10}}, "confidence.crack.*found 'crack'"),
+        ({"confidence": {"void": [0.0] * 9 + [float("nan")]}}, "confidence.void.9: .*found nan"),
         (
             {"expected": {"recall": {"weights": [0.0], "in_vain": [0.0] * 5, "concentration": 1.0}}},
             r"expected.recall.weights: .*at least 5 items.*found \[0.0\]",
@@ -311,7 +311,7 @@ def test_the_card_says_how_the_weights_were_made():
 def test_a_card_that_the_network_cannot_rest_on_is_explained(tmp_path, change, said):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(b"")
-    card = {"features": [4, 4, 4, 4, 4, 4], "confidence": {"void": [0.0] * 9}} | change
+    card = {"features": [4, 4, 4, 4, 4, 4], "confidence": {"void": [0.0] * 10}} | change
     path.with_suffix(".json").write_text(json.dumps(card))
     for use in (segment.check_segmenter, segment.load_segmenter):
         with pytest.raises(model_file.ModelError, match=f"mine.json is not the card .*{said}.* Take the one"):

@@ -49,9 +49,19 @@ def test_radii_are_scored_by_size(tmp_path):
 def test_false_finds_are_counted_per_megapixel(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((200, 250), np.uint8))
     tifffile.imwrite(tmp_path / "b.tif", np.zeros((200, 250), np.uint8))
-    assert model_card.false_voids(tmp_path, Fixed((30, 30, 5))) == {"voids_per_megapixel": pytest.approx(20)}
-    with pytest.raises(LabelledError, match="no images in"):
-        model_card.false_voids(tmp_path / "nothing", Fixed())
+    found = model_card.false_voids(model_card._images(tmp_path), Fixed((30, 30, 5)))
+    assert found == {"voids": 2, "voids_per_megapixel": pytest.approx(20)}
+    with pytest.raises(LabelledError, match="no such images in"):
+        model_card._images(tmp_path / "nothing")
+
+
+def test_images_that_were_trained_on_are_scored_apart(tmp_path):
+    for name in ("a", "b", "c"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.zeros((2, 2), np.uint8))
+    parts = [model_card._images(tmp_path, **of) for of in ({"but": ["b"]}, {"only": ["b"]})]
+    assert [[file.stem for file in part] for part in parts] == [["a", "c"], ["b"]]
+    with pytest.raises(LabelledError):
+        model_card._images(tmp_path, only=())
 
 
 def test_a_perfect_finder_has_perfect_scores_on_masks():

@@ -21,7 +21,7 @@ from voidlab.training.labelled import Labelled, LabelledError
 TINY = (4, 4, 4, 4, 4, 4)
 CARD = {
     "features": list(TINY),
-    "confidence": {kind: [0.0, 1.0, *[0.0] * 7] for kind in ("void", "loop", "dot")},
+    "confidence": {kind: [0.0, 1.0, *[0.0] * 8] for kind in ("void", "loop", "dot")},
 }
 
 
@@ -687,7 +687,7 @@ def test_images_without_voids_teach_that_there_are_none(tmp_path, few_simulated,
         log=lambda text: None,
     )["made"]
     assert made["command"] == "voidlab train --from-nothing --without-voids FOLDER --seed 1 --steps 1"
-    assert made["data"].endswith("; without voids: a, b")
+    assert made["without_voids"] == ["a", "b"]
     centre, known = (examples._LAYERS.index(name) for name in ("centre", "known"))
     assert [each[-1].max() for each in pools[0].own] == [1, 0, 1, 0]  # as negatives and as they are
     assert all(each[centre].max() == 0 and each[known].min() == 1 for each in pools[0].own)

@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-NAMES = ("constant", "height", "void", "others", "radius", "doubt", "unrest", "negative", "height, negative")
+NAMES = (
+    *("constant", "height", "void", "others", "radius", "doubt", "unrest"),
+    *("negative", "height, negative", "smaller"),
+)
 _LEAST = 0.003  # logarithms of odds are those of 0.003 to 0.997
 _AREA_OF_UNREST = 2500  # px for a peak
+_LEAST_SURE, _MOST_SMALLER = 4, 2.0
 _DOUBTFUL = 0.35  # peaks of images that the network does not understand are mostly lower
 
 
@@ -17,10 +21,11 @@ def evidence(
     others: np.ndarray,
     radius: np.ndarray,
     *,
+    smaller: np.ndarray,
     unrest: float,
     negative: bool,
 ) -> np.ndarray:
-    """What speaks for each peak of one kind in one image, (n, 9), see ``NAMES``.
+    """What speaks for each peak of one kind in one image, (n, 10), see ``NAMES``.
 
     Parameters
     ----------
@@ -30,6 +35,8 @@ def evidence(
         Probability of void there, and the most that another kind has there.
     radius : ndarray of shape (n,)
         Relative to the usual one of the maps.
+    smaller : ndarray of shape (n,)
+        How much smaller it is than the sure ones of the image, see `smaller_than_sure`.
     unrest
         How high the peaks are that noise and grain have, see `unrest_of`.
     negative
@@ -41,7 +48,17 @@ def evidence(
     ones = np.ones(len(height))
     columns = [ones, odds, _log_odds(void), _log_odds(others), np.log(radius), doubt * ones]
     columns.append(float(_log_odds(np.asarray(unrest))) * ones)
-    return np.stack([*columns, negative * ones, negative * odds], axis=1)
+    return np.stack([*columns, negative * ones, negative * odds, smaller], axis=1)
+
+
+def smaller_than_sure(radius: np.ndarray, sure: np.ndarray) -> np.ndarray:
+    """Logarithm of each radius over the median of the ``sure`` ones, as far as it is below: specks among voids.
+
+    0 where fewer than four are sure.
+    """
+    if len(sure) < _LEAST_SURE:
+        return np.zeros(len(radius))
+    return np.clip(np.log(radius / np.median(sure)), -_MOST_SMALLER, 0)
 
 
 def unrest_of(peaks: np.ndarray, pixels: int) -> float:

@@ -11,12 +11,12 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from voidlab.images.binning import enlarge
-from voidlab.segment.confidence import Calibration, evidence, unrest_of
+from voidlab.segment.confidence import Calibration, evidence, smaller_than_sure, unrest_of
 from voidlab.segment.discs import Discs
 from voidlab.segment.network import OTHERS, SCALES, USUAL_RADIUS_PX, Maps
 
 LEAST_CONFIDENCE = 0.05
-_LEAST_HEIGHT = 0.03
+_LEAST_HEIGHT, _SURE_HEIGHT = 0.03, 0.5
 _BY_HEIGHT = Calibration()
 CENTRES = ("void", *OTHERS)  # what has a map of centres
 _TRAINED_PX = 80.0
@@ -84,7 +84,16 @@ def peaks(maps: tuple[Maps, ...], kind: str) -> tuple[np.ndarray, np.ndarray, np
     )
     centre = maps[0].centres[kind]
     unrest = unrest_of(centre[tops[0]], centre.size)
-    return x, y, radius, evidence(height, void, others, share, unrest=unrest, negative=maps[0].negative)
+    surest = np.argsort(-height, kind="stable")
+    surest = surest[height[surest] >= _SURE_HEIGHT]
+    smaller = smaller_than_sure(radius, radius[surest][once(x[surest], y[surest], radius[surest])])
+    negative = maps[0].negative
+    return (
+        x,
+        y,
+        radius,
+        evidence(height, void, others, share, smaller=smaller, unrest=unrest, negative=negative),
+    )
 
 
 def _tops(centre: np.ndarray) -> np.ndarray:

@@ -16,14 +16,14 @@ from voidlab.simulate.micrographs import Micrograph, micrograph
 from voidlab.tables.verdict import GOOD
 from voidlab.training import simulated
 
-_HARDER = 2.0  # real images hold so many times more that looks like a void and is none
+_HARDER = 3.0  # real images hold so many times more that looks like a void and is none
 _LEAST_IMAGES = 10
 _PRIOR = 0.002  # how firmly weights stay near 0, or that of the height near 1
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """Peaks of one kind in one image: what speaks for each, (n, 9), and whether each was right."""
+    """Peaks of one kind in one image: what speaks for each, (n, 10), and whether each was right."""
 
     spoken: np.ndarray
     right: np.ndarray

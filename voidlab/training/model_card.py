@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,12 @@ _FIRST_SEED = 2_000_000  # of simulated images no network was trained on
 
 
 def measure_scores(
-    method: NetworkSegmenter, data: Path | None, *, seed: int = SEED, log: Log
+    method: NetworkSegmenter,
+    data: Path | None,
+    *,
+    trained_on: Collection[str] = (),
+    seed: int = SEED,
+    log: Log,
 ) -> dict[str, Any]:
     """Scores of a network on simulation and, where ``data`` has them, on real images.
 
@@ -44,6 +49,8 @@ def measure_scores(
         Contrast and threshold are set by each test.
     data
         Folder with some of the folders of real images named in ``_SETS``; what is not there is left out.
+    trained_on
+        Names, without ending, of the images of loops that it was trained on: they are scored apart.
 
     Raises
     ------
@@ -76,9 +83,10 @@ def measure_scores(
                 "voids": len(dark.find(labelled.read_labelled(data / "argonne_voids")[0].image))
             },
             "cavity_micrographs": lambda: _on(data / "cavity_micrographs", auto),
-            "loops_hard_negatives": lambda: false_voids(loops, auto),
-            "loops_hard_negatives, bright": lambda: false_voids(loops, bright),
-            "loops_hard_negatives, by kind": lambda: by_kind(loops, dark),
+            "loops_hard_negatives": lambda: false_voids(_images(loops, but=trained_on), auto),
+            "loops_hard_negatives, trained on": lambda: false_voids(_images(loops, only=trained_on), auto),
+            "loops_hard_negatives, bright": lambda: false_voids(_images(loops, but=trained_on), bright),
+            "loops_hard_negatives, by kind": lambda: by_kind(_images(loops, but=trained_on), dark),
             "gold_pairs, half kept for testing": lambda: _on(data / "gold_pairs", auto, slice(1, None, 2)),
             "gold_video": lambda: _on(data / "gold_video", auto),
         }
@@ -148,23 +156,23 @@ def masks(method: NetworkSegmenter, seed: int, radius_px: float, coverage: float
     return _usual(truth, found) | of_watershed
 
 
-def false_voids(folder: Path, method: NetworkSegmenter) -> dict[str, float]:
-    """Voids found per megapixel where there are none."""
-    images = [open_series(file)[0] for file in _images(folder)]
-    return _per_megapixel(images, method)
+def false_voids(files: Sequence[Path], method: NetworkSegmenter) -> dict[str, float]:
+    """Voids found where there are none, all in all and per megapixel."""
+    return _per_megapixel([open_series(file)[0] for file in files], method)
 
 
-def by_kind(folder: Path, method: NetworkSegmenter) -> dict[str, float]:
+def by_kind(files: Sequence[Path], method: NetworkSegmenter) -> dict[str, float]:
     """How many voids, loops and dots are detected where there are no voids."""
     told = replace(method, kinds=("void", *OTHERS))
-    found = pd.concat([told.find(open_series(file)[0]) for file in _images(folder)])["kind"]
+    found = pd.concat([told.find(open_series(file)[0]) for file in files])["kind"]
     return {f"{kind}s": float((found == kind).sum()) for kind in told.kinds}
 
 
-def _images(folder: Path) -> list[Path]:
+def _images(folder: Path, *, only: Collection[str] | None = None, but: Collection[str] = ()) -> list[Path]:
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in (".jpg", ".jpeg", ".png", ".tif"))
+    files = [file for file in files if (only is None or file.stem in only) and file.stem not in but]
     if not files:
-        raise labelled.LabelledError(f"no images in {folder}")
+        raise labelled.LabelledError(f"no such images in {folder}")
     return files
 
 
@@ -177,7 +185,7 @@ def white_noise(method: NetworkSegmenter, seed: int) -> dict[str, float]:
 
 def _per_megapixel(images: Sequence[np.ndarray], method: NetworkSegmenter) -> dict[str, float]:
     found = sum(len(method.find(image)) for image in images)
-    return {"voids_per_megapixel": found / (sum(image.size for image in images) / 1e6)}
+    return {"voids": found, "voids_per_megapixel": found / (sum(image.size for image in images) / 1e6)}
 
 
 def precision(method: NetworkSegmenter, seed: int) -> dict[str, float]:
@@ -275,9 +283,10 @@ def segmenter_to_score(name_or_path: str | Path) -> NetworkSegmenter:
 def score_card(segmenter: str, folder: Path, *, log: Log) -> Path:
     """Score the network ``segmenter`` on the images in ``folder`` and write that into its card; give its file."""
     weights = model_file.SHIPPED if segmenter == "voids" else Path(segmenter)
-    scores = measure_scores(segmenter_to_score(segmenter), folder, log=log)
-    scored = {"command": "voidlab score FOLDER --card", "seed": SEED}
     before = model_file.read_card(weights)
+    trained_on = before.get("made", {}).get("without_voids", ())
+    scores = measure_scores(segmenter_to_score(segmenter), folder, trained_on=trained_on, log=log)
+    scored = {"command": "voidlab score FOLDER --card", "seed": SEED}
     # What this folder has no images for was scored with another one: these are the same weights.
     known = before["scores"] if "scored" in before else {}
     model_file.write_card(weights, before | {"scored": scored, "scores": known | scores})

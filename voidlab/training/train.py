@@ -111,8 +111,8 @@ def make_weights(
             "simulated_images": images,
             "first_seed_not_seen": first + images,
             "data": "simulated micrographs (voidlab.simulate.micrographs)"
-            + ("; gold_pairs, every second image, doi:10.69761/HDTA8338, CC-BY-4.0" if also else "")
-            + ("; without voids: " + ", ".join(item.name for item in others) if others else ""),
+            + ("; gold_pairs, every second image, doi:10.69761/HDTA8338, CC-BY-4.0" if also else ""),
+            **({"without_voids": [item.name for item in others]} if others else {}),
             **_versions(),
             **({"before": before["made"]} if before else {}),
         },
