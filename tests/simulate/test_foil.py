@@ -163,16 +163,18 @@ def square(x, y, half=6):
 def test_vacuum_holds_neither_voids_nor_defects(seed):
     random = np.random.default_rng(seed)
     foil = specimen.foil(random, SHAPE, 6.0, busy=1.0, strength=0.4)
+    # A phase that vacuum has not tells where the foil is.
+    foil = replace(foil, phase=np.ones(SHAPE, np.float32))
     foil = replace(foil, objects=[("dot", x, y, 4.0, 0.5) for x in range(280) for y in range(0, 200, 5)])
     voids = [square(x, y) for x in range(10, 270, 14) for y in range(10, 190, 14)]
     cut, kept = beside_vacuum(random, foil, voids)
-    values, counts = np.unique(cut.brightness, return_counts=True)
-    vacuum = cut.brightness == values[counts.argmax()]
+    vacuum = cut.phase == 0
     assert 0.02 < vacuum.mean() < 0.6
-    light = cut.brightness[vacuum].min()
-    assert light >= 1.2 or light <= 0.15  # vacuum, or what nothing gets through
+    light = cut.brightness[vacuum]
+    assert light.min() >= 1.2 or light.min() <= 0.3  # vacuum, or what gets too thick to see through
+    if light.min() >= 1.2:
+        assert np.ptp(light) == 0
     assert (cut.strain[vacuum] == 1).all()
-    assert not cut.phase[vacuum].any()
     assert 0 < len(cut.objects) < len(foil.objects)
     assert not any(vacuum[y, x] for _, x, y, *_ in cut.objects)
     assert 0 < len(kept) < len(voids)

@@ -22,9 +22,10 @@ def beside_vacuum(random: np.random.Generator, foil: Foil, voids: list[Void]) ->
     there = across + ragged < edge
     opaque = random.random() < 0.5
     light = np.float32(random.uniform(0.01, 0.15) if opaque else random.uniform(1.2, 3))
-    # Foil gets too thick to see through little by little; an edge is sharp.
-    soft = random.uniform(0.002, 0.1) if opaque else 1e-4
-    clear = (1 / (1 + np.exp(np.clip((across + ragged - edge) / soft, -30, 30)))).astype(np.float32)
+    clear = there.astype(np.float32)
+    if opaque:  # foil gets too thick to see through little by little
+        soft = random.uniform(0.002, 0.1)
+        clear = (1 / (1 + np.exp(np.clip((across + ragged - edge) / soft, -30, 30)))).astype(np.float32)
     cut = replace(
         foil,
         brightness=foil.brightness * clear + light * (1 - clear),
