@@ -24,7 +24,7 @@ sizes_not_yet = pytest.mark.xfail(
 )
 simulated_not_yet = pytest.mark.xfail(
     strict=True,
-    reason="F1 is 0.72 of 0.9 and the sum of d³ 11 % too small: faint bubbles over focus, hardly seen by eye, are missed",
+    reason="F1 is 0.72 of 0.9 and the sum of d³ 11 % too small: bubbles over focus hardly seen by eye are missed",
 )
 plain_dark_discs_not_yet = pytest.mark.xfail(
     strict=True,
