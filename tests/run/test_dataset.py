@@ -90,7 +90,8 @@ def test_a_failed_stage_keeps_earlier_results_and_says_so(copied):
     notebook.write_text(notebook.read_text().replace(works, fails))
     done, lines = run_project(copied)
     assert not done
-    assert "FAILED: AttributeError" in lines[2]
+    assert "FAILED: " in lines[2]
+    assert "(AttributeError: module 'voidlab.track' has no attribute 'no_such_verb')" in lines[2]
     assert {f: record.digest(f) for f in copied.folder.rglob("*.parquet")} == before
     html = copied.html("track").read_text(encoding="utf-8")
     assert "This stage failed" in html

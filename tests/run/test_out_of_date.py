@@ -181,9 +181,10 @@ def test_a_parameter_file_edited_while_it_runs(copied):
     edit = (
         "from pathlib import Path\\np = Path('parameters/small.yaml')\\n"
         "p.write_text(p.read_text().replace('classical', 'classical, threshold: 0.93').replace('0.5', '5'))\\n"
-        "from voidlab import report, segment, tables"
+        "from voidlab import images"
     )
-    notebook.write_text(notebook.read_text().replace("from voidlab import report, segment, tables", edit))
+    notebook.write_text(notebook.read_text().replace("from voidlab import images", edit, 1))
+    assert "threshold: 0.93" in notebook.read_text()
     lines = []
     assert run.run_dataset(run.check(copied.parameters), log=lines.append, progress=lambda text: None)
     assert "small.yaml was changed while it ran" in lines[-1]
