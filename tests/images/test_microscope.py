@@ -1,6 +1,7 @@
 """What files say of voltage and mode; what is given outweighs it, and a contradiction is told."""
 
 import zipfile
+from pathlib import Path
 
 import mrcfile
 import numpy as np
@@ -17,6 +18,7 @@ from voidlab.images.microscope import (
     mode_of_detector,
     with_microscope_of,
 )
+from voidlab.images.readers.em_metadata import stage_tilt
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
 from voidlab.run.first_parameters import first_parameters
@@ -176,3 +178,22 @@ def test_detectors_say_the_mode(name, mode):
 )
 def test_voltages_come_in_v_or_kv(value, kv):
     assert as_kv(value) == kv
+
+
+def in_dm(stage):
+    return {"ImageList": {"TagGroup0": {"ImageTags": {"Microscope Info": {"Stage Position": stage}}}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "tags", "angle"),
+    [
+        ("a.emd", {"Stage": {"AlphaTilt": "0.5"}}, 28.6479),  # of Velox, in radians
+        ("a.emd", {"Stage": {}}, None),
+        ("a.dm4", in_dm({"Stage Alpha": -3.5}), -3.5),
+        ("a.dm4", in_dm({"Stage Alpha": "?"}), None),
+        ("a.dm4", {"ImageList": "?"}, None),
+        ("a.emd", {"Stage": {"AlphaTilt": "nan"}}, None),
+    ],
+)  # fmt: skip
+def test_the_stage_says_its_angle(name, tags, angle):
+    assert stage_tilt(Path(name), tags) == (None if angle is None else pytest.approx(angle, abs=1e-3))

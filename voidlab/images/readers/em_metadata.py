@@ -1,5 +1,6 @@
-"""What DM3, DM4, EMD and the EMI beside a SER say of the microscope: voltage, and the detector of STEM."""
+"""What DM3, DM4, EMD and the EMI beside a SER say of the microscope: voltage, detector of STEM, tilt of the stage."""
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,20 @@ def taken(path: Path, title: str, metadata: Mapping[str, Any]) -> Microscope:
     if path.suffix.lower() == ".ser":
         return _of_emi(path)
     return _of_velox(metadata) if path.suffix.lower() == ".emd" else _of_dm(title, metadata)
+
+
+def stage_tilt(path: Path, metadata: Mapping[str, Any]) -> float | None:
+    """Angle of the stage about its axis when a single image was taken, degrees."""
+    if path.suffix.lower() == ".emd":
+        said, unit = _below(metadata, "Stage").get("AlphaTilt"), 180 / math.pi
+    else:
+        tags = _below(metadata, "ImageList", "TagGroup0", "ImageTags", "Microscope Info", "Stage Position")
+        said, unit = tags.get("Stage Alpha"), 1.0
+    try:
+        angle = float(said) * unit  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return angle if math.isfinite(angle) else None
 
 
 def _of_dm(title: str, metadata: Mapping[str, Any]) -> Microscope:

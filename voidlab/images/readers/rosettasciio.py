@@ -16,7 +16,7 @@ from voidlab.errors import install_extra
 from voidlab.images.errors import ImagesError
 from voidlab.images.pixel_size import PixelSize, unit_nm
 from voidlab.images.readers.base import NO_CHOICE, Choice, ImageFile, size_text
-from voidlab.images.readers.em_metadata import taken
+from voidlab.images.readers.em_metadata import stage_tilt, taken
 from voidlab.images.readers.emd_axes import (
     berkeley_images,
     check_own_pixels,
@@ -73,7 +73,7 @@ def open_em(path: Path, choice: Choice = NO_CHOICE) -> ImageFile:
         _pixel_size(x, y),
         "file header",
         tuple(notes),
-        _tilts(chosen, leading, count),
+        _tilts(path, chosen, leading, count),
         _along(leading, ("s", "sec"), count),
         taken(path, titles[place], chosen["original_metadata"]),
     )
@@ -194,12 +194,14 @@ def _nm(axis: Mapping[str, Any]) -> float | None:
     return None if unit is None or scale is None or not is_even(axis) else float(scale) * unit
 
 
-def _tilts(content: Mapping[str, Any], leading: Sequence[Mapping[str, Any]], count: int) -> tuple[float, ...]:
+def _tilts(
+    path: Path, content: Mapping[str, Any], leading: Sequence[Mapping[str, Any]], count: int
+) -> tuple[float, ...]:
     """Tilt of each image: from the axis of a stack, or of a single image the angle of the stage."""
-    stage = content["metadata"].get("Acquisition_instrument", {}).get("TEM", {}).get("Stage", {})
-    if not leading and "tilt_alpha" in stage:
-        return (float(stage["tilt_alpha"]),)
-    return _along(leading, ("deg", "°", "degree", "degrees"), count)
+    if leading:
+        return _along(leading, ("deg", "°", "degree", "degrees"), count)
+    tilt = stage_tilt(path, content["original_metadata"])
+    return () if tilt is None else (tilt,)
 
 
 def _along(leading: Sequence[Mapping[str, Any]], units: Sequence[str], count: int) -> tuple[float, ...]:
