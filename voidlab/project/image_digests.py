@@ -18,9 +18,8 @@ from voidlab.tables.reading import read_text
 from voidlab.tables.written import digest, replacing
 
 _Stamp = tuple[int, int, int]  # size, and when it was written and last changed in any way, ns
-_AT_ONCE = (
-    8  # files read side by side: a network's answer is waited for, and a core digests less than a disk gives
-)
+# Files read side by side: a network's answer is waited for, and a core digests less than a disk gives.
+_AT_ONCE = 8
 _SETTLED_NS = 3_000_000_000  # the times of some disks go in steps of two seconds
 _known: dict[str, tuple[_Stamp, str]] = {}  # what this process knows of the files that it looked at
 

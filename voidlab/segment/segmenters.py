@@ -210,18 +210,17 @@ class NetworkSegmenter(Segmenter):
     basis: ClassVar[str] = NETWORK
 
     def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
-        def evidence(image: np.ndarray) -> Evidence:
-            signs = (replace(self, contrast=sign) for sign in ("bright", "dark"))
-            return self._evidence(image, [each._all(image) for each in signs])
-
-        return self._decided(images, evidence)
+        signs = [replace(self, contrast=sign) for sign in ("bright", "dark")]
+        return self._decided(
+            images, lambda image: Evidence.of(image, *(each._candidates(image) for each in signs))
+        )
 
     def maps(self, image: np.ndarray) -> tuple[network.Maps, ...]:
         """What the network says of ``image`` (H, W), at every scale."""
         image = grey(image)
         if self.contrast == "auto":
             both = [replace(self, contrast=sign).maps(image) for sign in ("bright", "dark")]
-            choice = contrast.choose([self._evidence(image, list(map(self._all_in, both)))])
+            choice = contrast.choose([Evidence.of(image, *map(self._candidates_in, both))])
             return both[choice.contrast == "dark"]
         bright = -image.astype(np.float32) if self.contrast == "dark" else image
         # Also for what is larger than asked for, so that it is counted.
@@ -288,20 +287,13 @@ class NetworkSegmenter(Segmenter):
         return look_twice(self._candidates(image), again, self.threshold)
 
     def _candidates(self, image: np.ndarray) -> Discs:
-        """All in ``image`` that may be a void, however unsure, of the sizes looked for."""
-        return self._asked_for(self._all(image), image.shape)
+        """All in ``image`` that may be a void, however unsure; of an image looked at before, what was found then."""
+        sizes = (self.min_radius_px, self.max_radius_px)
+        how = (self.contrast, *sizes, self.arithmetic, self.model, self.calibration)
+        return self._seen.of(grey(image), how, lambda: self._candidates_in(self.maps(image)))
 
-    def _all(self, image: np.ndarray) -> Discs:
-        """All in ``image`` that may be a void; what came of it before, where it was looked at in the same way."""
-        how = (self.contrast, self.max_radius_px, self.arithmetic, self.model, self.calibration)
-        return self._seen.of(grey(image), how, lambda: self._all_in(self.maps(image)))
-
-    def _all_in(self, maps: tuple[network.Maps, ...]) -> Discs:
-        return self._discs(maps, decode.LEAST_CONFIDENCE)
-
-    def _evidence(self, image: np.ndarray, both: Sequence[Discs]) -> Evidence:
-        """What ``image`` says for all in it that may be a bright void, and for all that may be a dark one."""
-        return Evidence.of(image, *(self._asked_for(each, image.shape) for each in both))
+    def _candidates_in(self, maps: tuple[network.Maps, ...]) -> Discs:
+        return self._asked_for(self._discs(maps, decode.LEAST_CONFIDENCE), maps[0].void.shape)
 
 
 def _middle(image: np.ndarray) -> np.ndarray:

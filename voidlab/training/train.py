@@ -96,7 +96,7 @@ def make_weights(
     plan = Plan(steps, rate, checkpoint, f"'{command}' on {_digest(items + others)}", every=500)
     log(f"simulating {images} images, then training on {device}")
     made = examples.simulated_on_disk(range(first, first + images), _simulated(weights), log)
-    pool = examples.Pool(made, own, 0.06 if others else 0.03)
+    pool = examples.Pool(made, own, 0.06 if others else 0.03)  # gold as often as without the others
     stream = examples.batches(pool, seed, steps_done(plan), _BATCH[device], _CROP, device=device)
     model = fit(model, stream, plan, log=log)
     card = {
