@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from voidlab import explore
+from voidlab.explore import compare, words
 from voidlab.explore.image_marks import Marks, box_of, measure_bar
 from voidlab.explore.link_preview import preview, rows_about
 from voidlab.explore.state import Model
@@ -189,3 +190,24 @@ def test_the_preview_follows_the_controls_and_is_kept(window, copied):
     link.stop.click()
     assert explorer.scene.tails == []
     assert link.said.value == ""
+
+
+# --- voids without a size ----------------------------------------------------------------------------------------
+
+
+def test_voids_without_a_size_are_in_no_median_of_the_explorer(window):
+    model = window.explorer.model
+    voids = model.voids(0, model.settings).assign(size_basis="fringe")
+    voids.loc[voids.index[1:], ["radius_px", "size_basis"]] = [25.0, "not a size"]
+    only, factor = voids["radius_px"].iloc[0], model.run.calibration.pixel_size_nm
+    said = model.in_words(0, voids)
+    assert (
+        f"{len(voids)} voids ({len(voids) - 1} without a size), median radius {only * factor:.2f} nm" in said
+    )
+    several = words.several_in_words(voids, model.run.calibration)
+    assert f"{len(voids) - 1} of them without a size: median radius {only * factor:.2f} nm" in several
+    beside = voids.assign(radius_px=voids["radius_px"] + 2.0)
+    assert compare.compare(voids, beside).radius_difference_px == pytest.approx(2.0)
+    none = compare.compare(voids.assign(size_basis="not a size"), beside)
+    assert "radii on the right" not in none.in_words(model.run.calibration)
+    assert len(none.left) == len(voids)

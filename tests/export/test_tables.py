@@ -67,6 +67,11 @@ def test_frame_data_has_the_columns_and_meanings_notebooks_know(made):
     assert second["positions-no-drift"] == [[11.0, 20.0]]
     assert second["type"] == ["void"]
     assert rows.iloc[0]["radii_average"] == 3.5
+    voids = made["voids"].assign(size_basis="fringe")
+    voids.loc[(voids["frame"] == 3) & (voids["radius_px"] < 3.5), "size_basis"] = "not a size"
+    without = export.frame_data(made["frames"], voids, made["drift"]).iloc[0]
+    assert without["radii"] == rows.iloc[0]["radii"]
+    assert without["radii_average"] == max(rows.iloc[0]["radii"])  # the mean of those that are sizes
 
 
 def test_lines_are_read_back_one_at_a_time(tmp_path):

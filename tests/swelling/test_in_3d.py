@@ -220,3 +220,29 @@ def test_no_points_are_a_density_of_none(both):
     flat = in_3d.flattened(found.linked, found.points.iloc[:0], found.views, found.reconstruction)
     assert flat.empty
     assert {"x_flat_px", "y_flat_px", "z_px"} <= set(flat.columns)
+
+
+def test_points_without_a_size_count_in_density_and_volume_and_in_no_diameter(both):
+    """A third of the voids are smaller than their fringe: 12 px is no radius of theirs."""
+    _, found = both
+    unsized = (found.points["particle"] % 3 == 0).to_numpy()
+    basis = np.where(unsized, "not a size", "fringe")
+    points = found.points.assign(
+        size_basis=basis, radius_px=np.where(unsized, 12.0, found.points["radius_px"])
+    )
+    every, right, alike = (
+        in_3d.swelling_in_3d(table, found.views, found.reconstruction, SHAPE)
+        for table in (points, points[~unsized], points.assign(size_basis="fringe"))
+    )
+    for name in ("mean_diameter", "median_diameter_seen", "max_diameter_seen"):
+        assert every.estimates.loc[name, "value"] == pytest.approx(right.estimates.loc[name, "value"])
+    for name in ("number_density", "volume_fraction"):
+        assert every.estimates.loc[name, "value"] == alike.estimates.loc[name, "value"]
+    assert every.estimates.loc["mean_diameter", "value"] < 0.9 * alike.estimates.loc["mean_diameter", "value"]
+    (said,) = [note for note in every.notes if note.about == "sizes"]
+    assert said.startswith("In 3D, ")
+    assert "are smaller than the fringe around them" in said
+    none = in_3d.swelling_in_3d(
+        points.assign(size_basis="not a size"), found.views, found.reconstruction, SHAPE
+    )
+    assert np.isnan(none.estimates.loc["mean_diameter", "value"])

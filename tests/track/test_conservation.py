@@ -107,3 +107,14 @@ def test_three_that_merge_at_once_are_no_test_of_the_law():
     assert conservation.clear_events(events).empty
     sure = mergers.find_merges(situations.two_that_merge(), radius_sigma=0.02)
     assert len(conservation.clear_events(sure)) == 1
+
+
+def test_mergers_of_voids_without_a_size_are_no_test_of_the_law():
+    events = merges(1, events=9, power=3, error=0.001).assign(alone=True)
+    events = events.assign(parent_a=range(1, 10), parent_b=range(11, 20), child=range(11, 20))
+    frames = pd.DataFrame({"tilt_deg": [np.nan, np.nan]})
+    tracks = pd.DataFrame({"particle": range(1, 20), "size_basis": "fringe"})
+    assert "in 9 that are clear, volume is conserved" in conservation.law_in_words(events, frames, tracks)
+    tracks.loc[tracks["particle"].isin([2, 13]), "size_basis"] = "not a size"
+    said = conservation.law_in_words(events, frames, tracks)
+    assert said.startswith("9 voids merged; in 7 that are clear, ")

@@ -156,6 +156,14 @@ def test_tracks_of_voids_smaller_than_their_fringe_have_no_size_and_are_counted(
     assert track.left_out_in_words(tracks, everything) == "All tracks are of voids with a size."
 
 
+def test_the_table_of_tracks_says_which_have_no_size():
+    linked = video(np.random.default_rng(3), 10, voids=3, own=0.001)
+    basis = linked["particle"].map({0: "fringe", 1: "not a size", 2: "network"})
+    summed = track.summarize_tracks(linked.assign(size_basis=basis))
+    assert summed["size_basis"].tolist() == ["fringe", "not a size", "network"]
+    assert track.summarize_tracks(linked)["size_basis"].tolist() == ["", "", ""]
+
+
 def test_a_factor_that_all_radii_are_off_by_is_an_error_of_all_growth_rates_and_stands_apart():
     """Simulated videos, in each of which one defocus makes all radii wrong by one factor."""
     random, factor = np.random.default_rng(7), 0.08

@@ -225,3 +225,25 @@ def test_the_stage_reconstruct_applies_to_tilt_series_only(tilts, linker, applie
     assert ("reconstruct" in stages) == applies
     assert [stage for stage in STAGES if stage in stages] == list(stages)
     assert len(stages) == len(STAGES) - 1 - (not applies)  # a pair is none
+
+
+def test_a_point_has_the_radius_of_the_views_in_which_it_has_a_size(series):
+    """Of every tenth void no radius is a size, of the others that of one view is not."""
+    voids = series.truth.voids.drop(columns="particle").assign(size_basis="fringe")
+    never = (series.truth.voids["particle"] % 10 == 0).to_numpy()
+    once = (voids["frame"] == 4).to_numpy()
+    voids.loc[never | once, ["radius_px", "size_basis"]] = [20.0, "not a size"]
+    voids.loc[(voids["frame"] == 1) & ~never, "size_basis"] = "network"
+    found = linking.link_series(voids, series.truth.drift, frames_of(series), TrackParameters(), shape=SHAPE)
+    assert found.linker == "tilt"
+    linked = found.linked.merge(series.truth.voids[["frame", "label", "particle"]], on=["frame", "label"])
+    true = linked.groupby("particle_x")["particle_y"].agg(lambda names: names.mode()[0])
+    points = found.points.set_index("particle")
+    expected = np.where(true % 10 == 0, "not a size", "fringe")
+    seldom = points["views"] < 3
+    assert points.loc[~seldom, "size_basis"].tolist() == expected[~seldom].tolist()
+    radius = series.truth.voids.groupby("particle")["radius_px"].median()
+    sized = points[~seldom & (points["size_basis"] == "fringe")]
+    np.testing.assert_allclose(sized["radius_px"], radius[true[sized.index]], rtol=0.02)
+    cut = found.linked.assign(corrected="")
+    pd.testing.assert_frame_equal(linking.corrected_points(found, cut), found.points)

@@ -12,6 +12,7 @@ from voidlab import scores
 from voidlab.explore.state import Picture
 from voidlab.report.figures.base import ORANGE, SKY, circles, scale_bar
 from voidlab.tables.catalogue import kept
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
 
@@ -24,7 +25,7 @@ class Comparison:
     left, right : DataFrame
         Table ``voids`` with ``matched`` (bool).
     radius_difference_px : float
-        Median of right less left over the matched voids; NaN without any.
+        Median of right less left over the matched voids that have a size in both; NaN without any.
     """
 
     left: pd.DataFrame
@@ -36,7 +37,7 @@ class Comparison:
         both = int(self.left["matched"].sum())
         size, unit = unit_of(calibration)
         larger = f"{self.radius_difference_px * size:+.2f} {unit} (median)"
-        radius = f"; radii on the right {larger}" if both else ""
+        radius = f"; radii on the right {larger}" if np.isfinite(self.radius_difference_px) else ""
         return (
             f"{len(self.left)} voids on the left, {len(self.right)} on the right: {both} matched, "
             f"{len(self.left) - both} only left, {len(self.right) - both} only right{radius}"
@@ -47,7 +48,9 @@ def compare(left: pd.DataFrame, right: pd.DataFrame) -> Comparison:
     """Match the standing voids of two tables of one frame; a match is as in `voidlab.scores.match_voids`."""
     left, right = (kept(t).reset_index(drop=True) for t in (left, right))
     pairs = scores.match_voids(left, right)
-    apart = right["radius_px"].to_numpy()[pairs["found"]] - left["radius_px"].to_numpy()[pairs["truth"]]
+    here, there = left.iloc[pairs["truth"]], right.iloc[pairs["found"]]
+    sized = is_size(here) & is_size(there)
+    apart = (there["radius_px"].to_numpy() - here["radius_px"].to_numpy())[sized]
     difference = float(np.median(apart)) if len(apart) else np.nan
     return Comparison(_matched(left, pairs["truth"]), _matched(right, pairs["found"]), difference)
 

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from voidlab.explore.figure import Scene
 from voidlab.report.figures.base import BLUE, GREY, RED, SKY
 from voidlab.tables.catalogue import kept
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
 INCHES = (4.1, 4.4)  # at 80 dots per inch: as wide as the column of controls
@@ -33,6 +34,8 @@ class Plots:
             ax.set_ylabel(beside, fontsize=_SMALL)
             ax.tick_params(labelsize=_SMALL)
             ax.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=ax is not self.radii))
+        # Grey above the blue: voids without a size, which a range selects with the others.
+        self._all_bars = self.sizes.stairs([0], [0, 1], fill=True, color=GREY)
         self._bars = self.sizes.stairs([0], [0, 1], fill=True, color=BLUE)
         self._sure_bars = self.sure.stairs(np.zeros(len(_BINS) - 1), _BINS, fill=True, color=BLUE)
         self.sure.set(xlim=(0, 1))
@@ -48,7 +51,7 @@ class Plots:
     def show(self, scene: Scene) -> None:
         """Draw the numbers of ``scene``."""
         standing = kept(scene.voids)
-        self._show_sizes(standing["radius_px"].to_numpy() * self.size)
+        self._show_sizes(standing["radius_px"].to_numpy() * self.size, is_size(standing))
         counts, _ = np.histogram(standing["confidence"].dropna().clip(0, 1), _BINS)
         self._sure_bars.set_data(counts, _BINS)
         self.sure.set(ylim=(0, max(counts.max() * 1.1, 1)))
@@ -69,14 +72,15 @@ class Plots:
             self._range.set_transform(ax.get_xaxis_transform())
             ax.add_patch(self._range)
 
-    def _show_sizes(self, radii: np.ndarray) -> None:
+    def _show_sizes(self, radii: np.ndarray, sized: np.ndarray) -> None:
         if len(radii):
             spread = np.subtract(*np.percentile(radii, [75, 25]))
             width = max(2 * spread / np.cbrt(len(radii)), np.ptp(radii) / 40, 0.05 * self.size)
             counts, edges = np.histogram(radii, np.arange(radii.min(), radii.max() + 2 * width, width))
         else:
             counts, edges = np.zeros(1), np.array([0.0, 1.0])
-        self._bars.set_data(counts, edges)
+        self._all_bars.set_data(counts, edges)
+        self._bars.set_data(np.histogram(radii[sized], edges)[0], edges)
         self.sizes.set(xlim=(edges[0], edges[-1]), ylim=(0, max(counts.max() * 1.1, 1)))
 
     def _show_life(self, scene: Scene) -> None:

@@ -25,6 +25,7 @@ from voidlab.run.images import stamps_of_images
 from voidlab.run.stage import Stage
 from voidlab.segment.corrections import correct_frame
 from voidlab.tables.kinds import VOID
+from voidlab.tables.size_basis import is_size
 from voidlab.track.corrections import correct_tracks
 
 _REACH_PX = 3.0  # two centres nearer than this, or than half a radius, are the same void
@@ -304,8 +305,10 @@ class Model:
         counted, kinds = tables.kept(voids), tables.kept(detections)["kind"]
         asked = self.settings.kinds
         size, unit = tables.unit_of(self.run.calibration)
-        radius = f", median radius {counted['radius_px'].median() * size:.2f} {unit}" if len(counted) else ""
-        said = [f"{len(counted)} voids{radius}"] if VOID in asked else []
+        sized = counted.loc[is_size(counted), "radius_px"] * size
+        radius = f", median radius {sized.median():.2f} {unit}" if len(sized) else ""
+        without = f" ({len(counted) - len(sized)} without a size)" if len(sized) < len(counted) else ""
+        said = [f"{len(counted)} voids{without}{radius}"] if VOID in asked else []
         said += [f"{(kinds == kind).sum()} {kind}s ({OTHERS[kind]})" for kind in asked if kind in OTHERS]
         changed = int((voids["corrected"] != "").sum())
         by_hand = f", {changed} corrected by hand" if changed else ""

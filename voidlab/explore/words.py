@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from voidlab.tables.size_basis import EDGE, FRINGE, NETWORK, NOT_A_SIZE
+from voidlab.tables.size_basis import EDGE, FRINGE, NETWORK, NOT_A_SIZE, is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
 _RESTS_ON = {
@@ -39,8 +39,11 @@ def void_in_words(void: pd.Series, particle: int, calibration: HasPixelSize) -> 
 def several_in_words(voids: pd.DataFrame, calibration: HasPixelSize) -> str:
     """How many ``voids`` are selected, and how large they are."""
     size, unit = unit_of(calibration)
-    radii = voids["radius_px"] * size
-    return (
-        f"{len(voids)} voids selected: median radius {radii.median():.2f} {unit}, "
-        f"{radii.min():.2f} to {radii.max():.2f} {unit}"
+    radii = voids.loc[is_size(voids), "radius_px"] * size
+    without = f", {len(voids) - len(radii)} of them without a size" if len(radii) < len(voids) else ""
+    sizes = (
+        f": median radius {radii.median():.2f} {unit}, {radii.min():.2f} to {radii.max():.2f} {unit}"
+        if len(radii)
+        else ""
     )
+    return f"{len(voids)} voids selected{without}{sizes}"

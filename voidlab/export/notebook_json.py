@@ -9,6 +9,7 @@ import pyarrow as pa
 from voidlab.export.siegel import siegel_slopes
 from voidlab.tables.catalogue import COLUMNS
 from voidlab.tables.kinds import only_voids
+from voidlab.tables.size_basis import is_size
 from voidlab.track.summary import interpolate_tracks
 
 FRAME_DATA = "frame-data.json"
@@ -64,9 +65,10 @@ def frame_rows(frames: pd.DataFrame, voids: pd.DataFrame, drift: pd.DataFrame) -
 def _frame_rows(frames: pd.DataFrame, voids: pd.DataFrame, counts: np.ndarray, shift: np.ndarray) -> pa.Table:
     """Rows for some ``frames``: their ``voids`` one after the other, how many each has, and its drift (n, 2)."""
     position = voids[["x_px", "y_px"]].to_numpy(np.float64)
-    radius, is_void = voids["radius_px"].to_numpy(np.float64), np.isin(voids.index, only_voids(voids).index)
+    radius = voids["radius_px"].to_numpy(np.float64)
+    averaged = np.isin(voids.index, only_voids(voids).index) & is_size(voids)
     ends = np.cumsum(counts)
-    of_voids = [radius[a:b][is_void[a:b]] for a, b in zip(ends - counts, ends, strict=True)]
+    of_voids = [radius[a:b][averaged[a:b]] for a, b in zip(ends - counts, ends, strict=True)]
     columns = {
         "path": pa.array(frames["path"], from_pandas=True),
         "frame": pa.array(frames["frame"].to_numpy(np.int64)),

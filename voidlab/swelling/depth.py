@@ -136,7 +136,7 @@ def with_points(
             *notes,
             f"The thickness of the layer that holds voids, as their depths give it, is {layer}.",
             _LAYER,
-            found.notes[0],
+            *(note for note in found.notes if note.about in ("surfaces", "sizes")),
         ),
     )
 

@@ -220,7 +220,8 @@ def swelling_in_3d(
     Parameters
     ----------
     points, views, reconstruction : DataFrame
-        The tables of these names.
+        The tables of these names. Points that have no size (``size_basis``) count in density and volume, and in no
+        diameter.
     shape
         (H, W) of the images, px; counted is in the part of the foil that all views show.
     scale
@@ -269,7 +270,8 @@ def swelling_in_3d(
     beyond = 0.0 if skin_px else BEYOND * points["sigma_z_px"].to_numpy()
     inside = points[np.abs(depth_in_foil(points, reconstruction)) <= thickness / 2 - skin_px + beyond]
     placed = inside.assign(x_px=inside["x_px"] - left - 0.5, y_px=inside["y_px"] - top - 0.5)
-    found = measure_swelling(placed[["x_px", "y_px", "radius_px"]], sample)
+    of_void = [name for name in ("x_px", "y_px", "radius_px", "size_basis") if name in placed]
+    found = measure_swelling(placed[of_void], sample)
     return replace(
         found,
         estimates=_as_seen(found.estimates),
@@ -317,5 +319,6 @@ def _note(points: pd.DataFrame, inside: pd.DataFrame, found: Swelling, sample: S
 
 
 def _kept(found: Swelling) -> list[Note]:
-    """The notes but for that on cut voids."""
-    return [note for note in found.notes if note.about != "surfaces"]
+    """The notes but for that on cut voids; that on voids without a size says that it is of those in 3D."""
+    kept = [note for note in found.notes if note.about != "surfaces"]
+    return [Note("sizes", f"In 3D, {note}") if note.about == "sizes" else note for note in kept]

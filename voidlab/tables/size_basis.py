@@ -21,3 +21,18 @@ def is_size(voids: pd.DataFrame) -> np.ndarray:
     if "size_basis" not in voids:
         return np.ones(len(voids), bool)
     return (voids["size_basis"] != NOT_A_SIZE).to_numpy(bool)
+
+
+def basis_of_particles(linked: pd.DataFrame) -> pd.Series:
+    """What the radii of each particle rest on, indexed by ``particle``.
+
+    `NOT_A_SIZE` where that is so in half of its frames or more; else what most of the others rest on.
+    """
+    if linked.empty or "size_basis" not in linked:
+        return pd.Series("", index=pd.Index(linked["particle"].unique(), name="particle"), dtype="str")
+    sized = linked[is_size(linked)]
+    share = pd.Series(is_size(linked), index=linked["particle"]).groupby(level=0).mean()
+    counts = sized.groupby(["particle", "size_basis"]).size().sort_values(kind="stable")
+    usual = counts.reset_index().drop_duplicates("particle", keep="last").set_index("particle")["size_basis"]
+    basis = usual.reindex(share.index).where(share > 0.5, NOT_A_SIZE)
+    return basis.astype("str").rename_axis("particle")

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 
 _ALARM = 0.01
@@ -41,11 +42,14 @@ class Conservation:
     verdict: str
 
 
-def law_in_words(events: pd.DataFrame, frames: pd.DataFrame) -> str:
-    """What the events say of what is conserved, volume or area, as a sentence."""
+def law_in_words(events: pd.DataFrame, frames: pd.DataFrame, tracks: pd.DataFrame | None = None) -> str:
+    """What the events say of what is conserved, volume or area, as a sentence.
+
+    Where the table ``tracks`` is given, only by mergers of voids that have a size.
+    """
     if is_tilted(frames["tilt_deg"]):
         return f"Apparent mergers: {len(events)}. In a tilt series one void may just hide another: no law."
-    clear = clear_events(with_reading_errors(events))
+    clear = clear_events(with_reading_errors(events if tracks is None else _with_sizes(events, tracks)))
     if clear.empty:
         return f"{len(events)} voids merged; none so clearly that volume could be told from area."
     law = compare_laws(clear)
@@ -86,6 +90,12 @@ def clear_events(events: pd.DataFrame, *, least_growth: float = 3.0) -> pd.DataF
     were found, which would speak for the area law.
     """
     return events[events["alone"] & (events["growth_z"] >= least_growth)].reset_index(drop=True)
+
+
+def _with_sizes(events: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
+    """The events in which both parents and the child have a size."""
+    none = tracks.loc[~is_size(tracks), "particle"]
+    return events[~events[["parent_a", "parent_b", "child"]].isin(set(none)).any(axis=1)]
 
 
 def compare_laws(events: pd.DataFrame) -> Conservation:

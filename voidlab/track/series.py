@@ -11,6 +11,7 @@ from voidlab import tables
 from voidlab.drift import subtract_drift
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.project.paths import stages_for
+from voidlab.tables.size_basis import basis_of_particles, is_size
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.verdict import DO_NOT_USE
 from voidlab.tilt import TiltModel, place, reconstruct
@@ -117,6 +118,7 @@ def corrected_points(found: Linking, linked: pd.DataFrame) -> pd.DataFrame:
     )
     untouched = found.points[~found.points["particle"].isin(anew["particle"])]
     points = pd.concat([untouched, anew.astype(untouched.dtypes[anew.columns])], ignore_index=True)
+    points = _with_sizes(points, linked)
     flagged = flag_tracks(points.sort_values("particle", ignore_index=True), linked)
     lone = flagged["particle"].isin(set(relinked["particle"]) - set(anew["particle"]))
     gone = ~flagged["particle"].isin(linked["particle"]) | lone
@@ -141,7 +143,7 @@ def _in_depth(model: TiltModel, drift: pd.DataFrame, asked: TrackParameters) -> 
         "tilt",
         subtract_drift(linked, used),
         used,
-        tables.select(model.points, "points"),
+        tables.select(_with_sizes(model.points, linked), "points"),
         views,
         _row(model, "tilt", mirrored=asked.flip_depth),
         SearchRange(
@@ -149,6 +151,15 @@ def _in_depth(model: TiltModel, drift: pd.DataFrame, asked: TrackParameters) -> 
             "not used by the tilt linker",
         ),
     )
+
+
+def _with_sizes(points: pd.DataFrame, linked: pd.DataFrame) -> pd.DataFrame:
+    """``points`` with what their radii rest on; where these are sizes, by the views in which they are."""
+    median = linked[is_size(linked)].groupby("particle")["radius_px"].median()
+    basis = points["particle"].map(basis_of_particles(linked)).fillna("")
+    sized = is_size(pd.DataFrame({"size_basis": basis}))
+    radius = points["particle"].map(median).where(sized).fillna(points["radius_px"])
+    return points.assign(radius_px=radius, size_basis=basis)
 
 
 def _in_plane(placed: pd.DataFrame, linker: str, memory: int, search_range_px: float) -> pd.DataFrame:

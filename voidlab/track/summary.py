@@ -8,7 +8,7 @@ import pandas as pd
 
 from voidlab import tables
 from voidlab.drift.apply import position_columns
-from voidlab.tables.size_basis import is_size
+from voidlab.tables.size_basis import NOT_A_SIZE, basis_of_particles
 from voidlab.tables.times import seconds_per_frame, times_of
 from voidlab.track.growth import robust_slopes
 from voidlab.track.link import LinkError
@@ -103,7 +103,7 @@ def summarize_tracks(
         *position_columns(voids_with_particle),
         "radius_px",
         "touches_edge",
-        *(name for name in ("radius_shared_sigma_px",) if name in voids_with_particle),
+        *(name for name in ("radius_shared_sigma_px", "size_basis") if name in voids_with_particle),
     ]
     seen = _sorted(voids_with_particle[needed])
     dense = interpolate_tracks(seen)
@@ -139,6 +139,7 @@ def summarize_tracks(
             "growth_sigma_px_per_s": error_per_s,
             "growth_shared_sigma_px_per_s": shared * np.abs(per_s),
             "touches_edge": np.logical_or.reduceat(seen["touches_edge"].to_numpy(bool), rows),
+            "size_basis": basis_of_particles(seen).sort_index().to_numpy(),
         }
     )
     return tables.check(tracks, "tracks")
@@ -146,8 +147,7 @@ def summarize_tracks(
 
 def tracks_with_size(tracks: pd.DataFrame, linked: pd.DataFrame) -> pd.DataFrame:
     """The tracks whose radii are sizes in most of their frames; of the others they are those of a fringe."""
-    share = pd.Series(is_size(linked), index=linked["particle"]).groupby(level=0).mean()
-    return tracks[(tracks["particle"].map(share).fillna(1.0) > 0.5).to_numpy(bool)]
+    return tracks[(tracks["particle"].map(basis_of_particles(linked)) != NOT_A_SIZE).to_numpy(bool)]
 
 
 def left_out_in_words(tracks: pd.DataFrame, sized: pd.DataFrame) -> str:

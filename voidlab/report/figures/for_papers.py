@@ -15,6 +15,7 @@ from voidlab.report.figures.swelling import drawn_quantities, over_series, voids
 from voidlab.report.figures.tilt import density_by_depth as draw_density_by_depth
 from voidlab.report.figures.tracks import growth_over_diameter
 from voidlab.swelling.series import Outcome
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, to_nm, unit_of
 
@@ -51,6 +52,7 @@ def figures_for_papers(
         As `voidlab.swelling.density_over_depth` gives it; empty where nothing was placed in depth.
     """
     frames, tracks = made["frames"], made["tracks"]
+    tracks = tracks[is_size(tracks)]  # as on the page of the stage track
 
     def panels() -> Iterator[Panel]:
         _, unit = unit_of(calibration)

@@ -18,6 +18,7 @@ from voidlab.report.figures.base import (
     whole_numbers,
 )
 from voidlab.report.figures.voids import CORRECTED
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
 _BEYOND_NOISE = 0.003  # of a thousand voids at rest two to four are taken for moving
@@ -76,9 +77,10 @@ def track_lengths(tracks: pd.DataFrame, ax: Axes) -> Axes:
 def diameter_over_frame(
     linked: pd.DataFrame, tracks: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, most: int = 8
 ) -> Axes:
-    """Measured diameter over the frames for the ``most`` longest tracks."""
+    """Measured diameter over the frames for the ``most`` longest tracks of voids with a size, where it is one."""
+    tracks, linked = tracks[is_size(tracks)], linked[is_size(linked)]
     if tracks.empty:
-        return nothing(ax, "no tracks")
+        return nothing(ax, "no tracks of voids with a size")
     size, unit = unit_of(calibration)
     longest = tracks.sort_values(["total_frames", "particle"], ascending=[False, True]).head(most)
     colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(longest)))
