@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from voidlab.simulate import foil as specimen
-from voidlab.simulate import micrographs, microscope
+from voidlab.simulate import looks, micrographs, microscope
 from voidlab.simulate.foil import Defects, Foil
 from voidlab.simulate.vacuum import beside_vacuum
 from voidlab.simulate.void_shapes import Void
@@ -71,7 +71,9 @@ def test_what_has_no_place_of_its_own_is_not_listed(draw):
 
 def test_a_foil_lists_all_of_its_defects():
     for seed in range(30):
-        foil = specimen.foil(np.random.default_rng(seed), SHAPE, 6.0, busy=1.0, strength=0.4)
+        foil = specimen.foil(
+            np.random.default_rng(seed), SHAPE, 6.0, thickness_px=60.0, busy=1.0, strength=0.4
+        )
         assert {kind for kind, *_ in foil.objects} <= {"loop", "dot"}
         if len(foil.objects) > 20 and (foil.strain != 1).any() and foil.strain.min() < 0.9:
             break
@@ -83,7 +85,9 @@ def test_a_foil_lists_all_of_its_defects():
 
 def test_a_film_without_order_holds_nothing():
     for seed in range(20):
-        foil = specimen.foil(np.random.default_rng(seed), SHAPE, 6.0, busy=-1.0, strength=0.4)
+        foil = specimen.foil(
+            np.random.default_rng(seed), SHAPE, 6.0, thickness_px=60.0, busy=-1.0, strength=0.4
+        )
         assert foil.objects == []
         assert (foil.strain == 1).all()
 
@@ -96,7 +100,7 @@ def test_a_crowd_is_many_of_a_few_kinds_and_sizes():
         assert len(objects) >= 5
         assert {kind for kind, *_ in objects} <= {"loop", "dot"}
         assert min(thick.drawn.min(), strained.drawn.min()) < -0.1  # they are dark
-    crowded = specimen.foil(np.random.default_rng(3), SHAPE, 6.0, busy=2.0, strength=0.4)
+    crowded = specimen.foil(np.random.default_rng(3), SHAPE, 6.0, thickness_px=60.0, busy=2.0, strength=0.4)
     assert len(crowded.objects) > 10
 
 
@@ -105,7 +109,7 @@ def test_a_rough_foil_is_rougher():
         np.mean(
             [
                 specimen.foil(
-                    np.random.default_rng(s), SHAPE, 6.0, busy=-1.0, strength=0.4, rough=r
+                    np.random.default_rng(s), SHAPE, 6.0, thickness_px=60.0, busy=-1.0, strength=0.4, rough=r
                 ).brightness.std()
                 for s in range(20)
             ]
@@ -118,10 +122,8 @@ def test_a_rough_foil_is_rougher():
 def scene(foil, voids=(), *, fringe=4.0, under=True):
     """A foil looked at with a microscope without blur."""
     optics = microscope.Optics(fringe, under, spread=0.05)
-    look = replace(
-        micrographs._look(np.random.default_rng(0), 6.0), optics=optics, phase_rad=0.5, contrast=0.1
-    )
-    return micrographs._Scene(look, 6.0, foil, list(voids), np.inf, 0.0)
+    look = replace(looks.look_of(np.random.default_rng(0), 6.0), optics=optics, phase_rad=0.5, contrast=0.1)
+    return micrographs._Scene(look, 6.0, 60.0, foil, list(voids), np.inf, 0.0)
 
 
 def seen(foil, **how):
@@ -147,7 +149,9 @@ def test_grain_shows_out_of_focus_only():
     random = np.random.default_rng(0)
     grain = specimen.grain(random, SHAPE)
     assert grain.std() == pytest.approx(1, rel=0.1)
-    foil = replace(specimen.foil(random, SHAPE, 6.0, busy=-1.0, strength=0.4), phase=0.3 * grain)
+    foil = replace(
+        specimen.foil(random, SHAPE, 6.0, thickness_px=60.0, busy=-1.0, strength=0.4), phase=0.3 * grain
+    )
     smooth = replace(foil, phase=0 * foil.phase)
     np.testing.assert_allclose(seen(foil, fringe=0.0), seen(smooth, fringe=0.0), atol=1e-6)
     for under in (True, False):
@@ -162,7 +166,7 @@ def square(x, y, half=6):
 @pytest.mark.parametrize("seed", range(10))
 def test_vacuum_holds_neither_voids_nor_defects(seed):
     random = np.random.default_rng(seed)
-    foil = specimen.foil(random, SHAPE, 6.0, busy=1.0, strength=0.4)
+    foil = specimen.foil(random, SHAPE, 6.0, thickness_px=60.0, busy=1.0, strength=0.4)
     # A phase that vacuum has not tells where the foil is.
     foil = replace(foil, phase=np.ones(SHAPE, np.float32))
     foil = replace(foil, objects=[("dot", x, y, 4.0, 0.5) for x in range(280) for y in range(0, 200, 5)])

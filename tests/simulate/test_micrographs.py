@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from voidlab.simulate import foil as specimen
-from voidlab.simulate import micrographs, microscope, vacuum, void_shapes
+from voidlab.simulate import looks, micrographs, microscope, vacuum, void_shapes
+from voidlab.simulate.bend_contours import BendContour
 from voidlab.simulate.micrographs import micrograph
 from voidlab.simulate.visibility import Visibility, reach
 
@@ -24,7 +25,10 @@ def test_the_same_seed_gives_the_same_micrograph():
 @pytest.mark.parametrize("seed", range(12))
 def test_truth_lies_in_the_image(seed):
     m = micrograph(seed, shape=(128, 160))
-    assert list(m.voids.columns) == ["x_px", "y_px", "radius_px", "snr", "evidence", "overlap", "ignored"]
+    assert list(m.voids.columns) == [
+        *("x_px", "y_px", "radius_px", "volume_radius_px"),
+        *("snr", "evidence", "overlap", "ignored"),
+    ]
     assert m.voids["overlap"].between(0, 1).all()
     sure = m.voids[~m.voids["ignored"]]
     assert sure["x_px"].between(0, 159).all()
@@ -117,6 +121,36 @@ def test_what_other_voids_add_is_no_evidence():
     assert upon < beside <= alone
 
 
+def test_what_is_dark_inside_a_bright_edge_is_not_seen_as_a_bright_void():
+    """Over focus by much, with what it absorbs less: on the negative a dark spot, edged."""
+    half = reach(4.0)
+    distance = np.hypot(*np.mgrid[-half : half + 1, -half : half + 1])
+    edged = 2.0 * ((distance > 2.5) & (distance < 4)) - 6.0 * (distance < 2.5)
+    assert _evidence(np.abs(edged), noise=0.1) > 3 * micrographs._LEAST_EVIDENCE
+    assert _evidence(edged, noise=0.1) < micrographs._LEAST_EVIDENCE
+
+
+def test_of_what_the_file_has_not_kept_there_is_no_evidence():
+    own, half = _sphere(), reach(4.0)
+    grain = 0.05 * np.random.default_rng(0).standard_normal((80, 90))
+    seen = [Visibility(np.ones_like(grain), grain)]
+    part = (slice(40 - half, 41 + half), slice(45 - half, 46 + half))
+    for kept in (0.8, 0.2, 0.0):  # what compression has made of it
+        left = grain.copy()
+        left[part] -= (1 - kept) * own
+        seen.append(Visibility(np.ones_like(grain), left))
+    evidence = [each.at((45, 40, 4.0), own, 0 * own, (40 - half, 45 - half))[1] for each in seen]
+    assert evidence[1] > 0.3 * evidence[0]  # what was lost counts as noise, too
+    assert evidence[2] < 0.3 * evidence[1]
+    assert evidence[3] < micrographs._LEAST_EVIDENCE
+
+
+def test_outside_of_the_image_there_is_no_noise():
+    visible = Visibility(np.ones((20, 30)), np.full((20, 30), 0.5))
+    there = visible._grain_in((-2, 27), (5, 6))
+    assert there.tolist() == [[0.0] * 6] * 2 + [[0.5] * 3 + [0.0] * 3] * 3
+
+
 def test_a_bubble_much_smaller_than_its_fringe_is_seen_as_the_disc_that_its_image_is():
     def evidence(fringe_px):
         state = microscope.Optics(fringe_px, spread=0.2)
@@ -144,9 +178,9 @@ def test_overlap_is_the_share_of_a_void_that_others_share(monkeypatch, seed):
         (180.0, 70.0, 8.0),
     ]  # one within another, and one by itself
     monkeypatch.setattr(void_shapes, "scatter", lambda random, shape, usual: np.array(at))
-    monkeypatch.setitem(micrographs._KINDS, "mass", sum(micrographs._KINDS.values()))
-    for kind in set(micrographs._KINDS) - {"mass"}:
-        monkeypatch.setitem(micrographs._KINDS, kind, 0.0)
+    monkeypatch.setitem(looks._KINDS, "mass", sum(looks._KINDS.values()))
+    for kind in set(looks._KINDS) - {"mass"}:
+        monkeypatch.setitem(looks._KINDS, kind, 0.0)
     voids = micrograph(seed, shape=(128, 160)).voids
     large, small, alone = voids.to_dict("records")
     assert (small["overlap"], alone["overlap"]) == (1, 0)
@@ -156,14 +190,14 @@ def test_overlap_is_the_share_of_a_void_that_others_share(monkeypatch, seed):
 def _scene_of(seed, shape):
     """What a micrograph is of, and what would come to the detector, without noise."""
     random = np.random.default_rng(np.random.SeedSequence([seed, 7]))
-    scene = micrographs._scene(random, tuple(side + 2 * micrographs._MARGIN for side in shape))
+    scene = micrographs._scene(random, tuple(side + 2 * looks.MARGIN for side in shape))
     return scene, scene.brightness(scene.foil, scene.of_all_voids(lambda void: void.length))[micrographs._CUT]
 
 
 def only(monkeypatch, kind):
     """Micrographs of one kind."""
-    for each in micrographs._KINDS:
-        monkeypatch.setitem(micrographs._KINDS, each, float(each == kind))
+    for each in looks._KINDS:
+        monkeypatch.setitem(looks._KINDS, each, float(each == kind))
 
 
 def without_burnt_in(monkeypatch):
@@ -178,7 +212,8 @@ def test_a_negative_is_the_negative_of_what_the_microscope_shows(monkeypatch, ki
     for seed in range(12):
         m = micrograph(seed, shape=(128, 160))
         scene, clean = _scene_of(seed, (128, 160))
-        assert m.upside_down == (scene.look.sign < 0) == (not scene.look.optics.under)
+        assert m.upside_down == (scene.look.sign < 0)
+        assert not (m.upside_down and scene.look.optics.under)
         alike = np.corrcoef(m.image.ravel(), clean.ravel())[0, 1]
         if abs(alike) > 0.2:  # else noise hides it
             agree.append((alike < 0) == m.upside_down)
@@ -186,12 +221,53 @@ def test_a_negative_is_the_negative_of_what_the_microscope_shows(monkeypatch, ki
     assert all(agree)
 
 
+@pytest.mark.parametrize("fringe", [1.0, 8.0])
+def test_over_focus_by_little_voids_are_bright_and_looked_for_as_such(fringe):
+    """By what they absorb less; further out the fringe outweighs it, and they are dark."""
+    look = replace(
+        looks.look_of(np.random.default_rng(0), 8.0),
+        **{"kind": "over", "contrast": 0.2, "phase_rad": 2.0, "empty": False, "sign": -1, "negative": True},
+        optics=microscope.Optics(fringe, under=False),
+    )
+    scene = micrographs._Scene(look, 8.0, 60.0, specimen.Foil.even((9, 9)), [], np.inf, 0.3)
+    of = micrographs._with_sign(look, scene)
+    assert (of.sign, of.negative) == ((1, False) if fringe == 1.0 else (-1, True))
+    assert micrographs._with_sign(replace(look, empty=True), scene).negative
+
+
+def test_a_void_in_a_bend_contour_is_as_dark_or_bright_as_a_foil_thinner_by_it():
+    """On the contour, of a foil of one extinction length: half an extinction length less is the darkest."""
+    even, ones = np.zeros((64, 64), np.float32), np.ones((64, 64), np.float32)
+    contour = BendContour(even, ones, 0.6 * ones, ones, 40.0)
+    foil = replace(specimen.Foil.even((64, 64)), contours=[contour])
+    for missing, brightness in ((0, 1.0), (10, 0.7), (20, 0.4), (40, 1.0)):
+        assert foil.lets_through(missing * ones) == pytest.approx(brightness * ones, abs=1e-6)
+    there = foil.contours_in((slice(3, 9), slice(60, 64)))
+    assert there.lets_through(20 * ones[:6, :4]) == pytest.approx(0.4 * ones[:6, :4], abs=1e-6)
+    off = replace(contour, deviation=30 * ones)
+    assert off.at(20 * ones) == pytest.approx(ones, abs=1e-3)
+
+
+def test_the_sphere_as_large_as_a_void_is_that_of_its_volume(monkeypatch):
+    """Of round voids that lie wholly in the foil it is the circle; of those cut off it is smaller."""
+    only(monkeypatch, "helium")
+    at = np.array([[100.0, 90.0, 12.0]])
+    monkeypatch.setattr(void_shapes, "scatter", lambda random, shape, usual: at)
+    monkeypatch.setattr(vacuum, "beside_vacuum", lambda random, foil, voids: (foil, voids))
+    ratios = []
+    for seed in range(40):
+        voids = micrograph(seed, shape=(96, 96)).voids
+        ratios.append(voids["volume_radius_px"][0] / voids["radius_px"][0])
+    assert np.median(ratios) == pytest.approx(1, abs=0.02)
+    assert np.min(ratios) < 0.9
+
+
 def test_loops_in_a_negative_are_bright_and_else_dark(monkeypatch):
     """The network is told the sign: what is dark in the microscope is bright in the negative, as voids are."""
     without_burnt_in(monkeypatch)
     drawn = [("dot", 130.0, 120.0, 7.0, 0.6), ("dot", 220.0, 180.0, 7.0, 0.6)]
 
-    def foil(random, shape, usual, *, busy, strength, rough):
+    def foil(random, shape, usual, *, thickness_px, busy, strength, rough):
         y, x = np.mgrid[: shape[0], : shape[1]]
         bells = sum(np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / r**2) for _, cx, cy, r, _ in drawn)
         return replace(
@@ -204,8 +280,10 @@ def test_loops_in_a_negative_are_bright_and_else_dark(monkeypatch):
     for kind, bright in (("over", True), ("mass", False), ("under", False)):
         only(monkeypatch, kind)
         plain = 0
-        for seed in range(6):
+        for seed in range(12):
             m = micrograph(seed, shape=(160, 224))
+            if bright and not m.upside_down:  # over focus by so little that voids are bright
+                continue
             assert m.upside_down == bright
             for x, y, snr in m.others[["x_px", "y_px", "snr"]].to_numpy(float):
                 around = m.image[int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4].mean()
@@ -242,7 +320,7 @@ def test_voids_stand_out_whatever_the_focus_leaves_of_them(monkeypatch, kind):
 @pytest.mark.parametrize(("fringe", "blur"), [(0.0, 0.5), (2.0, 0.5), (12.0, 0.5), (4.0, 3.0)])
 def test_noise_goes_by_the_contrast_that_is_left_of_a_void(fringe, blur):
     """A faint void has little noise around it, so that it stands out as far as one that is plain."""
-    look = micrographs._look(np.random.default_rng(0), 6.0)
+    look = looks.look_of(np.random.default_rng(0), 6.0)
     look = replace(
         look,
         optics=microscope.Optics(fringe, True, 0.1) if fringe else microscope.Optics(),
@@ -254,7 +332,7 @@ def test_noise_goes_by_the_contrast_that_is_left_of_a_void(fringe, blur):
     )
     even = specimen.Foil.even((200, 200))
     scene = micrographs._in_a_foil(
-        np.random.default_rng(1), micrographs._Scene(look, 6.0, even, [], np.inf, blur)
+        np.random.default_rng(1), micrographs._Scene(look, 6.0, 60.0, even, [], np.inf, blur)
     )
     v, u = np.mgrid[:200, :200] - 100
     sphere = 2 * np.sqrt(np.clip(36 - u**2 - v**2, 0, None)).astype(np.float32)
@@ -276,7 +354,7 @@ def test_loops_and_dots_that_count_lie_in_the_image_and_show(seed):
 
 def test_what_hardly_shows_counts_neither_way():
     """One that counts; one too small, one too faint, one too faint to be listed; outside; under a banner."""
-    at = micrographs._MARGIN
+    at = looks.MARGIN
     objects = [
         ("loop", at + 20.0, at + 20.0, 8.0, 0.3),
         ("dot", at + 60.0, at + 20.0, 1.6, 0.2),

@@ -3,12 +3,13 @@
 Loops, dots, dislocation lines, precipitates and stains are there to be told from voids. All lengths are px.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import ndimage
 
 from voidlab.simulate import microscope
+from voidlab.simulate.bend_contours import BendContour, bend_contour
 
 LOOP, DOT = "loop", "dot"
 
@@ -42,12 +43,28 @@ class Foil:
         Phase shift of what has no order, such as oxide and redeposited metal: out of focus it is grain; rad.
     objects
         As in `Defects`.
+    contours
+        What lets through more or less also by the voids in it.
     """
 
     brightness: np.ndarray
     strain: np.ndarray
     phase: np.ndarray
     objects: list[tuple[str, float, float, float, float]] = field(default_factory=list)
+    contours: list[BendContour] = field(default_factory=list)
+
+    def lets_through(self, missing: np.ndarray) -> np.ndarray:
+        """Brightness where voids take away so much of it, px, but for what they absorb less."""
+        brightness = self.brightness
+        for contour in self.contours:
+            brightness = brightness * contour.at(missing)
+        return np.clip(brightness, 0.05, 4)
+
+    def contours_in(self, part: tuple[slice, slice]) -> "Foil":
+        """An even foil of the size of a part of the image, with the contours there."""
+        contours = [contour.part(part) for contour in self.contours]
+        rows, columns = self.brightness[part].shape
+        return replace(Foil.even((rows, columns)), contours=contours)
 
     @classmethod
     def even(cls, shape: tuple[int, int]) -> "Foil":
@@ -61,6 +78,7 @@ def foil(
     shape: tuple[int, int],
     usual: float,
     *,
+    thickness_px: float,
     busy: float,
     strength: float,
     rough: float = 1.0,
@@ -71,6 +89,8 @@ def foil(
     ----------
     usual
         Usual radius of its voids, px.
+    thickness_px
+        Thickness of the foil, px.
     busy : float
         How much more there is in it than usual, 0 to 1; -1: nothing but an uneven film; 2: crowds of loops or dots.
     strength : float
@@ -87,9 +107,8 @@ def foil(
     wedge = np.sqrt(rough) * random.uniform(-0.3, 0.3, 2)
     y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     brightness = np.exp(uneven + 0.5 * (wedge[0] * x + wedge[1] * y))
-    contours = 0 if busy < 0 else random.choice([0, 1, 2], p=[0.45, 0.35, 0.2])
-    for _ in range(contours):
-        brightness = brightness * _bend_contour(random, shape)
+    count = 0 if busy < 0 else random.choice([0, 1, 2], p=[0.45, 0.35, 0.2])
+    contours = [bend_contour(random, shape, thickness_px) for _ in range(count)]
     for _ in range(random.choice([0, 1, 2], p=[0.2, 0.5, 0.3])):  # oxide, what polishing left, redeposition
         size = np.exp(random.uniform(np.log(1.0), np.log(14)))
         mottle = microscope.field(random, shape, size, random.choice([0, 2.0, 3.0]))
@@ -107,38 +126,13 @@ def foil(
         np.clip(np.exp(strained.drawn), 0.05, 4),
         np.zeros(shape, np.float32),
         thick.objects + strained.objects,
+        contours,
     )
 
 
 def grain(random: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """What has no order, such as oxide and redeposited metal, of standard deviation 1: out of focus it is grain."""
     return microscope.field(random, shape, random.uniform(0.3, 1.2))
-
-
-def _bend_contour(random: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """Two-beam brightness over a smoothly bent foil.
-
-    References
-    ----------
-    Hirsch et al., Electron Microscopy of Thin Crystals (1965), chapter 8.
-    """
-    deviation = random.uniform(0.5, 3) * microscope.field(random, shape, random.uniform(60, 200))
-    y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
-    slope = random.normal(0, 3, 2)
-    deviation = deviation + slope[0] * x + slope[1] * y + random.normal()
-    # No foil is bent or thinned evenly: contours are ragged, and stronger here than there.
-    deviation = deviation + random.uniform(0, 0.4) * microscope.field(random, shape, random.uniform(8, 40))
-    thickness = random.uniform(0.5, 3) * (1 + 0.2 * random.normal() * x)
-    thickness = thickness * np.exp(
-        random.uniform(0, 0.2) * microscope.field(random, shape, random.uniform(30, 150))
-    )
-    effective = np.sqrt(1 + deviation**2)
-    depth = random.uniform(0.1, 0.6) * np.exp(
-        -random.uniform(0, 0.6) * np.abs(microscope.field(random, shape, random.uniform(30, 150)))
-    )
-    # Absorption and a beam that is not quite parallel: the farther from the contour, the fainter the fringes.
-    clear = np.exp(-random.uniform(0, 1.2) * np.abs(deviation))
-    return 1 - depth * (1 - clear * np.cos(2 * np.pi * thickness * effective)) / 2 / effective**2
 
 
 def _draw_defects(

@@ -31,6 +31,7 @@ def beside_vacuum(random: np.random.Generator, foil: Foil, voids: list[Void]) ->
         brightness=foil.brightness * clear + light * (1 - clear),
         strain=np.where(there, foil.strain, np.float32(1)),
         phase=np.where(there, foil.phase + np.float32(random.uniform(0, 2)), np.float32(0)),
+        contours=[replace(each, depth=each.depth * clear) for each in foil.contours],
         objects=[each for each in foil.objects if _inside(there, each[1], each[2])],
     )
     kept = [

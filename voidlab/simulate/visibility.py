@@ -9,6 +9,7 @@ from voidlab.images.binning import block_mean
 
 # Foil, noise and other voids disturb the eye less than they do the looks below: an eye looks for a disc with an edge.
 _OF_FOIL, _OF_NOISE, _OF_OTHERS = 0.7, 0.55, 0.3
+_AS_TOLD = 2.0  # at most so many times the contrast that is found in the file
 _ON_EACH_SIDE = 2.0  # radii around a void's centre that the looks need to see
 
 
@@ -51,10 +52,23 @@ class Visibility:
         share = np.hypot(u + (corner[1] - x), v + (corner[0] - y)) / radius
         kernels = [kernel(share, 1 / radius) for kernel in _KERNELS]
         contrast = np.array([(kernel * own).sum() for kernel in kernels])
+        # Coarse grey values and compression may have left nothing of it.
+        told = own + self._grain_in(corner, own.shape)
+        contrast = np.minimum(contrast, _AS_TOLD * np.array([(kernel * told).sum() for kernel in kernels]))
         beside = np.array([(kernel * others).sum() for kernel in kernels])
         doubt = np.hypot(self._doubt(x, y, radius), _OF_OTHERS * beside)
         disc, edge, rim = np.maximum(contrast / np.maximum(doubt, 1e-9), 0)
-        return float(contrast.max()), float(np.hypot(max(disc, edge), rim))
+        # What is darker than its surroundings, with a bright edge inside, looks like a dark disc.
+        bright = max(disc, edge) if contrast[0] > 0 else 0.0
+        return float(contrast.max()), float(np.hypot(bright, rim))
+
+    def _grain_in(self, corner: tuple[int, int], shape: tuple[int, ...]) -> np.ndarray:
+        """The noise of a part of the image; 0 outside of it."""
+        rows, columns = (np.arange(first, first + size) for first, size in zip(corner, shape, strict=True))
+        height, width = self._grain.shape
+        inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
+        there = self._grain[np.ix_(np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1))]
+        return np.where(inside, there, 0)
 
     def _doubt(self, x: float, y: float, radius: float) -> np.ndarray:
         """What foil and noise do to each look of a void, on average around a place."""

@@ -85,8 +85,8 @@ def shaped(
     random: np.random.Generator,
     voids: np.ndarray,
     shape: tuple[int, int],
-    usual: float,
     *,
+    thickness_px: float,
     spheres: float,
     variety: float,
     fringe_px: float,
@@ -95,8 +95,8 @@ def shaped(
 
     Parameters
     ----------
-    usual
-        Usual radius, px.
+    thickness_px
+        Of the foil, px.
     spheres
         How often they are round.
     variety
@@ -116,7 +116,7 @@ def shaped(
     turn = _rotation(random)
     truncation = random.uniform(0.75, 1.35)
     stretch = random.choice([1.0, random.uniform(1, 1.4)], p=[0.75, 0.25])
-    half = usual * random.uniform(1.5, 12)  # half the foil's thickness
+    half = thickness_px / 2
     made = []
     for x, y, radius in voids:
         far = reach(radius) + int(2 * fringe_px)
