@@ -48,6 +48,23 @@ def test_a_verdict_that_is_not_good_is_a_warning_with_its_reasons(verdict):
     assert figure["warning"] == f"The verdict on the detections is '{verdict}': one; two."
 
 
+def test_a_contrast_that_is_in_doubt_is_told_once():
+    why = "undecided: 3 detections as bright voids, 4 as dark ones"
+    contrast = {
+        "contrast": "dark",
+        "contrast_verdict": "check",
+        "contrast_reason": why,
+        "contrast_frames": [1],
+    }
+    told = figures_of(verdict="check", verdict_reasons=[f"the contrast is {why}"], **contrast)
+    assert "warning" not in told["Contrast"]
+    assert why in told["Detections verdict"]["warning"]
+    alone = figures_of(verdict="check", verdict_reasons=["another"], **contrast)
+    assert alone["Contrast"]["warning"] == f"The contrast 'dark' is a guess: {why}."
+    said = detections.segmentation_in_words(DECIDED | contrast | {"arithmetic": "float32"})
+    assert "from frame 1: undecided" in said
+
+
 def test_what_nobody_knows_is_not_shown():
     assert list(figures_of(expected={})) == ["Detections verdict"]
 

@@ -149,10 +149,10 @@ def test_growth_is_the_median_of_the_diameters_and_not_said_of_tilts():
     (said,) = key_figures.of_growth(tracks, frames, NM, shown=5)
     # Radii grow by 0.2 px a frame: diameters by 0.4 px, of 0.5 nm each.
     assert said["value"] == "+0.20 ± 0.08 nm/frame"
-    assert "which all radii share" not in said["meaning"]
+    assert "all radii share" not in said["meaning"]
     sized = tracks.assign(growth_shared_sigma_px_per_frame=0.5 * tracks["growth_px_per_frame"])
     (said,) = key_figures.of_growth(sized, frames, NM, shown=5)
     assert said["value"] == "+0.20 ± 0.13 nm/frame"  # 0.08, and half of 0.20
-    assert said["meaning"].endswith("and its standard error, ± 50% of which all radii share")
+    assert said["meaning"].endswith("and its standard error, with the ± 50% that all radii share")
     assert key_figures.of_growth(tracks, frames.assign(tilt_deg=np.arange(9) * 5.0), NM, shown=5) == []
     assert key_figures.of_growth(tracks, frames, NM, shown=10) == []

@@ -128,6 +128,13 @@ def test_alt_comes_from_the_output(tmp_path: Path, metadata: dict[str, object]) 
     assert page.img["alt"] == "told"
 
 
+def test_files_of_a_picture_stand_in_the_order_of_their_frames(tmp_path: Path) -> None:
+    files = {f"frame {n}": f"overlays/{n}.jpg" for n in ("1", "10", "12", "3")}
+    page = render(tmp_path, cell(shown({"image/png": image_data()}, {"links": files})))
+    named = [link.text for link in page.find_all("a") if "overlays" in link["href"]]
+    assert named == ["frame 1", "frame 3", "frame 10", "frame 12"]
+
+
 def test_alt_falls_back_to_the_heading_above(tmp_path: Path) -> None:
     cells = [new_markdown_cell("## Radii *and* areas"), cell(shown({"image/png": image_data()}))]
     assert render(tmp_path, *cells).img["alt"] == "Figure: Radii and areas"
@@ -503,4 +510,19 @@ def test_doubts_are_told_and_all_key_figures_are_folded(tmp_path: Path) -> None:
     assert [li.text.split(" See")[0].strip() for li in page.select(".warnings li")] == [f"⚠ 3 of 8 {HOSTILE}"]
     calm = read_page(pages.write_dataset_index(write_record(tmp_path, "calm", drift=stage_record())))
     assert calm.select(".warnings li") == []
-    assert "OK: no warnings" in calm.text
+    assert "uncertain voids, doubtful drift, short tracks, or corrections" in calm.text
+    alone = write_record(tmp_path, "alone", segment=stage_record(), export=stage_record())
+    page = read_page(pages.write_dataset_index(alone))
+    assert "about images left out, uncertain voids, or corrections that no longer fit" in page.text
+
+
+def test_what_two_stages_warn_of_is_told_once(tmp_path: Path) -> None:
+    cut = {
+        "label": "Complete from",
+        "value": "7 px",
+        "meaning": "…",
+        "warning": "Half of the voids are missed.",
+    }
+    record = stage_record() | {"key_figures": [cut]}
+    page = read_page(pages.write_dataset_index(write_record(tmp_path, "demo", segment=record, export=record)))
+    assert [li.text.strip() for li in page.select(".warnings li")] == ["⚠ Half of the voids are missed."]

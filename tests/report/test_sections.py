@@ -11,6 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from projects import REPOSITORY
 from voidlab.report import pages
+from voidlab.report.figures.base import OF_SERIES_ONLY
 from voidlab.report.figures.table import readable_cells
 
 ROWS = [{"name": "threshold", "value": 0.6, "unit": "", "meaning": "confidence", "source": "YAML"}]
@@ -79,6 +80,13 @@ def test_figures_come_first_and_the_rest_is_folded(tmp_path):
     assert "threshold" in box.text
     assert "None means the default." in box.text
     assert "none" not in [pre.text for pre in page.find_all("pre")]
+
+
+def test_the_page_of_a_single_image_has_no_headings_of_a_series(tmp_path):
+    cells = [*CELLS[:-2], heading("## Sizes over the series", "first"), output(text_plain=OF_SERIES_ONLY)]
+    page = page_of(tmp_path, [*cells, heading("## After"), printed("it")])
+    assert "series" not in page.text
+    assert "After" in [h.text for h in page.find_all("h2")]
 
 
 def test_a_warning_is_never_folded_away(tmp_path):

@@ -9,7 +9,7 @@ import tifffile
 
 from voidlab import cli
 from voidlab.project.paths import stages_for
-from voidlab.report import key_figures
+from voidlab.report import key_figures, kinds
 from voidlab.run import stage
 from voidlab.run.validate import check
 
@@ -135,3 +135,22 @@ def test_the_count_of_a_single_image_is_a_count() -> None:
     figures = key_figures.of_voids(frames, voids, type("None", (), {"pixel_size_nm": None})())
     found = next(figure for figure in figures if figure["label"].startswith("Voids"))
     assert (found["label"], found["value"], found["meaning"]) == ("Voids", "289", "in the one image")
+    assert next(f for f in figures if f["label"] == "Area fraction")["meaning"].endswith("in the image")
+    assert kinds.detections_in_words(frames, voids) == "1 void in the image"
+
+
+def test_the_parameter_file_of_a_single_image_has_nothing_of_a_series(folder: Path) -> None:
+    cli.main(["init", "data/W_30dpa.tif", "--name", "one"])
+    cli.main(["init", "data/stack.tif", "--name", "many"])
+    of_series = (
+        "tilt_angles_deg",
+        "frame_interval_s",
+        "excluded_frames",
+        "# drift:",
+        "# track:",
+        "min_frames",
+    )
+    one, many = (Path(f"parameters/{name}.yaml").read_text() for name in ("one", "many"))
+    assert [key for key in of_series if key in one] == []
+    assert [key for key in of_series if key in many] == list(of_series)
+    assert "# segment: {contrast: dark}" in one

@@ -199,3 +199,10 @@ def test_what_growth_rates_share_is_said_and_unknown_without_errors_of_radii():
         "All growth rates share a further error of ± 5%, that of the radii."
     )
     pd.testing.assert_series_equal(shared["growth_sigma_px_per_frame"], plain["growth_sigma_px_per_frame"])
+
+
+def test_in_a_tilt_series_nothing_is_said_to_grow():
+    tracks = track.summarize_tracks(video(np.random.default_rng(3), 10, voids=3, own=0.001))
+    tilted = pd.DataFrame({"frame": range(10), "tilt_deg": np.arange(10.0) * 5})
+    assert track.growth_in_words(tracks, tilted).startswith("In a tilt series nothing has the time to grow")
+    assert track.growth_in_words(tracks, tilted.assign(tilt_deg=np.nan)).startswith("Of 3 voids")

@@ -146,7 +146,7 @@ def _pairs(pairs: pd.DataFrame) -> tuple[str, str]:
     kept = int((pairs["weight"] > 0).sum())
     again = int(pairs["remeasured"].sum())
     light = _light(1 - kept / len(pairs), (1 - _AGREEING[0], 1 - _AGREEING[1]))
-    more = f"; {again} of all were measured again near the solution" if again else ""
+    more = f"; {again} {'was' if again == 1 else 'were'} measured again near the solution" if again else ""
     return light, f"{kept} of {len(pairs)} pairs of frames agree with one another{more}."
 
 

@@ -32,7 +32,8 @@ def of_segmentation(
     if "contrast_verdict" in decided:
         reason = f"{decided['contrast_reason']} (in {len(decided['contrast_frames'])} image(s))"
         undecided = f"The contrast '{decided['contrast']}' is a guess: {decided['contrast_reason']}."
-        warning = "" if decided["contrast_verdict"] == GOOD else undecided
+        told = decided["contrast_verdict"] == GOOD or decided["contrast_reason"] in doubt
+        warning = "" if told else undecided
         figures.append(figure("Contrast", decided["contrast"], reason, warning=warning))
     if "series" in decided:
         figures.append(_of_series(decided["series"]))
@@ -118,7 +119,8 @@ def segmentation_in_words(decided: Mapping[str, Any]) -> str:
         said = "contrast: dark voids in the image over focus, bright ones in that under focus"
     if "contrast_reason" in decided:
         images = ", ".join(str(frame) for frame in decided["contrast_frames"])
-        said += f" ({decided['contrast_verdict']}), from frames {images}: {decided['contrast_reason']}"
+        frames = "frame" if len(decided["contrast_frames"]) == 1 else "frames"
+        said += f" ({decided['contrast_verdict']}), from {frames} {images}: {decided['contrast_reason']}"
     said += f"\ncomputed in {decided['arithmetic']}"
     if "intensity_range" in decided:
         low, high = decided["intensity_range"]

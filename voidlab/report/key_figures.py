@@ -51,7 +51,7 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     """How many voids, how big, how much of the image; nothing of voids where only loops or dots were asked for."""
     counts = frames["void_count"].dropna().astype("float64")
     inside = voids.loc[~voids["touches_edge"] & is_size(voids), "radius_px"]
-    fraction = frames["void_fraction"].median() * 100
+    fraction = format_number(frames["void_fraction"].median() * 100)
     lost = frames.loc[frames["status"] != "ok", "status"].value_counts()
     said = ", ".join(f"{count} {status}" for status, count in lost.items())
     value = f"{said} of {len(frames)}"
@@ -78,8 +78,8 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
         figure("Void diameter", _diameters(inside, calibration), spread),
         figure(
             "Area fraction",
-            f"{fraction:.2f} %",
-            "area of the voids / area of the specimen in the image, median",
+            fraction if fraction == "–" else f"{fraction} %",
+            "area of the voids / area of the specimen in the image" + (", median" if len(counts) > 1 else ""),
         ),
         *at_end,
     ]
@@ -160,7 +160,7 @@ def of_growth(
     error = 1.253 * (high - low) / 1.349 * np.sqrt(np.sum(weight**2)) / weight.sum()
     factor = np.nan_to_num(shared_error_of_growth(long))
     value = f"{_with_error(middle, float(np.hypot(error, factor * middle)))} {unit}/{rate}"
-    shares = f", ± {factor:.0%} of which all radii share" if factor else ""
+    shares = f", with the ± {factor:.0%} that all radii share" if factor else ""
     meaning = f"of the diameter; median of {len(long)} tracks of {shown} frames or more, each as often as it was seen"
     return [figure("Growth", value, f"{meaning}, and its standard error{shares}")]
 
@@ -347,4 +347,4 @@ def _diameters(radii: pd.Series, calibration: HasPixelSize) -> str:
         return "–"
     size, unit = unit_of(calibration)
     low, high = radii.quantile([0.25, 0.75]) * 2 * size
-    return f"{low:.2f}–{high:.2f} {unit}"
+    return f"{format_number(low)}–{format_number(high)} {unit}"

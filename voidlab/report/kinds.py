@@ -23,8 +23,11 @@ def detections_in_words(frames: pd.DataFrame, voids: pd.DataFrame) -> str:
         The tables of these names; ``voids`` with loops and dots.
     """
     kinds = kinds_in(frames) or (VOID,)
-    said = ", ".join(f"{int((voids['kind'] == kind).sum())} {kind}s" for kind in kinds)
+    counts = {kind: int((voids["kind"] == kind).sum()) for kind in kinds}
+    said = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
     looked_at = int(frames[[COUNT_OF[kind] for kind in kinds]].notna().any(axis=1).sum())
+    if looked_at == len(frames) == 1:
+        return f"{said} in the image"
     return f"{said} in {looked_at} of {len(frames)} images"
 
 

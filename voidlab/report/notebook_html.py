@@ -37,7 +37,7 @@ _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
 _BOX = {"class": "scroll", "tabindex": "0", "role": "region"}
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _REPR = re.compile(r"\[?<.*>\]?", re.S)
-_NUMBER = re.compile(r"[-+−]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?%?|nan|<NA>|–|", re.I)
+_NUMBER = re.compile(r"(±\s?)?[-+−]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?\s?%?|nan|<NA>|–|", re.I)
 _HEADING = re.compile(r"\s*(#{1,6})\s+(.+)")
 
 # A bar of tqdm ends in "[00:01<00:02, …]"; a warning may follow it on the same line.
@@ -206,6 +206,8 @@ def _image(mime: str, data: str, metadata: Mapping[str, Any], heading: str) -> B
     alt = str(told.get("alt") or f"Figure: {heading}")
     named = told.get("links")
     links = [(str(n), str(file)) for n, file in named.items()] if isinstance(named, Mapping) else []
+    # Papermill sorts what it writes as text, which puts frame 10 before frame 2.
+    links.sort(key=lambda link: [int(part) if part.isdigit() else 0 for part in re.split(r"(\d+)", link[0])])
     safe = tuple(link for link in links if _INSIDE.fullmatch(link[1]))
     return Block("image", source, alt, width if isinstance(width, int) else None, links=safe)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
+from voidlab.report.figures.base import OF_SERIES_ONLY
 from voidlab.report.notebook_html import Block
 
 _FIRST, _FOLDED = "first", "folded"
@@ -32,6 +33,11 @@ class Section:
         return bool(outputs) and all(block.kind == "text" for block in outputs) and outputs[-1].body == _NONE
 
     @property
+    def is_of_series_only(self) -> bool:
+        """Whether it says nothing of the single image that the page is of."""
+        return any(block.kind == "text" and block.body == OF_SERIES_ONLY for block in self.blocks)
+
+    @property
     def is_bare(self) -> bool:
         """Whether it is a heading without anything below."""
         return all(block.prose and not _HEADING.sub("", str(block.body)) for block in self.blocks)
@@ -43,7 +49,7 @@ def arrange(blocks: Iterable[Block], *, as_it_ran: bool = False) -> tuple[list[S
     ``as_it_ran`` keeps the order of the notebook and folds nothing, as where it stopped half-way. A warning is never
     folded away: it is shown before the first heading.
     """
-    sections = _split(blocks)
+    sections = [section for section in _split(blocks) if not section.is_of_series_only]
     if as_it_ran:
         return sections, []
     folded = [section for section in sections if section.place == _FOLDED or section.is_empty]

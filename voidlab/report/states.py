@@ -89,7 +89,12 @@ def warnings_of(paths: RunPaths) -> list[tuple[str, str]]:
 
 
 def list_warnings(stages: Sequence[StageState]) -> list[tuple[str, str]]:
-    """Warnings about the results: stage and sentence, the worst first."""
+    """Warnings about the results: stage and sentence, the worst first; what two stages tell, of the first one."""
     bad = [s for s in stages if s.status not in ("finished", "not run")]
     worst = [(s.name, f"The stage {s.name} is {s.status}.") for s in bad]
-    return worst + [(s.name, str(f["warning"])) for s in stages for f in s.figures if f.get("warning")]
+    stage_of: dict[str, str] = {}
+    for stage in stages:
+        for each in stage.figures:
+            if each.get("warning"):
+                stage_of.setdefault(str(each["warning"]), stage.name)
+    return worst + [(name, sentence) for sentence, name in stage_of.items()]

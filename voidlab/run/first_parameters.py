@@ -12,17 +12,23 @@ _NEW = """\
 dataset: {name}
 images: {source}
 {pixel_size}
-{angles}
-{times}
-# excluded_frames: [17, 30-42]        # frames to leave out
-{boxes}
+{of_series}{boxes}
 {sample}
 {microscope}
 
 # segment: {{contrast: dark}}           # bright or dark, where auto errs; also threshold, {smallest}, ...
-# drift: {{source: images}}             # images, where voids do not tell the drift
-# track: {{search_range_px: 12, memory: 5}}   # what else than auto, 2; linker: auto, trackpy, assign or tilt
-# export: {{min_frames: 20}}            # shortest track in the table of coordinates
+{stages_of_series}"""
+
+# Of a single image these have nothing to say.
+_OF_SERIES = """\
+{angles}
+{times}
+# excluded_frames: [17, 30-42]        # frames to leave out
+"""
+_STAGES_OF_SERIES = """\
+# drift: {source: images}             # images, where voids do not tell the drift
+# track: {search_range_px: 12, memory: 5}   # what else than auto, 2; linker: auto, trackpy, assign or tilt
+# export: {min_frames: 20}            # shortest track in the table of coordinates
 """
 
 _SAMPLE = (
@@ -70,8 +76,8 @@ def first_parameters(name: str, source: str, series: ImageSeries, sample: str = 
         name=quoted(name),
         source=quoted(source),
         pixel_size=pixel_size,
-        angles=tilts,
-        times=times,
+        of_series=_OF_SERIES.format(angles=tilts, times=times) if len(series) > 1 else "",
+        stages_of_series=_STAGES_OF_SERIES if len(series) > 1 else "",
         boxes=boxes,
         sample=specimen,
         microscope=microscope,

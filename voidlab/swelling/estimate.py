@@ -231,6 +231,8 @@ def _intervals(drawn: np.ndarray | None) -> dict[str, float]:
 def _relative(drawn: np.ndarray | None, value: float) -> float:
     if drawn is None or not np.isfinite(drawn).all() or not value:
         return float("nan")
+    if np.ptp(drawn) == 0:  # their deviation is not quite 0, by rounding
+        return 0.0
     return float(np.std(drawn) / value)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from voidlab import tables
 from voidlab.drift.apply import position_columns
 from voidlab.tables.size_basis import NOT_A_SIZE, basis_of_particles
+from voidlab.tables.tilts import is_tilted
 from voidlab.tables.times import seconds_per_frame, times_of
 from voidlab.track.growth import robust_slopes
 from voidlab.track.link import LinkError
@@ -161,8 +162,16 @@ def left_out_in_words(tracks: pd.DataFrame, sized: pd.DataFrame) -> str:
     )
 
 
-def growth_in_words(tracks: pd.DataFrame) -> str:
-    """How many voids grow or shrink beyond their errors, and what all of them have in common, as a sentence."""
+def growth_in_words(tracks: pd.DataFrame, frames: pd.DataFrame | None = None) -> str:
+    """How many voids grow or shrink beyond their errors, and what all of them have in common, as a sentence.
+
+    ``frames`` is the table of this name: in a tilt series nothing grows.
+    """
+    if frames is not None and is_tilted(frames["tilt_deg"]):
+        return (
+            "In a tilt series nothing has the time to grow: a radius that changes with the tilt is that of a void "
+            "of another shape, or one that others hide."
+        )
     known = tracks.dropna(subset=["growth_px_per_frame", "growth_sigma_px_per_frame"])
     if known.empty:
         return "No track is long enough for a growth rate."

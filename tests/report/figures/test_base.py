@@ -135,3 +135,18 @@ def test_edge_voids_are_drawn_apart(ax):
     solid, dashed = ax.collections
     assert len(solid.get_offsets()) == len(dashed.get_offsets()) == 1
     assert solid.get_linestyle() != dashed.get_linestyle()
+
+
+def test_there_is_no_half_a_void_on_an_axis(ax):
+    base.histogram(np.array([1.0, 1.2, 1.9, 4.0]), np.arange(0.0, 6.0), ax)
+    assert all(tick == round(tick) for tick in ax.get_yticks())
+
+
+def test_the_highest_count_is_whole_within_its_axes():
+    frames = pd.DataFrame({"frame": [1, 2, 3], "tilt_deg": np.nan, "time_s": np.nan})
+    frames = frames.assign(void_count=[140, 150, 154], void_fraction=[0.05, 0.05, 0.056])
+    figure, axes = plt.subplots(1, 2)
+    voids.count_and_fraction(frames, axes)
+    assert axes[0].get_ylim() == pytest.approx((0, 1.05 * 154))
+    assert axes[1].get_ylim() == pytest.approx((0, 1.05 * 5.6))
+    plt.close(figure)

@@ -111,7 +111,7 @@ def test_of_a_single_image_no_plot_over_the_series_is_made_of_one_dot(monkeypatc
     swelling.show_sizes_over_series(of_one, frames, NM)
     figures_of_voids.show_count_and_fraction(frames)
     figures_of_voids.show_frames([np.full(SHAPE, 0.5, np.float32)], frames, of_one, NM)
-    assert said == [{"text/plain": "none"}] * 4
+    assert said == [{"text/plain": "of a series only"}] * 4
 
 
 def test_sizes_over_the_series_are_of_voids_with_a_size(axes):

@@ -34,6 +34,7 @@ OF_KIND: dict[str, tuple[str, Any]] = {
 
 _NO_SPECIMEN = "#B9C6D6"  # behind an image: where it has no value
 _NOTHING = "nothing to draw"
+OF_SERIES_ONLY = "of a series only"
 
 
 def names_as_they_are() -> AbstractContextManager[None]:
@@ -41,11 +42,11 @@ def names_as_they_are() -> AbstractContextManager[None]:
     return plt.rc_context({"text.parse_math": False})
 
 
-def show_none() -> None:
-    """Say that there is nothing to show of a heading, which is then folded: such as a series of one image."""
+def show_of_series_only() -> None:
+    """Say below a heading that it is of a series: the page of a single image goes without it."""
     from IPython.display import display
 
-    display({"text/plain": "none"}, raw=True)
+    display({"text/plain": OF_SERIES_ONLY}, raw=True)
 
 
 def show(figure: Figure, alt: str, *, photo: bool = False, links: Mapping[str, str] | None = None) -> None:
@@ -138,6 +139,7 @@ def curve(
 def histogram(values: np.ndarray, edges: np.ndarray, ax: Axes, *, unit: str = "", form: str = ".2f") -> Axes:
     """Draw a histogram; where a ``unit`` is given, with a line at the median."""
     ax.hist(values, bins=list(edges), color=BLUE, edgecolor="white", lw=0.5)
+    whole_numbers(ax.yaxis)
     if unit:
         middle = float(np.median(values))
         ax.axvline(middle, color=RED, ls="--", lw=1.2, label=f"median {middle:{form}} {unit}")
@@ -150,7 +152,8 @@ def mark_completeness(found: Mapping[str, float], ax: Axes, factor: float, unit:
     for name, said, style in (("half_px", "half", ":"), ("nine_px", "9 in 10", "-.")):
         size = found[name] * factor
         ax.axvline(size, color=GREY, ls=style, lw=1.2, label=f"{said} found: {size:.2g} {unit}")
-    ax.legend(frameon=False, fontsize=8)
+    # Above the axes: within them it lies on bars, or on the line of what has added up.
+    ax.legend(frameon=False, fontsize=8, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
 
 
 def map_axes(where: np.ndarray, ax: Axes, unit: str, *, margin: float = 0.02) -> Axes:
@@ -182,7 +185,7 @@ def series_axis(rows: pd.DataFrame, frames: pd.DataFrame) -> tuple[str, np.ndarr
 
 
 def whole_numbers(axis: Axis) -> None:
-    """Ticks at whole numbers only, however short the axis is: there is no frame 3.5."""
+    """Ticks at whole numbers only, however short the axis is: there is no frame 3.5, and no half a void."""
     axis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
 
 

@@ -18,7 +18,7 @@ from voidlab.report.figures.base import (
     nothing,
     series_axis,
     show,
-    show_none,
+    show_of_series_only,
 )
 from voidlab.report.swelling_words import reading
 from voidlab.swelling.series import Outcome
@@ -122,7 +122,7 @@ def drawn_quantities(outcome: Outcome) -> tuple[str, str, str]:
 def show_over_series(outcome: Outcome, frames: pd.DataFrame) -> None:
     """Show density, mean diameter and swelling (without a thickness: volume per area) over more than one image."""
     if len(frames) < 2:
-        show_none()
+        show_of_series_only()
         return
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.4), layout="constrained")
     for quantity, ax in zip(drawn_quantities(outcome), axes, strict=True):
@@ -160,7 +160,7 @@ def sizes_over_series(
 def show_sizes_over_series(voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize) -> None:
     """Show the spread of the diameters over the series, of more than one image."""
     if len(frames) < 2:
-        show_none()
+        show_of_series_only()
         return
     figure, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
     sizes_over_series(voids, frames, ax, calibration)

@@ -30,7 +30,7 @@ from voidlab.report.figures.base import (
     nothing,
     series_axis,
     show,
-    show_none,
+    show_of_series_only,
     whole_numbers,
 )
 from voidlab.report.figures.overlay_files import FOLDER, write_overlays
@@ -173,7 +173,7 @@ def show_frames(
     The one of a single image is shown by itself already.
     """
     if len(frames) < 2:
-        show_none()
+        show_of_series_only()
         return
     sheet = overlay_sheet(series, frames, voids, calibration)
     count = len(shown_rows(frames, _IN_SHEET))
@@ -250,14 +250,15 @@ def count_and_fraction(frames: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[A
     quantities = (("void_count", "voids", 1), ("void_fraction", "area fraction (%)", 100))
     for ax, (column, name, factor) in zip(axes, quantities, strict=True):
         curve(x, frames[column].astype("float64").to_numpy() * factor, ax)
-        ax.set(xlabel=label, ylabel=name, ylim=(0, None))
+        highest = frames[column].astype("float64").max() * factor
+        ax.set(xlabel=label, ylabel=name, ylim=(0, 1.05 * highest if highest > 0 else None))
     return axes
 
 
 def show_count_and_fraction(frames: pd.DataFrame) -> None:
     """Show the void count and the area fraction over the series, of more than one image."""
     if len(frames) < 2:
-        show_none()
+        show_of_series_only()
         return
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
     count_and_fraction(frames, axes)
