@@ -9,7 +9,8 @@ from voidlab import tables
 from voidlab.explore import choice, keys, mouse_tools
 from voidlab.explore.figure import View
 from voidlab.project import corrections
-from voidlab.project.corrections import AcceptFrame, DeleteVoid, MoveVoid
+from voidlab.project.apply_edits import spot_of
+from voidlab.project.corrections import AcceptFrame, BadFrame, DeleteVoid, JoinTracks, MoveVoid
 
 
 def drag(explorer, mouse, ax, *points, held=(), release=None):
@@ -203,3 +204,21 @@ def test_the_file_of_corrections_says_what_was_made_in_one_go(explorer, copied):
     lines = [json.loads(line) for line in copied.corrections.read_text().splitlines()]
     assert len({line["batch"] for line in lines}) == 1
     assert len(corrections.read_log(copied.corrections).kept()) == 2
+
+
+def test_what_does_not_fit_is_refused_at_once_and_not_written(explorer, mouse):
+    voids = explorer.scene.voids
+    x, y = places(explorer).T
+    first = int(np.argmin(x + y))
+    second = int(np.argmax(np.hypot(x - x[first], y - y[first])))
+    explorer.hand.take("merge")
+    for row in (first, second):
+        drag(explorer, mouse, explorer.view.image, (x[row], y[row]), (x[row], y[row]))
+    assert "not done: the voids at " in explorer.said.value
+    assert "px apart, from edge to edge; expected pieces of one void" in explorer.said.value
+    assert kept(explorer) == []
+    assert len(explorer.scene.voids) == len(voids)
+    on_track = voids.iloc[int(np.argmax(explorer.scene.particles >= 0))]
+    twice = JoinTracks(at=spot_of(on_track), to=spot_of(on_track))
+    assert explorer.model.refusal([twice], explorer.settings.settings).endswith("are on one track already")
+    assert explorer.model.refusal([BadFrame(frame=1)], explorer.settings.settings) == ""

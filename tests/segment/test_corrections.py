@@ -91,6 +91,22 @@ def test_split_and_merge_undo_each_other_in_pixels(frame):
     )
 
 
+def test_voids_are_merged_that_touch_are_a_little_apart_or_were_drawn_side_by_side(frame):
+    voids, labels = frame
+    _, after, reasons = corrections.correct_frame(
+        voids, labels, [MergeVoids(at=(at(20, 30, 6), at(33, 30, 6)))]
+    )
+    assert reasons == [""]  # 1 px apart
+    assert (after == 4).sum() == (labels == 1).sum() + (labels == 2).sum()
+    bars = np.zeros(SHAPE, np.int32)
+    bars[50:53, 5:45], bars[50:53, 45:85] = 1, 2  # circles of their areas are 28 px apart
+    drawn = measure_voids(bars, frame=5)
+    both = MergeVoids(at=tuple(spot_of(row) for _, row in drawn.iterrows()))
+    merged, _, reasons = corrections.correct_frame(drawn, bars, [both])
+    assert reasons == [""]
+    assert merged["area_px"].iloc[-1] == 240
+
+
 def test_a_redrawn_void_has_those_pixels(frame):
     voids, labels = frame
     wanted = disc(21, 31, 7)
@@ -152,6 +168,14 @@ def test_edits_act_in_order(frame):
         (AddVoid(at=at(-50, 30, 2)), "covers no pixel"),
         (SplitVoid(at=at(20, 30, 6), line=(0, 0, 90, 0)), "does not cross"),
         (MergeVoids(at=(at(20, 30, 6), at(20.5, 30, 6))), "are one already"),
+        (
+            MergeVoids(at=(at(20, 30, 6), at(33, 30, 6), at(70, 20, 4))),
+            "the voids at (33.0, 30.0) and (70.0, 20.0) are 28.4 px apart, from edge to edge; expected pieces of one",
+        ),
+        (
+            MergeVoids(at=(at(20, 30, 6), at(33, 30, 6, frame=6))),
+            "the voids to merge lie in frames 5 and 6; expected voids of one image",
+        ),
         (AddVoid(at=at(88, 30, 2), runs=((30, 88, 9),)), "outside the image"),
         (MoveVoid(at=at(20, 30, 6), to=at(50, 45, 5, frame=6)), "in frame 5 cannot be moved to frame 6"),
     ],

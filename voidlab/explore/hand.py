@@ -11,7 +11,7 @@ from voidlab.explore import choice, image_marks, words
 from voidlab.explore.choice import Choice
 from voidlab.explore.figure import Point, Scene
 from voidlab.explore.mouse_tools import DRAWN, SELECTS, Shown, Tool, pick
-from voidlab.explore.panels import CorrectPanel
+from voidlab.explore.panels import CorrectPanel, SettingsPanel
 from voidlab.explore.state import Model
 from voidlab.project.apply_edits import spot_of
 from voidlab.project.corrections import AcceptFrame, BadFrame, DeleteVoid, Edit
@@ -23,6 +23,7 @@ class Shows(Protocol):
     model: Model
     scene: Scene | None
     correct: CorrectPanel
+    settings: SettingsPanel
 
     def update(self) -> None:
         """Draw anew."""
@@ -166,6 +167,9 @@ class Hand:
     # --- correcting ------------------------------------------------------------------------------------------
 
     def _apply(self, edits: Sequence[Edit]) -> None:
+        if refused := self._shows.model.refusal(edits, self._shows.settings.settings):
+            self._shows.say(f"not done: {refused}")
+            return
         self._shows.model.correct(edits)
         more = f", and {len(edits) - 1} more" if len(edits) > 1 else ""
         self._corrected(f"{edits[0]}{more}")

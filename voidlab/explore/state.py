@@ -18,7 +18,7 @@ from voidlab.explore.live_segmenter import Finder
 from voidlab.images.binning import block_mean
 from voidlab.images.microscope import with_microscope_of
 from voidlab.project import corrections, record
-from voidlab.project.corrections import AcceptFrame, Correction, Edit, VoidEdit
+from voidlab.project.corrections import AcceptFrame, BadFrame, Correction, Edit, TrackEdit, VoidEdit
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.project.parameters.sizes import as_given, in_px
 from voidlab.run.images import stamps_of_images
@@ -164,6 +164,22 @@ class Model:
         """
         corrections.append_edit(self.run.paths.corrections, edits)
         self.reload()
+
+    def refusal(self, edits: Sequence[Edit], settings: SegmentParameters) -> str:
+        """Why ``edits`` of a frame as it is shown, or of tracks, cannot be applied; empty where they can."""
+        of_voids = [e for e in edits if isinstance(e, VoidEdit) and not isinstance(e, BadFrame)]
+        of_tracks = [edit for edit in edits if isinstance(edit, TrackEdit)]
+        reasons = []
+        if of_voids:
+            row = int(np.flatnonzero(self.frames["frame"] == corrections.frame_of(of_voids[0]))[0])
+            exact = self.is_exact(row, settings)
+            found = self.finder.find(row, lambda: self.image(row), settings, exact=exact)
+            voids = found.voids.assign(frame=self.number(row))
+            every = [*self._edits(row), *of_voids]
+            reasons += correct_frame(voids, found.labels, every, edge_buffer_px=settings.edge_buffer_px)[2]
+        if of_tracks and len(self.linked):
+            reasons += correct_tracks(self.linked.drop(columns="corrected"), of_tracks)[1]
+        return next(filter(None, reasons[-len(edits) :]), "")
 
     def undo(self) -> str:
         """Take back the last correction, with those made in one go with it; say what, nothing if there is none."""

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
+from scipy.sparse.csgraph import connected_components
 
 from voidlab import tables
 from voidlab.measure import measure_voids
@@ -30,6 +32,10 @@ from voidlab.tables.kinds import COUNT_OF, VOID
 from voidlab.tables.size_basis import EDGE
 
 _LOOKED_AT = ("ok", "blank")
+_GAP_PX, _GAP_SHARE = (
+    3.0,
+    0.5,
+)  # between voids to merge: px, or this share of the smaller radius, whichever is more
 
 
 def correct_frame(
@@ -154,6 +160,10 @@ class _Frame:
             case SplitVoid(at=at, line=line):
                 self._split(self._row(at), at, line)
             case MergeVoids(at=spots):
+                frames = sorted({at.frame for at in spots})
+                if len(frames) > 1:
+                    named = " and ".join(map(str, frames))
+                    raise NoFit(f"the voids to merge lie in frames {named}; expected voids of one image")
                 self._merge([self._row(at) for at in spots], spots[0])
             case BadFrame():
                 self._bad = True
@@ -220,9 +230,33 @@ class _Frame:
         pixels = np.isin(self.labels, self.voids.loc[list(rows), "label"])
         if not pixels.any():
             raise NoFit(f"no pixel is left of the voids to merge at {at}")
+        self._check_near(rows, pixels)
         for row in rows:
             self._delete(row)
         self._add(pixels, "merged", at)
+
+    def _check_near(self, rows: Sequence[int], pixels: np.ndarray) -> None:
+        """Refuse to merge voids of which neither the circles nor the ``pixels`` are near each other."""
+        x, y, radius = self.voids.loc[list(rows), ["x_px", "y_px", "radius_px"]].to_numpy(float).T
+        gaps = np.hypot(x[:, None] - x, y[:, None] - y) - radius[:, None] - radius
+        near = gaps <= np.maximum(_GAP_PX, _GAP_SHARE * np.minimum(radius[:, None], radius))
+        pieces, count = ndimage.label(
+            ndimage.binary_dilation(pixels, iterations=2)
+        )  # drawn by hand, it is no circle
+        labels = self.voids.loc[list(rows), "label"].to_numpy()
+        within = np.array(
+            [np.isin(np.arange(1, count + 1), pieces[self.labels == label]) for label in labels]
+        )
+        parts, part = connected_components(near | (within @ within.T))
+        if parts > 1:
+            one, other = np.flatnonzero(part == part[0]), np.flatnonzero(part != part[0])
+            i, j = np.unravel_index(np.argmin(gaps[np.ix_(one, other)]), (len(one), len(other)))
+            a, b = one[i], other[j]
+            raise NoFit(
+                f"the voids at ({x[a]:.1f}, {y[a]:.1f}) and ({x[b]:.1f}, {y[b]:.1f}) are {gaps[a, b]:.1f} px apart, "
+                f"from edge to edge; expected pieces of one void, that touch or are at most {_GAP_PX:g} px, or half "
+                "the smaller radius, apart"
+            )
 
 
 def _of_runs(runs: Sequence[Run], shape: tuple[int, ...]) -> np.ndarray:
