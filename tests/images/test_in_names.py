@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from voidlab.images import try_pattern
 from voidlab.images.errors import ImagesError
 from voidlab.images.in_names import InNames, read_names
 
@@ -218,3 +219,39 @@ def test_what_may_be_no_tilt_is_not_taken_and_said(heated: list[str], note: str)
     assert found.tilts_deg is None
     assert names(found) == heated
     assert [note in said for said in found.notes] == ([True] if note else [])
+
+
+def test_a_hyphen_before_a_number_is_a_separator_and_told_where_it_looks_like_a_minus() -> None:
+    found = read(["f_-1.tif", "f_-2.tif", "f_-3.tif"])
+    assert (found.numbers, found.tilts_deg) == ([1, 2, 3], None)
+    (said,) = found.notes
+    assert "in names such as 'f_-1.tif' is taken for a separator: this is frame 1, not −1." in said
+    assert read(["f_-7.tif"]).numbers == [7]
+    for plain in (["run-1.tif", "run-2.tif"], ["a_1-01.tif", "a_1-02.tif"], ["f-1_5.tif", "f-1_6.tif"]):
+        assert read(plain).notes == []
+    with pytest.raises(
+        ImagesError, match="both get frame number 1.*taken for a separator, not for a minus sign"
+    ):
+        read(["f_-1.tif", "f_0.tif", "f_1.tif"])
+    tilts = read(["f_-30.tif", "f_0.tif", "f_30.tif"])
+    assert (tilts.tilts_deg, tilts.notes) == ([-30, 0, 30], [])
+
+
+@pytest.mark.parametrize("pattern", [r"((?:a+)+)$", r"(.*)*(\d+)!", r"((a|a)*)!"])
+def test_a_pattern_that_never_ends_is_refused_by_name(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(try_pattern, "_MOST_S", 0.5)
+    files = [f"{'a' * 60}_{number}.tif" for number in range(3)]
+    with pytest.raises(ImagesError) as caught:
+        read(files, pattern)
+    assert str(caught.value).startswith(
+        f"frame_pattern '{pattern}' takes more than 0.5 s on 6 names such as 'aaaa"
+    )
+
+
+def test_patterns_of_many_groups_are_tried_as_others_are() -> None:
+    many = r"Hour_(\d+)_Minute_(\d+)_Second_(\d+)_Frame_(\d+)"
+    found = read([f"n_Hour_00_Minute_0{m}_Second_0{s}_Frame_0000.tif" for m in (1, 0) for s in (3, 1)], many)
+    assert found.numbers == [0, 1, 2, 3]
+    assert read(["b_2é.tif", "b_1é.tif"], r"((?:\d)+)é").numbers == [1, 2]
+    with pytest.raises(ImagesError, match="does not match in 'a.tif'"):
+        read(["a.tif", "b_1.tif"], r"((?:\d)+)")

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from voidlab.images.errors import ImagesError
+from voidlab.images.try_pattern import groups_in
 
 _FLAGS = re.IGNORECASE | re.ASCII
 _SIZE = re.compile(r"\d+\s*[x×]\s*\d+", _FLAGS)
 _DECIMAL = re.compile(r"[+-]?\d+\.\d+", _FLAGS)
 _CHANNEL = re.compile(r"(?<![a-z0-9])(?:channel|chan|ch|c|detector|det)[-_ ]?\d{1,2}(?!\d)", _FLAGS)
+_LIKE_A_MINUS = re.compile(r"(?:^|[^a-z0-9~])-(?=\d)", _FLAGS)
 _LARGEST = 2**62  # a longer run of digits is no frame number, and does not fit the table
 
 
@@ -77,6 +79,17 @@ def divide(numbers: Sequence[int], step: int) -> list[int]:
     return [number // step for number in numbers]
 
 
+def note_on_hyphen(paths: Sequence[Path], stems: Sequence[str], numbers: Sequence[int]) -> list[str]:
+    """The sentence that a hyphen before a number is no minus sign, where it looks like one: f_-1, not run-1."""
+    for path, stem, number in zip(paths, stems, numbers, strict=True):
+        if number and re.search(rf"{_LIKE_A_MINUS.pattern}0*{number}(?!\.?\d)", stem, _FLAGS):
+            return [
+                f"The hyphen before the number in names such as '{path.name}' is taken for a separator: this is "
+                f"frame {number}, not −{number}. If numbers go up from below 0, rename the files."
+            ]
+    return []
+
+
 def notes_on_numbers(numbers: Sequence[int], *, step_given: bool) -> list[str]:
     """Sentences on frame numbers (ascending) that count in steps, or miss some."""
     gaps = [b - a for a, b in pairwise(numbers)]
@@ -104,7 +117,8 @@ def numbers_by_pattern(paths: Sequence[Path], pattern: str) -> list[int]:
     Raises
     ------
     ImagesError
-        If it is no regular expression, has no group, or does not give whole numbers that tell the files apart.
+        If it is no regular expression, has no group, takes too long, or does not give whole numbers that tell the
+        files apart.
     """
     try:
         compiled = re.compile(pattern)
@@ -116,17 +130,18 @@ def numbers_by_pattern(paths: Sequence[Path], pattern: str) -> list[int]:
             r"such as frame_(\d+), or several that are compared one after the other."
         )
     keys = []
-    for path in paths:
-        match = compiled.search(path.name) or compiled.search(path.stem)
-        texts = match.groups() if match else (None,)
+    tried = groups_in(pattern, [name for path in paths for name in (path.name, path.stem)])
+    for path, in_name, in_stem in zip(paths, tried[::2], tried[1::2], strict=True):
+        groups = in_stem if in_name is None else in_name
+        texts = (None,) if groups is None else groups
         wrong = next((text for text in texts if text is None or not re.fullmatch(r"[0-9]{1,18}", text)), "")
-        if wrong != "" or match is None:
-            found = "does not match" if match is None else f"gives '{wrong}', no whole number,"
+        if wrong != "" or groups is None:
+            found = "does not match" if groups is None else f"gives '{wrong}', no whole number,"
             raise ImagesError(
                 rf"frame_pattern '{pattern}' {found} in '{path.name}'. Put (\d+) where the number stands, "
                 "or leave such files out."
             )
-        keys.append(tuple(int(text) for text in match.groups()))
+        keys.append(tuple(int(text or 0) for text in groups))
     numbers = ranks(keys) if compiled.groups > 1 else [key[0] for key in keys]
     check_unique(paths, numbers)
     return numbers
@@ -202,7 +217,9 @@ def _advice(paths: Sequence[Path]) -> str:
             )
     pattern = pattern_that_works(paths)
     if pattern is None:
-        return "No number in the names tells all files apart: leave one of them out, or rename them."
+        minus = any(_LIKE_A_MINUS.search(path.stem) for path in paths)
+        hyphen = " A hyphen before a number is taken for a separator, not for a minus sign." if minus else ""
+        return f"No number in the names tells all files apart: leave one of them out, or rename them.{hyphen}"
     return (
         f"This tells all files apart: add frame_pattern: '{pattern}' (its groups are compared one after the other), "
         "or leave one of them out."

@@ -14,6 +14,7 @@ from voidlab.tables.listing import name_first
 from voidlab.tables.tilts import is_tilted
 
 _RADIANS, _SPAN = 1.58, 0.35  # 90 degrees; 20 of them, as tilt series have at least
+_PLAUSIBLE_S = (1e-9, 1e7)  # between images: from those of the fastest cameras to some months
 PerFrame = Sequence[float] | Mapping[int, float]
 
 
@@ -75,14 +76,20 @@ def check_times(given: PerFrame, numbers: Sequence[int]) -> None:
 
 
 def times_of(stack: ImageFile | None, notes: list[str]) -> PerFrame | None:
-    """Times that a file says of its images, s; None, and a note, where they do not go up from image to image."""
+    """Times that a file says of its images, s; None, and a note, where they cannot be such times."""
     if stack is None or not stack.times_s:
         return None
-    if all(before < after for before, after in pairwise(stack.times_s)) and math.isfinite(sum(stack.times_s)):
+    steps = [after - before for before, after in pairwise(stack.times_s)]
+    least, most = _PLAUSIBLE_S
+    odd = next((step for step in steps if not least <= step <= most), None)
+    if odd is None:
         return stack.times_s
+    how = "do not go up from image to image"
+    if 0 < odd < math.inf:
+        how = f"lie {odd:.3g} s apart, which is no time between images ({least:g} to {most:g} s)"
     notes.append(
-        f"The times in {stack.path.name} do not go up from image to image: they are not used. If they are known, "
-        "give times_s or frame_interval_s."
+        f"The times in {stack.path.name} {how}: they are not used. If they are known, give times_s or "
+        "frame_interval_s."
     )
     return None
 

@@ -145,3 +145,31 @@ def test_times_of_the_frames(tmp_path: Path, metadata: dict, ome: bool, times: l
     found = open_series(path).frames["time_s"]
     assert found.isna().all() if times is None else found.tolist() == pytest.approx(times)
     assert open_series(path, frame_interval_s=5).frames["time_s"].tolist() == [0, 5, 10]
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        (1e300, "lie 1e+300 s apart, which is no time between images (1e-09 to 1e+07 s)"),
+        (1e-30, "lie 1e-30 s apart, which is no time between images"),
+        (0.0, "do not go up from image to image"),
+        (-3.0, "do not go up from image to image"),
+        (float("nan"), "do not go up from image to image"),
+        (float("inf"), "do not go up from image to image"),
+    ],
+)
+@pytest.mark.parametrize("ome", [True, False])
+def test_a_time_between_images_that_cannot_be_is_told_and_not_taken(
+    tmp_path: Path, interval: float, said: str, ome: bool
+) -> None:
+    path = tmp_path / ("a.ome.tif" if ome else "a.tif")
+    metadata = {"axes": "TYX", "TimeIncrement" if ome else "finterval": interval}
+    tifffile.imwrite(path, MOVIE[:3], ome=ome, imagej=not ome, metadata=metadata)
+    series = open_series(path)
+    assert series.frames["time_s"].isna().all()
+    told = " ".join(series.notes)
+    assert f"The times in {path.name} {said}" in told
+    assert "they are not used. If they are known, give times_s or frame_interval_s." in told
+    given = open_series(path, frame_interval_s=2.0)
+    assert given.frames["time_s"].tolist() == [0, 2, 4]
+    assert "not used" not in " ".join(given.notes)

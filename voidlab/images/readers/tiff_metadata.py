@@ -18,12 +18,15 @@ _SECONDS = {
 
 
 def times_of(tif: tifffile.TiffFile, at: int, axis: str, count: int) -> tuple[float, ...]:
-    """Times of ``count`` images along an ``axis`` of series ``at``, s, as ImageJ or OME say; empty where unknown."""
+    """Times of ``count`` images along an ``axis`` of series ``at``, s, as ImageJ or OME say; empty where unknown.
+
+    They are as stated, also where they cannot be: the series tells what it does not use.
+    """
     if axis not in ("T", "Z", "I", "Q"):
         return ()
     imagej = tif.imagej_metadata or {}
     interval = _seconds(imagej.get("finterval"), imagej.get("tunit", "s"))
-    if interval:
+    if interval is not None:
         return tuple(interval * i for i in range(count))
     pixels = _pixels_of(tif, at)
     if pixels is None or axis != "T":
@@ -31,24 +34,23 @@ def times_of(tif: tifffile.TiffFile, at: int, axis: str, count: int) -> tuple[fl
     planes: dict[int, float] = {}
     for plane in pixels.iterfind(".//{*}Plane"):
         time = _seconds(plane.get("DeltaT"), plane.get("DeltaTUnit", "s"))
-        if time is not None:
+        if time is not None and 0 <= time < np.inf:
             planes.setdefault(int(plane.get("TheT", -1)), time)
     times = [planes.get(i) for i in range(count)]
     known = [time for time in times if time is not None]
     if len(known) == count and known == sorted(set(known)):
         return tuple(time - known[0] for time in known)
     interval = _seconds(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
-    return tuple(interval * i for i in range(count)) if interval else ()
+    return () if interval is None else tuple(interval * i for i in range(count))
 
 
 def _seconds(value: object, unit: object) -> float | None:
-    """``value`` of the ``unit`` in s; None where it is no positive time, or 0, or the unit is not known."""
+    """``value`` of the ``unit`` in s; None where it is no number, or the unit is not known."""
     factor = _SECONDS.get(str(unit or "s").strip().lower().replace("\\u00b5", "µ").replace("μ", "µ"))
     try:
-        time = float(str(value)) * (factor or np.nan)
+        return None if factor is None else float(str(value)) * factor
     except ValueError:
         return None
-    return time if 0 <= time < np.inf else None
 
 
 def _pixels_of(tif: tifffile.TiffFile, index: int) -> ElementTree.Element | None:
