@@ -66,8 +66,11 @@ def find_padding(image: np.ndarray) -> np.ndarray | None:
     padded. Pixels without a value are never specimen, wherever they are.
     """
     unknown = np.isnan(image) if image.dtype.kind == "f" else np.zeros(image.shape, bool)
+    values = _values_along_the_border(image)
+    if not values:  # of most images: all that follows takes longer than to decode it
+        return unknown if unknown.any() and not unknown.all() else None
     flat = np.zeros(image.shape, bool)
-    for value in _values_along_the_border(image):
+    for value in values:
         # Beyond the border it goes on, so that a strip of a single pixel counts too.
         wide = np.pad(_at_the_border(image == value), 4, mode="edge")
         flat |= ndimage.binary_opening(wide, iterations=2)[4:-4, 4:-4]
@@ -143,8 +146,12 @@ def _burnt_in(image: np.ndarray) -> np.ndarray:
     values, known = _filled(image)
     low, high = float(values.min()), float(values.max())
     same = 0.01 * (high - low)
-    flat = ndimage.maximum_filter(values, 3) - ndimage.minimum_filter(values, 3) <= same
-    extreme = known & flat & ((values <= low + same) | (values >= high - same))
+    rows, columns = np.nonzero(known & ((values <= low + same) | (values >= high - same)))
+    wider = np.pad(values, 1, mode="edge")
+    around = [wider[rows + down, columns + across] for down in range(3) for across in range(3)]
+    flat = np.ptp(around, axis=0) <= same
+    extreme = np.zeros(values.shape, bool)
+    extreme[rows[flat], columns[flat]] = True
     if not same or extreme.mean() > 0.4:  # a mask, or a drawing
         return np.zeros(values.shape, bool)
     size = max(min(values.shape) // 40, 4)
@@ -202,7 +209,7 @@ def _is_disc(part: np.ndarray) -> bool:
 def _boxes_around(mask: np.ndarray, *, least: float) -> list[list[int]]:
     """Boxes (left, top, width, height) around pieces of a mask that cover a share ``least`` of it."""
     height, width = mask.shape
-    grown = ndimage.binary_dilation(mask, np.ones((9, 31)))  # words stand in lines
+    grown = ndimage.maximum_filter(mask, (9, 31), mode="constant")  # words stand in lines
     for _ in range(20):
         boxes = ndimage.find_objects(ndimage.label(grown)[0])
         filled = np.zeros_like(grown)
