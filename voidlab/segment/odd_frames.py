@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+from voidlab.images.binning import block_mean
 from voidlab.tables.tilts import is_tilted
 
 _AROUND = 15  # frames that a frame is compared with
@@ -14,13 +15,18 @@ _LEAST_FRAMES = 6
 
 
 def sharpness(image: np.ndarray) -> float:
-    """How sharp an image (H, W) is: the share of its fine detail (2 px) in its coarse detail (6 px), NaN left out."""
+    """How sharp an image (H, W) is: the share of its fine detail (2 px) in its coarse detail (8 px), NaN left out."""
     known = np.isfinite(image)
     if not known.any():
         return np.nan
-    values = np.where(known, image, np.median(image[known])).astype(np.float32)
-    levels = [ndimage.gaussian_filter(values, sigma) for sigma in (1.0, 2.0, 4.0, 8.0)]
-    fine, coarse = (float((a - b)[known].std()) for a, b in (levels[:2], levels[2:]))
+    values = image if known.all() else np.where(known, image, np.median(image[known]))
+    small, inside = values.astype(np.float32, copy=False), known
+    details = []
+    for times in (2, 4):
+        small, inside = block_mean(small, times, pad=True), block_mean(inside, times, pad=True) == 1
+        detail = (small - ndimage.gaussian_filter(small, 1.0))[inside]
+        details.append(float(detail.std()) if detail.size else np.nan)
+    fine, coarse = details
     return fine / coarse if coarse > 0 else np.nan
 
 
