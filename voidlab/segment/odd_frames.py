@@ -16,16 +16,14 @@ _LEAST_FRAMES = 6
 
 def sharpness(image: np.ndarray) -> float:
     """How sharp an image (H, W) is: the share of its fine detail (2 px) in its coarse detail (8 px), NaN left out."""
-    known = np.isfinite(image)
-    if not known.any():
-        return np.nan
-    values = image if known.all() else np.where(known, image, np.median(image[known]))
-    small, inside = values.astype(np.float32, copy=False), known
-    details = []
+    small, details = image.astype(np.float32, copy=False), []
     for times in (2, 4):
-        small, inside = block_mean(small, times, pad=True), block_mean(inside, times, pad=True) == 1
-        detail = (small - ndimage.gaussian_filter(small, 1.0))[inside]
-        details.append(float(detail.std()) if detail.size else np.nan)
+        small = block_mean(small, times, pad=True)
+        known = np.isfinite(small)
+        if not known.any():
+            return np.nan
+        values = small if known.all() else np.where(known, small, np.median(small[known]))
+        details.append(float((values - ndimage.gaussian_filter(values, 1.0))[known].std()))
     fine, coarse = details
     return fine / coarse if coarse > 0 else np.nan
 
