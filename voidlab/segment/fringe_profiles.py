@@ -92,13 +92,16 @@ def profiles(under: bool, absorption: float = ABSORPTION) -> Profiles:
     back = (special.j0(2 * np.pi * np.outer(_FINE, q)) * (2 * np.pi * q * _STEP)).astype(np.float32)
     real, imaginary = (back @ part.astype(np.float32) for part in (spread.real, spread.imag))
     sharp = (1 + real) ** 2 + imaginary**2 - 1
-    blurring = np.concatenate([_blurring(blur) for blur in BLURS]).astype(np.float32)
-    values = (blurring @ sharp).reshape(len(BLURS), len(RADII), len(FRINGES), len(PHASES))
+    values = (_blurring() @ sharp).reshape(len(BLURS), len(RADII), len(FRINGES), len(PHASES))
     return Profiles(np.ascontiguousarray(values.transpose(2, 0, 3, 1) / PHASES[:, None].astype(np.float32)))
 
 
-def _blurring(blur: float) -> np.ndarray:
-    """What takes a profile at `_FINE` distances to the blurred one at `RADII`, each row of sum 1."""
-    across = RADII[:, None] * _FINE / blur**2
-    kernel = _FINE * np.exp(-((RADII[:, None] - _FINE) ** 2) / (2 * blur**2)) * special.ive(0, across)
-    return np.asarray(kernel / kernel.sum(axis=1, keepdims=True))
+@lru_cache
+def _blurring() -> np.ndarray:
+    """What takes profiles at `_FINE` distances to the blurred ones at `RADII`, (blurs × radii, distances), float32."""
+    kernels = []
+    for blur in BLURS:
+        across = RADII[:, None] * _FINE / blur**2
+        kernel = _FINE * np.exp(-((RADII[:, None] - _FINE) ** 2) / (2 * blur**2)) * special.i0e(across)
+        kernels.append(kernel / kernel.sum(axis=1, keepdims=True))
+    return np.concatenate(kernels).astype(np.float32)
