@@ -2,11 +2,15 @@
 
 import asyncio
 import os
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import psutil
 import pytest
 
+import voidlab
 from voidlab.run import warm_kernels
 from voidlab.run.engine import _OwnPython
 
@@ -60,6 +64,31 @@ def run_in_a_kernel(environment, tmp_path, monkeypatch):
     return run
 
 
+AS_THE_COMMAND = """
+import asyncio, os, sys, warnings
+from pathlib import Path
+import psutil
+from voidlab import terminal
+with terminal.speaking():
+    warnings.simplefilter("ignore")
+    from voidlab.run import dataset, warm_kernels
+    warm_kernels.prepare_from_here()
+    (source,) = psutil.Process().children()
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
+    warm_kernels.prepare(environment)
+    from test_warm_kernels import _run_in_a_kernel, TELL_AS_COPY
+    said, parent = asyncio.run(_run_in_a_kernel(TELL_AS_COPY, environment, Path("log")))
+    print(parent == source.pid, source.ppid() == os.getpid(), *said)
+"""
+TELL_AS_COPY = """
+import resource, signal, sys, warnings, numpy as np
+print(warnings.showwarning.__module__, sys.path[0].endswith('bin'), 'matplotlib' in sys.modules)
+for k in range(20):
+    if k == 2:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(2**23)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 20_000)
+"""
 TELL = """
 import os, sys, numpy as np
 print('left' in globals(), 'left' in os.environ, np.random.random(), os.getcwd(), os.environ.get('VOIDLAB_X'))
@@ -78,6 +107,36 @@ def test_kernels_are_made_of_it_and_know_nothing_of_one_another(environment, run
     assert first[3:] == [str(tmp_path), "1", "True", "False"]
     assert second[4] == "2"
     assert not psutil.Process(by).children()
+
+
+def test_the_command_is_copied_and_its_kernels_are_as_of_a_python_that_was_started(tmp_path):
+    command = tmp_path / "bin" / "voidlab"
+    command.parent.mkdir()
+    command.write_text(AS_THE_COMMAND)
+    paths = os.pathsep.join(
+        str(Path(module.__file__).parents[up]) for module, up in ((voidlab, 1), (sys.modules[__name__], 0))
+    )
+    done = subprocess.run(
+        [sys.executable, command],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["True", "True", "warnings", "False", "True", "True"], done.stderr
+
+
+def test_what_is_not_the_command_is_not_copied():
+    warm_kernels.forget()
+    warm_kernels.prepare_from_here()
+    assert not warm_kernels._SOURCE
+
+
+def test_code_changed_since_the_command_began_is_not_copied(monkeypatch):
+    monkeypatch.setattr(warm_kernels, "_code", lambda: {("voidlab/old.py", 1, time.time_ns() - 10**15)})
+    assert warm_kernels._code_is_older_than_this()
+    monkeypatch.setattr(warm_kernels, "_code", lambda: {("voidlab/new.py", 1, time.time_ns())})
+    assert not warm_kernels._code_is_older_than_this()
 
 
 def test_where_it_is_killed_kernels_start_by_themselves(environment, run_in_a_kernel):

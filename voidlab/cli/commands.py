@@ -188,9 +188,10 @@ def _add_run(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from voidlab import run
-    from voidlab.run import cluster
+    from voidlab.run import cluster, dataset, warm_kernels  # noqa: F401  # dataset imports what kernels need too
     from voidlab.run.jobs import end_with_parent
 
+    warm_kernels.prepare_from_here()
     end_with_parent()
     cluster.check_where(options.on, options.workers)
     overrides = run.read_overrides(options.settings)

@@ -98,7 +98,7 @@ def profiles(under: bool, absorption: float = ABSORPTION) -> Profiles:
 
 @lru_cache
 def _blurring() -> np.ndarray:
-    """What takes profiles at `_FINE` distances to the blurred ones at `RADII`, (blurs × radii, distances), float32."""
+    """What takes profiles at `_FINE` distances to the blurred ones at `RADII`: (blurs × radii, distances)."""
     kernels = []
     for blur in BLURS:
         across = RADII[:, None] * _FINE / blur**2
