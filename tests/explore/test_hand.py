@@ -222,3 +222,39 @@ def test_what_does_not_fit_is_refused_at_once_and_not_written(explorer, mouse):
     twice = JoinTracks(at=spot_of(on_track), to=spot_of(on_track))
     assert explorer.model.refusal([twice], explorer.settings.settings).endswith("are on one track already")
     assert explorer.model.refusal([BadFrame(frame=1)], explorer.settings.settings) == ""
+
+
+def test_with_shift_the_rim_goes_one_way_and_the_void_is_an_ellipse(explorer, mouse):
+    voids = explorer.scene.voids
+    apart = np.hypot(*(places(explorer)[:, None] - places(explorer)).T) + 999 * np.eye(len(voids))
+    row = int(np.argmax(np.where(voids["touches_edge"], 0, apart.min(axis=0))))
+    x, y, radius, edge = voids.loc[row, ["x_px", "y_px", "radius_px", "edge_radius_px"]]
+    explorer._key("m")
+    drag(explorer, mouse, explorer.view.image, (x, y + radius), (x, y + edge + 4), held=("shift",))
+    (made,) = kept(explorer)
+    assert made.to.radius_px == pytest.approx(np.sqrt(edge * (edge + 4)), abs=0.02)
+    assert (made.ellipse.semi_major_px, made.ellipse.semi_minor_px) == pytest.approx(
+        (edge + 4, edge), abs=0.01
+    )
+    assert made.ellipse.orientation_deg == 90  # down
+    drawn = explorer.scene.voids.iloc[-1]
+    assert drawn["semi_major_px"] == pytest.approx(edge + 4, abs=0.01)
+    shapes = [c for c in explorer.view.image.collections if hasattr(c, "_widths") and len(c._widths)]
+    assert any(
+        (np.abs(c._widths / c._heights - (edge + 4) / edge) < 0.01).any() and 90 in np.rad2deg(c._angles)
+        for c in shapes
+    )
+    explorer.hand.hover((x, y + edge + 3))  # inside the ellipse, outside the circle of its area
+    assert "drawn as an ellipse of semi-axes" in explorer.hover.value
+    # Without Shift the size goes with the shape, and a drag from inside moves it as it is.
+    drag(explorer, mouse, explorer.view.image, (x, y + edge + 4), (x, y + edge + 6))
+    grown = explorer.scene.voids.iloc[-1]
+    factor = (edge + 6) / (edge + 4)
+    assert grown["semi_minor_px"] == pytest.approx(edge * factor, abs=0.02)
+    drag(explorer, mouse, explorer.view.image, (x, y), (x + 1, y + 1), (x + 2, y + 1))
+    moved = explorer.scene.voids.iloc[-1]
+    assert (
+        moved[["semi_major_px", "orientation_deg"]].tolist()
+        == grown[["semi_major_px", "orientation_deg"]].tolist()
+    )
+    assert moved["x_px"] == pytest.approx(x + 2, abs=0.01)

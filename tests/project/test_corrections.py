@@ -15,8 +15,10 @@ from voidlab.project.corrections import (
     CutTrack,
     DeleteTrack,
     DeleteVoid,
+    Ellipse,
     JoinTracks,
     MergeVoids,
+    MoveVoid,
     RedrawVoid,
     SplitVoid,
     Spot,
@@ -32,6 +34,9 @@ ALL = [
     RedrawVoid(at=HERE, runs=((20, 8, 3),)),
     SplitVoid(at=HERE, line=(0, 0, 20, 40)),
     MergeVoids(at=(HERE, Spot(frame=3, x_px=15, y_px=20, radius_px=2))),
+    MoveVoid(at=HERE, to=HERE),
+    MoveVoid(at=HERE, to=HERE, ellipse=Ellipse(semi_major_px=8, semi_minor_px=2, orientation_deg=30)),
+    AddVoid(at=HERE, ellipse=Ellipse(semi_major_px=8, semi_minor_px=2, orientation_deg=-30)),
     BadFrame(frame=3),
     DeleteTrack(at=HERE),
     CutTrack(at=HERE),
@@ -75,8 +80,8 @@ def test_order_is_kept_and_stages_told_apart(path):
     for edit in ALL:
         corrections.append_edit(path, [edit])
     assert edits(path) == ALL
-    assert edits(path, "segment") == ALL[:7]
-    assert edits(path, "track") == ALL[7:]
+    assert edits(path, "segment") == [edit for edit in ALL if edit.stage == "segment"]
+    assert edits(path, "track") == [edit for edit in ALL if edit.stage == "track"]
 
 
 def one_by_one(path, made):
@@ -284,3 +289,36 @@ def test_a_key_or_an_id_that_stands_twice_is_named_and_a_line_that_does_counts_o
     log = corrections.read_log(path)
     assert log.kept() == list(log.lines[:1])
     assert log.problems == ("x.corrections.jsonl:2: the line stands twice and counts once",)
+
+
+@pytest.mark.parametrize(
+    ("ellipse", "more", "said"),
+    [
+        ({"semi_major_px": 2, "semi_minor_px": 8}, "", "semi_minor_px = 8 is more than semi_major_px = 2"),
+        (
+            {"semi_major_px": 8, "semi_minor_px": 3},
+            "",
+            "the area of a circle of 4.90 px radius, but radius_px is 4",
+        ),
+        ({"semi_major_px": 8, "semi_minor_px": 0}, "", "greater than 0"),
+        (
+            {"semi_major_px": 8, "semi_minor_px": 2},
+            ', "runs": [[20, 8, 3]]',
+            "runs and ellipse are both given",
+        ),
+    ],
+)
+def test_an_ellipse_that_cannot_be_is_told_with_its_line(path, ellipse, more, said):
+    path.parent.mkdir()
+    at = HERE.model_dump_json()
+    drawn = json.dumps(ellipse | {"orientation_deg": 0})
+    path.write_text(
+        f'{{"id": "1", "who": "a", "when": "b", "edit": "add_void", "at": {at}, "ellipse": {drawn}{more}}}\n'
+    )
+    with pytest.raises(CorrectionsError, match=f"{path.name}:1: .*{said}"):
+        corrections.read_log(path)
+
+
+def test_a_line_without_an_ellipse_says_nothing_of_one(path):
+    corrections.append_edit(path, [AddVoid(at=HERE)])
+    assert "ellipse" not in path.read_text()

@@ -13,6 +13,7 @@ from voidlab.project.corrections import (
     AddVoid,
     BadFrame,
     DeleteVoid,
+    Ellipse,
     MergeVoids,
     MoveVoid,
     RedrawVoid,
@@ -305,3 +306,30 @@ def test_a_circle_larger_than_the_image_is_no_void(frame):
     assert reasons == ["a circle of 91 px radius at (20.0, 30.0) in frame 5 is larger than the image"]
     assert len(after) == len(voids)
     assert np.array_equal(same, labels)
+
+
+@pytest.mark.parametrize("turned", [0.0, 30.0, 90.0, -120.0])
+def test_an_ellipse_is_in_the_table_and_in_the_labels(frame, turned):
+    voids, labels = frame
+    ellipse = Ellipse(semi_major_px=8, semi_minor_px=4, orientation_deg=turned)
+    to = at(45, 45, ellipse.radius_px)
+    for edit in (MoveVoid(at=at(70, 20, 4), to=to, ellipse=ellipse), AddVoid(at=to, ellipse=ellipse)):
+        mended, after, reasons = corrections.correct_frame(voids, labels, [edit])
+        assert reasons == [""]
+        new = mended.iloc[-1]
+        assert new[["semi_major_px", "semi_minor_px"]].tolist() == [8, 4]
+        assert new["orientation_deg"] == (60 if turned == -120 else turned)
+        assert (new["radius_px"], new["edge_radius_px"]) == pytest.approx((32**0.5, 32**0.5))
+        y, x = np.nonzero(after == new["label"])
+        assert len(x) == new["area_px"] == pytest.approx(np.pi * 8 * 4, rel=0.04)
+        # The pixels lie along the axis: x right, y down.
+        spread = np.linalg.eigh(np.cov(x, y))
+        along = spread.eigenvectors[:, 1]
+        assert abs(along @ [np.cos(np.deg2rad(turned)), np.sin(np.deg2rad(turned))]) == pytest.approx(
+            1, abs=0.01
+        )
+        assert np.sqrt(spread.eigenvalues) == pytest.approx([2, 4], rel=0.05)
+        assert mended.iloc[:-1][["semi_major_px", "semi_minor_px", "orientation_deg"]].isna().all(axis=None)
+    wide = Ellipse(semi_major_px=500, semi_minor_px=500, orientation_deg=0)
+    (reason,) = corrections.correct_frame(voids, labels, [AddVoid(at=at(45, 45, 500), ellipse=wide)])[2]
+    assert reason == "an ellipse of 500 px radius at (45.0, 45.0) in frame 5 is larger than the image"

@@ -23,8 +23,9 @@ from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import MaxNLocator
 
 from voidlab.explore.state import Picture
-from voidlab.report.figures.base import OF_KIND, ORANGE, RED, SKY, discs, round_down
+from voidlab.report.figures.base import OF_KIND, ORANGE, RED, SKY, outlines, round_down
 from voidlab.tables.catalogue import empty
+from voidlab.tables.outlines import axes_of
 from voidlab.tables.units import HasPixelSize, unit_of
 
 COLOURS = ("one colour", "size", "confidence", "track")
@@ -246,8 +247,8 @@ class View:
         style: dict[str, object] = {"facecolors": "none", "edgecolors": colours}
         if filled:
             style = {"facecolors": colours, "edgecolors": "none", "alpha": 0.55}
-        radius = grow * voids["radius_px"].to_numpy()
-        discs(where, radius, self.image, linewidths=width, linestyles=[dashes], **style)
+        shapes = axes_of(voids) * (grow, grow, 1.0)
+        outlines(where, shapes, self.image, linewidths=width, linestyles=[dashes], **style)
         self._drawn.append(self.image.collections[-1])
 
     def _colours(self, voids: pd.DataFrame, particles: np.ndarray, by: str) -> np.ndarray:

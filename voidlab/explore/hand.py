@@ -131,7 +131,7 @@ class Hand:
             self.select(self._within(scene.voids, path), more=more)
             return
         shown = Shown(scene.frame, scene.voids, scene.particles)
-        edit, said = self._tool.use(shown, path[0], path[-1])
+        edit, said = self._tool.use(shown, path[0], path[-1], shift=more)
         if edit is None:
             self._shows.say(said)
         else:

@@ -19,7 +19,7 @@ ALL = (
     Keys("select", ("s", "S"), "S", "select: click, or draw a box"),
     Keys("lasso", ("l", "L"), "L", "lasso"),
     Keys("add", ("a", "A"), "A", "add: drag from centre to rim"),
-    Keys("move", ("m", "M"), "M", "move or resize"),
+    Keys("move", ("m", "M"), "M", "move or resize; with Shift an ellipse"),
     Keys("delete", ("Delete", "Backspace", "d", "D"), "Del", "delete the selected voids"),
     Keys("undo", ("u", "U", "Ctrl+z"), "U", "undo"),
     Keys("redo", ("r", "R", "Ctrl+Z", "Ctrl+y"), "R", "redo"),

@@ -25,6 +25,12 @@ def void_in_words(void: pd.Series, particle: int, calibration: HasPixelSize) -> 
     if pd.notna(edge) and abs(edge - void["radius_px"]) > 0.005:
         basis += f"; edge {edge * size:.2f} {unit}"
     said = [radius + (f" ({basis})" if basis else "")]
+    if pd.notna(void["semi_major_px"]):
+        major, minor = void["semi_major_px"] * size, void["semi_minor_px"] * size
+        said.append(
+            f"drawn as an ellipse of semi-axes {major:.2f} and {minor:.2f} {unit}, the long one at "
+            f"{void['orientation_deg']:.0f}°"
+        )
     if pd.notna(void["confidence"]):
         said.append(f"confidence {void['confidence']:.2f}")
     if particle >= 0:

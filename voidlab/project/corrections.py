@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from voidlab.errors import VoidlabError
-from voidlab.project.parameters.values import check_number
+from voidlab.project.spots import Coordinate, Ellipse, FrameNumber, Plain, Run, Spot, check_area
 from voidlab.tables.reading import KeyTwice, read_bytes, read_json, sendable
 from voidlab.tables.written import append_lines
 
@@ -27,34 +27,7 @@ class CorrectionsError(VoidlabError):
     """A file of corrections with a line that is no edit, or an edit that cannot be."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-_A_NUMBER = BeforeValidator(check_number)
-# No image is wider than a million px, no count of images has more digits: what is beyond was not meant.
-Coordinate = Annotated[float, Field(ge=-1e6, le=1e6), _A_NUMBER]
-FrameNumber = Annotated[int, Field(ge=-(2**62), le=2**62), _A_NUMBER]
-Pixel = Annotated[int, Field(ge=0, le=2**31), _A_NUMBER]
-
-
-class Spot(_Model):
-    """A void by where it lies in an image, px of the image as recorded."""
-
-    frame: FrameNumber
-    x_px: Coordinate
-    y_px: Coordinate
-    radius_px: Annotated[float, Field(gt=0, le=1e5), _A_NUMBER]
-
-    def __str__(self) -> str:
-        return f"({self.x_px:.1f}, {self.y_px:.1f}) in frame {self.frame}"
-
-
-Run = tuple[Pixel, Pixel, Annotated[int, Field(gt=0, le=2**31), _A_NUMBER]]
-"""Pixels side by side: y, x of the first, how many."""
-
-
-class _Edit(_Model):
+class _Edit(Plain):
     """What all edits share: the stage they act in, their name in the file, and ``words`` for what was done."""
 
     stage: ClassVar[str]
@@ -83,11 +56,19 @@ class DeleteVoid(_EditOfVoid):
 
 
 class AddVoid(_EditOfVoid):
-    """Here is a void: a circle, or with ``runs`` these very pixels."""
+    """Here is a void: a circle, an ``ellipse`` of its area, or with ``runs`` these very pixels."""
 
     words = "added a void at {at}"
     edit: Literal["add_void"] = "add_void"
     runs: tuple[Run, ...] = ()
+    ellipse: Ellipse | None = None
+
+    @model_validator(mode="after")
+    def _one_outline(self) -> Self:
+        if self.runs and self.ellipse is not None:
+            raise ValueError("runs and ellipse are both given; expected one of them")
+        check_area(self.ellipse, self.at)
+        return self
 
 
 class RedrawVoid(_EditOfVoid):
@@ -99,11 +80,20 @@ class RedrawVoid(_EditOfVoid):
 
 
 class MoveVoid(_EditOfVoid):
-    """This void is the circle ``to``: moved, or of another size."""
+    """This void is the circle ``to``, or the ``ellipse`` of its area there: moved, or of another size or shape."""
 
     words = "moved or resized the void at {at}, now {to} with a radius of {to.radius_px:.1f} px"
     edit: Literal["move_void"] = "move_void"
     to: Spot
+    ellipse: Ellipse | None = None
+
+    @model_validator(mode="after")
+    def _of_one_area(self) -> Self:
+        check_area(self.ellipse, self.to)
+        return self
+
+    def __str__(self) -> str:
+        return super().__str__() + (f", {self.ellipse}" if self.ellipse else "")
 
 
 class SplitVoid(_EditOfVoid):
@@ -289,7 +279,14 @@ def append_edit(path: Path, edits: Sequence[Edit], *, who: str | None = None) ->
     added = [Correction(uuid.uuid4().hex[:12], name, now, edit, batch) for edit in edits]
     together = {"batch": batch} if batch else {}
     lines = (
-        {"id": c.id, "when": now, "who": name, **together, **c.edit.model_dump(mode="json")} for c in added
+        {
+            "id": c.id,
+            "when": now,
+            "who": name,
+            **together,
+            **c.edit.model_dump(mode="json", exclude_none=True),
+        }
+        for c in added
     )
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     append_lines(path, text.encode("utf-8"), sync=True)
@@ -340,7 +337,8 @@ def bad_frames(log: Log) -> set[int]:
 
 def content_for(path: Path, stage: str) -> list[object]:
     """What the remaining corrections of ``stage`` say, whoever made them whenever: what its results depend on."""
-    return [line.edit.model_dump(mode="json") for line in read_log(path).kept(stage)]
+    kept = read_log(path).kept(stage)
+    return [line.edit.model_dump(mode="json", exclude_none=True) for line in kept]
 
 
 def _user() -> str:

@@ -19,6 +19,7 @@ from voidlab.project.corrections import (
     AddVoid,
     BadFrame,
     DeleteVoid,
+    Ellipse,
     MergeVoids,
     MoveVoid,
     RedrawVoid,
@@ -29,6 +30,7 @@ from voidlab.project.corrections import (
     frame_of,
 )
 from voidlab.tables.kinds import COUNT_OF, VOID
+from voidlab.tables.outlines import ELLIPSE, reach
 from voidlab.tables.size_basis import EDGE
 
 _LOOKED_AT = ("ok", "blank")
@@ -143,9 +145,8 @@ class _Frame:
             case DeleteVoid(at=at):
                 self._delete(self._row(at))
             case AddVoid(at=at, runs=runs):
-                self._add(
-                    _of_runs(runs, self.labels.shape) if runs else self._free_circle(at), "added", at, runs
-                )
+                pixels = _of_runs(runs, self.labels.shape) if runs else self._free_outline(at, edit.ellipse)
+                self._add(pixels, "added", at, runs, edit.ellipse)
             case RedrawVoid(at=at, runs=runs):
                 row, pixels = self._row(at), _of_runs(runs, self.labels.shape)
                 self._delete(row)
@@ -154,9 +155,9 @@ class _Frame:
                 if to.frame != at.frame:
                     raise NoFit(f"a void in frame {at.frame} cannot be moved to frame {to.frame}")
                 row = self._row(at)
-                pixels = self._free_circle(to, own=int(self.voids["label"].iloc[row]))
+                pixels = self._free_outline(to, edit.ellipse, own=int(self.voids["label"].iloc[row]))
                 self._delete(row)
-                self._add(pixels, "moved", to)
+                self._add(pixels, "moved", to, ellipse=edit.ellipse)
             case SplitVoid(at=at, line=line):
                 self._split(self._row(at), at, line)
             case MergeVoids(at=spots):
@@ -188,20 +189,29 @@ class _Frame:
         self.labels[self.labels == self.voids.loc[row, "label"]] = 0
         self.voids.loc[row, "corrected"] = "deleted"
 
-    def _free_circle(self, at: Spot, *, own: int = 0) -> np.ndarray:
-        """Pixels of the circle that belong to no void but that of the label ``own``."""
+    def _free_outline(self, at: Spot, ellipse: Ellipse | None, *, own: int = 0) -> np.ndarray:
+        """Pixels of the circle, or of the ``ellipse``, that belong to no void but that of the label ``own``."""
         y, x = np.ogrid[: self.labels.shape[0], : self.labels.shape[1]]
-        if at.radius_px > max(self.labels.shape):
-            raise NoFit(f"a circle of {at.radius_px:g} px radius at {at} is larger than the image")
-        inside = np.hypot(x - at.x_px, y - at.y_px) <= at.radius_px
+        what, a = ("circle", "a") if ellipse is None else ("ellipse", "an")
+        axes = np.array([_axes_of(ellipse) if ellipse else (at.radius_px, at.radius_px, 0.0)])
+        if axes[0, 0] > max(self.labels.shape):
+            raise NoFit(f"{a} {what} of {axes[0, 0]:g} px radius at {at} is larger than the image")
+        inside = reach(axes, x - at.x_px, y - at.y_px) <= 1
         if not inside.any():
-            raise NoFit(f"the circle at {at} covers no pixel of the image")
+            raise NoFit(f"the {what} at {at} covers no pixel of the image")
         free = inside & np.isin(self.labels, (0, own))
         if not free.any():
-            raise NoFit(f"the circle at {at} lies wholly on other voids")
+            raise NoFit(f"the {what} at {at} lies wholly on other voids")
         return free
 
-    def _add(self, pixels: np.ndarray, how: str, at: Spot, runs: Sequence[Run] = ()) -> None:
+    def _add(
+        self,
+        pixels: np.ndarray,
+        how: str,
+        at: Spot,
+        runs: Sequence[Run] = (),
+        ellipse: Ellipse | None = None,
+    ) -> None:
         """A void of these ``pixels``; its circle is that of ``at``, or with ``runs`` that of the pixels."""
         self._highest += 1
         self.labels[pixels] = self._highest
@@ -209,6 +219,8 @@ class _Frame:
         measured = measured.assign(label=self._highest, corrected=how)
         if how in ("added", "moved") and not runs:
             measured = measured.assign(x_px=at.x_px, y_px=at.y_px, radius_px=at.radius_px)
+        if ellipse is not None:
+            measured[ELLIPSE] = _axes_of(ellipse)
         # What is drawn by hand is an edge: where there is a fringe, smaller than the physical radius.
         measured = measured.assign(edge_radius_px=measured["radius_px"], size_basis=EDGE)
         self.voids = pd.concat([self.voids, tables.select(measured, "voids")], ignore_index=True)
@@ -257,6 +269,12 @@ class _Frame:
                 f"from edge to edge; expected pieces of one void, that touch or are at most {_GAP_PX:g} px, or half "
                 "the smaller radius, apart"
             )
+
+
+def _axes_of(ellipse: Ellipse) -> tuple[float, float, float]:
+    """Semi-axes, px, and orientation in (−90, 90], deg."""
+    turned = 90 - (90 - ellipse.orientation_deg) % 180
+    return ellipse.semi_major_px, ellipse.semi_minor_px, turned
 
 
 def _of_runs(runs: Sequence[Run], shape: tuple[int, ...]) -> np.ndarray:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from voidlab.errors import VoidlabError
 from voidlab.tables.contract import Column, Table
+from voidlab.tables.outlines import ELLIPSE
 
 
 class TableError(VoidlabError):
@@ -53,6 +54,7 @@ _SIZES = [
     "radius_shared_sigma_px",
     "edge_radius_px",
     "fringe_px",
+    *ELLIPSE,
     "growth_shared_sigma_px_per_frame",
 ]
 _MAY_BE_MISSING: dict[str, Any] = {

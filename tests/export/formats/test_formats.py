@@ -256,3 +256,16 @@ def test_a_folder_that_fails_leaves_the_old_one(tmp_path):
     with pytest.raises(RuntimeError, match="full"), formats.replacing_folder(tmp_path / "R"):
         raise RuntimeError("full")
     assert [file.name for file in (tmp_path / "R").iterdir()] == ["old"]
+
+
+def test_the_roi_of_an_ellipse_is_a_polygon_around_it(tmp_path):
+    row = {"frame": 1, "label": 3, "x_px": 30.0, "y_px": 20.0, "radius_px": 4.0}
+    voids = pd.DataFrame([row, row | {"label": 4}]).assign(
+        semi_major_px=[8.0, np.nan], semi_minor_px=[2.0, np.nan], orientation_deg=[0.0, np.nan]
+    )
+    ellipse, circle = roifile.roiread(write_rois(voids, tmp_path / "a.zip", frames=[1]))
+    assert circle.roitype == roifile.ROI_TYPE.OVAL
+    around = ellipse.coordinates()
+    assert (ellipse.roitype, ellipse.name) == (roifile.ROI_TYPE.POLYGON, "frame 1 label 3")
+    assert around.min(axis=0) == pytest.approx([22.5, 18.5], abs=0.02)
+    assert around.max(axis=0) == pytest.approx([38.5, 22.5], abs=0.02)

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, ImageColor
+from PIL import Image, ImageColor, ImageDraw
 
 from voidlab import tables
 from voidlab.cli import main
@@ -139,3 +139,12 @@ def test_few_colours_are_near_those_of_the_picture():
     coloured = np.ptp(whole, axis=2) > 0
     assert coloured.any()
     assert (few == whole)[coloured].all()
+
+
+def test_an_ellipse_is_outlined_as_one_in_a_movie():
+    picture = Image.new("RGB", (120, 100))
+    shapes = np.array([[40.0, 10.0, 90.0]])
+    movie._outline(ImageDraw.Draw(picture), np.array([[60.0, 50.0, 20.0, 1.0]]), shapes, np.zeros(2), 1)
+    rows, columns = np.nonzero(np.asarray(picture).any(axis=2))
+    assert (rows.min(), rows.max()) == pytest.approx((10, 90), abs=1)
+    assert (columns.min(), columns.max()) == pytest.approx((50, 70), abs=1)

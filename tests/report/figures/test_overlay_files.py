@@ -54,3 +54,13 @@ def test_the_files_of_the_last_time_that_do_not_come_again_go(tmp_path):
     (tmp_path / "o" / "mine.jpg").write_bytes(b"of somebody else")
     write_overlays(tmp_path / "o", images, frames, none, [1], NM)
     assert sorted(file.name for file in (tmp_path / "o").iterdir()) == ["frame-7.jpg", "mine.jpg"]
+
+
+@pytest.mark.parametrize("at_edge", [False, True])
+def test_an_ellipse_is_outlined_as_one(at_edge):
+    drawn = voids((1, "void", 200.0, 100.0, 20.0, at_edge))
+    drawn = drawn.assign(semi_major_px=40.0, semi_minor_px=10.0, orientation_deg=90.0)
+    picture = draw_outlines(np.full((300, 500), 0.2), drawn, NM)
+    found = where(picture, (86, 180, 233) if at_edge else (230, 159, 0))
+    half = (found.max(axis=0) - found.min(axis=0)) / 2
+    np.testing.assert_allclose(half, [80, 20], atol=4)  # down and right, two pixels to a pixel

@@ -20,6 +20,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from voidlab.tables.outlines import axes_of
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -113,15 +114,20 @@ def round_down(value: float) -> float:
 
 
 def circles(voids: pd.DataFrame, ax: Axes, *, colour: str = ORANGE, style: object = "solid") -> Axes:
-    """Draw the outline of each void at its measured radius."""
-    where, radius = voids[["x_px", "y_px"]].to_numpy(), voids["radius_px"].to_numpy()
-    return discs(where, radius, ax, facecolors="none", edgecolors=colour, linewidths=0.8, linestyles=[style])
+    """Draw the outline of each void at its measured radius; of one drawn by hand as an ellipse that."""
+    where, how = voids[["x_px", "y_px"]].to_numpy(), {"facecolors": "none", "linewidths": 0.8}
+    return outlines(where, axes_of(voids), ax, edgecolors=colour, linestyles=[style], **how)
 
 
 def discs(centres: np.ndarray, radius: np.ndarray, ax: Axes, **style: Any) -> Axes:
     """Draw discs at ``centres`` (n, 2), in the units of the axes and the ``style`` of a collection."""
+    return outlines(centres, np.column_stack([radius, radius, np.zeros(len(radius))]), ax, **style)
+
+
+def outlines(centres: np.ndarray, axes: np.ndarray, ax: Axes, **style: Any) -> Axes:
+    """Draw ellipses with ``axes`` (n, 3), as of `voidlab.tables.outlines.axes_of`, at ``centres`` (n, 2)."""
     drawn = EllipseCollection(
-        2 * radius, 2 * radius, np.zeros(len(radius)), units="xy", offsets=centres, offset_transform=ax.transData,
+        2 * axes[:, 0], 2 * axes[:, 1], axes[:, 2], units="xy", offsets=centres, offset_transform=ax.transData,
         **style,
     )  # fmt: skip
     ax.add_collection(drawn, autolim=False)

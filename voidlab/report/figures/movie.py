@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from voidlab.drift import Canvas, align
 from voidlab.images.binning import block_mean
 from voidlab.report.figures.base import BLUE, GREEN, ORANGE, RED, SKY, round_down, show_movie
+from voidlab.tables.outlines import axes_of, points_on
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -175,6 +176,7 @@ def draw_frames(
     small = Canvas((height, width), canvas.origin)
     of_frame = voids.groupby("frame").indices
     columns = voids[["x_px", "y_px", "radius_px", "particle"]].astype("float64").to_numpy(na_value=np.nan)
+    shapes = axes_of(voids)
     ways = _ways(columns, voids["frame"].to_numpy(), drift) if trails else {}
     captions = _captions(numbers, frames)
     for row in range(len(drift)) if rows is None else rows:
@@ -188,12 +190,13 @@ def draw_frames(
         grey = np.where(np.isfinite(values), values, _OUTSIDE).astype(np.uint8)
         picture = Image.fromarray(grey).convert("RGB")
         pen = ImageDraw.Draw(picture)
-        here = columns[of_frame.get(numbers[row], [])]
+        rows_of = of_frame.get(numbers[row], [])
+        here = columns[rows_of]
         for particle in np.unique(here[:, 3][np.isfinite(here[:, 3])]) if trails else ():
             seen, way = ways[particle]
             so_far = way[: np.searchsorted(seen, numbers[row], side="right")]
             _line(pen, (so_far + canvas.origin + 0.5) / factor - 0.5, _colour(particle))
-        _outline(pen, here, begins, factor)
+        _outline(pen, here, shapes[rows_of], begins, factor)
         _label(pen, picture.size, [captions[row], _count(len(here))], calibration, factor)
         yield picture
 
@@ -233,9 +236,14 @@ def _ways(
     return {columns[rows[track[0]], 3]: (frame[rows[track]], places[track]) for track in tracks}
 
 
-def _outline(pen: ImageDraw.ImageDraw, voids: np.ndarray, begins: np.ndarray, factor: int) -> None:
-    """Outline voids (n, 4), x, y, radius and particle; ``begins`` is where (x, y) the frame begins on the canvas."""
-    for x, y, radius, particle in voids:
+def _outline(
+    pen: ImageDraw.ImageDraw, voids: np.ndarray, shapes: np.ndarray, begins: np.ndarray, factor: int
+) -> None:
+    """Outline voids (n, 4), x, y, radius and particle, of these ``shapes`` (n, 3).
+
+    ``begins`` is where (x, y) the frame begins on the canvas.
+    """
+    for (x, y, radius, particle), shape in zip(voids, shapes, strict=True):
         # The centre of a shrunken pixel is that of the pixels it is the mean of.
         middle = (np.array([x, y]) + begins + 0.5) / factor - 0.5
         reach = radius / factor
@@ -243,6 +251,10 @@ def _outline(pen: ImageDraw.ImageDraw, voids: np.ndarray, begins: np.ndarray, fa
         width = (
             2 if reach > _SMALL_PX and not np.isnan(particle) else 1
         )  # a small void is to be seen in its outline
+        if shape[0] != shape[1]:
+            around = points_on(middle[0], middle[1], shape / (factor, factor, 1)).ravel().tolist()
+            pen.line([*around, *around[:2]], fill=colour, width=width)
+            continue
         pen.ellipse([*(middle - reach), *(middle + reach)], outline=colour, width=width)
 
 

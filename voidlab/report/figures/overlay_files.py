@@ -8,6 +8,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from voidlab.report.figures.base import OF_KIND, ORANGE, SKY, round_down
+from voidlab.tables.outlines import axes_of, is_drawn_as_ellipse, points_on
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.written import filling
 
@@ -50,20 +51,33 @@ def draw_outlines(image: np.ndarray, voids: pd.DataFrame, calibration: HasPixelS
     size = (round(grey.width * factor), round(grey.height * factor))
     picture = grey.resize(size, Image.Resampling.BICUBIC) if factor != 1 else grey
     pen, width = ImageDraw.Draw(picture), max(1, round(max(size) / 900))
-    for kind, x, y, radius, cut in voids[["kind", "x_px", "y_px", "radius_px", "touches_edge"]].itertuples(
-        index=False
-    ):
+    shapes = axes_of(voids) * (factor, factor, 1.0)
+    drawn = is_drawn_as_ellipse(shapes)
+    about = voids[["kind", "x_px", "y_px", "touches_edge"]].itertuples(index=False)
+    for (kind, x, y, cut), shape, is_ellipse in zip(about, shapes, drawn, strict=True):
         # From the centre of the top-left pixel to its corner, from which a picture counts.
-        middle, reach = ((x + 0.5) * factor, (y + 0.5) * factor), radius * factor + width / 2
+        middle, reach = ((x + 0.5) * factor, (y + 0.5) * factor), shape[0] + width / 2
         box = [middle[0] - reach, middle[1] - reach, middle[0] + reach, middle[1] + reach]
         colour = OF_KIND[kind][0] if kind in OF_KIND else SKY if cut else ORANGE
-        if not cut:
+        if is_ellipse:
+            _ellipse(pen, points_on(*middle, shape), colour, width, dashed=cut)
+        elif not cut:
             pen.ellipse(box, outline=colour, width=width)
-            continue
-        for start in range(0, 360, 2 * _AT_EDGE):
-            pen.arc(box, start, start + _AT_EDGE, fill=colour, width=2 * width)
+        else:
+            for start in range(0, 360, 2 * _AT_EDGE):
+                pen.arc(box, start, start + _AT_EDGE, fill=colour, width=2 * width)
     _scale_bar(pen, picture.size, factor, calibration)
     return picture
+
+
+def _ellipse(pen: ImageDraw.ImageDraw, around: np.ndarray, colour: str, width: int, *, dashed: bool) -> None:
+    """An ellipse through the points ``around`` it (n, 2), which no pen of a picture draws turned."""
+    points = [tuple(point) for point in [*around.tolist(), around[0].tolist()]]
+    if not dashed:
+        pen.line(points, fill=colour, width=width, joint="curve")
+        return
+    for start in range(0, len(around), 10):
+        pen.line(points[start : start + 6], fill=colour, width=2 * width)
 
 
 def _scale_bar(
