@@ -1,11 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial.transform import Rotation
 
 from drawn_images import image_with
 from voidlab.segment import fringe_profiles
 from voidlab.segment.discs import Discs
 from voidlab.segment.radius import decide_focus, measure_sizes, with_sizes
+from voidlab.simulate import void_shapes
 from voidlab.simulate.microscope import Optics, intensity
 from voidlab.tables.size_basis import FRINGE, NETWORK, NOT_A_SIZE, SIGMA_OF_SHAPE
 
@@ -59,9 +61,41 @@ def test_radii_are_those_of_the_spheres(radius, share, under):
     sizes = sizes_of(image, detected(truth), under=under)
     assert (sizes.basis == FRINGE).all()
     assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.015)
+    # What is fitted is half-way from a sphere to a faceted void: where the fringe is narrow, it makes up for that.
     assert decide_focus([(image, detected(truth))], under=under).fringe_px == pytest.approx(
-        share * radius, rel=0.05
+        share * radius, rel=0.06
     )
+
+
+@pytest.mark.parametrize("under", [True, False])
+@pytest.mark.parametrize("share", [0.4, 0.7, 1.0])
+def test_radii_of_faceted_voids_are_those_of_spheres_as_large(share, under):
+    """Seen along [001] and in three directions of no symmetry: in the middle of these, spheres were 6 % off."""
+    off = []
+    for turn in (np.eye(3), *Rotation.random(3, random_state=8).as_matrix()):
+        image, truth = faceted(10, share * 10, turn, under=under)
+        sizes = sizes_of(image, truth, under=under)
+        assert (sizes.basis == FRINGE).all()
+        off.append(np.median(sizes.radius / truth.radius))
+    assert np.median(off) == pytest.approx(1, abs=0.04)
+
+
+def faceted(radius, fringe_px, turn, *, under, phase=0.6, noise=0.002):
+    """Truncated octahedra on a grid, out of focus, and the discs of spheres of their volume."""
+    random = np.random.default_rng(0)
+    cell = int(5 * radius + 3 * fringe_px)
+    v, u = np.mgrid[: 4 * cell, : 4 * cell].astype(np.float32)
+    thickness, discs = np.zeros(u.shape), []
+    for place in range(16):
+        x, y = (np.array([place % 4, place // 4]) + 0.5) * cell + random.uniform(-1, 1, 2)
+        low, high = void_shapes._polyhedron(u - x, v - y, radius * random.uniform(0.9, 1.1), turn, 1.0)
+        own = np.clip(high - low, 0, None)
+        thickness += own
+        discs.append((x, y, np.cbrt(0.75 / np.pi * own.sum())))
+    shift = phase / (2 * radius) * thickness
+    optics = Optics(fringe_px, under, np.hypot(0.15, 0.6 / fringe_px))
+    image = intensity(np.exp(0.03 * shift), -shift, optics)
+    return image + random.normal(0, noise, image.shape), Discs(*np.transpose(discs), np.full(16, 0.9))
 
 
 def test_the_error_is_at_least_what_voids_scatter_by():
@@ -182,7 +216,7 @@ def test_the_tabulated_profile_is_the_image_the_microscope_makes(under):
     v, u = np.mgrid[-128:128, -128:128]
     chord = np.zeros(u.shape)
     for dx, dy in np.mgrid[-2:3, -2:3].reshape(2, -1).T / 5:
-        chord += np.sqrt(np.clip(1 - ((u + dx) ** 2 + (v + dy) ** 2) / radius**2, 0, None)) / 25
+        chord += fringe_profiles._thickness(np.hypot(u + dx, v + dy) / radius) / 25
     image = intensity(
         np.exp(fringe_profiles.ABSORPTION / 2 * phase * chord),
         -phase * chord,
@@ -210,3 +244,22 @@ def test_the_table_keeps_loops_as_they_were():
     assert sized["size_basis"].tolist() == [NETWORK] + [FRINGE] * 15
     assert np.median(sized["radius_px"][1:] / truth.radius[1:]) == pytest.approx(1, abs=0.06)
     assert (sized["edge_radius_px"][1:] < sized["radius_px"][1:]).all()
+
+
+def test_the_shape_is_half_way_from_a_sphere_to_the_mean_of_truncated_octahedra():
+    at = np.arange(0, 1.5, 0.01)
+    random = np.random.default_rng(0)
+    v, u = np.mgrid[-75:76, -75:76].astype(np.float32) / 50
+    total = np.zeros(len(at))
+    for turn in Rotation.random(150, random_state=1).as_matrix():
+        low, high = void_shapes._polyhedron(u, v, 1.0, turn, random.uniform(0.75, 1.35))
+        thick = np.clip(high - low, 0, None)
+        radius = np.cbrt(0.75 / np.pi * thick.sum() / 50**2)
+        ring = np.minimum((np.hypot(u, v) / radius / 0.01).astype(int), len(at) - 1).ravel()
+        count = np.maximum(np.bincount(ring, minlength=len(at)), 1)
+        total += np.bincount(ring, thick.ravel() / (2 * radius), len(at)) / count / 150
+    wanted = (np.sqrt(np.clip(1 - (at + 0.005) ** 2, 0, None)) + total) / 2
+    np.testing.assert_allclose(fringe_profiles._thickness(at + 0.005)[10:-1], wanted[10:-1], atol=0.02)
+    fine = np.linspace(0, 1.5, 3001)
+    volume = np.trapezoid(3 * fringe_profiles._thickness(fine) * fine, fine)
+    assert volume == pytest.approx(1, abs=2e-3)
