@@ -6,6 +6,7 @@ import pytest
 from lasting_errors import lasting
 
 from voidlab import track
+from voidlab.project.parameters.models import TrackParameters
 
 GROWTH = 0.02
 
@@ -206,3 +207,11 @@ def test_in_a_tilt_series_nothing_is_said_to_grow():
     tilted = pd.DataFrame({"frame": range(10), "tilt_deg": np.arange(10.0) * 5})
     assert track.growth_in_words(tracks, tilted).startswith("In a tilt series nothing has the time to grow")
     assert track.growth_in_words(tracks, tilted.assign(tilt_deg=np.nan)).startswith("Of 3 voids")
+
+
+def test_tracks_of_a_short_series_are_long_that_go_through_all_of_it_unless_a_length_is_set():
+    frames = pd.DataFrame({"frame": range(5), "status": ["ok", "ok", "excluded", "ok", "ok"]})
+    assert track.least_frames(TrackParameters(), "shown_min_frames", frames) == 4
+    assert track.least_frames(TrackParameters(shown_min_frames=6), "shown_min_frames", frames) == 6
+    assert track.least_frames(TrackParameters(), "shown_min_frames", pd.concat([frames] * 9)) == 6
+    assert track.least_frames(TrackParameters(), "shown_min_frames", frames[frames["status"] != "ok"]) == 1

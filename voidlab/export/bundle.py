@@ -19,6 +19,7 @@ from voidlab.export.tilt import write_tilt_files
 from voidlab.project.parameters.models import ExportParameters
 from voidlab.tables.units import HasPixelSize
 from voidlab.tables.written import adding, filling
+from voidlab.track.summary import least_frames
 
 _LINK = re.compile(r'<a\b[^>]*?\bhref="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # so that the same results give the same file
@@ -65,7 +66,8 @@ def write_exports(
         Writes further files into the folder it is given, and lists them as `list_files` does.
     """
     with filling(folder, keep) as fresh:
-        plain = write_tables(fresh, made, min_frames=asked.min_frames, calibration=calibration)
+        least = least_frames(asked, "min_frames", made["frames"])
+        plain = write_tables(fresh, made, min_frames=least, calibration=calibration)
         in_3d = write_tilt_files(fresh, made, shape=shape, calibration=calibration)
         others = write_others(
             fresh, made, labels, shape=shape, calibration=calibration, wanted=asked.other_programs

@@ -23,6 +23,7 @@ from voidlab.track.series import Linking, corrected_points, link_series
 from voidlab.track.summary import (
     growth_in_words,
     interpolate_tracks,
+    least_frames,
     left_out_in_words,
     summarize_tracks,
     tracks_with_size,

@@ -5,6 +5,7 @@ All works on whole columns: there is no loop over voids.
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from voidlab import tables
 from voidlab.drift.apply import position_columns
@@ -149,6 +150,17 @@ def summarize_tracks(
 def tracks_with_size(tracks: pd.DataFrame, linked: pd.DataFrame) -> pd.DataFrame:
     """The tracks whose radii are sizes in most of their frames; of the others they are those of a fringe."""
     return tracks[(tracks["particle"].map(basis_of_particles(linked)) != NOT_A_SIZE).to_numpy(bool)]
+
+
+def least_frames(asked: BaseModel, name: str, frames: pd.DataFrame) -> int:
+    """Fewest frames of a track that counts as long: the parameter ``name`` of ``asked``, or all of a shorter series.
+
+    What somebody set holds however short the series is.
+    """
+    least = int(getattr(asked, name))
+    if name in asked.model_fields_set:
+        return least
+    return max(min(least, int((frames["status"] == "ok").sum())), 1)
 
 
 def left_out_in_words(tracks: pd.DataFrame, sized: pd.DataFrame) -> str:

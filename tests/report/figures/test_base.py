@@ -150,3 +150,10 @@ def test_the_highest_count_is_whole_within_its_axes():
     assert axes[0].get_ylim() == pytest.approx((0, 1.05 * 154))
     assert axes[1].get_ylim() == pytest.approx((0, 1.05 * 5.6))
     plt.close(figure)
+
+
+def test_there_is_no_frame_between_two(ax):
+    ax.plot([1, 5], [0, 1])
+    base.mark_series(ax.xaxis, "frame")
+    assert all(tick == round(tick) for tick in ax.get_xticks())
+    assert ax.get_xlabel() == "frame"

@@ -190,6 +190,13 @@ def series_axis(rows: pd.DataFrame, frames: pd.DataFrame) -> tuple[str, np.ndarr
     return "frame", rows["frame"].to_numpy(float)
 
 
+def mark_series(axis: Axis, label: str) -> None:
+    """Write ``label``, as of `series_axis`, along ``axis``; frames are whole."""
+    axis.set_label_text(label)
+    if label == "frame":
+        whole_numbers(axis)
+
+
 def whole_numbers(axis: Axis) -> None:
     """Ticks at whole numbers only, however short the axis is: there is no frame 3.5, and no half a void."""
     axis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))

@@ -15,6 +15,7 @@ from voidlab.report.figures.base import (
     RED,
     curve,
     mark_completeness,
+    mark_series,
     nothing,
     series_axis,
     show,
@@ -107,7 +108,8 @@ def over_series(
         ax.plot(x[here], value[here], "o", color=RED, ms=5)
     if len(x) == 1:
         ax.errorbar(x, value, [value - low, high - value], color=BLUE, capsize=3)
-    ax.set(xlabel=label, ylabel=f"{read.name} ({read.unit})", ylim=(0, None))
+    mark_series(ax.xaxis, label)
+    ax.set(ylabel=f"{read.name} ({read.unit})", ylim=(0, None))
     ax.ticklabel_format(axis="y", useMathText=True)
     return ax
 
@@ -152,7 +154,8 @@ def sizes_over_series(
     ax.fill_between(x[order], lowest, highest, color=BLUE, alpha=_SHADE, lw=0, label="middle 90 %")
     ax.fill_between(x[order], low, high, color=BLUE, alpha=2 * _SHADE, lw=0, label="interquartile range")
     curve(x[order], middle, ax, width=1.4, label="median")
-    ax.set(xlabel=label, ylabel=f"diameter ({unit})", ylim=(0, None))
+    mark_series(ax.xaxis, label)
+    ax.set(ylabel=f"diameter ({unit})", ylim=(0, None))
     ax.legend(frameon=False, fontsize=8)
     return ax
 

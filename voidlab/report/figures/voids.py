@@ -26,6 +26,7 @@ from voidlab.report.figures.base import (
     histogram,
     map_axes,
     mark_completeness,
+    mark_series,
     micrograph,
     nothing,
     series_axis,
@@ -251,7 +252,8 @@ def count_and_fraction(frames: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[A
     for ax, (column, name, factor) in zip(axes, quantities, strict=True):
         curve(x, frames[column].astype("float64").to_numpy() * factor, ax)
         highest = frames[column].astype("float64").max() * factor
-        ax.set(xlabel=label, ylabel=name, ylim=(0, 1.05 * highest if highest > 0 else None))
+        mark_series(ax.xaxis, label)
+        ax.set(ylabel=name, ylim=(0, 1.05 * highest if highest > 0 else None))
     return axes
 
 
