@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
@@ -23,7 +22,7 @@ from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import MaxNLocator
 
 from voidlab.explore.state import Picture
-from voidlab.report.figures.base import OF_KIND, ORANGE, RED, SKY, outlines, round_down
+from voidlab.report.figures.base import OF_KIND, OF_TRACKS, ORANGE, RED, SKY, outlines, round_down
 from voidlab.tables.catalogue import empty
 from voidlab.tables.outlines import axes_of
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -206,7 +205,7 @@ class View:
         self._circles(chosen, RED, scene.offset, grow=1.12, width=1.8)
         if scene.tails:
             lines = [tail[:, :2] + np.asarray(scene.offset) for tail in scene.tails]
-            apart = plt.get_cmap("Set2")(np.arange(len(lines)) % 8)
+            apart = OF_TRACKS[np.arange(len(lines)) % len(OF_TRACKS)]
             colours_of = apart if scene.tails_apart else "white"
             tails = LineCollection(lines, colors=colours_of, linewidths=1.2, alpha=0.9)
             self._drawn.append(self.image.add_collection(tails, autolim=False))
@@ -255,7 +254,7 @@ class View:
         """Colour of each void (n, 4), and the key that goes with it."""
         self._key.ax.set_visible(by in ("size", "confidence"))
         if by == "track":
-            colours = plt.get_cmap("Set2")(particles % 8)
+            colours = OF_TRACKS[particles % len(OF_TRACKS)]
             colours[particles < 0] = _OF_NONE
             return np.asarray(colours)
         low, top = 0.0, 1.0

@@ -4,9 +4,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 
 from projects import MADE
 from voidlab import tables
+from voidlab.explore import figure
 from voidlab.images.series import Calibration
 from voidlab.report.figures import base, drift, tracks, voids
 
@@ -157,3 +159,9 @@ def test_there_is_no_frame_between_two(ax):
     base.mark_series(ax.xaxis, "frame")
     assert all(tick == round(tick) for tick in ax.get_xticks())
     assert ax.get_xlabel() == "frame"
+
+
+def test_no_track_has_the_colour_of_a_micrograph_or_of_voids_on_no_track():
+    colours = base.OF_TRACKS[:, :3]
+    assert (np.ptp(colours, axis=1) > 0.15).all()  # none is grey
+    assert (np.abs(colours - to_rgb(figure._OF_NONE)).sum(axis=1) > 0.4).all()

@@ -36,6 +36,8 @@ OF_KIND: dict[str, tuple[str, Any]] = {
 _NO_SPECIMEN = "#B9C6D6"  # behind an image: where it has no value
 _NOTHING = "nothing to draw"
 OF_SERIES_ONLY = "of a series only"
+# Of tracks: without the grey of Set2, which is that of a micrograph, and its yellow, that of voids on no track.
+OF_TRACKS = plt.get_cmap("Set2")([0, 1, 2, 3, 4, 6])
 
 
 def names_as_they_are() -> AbstractContextManager[None]:

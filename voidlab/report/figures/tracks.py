@@ -9,6 +9,7 @@ from matplotlib.collections import LineCollection
 from voidlab.report.figures.base import (
     BLUE,
     GREY,
+    OF_TRACKS,
     histogram,
     map_axes,
     micrograph,
@@ -32,7 +33,7 @@ def tracks_over_image(
     lines = [
         track[list(CORRECTED)].to_numpy() for _, track in _long_tracks(linked, min_frames).groupby("particle")
     ]
-    colours = plt.get_cmap("Set2")(np.arange(len(lines)) % 8)
+    colours = OF_TRACKS[np.arange(len(lines)) % len(OF_TRACKS)]
     ax.add_collection(LineCollection(lines, colors=colours, linewidths=1.1))
     ax.plot([line[0, 0] for line in lines], [line[0, 1] for line in lines], ".", color="white", ms=2)
     ax.set_title(
