@@ -68,7 +68,7 @@ def test_what_radii_rest_on_and_their_error_are_told():
         "focus (200 kV assumed). Voids smaller than their fringe, 3, count in densities and volumes, and in no "
         "diameter."
     ) in said
-    assert "Intervals (95 %) hold counting, an error of 5.12 % that all diameters share." in said
+    assert "Intervals (95 %) hold counting and an error of 5.12 % that all diameters share." in said
     segment.record["key_figures"][:] = [
         {"label": "Radii, under focus", "value": "as detected", "meaning": "no Fresnel fringe was found"}
     ]
@@ -105,3 +105,9 @@ def test_the_overview_holds_it_and_the_picture_at_full_resolution(finished):
     linked = [a["href"] for a in segment.select("figcaption a")]
     assert len(set(linked)) == 4
     assert all((paths.folder / href).is_file() for href in linked)
+
+
+def test_a_single_image_is_told_as_one():
+    figures = [("Images", "1 of 666 × 666 px"), ("Pixel size", "not known")]
+    said = methods_of([stage("segment", SEGMENT, {"segmenter": "voids"}, figures)])
+    assert said.startswith("An image of 666 × 666 px was evaluated with voidlab 0.1.0.")

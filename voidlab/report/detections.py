@@ -30,7 +30,8 @@ def of_segmentation(
     meaning = "good, check or do not use" if doubt else said
     figures = [figure("Detections verdict", decided["verdict"], meaning, warning=doubt)]
     if "contrast_verdict" in decided:
-        reason = f"{decided['contrast_reason']} (in {len(decided['contrast_frames'])} image(s))"
+        count = len(decided["contrast_frames"])
+        reason = f"{decided['contrast_reason']} (in {count} image{'' if count == 1 else 's'})"
         undecided = f"The contrast '{decided['contrast']}' is a guess: {decided['contrast_reason']}."
         told = decided["contrast_verdict"] == GOOD or decided["contrast_reason"] in doubt
         warning = "" if told else undecided

@@ -62,7 +62,8 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     seen = f"median over {len(counts)} of {len(frames)} images; smallest to largest in brackets"
     if len(frames) == 1:
         seen = "in the one image"
-    spread = "interquartile range in all images, edge voids and those without a size left out"
+    everywhere = " in all images" if len(frames) > 1 else ""
+    spread = f"interquartile range{everywhere}, edge voids and those without a size left out"
     if VOID not in (kinds_in(frames) or [VOID]):
         return [left_out] if said else []
     at_end = []

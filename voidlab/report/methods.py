@@ -40,7 +40,11 @@ def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
     images = str(figures.get("Images", {}).get("value", "images"))
     pixel = str(figures.get("Pixel size", {}).get("value", "not known"))
     scale = "" if pixel == "not known" else f", pixel size {pixel}"
-    yield f"Images ({images}{scale}) were evaluated with voidlab {stage.record.get('voidlab', '')}."
+    with_what = f"evaluated with voidlab {stage.record.get('voidlab', '')}."
+    if images.startswith("1 of "):
+        yield f"An image of {images.removeprefix('1 of ')}{scale} was {with_what}"
+    else:
+        yield f"Images ({images}{scale}) were {with_what}"
     segmenter = str(decided.get("segmenter", given.get("segmenter", "")))
     way = "a network of our own"
     if segmenter == "voids":
@@ -133,7 +137,7 @@ def _of_export(stage: StageState, cited: list[str]) -> Iterator[str]:
     errors = [f"an error of {_percent(size)} that all diameters share"]
     if isinstance(decided.get("pixel_size_nm"), int | float):
         errors.append(f"one of {_percent(given.get('pixel_size_error'))} of the pixel size")
-    yield f"Intervals (95 %) hold counting, {' and '.join(errors)}."
+    yield f"Intervals (95 %) hold counting{' and ' if len(errors) == 1 else ', '}{' and '.join(errors)}."
 
 
 def _cite(cited: list[str], source: str) -> str:

@@ -176,6 +176,8 @@ def test_describe_says_where_each_value_comes_from(yaml):
     typed = parameters.load_parameters(
         yaml("images: a\ntrack: {memory: 1}\n"), {"track": {"search_range_px": 9.0}}
     )
+    of_segment = models.describe(typed.segment).set_index("name")["value"]
+    assert of_segment[["kinds", "trust_model", "threshold"]].tolist() == ["[void]", "false", "0.5"]
     table = models.describe(typed.track, ["search_range_px"]).set_index("name")
     assert table.loc["memory", "source"] == "YAML"
     assert table.loc["search_range_px", "source"] == "this run"

@@ -16,6 +16,7 @@ from voidlab.project.parameters.values import (
     check_rising,
     in_full,
     in_order,
+    in_yaml,
 )
 from voidlab.project.paths import STAGES
 
@@ -331,7 +332,7 @@ def describe(parameters: BaseModel, given: Collection[str] = ()) -> pd.DataFrame
     rows = []
     for name, field in type(parameters).model_fields.items():
         value = getattr(parameters, name)
-        words = "" if value is None else str(list(value) if isinstance(value, tuple) else value)
+        words = "" if value is None else in_yaml(value)
         source = "this run" if name in given else "YAML" if name in parameters.model_fields_set else "default"
         if IN_NM.get(name) and getattr(parameters, IN_NM[name], None) is not None:
             words, source = f"by {IN_NM[name]}", ""

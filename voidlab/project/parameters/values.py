@@ -58,3 +58,12 @@ def check_rising(limits: tuple[float, float]) -> tuple[float, float]:
     if not limits[0] < limits[1]:
         raise ValueError(f"{list(limits)}: expected [lowest, highest], the second larger than the first")
     return limits
+
+
+def in_yaml(value: object) -> str:
+    """``value`` as a YAML file has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(in_yaml, value))}]"
+    return str(value)
