@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import ndimage
 
 from voidlab.segment import decode
 from voidlab.segment.confidence import Calibration
@@ -217,3 +218,11 @@ def test_many_small_ones_around_large_ones_take_little_memory():
     assert 15_000 < len(decode.once(x, y, radius)) < 30_000
     assert tracemalloc.get_traced_memory()[1] < 100e6
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (64, 7), (65, 70), (129, 3)])
+def test_a_peak_is_as_high_as_all_beside_it(shape):
+    centre = np.random.default_rng(0).random(shape, dtype=np.float32)
+    centre[centre < 0.5] = 0
+    smooth = ndimage.gaussian_filter(centre, 0.6, truncate=3.0)
+    assert np.array_equal(decode._tops(centre), smooth == ndimage.maximum_filter(smooth, 3))

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from voidlab import segment
+from voidlab.segment import seen as seen_
 from voidlab.segment.confidence import Calibration
 from voidlab.segment.discs import Discs
-from voidlab.segment.seen import Seen
+from voidlab.segment.network import Maps
+from voidlab.segment.seen import KeptMaps, Seen
 from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
 
@@ -59,3 +61,37 @@ def test_another_calibration_is_another_look_and_another_threshold_is_none(looke
     assert len(looked_for) == 2
     replace(method, calibration=Calibration()).look_twice(image)
     assert len(looked_for) == 4
+
+
+def test_the_network_looks_once_at_an_image_that_the_contrast_was_decided_by(looked_for):
+    images = [micrograph(seed, shape=(128, 128)).as_shown for seed in (1, 2)]
+    method = segment.load_segmenter("voids")
+    decided = method.with_contrast_from(images).with_focus_from(images)
+    assert len(looked_for) == 4
+    for image in images:
+        found = decided.run(image)
+        fresh = segment.load_segmenter("voids", contrast=decided.contrast)
+        again = replace(fresh, focus=decided.focus).run(image.copy())
+        assert np.array_equal(found.labels, again.labels)
+        assert found.voids.equals(again.voids)
+    assert len(looked_for) == 6  # the fresh ones
+    decided.run(images[0])
+    assert len(looked_for) == 7  # they are given back once
+
+
+def test_maps_are_kept_of_the_last_images_each_for_one_more_look(monkeypatch):
+    def maps(side):
+        return (Maps(1, *np.zeros((3, side, side), np.float32)),)
+
+    images = [np.full((2, 3), value) for value in range(4)]
+    monkeypatch.setattr(seen_, "_MOST_BYTES", 3 * maps(8)[0].nbytes)
+    kept = KeptMaps()
+    given = [kept.keep(image, ("bright",), maps(8)) for image in images]
+    assert kept.take(images[0], ("bright",)) is None
+    assert kept.take(images[2].copy(), ("bright",)) is given[2]
+    assert kept.take(images[2], ("bright",)) is None
+    assert kept.take(images[3], ("dark",)) is None
+    kept.drop(("bright",))
+    assert kept.take(images[3], ("bright",)) is None
+    assert kept.keep(images[0], ("dark",), maps(99))
+    assert kept.take(images[0], ("dark",)) is None  # larger than all that may be kept

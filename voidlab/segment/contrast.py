@@ -120,12 +120,16 @@ def _log_odds(discs: Discs) -> float:
 
 def _whole(discs: Discs, image: np.ndarray) -> np.ndarray:
     """Which discs lie wholly in what shows the specimen: what border, bar or box cuts may be the cut itself."""
-    inside = ndimage.distance_transform_edt(np.pad(np.isfinite(image), 1))
+    known = np.isfinite(image)
     row, column = (
         np.clip(np.round(at).astype(int), 0, side - 1) + 1
         for at, side in zip((discs.y, discs.x), image.shape, strict=True)
     )
-    return np.asarray(inside[row, column] > discs.radius)
+    if known.all():  # as of most images: no map of distances is needed for how far the border is
+        inside = np.min([row, column, image.shape[0] + 1 - row, image.shape[1] + 1 - column], axis=0)
+        return np.asarray(inside > discs.radius)
+    distance = ndimage.distance_transform_edt(np.pad(known, 1))
+    return np.asarray(distance[row, column] > discs.radius)
 
 
 def _fringe(image: np.ndarray, x: float, y: float, radius: float) -> float:

@@ -25,6 +25,7 @@ _OF_SCALE = {1: (0.0, 24.0), **dict.fromkeys(SCALES[1:], (4.0, 30.0))}
 # Closer than this share of the larger radius, and no more unlike: one and the same void.
 _NEAR, _ALIKE = 0.5, 1.7
 _SAME = 0.25  # closer than this: one and the same, whatever the radii
+_ROWS = 64  # of a map looked at together: they stay in the processor's cache
 _FACETS = 1.35  # corners of a faceted void reach this far beyond the circle of the same area
 
 
@@ -99,14 +100,19 @@ def peaks(maps: tuple[Maps, ...], kind: str) -> tuple[np.ndarray, np.ndarray, np
 def _tops(centre: np.ndarray) -> np.ndarray:
     """Where a map, smoothed a little, is as high as beside it."""
     smooth = ndimage.gaussian_filter(centre, 0.6, truncate=3.0)
-    highest = smooth
-    for axis in (0, 1):  # a tenth of the time that a filter takes
-        here = np.moveaxis(highest, axis, 0)
-        of_three = here.copy()
-        np.maximum(of_three[1:], here[:-1], out=of_three[1:])
-        np.maximum(of_three[:-1], here[1:], out=of_three[:-1])
-        highest = np.moveaxis(of_three, 0, axis)
-    return np.asarray(smooth == highest)
+    tops = np.empty(smooth.shape, bool)
+    for start in range(0, len(smooth), _ROWS):
+        above = min(start, 1)
+        part = smooth[start - above : start + _ROWS + 1]
+        across = part.copy()
+        np.maximum(across[:, 1:], part[:, :-1], out=across[:, 1:])
+        np.maximum(across[:, :-1], part[:, 1:], out=across[:, :-1])
+        highest = across.copy()
+        np.maximum(highest[1:], across[:-1], out=highest[1:])
+        np.maximum(highest[:-1], across[1:], out=highest[:-1])
+        inner = slice(above, above + _ROWS)
+        tops[start : start + _ROWS] = (part == highest)[inner]
+    return tops
 
 
 def scales_for(max_radius_px: float) -> tuple[int, ...]:

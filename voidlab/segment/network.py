@@ -64,6 +64,11 @@ class Maps:
         """The map of centres of each kind."""
         return {"void": self.centre} | self.others
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return sum(each.nbytes for each in (self.void, self.radius_px, *self.centres.values()))
+
 
 def build_network(features: Sequence[int] = FEATURES) -> torch.nn.Module:
     """An untrained network: (n, 2, H, W) → (n, 5, H, W), sides multiples of 32.

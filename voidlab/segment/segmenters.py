@@ -22,7 +22,7 @@ from voidlab.segment.contrast import ContrastChoice, Evidence
 from voidlab.segment.discs import Discs, draw_discs
 from voidlab.segment.expectation import Expectation, Looks, Teacher, expect, look_twice, turned, turned_back
 from voidlab.segment.radius import decide_focus, with_sizes
-from voidlab.segment.seen import Seen
+from voidlab.segment.seen import KeptMaps, Seen
 from voidlab.segment.segmentation import Segmentation, circles_of, grey, segmentation_of
 from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.kinds import VOID
@@ -206,14 +206,19 @@ class NetworkSegmenter(Segmenter):
         default_factory=lambda: ThreadPoolExecutor(1), repr=False, compare=False
     )
     _seen: Seen = field(default_factory=Seen, repr=False, compare=False)
+    _kept: KeptMaps = field(default_factory=KeptMaps, repr=False, compare=False)
     at_once: ClassVar[int] = 4  # one in the network, the others being read or decoded
     basis: ClassVar[str] = NETWORK
 
     def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
-        signs = [replace(self, contrast=sign) for sign in ("bright", "dark")]
-        return self._decided(
-            images, lambda image: Evidence.of(image, *(each._candidates(image) for each in signs))
-        )
+        bright, dark = (replace(self, contrast=sign) for sign in ("bright", "dark"))
+
+        def evidence(image: np.ndarray) -> Evidence:
+            found = Evidence.of(image, bright._candidates_first(image), dark._candidates_first(image))
+            self._kept.drop((dark if found.bright >= found.dark else bright)._looks)
+            return found
+
+        return self._decided(images, evidence)
 
     def maps(self, image: np.ndarray) -> tuple[network.Maps, ...]:
         """What the network says of ``image`` (H, W), at every scale."""
@@ -262,10 +267,10 @@ class NetworkSegmenter(Segmenter):
         return discs.within(self.min_radius_px, self._largest(shape))
 
     def detect(self, image: np.ndarray) -> Segmentation:
-        return self.decode(self.maps(image))
+        return self.decode(self._kept.take(grey(image), self._looks) or self.maps(image))
 
     def _sure_in(self, image: np.ndarray) -> Discs:
-        return self._candidates(image).at_least(self.threshold)
+        return self._candidates_first(image).at_least(self.threshold)
 
     def expectation(self, images: Iterable[np.ndarray]) -> Expectation | None:
         if not self.taught:
@@ -286,11 +291,24 @@ class NetworkSegmenter(Segmenter):
         again = turned_back(self._candidates(turned(image)), image.shape)
         return look_twice(self._candidates(image), again, self.threshold)
 
+    @property
+    def _looks(self) -> tuple[object, ...]:
+        """All that the maps of an image rest on."""
+        return (self.contrast, self.max_radius_px, self.arithmetic, self.model)
+
     def _candidates(self, image: np.ndarray) -> Discs:
         """All in ``image`` that may be a void, however unsure; of an image looked at before, what was found then."""
-        sizes = (self.min_radius_px, self.max_radius_px)
-        how = (self.contrast, *sizes, self.arithmetic, self.model, self.calibration)
-        return self._seen.of(grey(image), how, lambda: self._candidates_in(self.maps(image)))
+        return self._candidates_by(self.maps, image)
+
+    def _candidates_first(self, image: np.ndarray) -> Discs:
+        """As `_candidates`, of an image of the series, whose voids are to be detected once all is decided."""
+        return self._candidates_by(lambda image: self._kept.keep(image, self._looks, self.maps(image)), image)
+
+    def _candidates_by(
+        self, look: Callable[[np.ndarray], tuple[network.Maps, ...]], image: np.ndarray
+    ) -> Discs:
+        how = (*self._looks, self.min_radius_px, self.calibration)
+        return self._seen.of(grey(image), how, lambda: self._candidates_in(look(image)))
 
     def _candidates_in(self, maps: tuple[network.Maps, ...]) -> Discs:
         return self._asked_for(self._discs(maps, decode.LEAST_CONFIDENCE), maps[0].void.shape)
