@@ -242,7 +242,7 @@ def _clean(html: str, heading: str, numbers: Iterator[int]) -> Markup:
     )
     if "<" not in safe:
         return Markup(safe)
-    soup = BeautifulSoup(re.sub(r"<(/?)h1\b", r"<\1h2", safe), "html.parser")
+    soup = BeautifulSoup(re.sub(r"<(/?)h1\b", r"<\1h2", safe), "html.parser", store_line_numbers=False)
     for image in soup.find_all("img"):
         if not image.get("src"):
             image.decompose()
@@ -267,8 +267,8 @@ def _allowed(tag: str, name: str, value: str) -> bool:
 
 def _scope(table: Tag) -> None:
     """Say of each heading whether it is that of a column or of a row."""
-    for place, scope in (("thead th", "col"), ("tbody th", "row")):
-        for cell in table.select(place):
+    for part, scope in (("thead", "col"), ("tbody", "row")):
+        for cell in (cell for found in table.find_all(part) for cell in found.find_all("th")):
             cell["scope"] = cell.get("scope") or scope
 
 
