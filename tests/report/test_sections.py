@@ -11,8 +11,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from projects import REPOSITORY
 from voidlab.report import pages
-from voidlab.report.figures.base import OF_SERIES_ONLY
 from voidlab.report.figures.table import readable_cells
+from voidlab.report.placeholders import OF_SERIES_ONLY
 
 ROWS = [{"name": "threshold", "value": 0.6, "unit": "", "meaning": "confidence", "source": "YAML"}]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
-from voidlab.report.figures.base import OF_SERIES_ONLY
 from voidlab.report.notebook_html import Block
+from voidlab.report.placeholders import OF_SERIES_ONLY
 
 _FIRST, _FOLDED = "first", "folded"
 _NONE = "none"

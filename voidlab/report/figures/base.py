@@ -20,6 +20,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from voidlab.report.placeholders import OF_SERIES_ONLY
 from voidlab.tables.outlines import axes_of
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -35,7 +36,6 @@ OF_KIND: dict[str, tuple[str, Any]] = {
 
 _NO_SPECIMEN = "#B9C6D6"  # behind an image: where it has no value
 _NOTHING = "nothing to draw"
-OF_SERIES_ONLY = "of a series only"
 # Of tracks: without the grey of Set2, which is that of a micrograph, and its yellow, that of voids on no track.
 OF_TRACKS = plt.get_cmap("Set2")([0, 1, 2, 3, 4, 6])
 
