@@ -215,7 +215,7 @@ def test_what_does_not_fit_is_refused_at_once_and_not_written(explorer, mouse):
     for row in (first, second):
         drag(explorer, mouse, explorer.view.image, (x[row], y[row]), (x[row], y[row]))
     assert "not done: the voids at " in explorer.said.value
-    assert "px apart, from edge to edge; expected pieces of one void" in explorer.said.value
+    assert "px apart; expected pieces of one void, at most " in explorer.said.value
     assert kept(explorer) == []
     assert len(explorer.scene.voids) == len(voids)
     on_track = voids.iloc[int(np.argmax(explorer.scene.particles >= 0))]

@@ -322,3 +322,12 @@ def test_an_ellipse_that_cannot_be_is_told_with_its_line(path, ellipse, more, sa
 def test_a_line_without_an_ellipse_says_nothing_of_one(path):
     corrections.append_edit(path, [AddVoid(at=HERE)])
     assert "ellipse" not in path.read_text()
+
+
+def test_a_void_that_was_moved_is_told_from_one_that_was_resized():
+    ellipse = Ellipse(semi_major_px=8, semi_minor_px=2, orientation_deg=30)
+    resized, drawn = MoveVoid(at=HERE, to=HERE), MoveVoid(at=HERE, to=HERE, ellipse=ellipse)
+    assert str(resized) == "resized the void at (10.5, 20.2) in frame 3 to a radius of 4.0 px"
+    assert str(drawn).endswith("to an ellipse of semi-axes 8.0 and 2.0 px, the long one at 30°")
+    moved = MoveVoid(at=HERE, to=Spot(frame=3, x_px=12, y_px=21, radius_px=4))
+    assert str(moved) == "moved the void at (10.5, 20.2) in frame 3 to (12.0, 21.0), with a radius of 4.0 px"

@@ -82,7 +82,6 @@ class RedrawVoid(_EditOfVoid):
 class MoveVoid(_EditOfVoid):
     """This void is the circle ``to``, or the ``ellipse`` of its area there: moved, or of another size or shape."""
 
-    words = "moved or resized the void at {at}, now {to} with a radius of {to.radius_px:.1f} px"
     edit: Literal["move_void"] = "move_void"
     to: Spot
     ellipse: Ellipse | None = None
@@ -93,7 +92,10 @@ class MoveVoid(_EditOfVoid):
         return self
 
     def __str__(self) -> str:
-        return super().__str__() + (f", {self.ellipse}" if self.ellipse else "")
+        size = self.ellipse or f"a radius of {self.to.radius_px:.1f} px"
+        if (self.at.x_px, self.at.y_px) == (self.to.x_px, self.to.y_px):
+            return f"resized the void at {self.at} to {size}"
+        return f"moved the void at {self.at} to ({self.to.x_px:.1f}, {self.to.y_px:.1f}), with {size}"
 
 
 class SplitVoid(_EditOfVoid):

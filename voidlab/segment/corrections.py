@@ -251,7 +251,8 @@ class _Frame:
         """Refuse to merge voids of which neither the circles nor the ``pixels`` are near each other."""
         x, y, radius = self.voids.loc[list(rows), ["x_px", "y_px", "radius_px"]].to_numpy(float).T
         gaps = np.hypot(x[:, None] - x, y[:, None] - y) - radius[:, None] - radius
-        near = gaps <= np.maximum(_GAP_PX, _GAP_SHARE * np.minimum(radius[:, None], radius))
+        most = np.maximum(_GAP_PX, _GAP_SHARE * np.minimum(radius[:, None], radius))
+        near = gaps <= most
         pieces, count = ndimage.label(
             ndimage.binary_dilation(pixels, iterations=2)
         )  # drawn by hand, it is no circle
@@ -265,9 +266,8 @@ class _Frame:
             i, j = np.unravel_index(np.argmin(gaps[np.ix_(one, other)]), (len(one), len(other)))
             a, b = one[i], other[j]
             raise NoFit(
-                f"the voids at ({x[a]:.1f}, {y[a]:.1f}) and ({x[b]:.1f}, {y[b]:.1f}) are {gaps[a, b]:.1f} px apart, "
-                f"from edge to edge; expected pieces of one void, that touch or are at most {_GAP_PX:g} px, or half "
-                "the smaller radius, apart"
+                f"the voids at ({x[a]:.1f}, {y[a]:.1f}) and ({x[b]:.1f}, {y[b]:.1f}) are {gaps[a, b]:.1f} px apart; "
+                f"expected pieces of one void, at most {most[a, b]:.1f} px apart"
             )
 
 
