@@ -44,7 +44,7 @@ def write_challenge(
     """
     seen = linked.dropna(subset=["particle"])
     seen = seen[["frame", "label", "particle"]].assign(image=image_index(seen, frames))
-    present = [np.unique(labels[image]) for image in range(len(frames))]
+    present = [np.flatnonzero(np.bincount(labels[image].ravel())) for image in range(len(frames))]
     shown = [label in present[image] for image, label in zip(seen["image"], seen["label"], strict=True)]
     seen = seen[np.array(shown, bool)].sort_values(["particle", "image"], ignore_index=True)
     particle, image = seen["particle"].to_numpy(np.int64), seen["image"].to_numpy(np.int64)
