@@ -31,6 +31,8 @@ class LabelStack(Frames):
         image = self.raw(row)
         with np.errstate(invalid="ignore"):  # NaN, found out below
             labels = image.astype(np.int32)
+        if image.dtype.kind == "u" and image.dtype.itemsize < labels.itemsize:
+            return labels  # as they are written: any value is a label
         if not np.array_equal(labels, image) or labels.min(initial=0) < 0:
             raise ImageReadError(
                 f"{self.files[row]} holds values that are no labels: expected whole numbers, 0 to 2,147,483,647."
