@@ -62,6 +62,35 @@ def test_a_tie_is_no_decision():
     assert "20 detections as bright voids, 22 as dark ones" in choice.reason
 
 
+def test_over_focus_by_little_what_is_seen_both_ways_is_dark():
+    """Bright inside, by what voids absorb less, with the bright fringe of over focus: as sure as one as the other."""
+    image = np.random.default_rng(0).normal(0.5, 0.005, (150, 210)).astype(np.float32)
+    y, x = np.mgrid[:150, :210]
+    for px, py, radius in PLACES:
+        off = np.hypot(x - px, y - py) - radius
+        image += (0.1 * (off < 0) + 0.2 * np.exp(-((off - 2) ** 2) / 2)).astype("f4")
+    there, elsewhere = discs(20, 0.7), discs(20, 0.7, [(px + 9, py + 9, r) for px, py, r in PLACES])
+    choice = choose([Evidence.of(image, there, there)])
+    assert (choice.contrast, choice.verdict) == ("dark", "good")
+    assert "most of them the same" in choice.reason
+    assert choose([Evidence.of(image, elsewhere, there)]).verdict == "check"
+    for under in (fringed(1), fringed(-1)):
+        assert choose([Evidence.of(under, there, there)]).verdict == "check"
+
+
+def test_the_fringe_of_dark_ones_is_that_of_the_larger_half():
+    """Around bubbles smaller than their fringe it is further out than it is looked for."""
+    small = discs(5, 0.7, [(px + 12, py + 14, 2) for px, py, _ in PLACES])
+    both = Discs(
+        *(
+            np.concatenate([getattr(part, name) for part in (discs(5, 0.7), small)])
+            for name in ("x", "y", "radius", "confidence")
+        )
+    )
+    choice = choose([Evidence.of(fringed(-1), discs(0, 0.7), both)])
+    assert (choice.contrast, choice.verdict) == ("dark", "good")
+
+
 def test_few_sure_ones_outweigh_many_doubtful_ones():
     choice = choose([Evidence.of(fringed(1), discs(5, 0.95), discs(20, 0.53))])
     assert (choice.contrast, choice.verdict) == ("bright", "good")

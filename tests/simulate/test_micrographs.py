@@ -229,10 +229,13 @@ def test_over_focus_by_little_voids_are_bright_and_looked_for_as_such(fringe):
         **{"kind": "over", "contrast": 0.2, "phase_rad": 2.0, "empty": False, "sign": -1, "negative": True},
         optics=microscope.Optics(fringe, under=False),
     )
-    scene = micrographs._Scene(look, 8.0, 60.0, specimen.Foil.even((9, 9)), [], np.inf, 0.3)
-    of = micrographs._with_sign(look, scene)
+    v, u = np.mgrid[:96, :96] - 48
+    sphere = 2 * np.sqrt(np.clip(64 - u**2 - v**2, 0, None)).astype(np.float32)
+    void = void_shapes.Void((slice(0, 96), slice(0, 96)), sphere, sphere > 1)
+    scene = micrographs._Scene(look, 8.0, 60.0, specimen.Foil.even((96, 96)), [void], np.inf, 0.3)
+    of = micrographs._with_sign(scene)
     assert (of.sign, of.negative) == ((1, False) if fringe == 1.0 else (-1, True))
-    assert micrographs._with_sign(replace(look, empty=True), scene).negative
+    assert micrographs._with_sign(replace(scene, look=replace(look, empty=True))).negative
 
 
 def test_a_void_in_a_bend_contour_is_as_dark_or_bright_as_a_foil_thinner_by_it():

@@ -37,7 +37,7 @@ def test_of_real_images_it_is_worth_less_than_of_simulated_ones(monkeypatch):
     peaks = peaks_of(np.random.default_rng(2), np.array([0.7, 1.6, *[0.0] * 8]))
     harder = calibrate._fitted(peaks)
     monkeypatch.setattr(calibrate, "_HARDER", 1.0)
-    assert harder[0] == pytest.approx(calibrate._fitted(peaks)[0] - np.log(3), abs=0.15)
+    assert harder[0] == pytest.approx(calibrate._fitted(peaks)[0] - np.log(2), abs=0.15)
 
 
 def test_what_precision_follows_from_is_learnt():

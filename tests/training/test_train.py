@@ -323,8 +323,8 @@ def test_what_simulates_ends_when_the_training_is_killed(tmp_path):
 
 
 def test_some_simulated_images_are_made_smaller_with_their_voids():
-    large = micrograph(168, shape=(544, 544))  # one in eight is: by two, three and four in turn
-    small = examples.simulated(168)
+    large = micrograph(144, shape=(544, 544))  # one in eight is: by two, three and four in turn
+    small = examples.simulated(144)
     assert small.image.shape == (272, 272)
     counts = large.voids[
         ~large.voids["ignored"] & large.voids["radius_px"].between(6, 2 * network.MAX_RADIUS_PX)
@@ -340,7 +340,7 @@ def test_some_simulated_images_are_made_smaller_with_their_voids():
 
 
 def test_loops_and_dots_are_made_smaller_with_the_image():
-    large, small = micrograph(168, shape=(544, 544)), examples.simulated(168)
+    large, small = micrograph(792, shape=(544, 544)), examples.simulated(792)
     counts = large.others[~large.others["ignored"] & (large.others["radius_px"] > 3)]
     assert len(counts) > 0
     for kind, x, y in counts[["kind", "x_px", "y_px"]].itertuples(index=False):

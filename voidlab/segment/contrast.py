@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from voidlab.segment.discs import Discs
 from voidlab.tables.verdict import CHECK, GOOD
@@ -24,21 +25,32 @@ _SHARE = 0.99  # a detection is never surer than this
 
 @dataclass(frozen=True)
 class Evidence:
-    """What some images say: log-odds for bright and for dark voids, how many of each, and the fringes of dark."""
+    """What some images say: log-odds for bright and for dark voids, how many of each, and the fringes of dark.
+
+    ``both`` is how many were detected as bright ones and as dark ones at one place, ``bright_fringes`` the fringes
+    that the former have.
+    """
 
     bright: float = 0.0
     dark: float = 0.0
     bright_count: int = 0
     dark_count: int = 0
     fringes: tuple[float, ...] = field(default=(), repr=False)
+    both: int = 0
+    bright_fringes: tuple[float, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, image: np.ndarray, bright: Discs, dark: Discs) -> Self:
         """Evidence of an ``image`` (H, W), from what was detected in it as bright voids and as dark ones."""
         bright, dark = bright.at_least(SURE), dark.at_least(SURE)
-        fringes = fringes_of(-np.asarray(image, np.float32), dark)
+        # Around bubbles smaller than their fringe it is not where it is looked for.
+        large = dark.where(dark.radius >= np.median(dark.radius)) if len(dark) else dark
+        fringes = fringes_of(-np.asarray(image, np.float32), large)
+        twice = bright.where(_beside(bright, dark))
+        bright_fringes = fringes_of(np.asarray(image, np.float32), twice)
         for_bright, for_dark = (_log_odds(found.where(_whole(found, image))) for found in (bright, dark))
-        return cls(for_bright, for_dark, len(bright), len(dark), tuple(fringes.tolist()))
+        of_dark = len(dark), tuple(fringes.tolist())
+        return cls(for_bright, for_dark, len(bright), *of_dark, len(twice), tuple(bright_fringes.tolist()))
 
     def __add__(self, other: "Evidence") -> "Evidence":
         return Evidence(
@@ -47,6 +59,8 @@ class Evidence:
             self.bright_count + other.bright_count,
             self.dark_count + other.dark_count,
             self.fringes + other.fringes,
+            self.both + other.both,
+            self.bright_fringes + other.bright_fringes,
         )
 
 
@@ -92,11 +106,29 @@ def choose(evidence: Iterable[Evidence]) -> ContrastChoice:
     if not stronger:
         return choice(CHECK, f"undecided: {said}, none of them whole in the images; {set_it}")
     if weaker >= _CLOSE * stronger:
+        if total.both > max(counts) / 2 and _is_over_focus(total):
+            contrast = "dark"
+            return choice(
+                GOOD, f"{said}, most of them the same: bright inside, with the bright fringe of over focus"
+            )
         return choice(CHECK, f"undecided: {said}, about equally sure; {set_it}")
     if contrast == "dark" and not np.median(total.fringes) >= _LEAST_FRINGE:
         lacking = "the dark ones have no bright fringe, and neither have dislocation loops and precipitates"
         return choice(CHECK, f"undecided: {said}; {lacking}; {set_it}")
     return choice(GOOD, said)
+
+
+def _is_over_focus(total: Evidence) -> bool:
+    """Whether the voids that are seen as bright and as dark ones have the fringe that dark ones have."""
+    return bool(np.median(total.fringes) >= _LEAST_FRINGE > np.median(total.bright_fringes))
+
+
+def _beside(these: Discs, others: Discs) -> np.ndarray:
+    """Which of some discs have one of the others at their place."""
+    if not len(others):
+        return np.zeros(len(these), bool)
+    away, _ = cKDTree(np.column_stack([others.x, others.y])).query(np.column_stack([these.x, these.y]))
+    return np.asarray(away < np.maximum(3, these.radius / 2))
 
 
 def fringes_of(image: np.ndarray, discs: Discs) -> np.ndarray:

@@ -18,7 +18,7 @@ from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 
 LEVEL = 0.9
 _ENLARGED = 1.2
-_GOOD_F1, _USELESS_F1 = 0.8, 0.5
+_GOOD_F1, _USELESS_F1 = 0.84, 0.5
 _WIDEST = 0.4  # interval of precision that may still be called good
 
 

@@ -194,7 +194,8 @@ def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
     widest = 0.6 if look.mask else 3.5
     blur = min(float(np.exp(random.uniform(np.log(0.2), np.log(widest)))), 0.35 * usual)
     scene = _Scene(look, usual, thickness_px, specimen.Foil.even(shape), voids, most, blur)
-    scene = replace(scene, look=_with_sign(look, scene))
+    look = _with_sign(scene)
+    scene = replace(scene, look=look)
     if look.exact:
         flat = [replace(void, length=void.inside * np.float32(usual)) for void in voids]
         scene = replace(scene, voids=flat, most=usual, blur=0.0)
@@ -232,26 +233,24 @@ def _in_a_foil(random: np.random.Generator, scene: _Scene) -> _Scene:
     return scene
 
 
-def _with_sign(look: Look, scene: _Scene) -> Look:
+def _with_sign(scene: _Scene) -> Look:
     """Over focus by little, voids that absorb less are bright all the same: it is bright ones one looks for."""
+    look = scene.look
     if look.empty or look.sign > 0:
         return look
-    change, distance = _usual_void(scene)
-    return replace(look, sign=1, negative=False) if change[distance < scene.usual].mean() > 0 else look
+    even = specimen.Foil.even(scene.foil.brightness.shape)
+    change = scene.brightness(even, scene.of_all_voids(lambda void: void.length)) - 1
+    brighter = sum(float(change[void.part][void.inside].mean()) for void in scene.voids if void.inside.any())
+    return replace(look, sign=1, negative=False) if brighter > 0 else look
 
 
 def _signal(scene: _Scene) -> float:
     """Contrast of a sphere of the usual radius in an even foil, with its fringes, as if it were all in its disc."""
-    change, _ = _usual_void(scene)
-    return float(np.sqrt((change**2).sum() / np.pi) / scene.usual)
-
-
-def _usual_void(scene: _Scene) -> tuple[np.ndarray, np.ndarray]:
-    """What a sphere of the usual radius changes in an even foil, and the distance from its centre."""
     side = 2 * int(2 * scene.usual + 3 * scene.look.optics.fringe_px + 8)
-    distance = np.hypot(*(np.mgrid[:side, :side] - side / 2))
-    sphere = 2 * np.sqrt(np.clip(scene.usual**2 - distance**2, 0, None)).astype(np.float32)
-    return scene.brightness(specimen.Foil.even((side, side)), sphere) - 1, distance
+    v, u = np.mgrid[:side, :side] - side / 2
+    sphere = 2 * np.sqrt(np.clip(scene.usual**2 - u**2 - v**2, 0, None)).astype(np.float32)
+    change = scene.brightness(specimen.Foil.even((side, side)), sphere) - 1
+    return float(np.sqrt((change**2).sum() / np.pi) / scene.usual)
 
 
 def _busy(random: np.random.Generator, look: Look, voids: int) -> float:

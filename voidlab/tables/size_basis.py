@@ -13,7 +13,7 @@ SIGMA_OF_SHAPE = 0.03  # of each void by itself: facets, and what it lies on
 
 def sigma_of_fringe(fringe_over_radius: np.ndarray) -> np.ndarray:
     """Relative standard error of radii by the fringe that the voids of an image share: of focus, phase and shape."""
-    return np.asarray(0.03 + 0.1 * np.minimum(fringe_over_radius, 0.5))
+    return np.asarray(0.035 + 0.1 * np.minimum(fringe_over_radius, 0.65))
 
 
 def is_size(voids: pd.DataFrame) -> np.ndarray:

@@ -16,7 +16,7 @@ from voidlab.simulate.micrographs import Micrograph, micrograph
 from voidlab.tables.verdict import GOOD
 from voidlab.training import simulated
 
-_HARDER = 3.0  # real images hold so many times more that looks like a void and is none
+_HARDER = 2.0  # real images hold so many times more that looks like a void and is none
 _LEAST_IMAGES = 10
 _PRIOR = 0.002  # how firmly weights stay near 0, or that of the height near 1
 
