@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 from voidlab import tables
 from voidlab.images.series import Calibration, open_series
 from voidlab.project.paths import POSITIONS
-from voidlab.report import headline, key_figures, pages
+from voidlab.report import growth, headline, key_figures, pages
 from voidlab.report.states import StageState
 
 NM = Calibration(0.5, "parameters")
@@ -131,7 +131,7 @@ def test_many_short_tracks_do_not_hide_the_growth_of_long_ones():
     tracks = pd.DataFrame(
         {"total_frames": [12] * 200 + [900] * 8, "growth_px_per_frame": np.concatenate([short, long])}
     )
-    (said,) = key_figures.of_growth(tracks, pd.DataFrame({"tilt_deg": [np.nan] * 900}), NM, shown=10)
+    (said,) = growth.of_growth(tracks, pd.DataFrame({"tilt_deg": [np.nan] * 900}), NM, shown=10)
     assert 0.015 < float(said["value"].split(" ")[0]) < 0.025
 
 
@@ -140,19 +140,19 @@ def test_many_short_tracks_do_not_hide_the_growth_of_long_ones():
     (0.5, 0.0, "+0.5"),
 ])  # fmt: skip
 def test_an_error_has_the_digits_that_say_something(value, error, said):
-    assert key_figures._with_error(value, error) == said
+    assert growth._with_error(value, error) == said
 
 
 def test_growth_is_the_median_of_the_diameters_and_not_said_of_tilts():
     tracks = pd.DataFrame({"total_frames": [9, 9, 9, 2], "growth_px_per_frame": [0.1, 0.2, 0.3, 50.0]})
     frames = pd.DataFrame({"tilt_deg": [np.nan] * 9})
-    (said,) = key_figures.of_growth(tracks, frames, NM, shown=5)
+    (said,) = growth.of_growth(tracks, frames, NM, shown=5)
     # Radii grow by 0.2 px a frame: diameters by 0.4 px, of 0.5 nm each.
     assert said["value"] == "+0.20 ± 0.08 nm/frame"
     assert "all radii share" not in said["meaning"]
     sized = tracks.assign(growth_shared_sigma_px_per_frame=0.5 * tracks["growth_px_per_frame"])
-    (said,) = key_figures.of_growth(sized, frames, NM, shown=5)
+    (said,) = growth.of_growth(sized, frames, NM, shown=5)
     assert said["value"] == "+0.20 ± 0.13 nm/frame"  # 0.08, and half of 0.20
     assert said["meaning"].endswith("and its standard error, with the ± 50% that all radii share")
-    assert key_figures.of_growth(tracks, frames.assign(tilt_deg=np.arange(9) * 5.0), NM, shown=5) == []
-    assert key_figures.of_growth(tracks, frames, NM, shown=10) == []
+    assert growth.of_growth(tracks, frames.assign(tilt_deg=np.arange(9) * 5.0), NM, shown=5) == []
+    assert growth.of_growth(tracks, frames, NM, shown=10) == []

@@ -83,10 +83,10 @@ _MODULE_OF = {name: f"voidlab.report.{module}" for module, names in _MODULES.ite
 def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
         return getattr(importlib.import_module(_MODULE_OF[name]), name)
-    if name in ("detections", "key_figures", "radii"):
+    if name in ("detections", "growth", "key_figures", "radii"):
         return importlib.import_module(f"voidlab.report.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_MODULE_OF, "detections", "key_figures", "radii"])
+    return sorted([*globals(), *_MODULE_OF, "detections", "growth", "key_figures", "radii"])

@@ -34,10 +34,8 @@ from voidlab.tables.outlines import ELLIPSE, reach
 from voidlab.tables.size_basis import EDGE
 
 _LOOKED_AT = ("ok", "blank")
-_GAP_PX, _GAP_SHARE = (
-    3.0,
-    0.5,
-)  # between voids to merge: px, or this share of the smaller radius, whichever is more
+# Between voids to merge: px, or this share of the smaller radius, whichever is more.
+_GAP_PX, _GAP_SHARE = 3.0, 0.5
 
 
 def correct_frame(
@@ -253,9 +251,8 @@ class _Frame:
         gaps = np.hypot(x[:, None] - x, y[:, None] - y) - radius[:, None] - radius
         most = np.maximum(_GAP_PX, _GAP_SHARE * np.minimum(radius[:, None], radius))
         near = gaps <= most
-        pieces, count = ndimage.label(
-            ndimage.binary_dilation(pixels, iterations=2)
-        )  # drawn by hand, it is no circle
+        # What was drawn by hand is no circle.
+        pieces, count = ndimage.label(ndimage.binary_dilation(pixels, iterations=2))
         labels = self.voids.loc[list(rows), "label"].to_numpy()
         within = np.array(
             [np.isin(np.arange(1, count + 1), pieces[self.labels == label]) for label in labels]

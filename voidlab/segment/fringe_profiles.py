@@ -108,9 +108,8 @@ def profiles(under: bool, absorption: float = ABSORPTION) -> Profiles:
 def _distances() -> tuple[np.ndarray, np.ndarray]:
     """Distances from the middle of a void, in its radii, and what each counts in an integral."""
     inside, weight = np.polynomial.legendre.leggauss(200)
-    angle = (
-        (inside + 1) * np.pi / 4
-    )  # near the edge of the sphere, which is steep, they are close to each other
+    # Close to each other near the edge of the sphere, which is steep.
+    angle = (inside + 1) * np.pi / 4
     beyond, weight_beyond = np.polynomial.legendre.leggauss(30)
     wide = (len(_FACETED) - 1) * _FACETED_STEP - 1
     u = np.concatenate([np.sin(angle), 1 + (beyond + 1) * wide / 2])

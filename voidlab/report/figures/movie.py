@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from voidlab.drift import Canvas, align
 from voidlab.images.binning import block_mean
 from voidlab.report.figures.base import BLUE, GREEN, ORANGE, RED, SKY, round_down, show_movie
-from voidlab.tables.outlines import axes_of, points_on
+from voidlab.tables.outlines import axes_of, is_drawn_as_ellipse, points_on
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -251,7 +251,7 @@ def _outline(
         width = (
             2 if reach > _SMALL_PX and not np.isnan(particle) else 1
         )  # a small void is to be seen in its outline
-        if shape[0] != shape[1]:
+        if is_drawn_as_ellipse(shape[None])[0]:
             around = points_on(middle[0], middle[1], shape / (factor, factor, 1)).ravel().tolist()
             pen.line([*around, *around[:2]], fill=colour, width=width)
             continue
