@@ -16,6 +16,7 @@ from voidlab.segment.radius import decide_focus, measure_sizes
 TRUTH = "c06_r8nm_0.4nmpx_200kV_Ni_sphere_uf1000.tif"
 REAL = "17_02.jpg"
 AROUND = np.linspace(0, 1.7, 86)
+FAR = 1.5  # radii from the centre: beyond, there is nothing of the void
 MOST_BYTES = 150_000
 
 
@@ -41,7 +42,7 @@ def draw(shared, file):
 
 
 def beside_each_other(image, discs, ax, title, *, refit=False):
-    """The median profile of the voids of an image, and that of spheres of their radii at the focus inferred."""
+    """The median profile of the voids of an image, and that of round voids of their radii at the focus inferred."""
     focus = decide_focus([(image, discs)], under=True)
     if refit:
         sizes = measure_sizes(image, discs, focus)
@@ -51,7 +52,7 @@ def beside_each_other(image, discs, ax, title, *, refit=False):
     seen = [
         np.interp(AROUND, each.distance / radius, each.brightness, right=np.nan)
         for each, radius in zip(found, discs.radius, strict=True)
-        if each is not None
+        if each is not None and each.distance[-1] > 1.1 * FAR * radius  # a neighbour may end it before
     ]
     made = [
         profiles(True).at(AROUND, focus.fringe_px / r, focus.blur_px / r, focus.phase_per_px * r)
@@ -59,7 +60,7 @@ def beside_each_other(image, discs, ax, title, *, refit=False):
     ]
     for each, label, colour, style in (
         (seen, title, "black", "-"),
-        (made, "voidlab's spheres", "#d55e00", "--"),
+        (made, "voidlab's round voids", "#d55e00", "--"),
     ):
         middle = np.nanmedian([_scaled(profile) for profile in each], axis=0)
         ax.plot(AROUND, middle, color=colour, ls=style, label=label)
@@ -70,7 +71,7 @@ def beside_each_other(image, discs, ax, title, *, refit=False):
 
 def _scaled(profile):
     """0 far from the void, 1 in its middle."""
-    far = np.nanmedian(profile[AROUND > 1.5])
+    far = np.nanmedian(profile[AROUND > FAR])
     return (profile - far) / (np.nanmean(profile[AROUND < 0.3]) - far)
 
 
