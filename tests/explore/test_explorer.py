@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 from types import SimpleNamespace
 
+import ipywidgets as w
 import numpy as np
 import pandas as pd
 import pytest
@@ -607,6 +608,27 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(explorer, copied, monkeyp
     explorer.keep.write.click()
     assert "small.yaml cannot be read or written: Permission denied" in explorer.said.value
     assert copied.parameters.read_bytes() == before
+
+
+def test_of_one_image_nothing_of_tracks_is_offered(copied, monkeypatch):
+    first = min((copied.root / "data" / "small").glob("tilt*.tif")).name
+    lines = copied.parameters.read_text().replace("tilt*.tif", first).splitlines(keepends=True)
+    copied.parameters.write_text("".join(line for line in lines if not line.startswith("tilt_angles")))
+    monkeypatch.chdir(copied.root)
+    explorer = explore.open_explorer("small").explorer
+    assert len(explorer.model) == 1
+    tabs = next(tabs for tabs in _inside(explorer.widget) if isinstance(tabs, w.Tab))
+    assert "Link" not in tabs.titles
+    assert not set(explorer.correct.tool.options) & set(mouse_tools.OF_TRACKS)
+    assert "track" not in explorer.style.colour.options
+    assert explorer.style.tails not in explorer.style.widget.children
+    assert not [each for each in _inside(explorer.widget) if isinstance(each, w.Play)]
+
+
+def _inside(widget):
+    yield widget
+    for each in getattr(widget, "children", ()):
+        yield from _inside(each)
 
 
 def test_a_segmenter_that_is_not_there_is_a_sentence(copied, monkeypatch):

@@ -24,7 +24,7 @@ from voidlab.explore.kept_settings import KeptSettings
 from voidlab.explore.link_panel import LinkPanel
 from voidlab.explore.link_preview import Preview, preview, rows_about
 from voidlab.explore.live_segmenter import names
-from voidlab.explore.mouse_tools import HELP
+from voidlab.explore.mouse_tools import HELP, OF_TRACKS
 from voidlab.explore.panels import CorrectPanel, SettingsPanel, StylePanel, text
 from voidlab.explore.plots import INCHES as BESIDE
 from voidlab.explore.plots import Plots
@@ -83,8 +83,10 @@ class Explorer:
         longest = min(model.run.series.shape) / 2
         controls = partial(SettingsPanel, model.settings, names(model.settings.segmenter), longest)
         self.settings = controls(self._changed)
-        self.style = StylePanel(self._changed)
-        self.correct = CorrectPanel(self._take, lambda name: self._do[name]())
+        alone = len(model) == 1
+        self.style = StylePanel(self._changed, alone=alone)
+        tools = [name for name in HELP if not (alone and name in OF_TRACKS)]
+        self.correct = CorrectPanel(tools, self._take, lambda name: self._do[name]())
         compared = partial(self.attempt, self._compare)
         self.compare = ComparePanel(controls(lambda: None), self.place, self.canvas, compared)
         self.link = LinkPanel(model.run.dataset.track, len(model), self._changed)
@@ -107,8 +109,12 @@ class Explorer:
             "Compare": [self.compare.widget],
             "Save": [self.save.widget, self.browser.given],
         }
+        alone = len(self.model) == 1
+        if alone:
+            del tabs["Link"]
+        players = [] if alone else layout.players(self.row)
         self.widget = layout.window(
-            bar=[*heading, *layout.players(self.row), *layout.zoom_buttons(self._do)],
+            bar=[*heading, *players, *layout.zoom_buttons(self._do)],
             words=[self.said, self.hover],
             image=self.place,
             controls=[self.keep.widget, layout.tabs(tabs), self.beside, layout.line(keys.legend())],

@@ -43,7 +43,7 @@ DRAWN = {"add": "circle", "split": "line", "select": "box", "lasso": "loop", "mo
 DRAWN |= {"ignore": "box", "crop": "box", "scale bar": "line"}
 SELECTS = ("select", "lasso")
 _ONE_CLICK = {"delete": DeleteVoid, "delete track": DeleteTrack, "cut track": CutTrack}
-_OF_TRACKS = ("cut track", "join tracks", "delete track")
+OF_TRACKS = ("cut track", "join tracks", "delete track")
 Point = tuple[float, float]
 
 
@@ -94,7 +94,7 @@ class Tool:
         if row is None:
             return None, f"there is no void here; {HELP[self.name]}"
         spot = spot_of(shown.voids.iloc[row])
-        if self.name in _OF_TRACKS and shown.particles[row] < 0:
+        if self.name in OF_TRACKS and shown.particles[row] < 0:
             return None, "this void is on no track of the last run: run the dataset again, or choose another"
         if self.name == "move":
             return moved(shown.voids.iloc[row], start, end, one_way=shift)

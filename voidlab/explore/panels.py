@@ -10,7 +10,6 @@ import numpy as np
 
 from voidlab.explore.figure import COLOURS, RADII, Style
 from voidlab.explore.live_segmenter import LEAST
-from voidlab.explore.mouse_tools import HELP
 from voidlab.project.corrections import Log
 from voidlab.project.parameters.models import SegmentParameters, range_of
 
@@ -100,9 +99,9 @@ class SettingsPanel:
 
 
 class StylePanel:
-    """Controls of how the image and the voids are drawn."""
+    """Controls of how the image and the voids are drawn; of one image alone there is neither drift nor track."""
 
-    def __init__(self, changed: Changed) -> None:
+    def __init__(self, changed: Changed, *, alone: bool) -> None:
         self.outlines = w.ToggleButtons(
             options=["outlines", "filled"], description="voids", style={"button_width": "90px"}
         )
@@ -110,13 +109,15 @@ class StylePanel:
             options=list(RADII), description="circles show", **NAMED,
             tooltip="out of focus the edge, as one draws it by hand, lies within the physical radius",
         )  # fmt: skip
-        self.colour = w.Dropdown(options=list(COLOURS), description="coloured by", **NAMED)
+        colours = [name for name in COLOURS if not (alone and name == "track")]
+        self.colour = w.Dropdown(options=colours, description="coloured by", **NAMED)
         self.grey = w.FloatRangeSlider(
             value=(0, 1), min=0, max=1, step=0.01, description="grey levels", readout_format=".2f", **NAMED
         )
         self.drift = w.Checkbox(description="drift-corrected: the stack stands still", indent=False)
         self.tails = w.IntSlider(0, min=0, max=50, description="tails, frames", **NAMED)
-        controls = (self.outlines, self.radius, self.colour, self.grey, self.drift, self.tails)
+        of_image = (self.outlines, self.radius, self.colour, self.grey)
+        controls = of_image if alone else (*of_image, self.drift, self.tails)
         for control in controls:
             control.observe(lambda _: changed(), names="value")
         self.widget = w.VBox(controls)
@@ -131,8 +132,10 @@ class StylePanel:
 class CorrectPanel:
     """The tools to correct with, what is done to the selected voids, and the list of corrections made."""
 
-    def __init__(self, take: Callable[[str], None], do: Callable[[str], None]) -> None:
-        self.tool = w.ToggleButtons(options=list(HELP), style={"button_width": "104px"})
+    def __init__(
+        self, tools: Sequence[str], take: Callable[[str], None], do: Callable[[str], None]
+    ) -> None:
+        self.tool = w.ToggleButtons(options=tools, style={"button_width": "104px"})
         self.tool.observe(lambda change: take(change["new"]), names="value")
         buttons = {
             "delete": ("delete selected", "trash"),
