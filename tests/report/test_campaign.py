@@ -293,7 +293,7 @@ def project(copied, monkeypatch):
 def test_the_command_pools_what_was_run(project, capsys):
     assert cli.main(["compare"]) == 0
     said = capsys.readouterr().out
-    assert "2 specimen(s) from 3 of 3 dataset(s)" in said
+    assert "2 specimens from 3 of 3 datasets" in said
     assert "report: reports/campaign.html" in said
     specimens = pd.read_parquet(project / "reports" / "campaign" / "specimens.parquet")
     fields = pd.read_parquet(project / "reports" / "campaign" / "fields.parquet").set_index("dataset")

@@ -37,5 +37,6 @@ def _compare(options: argparse.Namespace) -> None:
         print(f"  note: {note}")
     counted = sum(not member.why_not for member in campaign.members)
     specimens = campaign.specimens["specimen"].nunique() if len(campaign.specimens) else 0
-    print(f"{specimens} specimen(s) from {counted} of {len(campaign.members)} dataset(s)")
+    noun, of = ("specimen" if specimens == 1 else "specimens"), len(campaign.members)
+    print(f"{specimens} {noun} from {counted} of {of} dataset{'s' if of > 1 else ''}")
     print(f"report: {os.path.relpath(page)}")

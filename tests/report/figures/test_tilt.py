@@ -14,6 +14,7 @@ from voidlab.project.parameters.models import TrackParameters
 from voidlab.report import key_figures, tilt_words
 from voidlab.report.figures import base, rotating_gif, tilt
 from voidlab.scores import depths as tilt_truth
+from voidlab.tables.size_basis import NOT_A_SIZE
 from voidlab.track import series as linking
 
 PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")
@@ -118,6 +119,23 @@ def test_three_sides_are_at_one_scale(found):
     assert beam.get_ylim()[0] > beam.get_ylim()[1]  # y down
     assert not corner.axison
     plt.close(figure)
+
+
+def test_what_is_smaller_than_its_fringe_is_drawn_hollow(found):
+    basis = np.where(np.arange(len(found.points)) == 2, NOT_A_SIZE, "fringe")
+    figure = tilt.three_sides(found.points.assign(size_basis=basis), found.reconstruction, NM)
+    drawn = figure.axes[0].collections[0]
+    assert np.flatnonzero(drawn.get_facecolors()[:, 3] < 0.5).tolist() == [2]
+    assert any("size not known" in text.get_text() for text in figure.axes[0].get_legend().texts)
+    plt.close(figure)
+    usual, hollow = (
+        rotating_gif.rotating_gif_bytes(points, found.reconstruction, NM, pictures=2)
+        for points in (found.points, found.points.assign(size_basis=NOT_A_SIZE))
+    )
+    inked, outlined = (
+        (np.asarray(Image.open(io.BytesIO(data)).convert("L"))[:320] < 200).mean() for data in (usual, hollow)
+    )
+    assert outlined < 0.6 * inked
 
 
 def test_where_nothing_is_in_depth_it_is_said(ax, two, three):

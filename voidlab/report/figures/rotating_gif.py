@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from voidlab.report.figures.base import round_down, show_movie
 from voidlab.report.figures.tilt import depth_colours
 from voidlab.swelling.in_3d import inclination, mid_foil
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
 _SIZE = (480, 360)
@@ -71,11 +72,15 @@ def _draw(
     seen = (places - middle) @ turn.T
     _draw_faces(pen, reconstruction, middle, reach, turn, scale)
     colours = depth_colours(places[:, 2])
-    radius = np.maximum(points["radius_px"].to_numpy() * scale, 1.0)
+    radius, sized = np.maximum(points["radius_px"].to_numpy() * scale, 1.0), is_size(points)
     for row in np.argsort(-seen[:, 2]):  # the farthest first
         x, y = _CENTRE + seen[row, :2] * scale
         box = [x - radius[row], y - radius[row], x + radius[row], y + radius[row]]
-        pen.ellipse(box, fill=tuple(colours[row].tolist()), outline=_INK if radius[row] > 2.5 else None)
+        colour = tuple(colours[row].tolist())
+        if sized[row]:
+            pen.ellipse(box, fill=colour, outline=_INK if radius[row] > 2.5 else None)
+        else:  # how large it is is not known
+            pen.ellipse(box, outline=colour)
     _scale_bar(pen, scale, calibration)
     return picture
 

@@ -27,6 +27,7 @@ from voidlab.report.figures.voids import CORRECTED
 from voidlab.report.swelling_words import reading
 from voidlab.scores.depths import SURE_VIEWS, TiltTruth, against_truth, compare_depths
 from voidlab.swelling.in_3d import depth_in_foil, flattened
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
 OF_DEPTH = "cividis"
@@ -196,7 +197,10 @@ def show_depths(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration:
 
 
 def three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration: HasPixelSize) -> Figure:
-    """The points as seen along the beam, along x (beside it) and along y (below), all at one scale."""
+    """The points as seen along the beam, along x (beside it) and along y (below), all at one scale.
+
+    Those that are smaller than their fringe are pale, with a dashed rim: how large they are is not known.
+    """
     if points.empty:
         figure, ax = plt.subplots(figsize=(6, 3))
         nothing(ax, _NO_POINTS)
@@ -205,6 +209,9 @@ def three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration:
     colours = _colours(points["z_px"] * size)
     places = points[["x_px", "y_px", "z_px"]].to_numpy(np.float64) * size
     radius = points["radius_px"].to_numpy(np.float64) * size
+    sized = is_size(points)
+    faces = colours.to_rgba(places[:, 2], alpha=np.where(sized, 0.9, 0.2))
+    rims = {"edgecolors": np.where(sized, "white", GREY), "linestyles": np.where(sized, "-", "--").tolist()}
     low, high = places.min(axis=0) - radius.max(), places.max(axis=0) + radius.max()
     width, height, depth = high - low
     figure, axes = plt.subplots(
@@ -213,10 +220,13 @@ def three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration:
     )  # fmt: skip
     axes[1, 1].axis("off")
     for ax, across, up in ((axes[0, 0], 0, 1), (axes[0, 1], 2, 1), (axes[1, 0], 0, 2)):
-        style = {"facecolors": colours.to_rgba(places[:, 2]), "edgecolors": "white", "linewidths": 0.4}
-        discs(places[:, [across, up]], radius, ax, alpha=0.9, **style)
+        discs(places[:, [across, up]], radius, ax, facecolors=faces, linewidths=0.4, **rims)
         ax.set(xlim=(low[across], high[across]), ylim=(high[up], low[up]), aspect="equal")
         ax.set(xlabel=f"{'xyz'[across]} ({unit})", ylabel=f"{'xyz'[up]} ({unit})")
+    if not sized.all():
+        pale = {"mfc": "none", "mec": GREY, "ls": "none"}
+        axes[0, 0].plot([], [], "o", **pale, label="smaller than its fringe: size not known")
+        axes[0, 0].legend(loc="upper right", fontsize=8)
     _draw_axis(axes[0, 0], reconstruction, size)
     label = f"depth z ({unit})"
     figure.colorbar(colours, ax=axes[1, 1], label=label, location="right", fraction=0.9, aspect=4)
