@@ -22,7 +22,7 @@ _ENDS = dict.fromkeys(("low95", "low68", "high68", "high95"), np.nan)
 
 
 def member(dataset, specimen, density, *, verdict="good", unit="nm", unsized=0, **sample):
-    errors = {"statistical": 0.1, "size": 0.08, "thickness": 0.0, "scale": 0.02}
+    errors = {"statistical": 0.1, "detection": 0.0, "size": 0.08, "thickness": 0.0, "scale": 0.02}
     values = {
         "areal_density": (density, f"{unit}⁻²"), "mean_diameter_seen": (10.0, unit), "volume_per_area": (0.2, unit)
     }  # fmt: skip

@@ -1,15 +1,17 @@
 """How often the stated intervals hold what was simulated: density, sizes and swelling, from an image and from 3D."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import lognorm
+from scipy.stats import beta, lognorm
 
 from foils import placed_in_depth, spheres, volume_fraction
 from voidlab.swelling.depth import _thickness, density_over_depth, layer_of
 from voidlab.swelling.estimate import SOURCES, measure_swelling
 from voidlab.swelling.in_3d import swelling_in_3d
-from voidlab.swelling.sample import Foil, Sample, Scale
+from voidlab.swelling.sample import Detection, Foil, Sample, Scale
 from voidlab.swelling.sizes import size_distribution
 from voidlab.swelling.stereology import inclusion_area
 
@@ -122,6 +124,38 @@ def test_intervals_of_an_image(name):
         )
         held.add(found.estimates)
     held.check()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("recall", "firm"), [(0.9, 40.0), (0.7, 12.0)])
+def test_intervals_of_densities_hold_what_was_missed(recall, firm):
+    """What is found, and what is none, scatters from image to image about what is expected of it."""
+    thickness, precision = 100.0, 0.95
+    density = 90 / (np.prod(SHAPE) * thickness)
+    true = in_image(density, thickness)
+    shares = [beta(mean * firm, (1 - mean) * firm) for mean in (precision, recall)]
+    expected = Detection(*((each.mean(), *each.interval(0.9)) for each in shares))
+    held = []
+    for seed in range(SEEDS):
+        random = np.random.default_rng(seed)
+        voids = spheres(
+            random, shape=SHAPE, thickness=thickness, density=density, diameter=DIAMETER, spread=SPREAD
+        )
+        right, found = (each.rvs(random_state=random) for each in shares)
+        kept = voids[random.random(len(voids)) < found]
+        false = kept.sample(
+            random.poisson(len(kept) * (1 / max(right, 0.3) - 1)), replace=True, random_state=seed
+        )
+        sample = Sample(
+            SHAPE, Scale(PIXEL, 0.0), Foil(thickness * PIXEL, 0.0), size_sigma=0.0, detection=expected
+        )
+        estimates = measure_swelling(pd.concat([kept, false]), sample, draws=500, seed=seed).estimates
+        row = estimates.loc["number_density"]
+        held.append([row[f"low{p}"] <= true["number_density"] <= row[f"high{p}"] for p in (68, 95)])
+    of68, of95 = np.mean(held, axis=0)
+    sys.stdout.write(f"\nrecall {recall}: {of68:.3f} of 68 %, {of95:.3f} of 95 %\n")
+    assert of68 >= 0.6
+    assert of95 >= 0.93
 
 
 PLACED = {

@@ -112,6 +112,33 @@ def test_errors_of_nothing_leave_only_the_counting():
     assert row["statistical"] == pytest.approx(1 / np.sqrt(len(some())), rel=0.4)
 
 
+def test_what_is_expected_to_be_missed_or_false_is_in_the_intervals_of_densities():
+    sure = dataclasses.replace(SAMPLE, scale=Scale(0.5, 0.0), foil=Foil(50.0, 0.0), size_sigma=0.0)
+    half_missed = swelling.Detection((0.98, 0.97, 0.99), (0.5, 0.48, 0.52))
+    half_false = swelling.Detection((0.5, 0.48, 0.52), (0.98, 0.97, 0.99))
+    plain, missed, false = (
+        swelling.measure_swelling(some(), dataclasses.replace(sure, detection=each)).estimates
+        for each in (None, half_missed, half_false)
+    )
+    assert (plain["detection"].dropna() == 0).all()
+    for name in ("areal_density", "number_density", "number_density_uncorrected"):
+        assert missed.loc[name, "value"] == false.loc[name, "value"] == plain.loc[name, "value"]
+        assert missed.loc[name, "high95"] == pytest.approx(2 * plain.loc[name, "high95"], rel=0.1)
+        assert missed.loc[name, "low95"] == pytest.approx(plain.loc[name, "low95"], rel=0.1)
+        assert false.loc[name, "low95"] == pytest.approx(plain.loc[name, "low95"] / 2, rel=0.1)
+        assert false.loc[name, "high95"] == pytest.approx(plain.loc[name, "high95"], rel=0.1)
+        assert missed.loc[name, "detection"] > 0.3
+    others = ["mean_diameter", "volume_fraction", "swelling"]
+    pd.testing.assert_frame_equal(missed.loc[others], plain.loc[others])
+
+
+def test_shares_that_are_none_are_refused():
+    with pytest.raises(SwellingError, match="expected recall is .*three shares of 0 to 1"):
+        swelling.Detection((0.9, 0.8, 1.0), (1.4, 0.8, 1.0))
+    with pytest.raises(SwellingError, match="expected precision is"):
+        swelling.Detection(("0.9", 0.8, 1.0), (0.9, 0.8, 1.0))
+
+
 def test_no_voids_are_a_density_of_nought_with_an_upper_end():
     result = swelling.measure_swelling(tables.empty("voids"), SAMPLE)
     row = result.estimates.loc["number_density"]

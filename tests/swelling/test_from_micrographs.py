@@ -13,7 +13,7 @@ import pytest
 from voidlab import segment
 from voidlab.simulate import microscope, void_shapes
 from voidlab.swelling.estimate import measure_swelling
-from voidlab.swelling.sample import Foil, Sample, Scale
+from voidlab.swelling.sample import Detection, Foil, Sample, Scale
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +37,10 @@ def _of_image(method, seed):
     random = np.random.default_rng(seed)
     off, pixel = (np.exp(e * random.standard_normal()) for e in (THICKNESS_ERROR, PIXEL_ERROR))
     foil = Foil(thickness_nm * off, THICKNESS_ERROR * thickness_nm * off)
-    sample = Sample(image.shape, Scale(PIXEL_NM * pixel, PIXEL_ERROR), foil)
+    expected = method.expectation([image])
+    shares = (expected.precision, expected.recall)
+    detection = Detection(*((share.value, share.low, share.high) for share in shares))
+    sample = Sample(image.shape, Scale(PIXEL_NM * pixel, PIXEL_ERROR), foil, detection=detection)
     found = measure_swelling(method.run(image).voids, sample).estimates
     for quantity, true in truth.items():
         row = found.loc[quantity]

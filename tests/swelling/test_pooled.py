@@ -15,8 +15,8 @@ RUNS = 400
 
 def row(value, statistical=0.0, size=0.0, thickness=0.0, scale=0.0, unit="nm"):
     ends = dict.fromkeys(("low95", "low68", "high68", "high95"), np.nan)
-    return {"value": value, "unit": unit, **ends, "statistical": statistical, "size": size, "thickness": thickness,
-            "scale": scale}  # fmt: skip
+    return {"value": value, "unit": unit, **ends, "statistical": statistical, "detection": 0.0, "size": size,
+            "thickness": thickness, "scale": scale}  # fmt: skip
 
 
 def field(density, diameter, fraction, area=1e5, *, voids=None, systematic=0.0, name="a"):

@@ -132,9 +132,7 @@ class StylePanel:
 class CorrectPanel:
     """The tools to correct with, what is done to the selected voids, and the list of corrections made."""
 
-    def __init__(
-        self, tools: Sequence[str], take: Callable[[str], None], do: Callable[[str], None]
-    ) -> None:
+    def __init__(self, tools: Sequence[str], take: Callable[[str], None], do: Callable[[str], None]) -> None:
         self.tool = w.ToggleButtons(options=tools, style={"button_width": "104px"})
         self.tool.observe(lambda change: take(change["new"]), names="value")
         buttons = {

@@ -31,7 +31,7 @@ _NAMES = {
 }
 # Unit of the estimates: factor to, and name of, the unit people read them in.
 _READ = {"nm⁻³": (1e6, "×10²¹ m⁻³"), "nm⁻²": (1e6, "µm⁻²"), "px⁻²": (1e6, "per 10⁶ px²"), "": (100.0, "%")}
-_SOURCE_NAMES = ("counting", "diameters", "thickness", "pixel size")
+_SOURCE_NAMES = ("counting", "missed or false", "diameters", "thickness", "pixel size")
 _NO_BREAK = "\u00a0"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 

@@ -48,6 +48,7 @@ from voidlab.run.snapshot import parameter_file
 from voidlab.run.watched import read_watched
 from voidlab.segment.corrections import correct_series
 from voidlab.segment.segmenters import Segmenter
+from voidlab.swelling.sample import Detection
 from voidlab.track.corrections import correct_tracks
 
 Item = TypeVar("Item")
@@ -89,6 +90,15 @@ class Stage:
     def doubts(self) -> list[str]:
         """What of the images may be no specimen, though it counts."""
         return doubts_of_valid_area(self.series, self.dataset) + doubts_of_camera(self.series, self.dataset)
+
+    @property
+    def detection(self) -> Detection | None:
+        """What the stage segment expects of its detections; None where that is not known."""
+        entry = record.read_record(self.paths).get("segment")
+        expected = entry.decided.get("expected") if entry else None
+        if not expected or set(expected) != {"precision", "recall"}:
+            return None
+        return Detection(tuple(expected["precision"]), tuple(expected["recall"]))
 
     def load(self, name: str, *, deleted: bool = False, every_kind: bool = False) -> pd.DataFrame:
         """Table ``name`` of an earlier stage, of what counts.

@@ -3,5 +3,5 @@
 from voidlab.swelling.depth import density_over_depth, with_points
 from voidlab.swelling.estimate import SOURCES, Swelling, measure_swelling
 from voidlab.swelling.in_3d import swelling_in_3d
-from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
+from voidlab.swelling.sample import Detection, Foil, Sample, Scale, SwellingError
 from voidlab.swelling.series import measure_series

@@ -18,7 +18,7 @@ from voidlab.swelling.stereology import foil_series, inclusion_area, shape_facto
 from voidlab.tables.kinds import only_voids
 from voidlab.tables.size_basis import is_size
 
-SOURCES = ("statistical", "size", "thickness", "scale")
+SOURCES = ("statistical", "detection", "size", "thickness", "scale")
 _QUANTILES = {"low95": 0.025, "low68": 0.16, "high68": 0.84, "high95": 0.975}
 _MOST_WIDTHS = 2.0  # foil thicknesses; a wider void is a mistake in the thickness or its unit
 _MOST_WEIGHTS = 4_000_000  # held at once
@@ -48,7 +48,8 @@ class Swelling:
     estimates : DataFrame
         Indexed by ``quantity``: ``value, unit``, 68 and 95 % intervals ``low95, low68, high68, high95``, and the
         relative standard error from each source alone: ``statistical`` (how many voids of which sizes happen to be in
-        the image), ``size``, ``thickness``, ``scale``. What cannot be said is NaN.
+        the image), ``detection`` (voids missed, and what is none), ``size``, ``thickness``, ``scale``. What cannot be
+        said is NaN.
     counted : DataFrame
         The voids that count, with ``area_px2``, in which the centre of one of its size may lie. Those smaller than
         their fringe (``size_basis``) count in density and volume, and in no diameter.
@@ -76,7 +77,9 @@ def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, 
     ``volume_fraction`` f is void volume / foil volume, ``swelling`` is f / (1 − f). Both, ``number_density`` and
     ``mean_diameter`` are corrected for voids that the surfaces cut; what ends in ``_uncorrected`` or ``_seen`` is
     not. In a draw every void weighs as much as a waiting time of a Poisson process, with half a void more (Jeffreys'
-    prior), and size, thickness and scale are off by log-normal factors.
+    prior), and size, thickness and scale are off by log-normal factors. Detections that are none, or voids that were
+    missed, are in the intervals of densities alone: those missed are mostly small, and the sums of volumes are hardly
+    off by them.
 
     Raises
     ------
@@ -100,12 +103,18 @@ def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, 
     drawn, medians = _draw(powers, diameter, sized, area, sample, random, draws)
     sums, median = powers.sum(axis=0)[None], _median(diameter[sized], 1 / area[None, sized])
     errors = {name: sigma * random.standard_normal(draws) for name, sigma in sample.errors.items()}
+    if sample.detection is not None and len(counted):
+        errors["detection"] = np.log(sample.detection.draw(random, draws))
     point = _quantities(sums, median, sample, series, {})
     # No interval: the largest of those seen says nothing of how much larger others are.
     point["max_diameter_seen"] = np.array([diameter[sized].max() if sized.any() else np.nan]) * sample.pixel
     full = _quantities(drawn, medians, sample, series, errors)
     alone = {"statistical": _quantities(drawn, medians, sample, series, {})}
-    alone |= {name: _quantities(sums, median, sample, series, {name: errors[name]}) for name in errors}
+    alone |= {
+        name: _quantities(sums, median, sample, series, {name: errors.get(name, np.zeros(1))})
+        for name in SOURCES
+        if name not in alone
+    }
     estimates = _table(point, full, alone, sample.unit)
     if counted.empty:  # of voids that were not seen nothing is known but that they are few
         density = estimates.index.isin(["areal_density", "number_density", "number_density_uncorrected"])
@@ -126,13 +135,15 @@ def _quantities(
     The second half of the columns are the sums over those whose radius is a size.
     """
     sums, of_sizes = np.split(sums, 2, axis=1)
-    size, thicker, scale = (np.exp(errors.get(name, np.zeros(1))) for name in ("size", "thickness", "scale"))
+    size, thicker, scale, voids = (
+        np.exp(errors.get(name, np.zeros(1))) for name in ("size", "thickness", "scale", "detection")
+    )
     pixel = sample.pixel * scale
     volume = np.pi / 6 * shape_factor(sample.void_shape, sample.beam)
     unit = sample.thickness_px or 1.0
     with np.errstate(invalid="ignore", divide="ignore"):
         found = {
-            "areal_density": sums[:, 0] / pixel**2,
+            "areal_density": voids * sums[:, 0] / pixel**2,
             "volume_per_area": volume * sums[:, 3] * (unit * size) ** 3 * pixel,
             "mean_diameter_seen": of_sizes[:, 1] / of_sizes[:, 0] * unit * size * pixel,
             "median_diameter_seen": median * size * pixel,
@@ -152,8 +163,8 @@ def _quantities(
         mean = wide / number
         fraction = volume * thickness**2 * cubes
         return found | {
-            "number_density": number / thickness / pixel**3,
-            "number_density_uncorrected": sums[:, 0] / thickness / pixel**3,
+            "number_density": voids * number / thickness / pixel**3,
+            "number_density_uncorrected": voids * sums[:, 0] / thickness / pixel**3,
             "mean_diameter": total(1, of_sizes) / total(0, of_sizes) * thickness * pixel,
             "volume_fraction": fraction,
             "volume_fraction_uncorrected": volume * thickness**2 * sums[:, 3] * stretch**3,

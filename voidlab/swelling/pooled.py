@@ -136,8 +136,8 @@ def pool_fields(fields: Sequence[Field], *, spread: Mapping[str, Spread] | None 
         Indexed by ``quantity``: ``areal_density, mean_diameter_seen, volume_per_area``, and where every field has a
         thickness ``number_density, mean_diameter, volume_fraction, swelling``. Columns: ``value, unit``, 68 and 95 %
         intervals, the relative standard errors ``between_fields`` (NaN of one field), ``counting`` and
-        ``systematic`` (common to all fields: diameters, thickness, pixel size), the number of ``fields``, and
-        ``degrees_of_freedom`` of the spread between them.
+        ``systematic`` (common to all fields: voids missed, diameters, thickness, pixel size), the number of
+        ``fields``, and ``degrees_of_freedom`` of the spread between them.
 
     Notes
     -----
@@ -256,9 +256,8 @@ def _of_all(fields: Sequence[Field], names: Sequence[str]) -> pd.DataFrame:
 def _pooled(of_fields: pd.DataFrame, weights: np.ndarray, spread: Spread | None) -> dict[str, object]:
     """One number of a specimen from that of its fields, a row each."""
     known = _known(of_fields, weights) > 0
-    numbers = of_fields[["value", "statistical", "size", "thickness", "scale", "high68"]].to_numpy(float)[
-        known
-    ]
+    columns = ["value", "statistical", "high68", "detection", "size", "thickness", "scale"]
+    numbers = of_fields[columns].to_numpy(float)[known]
     mean = weighted_mean(numbers[:, 0], weights[known])
     row = {"unit": of_fields["unit"].iloc[0], "value": mean.value, "fields": int(known.sum())}
     if not known.any():
@@ -270,10 +269,10 @@ def _pooled(of_fields: pd.DataFrame, weights: np.ndarray, spread: Spread | None)
     share = weights[known] / weights[known].sum()
     # Of a field without voids the upper end says how many may have been missed.
     of_count = np.where(
-        np.isfinite(numbers[:, 1]), numbers[:, 1] * numbers[:, 0], np.nan_to_num(numbers[:, 5])
+        np.isfinite(numbers[:, 1]), numbers[:, 1] * numbers[:, 0], np.nan_to_num(numbers[:, 2])
     )
     counting = float(np.sqrt(np.sum((share * of_count) ** 2)))
-    parts = np.sqrt(np.nansum(numbers[:, 2:5] ** 2, axis=1)) * numbers[:, 0]
+    parts = np.sqrt(np.nansum(numbers[:, 3:] ** 2, axis=1)) * numbers[:, 0]
     systematic = float(share @ parts)
     ends = {
         name: max(mean.value + np.sign(tail - 0.5) * np.hypot(

@@ -48,6 +48,48 @@ class Foil:
 
 
 @dataclass(frozen=True)
+class Detection:
+    """How many of the detections are expected to be voids, and how many of the voids to be detected.
+
+    Attributes
+    ----------
+    precision, recall : tuple of 3 floats
+        The expected share, and the ends of the interval that holds it in nine cases of ten.
+    """
+
+    precision: tuple[float, float, float]
+    recall: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        for name, share in (("precision", self.precision), ("recall", self.recall)):
+            if not (len(share) == 3 and all(isinstance(p, int | float) and 0 <= p <= 1 for p in share)):
+                raise SwellingError(
+                    f"the expected {name} is {share}; expected three shares of 0 to 1: value, low, high."
+                )
+
+    def draw(self, random: np.random.Generator, draws: int) -> np.ndarray:
+        """Voids for each detection, (draws,): less those that are none, or with those that were missed.
+
+        As often the one as the other. So the number that was counted lies between: it is not corrected, and what is
+        expected to be missed is what a network expects of itself.
+        """
+        right, found = (
+            np.clip(_beta(share, random, draws), 0.05, 1) for share in (self.precision, self.recall)
+        )
+        return np.where(random.random(draws) < 0.5, right, 1 / found)
+
+
+_WIDTH_OF_90 = 3.29  # standard deviations
+
+
+def _beta(share: tuple[float, float, float], random: np.random.Generator, draws: int) -> np.ndarray:
+    """Draws of a share from the beta distribution of its mean, about as wide as its interval."""
+    mean, sigma = float(np.clip(share[0], 0.01, 0.99)), max((share[2] - share[1]) / _WIDTH_OF_90, 1e-3)
+    firm = max(mean * (1 - mean) / sigma**2 - 1, 0.5)
+    return random.beta(mean * firm, (1 - mean) * firm, draws)
+
+
+@dataclass(frozen=True)
 class Sample:
     """What is known of an image and what it shows.
 
@@ -68,6 +110,8 @@ class Sample:
         Voids nearer to the border do not count as whole.
     valid
         Pixels (H, W) that show the specimen; None for all. Their edge is a border.
+    detection
+        What to expect of the detections; None: the voids given are all there are.
     """
 
     shape: tuple[int, int]
@@ -78,6 +122,7 @@ class Sample:
     size_sigma: float | None = None
     margin_px: float = 0.0
     valid: np.ndarray | None = None
+    detection: Detection | None = None
 
     def __post_init__(self) -> None:
         _check_error("the diameters", self.size_sigma or 0.0)
@@ -90,6 +135,7 @@ class Sample:
         pixel_size_nm: float | None,
         margin_px: float,
         specimen: SampleParameters | None = None,
+        detection: Detection | None = None,
     ) -> Sample:
         """What the parameters say of an image of ``shape`` (H, W) and of the ``specimen`` in it."""
         specimen = specimen or SampleParameters()
@@ -101,6 +147,7 @@ class Sample:
             void_shape=known.void_shape,
             size_sigma=None if known.diameter_error == "auto" else known.diameter_error,
             margin_px=margin_px,
+            detection=detection,
         )
 
     def with_sizes_of(self, voids: pd.DataFrame) -> Sample:
