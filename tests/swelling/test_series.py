@@ -143,6 +143,27 @@ def test_a_thickness_the_voids_do_not_fit_into_is_doubted_not_used():
     assert "warning" in key_figures.of_swelling(outcome)[0]
 
 
+def test_no_interval_is_given_twice_with_other_ends():
+    """The table of all frames has fewer draws; of the frame that is summed up it says what the page says."""
+    frames, voids = frames_of([1, 2]), pd.concat([some(1), some(2, seed=2)])
+    outcome = series.measure_series(frames, voids, SAMPLE)
+    here = outcome.over_time[outcome.over_time["frame"] == 2].set_index("quantity")
+    columns = ["value", "low95", "high95", "statistical", "detection"]
+    pd.testing.assert_frame_equal(
+        here[columns], outcome.summary.estimates.loc[here.index, columns], check_names=False
+    )
+    assert outcome.over_time["frame"].is_monotonic_increasing
+
+
+def test_a_frame_that_stands_out_does_not_speak_for_the_dataset():
+    frames, voids = frames_of([1, 2, 3]), pd.concat([some(number) for number in (1, 2, 3)])
+    outcome = series.measure_series(frames, voids, SAMPLE, odd={3})
+    assert outcome.frame == 2
+    assert "frame 2, the last one that does not stand out, as 3 does" in plain(outcome.notes[0])
+    assert series.measure_series(frames, voids, SAMPLE, odd={1}).frame == 3
+    assert series.measure_series(frames, voids, SAMPLE, odd={1, 2, 3}).frame == 3
+
+
 def test_a_frame_without_voids_is_a_result():
     outcome = series.measure_series(frames_of([1]), tables.empty("voids"), SAMPLE)
     assert outcome.summary.estimates.loc["swelling", "value"] == 0

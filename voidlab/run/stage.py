@@ -94,11 +94,21 @@ class Stage:
     @property
     def detection(self) -> Detection | None:
         """What the stage segment expects of its detections; None where that is not known."""
-        entry = record.read_record(self.paths).get("segment")
-        expected = entry.decided.get("expected") if entry else None
+        expected = self._of_segment.get("expected")
         if not expected or set(expected) != {"precision", "recall"}:
             return None
         return Detection(tuple(expected["precision"]), tuple(expected["recall"]))
+
+    @property
+    def odd_frames(self) -> set[int]:
+        """Frames that the stage segment found to stand out of the series."""
+        return {int(frame) for frame in self._of_segment.get("odd_frames", {})}
+
+    @property
+    def _of_segment(self) -> Mapping[str, Any]:
+        """What the stage segment decided."""
+        entry = record.read_record(self.paths).get("segment")
+        return entry.decided if entry else {}
 
     def load(self, name: str, *, deleted: bool = False, every_kind: bool = False) -> pd.DataFrame:
         """Table ``name`` of an earlier stage, of what counts.

@@ -144,7 +144,7 @@ def pool_fields(fields: Sequence[Field], *, spread: Mapping[str, Spread] | None 
     Densities and volumes are weighted by the area that a field shows, diameters by the voids with a size that it
     stands for. The
     interval holds the spread between fields (Student's t), never less than counting alone, and the systematic errors
-    as if they were the same in all fields. Of one field the spread is unknown: its interval is counting only.
+    as if they were the same in all fields. Of one field the spread is unknown: its interval is that of the field.
 
     Raises
     ------
@@ -258,6 +258,7 @@ def _pooled(of_fields: pd.DataFrame, weights: np.ndarray, spread: Spread | None)
     known = _known(of_fields, weights) > 0
     columns = ["value", "statistical", "high68", "detection", "size", "thickness", "scale"]
     numbers = of_fields[columns].to_numpy(float)[known]
+    own = of_fields.loc[known, list(_TAILS)].to_numpy(float)
     mean = weighted_mean(numbers[:, 0], weights[known])
     row = {"unit": of_fields["unit"].iloc[0], "value": mean.value, "fields": int(known.sum())}
     if not known.any():
@@ -280,6 +281,8 @@ def _pooled(of_fields: pd.DataFrame, weights: np.ndarray, spread: Spread | None)
         ), 0.0)
         for name, tail in _TAILS.items()
     }  # fmt: skip
+    if len(own) == 1 and spread is None and np.isfinite(own).all():
+        ends = dict(zip(_TAILS, own[0].tolist(), strict=True))  # the same as on its page
     scale = mean.value or np.nan
     return {
         **row, **ends, "between_fields": mean.error / scale, "counting": counting / scale,

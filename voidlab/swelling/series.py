@@ -1,6 +1,6 @@
 """Number density, sizes and swelling of a dataset: of the frame that speaks for it, and over frames, time or dose."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,6 +83,7 @@ def measure_series(
     dose_dpa_per_s: float | None = None,
     dose_dpa_per_frame: float | None = None,
     valid_area: ValidArea | None = None,
+    odd: Collection[int] = (),
 ) -> Outcome:
     """Sum up the voids of one frame, and follow density and swelling over all of them.
 
@@ -97,6 +98,9 @@ def measure_series(
     valid_area
         Gives the pixels (H, W) of a row of ``frames`` that show the specimen, as `voidlab.images.ImageSeries` does;
         asked where ``valid_px`` is not the whole image.
+    odd
+        Frames that stand out of the series, blurred or with voids missing: none of them is chosen while there are
+        others.
 
     Notes
     -----
@@ -108,7 +112,7 @@ def measure_series(
     SwellingError
         If ``frame`` was not looked at.
     """
-    chosen, why = _choose(frames, frame)
+    chosen, why = _choose(frames, frame, odd)
     here = voids[voids["frame"] == chosen]
     row = np.flatnonzero(frames["frame"] == chosen)
 
@@ -134,6 +138,8 @@ def measure_series(
         summary, over_time = measure(sample)
     if chosen is None:  # of what was not looked at nothing is known, not even that there are no voids
         summary = replace(summary, estimates=summary.estimates.iloc[:0], notes=())
+    else:
+        over_time = _as_summed_up(over_time, chosen, summary.estimates)
     sized = summary.counted[is_size(summary.counted)]
     sizes = size_distribution(
         2 * sized["radius_px"].to_numpy(float) * sample.pixel,
@@ -150,6 +156,14 @@ def measure_series(
     return Outcome(
         number, summary, sizes, tables.select(over_time, "swelling"), (*notes, *warnings), doubt, warnings
     )
+
+
+def _as_summed_up(over_time: pd.DataFrame, frame: int, estimates: pd.DataFrame) -> pd.DataFrame:
+    """``over_time`` in which a frame has the ``estimates`` of the summary, of more draws: no number is given twice."""
+    of_frame = over_time["frame"] == frame
+    about = over_time.loc[of_frame, ["frame", "time_s", "dose_dpa", "quantity"]]
+    summed_up = about.merge(estimates.reset_index(), on="quantity", how="left").set_index(about.index)
+    return pd.concat([over_time[~of_frame], tables.select(summed_up, "swelling")]).sort_index()
 
 
 def bins_of_series(voids: pd.DataFrame, pixel: float, unit: str) -> BinWidth:
@@ -244,7 +258,7 @@ def _looked_at(frames: pd.DataFrame) -> pd.Series:
     return ok & frames["void_count"].notna() if "void_count" in frames else ok
 
 
-def _choose(frames: pd.DataFrame, wanted: int | None) -> tuple[int | None, str]:
+def _choose(frames: pd.DataFrame, wanted: int | None, odd: Collection[int]) -> tuple[int | None, str]:
     """The frame that speaks for the dataset, and the sentence that says which and why."""
     seen = frames[_looked_at(frames)]
     if wanted is not None:
@@ -259,7 +273,10 @@ def _choose(frames: pd.DataFrame, wanted: int | None) -> tuple[int | None, str]:
         lowest = seen.iloc[int(np.nanargmin(seen["tilt_deg"].abs().to_numpy()))]
         chosen, why = int(lowest["frame"]), f"the one of the lowest tilt, {lowest['tilt_deg']:g}°"
     else:
-        chosen, why = int(seen["frame"].iloc[-1]), "the last one"
+        last = int(seen["frame"].iloc[-1])
+        usual = seen.loc[~seen["frame"].isin(odd), "frame"]
+        chosen = int(usual.iloc[-1]) if len(usual) else last
+        why = "the last one" if chosen == last else f"the last one that does not stand out, as {last} does"
     if len(seen) == 1:
         return chosen, ""
     return chosen, f"Numbers are those of frame {chosen}, {why}: the same void is seen in many frames."
