@@ -56,6 +56,16 @@ def test_ignored_voids_count_for_nothing():
     assert (score["hits"], score["misses"], score["false_finds"]) == (1, 0, 0)
 
 
+def test_a_void_that_the_border_cuts_may_be_found_whole():
+    """Its label has the middle of the part that is left."""
+    truth = voids((6, 30, 6), (60, 30, 10)).assign(ignored=[True, False])
+    whole, beside = voids((-3, 30, 20), (60, 30, 10)), voids((-3, 30, 6), (60, 30, 10))
+    assert scores.score_voids(truth, whole)["false_finds"] == 0
+    assert scores.score_voids(truth, beside)["false_finds"] == 1
+    wide_beside_one_that_counts = voids((60, 30, 10), (48, 30, 30))
+    assert scores.score_voids(truth, wide_beside_one_that_counts)["false_finds"] == 1
+
+
 def test_frames_are_kept_apart():
     truth = voids((10, 10, 4), (10, 10, 4), frame=[1, 2])
     found = voids((10, 10, 4), (10, 10, 4), frame=[2, 3])

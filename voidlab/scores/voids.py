@@ -90,10 +90,13 @@ def judge_detections(
 def _false(ignored: pd.DataFrame, found: pd.DataFrame, matches: pd.DataFrame, share: float) -> np.ndarray:
     """Rows of what was found that match nothing.
 
-    What is found where a void counts neither way is not false, whatever the size it is given.
+    What is found where a void counts neither way is not false, whatever the size it is given: also near by its own
+    radius, as of a void that the border cuts a label has the part that is left, and a detection may be of the whole.
     """
     false = np.setdiff1d(np.arange(len(found)), matches["found"])
-    return np.delete(false, match_voids(ignored, found.iloc[false], share=share)["found"])
+    near = match_voids(ignored, found.iloc[false], share=share)["found"]
+    near_itself = match_voids(found.iloc[false], ignored, share=share)["truth"]
+    return np.delete(false, np.union1d(near, near_itself))
 
 
 def score_intervals(
