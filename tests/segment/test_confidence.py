@@ -5,11 +5,11 @@ from voidlab.segment import confidence
 from voidlab.segment.confidence import NAMES, Calibration, evidence, smaller_than_sure
 
 
-def spoken(height, *, void=0.5, others=0.5, radius=1.0, smaller=0.0, unrest=0.5, negative=False):
+def spoken(height, *, void=0.5, others=0.5, radius=1.0, scale=1.0, smaller=0.0, unrest=0.5, negative=False):
     height = np.atleast_1d(np.asarray(height, float))
     ones = np.ones(len(height))
     of_all = {"smaller": smaller * ones, "unrest": unrest, "negative": negative}
-    return evidence(height, void * ones, others * ones, radius * ones, **of_all)
+    return evidence(height, void * ones, others * ones, radius * ones, scale * ones, **of_all)
 
 
 def test_a_kind_without_weights_goes_by_height_alone():
@@ -26,6 +26,7 @@ def test_a_kind_without_weights_goes_by_height_alone():
         ("void", {"void": 0.9}),
         ("others", {"others": 0.1}),
         ("radius", {"radius": 3.0}),
+        ("scale", {"scale": 3.0}),
         ("unrest", {"unrest": 0.1}),
         ("smaller", {"smaller": -1.5}),
     ],
@@ -39,7 +40,9 @@ def test_each_thing_that_speaks_has_its_weight(name, change):
     )
     assert usual == pytest.approx(0.5)
     (given,) = change.values()
-    odds = {"radius": np.log, "smaller": float}.get(name, lambda share: np.log(share / (1 - share)))(given)
+    odds = {"radius": np.log, "scale": np.log, "smaller": float}.get(
+        name, lambda share: np.log(share / (1 - share))
+    )(given)
     assert changed == pytest.approx(1 / (1 + np.exp(-odds)))
 
 

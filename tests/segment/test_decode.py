@@ -76,7 +76,7 @@ def test_a_small_one_in_front_of_a_large_one_is_kept():
 
 
 def test_confidence_is_one_half_where_the_network_is_as_often_wrong_as_right():
-    even = Calibration({"void": (-np.log(0.3 / 0.7), 1.0, *[0.0] * 8)})
+    even = Calibration({"void": (-np.log(0.3 / 0.7), 1.0, *[0.0] * 9)})
     found = decode.decode_discs((maps_of((60, 60, 8), peak=0.3),), calibration=even)
     assert found.confidence[0] == pytest.approx(0.5, abs=0.02)
 

@@ -209,6 +209,27 @@ def test_tiles_leave_no_seams(monkeypatch):
     assert sorted(found.x[sure]) == pytest.approx(sorted(again.x[same]), abs=0.2)
 
 
+@pytest.mark.parametrize(
+    ("size", "tiles", "side"), [(1184, 1, 1184), (1216, 2, 704), (2048, 2, 1120), (4096, 4, 1152)]
+)
+def test_an_image_is_cut_into_few_tiles_no_larger_than_they_have_to_be(size, tiles, side):
+    """Nine tiles of 1024² held 2048², where four of 1120² do: half of the arithmetic."""
+    asked = []
+
+    class Echo(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = torch.nn.Parameter(torch.zeros(1, 8, 1, 1))
+
+        def forward(self, x):
+            asked.append(tuple(x.shape[-2:]))
+            return x.clone()
+
+    said = network.forward(Echo().eval(), np.zeros((size, 64), np.float32), "float32", negative=False)
+    assert said.shape[1:] == (size, 64)
+    assert asked == [(side, 64)] * tiles
+
+
 @pytest.mark.parametrize("negative", [True, False])
 @pytest.mark.parametrize("width", [96, 320])
 def test_the_network_is_given_the_sign_in_every_tile(monkeypatch, width, negative):
@@ -300,7 +321,7 @@ def test_the_card_says_how_the_weights_were_made():
     ("change", "said"),
     [
         ({"confidence": None}, "confidence: .*valid dictionary, found None"),
-        ({"confidence": {"void": [1.0]}}, r"confidence.void: .*at least 10 items.*found \[1.0\]"),
+        ({"confidence": {"void": [1.0]}}, r"confidence.void: .*at least 11 items.*found \[1.0\]"),
         ({"confidence": {"crack": [0.0] * 10}}, "confidence.crack.*found 'crack'"),
         ({"confidence": {"void": [0.0] * 9 + [float("nan")]}}, "confidence.void.9: .*found nan"),
         (

@@ -49,9 +49,7 @@ def test_layers_are_those_of_monai(monai):
         assert torch.equal(there, here)
 
 
-@pytest.mark.parametrize(
-    "shape", [(64, 64), (200, 333), (65, 128), (112, 112), (113, 111), (50, 200), (40, 90)]
-)
+@pytest.mark.parametrize("shape", [(64, 64), (200, 333), (65, 128), (112, 112), (113, 111)])
 def test_tiles_are_those_of_monai(monai, shape):
     torch.manual_seed(0)
     x, weight = torch.randn(1, 2, *shape), torch.rand(64, 64) + 0.1

@@ -165,6 +165,20 @@ def test_a_bubble_much_smaller_than_its_fringe_is_seen_as_the_disc_that_its_imag
     assert own > widened
 
 
+def test_a_large_void_that_a_bend_contour_crosses_is_seen_by_its_outline():
+    """Bright in one half and dark in the other, so that disc and edge come to nothing in the mean."""
+    v, u = np.mgrid[-64:65, -64:65]
+
+    def evidence(radius, of_dark_half):
+        inside = np.hypot(u, v) < radius
+        return _evidence(np.where(u < 0, of_dark_half, 1.0) * inside, radius=radius, noise=0.3)
+
+    bright, crossed, dark = (evidence(12.0, half) for half in (1.0, -1.0, -4.0))
+    assert 0.5 * bright < crossed < 1.5 * bright
+    assert dark < crossed  # mostly dark: a dark disc
+    assert evidence(4.0, -1.0) < 0.3 * evidence(4.0, 1.0)  # too small to follow its outline
+
+
 def test_bent_foils_and_bars_fit_images_of_any_shape():
     for seed in range(30):
         assert micrograph(seed, shape=(33, 47)).image.shape == (33, 47)

@@ -23,7 +23,10 @@ def peaks_of(random, weights, images=60):
 
 def test_what_confidence_is_worth_is_learnt(monkeypatch):
     monkeypatch.setattr(calibrate, "_HARDER", 1.0)
-    random, weights = np.random.default_rng(0), np.array([0.7, 1.6, 0.4, -0.5, 0.2, -0.8, 0.3, 0.0, 0.4, 0.3])
+    random, weights = (
+        np.random.default_rng(0),
+        np.array([0.7, 1.6, 0.4, -0.5, 0.2, -0.8, 0.3, 0.0, 0.4, 0.3, 0.1]),
+    )
     fitted = calibrate._fitted(peaks_of(random, weights))
     assert fitted == pytest.approx(weights, abs=0.25)
     tried = peaks_of(random, weights)
@@ -34,7 +37,7 @@ def test_what_confidence_is_worth_is_learnt(monkeypatch):
 
 
 def test_of_real_images_it_is_worth_less_than_of_simulated_ones(monkeypatch):
-    peaks = peaks_of(np.random.default_rng(2), np.array([0.7, 1.6, *[0.0] * 8]))
+    peaks = peaks_of(np.random.default_rng(2), np.array([0.7, 1.6, *[0.0] * 9]))
     harder = calibrate._fitted(peaks)
     monkeypatch.setattr(calibrate, "_HARDER", 1.0)
     assert harder[0] == pytest.approx(calibrate._fitted(peaks)[0] - np.log(2), abs=0.15)

@@ -7,7 +7,7 @@ import numpy as np
 
 NAMES = (
     *("constant", "height", "void", "others", "radius", "doubt", "unrest"),
-    *("negative", "height, negative", "smaller"),
+    *("negative", "height, negative", "smaller", "scale"),
 )
 _LEAST = 0.003  # logarithms of odds are those of 0.003 to 0.997
 _AREA_OF_UNREST = 2500  # px for a peak
@@ -20,12 +20,13 @@ def evidence(
     void: np.ndarray,
     others: np.ndarray,
     radius: np.ndarray,
+    scale: np.ndarray,
     *,
     smaller: np.ndarray,
     unrest: float,
     negative: bool,
 ) -> np.ndarray:
-    """What speaks for each peak of one kind in one image, (n, 10), see ``NAMES``.
+    """What speaks for each peak of one kind in one image, (n, 11), see ``NAMES``.
 
     Parameters
     ----------
@@ -35,6 +36,8 @@ def evidence(
         Probability of void there, and the most that another kind has there.
     radius : ndarray of shape (n,)
         Relative to the usual one of the maps.
+    scale : ndarray of shape (n,)
+        Pixels of the image along a pixel of the maps: what is as large as these has no fine edges.
     smaller : ndarray of shape (n,)
         How much smaller it is than the sure ones of the image, see `smaller_than_sure`.
     unrest
@@ -48,7 +51,7 @@ def evidence(
     ones = np.ones(len(height))
     columns = [ones, odds, _log_odds(void), _log_odds(others), np.log(radius), doubt * ones]
     columns.append(float(_log_odds(np.asarray(unrest))) * ones)
-    return np.stack([*columns, negative * ones, negative * odds, smaller], axis=1)
+    return np.stack([*columns, negative * ones, negative * odds, smaller, np.log(scale)], axis=1)
 
 
 def smaller_than_sure(radius: np.ndarray, sure: np.ndarray) -> np.ndarray:

@@ -20,8 +20,9 @@ _LEAST_HEIGHT, _SURE_HEIGHT = 0.03, 0.5
 _BY_HEIGHT = Calibration()
 CENTRES = ("void", *OTHERS)  # what has a map of centres
 _TRAINED_PX = 80.0
-# Radii taken from each scale, px of the maps; they overlap.
-_OF_SCALE = {1: (0.0, 24.0), **dict.fromkeys(SCALES[1:], (4.0, 30.0))}
+# Radii taken from each scale, px of the maps; they overlap. At a third of the size, voids are seen that are too large
+# for the whole size and too coarse at a quarter.
+_OF_SCALE = {1: (0.0, 24.0), 3: (4.0, 10.0), **dict.fromkeys(SCALES[2:], (4.0, 30.0))}
 # Closer than this share of the larger radius, and no more unlike: one and the same void.
 _NEAR, _ALIKE = 0.5, 1.7
 _SAME = 0.25  # closer than this: one and the same, whatever the radii
@@ -80,7 +81,7 @@ def decode_discs(
 def peaks(maps: tuple[Maps, ...], kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Peaks of one kind at all scales: x, y, radius in px of the image, and what speaks for each, see `evidence`."""
     tops = [_tops(each.centres[kind]) for each in maps]
-    x, y, radius, height, void, others, share = (
+    x, y, radius, height, void, others, share, scale = (
         np.concatenate(parts) for parts in zip(*map(_peaks, maps, tops, repeat(kind)), strict=True)
     )
     centre = maps[0].centres[kind]
@@ -93,7 +94,7 @@ def peaks(maps: tuple[Maps, ...], kind: str) -> tuple[np.ndarray, np.ndarray, np
         x,
         y,
         radius,
-        evidence(height, void, others, share, smaller=smaller, unrest=unrest, negative=negative),
+        evidence(height, void, others, share, scale, smaller=smaller, unrest=unrest, negative=negative),
     )
 
 
@@ -174,7 +175,8 @@ def _peaks(maps: Maps, tops: np.ndarray, kind: str) -> tuple[np.ndarray, ...]:
     full = (np.stack([fx[keep], fy[keep]]) + 0.5) * maps.scale - 0.5
     others = np.max([each[y, x] for each in centres.values()] or [np.zeros(len(x))], axis=0)
     height, void = centre[y, x], maps.void[y, x]
-    return *full, mean_radius * maps.scale, height, void, others, mean_radius / USUAL_RADIUS_PX
+    share, scale = mean_radius / USUAL_RADIUS_PX, np.full(len(x), float(maps.scale))
+    return *full, mean_radius * maps.scale, height, void, others, share, scale
 
 
 def _centroid(

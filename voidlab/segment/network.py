@@ -1,12 +1,13 @@
 """The torch network: image → maps of void probability, of centres of voids, loops and dots, and of radii.
 
-The network looks at an image at its own size, at a quarter, a sixteenth and a 64th of it, so that it only has to know
+The network looks at an image at its own size, at a third, a quarter and less of it, so that it only has to know
 voids of 2 to 26 px in radius; `voidlab.segment.decode` makes voids of the maps of all. Nothing here knows of files;
 weights are read by `voidlab.segment.model_file`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,8 +27,8 @@ CHANNELS = ("void", "centre", "radius", *OTHERS)
 _PLANES = 2  # the image, and whether it is a negative
 USUAL_RADIUS_PX = 6.0  # the radius channel is the logarithm of the radius over this
 MAX_RADIUS_PX = 26.0  # largest void the network knows, in its own pixels
-SCALES = (1, 4, 16, 64)
-_TILE = 1024
+SCALES = (1, 3, 4, 16, 64)
+_TILE = 1184  # at most: larger ones need more memory
 _OVERLAP = 160
 _RIM = 40
 _BACKGROUND_PX = 40.0
@@ -144,7 +145,7 @@ def forward(
     x = torch.from_numpy(planes)[None].to(device)
     dtype: torch.dtype = getattr(torch, arithmetic_of(arithmetic, device))
     with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-        raw = _tiled(model, x) if max(picture.shape) > _TILE + _OVERLAP else model(x).float()
+        raw = _tiled(model, x) if max(picture.shape) > _TILE else model(x).float()
     return np.asarray(raw[0].cpu().numpy())
 
 
@@ -215,9 +216,15 @@ def _tiled(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         return model(tile).float()
 
     # What a tile says near its border it says of half a neighbourhood: there the next tile counts.
-    edge = np.minimum(np.arange(_TILE), np.arange(_TILE)[::-1])
-    inner = np.clip((np.minimum.outer(edge, edge) - _RIM) / _RIM, 1e-4, 1)
+    from_border = [np.minimum(np.arange(side), np.arange(side)[::-1]) for side in map(_side, x.shape[-2:])]
+    inner = np.clip((np.minimum.outer(*from_border) - _RIM) / _RIM, 1e-4, 1)
     return in_tiles(x, predict, torch.from_numpy(inner.astype(np.float32)), _OVERLAP)
+
+
+def _side(size: int) -> int:
+    """Side of the tiles that cover so many pixels: as few tiles as can be, no larger than they have to be."""
+    tiles = max(math.ceil((size - _OVERLAP) / (_TILE - _OVERLAP)), 1)
+    return STEP * math.ceil((size + (tiles - 1) * _OVERLAP) / (tiles * STEP))
 
 
 @lru_cache

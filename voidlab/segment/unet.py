@@ -90,24 +90,17 @@ def in_tiles(
 
     Parameters
     ----------
-    weight : Tensor of shape (side, side)
-        How much a tile counts at each of its pixels; its side is that of the tiles.
+    weight : Tensor of shape (h, w)
+        How much a tile counts at each of its pixels; all tiles are as large.
     overlap
         Pixels that neighbouring tiles share at least.
     """
-    side = len(weight)
-    # A side that is shorter than a tile gets zeros on both ends.
-    top, left = (max(side - size, 0) // 2 for size in x.shape[-2:])
-    rows, columns = slice(top, top + x.shape[-2]), slice(left, left + x.shape[-1])
-    bottom, right = (
-        max(side - size, 0) - before for size, before in zip(x.shape[-2:], (top, left), strict=True)
-    )
-    x = nn.functional.pad(x, (left, right, top, bottom))
+    h, w = weight.shape
     height, width = x.shape[-2:]
     tiles = [
-        (..., slice(first, first + side), slice(begin, begin + side))
-        for first in _starts(height, side, overlap)
-        for begin in _starts(width, side, overlap)
+        (..., slice(first, first + h), slice(begin, begin + w))
+        for first in _starts(height, h, overlap)
+        for begin in _starts(width, w, overlap)
     ]
     weight = weight.to(x.dtype)
     count = torch.zeros((1, 1, height, width), dtype=x.dtype)
@@ -119,10 +112,11 @@ def in_tiles(
         if not len(whole):
             whole = torch.zeros((1, said.shape[1], height, width), dtype=x.dtype)
         whole[tile] += said.to("cpu")
-    return (whole / count)[..., rows, columns]
+    return whole / count
 
 
 def _starts(size: int, side: int, overlap: int) -> list[int]:
     """Where tiles begin along a side of ``size`` pixels; the last ends with it."""
-    step = side - overlap
-    return [min(start, size - side) for start in range(0, max(size - overlap, 1), step)]
+    if size == side:
+        return [0]
+    return [min(start, size - side) for start in range(0, size - overlap, side - overlap)]

@@ -10,6 +10,9 @@ from voidlab.images.binning import block_mean
 # Foil, noise and other voids disturb the eye less than they do the looks below: an eye looks for a disc with an edge.
 _OF_FOIL, _OF_NOISE, _OF_OTHERS = 0.7, 0.55, 0.3
 _AS_TOLD = 2.0  # at most so many times the contrast that is found in the file
+# Where a bend contour crosses a void, its edge is bright inside here and dark there, and an eye follows it all the
+# same if it is long enough. Where nearly all of it is dark inside, it looks like a dark disc.
+_OUTLINED_PX, _PARTS_OF_OUTLINE, _MOSTLY_DARK = 6.0, 8, 0.5
 _ON_EACH_SIDE = 2.0  # radii around a void's centre that the looks need to see
 
 
@@ -55,11 +58,14 @@ class Visibility:
         # Coarse grey values and compression may have left nothing of it.
         told = own + self._grain_in(corner, own.shape)
         contrast = np.minimum(contrast, _AS_TOLD * np.array([(kernel * told).sum() for kernel in kernels]))
+        if radius >= _OUTLINED_PX:
+            around = np.arctan2(v + (corner[0] - y), u + (corner[1] - x))
+            contrast[1] = max(contrast[1], _along_the_edge(share, 1 / radius, around, own, told))
         beside = np.array([(kernel * others).sum() for kernel in kernels])
         doubt = np.hypot(self._doubt(x, y, radius), _OF_OTHERS * beside)
         disc, edge, rim = np.maximum(contrast / np.maximum(doubt, 1e-9), 0)
         # What is darker than its surroundings, with a bright edge inside, looks like a dark disc.
-        bright = max(disc, edge) if contrast[0] > 0 else 0.0
+        bright = max(disc, edge) if contrast[0] > -_MOSTLY_DARK * contrast[1] else 0.0
         return float(contrast.max()), float(np.hypot(bright, rim))
 
     def _grain_in(self, corner: tuple[int, int], shape: tuple[int, ...]) -> np.ndarray:
@@ -107,6 +113,19 @@ def _as_an_edge(share: np.ndarray, pixel: float) -> np.ndarray:
     """How much brighter it is just inside a circle than just outside of it."""
     width = max(0.22, 0.7 * pixel)
     return _mean((share > 1 - width) & (share < 1)) - _mean((share > 1) & (share < 1 + width))
+
+
+def _along_the_edge(
+    share: np.ndarray, pixel: float, around: np.ndarray, own: np.ndarray, told: np.ndarray
+) -> float:
+    """Contrast of an edge that is bright inside here and dark there: root mean square over parts of the outline."""
+    contrasts = []
+    for n in range(_PARTS_OF_OUTLINE):
+        part = np.floor((around / (2 * np.pi) + 0.5) * _PARTS_OF_OUTLINE) == n
+        of_part = _as_an_edge(np.where(part, share, np.inf), pixel)
+        drawn, left = (float((of_part * image).sum()) for image in (own, told))
+        contrasts.append(min(abs(drawn), _AS_TOLD * max(left * np.sign(drawn), 0)))
+    return float(np.sqrt(np.mean(np.square(contrasts))))
 
 
 def _as_a_rim(share: np.ndarray, pixel: float) -> np.ndarray:

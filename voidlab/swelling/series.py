@@ -159,7 +159,7 @@ def measure_series(
 
 
 def _as_summed_up(over_time: pd.DataFrame, frame: int, estimates: pd.DataFrame) -> pd.DataFrame:
-    """``over_time`` in which a frame has the ``estimates`` of the summary, of more draws: no number is given twice."""
+    """``over_time`` in which a frame has the ``estimates`` of the summary, which are of more draws."""
     of_frame = over_time["frame"] == frame
     about = over_time.loc[of_frame, ["frame", "time_s", "dose_dpa", "quantity"]]
     summed_up = about.merge(estimates.reset_index(), on="quantity", how="left").set_index(about.index)
