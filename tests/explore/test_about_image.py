@@ -9,6 +9,7 @@ from voidlab.explore.image_marks import Marks, box_of, measure_bar
 from voidlab.explore.link_preview import preview, rows_about
 from voidlab.explore.state import Model
 from voidlab.project import parameters
+from voidlab.report.swelling_words import format_number
 from voidlab.run import stage
 
 
@@ -198,12 +199,12 @@ def test_the_preview_follows_the_controls_and_is_kept(window, copied):
 def test_voids_without_a_size_are_in_no_median_of_the_explorer(window):
     model = window.explorer.model
     voids = model.voids(0, model.settings).assign(size_basis="fringe")
-    voids.loc[voids.index[1:], ["radius_px", "size_basis"]] = [25.0, "not a size"]
-    only, factor = voids["radius_px"].iloc[0], model.run.calibration.pixel_size_nm
+    one = int(np.argmin(voids["touches_edge"]))
+    voids.loc[voids.index != one, ["radius_px", "size_basis"]] = [25.0, "not a size"]
+    only, factor = voids["radius_px"].iloc[one], model.run.calibration.pixel_size_nm
     said = model.in_words(0, voids)
-    assert (
-        f"{len(voids)} voids ({len(voids) - 1} without a size), median radius {only * factor:.2f} nm" in said
-    )
+    assert f"{len(voids)} voids ({len(voids) - 1} without a size), median diameter" in said
+    assert f"{format_number(2 * only * factor)} nm (1 void away from the edge)" in said
     several = words.several_in_words(voids, model.run.calibration)
     assert f"{len(voids) - 1} of them without a size: median radius {only * factor:.2f} nm" in several
     beside = voids.assign(radius_px=voids["radius_px"] + 2.0)
