@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from voidlab import tables
-from voidlab.explore import choice, keys, mouse_tools
+from voidlab.explore import choice, keys, mouse_tools, words
 from voidlab.explore.figure import View
 from voidlab.project import corrections
 from voidlab.project.apply_edits import spot_of
-from voidlab.project.corrections import AcceptFrame, BadFrame, DeleteVoid, JoinTracks, MoveVoid
+from voidlab.project.corrections import AcceptFrame, BadFrame, DeleteVoid, Ellipse, JoinTracks, MoveVoid
 
 
 def drag(explorer, mouse, ax, *points, held=(), release=None):
@@ -103,10 +103,16 @@ def test_a_drag_moves_a_void_and_its_rim_resizes_it(explorer, mouse):
     assert made.to.radius_px == pytest.approx(edge, abs=0.01)
     moved = explorer.scene.voids.iloc[-1]
     assert (moved["corrected"], moved["size_basis"]) == ("moved", "edge")
+    assert ", 1 edit by hand" in explorer.model.in_words(
+        0, explorer.model.detections(0, explorer.settings.settings)
+    )
     drag(explorer, mouse, explorer.view.image, (x + 3 + edge, y + 2), (x + 3 + edge + 2, y + 2))
     assert explorer.scene.voids.iloc[-1]["radius_px"] == pytest.approx(edge + 2, abs=0.02)
     assert explorer.scene.voids.iloc[-1]["x_px"] == pytest.approx(x + 3, abs=0.01)
     assert "of its edge" in explorer.hover.value or explorer.hover.value == "&nbsp;"
+    explorer.row.value = 1
+    explorer.row.value = 0
+    assert ", 2 edits by hand" in explorer.said.value
 
 
 def test_a_void_that_is_not_dragged_stays(explorer):
@@ -222,6 +228,13 @@ def test_what_does_not_fit_is_refused_at_once_and_not_written(explorer, mouse):
     twice = JoinTracks(at=spot_of(on_track), to=spot_of(on_track))
     assert explorer.model.refusal([twice], explorer.settings.settings).endswith("are on one track already")
     assert explorer.model.refusal([BadFrame(frame=1)], explorer.settings.settings) == ""
+
+
+def test_an_ellipse_that_lies_along_x_is_at_0_degrees(explorer):
+    void = explorer.scene.voids.iloc[0].copy()
+    void[["semi_major_px", "semi_minor_px", "orientation_deg"]] = [6.0, 3.0, -0.2]
+    assert "the long one at 0°" in words.void_in_words(void, -1, explorer.model.run.calibration)
+    assert str(Ellipse(semi_major_px=6, semi_minor_px=3, orientation_deg=-0.2)).endswith(" 0°")
 
 
 def test_with_shift_the_rim_goes_one_way_and_the_void_is_an_ellipse(explorer, mouse):

@@ -120,7 +120,8 @@ class Model:
     def detections(self, row: int, settings: SegmentParameters, *, exact: bool = True) -> pd.DataFrame:
         """Table ``voids`` of row ``row``: what ``settings`` find, and what the corrections make of it.
 
-        Loops and dots are in it where the parameters ask for them. ``exact``: see `Finder.find`.
+        Loops and dots are in it where the parameters ask for them. ``exact``: see `Finder.find`. How many corrections
+        count is in its ``attrs`` as "corrections".
         """
         number = self.number(row)
         edits = self._edits(row)
@@ -131,7 +132,11 @@ class Model:
         voids = found.voids.assign(frame=number)
         if not edits:
             return tables.check(voids, "voids")
-        return correct_frame(voids, found.labels, edits, edge_buffer_px=settings.edge_buffer_px)[0]
+        buffer = settings.edge_buffer_px
+        corrected, _, reasons = correct_frame(voids, found.labels, edits, edge_buffer_px=buffer)
+        # A void that is moved is two rows of the table, but one correction.
+        corrected.attrs["corrections"] = reasons.count("")
+        return corrected
 
     def is_quick(self, row: int, settings: SegmentParameters) -> bool:
         """Whether `voids` can answer without a segmenter at work."""
@@ -327,8 +332,8 @@ class Model:
         sizes = self._sizes(row, counted) if VOID in asked else ""
         said = [f"{len(counted)} voids{without}", *([sizes] if sizes else [])] if VOID in asked else []
         said += [f"{(kinds == kind).sum()} {kind}s ({OTHERS[kind]})" for kind in asked if kind in OTHERS]
-        changed = int((voids["corrected"] != "").sum())
-        by_hand = f", {changed} corrected by hand" if changed else ""
+        made = detections.attrs.get("corrections", 0)
+        by_hand = f", {made} edit{'s' * (made > 1)} by hand" if made else ""
         accepted = ", accepted" if number in self.accepted else ""
         return f"frame {number}{tilt}: {', '.join(said)}{by_hand}{accepted}"
 

@@ -32,7 +32,7 @@ def void_in_words(void: pd.Series, particle: int, calibration: HasPixelSize) -> 
         major, minor = void["semi_major_px"] * size, void["semi_minor_px"] * size
         said.append(
             f"drawn as an ellipse of semi-axes {major:.2f} and {minor:.2f} {unit}, the long one at "
-            f"{void['orientation_deg']:.0f}°"
+            f"{round(void['orientation_deg'])}°"
         )
     if pd.notna(void["confidence"]):
         said.append(f"confidence {void['confidence']:.2f}")
