@@ -189,19 +189,36 @@ def test_the_scale_bar_is_right_after_zooming(explorer):
         assert view._bar_label.get_position()[1] > bottom - 0.2 * (bottom - top)
 
 
-def test_which_radius_is_drawn_is_said_and_can_be_chosen(explorer):
-    voids = explorer.scene.voids
+def test_which_radius_is_drawn_is_said_and_can_be_chosen(explorer, monkeypatch):
+    found = explorer.model.detections(0, explorer.settings.settings)
+    fringed = found.assign(size_basis="fringe", edge_radius_px=found["radius_px"] - 0.5)
+    monkeypatch.setattr(explorer.model, "detections", lambda *_, **__: fringed)
+
+    def widths():
+        return [np.sort(c.get_widths()) for c in explorer.view.image.collections if len(c.get_offsets()) > 1]
+
+    explorer.update()
     assert "circles: physical radius" in explorer.said.value
-    explorer.scene.voids["edge_radius_px"] = voids["radius_px"] - 0.5
-    explorer.view.show(explorer.scene, explorer.style.style)
-    whole = [np.sort(c.get_widths()) for c in explorer.view.image.collections if len(c.get_offsets()) > 1]
+    whole = widths()
     explorer.style.radius.value = "edge as drawn by hand"
     assert "circles: edge as drawn by hand" in explorer.said.value
-    explorer.scene.voids["edge_radius_px"] = voids["radius_px"] - 0.5
-    explorer.view.show(explorer.scene, explorer.style.style)
-    edges = [np.sort(c.get_widths()) for c in explorer.view.image.collections if len(c.get_offsets()) > 1]
-    for one, other in zip(whole, edges, strict=True):
+    for one, other in zip(whole, widths(), strict=True):
         assert one - other == pytest.approx(1.0)
+
+
+def test_where_no_void_rests_on_a_fringe_there_is_one_radius_and_it_is_as_detected(explorer, monkeypatch):
+    found = explorer.model.detections(0, explorer.settings.settings)
+    for basis, shown, said in (
+        ("fringe", ("", "none"), "circles: physical radius"),
+        ("network", ("none", ""), "circles: radius as detected"),
+        ("not a size", ("", "none"), "circles: physical radius"),
+    ):
+        rest = found.assign(size_basis=basis)
+        monkeypatch.setattr(explorer.model, "detections", lambda *_, rest=rest, **__: rest)
+        explorer.update()
+        style = explorer.style
+        assert (style.radius.layout.display, style.only_radius.layout.display) == shown
+        assert said in explorer.said.value
 
 
 def test_the_file_of_corrections_says_what_was_made_in_one_go(explorer, copied):
