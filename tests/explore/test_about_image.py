@@ -175,6 +175,10 @@ def test_the_preview_follows_the_controls_and_is_kept(window, copied):
     assert "4 frames, 1 to 4" in link.said.value
     many = len(explorer.scene.tails)
     assert many > 3
+    (frames, used) = explorer._linked.frames, explorer._linked.search_range_px
+    assert frames == (1, 2, 3, 4)
+    assert (link.search_range_px.value, link.search_range_px.readout) == (pytest.approx(used), True)
+    assert link.touched == {}
     link.is_auto.value = False
     link.search_range_px.value = 0.5
     assert "search range 0.5 px" in link.said.value
@@ -191,6 +195,19 @@ def test_the_preview_follows_the_controls_and_is_kept(window, copied):
     link.stop.click()
     assert explorer.scene.tails == []
     assert link.said.value == ""
+
+
+def test_tracks_of_a_preview_are_drawn_without_the_drift(window):
+    explorer, model = window.explorer, window.explorer.model
+    explorer.row.value = 1
+    explorer.link.start.click()
+    here = np.asarray(model.drift(1))
+    drawn, recorded = explorer.scene.tails, explorer._linked.tails()
+    assert np.ptp(model.drifts(np.arange(1, 5)), axis=0).max() > 1
+    for one, other in zip(drawn, recorded, strict=True):
+        assert one[:, :2] + model.drifts(one[:, 2]) - here == pytest.approx(other[:, :2])
+        of_shown = other[:, 2] == 2
+        assert one[of_shown] == pytest.approx(other[of_shown])  # they pass through the voids of this frame
 
 
 # --- voids without a size ----------------------------------------------------------------------------------------

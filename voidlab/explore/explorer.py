@@ -220,10 +220,13 @@ class Explorer:
         self.hand.say_chosen()
 
     def _tails(self, row: int) -> list[np.ndarray]:
-        """Tails in the image as recorded; when the stack stands still, each point is drift-corrected."""
+        """Tails in the image as recorded; those of a preview, and when the stack stands still, are drift-corrected.
+
+        Tracks of a preview are there to judge the linking by: with the drift in them all would be streaks alike.
+        """
         shown = self.style.tails.value
         tails = self._linked.tails() if self._linked else self.model.tails(row, shown) if shown else []
-        if not self.style.drift.value:
+        if not (self.style.drift.value or self._linked):
             return tails
         here = np.asarray(self.model.drift(row))
         return [np.column_stack([t[:, :2] - self.model.drifts(t[:, 2]) + here, t[:, 2]]) for t in tails]
@@ -232,6 +235,7 @@ class Explorer:
         rows = rows_about(row, self.link.frames.value, len(self.model))
         tried = preview(self.model, rows, self.settings.settings, self.link.parameters)
         self.link.say(tried.in_words(self.model.run.calibration))
+        self.link.show_used(tried.search_range_px)
         return tried
 
     def step(self, by: int) -> None:
