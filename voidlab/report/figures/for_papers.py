@@ -18,6 +18,7 @@ from voidlab.swelling.series import Outcome
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, to_nm, unit_of
+from voidlab.track.summary import growth_rate_per
 
 FOLDER = "figures"
 # Text stays text in both: a journal's own font can be set.
@@ -65,7 +66,8 @@ def figures_for_papers(
         if len(frames) > 1 and not is_tilted(frames["tilt_deg"]):
             yield from _over_series(outcome, frames)
             if tracks["growth_px_per_frame"].notna().any():
-                columns = ["particle", "mean_radius_px", "growth_px_per_frame", "growth_sigma_px_per_frame"]
+                growth = (f"{name}_px_per_{growth_rate_per(tracks)}" for name in ("growth", "growth_sigma"))
+                columns = ["particle", "mean_radius_px", *growth]
                 yield Panel(
                     "growth-over-size",
                     lambda ax: growth_over_diameter(tracks, ax, calibration),
