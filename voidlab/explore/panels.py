@@ -17,7 +17,8 @@ Changed = Callable[[], None]
 text = partial(html.escape, quote=False)  # for the body of an HTML widget
 
 AS_DETECTED = "radius as detected"
-NAMED: dict[str, Any] = {"style": {"description_width": "108px"}, "layout": {"width": "326px"}}
+# As wide as the column leaves room for: how wide its scrollbar is, only the browser knows.
+NAMED: dict[str, Any] = {"style": {"description_width": "108px"}, "layout": {"width": "auto"}}
 
 
 class SettingsPanel:
