@@ -219,6 +219,28 @@ def test_a_notebook_that_fails_leaves_a_page_a_log_and_an_entry(typed, capsys):
     assert "failed" in (paths.reports / "index.html").read_text("utf-8")
 
 
+def test_init_of_positions_names_the_command_for_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "found").mkdir()
+    write_positions(tmp_path / "found" / "a b.json", [{"positions": [[100, 90]], "radii": [5]}])
+    command = "voidlab positions 'found/a b.json' --name video --size WIDTH HEIGHT"
+    for source in ("found", "found/a b.json"):
+        assert cli.main(["init", source, "--name", "video"]) == 2
+        said = capsys.readouterr().err
+        assert command in said
+        assert "TIFF" not in said
+    (tmp_path / "found" / "a b.json").rename(tmp_path / "other.jsonl")
+    (tmp_path / "found" / "voids.csv").write_text("x,y\n1,2\n")
+    assert cli.main(["init", "found", "--name", "video"]) == 2
+    said = capsys.readouterr().err
+    assert "found holds no images but 1 .csv" in said
+    assert "voidlab positions FILE --name video" in said
+    assert not (tmp_path / "parameters").exists()
+    (tmp_path / "found" / "notes.txt").write_text("")  # a folder of other things is one without images
+    assert cli.main(["init", "found", "--name", "video"]) == 2
+    assert "no images in folder found" in capsys.readouterr().err
+
+
 def test_two_at_once_are_refused(typed, capsys):
     with lock.held(RunPaths.find("video")):
         assert typed() == 1
