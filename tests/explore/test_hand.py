@@ -54,6 +54,20 @@ def test_a_box_selects_many_and_a_key_deletes_them_in_one_go(explorer, mouse):
     assert "no void is selected" in explorer.said.value
 
 
+@pytest.mark.parametrize("tool", ["select", "lasso"])
+def test_a_box_or_lasso_around_nothing_says_so(explorer, mouse, tool):
+    x, y = places(explorer)[0]
+    explorer.correct.tool.value = tool
+    drag(explorer, mouse, explorer.view.image, (-9, -9), (-9, -5), (-5, -5))
+    assert explorer.said.value.endswith("nothing selected: the centre of no void lies in it")
+    drag(explorer, mouse, explorer.view.image, (x - 2, y - 2), (x + 2, y - 2), (x + 2, y + 2), (x - 2, y + 2))
+    drag(explorer, mouse, explorer.view.image, (x, y), (x, y))
+    assert list(explorer.scene.chosen) == [0]
+    assert "nothing selected" not in explorer.said.value
+    drag(explorer, mouse, explorer.view.image, (-9, -9), (-9, -9))  # a click beside them lets go of all
+    assert "nothing selected" not in explorer.said.value
+
+
 def test_a_lasso_selects_what_it_goes_around_and_shift_adds(explorer, mouse):
     one, other = (int(i) for i in np.argsort(places(explorer)[:, 0])[[0, -1]])
     explorer._key("l")
