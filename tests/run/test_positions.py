@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from voidlab import cli, drift, tables
+from voidlab import cli, drift, tables, terminal
 from voidlab.export.positions_file import read_positions
 from voidlab.images.series import Calibration
 from voidlab.project import lock, record
@@ -175,9 +175,16 @@ def typed(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_command_in_a_folder_with_braces(typed, capsys):
+def test_the_command_in_a_folder_with_braces(typed, capsys, monkeypatch):
+    told = []
+    monkeypatch.setattr(terminal.Line, "progress", lambda self, text: told.append(text))
     assert typed() == 0
-    assert "report: reports/video/positions.html" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "report: reports/video/positions.html" in said
+    assert told[0] == "Parameters (1 of 12 cells)"
+    assert "Density and sizes over the series (11 of 12 cells)" in told
+    assert re.search(r"positions   done in \d+\.\d s: particles \d, long tracks \d", said)
+    assert re.search(r"verdict     (good|check|do not use): ", said)
     paths = RunPaths.find("video")
     page = paths.html("positions").read_text("utf-8")
     assert "found.json" in page
