@@ -4,6 +4,7 @@ import json
 import os
 import re
 
+import pandas as pd
 import pytest
 
 from voidlab import cli, drift, tables, terminal
@@ -201,6 +202,13 @@ def test_the_command_in_a_folder_with_braces(typed, capsys, monkeypatch):
     overview = paths.index.read_text("utf-8")
     assert 'alt="Voids of video as circles, in its first and its last frame"' in overview
     assert 'alt="Voids of video as circles"' in (paths.reports / "index.html").read_text("utf-8")
+    assert "drift-corrected tracks of 10 frames or more" in overview.lower()
+    drawn = pd.read_csv(paths.exports / "figures" / "tracks.csv")
+    assert drawn["particle"].nunique() == int(figures["Long tracks"])
+    assert drawn.groupby("particle")["frame"].agg(lambda f: f.max() - f.min() + 1).min() >= 10
+    named = {file.name for file in (paths.exports / "figures").iterdir()}
+    assert {"tracks.svg", "tracks.pdf", "density-over-series.svg", "growth-over-size.csv"} <= named
+    assert {f"exports/figures/{name}" for name in named} <= set(entry.outputs)
     assert paths.log("positions").exists()
     assert 'href="video/index.html"' in (paths.reports / "index.html").read_text("utf-8")
 

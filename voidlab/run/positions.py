@@ -1,6 +1,6 @@
 """A dataset that is a table of positions, without images: its notebook run into a report, its tables written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,6 +95,7 @@ def save_positions(
     min_frames: int,
     calibration: Calibration = Calibration(None, "unknown"),  # noqa: B008, it is frozen
     key_figures: Sequence[Mapping[str, str]] = (),
+    more: Callable[[Path], pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """Write the tables of a dataset without images, its exports and its record; list what was exported.
 
@@ -110,6 +111,8 @@ def save_positions(
         See `voidlab.export.write_tables`.
     calibration
         Width of a pixel, where the file says it.
+    more
+        Writes more files into the folder of the exports and lists them, as `voidlab.report.figures_of_positions`.
 
     Raises
     ------
@@ -122,7 +125,8 @@ def save_positions(
     every = {**made, "pairs": tables.empty("pairs")}
     with filling(paths.exports, images_of_others(paths)) as fresh:
         files = export.write_tables(fresh, every, min_frames=min_frames, calibration=calibration)
-        written = export.write_contents(fresh, files)
+        every_file = pd.concat([files, *([more(fresh)] if more else [])], ignore_index=True)
+        written = export.write_contents(fresh, every_file)
     outputs = [*map(paths.table, made), *(paths.exports / name for name in written["file"])]
     inputs = {"file": record.digest(file)}
     entry = record.Entry(

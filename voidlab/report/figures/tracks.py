@@ -43,6 +43,19 @@ def tracks_over_image(
     return ax
 
 
+def tracks_alone(linked: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, min_frames: int) -> Axes:
+    """Drift-corrected tracks of at least ``min_frames`` frames where there is no image, a colour per void."""
+    seen = _long_tracks(linked, min_frames)
+    if seen.empty:
+        return nothing(ax, f"no track of {min_frames} frames or more")
+    size, unit = unit_of(calibration)
+    lines = [rows[list(CORRECTED)].to_numpy() * size for _, rows in seen.groupby("particle")]
+    colours = OF_TRACKS[np.arange(len(lines)) % len(OF_TRACKS)]
+    ax.add_collection(LineCollection(lines, colors=colours, linewidths=1.1))
+    ax.set_title(f"{len(lines)} voids on tracks of {min_frames} frames or more", fontsize=9)
+    return map_axes(seen[list(CORRECTED)].to_numpy() * size, ax, unit)
+
+
 def _long_tracks(linked: pd.DataFrame, min_frames: int) -> pd.DataFrame:
     """Rows of the tracks of ``min_frames`` or more from first to last, as ``total_frames`` counts them, in order."""
     frame = linked.groupby("particle")["frame"]
