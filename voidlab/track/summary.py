@@ -191,9 +191,9 @@ def growth_in_words(tracks: pd.DataFrame, frames: pd.DataFrame | None = None) ->
     shared = (
         f" All growth rates share a further error of ± {factor:.0%}, that of the radii." if factor > 0 else ""
     )
-    growth, sigma = known["growth_px_per_frame"], known["growth_sigma_px_per_frame"]
     rate = growth_rate_per(known)
-    share = 100 * (known[f"growth_px_per_{rate}"] / known["mean_radius_px"]).median()
+    growth, sigma = known[f"growth_px_per_{rate}"], known[f"growth_sigma_px_per_{rate}"]
+    share = 100 * (growth / known["mean_radius_px"]).median()
     said = f"{share:+.2f}" if rate == "frame" else f"{share:+.3g}"
     return (
         f"Of {len(known)} voids {int((growth > 2 * sigma).sum())} grow and {int((growth < -2 * sigma).sum())} shrink "
