@@ -9,6 +9,7 @@ from voidlab.explore.image_marks import Marks, box_of, measure_bar
 from voidlab.explore.link_preview import preview, rows_about
 from voidlab.explore.state import Model
 from voidlab.project import parameters
+from voidlab.report.swelling_words import format_number
 from voidlab.run import stage
 
 
@@ -174,6 +175,10 @@ def test_the_preview_follows_the_controls_and_is_kept(window, copied):
     assert "4 frames, 1 to 4" in link.said.value
     many = len(explorer.scene.tails)
     assert many > 3
+    (frames, used) = explorer._linked.frames, explorer._linked.search_range_px
+    assert frames == (1, 2, 3, 4)
+    assert (link.search_range_px.value, link.search_range_px.readout) == (pytest.approx(used), True)
+    assert link.touched == {}
     link.is_auto.value = False
     link.search_range_px.value = 0.5
     assert "search range 0.5 px" in link.said.value
@@ -192,18 +197,31 @@ def test_the_preview_follows_the_controls_and_is_kept(window, copied):
     assert link.said.value == ""
 
 
+def test_tracks_of_a_preview_are_drawn_without_the_drift(window):
+    explorer, model = window.explorer, window.explorer.model
+    explorer.row.value = 1
+    explorer.link.start.click()
+    here = np.asarray(model.drift(1))
+    drawn, recorded = explorer.scene.tails, explorer._linked.tails()
+    assert np.ptp(model.drifts(np.arange(1, 5)), axis=0).max() > 1
+    for one, other in zip(drawn, recorded, strict=True):
+        assert one[:, :2] + model.drifts(one[:, 2]) - here == pytest.approx(other[:, :2])
+        of_shown = other[:, 2] == 2
+        assert one[of_shown] == pytest.approx(other[of_shown])  # they pass through the voids of this frame
+
+
 # --- voids without a size ----------------------------------------------------------------------------------------
 
 
 def test_voids_without_a_size_are_in_no_median_of_the_explorer(window):
     model = window.explorer.model
     voids = model.voids(0, model.settings).assign(size_basis="fringe")
-    voids.loc[voids.index[1:], ["radius_px", "size_basis"]] = [25.0, "not a size"]
-    only, factor = voids["radius_px"].iloc[0], model.run.calibration.pixel_size_nm
+    one = int(np.argmin(voids["touches_edge"]))
+    voids.loc[voids.index != one, ["radius_px", "size_basis"]] = [25.0, "not a size"]
+    only, factor = voids["radius_px"].iloc[one], model.run.calibration.pixel_size_nm
     said = model.in_words(0, voids)
-    assert (
-        f"{len(voids)} voids ({len(voids) - 1} without a size), median radius {only * factor:.2f} nm" in said
-    )
+    assert f"{len(voids)} voids ({len(voids) - 1} without a size), median diameter" in said
+    assert f"{format_number(2 * only * factor)} nm (1 void away from the edge)" in said
     several = words.several_in_words(voids, model.run.calibration)
     assert f"{len(voids) - 1} of them without a size: median radius {only * factor:.2f} nm" in several
     beside = voids.assign(radius_px=voids["radius_px"] + 2.0)

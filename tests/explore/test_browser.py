@@ -36,6 +36,10 @@ QUIET = [
 SHAPE = (150, 210)
 LAPTOP, SCREEN = {"width": 1366, "height": 768}, {"width": 1920, "height": 1080}
 IMAGE = ".voidlab-image canvas:visible"
+# What of the controls is wider than its place, so that one has to scroll sideways.
+TOO_WIDE = """[...document.querySelectorAll(".voidlab-controls, .voidlab-controls *")]
+    .filter(e => e.scrollWidth > e.clientWidth + 1 && ["auto", "scroll"].includes(getComputedStyle(e).overflowX))
+    .filter(e => e.clientWidth > 0 && !["INPUT", "SELECT", "TEXTAREA"].includes(e.tagName)).map(e => e.className)"""
 SLOW_MS = 240_000  # a busy machine starts a kernel in a minute
 
 
@@ -168,11 +172,16 @@ def test_look_tune_correct_keep_run_report(lab, page, copied, tmp_path):
     page.set_viewport_size(SCREEN)
     time.sleep(1)
     large = all_is_seen(page)
+    assert page.evaluate(TOO_WIDE) == []
     page.screenshot(path=shots / "1-open-large.png")
     assert min(large) > 1.4 * min(small)  # the image follows the window
     page.set_viewport_size(LAPTOP)
     time.sleep(1)
     assert all_is_seen(page) == small
+    for tab in ("See", "Link", "Save", "Find"):
+        page.get_by_role("tab", name=tab).click()
+        time.sleep(0.3)
+        assert page.evaluate(TOO_WIDE) == []
 
     # tune: the threshold to its end
     handle = page.locator(".widget-slider", has_text="threshold").locator(".noUi-handle").first

@@ -33,6 +33,7 @@ from voidlab.project.corrections import (
     SplitVoid,
 )
 from voidlab.report.figures.base import OF_KIND
+from voidlab.report.swelling_words import format_number
 from voidlab.run import stage
 from voidlab.segment.network import Maps
 
@@ -79,6 +80,17 @@ def test_the_voids_of_the_yaml_are_those_of_the_run_and_need_no_segmenter(model,
     stored = tables.load(finished[0], "voids")
     stored = stored[stored["frame"] == 3].reset_index(drop=True)
     pd.testing.assert_frame_equal(model.voids(2, model.settings), stored)
+
+
+def test_the_median_diameter_of_a_frame_is_that_of_the_report(model, finished):
+    found = pd.read_parquet(finished[0].table("swelling"))
+    row = len(model) - 1
+    of_frame = found[(found["frame"] == model.number(row)) & (found["quantity"] == "median_diameter_seen")]
+    of_report = of_frame["value"].item()
+    said = model.in_words(row, model.detections(row, model.settings))
+    assert f"median diameter {format_number(of_report)} nm (" in said
+    whole = (~model.voids(row, model.settings)["touches_edge"]).sum()
+    assert f"({whole} voids away from the edge)" in said
 
 
 def test_auto_contrast_is_decided_for_the_whole_series_as_the_stage_does(model):
@@ -663,7 +675,7 @@ def test_loops_are_shown_beside_the_voids_and_said(with_loops):
     assert scene.others["kind"].value_counts().to_dict() == {"loop": LOOPS, "dot": DOTS}
     assert len(scene.particles) == len(scene.voids)
     said = f"{LOOPS} loops (pink, dashes and dots), {DOTS} dots (yellow, dots)"
-    assert f"{len(scene.voids)} voids, median radius " in with_loops.said.value
+    assert f"{len(scene.voids)} voids, median diameter " in with_loops.said.value
     assert said in with_loops.said.value
     colours = [
         to_hex(c.get_edgecolor()[0]) for c in with_loops.view.image.collections if len(c.get_offsets())

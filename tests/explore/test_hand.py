@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from voidlab import tables
-from voidlab.explore import choice, keys, mouse_tools
+from voidlab.explore import choice, keys, mouse_tools, words
 from voidlab.explore.figure import View
 from voidlab.project import corrections
 from voidlab.project.apply_edits import spot_of
-from voidlab.project.corrections import AcceptFrame, BadFrame, DeleteVoid, JoinTracks, MoveVoid
+from voidlab.project.corrections import AcceptFrame, BadFrame, DeleteVoid, Ellipse, JoinTracks, MoveVoid
 
 
 def drag(explorer, mouse, ax, *points, held=(), release=None):
@@ -52,6 +52,20 @@ def test_a_box_selects_many_and_a_key_deletes_them_in_one_go(explorer, mouse):
     assert len(kept(explorer)) == len(inside)
     explorer._key("Delete")
     assert "no void is selected" in explorer.said.value
+
+
+@pytest.mark.parametrize("tool", ["select", "lasso"])
+def test_a_box_or_lasso_around_nothing_says_so(explorer, mouse, tool):
+    x, y = places(explorer)[0]
+    explorer.correct.tool.value = tool
+    drag(explorer, mouse, explorer.view.image, (-9, -9), (-9, -5), (-5, -5))
+    assert explorer.said.value.endswith("nothing selected: the centre of no void lies in it")
+    drag(explorer, mouse, explorer.view.image, (x - 2, y - 2), (x + 2, y - 2), (x + 2, y + 2), (x - 2, y + 2))
+    drag(explorer, mouse, explorer.view.image, (x, y), (x, y))
+    assert list(explorer.scene.chosen) == [0]
+    assert "nothing selected" not in explorer.said.value
+    drag(explorer, mouse, explorer.view.image, (-9, -9), (-9, -9))  # a click beside them lets go of all
+    assert "nothing selected" not in explorer.said.value
 
 
 def test_a_lasso_selects_what_it_goes_around_and_shift_adds(explorer, mouse):
@@ -103,10 +117,16 @@ def test_a_drag_moves_a_void_and_its_rim_resizes_it(explorer, mouse):
     assert made.to.radius_px == pytest.approx(edge, abs=0.01)
     moved = explorer.scene.voids.iloc[-1]
     assert (moved["corrected"], moved["size_basis"]) == ("moved", "edge")
+    assert ", 1 edit by hand" in explorer.model.in_words(
+        0, explorer.model.detections(0, explorer.settings.settings)
+    )
     drag(explorer, mouse, explorer.view.image, (x + 3 + edge, y + 2), (x + 3 + edge + 2, y + 2))
     assert explorer.scene.voids.iloc[-1]["radius_px"] == pytest.approx(edge + 2, abs=0.02)
     assert explorer.scene.voids.iloc[-1]["x_px"] == pytest.approx(x + 3, abs=0.01)
     assert "of its edge" in explorer.hover.value or explorer.hover.value == "&nbsp;"
+    explorer.row.value = 1
+    explorer.row.value = 0
+    assert ", 2 edits by hand" in explorer.said.value
 
 
 def test_a_void_that_is_not_dragged_stays(explorer):
@@ -183,19 +203,36 @@ def test_the_scale_bar_is_right_after_zooming(explorer):
         assert view._bar_label.get_position()[1] > bottom - 0.2 * (bottom - top)
 
 
-def test_which_radius_is_drawn_is_said_and_can_be_chosen(explorer):
-    voids = explorer.scene.voids
+def test_which_radius_is_drawn_is_said_and_can_be_chosen(explorer, monkeypatch):
+    found = explorer.model.detections(0, explorer.settings.settings)
+    fringed = found.assign(size_basis="fringe", edge_radius_px=found["radius_px"] - 0.5)
+    monkeypatch.setattr(explorer.model, "detections", lambda *_, **__: fringed)
+
+    def widths():
+        return [np.sort(c.get_widths()) for c in explorer.view.image.collections if len(c.get_offsets()) > 1]
+
+    explorer.update()
     assert "circles: physical radius" in explorer.said.value
-    explorer.scene.voids["edge_radius_px"] = voids["radius_px"] - 0.5
-    explorer.view.show(explorer.scene, explorer.style.style)
-    whole = [np.sort(c.get_widths()) for c in explorer.view.image.collections if len(c.get_offsets()) > 1]
+    whole = widths()
     explorer.style.radius.value = "edge as drawn by hand"
     assert "circles: edge as drawn by hand" in explorer.said.value
-    explorer.scene.voids["edge_radius_px"] = voids["radius_px"] - 0.5
-    explorer.view.show(explorer.scene, explorer.style.style)
-    edges = [np.sort(c.get_widths()) for c in explorer.view.image.collections if len(c.get_offsets()) > 1]
-    for one, other in zip(whole, edges, strict=True):
+    for one, other in zip(whole, widths(), strict=True):
         assert one - other == pytest.approx(1.0)
+
+
+def test_where_no_void_rests_on_a_fringe_there_is_one_radius_and_it_is_as_detected(explorer, monkeypatch):
+    found = explorer.model.detections(0, explorer.settings.settings)
+    for basis, shown, said in (
+        ("fringe", ("", "none"), "circles: physical radius"),
+        ("network", ("none", ""), "circles: radius as detected"),
+        ("not a size", ("", "none"), "circles: physical radius"),
+    ):
+        rest = found.assign(size_basis=basis)
+        monkeypatch.setattr(explorer.model, "detections", lambda *_, rest=rest, **__: rest)
+        explorer.update()
+        style = explorer.style
+        assert (style.radius.layout.display, style.only_radius.layout.display) == shown
+        assert said in explorer.said.value
 
 
 def test_the_file_of_corrections_says_what_was_made_in_one_go(explorer, copied):
@@ -222,6 +259,13 @@ def test_what_does_not_fit_is_refused_at_once_and_not_written(explorer, mouse):
     twice = JoinTracks(at=spot_of(on_track), to=spot_of(on_track))
     assert explorer.model.refusal([twice], explorer.settings.settings).endswith("are on one track already")
     assert explorer.model.refusal([BadFrame(frame=1)], explorer.settings.settings) == ""
+
+
+def test_an_ellipse_that_lies_along_x_is_at_0_degrees(explorer):
+    void = explorer.scene.voids.iloc[0].copy()
+    void[["semi_major_px", "semi_minor_px", "orientation_deg"]] = [6.0, 3.0, -0.2]
+    assert "the long one at 0°" in words.void_in_words(void, -1, explorer.model.run.calibration)
+    assert str(Ellipse(semi_major_px=6, semi_minor_px=3, orientation_deg=-0.2)).endswith(" 0°")
 
 
 def test_with_shift_the_rim_goes_one_way_and_the_void_is_an_ellipse(explorer, mouse):

@@ -18,7 +18,9 @@ def test_the_dataset_is_in_the_heading_and_another_can_be_chosen(copied, monkeyp
     window = explore.open_explorer("small")
     assert window.dataset.options == ("other", "small", "wrong")
     assert window.dataset.value == "small"
+    assert window.dataset.tooltip == "dataset small: parameters/small.yaml"
     window.dataset.value = "other"
+    assert window.dataset.tooltip == "dataset other: parameters/other.yaml"
     assert isinstance(window.explorer, Explorer)
     assert window.explorer.model.run.dataset.dataset == "other"
     assert window.widget.children == (window.explorer.widget,)
@@ -27,6 +29,12 @@ def test_the_dataset_is_in_the_heading_and_another_can_be_chosen(copied, monkeyp
     assert "did you mean 'images'?" in window.explorer.said.value
     window.dataset.value = "small"
     assert isinstance(window.explorer, Explorer)
+
+
+def test_a_long_name_is_seen_in_the_heading(copied, monkeypatch):
+    shutil.copy(copied.parameters, copied.parameters.with_name("cavp-5-1_115K_-1un.yaml"))
+    monkeypatch.chdir(copied.root)
+    assert explore.open_explorer("small").dataset.layout.width == "calc(18ch + 40px)"
 
 
 def test_frames_have_their_numbers():

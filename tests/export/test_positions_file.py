@@ -35,6 +35,7 @@ def test_diameters_that_are_called_radii_are_noticed(tmp_path):
         found = read_positions(write_positions(tmp_path / "a.json", [image]), SHAPE)
         assert found.voids["radius_px"].tolist() == [radius]
         assert any("diameters" in note for note in found.notes) == said
+        assert any("They were halved" in doubt for doubt in found.doubts) == said
         assert found.frames["frame"].tolist() == [7]
 
 

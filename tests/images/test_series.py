@@ -116,6 +116,9 @@ def test_several_kinds_of_files(tmp_path: Path) -> None:
     with pytest.raises(ImagesError, match=r"several kinds: 2 \.png, 1 \.tif; .* such as .*\*\.png"):
         open_series(tmp_path)
     assert len(open_series(tmp_path / "*.tif")) == 1
+    (tmp_path / "f2.png").unlink()  # as many of each: a PNG may be a picture of results, a TIFF hardly
+    with pytest.raises(ImagesError, match=r"several kinds: 1 \.png, 1 \.tif; .* such as .*\*\.tif"):
+        open_series(tmp_path)
 
 
 def test_a_format_that_is_not_read(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ import json
 import os
 import re
 
+import pandas as pd
 import pytest
 
-from voidlab import cli, drift, tables
+from voidlab import cli, drift, tables, terminal
 from voidlab.export.positions_file import read_positions
 from voidlab.images.series import Calibration
 from voidlab.project import lock, record
@@ -175,9 +176,16 @@ def typed(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_command_in_a_folder_with_braces(typed, capsys):
+def test_the_command_in_a_folder_with_braces(typed, capsys, monkeypatch):
+    told = []
+    monkeypatch.setattr(terminal.Line, "progress", lambda self, text: told.append(text))
     assert typed() == 0
-    assert "report: reports/video/positions.html" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "report: reports/video/positions.html" in said
+    assert told[0] == "Parameters (1 of 12 cells)"
+    assert "Density and sizes over the series (11 of 12 cells)" in told
+    assert re.search(r"positions   done in \d+\.\d s: particles \d, long tracks \d", said)
+    assert re.search(r"verdict     (good|check|do not use): ", said)
     paths = RunPaths.find("video")
     page = paths.html("positions").read_text("utf-8")
     assert "found.json" in page
@@ -194,6 +202,13 @@ def test_the_command_in_a_folder_with_braces(typed, capsys):
     overview = paths.index.read_text("utf-8")
     assert 'alt="Voids of video as circles, in its first and its last frame"' in overview
     assert 'alt="Voids of video as circles"' in (paths.reports / "index.html").read_text("utf-8")
+    assert "drift-corrected tracks of 10 frames or more" in overview.lower()
+    drawn = pd.read_csv(paths.exports / "figures" / "tracks.csv")
+    assert drawn["particle"].nunique() == int(figures["Long tracks"])
+    assert drawn.groupby("particle")["frame"].agg(lambda f: f.max() - f.min() + 1).min() >= 10
+    named = {file.name for file in (paths.exports / "figures").iterdir()}
+    assert {"tracks.svg", "tracks.pdf", "density-over-series.svg", "growth-over-size.csv"} <= named
+    assert {f"exports/figures/{name}" for name in named} <= set(entry.outputs)
     assert paths.log("positions").exists()
     assert 'href="video/index.html"' in (paths.reports / "index.html").read_text("utf-8")
 
@@ -217,6 +232,28 @@ def test_a_notebook_that_fails_leaves_a_page_a_log_and_an_entry(typed, capsys):
     entry = record.read_record(paths)["positions"]
     assert (entry.status, entry.error) == ("failed", "RuntimeError: of some kind")
     assert "failed" in (paths.reports / "index.html").read_text("utf-8")
+
+
+def test_init_of_positions_names_the_command_for_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "found").mkdir()
+    write_positions(tmp_path / "found" / "a b.json", [{"positions": [[100, 90]], "radii": [5]}])
+    command = "voidlab positions 'found/a b.json' --name video --size WIDTH HEIGHT"
+    for source in ("found", "found/a b.json"):
+        assert cli.main(["init", source, "--name", "video"]) == 2
+        said = capsys.readouterr().err
+        assert command in said
+        assert "TIFF" not in said
+    (tmp_path / "found" / "a b.json").rename(tmp_path / "other.jsonl")
+    (tmp_path / "found" / "voids.csv").write_text("x,y\n1,2\n")
+    assert cli.main(["init", "found", "--name", "video"]) == 2
+    said = capsys.readouterr().err
+    assert "found holds no images but 1 .csv" in said
+    assert "voidlab positions FILE --name video" in said
+    assert not (tmp_path / "parameters").exists()
+    (tmp_path / "found" / "notes.txt").write_text("")  # a folder of other things is one without images
+    assert cli.main(["init", "found", "--name", "video"]) == 2
+    assert "no images in folder found" in capsys.readouterr().err
 
 
 def test_two_at_once_are_refused(typed, capsys):

@@ -118,3 +118,6 @@ def test_mergers_of_voids_without_a_size_are_no_test_of_the_law():
     tracks.loc[tracks["particle"].isin([2, 13]), "size_basis"] = "not a size"
     said = conservation.law_in_words(events, frames, tracks)
     assert said.startswith("9 voids merged; in 7 that are clear, ")
+    tracks.loc[~tracks["particle"].isin([1, 11]), "size_basis"] = "not a size"
+    said = conservation.law_in_words(events, frames, tracks)
+    assert said.startswith("9 voids merged; in one that is clear, ")

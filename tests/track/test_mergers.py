@@ -28,6 +28,13 @@ def test_the_larger_goes_on():
     assert events[["frame", "parent_a", "parent_b", "child"]].to_numpy().tolist() == [[6, 1, 0, 0]]
 
 
+def test_how_many_particles_the_tracks_are_is_said():
+    linked = with_child()
+    said = mergers.followed_in_words(linked, joined(linked))
+    assert said == "The 3 tracks are 2 particles: of two that merge, the larger goes on."
+    assert mergers.followed_in_words(linked, linked) == "Each of the 3 tracks is a particle."
+
+
 def test_a_child_that_the_smaller_was_linked_to_is_the_larger_ones():
     found = joined(with_child(1))
     assert found["particle"].tolist() == situations.two_that_merge()["particle"].tolist()

@@ -32,6 +32,7 @@ from voidlab.explore.pointer import Pointer
 from voidlab.explore.save_panel import SavePanel, numbers_of
 from voidlab.explore.state import Model, Picture
 from voidlab.tables.kinds import VOID
+from voidlab.tables.size_basis import are_edges
 
 
 class Explorer:
@@ -181,10 +182,11 @@ class Explorer:
     def _find(self, *, exact: bool = True) -> None:
         row, model = self.row.value, self.model
         detections = model.detections(row, self.settings.settings, exact=exact)
+        self.style.offer_radii(two=not are_edges(tables.only_voids(detections)))
         self._linked = self._try_linking(row) if self.link.is_shown else None
         self._draw(model.picture(row), row, detections)
         needs = self.style.drift.value or self.style.tails.value or self.style.colour.value == "track"
-        self._frame_words = f"{model.in_words(row, detections)}; circles: {self.style.style.radius}"
+        self._frame_words = f"{model.in_words(row, detections)}; circles: {self.style.shown_radius}"
         self._frame_words += "" if exact else ", being measured anew …"
         needs = needs and not self.link.is_shown
         self.say(self._note or model.outdated or (model.why_no_results if needs else ""))
@@ -218,10 +220,13 @@ class Explorer:
         self.hand.say_chosen()
 
     def _tails(self, row: int) -> list[np.ndarray]:
-        """Tails in the image as recorded; when the stack stands still, each point is drift-corrected."""
+        """Tails in the image as recorded; those of a preview, and when the stack stands still, are drift-corrected.
+
+        Tracks of a preview are there to judge the linking by: with the drift in them all would be streaks alike.
+        """
         shown = self.style.tails.value
         tails = self._linked.tails() if self._linked else self.model.tails(row, shown) if shown else []
-        if not self.style.drift.value:
+        if not (self.style.drift.value or self._linked):
             return tails
         here = np.asarray(self.model.drift(row))
         return [np.column_stack([t[:, :2] - self.model.drifts(t[:, 2]) + here, t[:, 2]]) for t in tails]
@@ -230,6 +235,7 @@ class Explorer:
         rows = rows_about(row, self.link.frames.value, len(self.model))
         tried = preview(self.model, rows, self.settings.settings, self.link.parameters)
         self.link.say(tried.in_words(self.model.run.calibration))
+        self.link.show_used(tried.search_range_px)
         return tried
 
     def step(self, by: int) -> None:

@@ -128,7 +128,7 @@ class Hand:
             self._shows.mark(self._tool.name, path)
             return
         if self._tool.name in SELECTS:
-            self.select(self._within(scene.voids, path), more=more)
+            self._select_within(scene.voids, path, more=more)
             return
         shown = Shown(scene.frame, scene.voids, scene.particles)
         edit, said = self._tool.use(shown, path[0], path[-1], shift=more)
@@ -136,6 +136,14 @@ class Hand:
             self._shows.say(said)
         else:
             self._shows.attempt(partial(self._apply, [edit]))
+
+    def _select_within(self, voids: pd.DataFrame, path: Sequence[Point], *, more: bool) -> None:
+        """Select what lies along ``path``; where a box or a loop holds nothing, say so."""
+        rows, is_click = self._within(voids, path), path[0] == path[-1] and len(path) == 2
+        self._shows.say("")  # what was said of the selection before
+        self.select(rows, more=more)
+        if not rows and not is_click:
+            self._shows.say("nothing selected: the centre of no void lies in it")
 
     def _within(self, voids: pd.DataFrame, path: Sequence[Point]) -> list[int]:
         """The voids that a click, a box or a loop along ``path`` takes."""

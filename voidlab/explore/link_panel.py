@@ -18,11 +18,12 @@ class LinkPanel:
         self._given = given
         self._touched: set[str] = set()
         self._changed = changed
+        self._shows_used = False  # while the slider is set to what auto came to, nobody has moved it
         asked = given.search_range_px
         usual = _USUAL_PX if asked == "auto" else asked
         self.search_range_px = w.FloatSlider(
             usual, min=0.5, max=max(_FARTHEST_PX, usual), step=0.5, description="range, px",
-            continuous_update=False, disabled=asked == "auto", **NAMED,
+            continuous_update=False, disabled=asked == "auto", readout=asked != "auto", **NAMED,
         )  # fmt: skip
         self.is_auto = w.Checkbox(
             asked == "auto", description="auto: as density and motion allow", indent=False
@@ -59,8 +60,11 @@ class LinkPanel:
         )
 
     def _touch(self, name: str) -> None:
+        if self._shows_used:
+            return
         self._touched.add("search_range_px" if name == "is_auto" else name)
         self.search_range_px.disabled = self.is_auto.value
+        self.search_range_px.readout = not self.is_auto.value
         self._again()
 
     def _again(self) -> None:
@@ -75,6 +79,15 @@ class LinkPanel:
     def say(self, sentences: list[str]) -> None:
         """Say what came of the preview."""
         self.said.value = "<br>".join(map(text, sentences))
+
+    def show_used(self, search_range_px: float) -> None:
+        """Show the range that auto came to."""
+        if not self.is_auto.value:
+            return
+        slider, self._shows_used = self.search_range_px, True
+        slider.max = max(slider.max, search_range_px)
+        slider.value = search_range_px
+        slider.readout, self._shows_used = True, False
 
     @property
     def touched(self) -> dict[str, Any]:

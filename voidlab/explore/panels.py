@@ -16,7 +16,9 @@ from voidlab.project.parameters.models import SegmentParameters, range_of
 Changed = Callable[[], None]
 text = partial(html.escape, quote=False)  # for the body of an HTML widget
 
-NAMED: dict[str, Any] = {"style": {"description_width": "108px"}, "layout": {"width": "326px"}}
+AS_DETECTED = "radius as detected"
+# As wide as the column leaves room for: how wide its scrollbar is, only the browser knows.
+NAMED: dict[str, Any] = {"style": {"description_width": "108px"}, "layout": {"width": "auto"}}
 
 
 class SettingsPanel:
@@ -109,6 +111,11 @@ class StylePanel:
             options=list(RADII), description="circles show", **NAMED,
             tooltip="out of focus the edge, as one draws it by hand, lies within the physical radius",
         )  # fmt: skip
+        self.only_radius = w.Dropdown(
+            options=[AS_DETECTED], description="circles show", disabled=True, **NAMED,
+            tooltip="no void here rests on a fringe: its radius is that of the edge, and there is no other",
+        )  # fmt: skip
+        self.offer_radii(two=True)
         colours = [name for name in COLOURS if not (alone and name == "track")]
         self.colour = w.Dropdown(options=colours, description="coloured by", **NAMED)
         self.grey = w.FloatRangeSlider(
@@ -120,7 +127,18 @@ class StylePanel:
         controls = of_image if alone else (*of_image, self.drift, self.tails)
         for control in controls:
             control.observe(lambda _: changed(), names="value")
-        self.widget = w.VBox(controls)
+        self.widget = w.VBox([*controls[:2], self.only_radius, *controls[2:]])
+
+    def offer_radii(self, *, two: bool) -> None:
+        """Let the radius be chosen where there are ``two``; else say which one there is."""
+        self._has_two = two
+        self.radius.layout.display = "" if two else "none"
+        self.only_radius.layout.display = "none" if two else ""
+
+    @property
+    def shown_radius(self) -> str:
+        """What the circles show, in words."""
+        return str(self.radius.value) if self._has_two else AS_DETECTED
 
     @property
     def style(self) -> Style:

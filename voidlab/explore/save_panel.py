@@ -32,7 +32,7 @@ class SavePanel:
         }
         made = [button(words, icon, partial(do, name)) for name, (words, icon) in names.items()]
         self.png, self.svg, self.tsv, self.copy_picture, self.copy_numbers = made
-        self.box = w.Textarea(layout=w.Layout(width="320px", height="120px", display="none"))
+        self.box = w.Textarea(layout=w.Layout(width="auto", height="120px", display="none"))
         self.widget = w.VBox([w.HBox(made[:3]), w.HBox(made[3:]), self.box])
 
     def show(self, numbers: str) -> None:

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from voidlab import tables
 from voidlab.explore.cache import Cache
 from voidlab.explore.live_segmenter import Finder
+from voidlab.explore.words import sizes_in_words
 from voidlab.images.binning import block_mean
 from voidlab.images.microscope import with_microscope_of
 from voidlab.project import corrections, record
@@ -79,6 +80,7 @@ class Model:
         self._linked: pd.DataFrame | None = None
         self._written_ns: int | None = None  # when the record of the run that these are of was written
         self._outdated = ""
+        self._said: tuple[object, str] = (None, "")  # the last sizes in words, and what they are of
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -118,7 +120,8 @@ class Model:
     def detections(self, row: int, settings: SegmentParameters, *, exact: bool = True) -> pd.DataFrame:
         """Table ``voids`` of row ``row``: what ``settings`` find, and what the corrections make of it.
 
-        Loops and dots are in it where the parameters ask for them. ``exact``: see `Finder.find`.
+        Loops and dots are in it where the parameters ask for them. ``exact``: see `Finder.find`. How many corrections
+        count is in its ``attrs`` as "corrections".
         """
         number = self.number(row)
         edits = self._edits(row)
@@ -129,7 +132,11 @@ class Model:
         voids = found.voids.assign(frame=number)
         if not edits:
             return tables.check(voids, "voids")
-        return correct_frame(voids, found.labels, edits, edge_buffer_px=settings.edge_buffer_px)[0]
+        buffer = settings.edge_buffer_px
+        corrected, _, reasons = correct_frame(voids, found.labels, edits, edge_buffer_px=buffer)
+        # A void that is moved is two rows of the table, but one correction.
+        corrected.attrs["corrections"] = reasons.count("")
+        return corrected
 
     def is_quick(self, row: int, settings: SegmentParameters) -> bool:
         """Whether `voids` can answer without a segmenter at work."""
@@ -320,16 +327,31 @@ class Model:
         voids = tables.only_voids(detections)
         counted, kinds = tables.kept(voids), tables.kept(detections)["kind"]
         asked = self.settings.kinds
-        size, unit = tables.unit_of(self.run.calibration)
-        sized = counted.loc[is_size(counted), "radius_px"] * size
-        radius = f", median radius {sized.median():.2f} {unit}" if len(sized) else ""
-        without = f" ({len(counted) - len(sized)} without a size)" if len(sized) < len(counted) else ""
-        said = [f"{len(counted)} voids{without}{radius}"] if VOID in asked else []
+        unsized = int((~is_size(counted)).sum())
+        without = f" ({unsized} without a size)" if unsized else ""
+        sizes = self._sizes(row, counted) if VOID in asked else ""
+        said = [f"{len(counted)} voids{without}", *([sizes] if sizes else [])] if VOID in asked else []
         said += [f"{(kinds == kind).sum()} {kind}s ({OTHERS[kind]})" for kind in asked if kind in OTHERS]
-        changed = int((voids["corrected"] != "").sum())
-        by_hand = f", {changed} corrected by hand" if changed else ""
+        made = detections.attrs.get("corrections", 0)
+        by_hand = f", {made} edit{'s' * (made > 1)} by hand" if made else ""
         accepted = ", accepted" if number in self.accepted else ""
         return f"frame {number}{tilt}: {', '.join(said)}{by_hand}{accepted}"
+
+    def _sizes(self, row: int, voids: pd.DataFrame) -> str:
+        """How large ``voids`` of row ``row`` are, in words; kept, as finding out which are whole takes a while."""
+        circles = voids[["x_px", "y_px", "radius_px"]].to_numpy(float)
+        key = (row, circles.tobytes(), is_size(voids).tobytes())
+        if self._said[0] != key:
+            seen = np.isfinite(self.image(row))
+            words = sizes_in_words(
+                voids,
+                self.run.series.shape,
+                self.run.calibration,
+                margin_px=self.settings.edge_buffer_px,
+                valid=None if seen.all() else seen,
+            )
+            self._said = (key, words)
+        return self._said[1]
 
 
 def shrink(image: np.ndarray, most_px: int = SHOWN_PX) -> Picture:

@@ -1,5 +1,7 @@
 """The explorer with the choice of the dataset in its heading: what a notebook shows."""
 
+from collections.abc import Sequence
+
 import ipywidgets as w
 
 from voidlab.errors import VoidlabError
@@ -8,6 +10,15 @@ from voidlab.explore.kept_settings import KeptSettings
 from voidlab.explore.state import Model
 from voidlab.project.paths import RunPaths
 from voidlab.run import stage
+
+_TOOLTIP = "dataset {0}: parameters/{0}.yaml"
+_FEWEST, _MOST = 16, 40  # letters that the choice of the dataset is wide
+
+
+def _width_of(names: Sequence[str]) -> str:
+    """How wide a choice between ``names`` is, so that the longest is seen but the frames keep their room."""
+    longest = max(map(len, names), default=0)
+    return f"calc({min(max(longest, _FEWEST), _MOST)}ch + 40px)"
 
 
 class Window:
@@ -23,8 +34,8 @@ class Window:
             self.widget = w.VBox([self.explorer.widget])
             return
         self.dataset = w.Dropdown(
-            options=known, value=name if name in known else None, layout=w.Layout(width="150px"),
-            tooltip="dataset: the name of its file in the folder parameters",
+            options=known, value=name if name in known else None, layout=w.Layout(width=_width_of(known)),
+            tooltip=_TOOLTIP.format("NAME"),
         )  # fmt: skip
         self.dataset.observe(lambda change: self.open(change["new"]), names="value")
         self.widget = w.VBox()
@@ -40,6 +51,7 @@ class Window:
     def open(self, name: str) -> None:
         """Show the dataset called ``name``, with its files as they are now; where that cannot be, why."""
         self.name = name
+        self.dataset.tooltip = _TOOLTIP.format(name)  # a long name is seen in full
         heading = [self.dataset]
         try:
             model = Model(stage.open_stage("segment", name))

@@ -1,7 +1,10 @@
 """The numbers of a void, or of those selected, as the explorer says them."""
 
+import numpy as np
 import pandas as pd
 
+from voidlab.report.swelling_words import format_number
+from voidlab.swelling.estimate import median_diameter_seen
 from voidlab.tables.size_basis import EDGE, FRINGE, NETWORK, NOT_A_SIZE, is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -29,7 +32,7 @@ def void_in_words(void: pd.Series, particle: int, calibration: HasPixelSize) -> 
         major, minor = void["semi_major_px"] * size, void["semi_minor_px"] * size
         said.append(
             f"drawn as an ellipse of semi-axes {major:.2f} and {minor:.2f} {unit}, the long one at "
-            f"{void['orientation_deg']:.0f}°"
+            f"{round(void['orientation_deg'])}°"
         )
     if pd.notna(void["confidence"]):
         said.append(f"confidence {void['confidence']:.2f}")
@@ -40,6 +43,23 @@ def void_in_words(void: pd.Series, particle: int, calibration: HasPixelSize) -> 
     if void["corrected"]:
         said.append(f"{void['corrected']} by hand")
     return f"void at ({void['x_px']:.1f}, {void['y_px']:.1f}) px: {', '.join(said)}"
+
+
+def sizes_in_words(
+    voids: pd.DataFrame,
+    shape: tuple[int, int],
+    calibration: HasPixelSize,
+    *,
+    margin_px: float,
+    valid: np.ndarray | None,
+) -> str:
+    """How large the ``voids`` of a frame are: the number that the report gives, and of which voids it is."""
+    size, unit = unit_of(calibration)
+    median, count = median_diameter_seen(voids, shape, margin_px=margin_px, valid=valid)
+    if not count:
+        return ""
+    which = f"{count} void" if count == 1 else f"{count} voids"
+    return f"median diameter {format_number(median * size)} {unit} ({which} away from the edge)"
 
 
 def several_in_words(voids: pd.DataFrame, calibration: HasPixelSize) -> str:

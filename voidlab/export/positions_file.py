@@ -39,7 +39,7 @@ class Positions:
     frames: pd.DataFrame
     voids: pd.DataFrame
     notes: tuple[str, ...]
-    doubts: tuple[str, ...] = ()  # those of the notes that speak against the numbers
+    doubts: tuple[str, ...] = ()  # those of the notes by which all numbers may be others
     pixel_size_nm: float | None = None
 
 
@@ -105,9 +105,8 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
             f"{len(far)} voids, the first in frame {far['frame'].iloc[0]:g}, lie or reach further than "
             f"{_FARTHEST_PX:,} px, which no image does; expected positions and radii in px."
         )
-    factor, said = _unit_of_radii(images, shape)
-    notes += said
-    doubts = _outside(voids, shape)
+    factor, halved = _unit_of_radii(images, shape)
+    doubts = halved + _outside(voids, shape)
     notes += doubts
     radius = voids["radius_px"] * factor
     voids = voids.assign(radius_px=radius, area_px=np.pi * radius**2, kind="void", confidence=np.nan)

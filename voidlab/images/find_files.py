@@ -9,6 +9,7 @@ from pathlib import Path
 
 from voidlab.images.errors import ImagesError
 from voidlab.images.readers import READERS, supported, why_unknown
+from voidlab.images.readers.pictures import open_picture
 
 PathLike = str | os.PathLike[str]
 _NAMED = 5  # folders
@@ -79,13 +80,19 @@ def _of_one_format(files: list[Path], source: str, mixed: bool = False) -> list[
         return known
     formats = {READERS[file.suffix.lower()][0] for file in known}
     if len(known) < len(files) or len(formats) > 1:
-        suffix = Counter(file.suffix for file in known).most_common(1)[0][0]
+        suffix = _likely_suffix(known)
         raise ImagesError(
             f"{source} holds files of several kinds: {_tally(files)}; expected one kind. "
             f"Narrow it with a glob, such as {files[0].parent / ('*' + suffix)}; unrelated micrographs are made "
             "datasets of by `voidlab init` with --each."
         )
     return files
+
+
+def _likely_suffix(files: Sequence[Path]) -> str:
+    """The suffix of most of the ``files``; of as many, not that of a picture, which may be one of results."""
+    counts = Counter(file.suffix for file in files)
+    return max(counts, key=lambda suffix: (counts[suffix], READERS[suffix.lower()][1] is not open_picture))
 
 
 def _check_names(files: Sequence[Path]) -> None:

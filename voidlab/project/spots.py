@@ -58,7 +58,7 @@ class Ellipse(Plain):
     def __str__(self) -> str:
         return (
             f"an ellipse of semi-axes {self.semi_major_px:.1f} and {self.semi_minor_px:.1f} px, the long one at "
-            f"{self.orientation_deg:.0f}°"
+            f"{round(self.orientation_deg)}°"
         )
 
 

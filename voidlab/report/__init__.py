@@ -25,7 +25,7 @@ _MODULES = {
         "show_focus_pair",
         "show_pair_radii",
     ),
-    "figures.for_papers": ("figures_for_papers",),
+    "figures.for_papers": ("figures_for_papers", "figures_of_positions"),
     "figures.movie": ("show_track_movie",),
     "figures.positions": ("show_first_and_last_positions",),
     "figures.rotating_gif": ("show_rotating_voids",),

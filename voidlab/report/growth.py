@@ -8,14 +8,14 @@ import pandas as pd
 from voidlab.report.key_figures import Figure, figure
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
-from voidlab.track.summary import shared_error_of_growth
+from voidlab.track.summary import growth_rate_per, shared_error_of_growth
 
 
 def of_growth(
     tracks: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize, *, shown: int
 ) -> list[Figure]:
     """How fast the diameters grow; nothing of a tilt series, in which nothing has the time to."""
-    rate = "s" if "growth_px_per_s" in tracks and tracks["growth_px_per_s"].notna().any() else "frame"
+    rate = growth_rate_per(tracks)
     column = f"growth_px_per_{rate}"
     long = tracks[(tracks["total_frames"] >= shown) & tracks[column].notna()]
     if is_tilted(frames["tilt_deg"]) or len(long) < 2:

@@ -59,7 +59,7 @@ FIGURES_OF = {
     "series": ("density-over-series", "sizes"),
     "tilt series": ("density-by-depth", "sizes"),
     "focus pair": ("sizes", "volume-by-size"),
-    "positions": (),
+    "positions": ("tracks", "density-over-series"),
 }
 
 

@@ -151,8 +151,9 @@ def of_events(events: pd.DataFrame, frames: pd.DataFrame) -> list[Figure]:
 
 
 def of_positions(doubts: Iterable[str]) -> list[Figure]:
-    """What in a file of positions does not fit the images they are of."""
-    return [figure("Positions", "check", "what the file says does not fit", warning=said) for said in doubts]
+    """What in a file of positions does not fit the images they are of, or was not taken as it stands."""
+    meaning = "what the file says does not fit, or was not taken as it stands"
+    return [figure("Positions", "check", meaning, warning=said) for said in doubts]
 
 
 def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:

@@ -266,10 +266,13 @@ def _allowed(tag: str, name: str, value: str) -> bool:
 
 
 def _scope(table: Tag) -> None:
-    """Say of each heading whether it is that of a column or of a row."""
+    """Say of each heading whether it is that of a column or of a row; an empty one heads nothing."""
     for part, scope in (("thead", "col"), ("tbody", "row")):
         for cell in (cell for found in table.find_all(part) for cell in found.find_all("th")):
-            cell["scope"] = cell.get("scope") or scope
+            if cell.get_text(strip=True):
+                cell["scope"] = cell.get("scope") or scope
+            else:
+                cell.name = "td"
 
 
 def _mark_numbers(table: Tag) -> None:

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 import nbformat
@@ -63,12 +63,16 @@ class _Engine(Engine):
         kernel_log: TextIO,
         kernel_environment: Mapping[str, str] | None,
         config: Config,
+        begun: Callable[[str], None] | None = None,
         **unused: object,  # what papermill passes to every engine
     ) -> Any:
         """Execute ``nb_man.nb``; what the kernel itself says, outside all cells, goes to ``kernel_log``.
 
-        Its environment is ``kernel_environment``, without it that of this process.
+        Its environment is ``kernel_environment``, without it that of this process. ``begun`` is told of each cell
+        below which heading it stands, and how many there are.
         """
+        if begun is not None:
+            nb_man.cell_start = _telling(nb_man, begun)
         nb_man.save = _now_and_then(nb_man.save)
         client = PapermillNotebookClient(
             nb_man,
@@ -88,6 +92,27 @@ class _Engine(Engine):
         except DeadKernelError:
             _mark(nb_man)
             return nb_man.nb
+
+
+def _telling(nb_man: NotebookExecutionManager, begun: Callable[[str], None]) -> Callable[..., None]:
+    """What starts a cell of ``nb_man``, and says first which it is."""
+    start, cells = nb_man.cell_start, nb_man.nb.cells
+    count = sum(cell.cell_type == "code" for cell in cells)
+
+    def tell_and_start(cell: Any, cell_index: int = 0, **given: Any) -> None:
+        if cell.cell_type == "code":
+            number = sum(each.cell_type == "code" for each in cells[: cell_index + 1])
+            begun(f"{_heading_above(cells[:cell_index])} ({number} of {count} cells)")
+        start(cell, cell_index, **given)
+
+    return tell_and_start
+
+
+def _heading_above(cells: Sequence[Any]) -> str:
+    """The heading below which a cell after ``cells`` stands."""
+    texts = (cell.source for cell in reversed(cells) if cell.cell_type == "markdown")
+    heads = (text.split("\n")[0].lstrip("# ") for text in texts if text.startswith("#"))
+    return next(heads, "")
 
 
 def _now_and_then(save: Callable[..., None]) -> Callable[..., None]:

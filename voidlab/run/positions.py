@@ -1,6 +1,6 @@
 """A dataset that is a table of positions, without images: its notebook run into a report, its tables written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,8 @@ from voidlab.images.series import Calibration
 from voidlab.project import record
 from voidlab.project.lock import DatasetBusy
 from voidlab.project.paths import POSITIONS, ProjectError, RunPaths
+from voidlab.report import headline
+from voidlab.report.states import read_states
 from voidlab.run.images import images_of_others, lies_in_report
 from voidlab.run.notebook import Log, StageFailed, hold_dataset, log_failure, run_notebook
 from voidlab.tables.written import filling
@@ -26,7 +28,7 @@ def run_positions(file: Path, name: str, size: tuple[int, int], *, log: Log, pro
     size
         (width, height) of the images, px.
     log, progress
-        Called with a line for the user: why it failed; how far it is.
+        Called with a line for the user: what came of it, or why it failed; how far it is.
 
     Raises
     ------
@@ -47,7 +49,13 @@ def run_positions(file: Path, name: str, size: tuple[int, int], *, log: Log, pro
     try:
         with hold_dataset(paths):
             run_notebook(
-                paths, POSITIONS, given, stages=(POSITIONS,), progress=progress, parameters=parameters
+                paths,
+                POSITIONS,
+                given,
+                stages=(POSITIONS,),
+                progress=progress,
+                parameters=parameters,
+                tell_cells=True,
             )
             entry = record.read_record(paths)[POSITIONS]
             seconds = round((datetime.now(UTC) - started).total_seconds(), 1)
@@ -56,7 +64,17 @@ def run_positions(file: Path, name: str, size: tuple[int, int], *, log: Log, pro
     except (DatasetBusy, StageFailed, OSError) as error:
         log_failure(paths, POSITIONS, error, log)
         return False
+    _say_what_came(paths, seconds, log)
     return True
+
+
+def _say_what_came(paths: RunPaths, seconds: float, log: Log) -> None:
+    """Say how long it took, the first numbers, and the verdict with its first reason."""
+    states, _ = read_states(paths)
+    numbers = ", ".join(f"{f['label'].lower()} {f['value']}" for f in headline.numbers_of(states)[:3])
+    log(f"{POSITIONS:11} done in {seconds:.1f} s: {numbers}")
+    judged = headline.judge(states)
+    log(f"{'verdict':11} {judged.light}{': ' if judged.in_a_line else ''}{judged.in_a_line}")
 
 
 def _paths(dataset: str) -> RunPaths:
@@ -77,6 +95,7 @@ def save_positions(
     min_frames: int,
     calibration: Calibration = Calibration(None, "unknown"),  # noqa: B008, it is frozen
     key_figures: Sequence[Mapping[str, str]] = (),
+    more: Callable[[Path], pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """Write the tables of a dataset without images, its exports and its record; list what was exported.
 
@@ -92,6 +111,8 @@ def save_positions(
         See `voidlab.export.write_tables`.
     calibration
         Width of a pixel, where the file says it.
+    more
+        Writes more files into the folder of the exports and lists them, as `voidlab.report.figures_of_positions`.
 
     Raises
     ------
@@ -104,7 +125,8 @@ def save_positions(
     every = {**made, "pairs": tables.empty("pairs")}
     with filling(paths.exports, images_of_others(paths)) as fresh:
         files = export.write_tables(fresh, every, min_frames=min_frames, calibration=calibration)
-        written = export.write_contents(fresh, files)
+        every_file = pd.concat([files, *([more(fresh)] if more else [])], ignore_index=True)
+        written = export.write_contents(fresh, every_file)
     outputs = [*map(paths.table, made), *(paths.exports / name for name in written["file"])]
     inputs = {"file": record.digest(file)}
     entry = record.Entry(

@@ -16,6 +16,7 @@ from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, fi
 from voidlab.run.first_parameters import first_parameters, quoted
 from voidlab.run.images import refuse_own_report
 from voidlab.run.notebook_copies import lay_out_copy, notes_on_copies
+from voidlab.run.positions_found import refuse_positions
 from voidlab.segment import edited_labels
 from voidlab.tables.written import replacing
 from voidlab.terminal import as_typed
@@ -55,11 +56,12 @@ def init_dataset(source: str, name: str | None) -> tuple[RunPaths, str]:
     Raises
     ------
     ProjectError
-        If the name cannot be used or its file is there already.
+        If the name cannot be used or its file is there already; or if ``source`` holds positions, not images.
     ImagesError
         If ``source`` holds no images, or images in the report of ``name``; or images that are no series as they are:
         the parameter file is written all the same, to be put right.
     """
+    refuse_positions(source, name)
     if name is None:
         raise ProjectError("give the dataset a name with --name NAME, or make one of each image with --each.")
     try:

@@ -208,6 +208,22 @@ def _median(diameter: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return half
 
 
+def median_diameter_seen(
+    voids: pd.DataFrame, shape: tuple[int, int], *, margin_px: float = 0.0, valid: np.ndarray | None = None
+) -> tuple[float, int]:
+    """The ``median_diameter_seen`` of `measure_swelling` in px, NaN without any, and how many voids it is of.
+
+    Parameters
+    ----------
+    shape, margin_px, valid
+        See `voidlab.swelling.stereology.inclusion_area`.
+    """
+    x, y, radius = _circles(voids).T
+    area = inclusion_area(x, y, radius, shape, margin_px=margin_px, valid=valid)
+    counts = (area > 0) & is_size(only_voids(voids))
+    return float(_median(2 * radius[counts], 1 / area[None, counts])[0]), int(counts.sum())
+
+
 def _series(widths: np.ndarray, power: int, sample: Sample) -> np.ndarray:
     spread = np.sqrt(sum(sigma**2 for sigma in sample.errors.values()))
     return foil_series(power, widths.max(initial=0) * np.exp(4 * spread) if sample.thickness_px else 0.0)

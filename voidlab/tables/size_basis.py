@@ -23,6 +23,11 @@ def is_size(voids: pd.DataFrame) -> np.ndarray:
     return (voids["size_basis"] != NOT_A_SIZE).to_numpy(bool)
 
 
+def are_edges(voids: pd.DataFrame) -> bool:
+    """Whether each radius of ``voids`` is as it was detected: no fringe tells of another."""
+    return not voids["size_basis"].isin([FRINGE, NOT_A_SIZE]).any()
+
+
 def basis_of_particles(linked: pd.DataFrame) -> pd.Series:
     """What the radii of each particle rest on, indexed by ``particle``.
 

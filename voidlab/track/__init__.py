@@ -14,7 +14,7 @@ from voidlab.track.fates import describe_fates, fates_in_words
 from voidlab.track.focus_pair import drift_of_pair, match_pair, pair_of_series
 from voidlab.track.history import History, describe_tracks
 from voidlab.track.link import LinkError, link_voids, linkable
-from voidlab.track.mergers import find_merges, find_splits, follow_larger
+from voidlab.track.mergers import find_merges, find_splits, follow_larger, followed_in_words
 from voidlab.track.motion import diffusion, pooled_diffusion
 from voidlab.track.neighbours import local_displacements
 from voidlab.track.outcomes import compare_linking, count_outcomes, find_outcomes

@@ -59,8 +59,9 @@ def law_in_words(events: pd.DataFrame, frames: pd.DataFrame, tracks: pd.DataFram
         "undecided": "they do not tell volume (r³ adds up) from area (r² adds up)",
         "neither": "neither volume nor area adds up: look at the radii",
     }[law.verdict]
+    which = "one that is clear" if len(clear) == 1 else f"{len(clear)} that are clear"
     return (
-        f"{len(events)} voids merged; in {len(clear)} that are clear, {said}. Log-likelihood ratio, volume to area: "
+        f"{len(events)} voids merged; in {which}, {said}. Log-likelihood ratio, volume to area: "
         f"{law.log_likelihood_ratio:+.1f}; probability of volume {law.volume_probability:.3f}."
     )
 

@@ -149,6 +149,14 @@ def follow_larger(linked: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     return linked.assign(particle=particle.astype("int64") if len(order) == len(linked) else particle)
 
 
+def followed_in_words(linked: pd.DataFrame, followed: pd.DataFrame) -> str:
+    """What the tracks as ``linked`` are to the particles that `follow_larger` made of them, as a sentence."""
+    tracks, particles = (table["particle"].nunique() for table in (linked, followed))
+    if tracks == particles:
+        return f"Each of the {tracks:,} tracks is a particle."
+    return f"The {tracks:,} tracks are {particles:,} particles: of two that merge, the larger goes on."
+
+
 def stretches(particle: np.ndarray, frame: np.ndarray, events: pd.DataFrame | None) -> np.ndarray:
     """Number of the stretch of a track that each row lies in: tracks are cut where another void merges into them.
 

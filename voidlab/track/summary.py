@@ -191,15 +191,20 @@ def growth_in_words(tracks: pd.DataFrame, frames: pd.DataFrame | None = None) ->
     shared = (
         f" All growth rates share a further error of ± {factor:.0%}, that of the radii." if factor > 0 else ""
     )
-    growth, sigma = known["growth_px_per_frame"], known["growth_sigma_px_per_frame"]
-    rate = "s" if known["growth_px_per_s"].notna().any() else "frame"
-    share = 100 * (known[f"growth_px_per_{rate}"] / known["mean_radius_px"]).median()
+    rate = growth_rate_per(known)
+    growth, sigma = known[f"growth_px_per_{rate}"], known[f"growth_sigma_px_per_{rate}"]
+    share = 100 * (growth / known["mean_radius_px"]).median()
     said = f"{share:+.2f}" if rate == "frame" else f"{share:+.3g}"
     return (
         f"Of {len(known)} voids {int((growth > 2 * sigma).sum())} grow and {int((growth < -2 * sigma).sum())} shrink "
         f"by more than two standard errors. The median void changes by {said} % per {rate}: what all have in "
         f"common may be growth, or a focus or contrast that changes, which radii cannot tell apart.{shared}"
     )
+
+
+def growth_rate_per(tracks: pd.DataFrame) -> str:
+    """What growth is told per, "s" or "frame": the time where it is known, the same in numbers and figures."""
+    return "s" if "growth_px_per_s" in tracks and tracks["growth_px_per_s"].notna().any() else "frame"
 
 
 def shared_error_of_growth(tracks: pd.DataFrame) -> float:

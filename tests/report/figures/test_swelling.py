@@ -102,6 +102,16 @@ def test_growth_lies_where_the_table_has_it(axes):
     np.testing.assert_allclose(np.sort(drawn), np.sort(summary["growth_px_per_frame"] * 2 * 0.5))
 
 
+def test_growth_is_drawn_per_second_where_the_times_are_known(axes):
+    _, voids = series(8)
+    summary = track.summarize_tracks(voids)
+    per_s = {f"{name}_px_per_s": summary[f"{name}_px_per_frame"] / 4 for name in ("growth", "growth_sigma")}
+    tracks.growth_over_diameter(summary.assign(**per_s), axes[0], NM)
+    assert axes[0].get_ylabel() == "growth of the diameter (nm/s)"
+    drawn = np.concatenate([line.get_ydata() for line in axes[0].lines[:2]])
+    np.testing.assert_allclose(np.sort(drawn), np.sort(summary["growth_px_per_frame"] / 4 * 2 * 0.5))
+
+
 def test_of_a_single_image_no_plot_over_the_series_is_made_of_one_dot(monkeypatch):
     said = []
     monkeypatch.setattr("IPython.display.display", lambda data, **_: said.append(data))

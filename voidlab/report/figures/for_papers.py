@@ -13,11 +13,13 @@ from voidlab.export.contents import list_files
 from voidlab.export.tables import write_csv
 from voidlab.report.figures.swelling import drawn_quantities, over_series, voids_by_size, volume_by_size
 from voidlab.report.figures.tilt import density_by_depth as draw_density_by_depth
-from voidlab.report.figures.tracks import growth_over_diameter
+from voidlab.report.figures.tracks import growth_over_diameter, tracks_alone
+from voidlab.report.figures.voids import CORRECTED
 from voidlab.swelling.series import Outcome
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, to_nm, unit_of
+from voidlab.track.summary import growth_rate_per
 
 FOLDER = "figures"
 # Text stays text in both: a journal's own font can be set.
@@ -64,14 +66,7 @@ def figures_for_papers(
             yield Panel("volume-by-size", lambda ax: volume_by_size(outcome.sizes, ax, unit), bins, about)
         if len(frames) > 1 and not is_tilted(frames["tilt_deg"]):
             yield from _over_series(outcome, frames)
-            if tracks["growth_px_per_frame"].notna().any():
-                columns = ["particle", "mean_radius_px", "growth_px_per_frame", "growth_sigma_px_per_frame"]
-                yield Panel(
-                    "growth-over-size",
-                    lambda ax: growth_over_diameter(tracks, ax, calibration),
-                    to_nm(tracks[columns], calibration),
-                    "growth of the diameter of each void; the table has radii",
-                )
+            yield from _growth(tracks, calibration)
         if len(density_by_depth):
             yield Panel(
                 "density-by-depth",
@@ -80,10 +75,60 @@ def figures_for_papers(
                 "voids per volume over the depth in the foil; the table is in px",
             )
 
-    def write(folder: Path) -> pd.DataFrame:
-        return list_files(folder, [row for panel in panels() for row in _write(folder, panel)])
+    return _writing(panels)
 
-    return write
+
+def figures_of_positions(
+    made: Mapping[str, pd.DataFrame],
+    linked: pd.DataFrame,
+    outcome: Outcome,
+    calibration: HasPixelSize,
+    *,
+    min_frames: int,
+) -> Callable[[Path], pd.DataFrame]:
+    """As `figures_for_papers`, without images: tracks of ``min_frames`` frames or more, density, diameter, growth.
+
+    Parameters
+    ----------
+    made
+        Tables ``frames, tracks``.
+    linked
+        The voids on tracks, with drift-corrected positions.
+    """
+    frames = made["frames"]
+    tracks = made["tracks"][made["tracks"]["total_frames"] >= min_frames]
+
+    def panels() -> Iterator[Panel]:
+        long = linked[linked["particle"].isin(tracks["particle"])].sort_values(["particle", "frame"])
+        if len(long):
+            yield Panel(
+                "tracks",
+                lambda ax: tracks_alone(linked, ax, calibration, min_frames=min_frames),
+                to_nm(long[["particle", "frame", *CORRECTED]], calibration),
+                f"drift-corrected tracks of {min_frames} frames or more",
+            )
+        if len(frames) > 1:
+            yield from _over_series(outcome, frames)
+            yield from _growth(tracks, calibration)
+
+    return _writing(panels)
+
+
+def _growth(tracks: pd.DataFrame, calibration: HasPixelSize) -> Iterator[Panel]:
+    if tracks["growth_px_per_frame"].notna().any():
+        growth = (f"{name}_px_per_{growth_rate_per(tracks)}" for name in ("growth", "growth_sigma"))
+        columns = ["particle", "mean_radius_px", *growth]
+        yield Panel(
+            "growth-over-size",
+            lambda ax: growth_over_diameter(tracks, ax, calibration),
+            to_nm(tracks[columns], calibration),
+            "growth of the diameter of each void; the table has radii",
+        )
+
+
+def _writing(panels: Callable[[], Iterator[Panel]]) -> Callable[[Path], pd.DataFrame]:
+    """What writes ``panels`` below a folder it is given, and lists them."""
+    return lambda folder: list_files(folder, [row for panel in panels() for row in _write(folder, panel)])
 
 
 def _over_series(outcome: Outcome, frames: pd.DataFrame) -> Iterator[Panel]:

@@ -21,6 +21,7 @@ from voidlab.report.figures.base import (
 from voidlab.report.figures.voids import CORRECTED
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
+from voidlab.track.summary import growth_rate_per
 
 _BEYOND_NOISE = 0.003  # of a thousand voids at rest two to four are taken for moving
 
@@ -40,6 +41,19 @@ def tracks_over_image(
         f"{len(lines)} voids on tracks of {min_frames} frames or more (dot: first position)", fontsize=9
     )
     return ax
+
+
+def tracks_alone(linked: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, min_frames: int) -> Axes:
+    """Drift-corrected tracks of at least ``min_frames`` frames where there is no image, a colour per void."""
+    seen = _long_tracks(linked, min_frames)
+    if seen.empty:
+        return nothing(ax, f"no track of {min_frames} frames or more")
+    size, unit = unit_of(calibration)
+    lines = [rows[list(CORRECTED)].to_numpy() * size for _, rows in seen.groupby("particle")]
+    colours = OF_TRACKS[np.arange(len(lines)) % len(OF_TRACKS)]
+    ax.add_collection(LineCollection(lines, colors=colours, linewidths=1.1))
+    ax.set_title(f"{len(lines)} voids on tracks of {min_frames} frames or more", fontsize=9)
+    return map_axes(seen[list(CORRECTED)].to_numpy() * size, ax, unit)
 
 
 def _long_tracks(linked: pd.DataFrame, min_frames: int) -> pd.DataFrame:
@@ -110,11 +124,12 @@ def show_track_lengths(
 
 def growth_over_diameter(tracks: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
     """Growth of each diameter over its mean, with its standard error; grey where it is not significant."""
-    known = tracks.dropna(subset=["growth_px_per_frame", "growth_sigma_px_per_frame"])
+    rate = growth_rate_per(tracks)
+    columns = ["mean_radius_px", f"growth_px_per_{rate}", f"growth_sigma_px_per_{rate}"]
+    known = tracks.dropna(subset=columns[1:])
     if known.empty:
         return nothing(ax, "no track long enough for a growth rate")
     size, unit = unit_of(calibration)
-    columns = ["mean_radius_px", "growth_px_per_frame", "growth_sigma_px_per_frame"]
     diameter, growth, sigma = known[columns].to_numpy().T * 2 * size
     sure = np.abs(growth) > 2 * sigma
     for rows, colour, name in ((~sure, GREY, "not significant"), (sure, BLUE, "above 2 standard errors")):
@@ -125,7 +140,7 @@ def growth_over_diameter(tracks: pd.DataFrame, ax: Axes, calibration: HasPixelSi
     ax.axhline(0, color="black", lw=0.6)
     # A few short tracks with wild slopes must not hide the others.
     middle, reach = np.median(growth), 3 * np.quantile(np.abs(growth - np.median(growth)) + sigma, 0.9)
-    ax.set(xlabel=f"mean diameter ({unit})", ylabel=f"growth of the diameter ({unit}/frame)")
+    ax.set(xlabel=f"mean diameter ({unit})", ylabel=f"growth of the diameter ({unit}/{rate})")
     ax.set_ylim(middle - max(reach, 1e-9), middle + max(reach, 1e-9))
     outside = int((np.abs(growth - middle) > reach).sum())
     ax.legend(title=f"{outside} beyond the axis" if outside else None, frameon=False, fontsize=8)
