@@ -45,7 +45,7 @@ from voidlab.run.images import (
 )
 from voidlab.run.inputs import inputs_of
 from voidlab.run.snapshot import parameter_file
-from voidlab.run.watched import read_watched
+from voidlab.run.watched import figures_of, read_watched
 from voidlab.segment.corrections import correct_series
 from voidlab.segment.segmenters import Segmenter
 from voidlab.swelling.sample import Detection
@@ -279,7 +279,9 @@ class Stage:
             given=list(self.given),
             inputs=self.inputs,
             outputs=record.outputs_of(self.paths, written),
-            key_figures=[dict(figure) for figure in key_figures],
+            key_figures=[
+                dict(each) for each in (*key_figures, *figures_of(decided or {}, self.paths.dataset))
+            ],
             decided=dict(decided or {}),
             of_images=self.dataset.of_images(),
             computed_on=self.executor.in_record if self.executor is not None else {},
