@@ -200,6 +200,30 @@ def test_alarms_of_a_jump_and_of_another_field_of_view(start, camera, micrograph
     assert "registration lost at frame 10" in watching.alarms
 
 
+def test_images_that_turn_useless_by_turns_are_told_by_the_third_and_noise_is_no_place(
+    start, camera, micrographs, stand_in
+):
+    noise = [np.random.default_rng(seed).random(SHAPE) for seed in range(6)]
+    blank = np.zeros(SHAPE)
+    camera.images = [*micrographs[:6], noise[0], blank, noise[1], blank, *noise[2:5]]
+    camera.plan(8)
+    watching = start(camera).go(12)
+    assert watching.alarms == ""
+    camera.plan(1, first=8)
+    watching.go(2)
+    entries = watching.watch.register.in_order()
+    usual = np.median([entry.count for entry in entries[:3]])  # before the last six
+    assert [(entry.status, entry.count) for entry in entries[6:]] == [("ok", 0), ("blank", 0), ("ok", 0)]
+    of_last = (
+        f"of the last 6 images 1 blank, 2 without voids, where there were {usual:.0f} voids: is the beam on"
+    )
+    assert of_last in watching.alarms
+    assert "registration lost at frame 8: it has no voids" in watching.alarms
+    camera.plan(4, first=9)
+    watching.go(6)
+    assert "registration lost at frame 12: it has no voids" in watching.alarms
+
+
 def test_a_jump_of_the_stage_is_told_at_once_and_over_after_three_images(start, camera, micrographs):
     steady = {"jump_px": (0, 0), "late": 0, "missing": 0}
     others = simulate.video(seed=9, frames=6, shape=SHAPE, voids=25, noise=0.02, **steady).images

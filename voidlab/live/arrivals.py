@@ -161,6 +161,11 @@ class Arrivals:
         return sorted(self._waiting, key=in_order)
 
     @property
+    def unreadable(self) -> list[str]:
+        """Files that rest and were tried more than once, and cannot be read."""
+        return sorted((name for name, entry in self._waiting.items() if entry.tries > 1), key=in_order)
+
+    @property
     def missing(self) -> list[str]:
         """Files that were taken in and are there no more."""
         return sorted(self._taken.keys() - self._there, key=in_order)

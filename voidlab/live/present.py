@@ -12,6 +12,7 @@ import numpy as np
 from voidlab.drift.one_by_one import DriftSoFar
 from voidlab.live import alarms
 from voidlab.live.board import Board
+from voidlab.live.index import OK
 from voidlab.live.told import path_of, plain, row_of, trails_of, voids_of
 from voidlab.live.watch import Watch
 
@@ -116,9 +117,11 @@ class Presenter:
         said = [*watch.problems.values(), *watch.work.problems]
         if watch.arrivals.why_gone:
             said.append(f"{watch.arrivals.why_gone}. It is looked for; what was taken in is kept.")
-        said += alarms.of_images(entries)
+        usual = alarms.usual_count(islice(watch.register.from_the_end(), alarms.LATELY, None))
+        said += alarms.of_images(entries, usual, watch.unread_lately)
         if watch.looker is not None:
-            said += alarms.of_drift(followed, min(watch.looker.first.shape))
+            seen = {entry.frame for entry in entries if entry.status == OK}
+            said += alarms.of_drift(followed, min(watch.looker.first.shape), seen, usual)
         said += alarms.of_time(watch.quiet_s, self._interval_s(), backlog)
         said += alarms.of_backlog(self._backlogs)
         said += alarms.of_disk(watch.paths.folder)

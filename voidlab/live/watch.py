@@ -11,12 +11,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 from voidlab.errors import VoidlabError
 from voidlab.live import decide
-from voidlab.live.arrivals import Arrival, Arrivals
+from voidlab.live.alarms import LATELY
+from voidlab.live.arrivals import Arrival, Arrivals, in_order
 from voidlab.live.at_work import Here
 from voidlab.live.followed import Followed
 from voidlab.live.follower import Follower
@@ -144,6 +145,13 @@ class Watch:
     def quiet_s(self) -> float:
         """Time since the last image arrived, or since the start."""
         return self.clock() - (self.arrived[-1][0] if self.arrived else self.started)
+
+    @property
+    def unread_lately(self) -> int:
+        """How many files cannot be read that stand among the last images, or behind them, by their names."""
+        last = [*islice(self.register.from_the_end(), LATELY)]
+        after = in_order(last[-1].name) if last else []
+        return sum(in_order(name) > after for name in self.arrivals.unreadable)
 
     # What viewers may ask for
 
