@@ -349,6 +349,26 @@ def test_another_magnification_is_another_dataset(start, camera, project, microg
     )
 
 
+def test_images_of_another_size_that_are_moved_to_another_folder_are_another_watch(
+    start, camera, project, stand_in
+):
+    camera.plan(9, other_size=[6, 7, 8])
+    watching = start(camera).go(13)
+    assert watching.alarms.count("Move it to another folder") == 3
+    assert "voidlab watch OTHER_FOLDER --name NEW" in watching.alarms
+    (project / "small").mkdir()
+    text = (project / "parameters" / "x.yaml").read_text().replace("dataset: x", "dataset: new")
+    (project / "parameters" / "new.yaml").write_text(text.replace("../images/", "../small/"))
+    for number in (6, 7, 8):
+        camera.file(number).rename(project / "small" / camera.file(number).name)
+    other = start(source="small", name="new").go(8)
+    watching.go(1)
+    assert watching.alarms == ""  # nor that any were removed
+    assert sorted(watching.frames) == list(range(6))
+    assert other.frames == {6: "ok", 7: "ok", 8: "ok"}
+    assert "another dataset" not in other.alarms
+
+
 def results(paths):
     return {name: tables.load(paths, name) for name in tables.TABLES if paths.table(name).exists()}
 

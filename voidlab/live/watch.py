@@ -108,6 +108,8 @@ class Watch:
         """
         for arrival in self.arrivals.poll():
             self._take_in(arrival)
+        for name in self.arrivals.forget_gone(list(self.register.refused)):
+            del self.register.refused[name]  # moved to where it belongs
         if self.looker is None:
             self._decide()
         shown = self.shown
