@@ -50,10 +50,24 @@ def test_faults_of_the_camera_are_told_by_name_and_nothing_is_lost_or_twice(star
     assert "img_0008.tif is 50 × 40 px, the others are 160 × 120 px" in watching.alarms
     assert "img_0009.tif is never finished" in watching.alarms
     assert "nothing has arrived for" in watching.alarms
-    assert any("img_0006.tif came late" in note for note in watching.watch.register.notes)
+    assert [note for note in watching.watch.register.notes if "came late" in note] == [
+        "img_0006.tif came late: it is not in the tracks shown here; a run puts it in its place."
+    ]
     lines = [json.loads(line) for line in watching.watch.index.file.read_text().splitlines()]
     names = [line["name"] for line in lines if "name" in line]
     assert len(names) == len(set(names)) == 10
+
+
+def test_a_file_that_is_finished_at_last_is_late_once_and_before_that_not(start, camera, stand_in):
+    camera.plan(9, never=[7])
+    watching = start(camera).go(40)
+    assert 8 in watching.watch.followed
+    assert "img_0007.tif is never finished" in watching.alarms
+    assert list(watching.watch.register.notes) == []
+    camera.file(7).write_bytes(camera.content(7))
+    watching.go(3)
+    assert watching.frames[7] == "ok"
+    assert [note[:22] for note in watching.watch.register.notes] == ["img_0007.tif came late"]
 
 
 def test_started_again_it_goes_on_and_looks_at_no_image_twice(start, camera, clock, monkeypatch):

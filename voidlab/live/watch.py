@@ -95,6 +95,7 @@ class Watch:
         self._caches: dict[str, FrameCache] = {}
         self._tasks: dict[str, _Task] = {}
         self._at_hand: dict[str, FrameResult] = {}  # by what was segmented
+        self._late: set[str] = set()  # names of files that came when those behind them were followed already
         self._only_shown = False  # in the last step
         self._turn = 0
         self._turns: dict[str, int] = {}  # in which images arrived
@@ -213,9 +214,7 @@ class Watch:
             if entry is not None:
                 self._try("index", partial(self.index.add, entry))
         if entry and self.follower.has_passed(entry.frame) and not before:
-            self.register.notes.append(
-                f"{name} came late: it is not in the tracks shown here; a run puts it in its place."
-            )
+            self._late.add(name)
 
     def _move(self, moved: list[Entry]) -> None:
         """Images that have another frame number, or content, by now: what was kept of them is kept under that."""
@@ -292,12 +291,18 @@ class Watch:
             return
         except VoidlabError as error:
             self.arrivals.accept(name)
+            self._late.discard(name)
             self.register.remove(name, str(error))
             self.changed.add(name)
             return
         self.arrivals.accept(name)
         self.register.put(made.entry)
         self.changed.add(name)
+        if name in self._late:  # told when it is in, as one that is never finished is tried again and again
+            self._late.discard(name)
+            self.register.notes.append(
+                f"{name} came late: it is not in the tracks shown here; a run puts it in its place."
+            )
         if made.unkept:
             self.problems["keep"] = (
                 f"what comes of images cannot be kept: {made.unkept}. A run makes it anew."
@@ -318,6 +323,7 @@ class Watch:
         return self._turns.get(name, -1) >= shown
 
     def _put_back(self, name: str, reason: str) -> None:
+        self._late.discard(name)
         self.arrivals.put_back(name, reason)
         self.register.remove(name)
         self.changed.add(name)
