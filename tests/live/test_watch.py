@@ -1,10 +1,12 @@
 """A watch beside a camera with the faults of real ones: numbers, alarms, restarts, and the run afterwards."""
 
+import io
 import json
 import shutil
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from scipy import ndimage
@@ -14,6 +16,7 @@ from projects import run_project
 from voidlab import simulate, tables
 from voidlab.live import look
 from voidlab.live.index import Index
+from voidlab.live.told import as_csv
 from voidlab.project import corrections, parameters
 from voidlab.project.paths import RunPaths
 from voidlab.run.watched import read_watched
@@ -50,6 +53,13 @@ def test_faults_of_the_camera_are_told_by_name_and_nothing_is_lost_or_twice(star
     assert "img_0008.tif is 50 × 40 px, the others are 160 × 120 px" in watching.alarms
     assert "img_0009.tif is never finished" in watching.alarms
     assert "nothing has arrived for" in watching.alarms
+    table = pd.read_csv(io.StringIO(as_csv(watching.board.rows, "nm", watching.board.left_out)))
+    assert table["frame"].tolist()[:-2] == [0, 1, 2, 3, 4, 5, 6, 7, 10, 11]
+    left_out = table[["name", "status"]].to_numpy()[-2:].tolist()
+    assert left_out == [["img_0009.tif", "never finished"], ["img_0008.tif", "refused"]]
+    assert table["why"].iloc[-1].startswith("img_0008.tif is 50 × 40 px, the others are")
+    assert table["why"].iloc[:-2].isna().all()
+    assert table["provisional"].all()
     assert [note for note in watching.watch.register.notes if "came late" in note] == [
         "img_0006.tif came late: it is not in the tracks shown here; a run puts it in its place."
     ]

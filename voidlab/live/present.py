@@ -125,14 +125,19 @@ class Presenter:
         said += alarms.of_time(watch.quiet_s, self._interval_s(), backlog)
         said += alarms.of_backlog(self._backlogs)
         said += alarms.of_disk(watch.paths.folder)
-        said += [f"{name} is never finished: {why}" for name, why in watch.arrivals.never_finished().items()]
-        said += list(watch.register.refused.values())
+        unfinished, refused = watch.arrivals.never_finished(), dict(watch.register.refused)
+        self._board.left_out = (
+            *((name, "never finished", why) for name, why in unfinished.items()),
+            *((name, "refused", why) for name, why in refused.items()),
+        )
         if watch.following is not None and watch.following.tracks.too_dense:
             said.append("voids lie too dense for the search range: tracks began anew with half of it.")
         if watch.arrivals.missing and not watch.arrivals.why_gone:
             names = watch.arrivals.missing
             said.append(f"{len(names)} image(s) were removed from the folder, the first: {names[0]}.")
-        return said
+        # Last, as they may be many: what is wrong with the images that count must not hide behind them.
+        said += [f"{name} is never finished: {why}" for name, why in unfinished.items()]
+        return said + list(refused.values())
 
     def _interval_s(self) -> float:
         times = np.array([at for at, _ in self._watch.arrived][-30:])
