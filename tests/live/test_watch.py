@@ -14,10 +14,11 @@ from scipy import ndimage
 from camera import Camera
 from projects import run_project
 from voidlab import simulate, tables
-from voidlab.live import look
+from voidlab.live import decide, look
 from voidlab.live.index import Index
 from voidlab.live.told import as_csv
 from voidlab.project import corrections, parameters
+from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import RunPaths
 from voidlab.run.watched import read_watched
 from voidlab.tables.size_basis import NOT_A_SIZE
@@ -134,7 +135,7 @@ def test_a_backlog_shows_the_newest_first_and_is_worked_off(start, camera, clock
     camera.work()
     watching = start(camera)
     shown, backlogs = [], []
-    for _ in range(12):
+    for _ in range(13):  # in one of them it only says that it decides
         watching.go(0.1)
         if watching.board.shown:
             shown.append(watching.board.shown["frame"])
@@ -354,6 +355,41 @@ def test_another_threshold_for_later_images_or_for_all(start, camera, project):
     assert all(for_all[frame] <= count for frame, count in counts.items())
     assert for_all != counts
     assert sorted(watching.watch.followed) == list(range(8))
+
+
+def test_while_it_decides_the_page_says_so_and_how_many_images_there_are(
+    start, camera, stand_in, monkeypatch
+):
+    camera.plan(7)
+    camera.clock.now += 10
+    camera.work()
+    watching = start()
+    seen = []
+    really = decide.decide
+
+    def decided(*of):
+        seen.append({name: watching.board.status[name] for name in ("state", "images", "backlog")})
+        return really(*of)
+
+    monkeypatch.setattr(decide, "decide", decided)
+    watching.go(1)
+    assert seen == [{"state": "deciding by the images that are there", "images": 7, "backlog": 7}]
+    assert watching.board.status["state"] == "watching"
+
+
+def test_a_threshold_that_is_asked_for_before_anything_is_decided_comes_then(start, camera, project):
+    before = start(camera.plan(6)).go(9).frames
+    again = start()
+    again.watch.set_threshold(0.9, for_all=True)
+    assert again.watch.register.notes[-1] == "threshold 0.9: as soon as the first images were looked at."
+    assert parameters.load_parameters(project / "parameters" / "x.yaml").segment.threshold == 0.9
+    with pytest.raises(ParameterErrors, match="threshold"):
+        again.watch.set_threshold(7, for_all=True)
+    again.go(3)
+    assert again.frames == before
+    assert again.watch.looker.segmenter.threshold == 0.9
+    assert {entry.key for entry in again.watch.register.in_order()} == {again.watch.looker.decided.key}
+    assert again.watch.register.notes[-1] == "threshold 0.9: all images are segmented again."
 
 
 def test_another_magnification_is_another_dataset(start, camera, project, micrographs):

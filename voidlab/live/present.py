@@ -46,7 +46,8 @@ class Presenter:
             self._alarms, self._alarms_at = self._all_alarms(backlog), watch.clock()
         self._solve(backlog)
         self._show()
-        if changed or watch.clock() - self._said_at >= _SAID_EVERY_S:
+        is_other = self._state != self._board.status.get("state")
+        if changed or is_other or watch.clock() - self._said_at >= _SAID_EVERY_S:
             self._said_at = watch.clock()
             self._board.say(self._status(backlog))
 
@@ -55,6 +56,15 @@ class Presenter:
         """nm per px, or 1 where that is not known."""
         size = None if self._watch.looker is None else self._watch.looker.first.calibration.pixel_size_nm
         return size or 1.0
+
+    @property
+    def _state(self) -> str:
+        watch = self._watch
+        if watch.paused:
+            return "paused"
+        if watch.looker is not None:
+            return "watching"
+        return "deciding by the images that are there" if watch.decides else "waiting for images"
 
     def _row(self, name: str) -> list[Any] | None:
         watch = self._watch
@@ -151,7 +161,7 @@ class Presenter:
         return {
             "dataset": watch.paths.dataset,
             "folder": str(watch.folder),
-            "state": "paused" if watch.paused else "watching" if looker else "waiting for images",
+            "state": self._state,
             "images": len(watch.register.entries),
             "backlog": backlog,
             "unfinished": len(watch.arrivals.waiting),
