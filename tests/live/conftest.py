@@ -33,8 +33,8 @@ class AtOnce:
 class Watching:
     """A watch and its board, moved by a clock."""
 
-    def __init__(self, project, clock, camera=None, workers=None):
-        found = open_watched(str(project / "images"), "x")
+    def __init__(self, project, clock, camera=None, workers=None, source="images", name="x"):
+        found = open_watched(str(project / source), name)
         method = segment.from_parameters(found.dataset.segment, found.paths.parameters.parent)
         self.watch = Watch(
             found.paths,
@@ -109,8 +109,8 @@ def start(project, clock):
     """Starts watches, and ends them."""
     made = []
 
-    def start(camera=None, workers=None):
-        made.append(Watching(project, clock, camera, workers))
+    def start(camera=None, workers=None, **which):
+        made.append(Watching(project, clock, camera, workers, **which))
         return made[-1]
 
     yield start

@@ -1,5 +1,6 @@
 """What goes wrong around a watch: it is killed in the midst of any write, disks fill up or go, clocks jump."""
 
+import errno
 import os
 import shutil
 import time
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from voidlab.live import alarms
+from voidlab.errors import VoidlabError
+from voidlab.live import alarms, session
 from voidlab.live.index import Index
+from voidlab.tables import written
 
 IMAGES = 7
 SECONDS = 13  # until the last is linked
@@ -140,3 +143,41 @@ def test_a_watch_that_starts_while_the_folder_is_away_goes_on_when_it_is_back(st
     assert again.alarms == ""
     assert again.rows == wanted
     assert again.board.shown["frame"] == IMAGES - 1
+
+
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_on_a_full_disk_a_watch_that_is_started_again_goes_on(start, camera, stand_in, monkeypatch):
+    first = start(camera.plan(IMAGES)).go(SECONDS)
+    monkeypatch.setattr(written, "unfinished", full)  # whatever is to be replaced
+    monkeypatch.setattr(Index, "_append", full)
+    camera.plan(2, first=IMAGES)
+    again = start(camera).go(5)
+    assert again.board.status["state"] == "watching"
+    assert list(again.frames.values()) == ["ok"] * (IMAGES + 2)
+    assert again.rows[: IMAGES - 1] == first.rows[: IMAGES - 1]
+    assert "cannot be kept: [Errno 28] No space left on device. A run makes it anew" in again.alarms
+
+
+def test_on_a_full_disk_a_first_watch_says_what_to_do_and_begins_when_there_is_room(
+    start, camera, stand_in, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(written, "unfinished", full)
+        watching = start(camera.plan(IMAGES)).go(SECONDS)
+        folder = watching.watch.paths.folder
+        assert (
+            f"what holds for all images cannot be kept in {folder}: No space left on device. Free some space on that "
+            "disk, or make it writable; the watch then goes on by itself." in watching.alarms
+        )
+    watching.go(3)
+    assert list(watching.frames.values()) == ["ok"] * IMAGES
+    assert watching.alarms == ""
+
+
+def test_a_watch_that_cannot_hold_its_lock_says_in_a_sentence_that_the_disk_is_full(project, monkeypatch):
+    monkeypatch.setattr(session, "held", full)
+    with pytest.raises(VoidlabError, match="the disk of the project is full.*Free some space, then start it"):
+        session.Session("images", "x")

@@ -73,6 +73,19 @@ def test_numbers_change_pause_works_a_frame_is_marked_and_an_alarm_appears(proje
         for button in ("Pause", "Mark this frame bad", "for all images"):
             box = page.get_by_role("button", name=button).bounding_box()
             assert box["y"] + box["height"] <= 768, button  # seen without scrolling
+        for number in range(13, 21):
+            camera.file(number).write_bytes(camera.content(0, shape=(40, 50)))
+        page.get_by_text(re.compile("and [4-9] more")).wait_for()  # and nothing arrives, after a while
+        page.set_viewport_size({"width": 1920, "height": 1080})
+        page.wait_for_timeout(500)
+        page.screenshot(path=shots / "watch-alarms.png")
+        assert page.evaluate("letters()") == 14.25  # px, where the text is 19
+        for place in ("#c-count", "#c-drift", "#all", "#field"):
+            box = page.locator(place).bounding_box()
+            assert box["height"] > 35
+            assert box["y"] + box["height"] <= 1080, place
+        page.locator("#alarms summary").click()
+        playwright.expect(page.get_by_text("img_0020.tif is 50 × 40 px")).to_be_visible()
         base = session.address.partition("?")[0]
         assert all(address.startswith((base, "data:")) for address in asked)
     page.get_by_text("not connected").wait_for()

@@ -1,10 +1,12 @@
 """A watch beside a camera with the faults of real ones: numbers, alarms, restarts, and the run afterwards."""
 
+import io
 import json
 import shutil
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from scipy import ndimage
@@ -12,10 +14,13 @@ from scipy import ndimage
 from camera import Camera
 from projects import run_project
 from voidlab import simulate, tables
-from voidlab.live import look
+from voidlab.live import decide, look
 from voidlab.live.index import Index
+from voidlab.live.told import as_csv
 from voidlab.project import corrections, parameters
+from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import RunPaths
+from voidlab.run.watched import read_watched
 from voidlab.tables.size_basis import NOT_A_SIZE
 
 SHAPE = (120, 160)
@@ -49,10 +54,31 @@ def test_faults_of_the_camera_are_told_by_name_and_nothing_is_lost_or_twice(star
     assert "img_0008.tif is 50 × 40 px, the others are 160 × 120 px" in watching.alarms
     assert "img_0009.tif is never finished" in watching.alarms
     assert "nothing has arrived for" in watching.alarms
-    assert any("img_0006.tif came late" in note for note in watching.watch.register.notes)
+    table = pd.read_csv(io.StringIO(as_csv(watching.board.rows, "nm", watching.board.left_out)))
+    assert table["frame"].tolist()[:-2] == [0, 1, 2, 3, 4, 5, 6, 7, 10, 11]
+    left_out = table[["name", "status"]].to_numpy()[-2:].tolist()
+    assert left_out == [["img_0009.tif", "never finished"], ["img_0008.tif", "refused"]]
+    assert table["why"].iloc[-1].startswith("img_0008.tif is 50 × 40 px, the others are")
+    assert table["why"].iloc[:-2].isna().all()
+    assert table["provisional"].all()
+    assert [note for note in watching.watch.register.notes if "came late" in note] == [
+        "img_0006.tif came late: it is not in the tracks shown here; a run puts it in its place."
+    ]
     lines = [json.loads(line) for line in watching.watch.index.file.read_text().splitlines()]
     names = [line["name"] for line in lines if "name" in line]
     assert len(names) == len(set(names)) == 10
+
+
+def test_a_file_that_is_finished_at_last_is_late_once_and_before_that_not(start, camera, stand_in):
+    camera.plan(9, never=[7])
+    watching = start(camera).go(40)
+    assert 8 in watching.watch.followed
+    assert "img_0007.tif is never finished" in watching.alarms
+    assert list(watching.watch.register.notes) == []
+    camera.file(7).write_bytes(camera.content(7))
+    watching.go(3)
+    assert watching.frames[7] == "ok"
+    assert [note[:22] for note in watching.watch.register.notes] == ["img_0007.tif came late"]
 
 
 def test_started_again_it_goes_on_and_looks_at_no_image_twice(start, camera, clock, monkeypatch):
@@ -109,7 +135,7 @@ def test_a_backlog_shows_the_newest_first_and_is_worked_off(start, camera, clock
     camera.work()
     watching = start(camera)
     shown, backlogs = [], []
-    for _ in range(12):
+    for _ in range(13):  # in one of them it only says that it decides
         watching.go(0.1)
         if watching.board.shown:
             shown.append(watching.board.shown["frame"])
@@ -197,6 +223,30 @@ def test_alarms_of_a_jump_and_of_another_field_of_view(start, camera, micrograph
     assert "the field of view jumped by 39 px at frame 8" in watching.alarms
     watching.go(3)
     assert "registration lost at frame 10" in watching.alarms
+
+
+def test_images_that_turn_useless_by_turns_are_told_by_the_third_and_noise_is_no_place(
+    start, camera, micrographs, stand_in
+):
+    noise = [np.random.default_rng(seed).random(SHAPE) for seed in range(6)]
+    blank = np.zeros(SHAPE)
+    camera.images = [*micrographs[:6], noise[0], blank, noise[1], blank, *noise[2:5]]
+    camera.plan(8)
+    watching = start(camera).go(12)
+    assert watching.alarms == ""
+    camera.plan(1, first=8)
+    watching.go(2)
+    entries = watching.watch.register.in_order()
+    usual = np.median([entry.count for entry in entries[:3]])  # before the last six
+    assert [(entry.status, entry.count) for entry in entries[6:]] == [("ok", 0), ("blank", 0), ("ok", 0)]
+    of_last = (
+        f"of the last 6 images 1 blank, 2 without voids, where there were {usual:.0f} voids: is the beam on"
+    )
+    assert of_last in watching.alarms
+    assert "registration lost at frame 8: it has no voids" in watching.alarms
+    camera.plan(4, first=9)
+    watching.go(6)
+    assert "registration lost at frame 12: it has no voids" in watching.alarms
 
 
 def test_a_jump_of_the_stage_is_told_at_once_and_over_after_three_images(start, camera, micrographs):
@@ -307,6 +357,41 @@ def test_another_threshold_for_later_images_or_for_all(start, camera, project):
     assert sorted(watching.watch.followed) == list(range(8))
 
 
+def test_while_it_decides_the_page_says_so_and_how_many_images_there_are(
+    start, camera, stand_in, monkeypatch
+):
+    camera.plan(7)
+    camera.clock.now += 10
+    camera.work()
+    watching = start()
+    seen = []
+    really = decide.decide
+
+    def decided(*of):
+        seen.append({name: watching.board.status[name] for name in ("state", "images", "backlog")})
+        return really(*of)
+
+    monkeypatch.setattr(decide, "decide", decided)
+    watching.go(1)
+    assert seen == [{"state": "deciding by the images that are there", "images": 7, "backlog": 7}]
+    assert watching.board.status["state"] == "watching"
+
+
+def test_a_threshold_that_is_asked_for_before_anything_is_decided_comes_then(start, camera, project):
+    before = start(camera.plan(6)).go(9).frames
+    again = start()
+    again.watch.set_threshold(0.9, for_all=True)
+    assert again.watch.register.notes[-1] == "threshold 0.9: as soon as the first images were looked at."
+    assert parameters.load_parameters(project / "parameters" / "x.yaml").segment.threshold == 0.9
+    with pytest.raises(ParameterErrors, match="threshold"):
+        again.watch.set_threshold(7, for_all=True)
+    again.go(3)
+    assert again.frames == before
+    assert again.watch.looker.segmenter.threshold == 0.9
+    assert {entry.key for entry in again.watch.register.in_order()} == {again.watch.looker.decided.key}
+    assert again.watch.register.notes[-1] == "threshold 0.9: all images are segmented again."
+
+
 def test_another_magnification_is_another_dataset(start, camera, project, micrographs):
     text = (project / "parameters" / "x.yaml").read_text().replace("pixel_size_nm: 0.5\n", "")
     (project / "parameters" / "x.yaml").write_text(text)
@@ -324,30 +409,64 @@ def test_another_magnification_is_another_dataset(start, camera, project, microg
     )
 
 
+def test_images_of_another_size_that_are_moved_to_another_folder_are_another_watch(
+    start, camera, project, stand_in
+):
+    camera.plan(9, other_size=[6, 7, 8])
+    watching = start(camera).go(13)
+    assert watching.alarms.count("Move it to another folder") == 3
+    assert "voidlab watch OTHER_FOLDER --name NEW" in watching.alarms
+    (project / "small").mkdir()
+    text = (project / "parameters" / "x.yaml").read_text().replace("dataset: x", "dataset: new")
+    (project / "parameters" / "new.yaml").write_text(text.replace("../images/", "../small/"))
+    for number in (6, 7, 8):
+        camera.file(number).rename(project / "small" / camera.file(number).name)
+    other = start(source="small", name="new").go(8)
+    watching.go(1)
+    assert watching.alarms == ""  # nor that any were removed
+    assert sorted(watching.frames) == list(range(6))
+    assert other.frames == {6: "ok", 7: "ok", 8: "ok"}
+    assert "another dataset" not in other.alarms
+
+
 def results(paths):
     return {name: tables.load(paths, name) for name in tables.TABLES if paths.table(name).exists()}
 
 
+def as_parameters(project):
+    """Tell the project at ``project`` in its parameters what the watch decided."""
+    decided = read_watched(RunPaths(project, "x"))
+    told = {"intensity_range": list(decided.intensity_range), "contrast": decided.contrast}
+    parameters.write_values(RunPaths(project, "x").parameters, "segment", told)
+    RunPaths(project, "x").folder.joinpath("watched.json").unlink()
+
+
 @pytest.mark.slow
 def test_the_run_afterwards_gives_what_a_fresh_run_gives_that_is_told_the_decisions(
-    start, camera, project, clock
+    start, camera, project, micrographs
 ):
+    # The beam grows, so that all images have other intensities than the first: no stage may go by them.
+    camera.images = [(0.5 + 0.04 * number) * image for number, image in enumerate(micrographs)]
     camera.plan(12)
     watching = start(camera).go(15)
     watching.close()
-    fresh = project / "fresh"
-    for name in ("parameters", "images", "notebooks"):
-        shutil.copytree(project / name, fresh / name)
-    (fresh / "reports" / "x").mkdir(parents=True)
-    shutil.copy(project / "reports" / "x" / "watched.json", fresh / "reports" / "x" / "watched.json")
+    fresh = {name: project / name for name in ("told by the file", "told by parameters")}
+    for place in fresh.values():
+        for name in ("parameters", "images", "notebooks"):
+            shutil.copytree(project / name, place / name)
+        (place / "reports" / "x").mkdir(parents=True)
+        shutil.copy(project / "reports" / "x" / "watched.json", place / "reports" / "x" / "watched.json")
+    as_parameters(fresh["told by parameters"])
     done, _ = run_project(RunPaths(project, "x"))
     assert done
     log = RunPaths(project, "x").log("segment").read_text()
     assert "12 of 12 frames were taken from what is kept" in log
-    done, _ = run_project(RunPaths(fresh, "x"))
-    assert done
-    assert "were taken from what is kept" not in RunPaths(fresh, "x").log("segment").read_text()
-    one, other = results(RunPaths(project, "x")), results(RunPaths(fresh, "x"))
-    assert one.keys() == other.keys()
-    for name, table in one.items():
-        assert table.equals(other[name]), name
+    one = results(RunPaths(project, "x"))
+    for how, place in fresh.items():
+        done, _ = run_project(RunPaths(place, "x"))
+        assert done
+        assert "were taken from what is kept" not in RunPaths(place, "x").log("segment").read_text()
+        other = results(RunPaths(place, "x"))
+        assert one.keys() == other.keys()
+        for name, table in one.items():
+            assert table.equals(other[name]), (how, name)

@@ -1,16 +1,21 @@
 """What was decided while the images were taken: a run goes by it, and says what all images would have otherwise."""
 
+import shutil
+from contextlib import chdir
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tifffile
 
-from voidlab import segment, simulate
+from projects import REPOSITORY
+from voidlab import run, segment, simulate
 from voidlab.images import open_series
+from voidlab.project.paths import RunPaths
 from voidlab.run.decided import Decided
 from voidlab.run.frame_cache import open_frames
-from voidlab.run.watched import as_watched, differences
+from voidlab.run.stage import open_stage
+from voidlab.run.watched import as_watched, differences, figures_of, keep_watched
 from voidlab.segment.segmenters import ClassicalSegmenter
 
 
@@ -34,14 +39,19 @@ def test_a_run_goes_by_it_and_says_what_all_images_would_have_otherwise(folder, 
     method = segment.load_segmenter("classical")
     watched = Decided.of(first, method)
     low, high = watched.intensity_range
-    with pytest.warns(UserWarning, match="--decide-again") as said:
-        decided, store = open_frames(tmp_path / "kept", series, method, "digest", watched=watched)
-    assert f"intensities {low:g} to {high:g}, by all images" in str(said[0].message)
+    decided, store = open_frames(tmp_path / "kept", series, method, "digest", watched=watched)
+    (told,) = figures_of(store.decided, "run7")
+    new_low, new_high = first_and_all(folder)[1].scale
+    assert told["warning"] == (
+        f"As decided while the images were taken: intensities {low:g} to {high:g}, by all images {new_low:g} to "
+        f"{new_high:g}. To go by all images, and segment them anew: voidlab run run7 --decide-again"
+    )
     assert store.cache.decided.key == watched.key
     assert series.scale == (low, high)
     assert decided.contrast == watched.contrast
     _, alone = open_frames(tmp_path / "kept", first_and_all(folder)[1], method, "digest")
     assert alone.cache.decided.key != watched.key
+    assert figures_of(alone.decided, "run7") == []
 
 
 def test_parameters_that_were_set_since_outweigh_it(folder):
@@ -80,3 +90,30 @@ def test_another_contrast_is_said_and_the_same_is_not(folder):
     other = {"bright": "dark", "dark": "bright"}[watched.contrast]
     fresh = replace(watched, segmenter={**watched.segmenter, "contrast": other})
     assert differences(watched, fresh) == f"{watched.contrast} voids, by all images {other} ones"
+
+
+@pytest.mark.slow
+def test_a_run_says_it_on_the_terminal_and_the_first_page_and_every_stage_sees_it(folder, tmp_path):
+    paths = RunPaths(tmp_path, "run7")
+    paths.parameters.parent.mkdir()
+    paths.parameters.write_text(f"images: '{folder}/*.tif'\nsegment: {{segmenter: classical}}\n")
+    shutil.copytree(REPOSITORY / "notebooks", tmp_path / "notebooks")
+    first, series = first_and_all(folder)
+    watched = Decided.of(first, segment.load_segmenter("classical"))
+    keep_watched(paths, watched)
+    lines = []
+    assert run.run_dataset(run.check(paths.parameters), log=lines.append, progress=lambda text: None)
+    (low, high), (new_low, new_high) = watched.intensity_range, series.scale
+    said = f"intensities {low:g} to {high:g}, by all images {new_low:g} to {new_high:g}"
+    (line,) = [line for line in lines if "--decide-again" in line]
+    assert line.strip().startswith(f"check segment: As decided while the images were taken: {said}")
+    for page in (paths.index, paths.html("segment")):
+        assert page.read_text().count(said) == 1, page
+    with chdir(tmp_path):
+        assert open_stage("drift", "run7").series.scale == (low, high)
+    assert run.run_dataset(
+        run.check(paths.parameters), log=lines.append, progress=lambda text: None, decide_again=True
+    )
+    assert "--decide-again" not in paths.index.read_text()
+    with chdir(tmp_path):
+        assert open_stage("drift", "run7").series.scale == (new_low, new_high)

@@ -1,15 +1,17 @@
 """What an operator at the microscope should know at once."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from voidlab.live.followed import Followed
-from voidlab.live.index import OK, Entry
+from voidlab.live.index import BLANK, OK, Entry
 
 _BEFORE, _NOW = 15, 3  # images: the last three against those before
+LATELY, _USELESS = 6, 3  # so many of the last images that show nothing are told
+_SOME_VOIDS = 5  # in an image: of fewer there may be none by chance
 _FAR, _LEAST_SHARE, _LEAST_COUNT = 6.0, 0.25, 20
 _JUMP_SHARE, _JUMP_TIMES = 0.15, 10.0  # of the shorter side; of the usual step
 _QUIET_S, _QUIET_TIMES = 30.0, 10.0
@@ -17,8 +19,18 @@ _FULL_BYTES, _FULL_SHARE = 2e9, 0.02
 _LONG_BACKLOG, _GROWN_IN_S = 20, 30.0
 
 
-def of_images(entries: Sequence[Entry]) -> list[str]:
-    """What the last images show that those before, in the order of the frames, do not."""
+def usual_count(entries: Iterable[Entry]) -> float:
+    """How many voids an image has that has any; 0 where most images of the series have none."""
+    counts = np.array([entry.count for entry in entries if entry.status == OK])
+    some = counts[counts > 0]
+    return float(np.median(some)) if 4 * len(some) > len(counts) else 0.0
+
+
+def of_images(entries: Sequence[Entry], usual: float = 0.0, unread: int = 0) -> list[str]:
+    """What the last images show that those before, in the order of the frames, do not.
+
+    ``usual``: voids in those before; ``unread``: how many files there are of late that cannot be read.
+    """
     seen = [entry for entry in entries if entry.status == OK][-_BEFORE - _NOW :]
     said = []
     count = _jump([entry.count for entry in seen])
@@ -30,14 +42,40 @@ def of_images(entries: Sequence[Entry]) -> list[str]:
     sharp = _jump([entry.sharpness for entry in seen])
     if sharp and sharp[1] < sharp[0]:
         said.append(f"images are blurred since about frame {seen[-_NOW].frame}: focus or drift?")
-    blank = [entry for entry in entries[-_NOW:] if entry.status == "blank"]
+    blank = [entry for entry in entries[-_NOW:] if entry.status == BLANK]
     if len(blank) == _NOW:
         said.append(f"the last {_NOW} images are blank: is the beam on?")
-    return said
+    # None are left, or all are blank: that is told then.
+    is_told = bool(count and count[1] == 0 and count[0] >= _LEAST_COUNT) or len(blank) == _NOW
+    return said if is_told else said + _useless(entries, usual, unread)
 
 
-def of_drift(followed: Sequence[Followed], side_px: int) -> list[str]:
-    """What the drift of the last images shows; ``side_px`` is the shorter side of an image."""
+def _useless(entries: Sequence[Entry], usual: float, unread: int) -> list[str]:
+    """Whether many of the last images are of no use, be it by turns and for different reasons."""
+    lately = [entry for entry in entries if entry.status in (OK, BLANK)][-max(LATELY - unread, 1) :]
+    kinds = {
+        "blank": sum(entry.status == BLANK for entry in lately),
+        "without voids": sum(_is_empty(entry, usual) for entry in lately),
+        "not to be read": min(unread, LATELY),
+    }
+    if sum(kinds.values()) < _USELESS:
+        return []
+    named = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+    before = f", where there were {usual:.0f} voids" if kinds["without voids"] else ""
+    return [f"of the last {LATELY} images {named}{before}: is the beam on, and the specimen in view?"]
+
+
+def _is_empty(entry: Entry, usual: float) -> bool:
+    return entry.status == OK and entry.count == 0 and usual >= _SOME_VOIDS
+
+
+def of_drift(
+    followed: Sequence[Followed], side_px: int, seen: Collection[int] = (), usual: float = 0.0
+) -> list[str]:
+    """What the drift of the last images shows; ``side_px`` is the shorter side of an image.
+
+    ``seen``: frames of images that are not blank; ``usual``: voids in the images before.
+    """
     known = [each for each in followed if np.isfinite(each.x_px)][-20:]
     if len(known) < 2:
         return []
@@ -45,8 +83,8 @@ def of_drift(followed: Sequence[Followed], side_px: int) -> list[str]:
     places = np.array([(each.x_px, each.y_px) for each in known])
     steps = np.hypot(*np.diff(places, axis=0).T)
     recent = steps[-_NOW:]
-    usual = float(np.median(steps))
-    if recent.max() > max(_JUMP_SHARE * side_px, _JUMP_TIMES * usual):
+    step = float(np.median(steps))
+    if recent.max() > max(_JUMP_SHARE * side_px, _JUMP_TIMES * step):
         where = known[len(known) - len(recent) + int(recent.argmax())]
         said.append(f"the field of view jumped by {recent.max():.0f} px at frame {where.frame}.")
     lost = [each.frame for each in known[-_NOW:] if each.is_lost]
@@ -54,6 +92,10 @@ def of_drift(followed: Sequence[Followed], side_px: int) -> list[str]:
         said.append(
             f"registration lost at frame {lost[-1]}: it does not show what the images before it show, or too little."
         )
+    last = known[-_NOW:]
+    empty = [each.frame for each in last if each.is_blank and each.frame in seen]
+    if empty and not lost and usual >= _SOME_VOIDS and all(each.is_blank for each in last):
+        said.append(f"registration lost at frame {empty[-1]}: it has no voids to tell where it lies by.")
     return said
 
 

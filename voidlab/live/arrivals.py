@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -155,10 +155,22 @@ class Arrivals:
         """What was given as complete was read: it is in."""
         self._unread.pop(name, None)
 
+    def forget_gone(self, names: Iterable[str]) -> list[str]:
+        """Of these ``names`` of files that were taken in, those that are there no more: they are missed no longer."""
+        gone = [] if self.why_gone else [name for name in names if name not in self._there]
+        for name in gone:
+            self._taken.pop(name, None)
+        return gone
+
     @property
     def waiting(self) -> list[str]:
         """Files that are there and not complete."""
         return sorted(self._waiting, key=in_order)
+
+    @property
+    def unreadable(self) -> list[str]:
+        """Files that rest and were tried more than once, and cannot be read."""
+        return sorted((name for name, entry in self._waiting.items() if entry.tries > 1), key=in_order)
 
     @property
     def missing(self) -> list[str]:

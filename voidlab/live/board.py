@@ -18,6 +18,7 @@ class Board:
     shown: dict[str, Any] = field(default_factory=dict)
     path: list[list[Any]] = field(default_factory=list)
     picture: bytes = b""
+    left_out: tuple[tuple[str, str, str], ...] = ()  # files: name, status, why
     _rows: dict[str, tuple[int, list[Any]]] = field(default_factory=dict)
     _changes: int = 0
     _path_at: int = 0

@@ -1,7 +1,7 @@
 """What holds for all images of a watch: decided from the first of them, and kept for later watches and runs."""
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,23 +40,21 @@ def decide(
     Raises
     ------
     NotYet, VoidlabError
-        If they do not allow it.
+        If they do not allow it, or it cannot be kept.
     OSError
-        If none of them can be read, or it cannot be kept.
+        If none of them can be read.
     """
     first = open_one(files[0], dataset)
     taken = with_microscope_of(dataset, first.microscope)
     segmenter = of_images(segmenter, taken, first.calibration.pixel_size_nm)
     before = read_watched(paths)
-    decided = None if before is None else as_watched(before, first, segmenter)
-    if decided is None:
-        decided = Decided.of(_together(dataset, files), segmenter)
+    known = None if before is None else as_watched(before, first, segmenter)
+    decided = known or Decided.of(_together(dataset, files), segmenter)
     if decided is None:
         raise VoidlabError(
             f"the segmenter '{segmenter.name}' does not say what it is, so nothing can be kept."
         )
-    keep_watched(paths, decided)
-    cache = FrameCache(paths.kept_frames, decided)
+    cache = _kept(paths, decided, is_known=known is not None)
     return Looker(dataset, decided, decided.applied_to(segmenter), cache, first)
 
 
@@ -77,6 +75,25 @@ def with_threshold(paths: RunPaths, looker: Looker, threshold: float) -> Looker:
     with suppress(OSError):  # a run takes the threshold from the parameter file, all else is kept already
         keep_watched(paths, decided)
     return Looker(dataset, decided, segmenter, FrameCache(paths.kept_frames, decided), looker.first)
+
+
+def _kept(paths: RunPaths, decided: Decided, *, is_known: bool) -> FrameCache:
+    """Keep what was ``decided``, give where images go; ``is_known``: it follows from what an earlier watch has kept.
+
+    Raises
+    ------
+    VoidlabError
+        If the disk takes no more: a run that knows nothing of it would decide otherwise.
+    """
+    try:
+        with suppress(OSError) if is_known else nullcontext():
+            keep_watched(paths, decided)
+        return FrameCache(paths.kept_frames, decided)
+    except OSError as error:
+        raise VoidlabError(
+            f"what holds for all images cannot be kept in {paths.folder}: {error.strerror or error}. Free some space "
+            "on that disk, or make it writable; the watch then goes on by itself."
+        ) from None
 
 
 def _together(dataset: DatasetParameters, files: Sequence[Path]) -> ImageSeries:

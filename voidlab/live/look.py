@@ -31,6 +31,8 @@ from voidlab.tables.size_basis import is_size
 
 _SHOWN_PX = 1024
 _SAME_SCALE = 0.01
+# Another --name for the same folder would begin with the images that are there, and refuse the same ones again.
+_APART = "Move it to another folder, let the camera write there, and: voidlab watch OTHER_FOLDER --name NEW"
 _DRAWS = 200  # for the interval of the swelling: enough for two digits
 
 
@@ -107,13 +109,13 @@ class Looker:
         if series.shape != self.first.shape:
             raise Refused(
                 f"{path.name} is {size_text(series.shape)}, the others are {size_text(self.first.shape)}. Images of "
-                "another size are another dataset: voidlab watch FOLDER --name NEW"
+                f"another size are another dataset. {_APART}"
             )
         size, usual = series.calibration.pixel_size_nm, self.first.calibration.pixel_size_nm
         if size and usual and abs(size / usual - 1) > _SAME_SCALE:
             raise Refused(
                 f"{path.name} has {size:.4g} nm per px, the others have {usual:.4g}: the magnification was changed. "
-                "What follows is another dataset: voidlab watch FOLDER --name NEW"
+                f"What follows is another dataset. {_APART}"
             )
 
     def _measured(self, entry: Entry, result: FrameResult) -> Entry:

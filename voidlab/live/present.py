@@ -12,6 +12,7 @@ import numpy as np
 from voidlab.drift.one_by_one import DriftSoFar
 from voidlab.live import alarms
 from voidlab.live.board import Board
+from voidlab.live.index import OK
 from voidlab.live.told import path_of, plain, row_of, trails_of, voids_of
 from voidlab.live.watch import Watch
 
@@ -45,7 +46,8 @@ class Presenter:
             self._alarms, self._alarms_at = self._all_alarms(backlog), watch.clock()
         self._solve(backlog)
         self._show()
-        if changed or watch.clock() - self._said_at >= _SAID_EVERY_S:
+        is_other = self._state != self._board.status.get("state")
+        if changed or is_other or watch.clock() - self._said_at >= _SAID_EVERY_S:
             self._said_at = watch.clock()
             self._board.say(self._status(backlog))
 
@@ -54,6 +56,15 @@ class Presenter:
         """nm per px, or 1 where that is not known."""
         size = None if self._watch.looker is None else self._watch.looker.first.calibration.pixel_size_nm
         return size or 1.0
+
+    @property
+    def _state(self) -> str:
+        watch = self._watch
+        if watch.paused:
+            return "paused"
+        if watch.looker is not None:
+            return "watching"
+        return "deciding by the images that are there" if watch.decides else "waiting for images"
 
     def _row(self, name: str) -> list[Any] | None:
         watch = self._watch
@@ -116,20 +127,27 @@ class Presenter:
         said = [*watch.problems.values(), *watch.work.problems]
         if watch.arrivals.why_gone:
             said.append(f"{watch.arrivals.why_gone}. It is looked for; what was taken in is kept.")
-        said += alarms.of_images(entries)
+        usual = alarms.usual_count(islice(watch.register.from_the_end(), alarms.LATELY, None))
+        said += alarms.of_images(entries, usual, watch.unread_lately)
         if watch.looker is not None:
-            said += alarms.of_drift(followed, min(watch.looker.first.shape))
+            seen = {entry.frame for entry in entries if entry.status == OK}
+            said += alarms.of_drift(followed, min(watch.looker.first.shape), seen, usual)
         said += alarms.of_time(watch.quiet_s, self._interval_s(), backlog)
         said += alarms.of_backlog(self._backlogs)
         said += alarms.of_disk(watch.paths.folder)
-        said += [f"{name} is never finished: {why}" for name, why in watch.arrivals.never_finished().items()]
-        said += list(watch.register.refused.values())
+        unfinished, refused = watch.arrivals.never_finished(), dict(watch.register.refused)
+        self._board.left_out = (
+            *((name, "never finished", why) for name, why in unfinished.items()),
+            *((name, "refused", why) for name, why in refused.items()),
+        )
         if watch.following is not None and watch.following.tracks.too_dense:
             said.append("voids lie too dense for the search range: tracks began anew with half of it.")
         if watch.arrivals.missing and not watch.arrivals.why_gone:
             names = watch.arrivals.missing
             said.append(f"{len(names)} image(s) were removed from the folder, the first: {names[0]}.")
-        return said
+        # Last, as they may be many: what is wrong with the images that count must not hide behind them.
+        said += [f"{name} is never finished: {why}" for name, why in unfinished.items()]
+        return said + list(refused.values())
 
     def _interval_s(self) -> float:
         times = np.array([at for at, _ in self._watch.arrived][-30:])
@@ -143,7 +161,7 @@ class Presenter:
         return {
             "dataset": watch.paths.dataset,
             "folder": str(watch.folder),
-            "state": "paused" if watch.paused else "watching" if looker else "waiting for images",
+            "state": self._state,
             "images": len(watch.register.entries),
             "backlog": backlog,
             "unfinished": len(watch.arrivals.waiting),

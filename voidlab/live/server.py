@@ -188,7 +188,7 @@ class _Numbers(_Handler):
         name = quote(f"{status.get('dataset', 'watch')}-provisional.csv")
         self.set_header("Content-Type", "text/csv; charset=utf-8")
         self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
-        self.finish(as_csv(self.board.rows, status.get("unit", "px")))
+        self.finish(as_csv(self.board.rows, status.get("unit", "px"), self.board.left_out))
 
 
 class _Command(_Handler):

@@ -1,11 +1,13 @@
 """A watch at work: its thread, the threads that segment, the page, and the lock of the dataset."""
 
+import errno
 import math
 import os
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
 from voidlab.errors import VoidlabError
@@ -34,13 +36,15 @@ class Session:
     def __init__(
         self, source: str, name: str, *, host: str = LOCAL, port: int = 0, take_over: bool = False
     ) -> None:
-        watched = open_watched(source, name)
+        with _full_disk_in_words():
+            watched = open_watched(source, name)
         self.paths = watched.paths
         self._lock = threading.RLock()
         self._stop, self._ended, self._failed = threading.Event(), threading.Event(), ""
         self._wake = threading.Event()
         with ExitStack() as stack:
-            self._hold = stack.enter_context(held(watched.paths, take_over=take_over))
+            with _full_disk_in_words():
+                self._hold = stack.enter_context(held(watched.paths, take_over=take_over))
             method = segmenter_of(watched.dataset, watched.paths.parameters.parent)
             at_once, workers = min(os.cpu_count() or 1, method.at_once), joined()
             pool = ThreadPoolExecutor(MOST_AT_ONCE if workers else at_once, "segment")
@@ -167,3 +171,17 @@ class Session:
                 due_s = self.watch.arrivals.due_in(max(0.0, _STEP_S - (time.monotonic() - started)))
                 self._wake.wait(max(0.01, due_s))
                 self._wake.clear()
+
+
+@contextmanager
+def _full_disk_in_words() -> Iterator[None]:
+    """Say what to do where a watch cannot begin, as the disk takes not even its lock."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise VoidlabError(
+            f"the watch cannot start, as the disk of the project is full: {error.strerror}. Free some space, then "
+            "start it again; what was segmented before is kept."
+        ) from None

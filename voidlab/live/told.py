@@ -53,17 +53,22 @@ def row_of(entry: Entry, followed: Followed | None, *, bad: bool, unit: float) -
     return [plain(value) for value in values]
 
 
-def as_csv(rows: Iterable[Sequence[Any]], unit: str) -> str:
-    """Rows of ``COLUMNS`` as a table to take along, diameters in ``unit``; each row says that it is provisional."""
+def as_csv(rows: Iterable[Sequence[Any]], unit: str, left_out: Iterable[tuple[str, str, str]] = ()) -> str:
+    """Rows of ``COLUMNS`` as a table to take along, diameters in ``unit``; each row says that it is provisional.
+
+    Below stand the files that are ``left_out``: name, status and why.
+    """
     written = io.StringIO()
     table = csv.writer(written, lineterminator="\n")
     names = [f"{name}_{unit}" if name.startswith("diameter") else name for name in COLUMNS]
     percent = ("fraction", "swelling")
     table.writerow(
-        [*(f"{name}_percent" if name.startswith(percent) else name for name in names), "provisional"]
+        [*(f"{name}_percent" if name.startswith(percent) else name for name in names), "provisional", "why"]
     )
     known = (row for row in rows if row[0] is not None)
-    table.writerows([*row, True] for row in sorted(known, key=lambda row: row[0]))
+    table.writerows([*row, True, None] for row in sorted(known, key=lambda row: row[0]))
+    nothing = [None] * (len(COLUMNS) - 3)
+    table.writerows([None, name, status, *nothing, True, why] for name, status, why in left_out)
     return written.getvalue()
 
 

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 from voidlab.errors import VoidlabError
 from voidlab.live import decide
-from voidlab.live.arrivals import Arrival, Arrivals
+from voidlab.live.alarms import LATELY
+from voidlab.live.arrivals import Arrival, Arrivals, in_order
 from voidlab.live.at_work import Here
 from voidlab.live.followed import Followed
 from voidlab.live.follower import Follower
@@ -25,7 +26,7 @@ from voidlab.live.index import EXCLUDED, WAITING, Entry, Index
 from voidlab.live.look import Looked, Looker, NotYet, TryAgain
 from voidlab.live.numbers import FrameNumbers
 from voidlab.live.register import Register
-from voidlab.project import corrections
+from voidlab.project import corrections, parameters
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
 from voidlab.run.frame_cache import FrameCache
@@ -76,6 +77,7 @@ class Watch:
     ) -> None:
         self.paths, self.dataset, self.folder, self.clock = paths, dataset, folder, clock
         self.paused = False
+        self.decides = False  # what holds for all images is being decided, or taken up
         self.problems: dict[str, str] = {}  # what cannot be done at present, by its kind
         self.index = Index(paths.folder / "live" / "images.jsonl")
         numbers = FrameNumbers(dataset.frame_pattern, dataset.frame_step)
@@ -94,7 +96,9 @@ class Watch:
         self._caches: dict[str, FrameCache] = {}
         self._tasks: dict[str, _Task] = {}
         self._at_hand: dict[str, FrameResult] = {}  # by what was segmented
+        self._late: set[str] = set()  # names of files that came when those behind them were followed already
         self._only_shown = False  # in the last step
+        self._asked_for: tuple[float, bool] | None = None  # a threshold, and whether for all images
         self._turn = 0
         self._turns: dict[str, int] = {}  # in which images arrived
         self._count = count()
@@ -107,7 +111,12 @@ class Watch:
         """
         for arrival in self.arrivals.poll():
             self._take_in(arrival)
-        if self.looker is None:
+        for name in self.arrivals.forget_gone(list(self.register.refused)):
+            del self.register.refused[name]  # moved to where it belongs
+        if self.looker is None and self._can_decide():
+            if not self.decides:  # which may take a while: what is there is shown before
+                self.decides = True
+                return True
             self._decide()
         shown = self.shown
         for name, task in list(self._tasks.items()):
@@ -145,6 +154,13 @@ class Watch:
         """Time since the last image arrived, or since the start."""
         return self.clock() - (self.arrived[-1][0] if self.arrived else self.started)
 
+    @property
+    def unread_lately(self) -> int:
+        """How many files cannot be read that stand among the last images, or behind them, by their names."""
+        last = [*islice(self.register.from_the_end(), LATELY)]
+        after = in_order(last[-1].name) if last else []
+        return sum(in_order(name) > after for name in self.arrivals.unreadable)
+
     # What viewers may ask for
 
     def mark_bad(self, frame: int, *, is_bad: bool = True) -> None:
@@ -174,7 +190,12 @@ class Watch:
             If it is none.
         """
         if self.looker is None:
-            raise VoidlabError("nothing is segmented yet: set the threshold in the parameter file.")
+            parameters.write_values(self.paths.parameters, "segment", {"threshold": threshold})
+            self._asked_for = threshold, for_all
+            self.register.notes.append(
+                f"threshold {threshold:g}: as soon as the first images were looked at."
+            )
+            return
         self.looker = decide.with_threshold(self.paths, self.looker, threshold)
         whose = "all images are segmented again" if for_all else "for later images; a run uses it for all"
         self.register.notes.append(f"threshold {threshold:g}: {whose}.")
@@ -203,9 +224,7 @@ class Watch:
             if entry is not None:
                 self._try("index", partial(self.index.add, entry))
         if entry and self.follower.has_passed(entry.frame) and not before:
-            self.register.notes.append(
-                f"{name} came late: it is not in the tracks shown here; a run puts it in its place."
-            )
+            self._late.add(name)
 
     def _move(self, moved: list[Entry]) -> None:
         """Images that have another frame number, or content, by now: what was kept of them is kept under that."""
@@ -221,22 +240,30 @@ class Watch:
 
     # Segmenting
 
+    def _can_decide(self) -> bool:
+        """Whether there are enough images, or they are known from an earlier watch."""
+        there = self._that_count()
+        if self.index.entries:  # images may lie before those that are known
+            return bool(there) and self.arrivals.are_in
+        return len(there) >= DECIDED_FROM or bool(there and self.quiet_s >= _OR_AFTER_S)
+
+    def _that_count(self) -> list[Entry]:
+        return [entry for entry in self.register.in_order() if entry.status != EXCLUDED]
+
     def _decide(self) -> None:
-        """Decide what holds for all images, once there are enough of them, or as it was decided before."""
-        there = [entry for entry in self.register.in_order() if entry.status != EXCLUDED]
-        if self.index.entries and not self.arrivals.are_in:  # images may lie before those that are known
-            return
-        if not there or (len(there) < DECIDED_FROM and self.quiet_s < _OR_AFTER_S and not self.index.entries):
-            return
+        """Decide what holds for all images, or take up what was decided before."""
+        there = self._that_count()
         files = [self.folder / entry.name for entry in there]
         try:
             looker = decide.decide(self.paths, self.dataset, files, self._segmenter)
         except NotYet as error:
+            self.decides = False
             self._put_back(there[0].name, str(error))
             return
         except (VoidlabError, OSError) as error:
             self.problems["decide"] = str(error)
             return
+        self.decides = False
         self.problems.pop("decide", None)
         self.looker = looker
         as_now = ("", looker.decided.key)
@@ -245,6 +272,10 @@ class Watch:
         done = [entry for entry in self.register.in_order() if entry.is_done and entry.status != EXCLUDED]
         if done and self.shown is None:  # after a restart: for its picture, as all else is kept
             self.register.put(replace(done[-1], status=WAITING))
+        if self._asked_for is not None:
+            threshold, for_all = self._asked_for
+            self._asked_for = None
+            self.set_threshold(threshold, for_all=for_all)
 
     def _submit(self) -> None:
         while self.looker and len(self._tasks) < self.work.at_once and (name := self._next()):
@@ -282,12 +313,18 @@ class Watch:
             return
         except VoidlabError as error:
             self.arrivals.accept(name)
+            self._late.discard(name)
             self.register.remove(name, str(error))
             self.changed.add(name)
             return
         self.arrivals.accept(name)
         self.register.put(made.entry)
         self.changed.add(name)
+        if name in self._late:  # told when it is in, as one that is never finished is tried again and again
+            self._late.discard(name)
+            self.register.notes.append(
+                f"{name} came late: it is not in the tracks shown here; a run puts it in its place."
+            )
         if made.unkept:
             self.problems["keep"] = (
                 f"what comes of images cannot be kept: {made.unkept}. A run makes it anew."
@@ -308,6 +345,7 @@ class Watch:
         return self._turns.get(name, -1) >= shown
 
     def _put_back(self, name: str, reason: str) -> None:
+        self._late.discard(name)
         self.arrivals.put_back(name, reason)
         self.register.remove(name)
         self.changed.add(name)

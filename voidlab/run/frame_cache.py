@@ -39,7 +39,7 @@ from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.run.decided import Decided, asked
 from voidlab.run.frame_file import pack, read_sealed, unpack, write_sealed
 from voidlab.run.frames_apart import ApartFrames, Work
-from voidlab.run.watched import as_watched, differences
+from voidlab.run.watched import OTHERWISE, as_watched, differences
 from voidlab.segment.frame import FrameResult, SeriesOfImages
 from voidlab.segment.segmenters import Segmenter
 
@@ -99,9 +99,15 @@ class SeriesFrames:
     """
 
     def __init__(
-        self, cache: FrameCache, series: ImageSeries, segmenter: Segmenter, work: Work | None = None
+        self,
+        cache: FrameCache,
+        series: ImageSeries,
+        segmenter: Segmenter,
+        work: Work | None = None,
+        otherwise: str = "",
     ) -> None:
         self.cache, self.series = cache, series
+        self._otherwise = otherwise  # what all images would have otherwise than was decided while watching
         self._taken = 0
         self._segmenter, self._work = segmenter, work
         self._images: dict[str, _Image] = {}
@@ -110,7 +116,8 @@ class SeriesFrames:
 
     @property
     def decided(self) -> Mapping[str, Any]:
-        return self.cache.decided.in_record
+        otherwise = {OTHERWISE: self._otherwise} if self._otherwise else {}
+        return {**self.cache.decided.in_record, **otherwise}
 
     @property
     def taken(self) -> int:
@@ -220,7 +227,7 @@ def open_frames(
     """The ``segmenter`` with what it reads off the ``series`` decided, and the frames that are kept of it.
 
     What was decided for the same images and settings before is taken up from ``folder``. What was decided while they
-    were being taken, ``watched``, outweighs that; a warning says so where all images would have it otherwise. The
+    were being taken, ``watched``, outweighs that; the frames say what all images would have otherwise. The
     frames are None where none can be kept, see `Decided.of`. ``images`` is the digest of all images;
     ``work`` makes what other processes must know of the series.
 
@@ -237,21 +244,15 @@ def open_frames(
             return segmenter, None
         _write_decided(known, decided)
     live = None if watched is None else as_watched(watched, series, segmenter)
+    otherwise = ""
     if live is not None:
-        said = differences(live, decided)
-        if said:
-            warnings.warn(
-                f"as decided while the images were taken: {said}. To go by all images, and segment them anew: "
-                "voidlab run NAME --decide-again",
-                stacklevel=3,
-            )
-        decided = live
+        otherwise, decided = differences(live, decided), live
         vars(series).pop("scale", None)  # as all images have it, where that was looked for
     drop_outdated(folder, decided)
     decided.pin(series)
     segmenter = decided.applied_to(segmenter)
     sent = work(decided) if work else None
-    return segmenter, SeriesFrames(FrameCache(folder, decided), series, segmenter, sent)
+    return segmenter, SeriesFrames(FrameCache(folder, decided), series, segmenter, sent, otherwise)
 
 
 def clean_dataset(paths: RunPaths) -> int:

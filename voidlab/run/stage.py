@@ -45,7 +45,7 @@ from voidlab.run.images import (
 )
 from voidlab.run.inputs import inputs_of
 from voidlab.run.snapshot import parameter_file
-from voidlab.run.watched import read_watched
+from voidlab.run.watched import figures_of, read_watched
 from voidlab.segment.corrections import correct_series
 from voidlab.segment.segmenters import Segmenter
 from voidlab.swelling.sample import Detection
@@ -279,7 +279,9 @@ class Stage:
             given=list(self.given),
             inputs=self.inputs,
             outputs=record.outputs_of(self.paths, written),
-            key_figures=[dict(figure) for figure in key_figures],
+            key_figures=[
+                dict(each) for each in (*key_figures, *figures_of(decided or {}, self.paths.dataset))
+            ],
             decided=dict(decided or {}),
             of_images=self.dataset.of_images(),
             computed_on=self.executor.in_record if self.executor is not None else {},
@@ -348,10 +350,23 @@ def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = Non
     typed = parameters.load_parameters(parameter_file(paths), by_section(name, set_here))
     typed = record.with_parameters_set(paths, name, typed)
     series = open_images(paths, typed)
+    if name != "segment":
+        _show_as_segmented(series, paths)
     stamps = stamps_of_images(series)
     inputs = inputs_of(paths, name, typed, digest_of_images(paths, series))
     print_ = record.fingerprint(paths, typed, name, inputs)
     return Stage(name, paths, typed, tuple(set_here), series, inputs, print_, started, stamps)
+
+
+def _show_as_segmented(series: images.ImageSeries, paths: RunPaths) -> None:
+    """Make ``series`` give its images with the intensities that the stage segment saw them with.
+
+    They are those of all images but after a watch, which decided on them while images were still to come.
+    """
+    entry = record.read_record(paths).get("segment")
+    match entry.decided.get("intensity_range") if entry else None:
+        case [int() | float() as low, int() | float() as high]:
+            series.scale = (low, high)
 
 
 def open_notebook(name: str, notebook: Mapping[str, object]) -> Stage:

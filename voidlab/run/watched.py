@@ -5,8 +5,10 @@ reports/NAME/watched.json.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from voidlab.images.series import ImageSeries
 from voidlab.project.paths import RunPaths
@@ -15,6 +17,7 @@ from voidlab.segment.segmenters import Segmenter
 from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.written import replacing
 
+OTHERWISE = "by_all_images"  # in the record of the stage segment: what they would have otherwise
 _LEFT_OPEN = ("contrast", "focus")  # settings that are read off the images where they are "auto"
 _ALIKE = 0.01  # of the range of intensities
 _SURE = 3.0  # standard errors
@@ -84,6 +87,23 @@ def differences(watched: Decided, fresh: Decided) -> str:
     if max(abs(low - new_low), abs(high - new_high)) > _ALIKE * max(high - low, new_high - new_low):
         said.append(f"intensities {low:g} to {high:g}, by all images {new_low:g} to {new_high:g}")
     return "; ".join(said)
+
+
+def figures_of(decided: Mapping[str, Any], dataset: str) -> list[dict[str, str]]:
+    """A key figure, with its warning, where all images would have otherwise what was decided while watching.
+
+    ``decided``: what the stage segment puts into the record. As a key figure it is told on the terminal, too.
+    """
+    from voidlab.report.key_figures import figure
+
+    said = decided.get(OTHERWISE)
+    if not said:
+        return []
+    warning = (
+        f"As decided while the images were taken: {said}. To go by all images, and segment them anew: "
+        f"voidlab run {dataset} --decide-again"
+    )
+    return [figure("Decided by the watch", "check", "all images would decide otherwise", warning=warning)]
 
 
 def _differ(one: object, other: object) -> bool:
