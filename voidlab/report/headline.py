@@ -176,6 +176,7 @@ def facts_of(stages: Sequence[StageState]) -> list[tuple[str, str]]:
         how = f" ({chosen}{why})" if chosen else ", as set"
         facts.append(("Segmenter", str(decided.get("segmenter", ""))))
         facts.append(("Contrast", f"voids are {contrast}{how}" if contrast else "not used"))
+    facts += _focus(segment) if segment else []
     track = records.get("track")
     facts += [
         ("Linker", str(f.get("value")))
@@ -183,6 +184,24 @@ def facts_of(stages: Sequence[StageState]) -> list[tuple[str, str]]:
         if f.get("label") == "Linker"
     ]
     return [(name, text) for name, text in facts if text]
+
+
+def _focus(segment: StageState) -> list[tuple[str, str]]:
+    """The focus that the fringes tell, on which the radii rest: of a focus pair that of each image."""
+    found = []
+    for figure in segment.figures:
+        name, _, image = str(figure.get("label")).partition(", ")
+        focus = focus_of(figure).partition(" (")[0]
+        if name == "Radii" and focus:
+            found.append((f"Focus, {image.removesuffix(' focus')}" if image else "Focus", focus))
+    return found
+
+
+def focus_of(radii: Figure) -> str:
+    """The focus that the key figure on ``radii`` tells, with how it is known; empty where none was inferred."""
+    if radii.get("value") != "by the fringe":
+        return ""
+    return str(radii.get("meaning", "")).partition(": ")[2].partition(";")[0]
 
 
 def _in_words(figure: Figure) -> str:

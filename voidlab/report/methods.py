@@ -6,6 +6,7 @@ It says what the record of the run says, nothing that was only meant to be run.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from voidlab.report.headline import focus_of
 from voidlab.report.states import StageState
 
 _RONNEBERGER = "Ronneberger et al., MICCAI (2015), doi:10.1007/978-3-319-24574-4_28"
@@ -81,7 +82,7 @@ def _of_radii(figures: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
         if radii.get("value") != "by the fringe":
             yield f"Radii{of_image} are those of the edges as detected."
             continue
-        focus = str(radii.get("meaning", "")).partition(": ")[2].partition(";")[0]
+        focus = focus_of(radii)
         found = f": {focus}" if focus else ""
         yield f"Radii{of_image} are those of spheres whose Fresnel fringe fits, with one focus for all voids{found}."
     none = figures.get("Not a size", {}).get("value")
