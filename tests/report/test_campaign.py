@@ -194,9 +194,12 @@ def test_specimens_in_px_stand_apart_from_those_in_nm_and_are_never_pooled_with_
     pd.testing.assert_frame_equal(in_nm.dropna(axis=1), plain.dropna(axis=1), check_dtype=False)
     said = [note for note in found.notes if "pixel_size_nm" in note]
     assert said == [
-        "Without a pixel size, and so in px, apart from those in nm and never pooled with them: d, a3. Give "
-        "pixel_size_nm to compare them."
+        "Without a pixel size, and so in px, apart from those in nm and never pooled with them: d, a3. Sizes "
+        "and densities in px may be pooled and compared only of images of one magnification: make sure that all of "
+        "these have the same. Give pixel_size_nm to compare them with others."
     ]
+    (alone,) = [note for note in campaign.compare([*members, in_px[0]]).notes if "pixel_size_nm" in note]
+    assert alone.endswith("never pooled with them: d. Give pixel_size_nm to compare them.")
     assert found.fields()["counts"].all()
 
 
@@ -216,10 +219,19 @@ def test_the_page_has_a_table_and_figures_for_each_unit(members, tmp_path):
     assert len(list((tmp_path / "reports" / "campaign" / "figures").glob("sizes*.csv"))) == 2
 
 
-def test_a_campaign_without_pixel_sizes_is_in_px_without_a_word():
+def test_a_dataset_without_a_pixel_size_by_itself_is_in_px_without_a_word():
     only = campaign.compare([member("d", "D", 1.0, unit="px")])
     assert set(only.specimens["specimen"]) == {"D"}
     assert not any("pixel_size_nm" in note for note in only.notes)
+
+
+def test_datasets_pooled_in_px_are_named_as_their_magnifications_may_differ():
+    pooled = campaign.compare([member("d", "D", 1.0, unit="px"), member("e", "D", 1.2, unit="px")])
+    assert (
+        "Without a pixel size, and so in px: d, e. Sizes and densities in px may be pooled and compared only of "
+        "images of one magnification: make sure that all of these have the same. Give pixel_size_nm to compare them with "
+        "others."
+    ) in pooled.notes
 
 
 def test_nothing_that_counts_makes_a_page_all_the_same(members, tmp_path):

@@ -93,6 +93,25 @@ def single_fields_in_words(specimens: Mapping[str, Sequence[Field]]) -> str:
     )
 
 
+def in_px_in_words(datasets: Sequence[str], *, apart: bool) -> str:
+    """What holds of ``datasets`` without a pixel size, ``apart`` from others in nm; empty where nothing does.
+
+    A px of another magnification is another length: together, sizes in px mean something of one magnification only.
+    """
+    several = len(datasets) > 1
+    if not datasets or not (several or apart):
+        return ""
+    beside = ", apart from those in nm and never pooled with them" if apart else ""
+    alike = (
+        " Sizes and densities in px may be pooled and compared only of images of one magnification: make sure that "
+        "all of these have the same."
+    )
+    return (
+        f"Without a pixel size, and so in px{beside}: {named(datasets)}.{alike if several else ''} Give "
+        f"pixel_size_nm to compare them{' with others' if several else ''}."
+    )
+
+
 def named(datasets: Sequence[str]) -> str:
     """The names of some ``datasets``; of many how many there are, and the first of them."""
     if len(datasets) <= _MOST_NAMES:
