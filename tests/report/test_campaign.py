@@ -267,6 +267,24 @@ def test_the_page_has_tables_figures_and_files(members, tmp_path):
     assert not list((folder / "figures").glob("*dose*"))
 
 
+def test_the_thickness_of_the_foil_stands_in_page_and_table_but_is_no_cause_to_plot_against(tmp_path):
+    thin, thick = (member(n, n, 1e-3, foil_thickness_nm=nm) for n, nm in (("A", 90.0), ("B", 110.0)))
+    found = campaign.compare([thin, thick])
+    page = BeautifulSoup(write_campaign(tmp_path, found).read_text("utf-8"), "html.parser")
+    heads, row = (
+        [cell.text for cell in page.select(rows)]
+        for rows in (".specimens thead th", ".specimens tbody tr:first-child > *")
+    )
+    assert row[heads.index("foil thickness (nm)")] == "90"
+    folder = tmp_path / "reports" / "campaign"
+    table = pd.read_csv(folder / "specimens.csv").drop_duplicates("specimen")
+    assert table["foil_thickness_nm"].tolist() == [90.0, 110.0]
+    drawn = {file.stem for file in (folder / "figures").glob("*.csv")}
+    assert "areal_density-by-specimen" in drawn
+    write_campaign(tmp_path, found, against=["foil_thickness_nm"])
+    assert "areal_density-by-foil_thickness_nm" in {file.stem for file in (folder / "figures").glob("*.csv")}
+
+
 def test_a_campaign_is_drawn_over_numbers_and_words(members):
     found = campaign.compare(members)
     rows = found.specimens[found.specimens["quantity"] == "areal_density"]

@@ -30,7 +30,12 @@ from voidlab.swelling.sizes import bin_width
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD, VERDICTS
 
-_LABELS = ("material", "dose_dpa", "temperature_c")  # of the sample: columns, beside the user's own
+_LABELS = (
+    "material",
+    "dose_dpa",
+    "temperature_c",
+    "foil_thickness_nm",
+)  # of the sample: columns, beside the user's own
 _READ = ("swelling", "counted", "frames")
 _MOST_BINS = 60
 _UNITS = ("nm", "px")

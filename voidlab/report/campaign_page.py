@@ -19,6 +19,7 @@ from voidlab.tables.written import filling, replacing
 
 FOLDER = "campaign"
 _MOST_COLUMNS = 6  # of the sample that plots are made against, unless they are asked for
+_NO_CAUSE = ("foil_thickness_nm",)  # of what the voids are: plotted against only when asked for
 # What is drawn and shown: the first of each row that all specimens have.
 _SHOWN = (
     ("number_density", "areal_density"),
@@ -139,7 +140,11 @@ def _panels(campaign: Campaign, against: Sequence[str], *, apart: bool) -> Itera
     (unit,) = _units(campaign)
     also = f", in {unit}" if apart else ""
     one = table.drop_duplicates("specimen")
-    differ = [name for name in campaign.columns if len(set(one[name].dropna().astype(str))) > 1]
+    differ = [
+        name
+        for name in campaign.columns
+        if name not in _NO_CAUSE and len(set(one[name].dropna().astype(str))) > 1
+    ]
     columns = list(against) or [*differ[:_MOST_COLUMNS]] or ["specimen"]
     for column in columns:
         for quantity in _quantities(campaign):

@@ -88,7 +88,11 @@ def _top(rows: pd.DataFrame) -> tuple[float, int]:
 
 def axis_name(column: str) -> str:
     """What a column of the sample is called, with its unit."""
-    known = {"dose_dpa": "dose (dpa)", "temperature_c": "temperature (°C)"}
+    known = {
+        "dose_dpa": "dose (dpa)",
+        "temperature_c": "temperature (°C)",
+        "foil_thickness_nm": "foil thickness (nm)",
+    }
     return known.get(column, column.replace("_", " "))
 
 
