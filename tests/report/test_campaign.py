@@ -229,8 +229,8 @@ def test_datasets_pooled_in_px_are_named_as_their_magnifications_may_differ():
     pooled = campaign.compare([member("d", "D", 1.0, unit="px"), member("e", "D", 1.2, unit="px")])
     assert (
         "Without a pixel size, and so in px: d, e. Sizes and densities in px may be pooled and compared only of "
-        "images of one magnification: make sure that all of these have the same. Give pixel_size_nm to compare them with "
-        "others."
+        "images of one magnification: make sure that all of these have the same. Give pixel_size_nm to compare "
+        "them with others."
     ) in pooled.notes
 
 
@@ -250,6 +250,13 @@ def test_the_page_has_tables_figures_and_files(members, tmp_path):
     }
     assert rows["A"][:4] == ["Ni", "1", "2", "120"]
     assert rows["A"][4].startswith("150095 %")  # 1,500 per µm², and its interval below
+    fields = {
+        row.th.text: [cell.text for cell in row.find_all("td")]
+        for row in page.find("h2", string="Fields").find_next("table").select("tbody tr")
+    }
+    # What each field says by itself, so that the spread between them is seen: 1,000 and 2,000 per µm² of A.
+    assert fields["a1"][:4] == ["A", "yes", "1000\xa0µm⁻²", "10.0\xa0nm"]
+    assert fields["a2"][:4] == ["A", "yes", "2000\xa0µm⁻²", "10.0\xa0nm"]
     alts = [image["alt"] for image in page.find_all("img")]
     assert "voids per area of the specimens by dose (dpa), with 68 and 95 % intervals" in alts
     assert "share of the voids per diameter of each specimen, over each other" in alts

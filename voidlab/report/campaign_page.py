@@ -9,7 +9,7 @@ import pandas as pd
 
 from voidlab.export.tables import write_csv
 from voidlab.report import pictures, render
-from voidlab.report.campaign import Campaign
+from voidlab.report.campaign import Campaign, Member
 from voidlab.report.figures.campaign import against_sample, axis_name, sizes_of_specimens
 from voidlab.report.figures.for_papers import Panel, write_panel
 from voidlab.report.root_index import CAMPAIGN
@@ -61,6 +61,7 @@ def write_campaign(root: Path, campaign: Campaign, *, against: Sequence[str] = (
         ],
         "specimens": sum(group.specimens["specimen"].nunique() for group in groups),
         "columns": [axis_name(column) for column in campaign.columns],
+        "fields": [(member, _of_field(campaign, member)) for member in campaign.members],
         "drawn": [
             {"alt": panel.what, "source": pictures.picture_of(reports / FOLDER / f"{stem}.svg"),
              "files": [(kind, f"{FOLDER}/{stem}.{kind}") for kind in ("svg", "pdf", "csv")]}
@@ -132,6 +133,23 @@ def _number(of_specimen: pd.DataFrame, quantity: str) -> tuple[str, str]:
     row: Any = of_specimen.set_index("quantity").loc[quantity]
     factor = reading(quantity, row["unit"]).factor
     return format_number(row["value"] * factor), format_interval(row["low95"], row["high95"], factor)
+
+
+def _of_field(campaign: Campaign, member: Member) -> list[str]:
+    """Density and mean diameter of a field by itself, with units: the quantities that its specimen shows."""
+    if member.field is None:
+        return ["", ""]
+    estimates = member.field.estimates
+    of_specimen = _quantities(campaign.of_unit(member.field.unit)) or [names[-1] for names in _SHOWN]
+    found = []
+    for quantity, (_, as_seen) in zip(of_specimen[:2], _SHOWN, strict=False):
+        # As `pool_fields` takes them: of a tilt series what its voids in 3D say. One left out may have less.
+        ways = (f"{quantity}_3d", quantity, as_seen)
+        row: Any = estimates.loc[next(name for name in ways if name in estimates.index)]
+        read = reading(quantity, row["unit"])
+        number = format_number(row["value"] * read.factor)
+        found.append(number if number == "–" else f"{number}\u00a0{read.unit}")
+    return found
 
 
 def _panels(campaign: Campaign, against: Sequence[str], *, apart: bool) -> Iterator[Panel]:
