@@ -250,6 +250,12 @@ def test_the_page_has_tables_figures_and_files(members, tmp_path):
     }
     assert rows["A"][:4] == ["Ni", "1", "2", "120"]
     assert rows["A"][4].startswith("150095 %")  # 1,500 per µm², and its interval below
+    notes = [note.text for note in page.select("main > .warnings li")]
+    assert len(notes) == 3
+    assert "the verdict is 'do not use': b2" in notes[0]
+    folded = page.select_one("details.folded.printed")
+    assert folded.summary.text == "⚠ 1 more"
+    assert len(folded.select("li")) == 1
     fields = {
         row.th.text: [cell.text for cell in row.find_all("td")]
         for row in page.find("h2", string="Fields").find_next("table").select("tbody tr")

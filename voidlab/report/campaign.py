@@ -205,7 +205,7 @@ def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), commo
         )
     elif common:
         notes.append("No specimen has two fields: how much fields differ is in no interval.")
-    notes += _on_doubts(told, used)
+    notes = [*_on_doubts(told, used), *notes]  # the page shows the first few, and folds the others
     return Campaign(
         tuple(told),
         _together([part.rows.assign(length_unit=unit) for unit, part in zip(_UNITS, parts, strict=True)]),

@@ -20,6 +20,7 @@ from voidlab.tables.written import filling, replacing
 FOLDER = "campaign"
 _MOST_COLUMNS = 6  # of the sample that plots are made against, unless they are asked for
 _NO_CAUSE = ("foil_thickness_nm",)  # of what the voids are: plotted against only when asked for
+_MOST_NOTES = 3  # that stand open, so that the numbers are on the first screen
 # What is drawn and shown: the first of each row that all specimens have.
 _SHOWN = (
     ("number_density", "areal_density"),
@@ -53,6 +54,7 @@ def write_campaign(root: Path, campaign: Campaign, *, against: Sequence[str] = (
         "title": "Campaign",
         "links": [("All datasets", "index.html"), ("Campaign", CAMPAIGN)],
         "campaign": campaign,
+        "most_notes": _MOST_NOTES,
         "counted": [member for member in campaign.members if not member.why_not],
         "groups": [
             {"title": _title(group, len(groups)), "rows": _rows(group),
