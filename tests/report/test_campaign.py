@@ -306,6 +306,9 @@ def test_a_campaign_is_drawn_over_numbers_and_words(members):
     assert axes[0].get_xlabel() == "dose (dpa)"
     assert sorted(x for line in axes[0].lines for x in line.get_xdata()) == [1, 5, 9]
     assert axes[0].get_legend_handles_labels()[1] == ["good", "check", "do not use"]
+    assert axes[0].get_xlim() == pytest.approx((0.04, 9.96))
+    legend = axes[0].get_legend().get_window_extent(figure.canvas.get_renderer())
+    assert legend.y0 >= axes[0].get_window_extent().y1
     against_sample(rows, "material", axes[1])
     assert [label.get_text() for label in axes[1].get_xticklabels()] == ["Ni", "Fe"]
     figure.canvas.draw()
