@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +13,7 @@ from bs4 import BeautifulSoup
 from voidlab import cli
 from voidlab.project.parameters.problems import TAKEN
 from voidlab.project.paths import ProjectError, RunPaths
-from voidlab.report import campaign
+from voidlab.report import campaign, campaign_page
 from voidlab.report.campaign_page import write_campaign
 from voidlab.report.figures.campaign import against_sample, sizes_of_specimens
 from voidlab.run.compare import compare_datasets
@@ -90,15 +91,15 @@ def test_two_fields_are_said_to_give_a_wide_interval_and_what_a_third_would_do(m
     found = campaign.compare(members)
     assert not any(note.startswith("Of A ") for note in found.notes)
     (said,) = [note for note in found.notes if note.startswith("Of 2 specimens there are two fields each")]
-    assert "are A ± 424%; B ± 254%. A third field each" in said
-    assert "would bring it to about A ± 117%; B ± 70%; so may --common-spread" in said
+    assert "are A 0 to 5.2 times the value; B 0 to 3.5 times the value. A third field each" in said
+    assert "would bring it to about A 0 to 2.2 times the value; B ± 70%; so may --common-spread" in said
     (said,) = [note for note in campaign.compare(members[:2]).notes if note.startswith("Of A ")]
     # 1 and 2 per µm² are 1.5 ± 0.5 (standard error 33 %); Student's t is 12.7 for two, 4.30 for three fields.
     assert (
-        "12.7 standard errors to either side, ± 424%. A third field that differs as much would bring it"
-        in said
+        "12.7 standard errors to either side, 0 to 5.2 times the value. A third field that differs as much would "
+        "bring it" in said
     )
-    assert said.endswith("to about ± 117%.")
+    assert said.endswith("to about 0 to 2.2 times the value.")
     three = campaign.compare([*members[:2], member("a3", "A", 1e-3)])
     half = three.specimens.set_index("quantity").loc["areal_density"]
     assert float(half["between_fields"]) * 4.303 == pytest.approx(1.17, abs=0.1)
@@ -134,6 +135,22 @@ def test_voids_without_a_size_are_counted_left_out_of_sizes_and_told():
     assert found.sizes.groupby("specimen")["voids"].sum().to_dict() == {"A": 114, "B": 60}
     assert found.specimens.groupby("specimen")["voids"].first().to_dict() == {"A": 120, "B": 60}
     assert found.fields()["voids_without_size"].tolist() == [6, 0, 0]
+
+
+def test_a_specimen_without_voids_has_no_intervals_of_what_voids_alone_tell():
+    empty = member("e", "E", 0.0)
+    ends = {"low95": 0.0, "low68": 0.0, "high68": 1.0e-6, "high95": 3.0e-6}
+    estimates = empty.field.estimates.assign(**dict.fromkeys(ends, np.nan))
+    estimates.loc["areal_density", list(ends)] = list(ends.values())
+    estimates.loc["mean_diameter_seen", "value"] = np.nan
+    estimates.loc["volume_per_area", ["value", *ends]] = 0.0
+    none = np.zeros(0)
+    field = replace(
+        empty.field, estimates=estimates, diameter=none, inclusion_area=none, sized=none.astype(bool)
+    )
+    found = campaign.compare([replace(empty, field=field)])
+    (row,) = campaign_page._rows(found)
+    assert row["numbers"] == [("0.00", "95 %: 0.00\xa0to\xa03.00"), ("–", "no voids"), ("0.00", "no voids")]
 
 
 def test_what_holds_of_many_specimens_is_said_once():

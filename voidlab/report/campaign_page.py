@@ -131,10 +131,13 @@ def _rows(campaign: Campaign) -> list[dict[str, Any]]:
 
 
 def _number(of_specimen: pd.DataFrame, quantity: str) -> tuple[str, str]:
-    """A number of a specimen and its 95 % interval."""
+    """A number of a specimen, and below it its 95 % interval or why there is none."""
     row: Any = of_specimen.set_index("quantity").loc[quantity]
     factor = reading(quantity, row["unit"]).factor
-    return format_number(row["value"] * factor), format_interval(row["low95"], row["high95"], factor)
+    interval = format_interval(row["low95"], row["high95"], factor)
+    if interval != "–":
+        return format_number(row["value"] * factor), f"95 %: {interval}"
+    return format_number(row["value"] * factor), "" if row["voids"] else "no voids"
 
 
 def _of_field(campaign: Campaign, member: Member) -> list[str]:
