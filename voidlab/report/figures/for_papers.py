@@ -15,6 +15,7 @@ from voidlab.report.figures.swelling import drawn_quantities, over_series, voids
 from voidlab.report.figures.tilt import density_by_depth as draw_density_by_depth
 from voidlab.report.figures.tracks import growth_over_diameter
 from voidlab.swelling.series import Outcome
+from voidlab.tables.digits import as_tables_need
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, to_nm, unit_of
@@ -118,5 +119,5 @@ def write_panel(folder: Path, panel: Panel) -> str:
         figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
         figure.savefig(folder / f"{stem}.pdf", metadata={"CreationDate": None})
         plt.close(figure)
-    write_csv(panel.data, folder / f"{stem}.csv")
+    write_csv(as_tables_need(panel.data), folder / f"{stem}.csv")
     return stem
