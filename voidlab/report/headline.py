@@ -46,9 +46,10 @@ _ABOUT: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "positions": (("Particles",), ("Long tracks",), ("Track length",), ("Growth",), ("Mergers",)),
 }  # fmt: skip
+_TRACKS = "Particles"
 # In the list of datasets: a column, and what is shown in it, the first that there is.
 COLUMNS = {
-    "voids": ("Voids in 3D", "Voids in the last image", "Voids", "Voids per image", "Particles"),
+    "voids": ("Voids in 3D", "Voids in the last image", "Voids", "Voids per image", _TRACKS),
     "density": _ANY_DENSITY,
     "diameter": _MEAN_DIAMETER,  # "Void diameter" is a range, in a column of means
     "swelling": (*map(label_of, ("swelling_3d", "swelling")),),
@@ -133,7 +134,12 @@ def columns_of(stages: Sequence[StageState]) -> dict[str, str]:
         name: next((there[label] for label in labels if label in there), {})
         for name, labels in COLUMNS.items()
     }
-    return {name: str(figure.get("value", "")) for name, figure in found.items()}
+    said = {name: str(figure.get("value", "")) for name, figure in found.items()}
+    if (
+        found["voids"].get("label") == _TRACKS
+    ):  # of positions without images it is not known how many there are
+        said["voids"] += " tracks"
+    return said
 
 
 def sample_of(stages: Iterable[StageState]) -> list[str]:
