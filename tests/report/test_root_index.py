@@ -111,9 +111,9 @@ def test_pictures_are_made_small_once(sixty, monkeypatch):
 
 
 def test_names_break_behind_their_parts_and_numbers_nowhere(tmp_path):
-    put(tmp_path, "16_BF_2-defocus_323.03nm")
+    put(tmp_path, "16_BF_2-defocus_-1um")
     page = root_index.write_root_index(tmp_path).read_text("utf-8")
-    assert "16_<wbr>BF_<wbr>2-<wbr>defocus_<wbr>323.03nm</a>" in page
+    assert "16_<wbr>BF_<wbr>2-<wbr>defocus_<wbr>-1um</a>" in page
     assert '<td class="measured">6.4 nm</td>' in page
 
 

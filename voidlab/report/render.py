@@ -77,8 +77,8 @@ def _sentence(text: object) -> str:
 
 
 def _breakable(name: object) -> Markup:
-    """A long ``name`` that may break behind _ and -, and so nowhere else."""
-    return Markup(re.sub("([_-]+)", r"\1<wbr>", str(escape(str(name)))))
+    """A long ``name`` that may break behind _ and -, and so nowhere else; a minus stays with its number."""
+    return Markup(re.sub("(_|(?<=[^_])-)", r"\1<wbr>", str(escape(str(name)))))
 
 
 _ENVIRONMENT = Environment(
