@@ -14,6 +14,7 @@ from voidlab import export, tables, track
 from voidlab.errors import install_extra
 from voidlab.export import bundle, contents, other_programs
 from voidlab.images.series import Calibration
+from voidlab.project.parameters.models import ExportParameters
 from voidlab.track import fates, mergers
 
 NM = Calibration(0.5, "parameters")
@@ -103,6 +104,39 @@ def test_a_run_without_voids_is_given_on_too(tmp_path):
     _, found = written(tmp_path, situation=situations.none)
     assert found.notes == ()
     assert len(export.read_csv(tmp_path / "per-void.csv")) == 0
+
+
+def single(voids):
+    """The tables of a run over the first image alone, and its labels: there are no tracks."""
+    made, labels = run_of(voids)
+    names = ("links", "tracks", "events", "fates", "pairs", "drift", "views")
+    number = int(voids["frame"].min())
+    first = {name: made[name][made[name]["frame"] == number] for name in ("frames", "voids")}
+    return {**first, **{name: tables.empty(name) for name in names}}, labels[number : number + 1]
+
+
+def test_of_a_single_image_the_row_per_void_is_that_of_its_voids(tmp_path):
+    series, _ = run_of(situations.two_that_touch())
+    made, labels = single(situations.two_that_touch())
+    other_programs.write_others(tmp_path, made, labels, shape=situations.SHAPE, calibration=NM)
+    found = export.read_csv(tmp_path / "per-void.csv")
+    per_track = tables.to_nm(series["tracks"].merge(series["fates"], on="particle"), NM)
+    assert [name for name in found if name in per_track] == list(per_track)
+    assert len(found) == len(made["voids"]) == 2
+    assert found["label"].tolist() == made["voids"]["label"].tolist()
+    for radius in ("mean_radius_nm", "min_radius_nm", "max_radius_nm"):
+        np.testing.assert_allclose(found[radius], made["voids"]["radius_px"] * 0.5, atol=0.005)
+    assert found[["particle", "total_frames", "path_length_px", "fate"]].isna().all(axis=None)
+
+
+def test_of_a_single_image_the_list_says_which_files_hold_nothing(tmp_path):
+    made, labels = single(situations.two_that_touch())
+    asked = ExportParameters()
+    bundle.write_exports(tmp_path / "exports", made, labels, asked, shape=situations.SHAPE, calibration=NM)
+    said = contents.meanings(tmp_path / "exports")
+    empty = [name for name, what in said.items() if what.startswith("holds nothing")]
+    assert {"tracks.csv", "drift.csv", "track-data.json", "void-2d-coordinates.csv", "fates.csv"} <= {*empty}
+    assert not {"voids.csv", "per-void.csv", "frame-data.json", "frames.csv", "trackmate.xml"} & {*empty}
 
 
 def test_the_zip_holds_it_all_and_says_what_it_is(tmp_path):

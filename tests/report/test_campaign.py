@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +13,7 @@ from bs4 import BeautifulSoup
 from voidlab import cli
 from voidlab.project.parameters.problems import TAKEN
 from voidlab.project.paths import ProjectError, RunPaths
-from voidlab.report import campaign, root_index
+from voidlab.report import campaign, campaign_page
 from voidlab.report.campaign_page import write_campaign
 from voidlab.report.figures.campaign import against_sample, sizes_of_specimens
 from voidlab.run.compare import compare_datasets
@@ -90,15 +91,15 @@ def test_two_fields_are_said_to_give_a_wide_interval_and_what_a_third_would_do(m
     found = campaign.compare(members)
     assert not any(note.startswith("Of A ") for note in found.notes)
     (said,) = [note for note in found.notes if note.startswith("Of 2 specimens there are two fields each")]
-    assert "are A ± 424%; B ± 254%. A third field each" in said
-    assert "would bring it to about A ± 117%; B ± 70%; so may --common-spread" in said
+    assert "are A 0 to 5.2 times the value; B 0 to 3.5 times the value. A third field each" in said
+    assert "would bring it to about A 0 to 2.2 times the value; B ± 70%; so may --common-spread" in said
     (said,) = [note for note in campaign.compare(members[:2]).notes if note.startswith("Of A ")]
     # 1 and 2 per µm² are 1.5 ± 0.5 (standard error 33 %); Student's t is 12.7 for two, 4.30 for three fields.
     assert (
-        "12.7 standard errors to either side, ± 424%. A third field that differs as much would bring it"
-        in said
+        "12.7 standard errors to either side, 0 to 5.2 times the value. A third field that differs as much would "
+        "bring it" in said
     )
-    assert said.endswith("to about ± 117%.")
+    assert said.endswith("to about 0 to 2.2 times the value.")
     three = campaign.compare([*members[:2], member("a3", "A", 1e-3)])
     half = three.specimens.set_index("quantity").loc["areal_density"]
     assert float(half["between_fields"]) * 4.303 == pytest.approx(1.17, abs=0.1)
@@ -134,6 +135,22 @@ def test_voids_without_a_size_are_counted_left_out_of_sizes_and_told():
     assert found.sizes.groupby("specimen")["voids"].sum().to_dict() == {"A": 114, "B": 60}
     assert found.specimens.groupby("specimen")["voids"].first().to_dict() == {"A": 120, "B": 60}
     assert found.fields()["voids_without_size"].tolist() == [6, 0, 0]
+
+
+def test_a_specimen_without_voids_has_no_intervals_of_what_voids_alone_tell():
+    empty = member("e", "E", 0.0)
+    ends = {"low95": 0.0, "low68": 0.0, "high68": 1.0e-6, "high95": 3.0e-6}
+    estimates = empty.field.estimates.assign(**dict.fromkeys(ends, np.nan))
+    estimates.loc["areal_density", list(ends)] = list(ends.values())
+    estimates.loc["mean_diameter_seen", "value"] = np.nan
+    estimates.loc["volume_per_area", ["value", *ends]] = 0.0
+    none = np.zeros(0)
+    field = replace(
+        empty.field, estimates=estimates, diameter=none, inclusion_area=none, sized=none.astype(bool)
+    )
+    found = campaign.compare([replace(empty, field=field)])
+    (row,) = campaign_page._rows(found)
+    assert row["numbers"] == [("0.00", "95 %: 0.00\xa0to\xa03.00"), ("–", "no voids"), ("0.00", "no voids")]
 
 
 def test_what_holds_of_many_specimens_is_said_once():
@@ -194,9 +211,12 @@ def test_specimens_in_px_stand_apart_from_those_in_nm_and_are_never_pooled_with_
     pd.testing.assert_frame_equal(in_nm.dropna(axis=1), plain.dropna(axis=1), check_dtype=False)
     said = [note for note in found.notes if "pixel_size_nm" in note]
     assert said == [
-        "Without a pixel size, and so in px, apart from those in nm and never pooled with them: d, a3. Give "
-        "pixel_size_nm to compare them."
+        "Without a pixel size, and so in px, apart from those in nm and never pooled with them: d, a3. Sizes "
+        "and densities in px may be pooled and compared only of images of one magnification: make sure that all of "
+        "these have the same. Give pixel_size_nm to compare them with others."
     ]
+    (alone,) = [note for note in campaign.compare([*members, in_px[0]]).notes if "pixel_size_nm" in note]
+    assert alone.endswith("never pooled with them: d. Give pixel_size_nm to compare them.")
     assert found.fields()["counts"].all()
 
 
@@ -216,10 +236,19 @@ def test_the_page_has_a_table_and_figures_for_each_unit(members, tmp_path):
     assert len(list((tmp_path / "reports" / "campaign" / "figures").glob("sizes*.csv"))) == 2
 
 
-def test_a_campaign_without_pixel_sizes_is_in_px_without_a_word():
+def test_a_dataset_without_a_pixel_size_by_itself_is_in_px_without_a_word():
     only = campaign.compare([member("d", "D", 1.0, unit="px")])
     assert set(only.specimens["specimen"]) == {"D"}
     assert not any("pixel_size_nm" in note for note in only.notes)
+
+
+def test_datasets_pooled_in_px_are_named_as_their_magnifications_may_differ():
+    pooled = campaign.compare([member("d", "D", 1.0, unit="px"), member("e", "D", 1.2, unit="px")])
+    assert (
+        "Without a pixel size, and so in px: d, e. Sizes and densities in px may be pooled and compared only of "
+        "images of one magnification: make sure that all of these have the same. Give pixel_size_nm to compare "
+        "them with others."
+    ) in pooled.notes
 
 
 def test_nothing_that_counts_makes_a_page_all_the_same(members, tmp_path):
@@ -238,6 +267,19 @@ def test_the_page_has_tables_figures_and_files(members, tmp_path):
     }
     assert rows["A"][:4] == ["Ni", "1", "2", "120"]
     assert rows["A"][4].startswith("150095 %")  # 1,500 per µm², and its interval below
+    notes = [note.text for note in page.select("main > .warnings li")]
+    assert len(notes) == 3
+    assert "the verdict is 'do not use': b2" in notes[0]
+    folded = page.select_one("details.folded.printed")
+    assert folded.summary.text == "⚠ 1 more"
+    assert len(folded.select("li")) == 1
+    fields = {
+        row.th.text: [cell.text for cell in row.find_all("td")]
+        for row in page.find("h2", string="Fields").find_next("table").select("tbody tr")
+    }
+    # What each field says by itself, so that the spread between them is seen: 1,000 and 2,000 per µm² of A.
+    assert fields["a1"][:4] == ["A", "yes", "1000\xa0µm⁻²", "10.0\xa0nm"]
+    assert fields["a2"][:4] == ["A", "yes", "2000\xa0µm⁻²", "10.0\xa0nm"]
     alts = [image["alt"] for image in page.find_all("img")]
     assert "voids per area of the specimens by dose (dpa), with 68 and 95 % intervals" in alts
     assert "share of the voids per diameter of each specimen, over each other" in alts
@@ -255,6 +297,24 @@ def test_the_page_has_tables_figures_and_files(members, tmp_path):
     assert not list((folder / "figures").glob("*dose*"))
 
 
+def test_the_thickness_of_the_foil_stands_in_page_and_table_but_is_no_cause_to_plot_against(tmp_path):
+    thin, thick = (member(n, n, 1e-3, foil_thickness_nm=nm) for n, nm in (("A", 90.0), ("B", 110.0)))
+    found = campaign.compare([thin, thick])
+    page = BeautifulSoup(write_campaign(tmp_path, found).read_text("utf-8"), "html.parser")
+    heads, row = (
+        [cell.text for cell in page.select(rows)]
+        for rows in (".specimens thead th", ".specimens tbody tr:first-child > *")
+    )
+    assert row[heads.index("foil thickness (nm)")] == "90"
+    folder = tmp_path / "reports" / "campaign"
+    table = pd.read_csv(folder / "specimens.csv").drop_duplicates("specimen")
+    assert table["foil_thickness_nm"].tolist() == [90.0, 110.0]
+    drawn = {file.stem for file in (folder / "figures").glob("*.csv")}
+    assert "areal_density-by-specimen" in drawn
+    write_campaign(tmp_path, found, against=["foil_thickness_nm"])
+    assert "areal_density-by-foil_thickness_nm" in {file.stem for file in (folder / "figures").glob("*.csv")}
+
+
 def test_a_campaign_is_drawn_over_numbers_and_words(members):
     found = campaign.compare(members)
     rows = found.specimens[found.specimens["quantity"] == "areal_density"]
@@ -263,6 +323,9 @@ def test_a_campaign_is_drawn_over_numbers_and_words(members):
     assert axes[0].get_xlabel() == "dose (dpa)"
     assert sorted(x for line in axes[0].lines for x in line.get_xdata()) == [1, 5, 9]
     assert axes[0].get_legend_handles_labels()[1] == ["good", "check", "do not use"]
+    assert axes[0].get_xlim() == pytest.approx((0.04, 9.96))
+    legend = axes[0].get_legend().get_window_extent(figure.canvas.get_renderer())
+    assert legend.y0 >= axes[0].get_window_extent().y1
     against_sample(rows, "material", axes[1])
     assert [label.get_text() for label in axes[1].get_xticklabels()] == ["Ni", "Fe"]
     figure.canvas.draw()
@@ -319,7 +382,7 @@ def test_the_command_pools_what_was_run(project, capsys):
     assert pool_fields([member_of_one.field]).loc["mean_diameter_seen", "value"] == pytest.approx(
         stated["mean_diameter_seen"]
     )
-    assert 'href="campaign.html"' in root_index.write_root_index(project).read_text("utf-8")
+    assert 'href="campaign.html"' in (project / "reports" / "index.html").read_text("utf-8")
 
 
 def test_what_cannot_be_compared_is_said(project, capsys):

@@ -116,6 +116,20 @@ def test_the_first_screen_of_a_finished_tilt_series(finished):
     pages.write_dataset_index(paths)
 
 
+@pytest.mark.parametrize(("radii", "facts"), [
+    ([("Radii", "by the fringe", "spheres whose fringe fits: about 0.75 µm under focus (fringe 1.4 nm wide); ± 6%")],
+     [("Focus", "about 0.75 µm under focus")]),
+    ([("Radii", "by the fringe", "spheres whose fringe fits: over focus, fringe 5 ± 0.1 px wide; ± 6%")],
+     [("Focus", "over focus, fringe 5 ± 0.1 px wide")]),
+    ([("Radii, over focus", "by the fringe", "fits: about 1 µm over focus (fringe 2 nm wide)"),
+      ("Radii, under focus", "as detected", "no Fresnel fringe was found: the radius is that of the edge")],
+     [("Focus, over", "about 1 µm over focus")]),
+    ([("Radii", "as detected", "no Fresnel fringe was found: the radius is that of the edge")], []),
+])  # fmt: skip
+def test_the_focus_that_was_inferred_is_a_fact(radii, facts):
+    assert headline.facts_of([stage("segment", *(key_figures.figure(*each) for each in radii))]) == facts
+
+
 def test_images_without_a_pixel_size_are_said_to_have_none(tmp_path):
     import tifffile
 

@@ -111,3 +111,30 @@ def test_a_single_image_is_told_as_one():
     figures = [("Images", "1 of 666 × 666 px"), ("Pixel size", "not known")]
     said = methods_of([stage("segment", SEGMENT, {"segmenter": "voids"}, figures)])
     assert said.startswith("An image of 666 × 666 px was evaluated with voidlab 0.1.0.")
+
+
+@pytest.mark.parametrize(("segmenter", "digest", "said"), [
+    ("voids", "8379b90052b9f47e", "by its convolutional network (a U-Net [1], weights 8379b900);"),
+    ("mine", "8379b90052b9f47e", "by a network of our own (mine, weights 8379b900);"),
+    ("mine", "", "by a network of our own (mine);"),
+    ("classical", None, "by blobs at many scales [1];"),
+])  # fmt: skip
+def test_the_network_is_told_with_its_digest(segmenter, digest, said):
+    assert said in methods_of([stage("segment", SEGMENT, {"segmenter": segmenter, "model": digest})])
+
+
+def test_a_verdict_that_is_not_good_is_told_first():
+    segment = stage("segment", SEGMENT, {}, [("Detections verdict", "check")])
+    segment.record["key_figures"][0]["warning"] = (
+        "The verdict on the detections is 'check': nothing was detected."
+    )
+    drift = stage("drift", {}, {}, [("Drift verdict", "do not use")])
+    drift.record["key_figures"][0]["warning"] = "The drift's verdict is 'do not use': it jumps."
+    assert methods_of([segment]).startswith(
+        "[Before it is published: the verdict on these results is 'check': detections: nothing was detected.] Images"
+    )
+    assert methods_of([segment, drift]).startswith(
+        "[Before it is published: the verdict on these results is 'do not use': drift: it jumps (and 1 more).] Images"
+    )
+    good = stage("segment", SEGMENT, {}, [("Detections verdict", "good")])
+    assert methods_of([good]).startswith("Images")

@@ -110,6 +110,24 @@ def test_pictures_are_made_small_once(sixty, monkeypatch):
     assert all(row.img for row in rows)
 
 
+def test_names_break_behind_their_parts_and_numbers_nowhere(tmp_path):
+    put(tmp_path, "16_BF_2-defocus_-1um")
+    page = root_index.write_root_index(tmp_path).read_text("utf-8")
+    assert "16_<wbr>BF_<wbr>2-<wbr>defocus_<wbr>-1um</a>" in page
+    assert '<td class="measured">6.4 nm</td>' in page
+
+
+def test_tracks_of_positions_are_not_called_voids(tmp_path):
+    paths = put(tmp_path, "tracked")
+    record = json.loads(paths.record.read_text())
+    figures = [{"label": "Particles", "value": "1,234", "meaning": ""}]
+    record["stages"] = {"positions": {**record["stages"]["segment"], "key_figures": figures}}
+    paths.record.write_text(json.dumps(record))
+    root_index.write_root_index(tmp_path)
+    _, (row,) = rows_of(tmp_path)
+    assert row.select_one("td.number").text == "1,234 tracks"
+
+
 def test_one_dataset_has_no_orders(tmp_path):
     put(tmp_path, "only")
     root_index.write_root_index(tmp_path)

@@ -10,9 +10,9 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from projects import REPOSITORY
-from voidlab.report import pages
+from voidlab.report import key_figures, pages
 from voidlab.report.figures.table import readable_cells
-from voidlab.report.placeholders import OF_SERIES_ONLY
+from voidlab.report.placeholders import NO_POINTS, NO_VIEWS, NOT_PLACED, OF_SERIES_ONLY
 
 ROWS = [{"name": "threshold", "value": 0.6, "unit": "", "meaning": "confidence", "source": "YAML"}]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -87,6 +87,39 @@ def test_the_page_of_a_single_image_has_no_headings_of_a_series(tmp_path):
     page = page_of(tmp_path, [*cells, heading("## After"), printed("it")])
     assert "series" not in page.text
     assert "After" in [h.text for h in page.find_all("h2")]
+
+
+def test_where_nothing_was_placed_in_depth_one_sentence_says_so(tmp_path):
+    cells = [
+        heading("## Look\n\n### Can it be used?", "first"), printed("verdict: do not use"),
+        heading("### What no image can tell\n\nThree things."), printed(f"{NOT_PLACED}\n"),
+        heading("### View by view"), output(text_plain=NO_VIEWS),
+        heading("### Depth"), output(text_plain=NO_POINTS),
+    ]  # fmt: skip
+    page = page_of(tmp_path, cells)
+    said = "Nothing was placed in depth, so there is nothing to show here of: What no image can tell, View by view, "
+    assert said + "Depth." in [p.text for p in page.select(".prose p")]
+    assert [pre.text for pre in page.find_all("pre")] == ["verdict: do not use"]
+    assert not {"View by view", "Depth"} & {h.text for h in page.find_all("h3")}
+
+
+@pytest.mark.parametrize(("rows", "folded"), [(30, []), (73, ["Table of 73 rows"])])
+def test_long_tables_are_folded(tmp_path, rows, folded):
+    table = pd.DataFrame({"frame": range(rows)}).to_html(index=False)
+    page = page_of(tmp_path, [heading("## Look", "first"), output(text_html=table)])
+    boxes = page.find_all("details")
+    assert [box.summary.text for box in boxes if box.summary.text != "Parameters"] == folded
+    assert len(page.select("td")) >= rows
+
+
+def test_a_warning_of_a_key_figure_runs_over_the_width(tmp_path):
+    figures = [
+        key_figures.figure("Voids", "3", "how many", warning="Few."),
+        key_figures.figure("A", "1", "b"),
+    ]
+    page = page_of(tmp_path, CELLS, figures=figures)
+    assert [item.text for item in page.select("ul.warnings.wide li")] == ["⚠ Voids: Few."]
+    assert page.select_one(".numbers").text.split() == ["Voids3", "A1"]
 
 
 def test_a_warning_is_never_folded_away(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from voidlab.tables.digits import as_errors_allow, rounded
+from voidlab.tables.digits import as_errors_allow, as_tables_need, rounded
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,16 @@ def test_what_the_user_gave_is_kept_as_it_is():
 
 def test_an_empty_table_stays_empty():
     assert len(as_errors_allow(pd.DataFrame({"x_px": pd.Series(dtype=float)}))) == 0
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    (385.1009087153851, "385.1009"), (-0.01234567891, "-0.01234568"), (1.8e-30 / 7, "2.571429e-31"),
+    (123456789.123, "123456800.0"), (656.0, "656.0"), (0.0, "0.0"), (np.nan, "nan"), (-np.inf, "-inf"),
+])  # fmt: skip
+def test_numbers_of_tables_have_seven_digits(value, text):
+    assert repr(float(as_tables_need(pd.DataFrame({"x_px": [value]}))["x_px"].iloc[0])) == text
+
+
+def test_what_is_no_measured_number_keeps_all_its_digits():
+    table = pd.DataFrame({"time_s": [1234567.891], "frame": [123456789], "kind": ["void"], "cut": [True]})
+    pd.testing.assert_frame_equal(as_tables_need(table), table)

@@ -13,8 +13,9 @@ import pandas as pd
 
 from voidlab.export.contents import CONTENTS, archive_name, files_in, list_files, meanings, size_of
 from voidlab.export.csv_file import write_csv
-from voidlab.export.other_programs import Exports, write_others
-from voidlab.export.tables import write_tables
+from voidlab.export.notebook_json import TRACK_DATA
+from voidlab.export.other_programs import NAPARI_TRACKS, Exports, write_others
+from voidlab.export.tables import COORDINATES, write_tables
 from voidlab.export.tilt import write_tilt_files
 from voidlab.project.parameters.models import ExportParameters
 from voidlab.tables.units import HasPixelSize
@@ -29,6 +30,12 @@ _BESIDE = {
     "overlays": "frames with the outlines of their voids at full resolution",
     "run.json": "parameters, versions and times of each stage",
 }
+# Of a single image these hold nothing; earlier notebooks and scripts may look for them all the same.
+_OF_TRACKS = (
+    "tracks.geff", "ctc/01_RES", NAPARI_TRACKS, TRACK_DATA, COORDINATES, "drift.csv", "pairs.csv", "links.csv",
+    "tracks.csv", "fates.csv", "events.csv",
+)  # fmt: skip
+_NO_TRACKS = "holds nothing: a single image has no drift and no tracks"
 
 
 def _about(place: str) -> str:
@@ -74,6 +81,8 @@ def write_exports(
         )
         parts = [others.files, in_3d, plain, *([more(fresh)] if more else [])]
         files = pd.concat([part for part in parts if len(part)], ignore_index=True)
+        if len(made["frames"]) == 1 and made["links"].empty:
+            files["what"] = files["what"].mask(files["file"].isin(_OF_TRACKS), _NO_TRACKS)
         return Exports(write_contents(fresh, files), others.notes)
 
 

@@ -79,7 +79,7 @@ def write_others(
     if not wanted:
         note = "Files for ImageJ, TrackMate and other trackers were not asked for (other_programs)."
         return Exports(list_files(folder, []), (note,))
-    per_void = made["tracks"].merge(made["fates"], on="particle", how="left", validate="1:1")
+    per_void = _per_void(made)
     write_csv(as_errors_allow(tables.to_nm(per_void, calibration)), folder / "per-void.csv", begin=FOR_EXCEL)
     written = [("per-void.csv", len(per_void), "spreadsheets: a row per void, all that is known of it")]
     links = made["links"][["frame", "label", "particle"]]
@@ -106,6 +106,22 @@ def write_others(
         temporary.write_text(_NAPARI, encoding="utf-8")
     written.append((LOADER, 0, "shows labels.tif and the tracks in napari: run it there"))
     return Exports(list_files(folder, written), tuple(notes))
+
+
+def _per_void(made: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """A row per void: its track; of a single image, which has no tracks, the void as it was detected there.
+
+    The columns begin with the same ones in both; of a single image those of ``voids`` follow.
+    """
+    per_track = made["tracks"].merge(made["fates"], on="particle", how="left", validate="1:1")
+    if len(made["frames"]) != 1 or len(per_track):
+        return per_track
+    voids = tables.only_voids(made["voids"]).reset_index(drop=True)
+    radii = dict.fromkeys(("mean_radius_px", "min_radius_px", "max_radius_px"), voids["radius_px"])
+    every = voids.assign(**radii)
+    first = {name: every[name] if name in every else pd.Series(pd.NA, voids.index) for name in per_track}
+    rest = voids.drop(columns=[name for name in voids if name in first])
+    return pd.concat([pd.DataFrame(first, index=voids.index), rest], axis=1)
 
 
 def _writers(

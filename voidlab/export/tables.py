@@ -10,6 +10,7 @@ from voidlab.export.contents import list_files
 from voidlab.export.csv_file import PACKED, write_csv
 from voidlab.export.json_lines import write_lines
 from voidlab.export.notebook_json import FRAME_DATA, TRACK_DATA, frame_rows, interpolated, track_rows
+from voidlab.tables.digits import as_tables_need
 from voidlab.track.summary import interpolate_tracks
 
 COORDINATES = "void-2d-coordinates.csv"
@@ -104,6 +105,6 @@ def _write_table(
 
 
 def _in_nm(table: pd.DataFrame, calibration: tables.HasPixelSize) -> Iterator[pd.DataFrame]:
-    """Parts of the ``table`` with columns in nm."""
+    """Parts of the ``table`` with columns in nm, and no more digits than are of use: Parquet files have all."""
     for first in range(0, max(len(table), 1), _ROWS_AT_ONCE):
-        yield tables.to_nm(table.iloc[first : first + _ROWS_AT_ONCE], calibration)
+        yield as_tables_need(tables.to_nm(table.iloc[first : first + _ROWS_AT_ONCE], calibration))

@@ -18,6 +18,7 @@ from voidlab.project.paths import POSITIONS, RunPaths
 from voidlab.report import headline
 from voidlab.report.campaign_record import plain_sample, why_odd
 from voidlab.report.campaign_words import (
+    in_px_in_words,
     named,
     single_fields_in_words,
     two_fields_in_words,
@@ -29,7 +30,12 @@ from voidlab.swelling.sizes import bin_width
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD, VERDICTS
 
-_LABELS = ("material", "dose_dpa", "temperature_c")  # of the sample: columns, beside the user's own
+_LABELS = (
+    "material",
+    "dose_dpa",
+    "temperature_c",
+    "foil_thickness_nm",
+)  # of the sample: columns, beside the user's own
 _READ = ("swelling", "counted", "frames")
 _MOST_BINS = 60
 _UNITS = ("nm", "px")
@@ -199,7 +205,7 @@ def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), commo
         )
     elif common:
         notes.append("No specimen has two fields: how much fields differ is in no interval.")
-    notes += _on_doubts(told, used)
+    notes = [*_on_doubts(told, used), *notes]  # the page shows the first few, and folds the others
     return Campaign(
         tuple(told),
         _together([part.rows.assign(length_unit=unit) for unit, part in zip(_UNITS, parts, strict=True)]),
@@ -252,12 +258,9 @@ def _apart_by_unit(members: Sequence[Member], notes: list[str]) -> list[Member]:
     counted = [member for member in members if member.field is not None and not member.why_not]
     unknown = [m.dataset for m in counted if m.field is not None and m.field.unit == "px"]
     known = {m.specimen for m in counted if m.dataset not in unknown}
+    notes += filter(None, [in_px_in_words(unknown, apart=bool(known))])
     if not known or not unknown:
         return list(members)
-    notes.append(
-        f"Without a pixel size, and so in px, apart from those in nm and never pooled with them: "
-        f"{named(unknown)}. Give pixel_size_nm to compare them."
-    )
     return [
         replace(m, specimen=f"{m.specimen}, in px") if m.dataset in unknown and m.specimen in known else m
         for m in members

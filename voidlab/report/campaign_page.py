@@ -9,7 +9,7 @@ import pandas as pd
 
 from voidlab.export.tables import write_csv
 from voidlab.report import pictures, render
-from voidlab.report.campaign import Campaign
+from voidlab.report.campaign import Campaign, Member
 from voidlab.report.figures.campaign import against_sample, axis_name, sizes_of_specimens
 from voidlab.report.figures.for_papers import Panel, write_panel
 from voidlab.report.root_index import CAMPAIGN
@@ -19,6 +19,8 @@ from voidlab.tables.written import filling, replacing
 
 FOLDER = "campaign"
 _MOST_COLUMNS = 6  # of the sample that plots are made against, unless they are asked for
+_NO_CAUSE = ("foil_thickness_nm",)  # of what the voids are: plotted against only when asked for
+_MOST_NOTES = 3  # that stand open, so that the numbers are on the first screen
 # What is drawn and shown: the first of each row that all specimens have.
 _SHOWN = (
     ("number_density", "areal_density"),
@@ -52,6 +54,7 @@ def write_campaign(root: Path, campaign: Campaign, *, against: Sequence[str] = (
         "title": "Campaign",
         "links": [("All datasets", "index.html"), ("Campaign", CAMPAIGN)],
         "campaign": campaign,
+        "most_notes": _MOST_NOTES,
         "counted": [member for member in campaign.members if not member.why_not],
         "groups": [
             {"title": _title(group, len(groups)), "rows": _rows(group),
@@ -60,6 +63,7 @@ def write_campaign(root: Path, campaign: Campaign, *, against: Sequence[str] = (
         ],
         "specimens": sum(group.specimens["specimen"].nunique() for group in groups),
         "columns": [axis_name(column) for column in campaign.columns],
+        "fields": [(member, _of_field(campaign, member)) for member in campaign.members],
         "drawn": [
             {"alt": panel.what, "source": pictures.picture_of(reports / FOLDER / f"{stem}.svg"),
              "files": [(kind, f"{FOLDER}/{stem}.{kind}") for kind in ("svg", "pdf", "csv")]}
@@ -127,10 +131,30 @@ def _rows(campaign: Campaign) -> list[dict[str, Any]]:
 
 
 def _number(of_specimen: pd.DataFrame, quantity: str) -> tuple[str, str]:
-    """A number of a specimen and its 95 % interval."""
+    """A number of a specimen, and below it its 95 % interval or why there is none."""
     row: Any = of_specimen.set_index("quantity").loc[quantity]
     factor = reading(quantity, row["unit"]).factor
-    return format_number(row["value"] * factor), format_interval(row["low95"], row["high95"], factor)
+    interval = format_interval(row["low95"], row["high95"], factor)
+    if interval != "–":
+        return format_number(row["value"] * factor), f"95 %: {interval}"
+    return format_number(row["value"] * factor), "" if row["voids"] else "no voids"
+
+
+def _of_field(campaign: Campaign, member: Member) -> list[str]:
+    """Density and mean diameter of a field by itself, with units: the quantities that its specimen shows."""
+    if member.field is None:
+        return ["", ""]
+    estimates = member.field.estimates
+    of_specimen = _quantities(campaign.of_unit(member.field.unit)) or [names[-1] for names in _SHOWN]
+    found = []
+    for quantity, (_, as_seen) in zip(of_specimen[:2], _SHOWN, strict=False):
+        # As `pool_fields` takes them: of a tilt series what its voids in 3D say. One left out may have less.
+        ways = (f"{quantity}_3d", quantity, as_seen)
+        row: Any = estimates.loc[next(name for name in ways if name in estimates.index)]
+        read = reading(quantity, row["unit"])
+        number = format_number(row["value"] * read.factor)
+        found.append(number if number == "–" else f"{number}\u00a0{read.unit}")
+    return found
 
 
 def _panels(campaign: Campaign, against: Sequence[str], *, apart: bool) -> Iterator[Panel]:
@@ -139,7 +163,11 @@ def _panels(campaign: Campaign, against: Sequence[str], *, apart: bool) -> Itera
     (unit,) = _units(campaign)
     also = f", in {unit}" if apart else ""
     one = table.drop_duplicates("specimen")
-    differ = [name for name in campaign.columns if len(set(one[name].dropna().astype(str))) > 1]
+    differ = [
+        name
+        for name in campaign.columns
+        if name not in _NO_CAUSE and len(set(one[name].dropna().astype(str))) > 1
+    ]
     columns = list(against) or [*differ[:_MOST_COLUMNS]] or ["specimen"]
     for column in columns:
         for quantity in _quantities(campaign):

@@ -31,17 +31,23 @@ def two_fields_in_words(specimens: Mapping[str, pd.DataFrame]) -> str:
         ((name, (times, half, third)),) = wide.items()
         return (
             f"Of {name} there are two fields, and two hardly tell how much fields differ: the 95 % interval of its "
-            f"density is {times:.1f} standard errors to either side, ± {half:.0%}. A third field that differs as "
-            f"much would bring it to about ± {third:.0%}{alike}."
+            f"density is {times:.1f} standard errors to either side, {_to_either_side(half)}. A third field that "
+            f"differs as much would bring it to about {_to_either_side(third)}{alike}."
         )
     halves, thirds = (
-        "; ".join(f"{name} ± {values[place]:.0%}" for name, values in wide.items()) for place in (1, 2)
+        "; ".join(f"{name} {_to_either_side(values[place])}" for name, values in wide.items())
+        for place in (1, 2)
     )
     return (
         f"Of {len(wide)} specimens there are two fields each, and two hardly tell how much fields differ: the 95 % "
         f"intervals of the density are {halves}. A third field each that differs as much would bring it to "
         f"about {thirds}{alike}."
     )
+
+
+def _to_either_side(half: float) -> str:
+    """An interval of a density in words, ``half`` of it over the density: no density is less than 0."""
+    return f"± {half:.0%}" if half < 1 else f"0 to {1 + half:.2g} times the value"
 
 
 def _of_two_fields(pooled: pd.DataFrame) -> tuple[float, float, float] | None:
@@ -90,6 +96,25 @@ def single_fields_in_words(specimens: Mapping[str, Sequence[Field]]) -> str:
         return f"Of {single[0]} there is one field: how much fields differ is not in its interval."
     return (
         f"Of {'; '.join(single)} there is one field each: how much fields differ is not in their intervals."
+    )
+
+
+def in_px_in_words(datasets: Sequence[str], *, apart: bool) -> str:
+    """What holds of ``datasets`` without a pixel size, ``apart`` from others in nm; empty where nothing does.
+
+    A px of another magnification is another length: together, sizes in px mean something of one magnification only.
+    """
+    several = len(datasets) > 1
+    if not datasets or not (several or apart):
+        return ""
+    beside = ", apart from those in nm and never pooled with them" if apart else ""
+    alike = (
+        " Sizes and densities in px may be pooled and compared only of images of one magnification: make sure that "
+        "all of these have the same."
+    )
+    return (
+        f"Without a pixel size, and so in px{beside}: {named(datasets)}.{alike if several else ''} Give "
+        f"pixel_size_nm to compare them{' with others' if several else ''}."
     )
 
 

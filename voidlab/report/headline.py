@@ -46,9 +46,10 @@ _ABOUT: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "positions": (("Particles",), ("Long tracks",), ("Track length",), ("Growth",), ("Mergers",)),
 }  # fmt: skip
+_TRACKS = "Particles"
 # In the list of datasets: a column, and what is shown in it, the first that there is.
 COLUMNS = {
-    "voids": ("Voids in 3D", "Voids in the last image", "Voids", "Voids per image", "Particles"),
+    "voids": ("Voids in 3D", "Voids in the last image", "Voids", "Voids per image", _TRACKS),
     "density": _ANY_DENSITY,
     "diameter": _MEAN_DIAMETER,  # "Void diameter" is a range, in a column of means
     "swelling": (*map(label_of, ("swelling_3d", "swelling")),),
@@ -133,7 +134,12 @@ def columns_of(stages: Sequence[StageState]) -> dict[str, str]:
         name: next((there[label] for label in labels if label in there), {})
         for name, labels in COLUMNS.items()
     }
-    return {name: str(figure.get("value", "")) for name, figure in found.items()}
+    said = {name: str(figure.get("value", "")) for name, figure in found.items()}
+    if (
+        found["voids"].get("label") == _TRACKS
+    ):  # of positions without images it is not known how many there are
+        said["voids"] += " tracks"
+    return said
 
 
 def sample_of(stages: Iterable[StageState]) -> list[str]:
@@ -176,6 +182,7 @@ def facts_of(stages: Sequence[StageState]) -> list[tuple[str, str]]:
         how = f" ({chosen}{why})" if chosen else ", as set"
         facts.append(("Segmenter", str(decided.get("segmenter", ""))))
         facts.append(("Contrast", f"voids are {contrast}{how}" if contrast else "not used"))
+    facts += _focus(segment) if segment else []
     track = records.get("track")
     facts += [
         ("Linker", str(f.get("value")))
@@ -183,6 +190,24 @@ def facts_of(stages: Sequence[StageState]) -> list[tuple[str, str]]:
         if f.get("label") == "Linker"
     ]
     return [(name, text) for name, text in facts if text]
+
+
+def _focus(segment: StageState) -> list[tuple[str, str]]:
+    """The focus that the fringes tell, on which the radii rest: of a focus pair that of each image."""
+    found = []
+    for figure in segment.figures:
+        name, _, image = str(figure.get("label")).partition(", ")
+        focus = focus_of(figure).partition(" (")[0]
+        if name == "Radii" and focus:
+            found.append((f"Focus, {image.removesuffix(' focus')}" if image else "Focus", focus))
+    return found
+
+
+def focus_of(radii: Figure) -> str:
+    """The focus that the key figure on ``radii`` tells, with how it is known; empty where none was inferred."""
+    if radii.get("value") != "by the fringe":
+        return ""
+    return str(radii.get("meaning", "")).partition(": ")[2].partition(";")[0]
 
 
 def _in_words(figure: Figure) -> str:

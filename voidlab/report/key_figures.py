@@ -248,10 +248,11 @@ def of_swelling(outcome: Outcome) -> list[Figure]:
 def _estimate(quantity: str, row: Any, frame: int) -> Figure:
     read = reading(quantity, row["unit"])
     where = "voids centred in the foil" if quantity.endswith("_3d") else f"frame {frame}"
-    if np.isfinite(row["low95"]):
+    interval = format_interval(row["low95"], row["high95"], read.factor)
+    if interval != "–":
         pixel = quantity == "layer_thickness_3d" and np.isfinite(row["scale"])
         errors = " with the error of the pixel size" if pixel else ""
-        where += f"; 95 %{errors}: {format_interval(row['low95'], row['high95'], read.factor)} {read.unit}"
+        where += f"; 95 %{errors}: {interval} {read.unit}"
     value = f"{format_number(row['value'] * read.factor)} {read.unit}"
     return figure(label_of(quantity), value, where)
 

@@ -6,7 +6,9 @@ It says what the record of the run says, nothing that was only meant to be run.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from voidlab.report.headline import focus_of, judge
 from voidlab.report.states import StageState
+from voidlab.tables.verdict import GOOD
 
 _RONNEBERGER = "Ronneberger et al., MICCAI (2015), doi:10.1007/978-3-319-24574-4_28"
 _LINDEBERG = "Lindeberg, Int. J. Comput. Vis. 30, 79 (1998), doi:10.1023/A:1008045108935"
@@ -25,6 +27,7 @@ def methods_of(stages: Sequence[StageState]) -> str:
         return ""
     cited: list[str] = []
     said = [
+        *_of_verdict(stages),
         *_of_segment(done["segment"], cited),
         *(_of_drift(done["drift"], cited) if "drift" in done else ()),
         *(_of_track(done["track"], cited) if "track" in done else ()),
@@ -32,6 +35,16 @@ def methods_of(stages: Sequence[StageState]) -> str:
     ]
     references = "; ".join(f"[{number}] {source}" for number, source in enumerate(cited, 1))
     return " ".join(said) + (f" References: {references}." if references else "")
+
+
+def _of_verdict(stages: Sequence[StageState]) -> Iterator[str]:
+    """What a paper must not keep quiet: that the results are not good, and why. First, so that it is not cut off."""
+    judged = judge(stages)
+    if judged.light in ("", GOOD):
+        return
+    more = f" (and {judged.left} more)" if judged.left else ""
+    why = judged.in_a_line.rstrip(".")
+    yield f"[Before it is published: the verdict on these results is '{judged.light}': {why}{more}.]"
 
 
 def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
@@ -46,19 +59,14 @@ def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
     else:
         yield f"Images ({images}{scale}) were {with_what}"
     segmenter = str(decided.get("segmenter", given.get("segmenter", "")))
-    way = "a network of our own"
-    if segmenter == "voids":
-        way = f"its convolutional network (a U-Net {_cite(cited, _RONNEBERGER)})"
-    elif segmenter == "classical":
-        way = f"blobs at many scales {_cite(cited, _LINDEBERG)}"
+    way = _way(segmenter, str(decided.get("model") or ""), cited)
     contrast = decided.get("contrast")
     as_what = f" as {contrast} objects" if contrast in ("bright", "dark") else ""
-    named = "" if segmenter in ("voids", "classical") else f" ({segmenter})"
     least = f"radius of {given.get('min_radius_px')} px"
     if given.get("min_diameter_nm") is not None:
         least = f"diameter of {given['min_diameter_nm']} nm"
     yield (
-        f"Voids were detected{as_what} by {way}{named}; detections with a confidence of {given.get('threshold')} or "
+        f"Voids were detected{as_what} by {way}; detections with a confidence of {given.get('threshold')} or "
         f"more and a {least} or more count, those within "
         f"{given.get('edge_buffer_px')} px of the border as cut by it."
     )
@@ -71,6 +79,17 @@ def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
         )
 
 
+def _way(segmenter: str, digest: str, cited: list[str]) -> str:
+    """What detected the voids; of a network also which one, by the digest that the page of the stage tells."""
+    if segmenter == "classical":
+        return f"blobs at many scales {_cite(cited, _LINDEBERG)}"
+    way, name = "a network of our own", segmenter
+    if segmenter == "voids":
+        way, name = "its convolutional network", f"a U-Net {_cite(cited, _RONNEBERGER)}"
+    said = ", ".join(filter(None, (name, f"weights {digest[:8]}" if digest else "")))
+    return f"{way} ({said})" if said else way
+
+
 def _of_radii(figures: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
     """What radii rest on, by the key figures of the page: of a focus pair a sentence for each image."""
     for label, radii in figures.items():
@@ -81,7 +100,7 @@ def _of_radii(figures: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
         if radii.get("value") != "by the fringe":
             yield f"Radii{of_image} are those of the edges as detected."
             continue
-        focus = str(radii.get("meaning", "")).partition(": ")[2].partition(";")[0]
+        focus = focus_of(radii)
         found = f": {focus}" if focus else ""
         yield f"Radii{of_image} are those of spheres whose Fresnel fringe fits, with one focus for all voids{found}."
     none = figures.get("Not a size", {}).get("value")

@@ -35,6 +35,7 @@ _INSIDE = re.compile(r"[\w#.][^:\\]*")  # an address that stays in the folder of
 _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml);base64,[\w+/=\s]+")
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
 _BOX = {"class": "scroll", "tabindex": "0", "role": "region"}
+_MOST_ROWS = 30  # of a table that stands open
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _REPR = re.compile(r"\[?<.*>\]?", re.S)
 _NUMBER = re.compile(r"(±\s?)?[-+−]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?\s?%?|nan|<NA>|–|", re.I)
@@ -251,8 +252,21 @@ def _clean(html: str, heading: str, numbers: Iterator[int]) -> Markup:
     for table in soup.find_all("table"):
         _mark_numbers(table)
         _scope(table)
-        table.wrap(soup.new_tag("div", attrs={**_BOX, "aria-label": f"Table {next(numbers)}: {heading}"}))
+        box = table.wrap(
+            soup.new_tag("div", attrs={**_BOX, "aria-label": f"Table {next(numbers)}: {heading}"})
+        )
+        _fold(box, len(table.select("tbody tr")), soup)
     return Markup(str(soup))
+
+
+def _fold(box: Tag, rows: int, soup: BeautifulSoup) -> None:
+    """Fold the ``box`` of a table that would push everything else off the screen."""
+    if rows <= _MOST_ROWS:
+        return
+    folded = box.wrap(soup.new_tag("details", attrs={"class": "folded"}))
+    summary = soup.new_tag("summary")
+    summary.string = f"Table of {rows} rows"
+    folded.insert(0, summary)
 
 
 def _allowed(tag: str, name: str, value: str) -> bool:

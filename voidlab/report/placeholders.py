@@ -4,3 +4,5 @@ Apart from what draws and from what makes pages, so that neither has to import t
 """
 
 OF_SERIES_ONLY = "of a series only"
+NOT_PLACED, NO_VIEWS, NO_POINTS = "nothing was placed in depth", "no view was used", "no voids in 3D"
+IN_3D_ONLY = frozenset({NOT_PLACED, NO_VIEWS, NO_POINTS})

@@ -1,11 +1,13 @@
 """A page of a report: a template filled in, its values as people read them; nothing in them becomes markup."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup, escape
 
 from voidlab import __version__
 from voidlab.tables.written import replacing, set_aside
@@ -74,6 +76,11 @@ def _sentence(text: object) -> str:
     return said[:1].upper() + said[1:] + ("" if said.endswith((".", "!", "?", ":", "…")) or not said else ".")
 
 
+def _breakable(name: object) -> Markup:
+    """A long ``name`` that may break behind _ and -, and so nowhere else; a minus stays with its number."""
+    return Markup(re.sub("(_|(?<=[^_])-)", r"\1<wbr>", str(escape(str(name)))))
+
+
 _ENVIRONMENT = Environment(
     loader=PackageLoader("voidlab.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
@@ -85,4 +92,5 @@ _ENVIRONMENT.filters.update(
     size=_size,
     value=_value,
     sentence=_sentence,
+    breakable=_breakable,
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from markupsafe import Markup
 
 from voidlab.report.notebook_html import Block
-from voidlab.report.placeholders import OF_SERIES_ONLY
+from voidlab.report.placeholders import IN_3D_ONLY, OF_SERIES_ONLY
 
 _FIRST, _FOLDED = "first", "folded"
 _NONE = "none"
@@ -38,6 +38,12 @@ class Section:
         return any(block.kind == "text" and block.body == OF_SERIES_ONLY for block in self.blocks)
 
     @property
+    def is_in_3d_only(self) -> bool:
+        """Whether it would show what was placed in depth, and nothing was."""
+        outputs = [block for block in self.blocks if not block.prose]
+        return bool(outputs) and all(block.kind == "text" and block.body in IN_3D_ONLY for block in outputs)
+
+    @property
     def is_bare(self) -> bool:
         """Whether it is a heading without anything below."""
         return all(block.prose and not _HEADING.sub("", str(block.body)) for block in self.blocks)
@@ -52,6 +58,7 @@ def arrange(blocks: Iterable[Block], *, as_it_ran: bool = False) -> tuple[list[S
     sections = [section for section in _split(blocks) if not section.is_of_series_only]
     if as_it_ran:
         return sections, []
+    sections = _one_for_those_in_3d(sections)
     folded = [section for section in sections if section.place == _FOLDED or section.is_empty]
     shown = [section for section in sections if section not in folded]
     opening = [section for section in shown if not section.title]
@@ -73,6 +80,23 @@ def _split(blocks: Iterable[Block]) -> list[Section]:
             sections.append(Section(block.title, block.level, own or above))
         sections[-1].blocks.append(block)
     return [section for section in sections if section.blocks]
+
+
+def _one_for_those_in_3d(sections: list[Section]) -> list[Section]:
+    """With one sentence in place of all that would show what was placed in depth, where nothing was."""
+    absent = [section for section in sections if section.is_in_3d_only]
+    if not absent:
+        return sections
+    titles = ", ".join(section.title for section in absent)
+    said = Markup("<p>Nothing was placed in depth, so there is nothing to show here of: {}.</p>").format(
+        titles
+    )
+    sentence = replace(absent[0], blocks=[Block("html", said, prose=True)])
+    return [
+        sentence if section is absent[0] else section
+        for section in sections
+        if section is absent[0] or section not in absent
+    ]
 
 
 def _with_content(sections: list[Section]) -> list[Section]:

@@ -117,8 +117,8 @@ def format_number(value: float) -> str:
 
 
 def format_interval(low: float, high: float, factor: float) -> str:
-    """``low`` to ``high`` times ``factor``; a dash when unknown."""
-    if not (np.isfinite(low) and np.isfinite(high)):
+    """``low`` to ``high`` times ``factor``; a dash when unknown, as where both are 0 because there are no voids."""
+    if not (np.isfinite(low) and np.isfinite(high)) or low == high == 0:
         return "–"
     return f"{format_number(low * factor)} to {format_number(high * factor)}".replace(" ", _NO_BREAK)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.report.key_figures import of_linker
+from voidlab.report.placeholders import NOT_PLACED
 from voidlab.tables.units import HasPixelSize, unit_of
 
 
@@ -38,7 +39,7 @@ def verdict_in_words(reconstruction: pd.DataFrame, views: pd.DataFrame) -> str:
 def gauges_in_words(reconstruction: pd.DataFrame, views: pd.DataFrame, calibration: HasPixelSize) -> str:
     """What is fixed by choice, since no image can tell: origin, common offset of the tilts, mirror."""
     if reconstruction.empty or views.empty:
-        return "nothing was placed in depth"
+        return NOT_PLACED
     row = reconstruction.iloc[0]
     size, unit = unit_of(calibration)
     reference = views.loc[(views[["drift_x_px", "drift_y_px"]] == 0).all(axis=1), "frame"]

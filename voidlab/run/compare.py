@@ -8,6 +8,7 @@ from voidlab.project.paths import ProjectError, RunPaths, find_root
 from voidlab.report.campaign import Campaign, compare, read_member
 from voidlab.report.campaign_page import write_campaign
 from voidlab.report.figures.base import names_as_they_are
+from voidlab.report.root_index import write_root_index
 
 
 def compare_datasets(
@@ -51,7 +52,9 @@ def compare_datasets(
             known = ", ".join(campaign.columns) or "none"
             raise ProjectError(f"no specimen has '{column}' in its 'sample:'; known are: {known}.")
     with names_as_they_are():
-        return write_campaign(root, campaign, against=against), campaign
+        page = write_campaign(root, campaign, against=against)
+    write_root_index(root)  # its link to the campaign must not wait for the next run
+    return page, campaign
 
 
 def _with_record(root: Path) -> list[str]:

@@ -11,6 +11,9 @@ _WITHOUT = 4  # significant digits of a number without an error beside it,
 _PLACES = 2  # but at least so many decimals: of a length in px or nm these may matter
 _DIGITS = 15  # that a float has for sure
 _INTERVAL = ("low68", "high68")
+_OF_TABLES = 7  # significant digits in CSV files of tables: more than any measurement here has
+_WHOLE = ("time_s",)  # of a long series a time has more digits than seven
+_EXACT = 22  # powers of ten up to this one are floats without error
 
 
 def as_errors_allow(table: pd.DataFrame, *, keep: Collection[str] = ()) -> pd.DataFrame:
@@ -25,6 +28,27 @@ def as_errors_allow(table: pd.DataFrame, *, keep: Collection[str] = ()) -> pd.Da
         if pd.api.types.is_float_dtype(table[name].dtype) and name not in keep:
             made[name] = rounded(table[name].to_numpy(float), _error_of(table, name))
     return made
+
+
+def as_tables_need(table: pd.DataFrame) -> pd.DataFrame:
+    """``table`` with its fractional numbers to seven significant digits, for files that programs and people read."""
+    made = table.copy()
+    for name in map(str, table.columns):
+        if table[name].dtype == np.float64 and name not in _WHOLE:
+            made[name] = _significant(table[name].to_numpy())
+    return made
+
+
+def _significant(values: np.ndarray) -> np.ndarray:
+    """``values`` to as many significant digits as tables have."""
+    result, places = values.copy(), _OF_TABLES - 1 - _magnitude(values)
+    for place in np.unique(places):
+        here = (places == place) & np.isfinite(values)
+        if place > _EXACT:  # tiny, and few: scaled by an inexact power of ten the last digits would be noise
+            result[here] = [float(f"{value:.{_OF_TABLES - 1}e}") for value in values[here]]
+        else:
+            result[here] = np.round(values[here], int(place))
+    return result
 
 
 def rounded(values: np.ndarray, error: np.ndarray | None = None) -> np.ndarray:

@@ -62,7 +62,11 @@ def test_sizes_and_curves(made, axes, sample, unit):
     frames, voids = made
     outcome = swelling_series.measure_series(frames, voids, sample)
     swelling.voids_by_size(outcome.sizes, axes[0], sample.unit)
-    swelling.volume_by_size(outcome.sizes, axes[1], sample.unit)
+    of = swelling.volume_share_of(outcome)
+    swelling.volume_by_size(outcome.sizes, axes[1], sample.unit, of=of)
+    if len(voids):  # only the sample in nm has a thickness
+        assert of == {"px": "void volume", "nm": "swelling"}[unit]
+        assert axes[1].get_ylabel() == f"share of the {of} (%)"
     assert axes[0].get_xlabel() == f"diameter ({unit})" or axes[0].texts
     if len(voids):
         assert sum(bar.get_height() for bar in axes[0].patches) == pytest.approx(100)

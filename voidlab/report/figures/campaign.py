@@ -13,7 +13,8 @@ from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 
 # What is not good is told by its mark, too: filled, open, crossed.
 _MARKS = {GOOD: ("o", BLUE), CHECK: ("s", ORANGE), DO_NOT_USE: ("X", RED)}
-_ENDS = ("value", "low95", "low68", "high68", "high95")
+_MARGIN = 0.12  # beside the outermost points, of their distance
+_COLUMNS = ("value", "low95", "low68", "high68", "high95")
 _STYLES = ("-", "--", "-.", ":")
 _LETTERS, _MANY = (
     40,
@@ -36,7 +37,7 @@ def against_sample(specimens: pd.DataFrame, column: str, ax: Axes) -> Axes:
         here = rows[shown == light]
         if here.empty:
             continue
-        value, *ends = (here[name].to_numpy(float) * read.factor for name in _ENDS)
+        value, *ends = (here[name].to_numpy(float) * read.factor for name in _COLUMNS)
         at = x[(shown == light).to_numpy()]
         ax.vlines(at, ends[0], ends[3], color=colour, lw=0.9)
         ax.vlines(at, ends[1], ends[2], color=colour, lw=2.6)
@@ -45,15 +46,27 @@ def against_sample(specimens: pd.DataFrame, column: str, ax: Axes) -> Axes:
     if names:
         _name_places(ax, names)
         ax.set_xlim(-0.6, len(names) - 0.4)
+    else:
+        ax.set_xlim(*_ends(x))
     unit = f" ({read.unit})" if read.unit else ""
     ax.set(xlabel=axis_name(column), ylabel=f"{read.name}{unit}", ylim=(0, top * read.factor))
     if len(names) > _MANY:  # their names leave little height
         ax.yaxis.label.set_fontsize(7)
     if beyond:
-        ax.set_title(f"{beyond} interval{'s' if beyond > 1 else ''} beyond the axis", fontsize=8)
-    if (shown != GOOD).any():
-        ax.legend(title="verdict", frameon=False, fontsize=8)
+        ax.set_title(f"{beyond} interval{'s' if beyond > 1 else ''} beyond the axis", fontsize=8, loc="left")
+    if (shown != GOOD).any():  # above the axes: inside there may be a point anywhere
+        ax.legend(
+            frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2,
+            handletextpad=0.1, columnspacing=0.9,
+        )  # fmt: skip
     return ax
+
+
+def _ends(x: np.ndarray) -> tuple[float, float]:
+    """Ends of an axis on which no point of ``x`` lies near the frame."""
+    low, high = float(x.min()), float(x.max())
+    margin = _MARGIN * ((high - low) or abs(high) or 1.0)
+    return low - margin, high + margin
 
 
 def _name_places(ax: Axes, names: Sequence[str]) -> None:
@@ -88,7 +101,11 @@ def _top(rows: pd.DataFrame) -> tuple[float, int]:
 
 def axis_name(column: str) -> str:
     """What a column of the sample is called, with its unit."""
-    known = {"dose_dpa": "dose (dpa)", "temperature_c": "temperature (°C)"}
+    known = {
+        "dose_dpa": "dose (dpa)",
+        "temperature_c": "temperature (°C)",
+        "foil_thickness_nm": "foil thickness (nm)",
+    }
     return known.get(column, column.replace("_", " "))
 
 

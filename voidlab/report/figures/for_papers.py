@@ -11,11 +11,18 @@ from matplotlib.axes import Axes
 
 from voidlab.export.contents import list_files
 from voidlab.export.tables import write_csv
-from voidlab.report.figures.swelling import drawn_quantities, over_series, voids_by_size, volume_by_size
+from voidlab.report.figures.swelling import (
+    drawn_quantities,
+    over_series,
+    voids_by_size,
+    volume_by_size,
+    volume_share_of,
+)
 from voidlab.report.figures.tilt import density_by_depth as draw_density_by_depth
 from voidlab.report.figures.tracks import growth_over_diameter, tracks_alone
 from voidlab.report.figures.voids import CORRECTED
 from voidlab.swelling.series import Outcome
+from voidlab.tables.digits import as_tables_need
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, to_nm, unit_of
@@ -62,8 +69,11 @@ def figures_for_papers(
         if len(bins):
             about = f"share of the voids per diameter, frame {outcome.frame}"
             yield Panel("sizes", lambda ax: voids_by_size(outcome.sizes, ax, unit), bins, about)
-            about = f"share of the swelling per diameter, frame {outcome.frame}"
-            yield Panel("volume-by-size", lambda ax: volume_by_size(outcome.sizes, ax, unit), bins, about)
+            of = volume_share_of(outcome)
+            about = f"share of the {of} per diameter, frame {outcome.frame}"
+            yield Panel(
+                "volume-by-size", lambda ax: volume_by_size(outcome.sizes, ax, unit, of=of), bins, about
+            )
         if len(frames) > 1 and not is_tilted(frames["tilt_deg"]):
             yield from _over_series(outcome, frames)
             yield from _growth(tracks, calibration)
@@ -163,5 +173,5 @@ def write_panel(folder: Path, panel: Panel) -> str:
         figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
         figure.savefig(folder / f"{stem}.pdf", metadata={"CreationDate": None})
         plt.close(figure)
-    write_csv(panel.data, folder / f"{stem}.csv")
+    write_csv(as_tables_need(panel.data), folder / f"{stem}.csv")
     return stem

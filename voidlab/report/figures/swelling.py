@@ -47,12 +47,18 @@ def voids_by_size(sizes: SizeDistribution, ax: Axes, unit: str) -> Axes:
     return ax
 
 
-def volume_by_size(sizes: SizeDistribution, ax: Axes, unit: str) -> Axes:
-    """Share of the swelling per size bin, and what has added up to there."""
+def volume_share_of(outcome: Outcome) -> str:
+    """What the volume of the voids is a share of: without the foil's thickness there is no swelling."""
+    known = {"swelling", "swelling_3d"} & set(outcome.summary.estimates.index)
+    return "swelling" if known else "void volume"
+
+
+def volume_by_size(sizes: SizeDistribution, ax: Axes, unit: str, *, of: str) -> Axes:
+    """Share ``of`` the swelling, or of the void volume, per size bin, and what has added up to there."""
     if sizes.bins.empty:
         return nothing(ax, _NO_WHOLE)
     label = f"diameter ({unit})"
-    return _share_by_size(sizes.bins, ax, "volume_share", ORANGE, label, "share of the swelling (%)")
+    return _share_by_size(sizes.bins, ax, "volume_share", ORANGE, label, f"share of the {of} (%)")
 
 
 def _share_by_size(bins: pd.DataFrame, ax: Axes, column: str, colour: str, along: str, up: str) -> Axes:
@@ -68,13 +74,14 @@ def _share_by_size(bins: pd.DataFrame, ax: Axes, column: str, colour: str, along
 def show_size_distribution(
     outcome: Outcome, unit: str, decided: Mapping[str, Any] | None = None, *, pixel: float = 1.0
 ) -> None:
-    """Show the share of the voids, and of the swelling, per size bin; diameters in ``unit``, ``pixel`` to a px.
+    """Show the share of the voids, and of their volume, per size bin; diameters in ``unit``, ``pixel`` to a px.
 
     ``decided`` is what the stage segment did: from which size on voids are found is marked.
     """
     figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
     voids_by_size(outcome.sizes, axes[0], unit)
-    volume_by_size(outcome.sizes, axes[1], unit)
+    of = volume_share_of(outcome)
+    volume_by_size(outcome.sizes, axes[1], unit, of=of)
     found = (decided or {}).get("completeness")
     if found and outcome.frame is not None:
         mark_completeness(found, axes[0], pixel, unit)
@@ -82,7 +89,7 @@ def show_size_distribution(
     seen = "no voids"
     if len(bins):
         seen = f"{bins['voids'].sum()} voids of {bins['low'].min():.3g} to {bins['high'].max():.3g} {unit}"
-    show(figure, f"Share of the voids, and of the swelling, per size bin: {seen}")
+    show(figure, f"Share of the voids, and of the {of}, per size bin: {seen}")
 
 
 def over_series(

@@ -24,6 +24,7 @@ from voidlab.report.figures.base import (
 )
 from voidlab.report.figures.table import show_table
 from voidlab.report.figures.voids import CORRECTED
+from voidlab.report.placeholders import NO_POINTS, NO_VIEWS
 from voidlab.report.swelling_words import reading
 from voidlab.scores.depths import SURE_VIEWS, TiltTruth, against_truth, compare_depths
 from voidlab.swelling.in_3d import depth_in_foil, flattened
@@ -31,7 +32,6 @@ from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
 OF_DEPTH = "cividis"
-_NO_POINTS = "no voids in 3D"
 
 
 def residual_by_view(views: pd.DataFrame, linked: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
@@ -43,7 +43,7 @@ def residual_by_view(views: pd.DataFrame, linked: pd.DataFrame, axes: Sequence[A
     shown = views.dropna(subset="residual_px")
     if shown.empty:
         for ax in axes:
-            nothing(ax, "no view was used")
+            nothing(ax, NO_VIEWS)
         return axes
     counts = linked["frame"].value_counts().reindex(shown["frame"], fill_value=0)
     left_out = views[views["residual_px"].isna()]
@@ -88,7 +88,7 @@ def flattened_tracks(
     flat = flattened(linked, points, views, reconstruction)
     if flat.empty:
         for ax in axes:
-            nothing(ax, _NO_POINTS)
+            nothing(ax, NO_POINTS)
         return axes
     size, unit = unit_of(calibration)
     flat = flat.sort_values(["particle", "tilt_deg"])
@@ -125,7 +125,7 @@ def depth_histogram(
 ) -> Axes:
     """Distance of the voids from mid-foil, with the faces of what holds voids and their 95 % interval."""
     if points.empty:
-        return nothing(ax, _NO_POINTS)
+        return nothing(ax, NO_POINTS)
     size, unit = unit_of(calibration)
     depth = depth_in_foil(points, reconstruction) * size
     spread = np.subtract(*np.percentile(depth, [75, 25]))
@@ -157,7 +157,7 @@ def density_by_depth(
     ``density`` is as `voidlab.swelling.density_over_depth` gives it.
     """
     if density.empty:
-        return nothing(ax, _NO_POINTS)
+        return nothing(ax, NO_POINTS)
     size, unit = unit_of(calibration)
     read = reading("number_density", f"{unit}⁻³")
     factor = read.factor / size**3
@@ -203,7 +203,7 @@ def three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration:
     """
     if points.empty:
         figure, ax = plt.subplots(figsize=(6, 3))
-        nothing(ax, _NO_POINTS)
+        nothing(ax, NO_POINTS)
         return figure
     size, unit = unit_of(calibration)
     colours = _colours(points["z_px"] * size)
