@@ -66,6 +66,19 @@ CLOCKS = {
     "days": (["a_2021-05-30.tif", "a_2021-05-31.tif", "a_2021-06-01.tif"], [0, 86_400, 172_800]),
     "day first": (["a_31.05.2021.tif", "a_01.06.2021.tif"], [0, 86_400]),
     "letters": (["a_9h.tif", "a_10h.tif", "a_660min.tif"], [32_400, 36_000, 39_600]),
+    "min and s": ([f"a_{t}.tif" for t in ("0min50s", "1min00s", "1min10s", "2min05s")], [50, 60, 70, 125]),
+    "m and s": ([f"a_{t}.tif" for t in ("0m50s", "1m00s", "1m10s", "2m05s")], [50, 60, 70, 125]),
+    "seconds alone, then minutes": (["a_50s.tif", "a_1min.tif", "a_1min10s.tif"], [50, 60, 70]),
+    "min and sec apart": (
+        ["a 9 min 55 sec.tif", "a 10 min 0 sec.tif", "a 10 min 5 sec.tif"],
+        [595, 600, 605],
+    ),
+    "zeros before minutes": (["a_t0001m40s.tif", "a_t0002m10s.tif", "a_t0003m00s.tif"], [100, 130, 180]),
+    "h and min": (["a_1h50min.tif", "a_1h55min.tif", "a_2h00min.tif"], [6600, 6900, 7200]),
+    "h and m": (["a_0h50m.tif", "a_1h00m.tif", "a_1h10m.tif"], [3000, 3600, 4200]),
+    "h and no unit": (["a_1h50.tif", "a_2h00.tif", "a_2h05.tif"], [6600, 7200, 7500]),
+    "days and h": (["a_0d23h.tif", "a_1d01h.tif", "a_1d03h.tif"], [82_800, 90_000, 97_200]),
+    "s and ms": (["a_1s900ms.tif", "a_2s100ms.tif"], [1.9, 2.1]),
     "fractions of a second": (["a_0.5s.tif", "a_1.5s.tif", "a_10.5s.tif"], [0.5, 1.5, 10.5]),
 }
 
@@ -85,6 +98,25 @@ def test_a_number_beside_the_clock_is_the_frame() -> None:
     assert found.numbers == [7, 8, 10]
     assert found.times_s == [0, 5, 15]
     assert found.notes == ["Times are those in the file names, 14:05:58 to 14:06:13."]
+
+
+def test_a_number_beside_a_time_of_two_units_is_the_frame() -> None:
+    found = read([f"s_{n}_{t}.tif" for n, t in ((7, "1h50min"), (8, "2h00min"), (10, "2h05min"))])
+    assert (found.numbers, found.times_s) == ([7, 8, 10], [6600, 7200, 7500])
+    with pytest.raises(ImagesError, match="by the number in their names 's_1_2min05s.tif' .1. comes before"):
+        read(["s_1_2min05s.tif", "s_2_1min10s.tif"])
+
+
+def test_two_numbers_with_units_that_are_not_one_time_are_asked_about() -> None:
+    with pytest.raises(
+        ImagesError, match="'1min_120s' in names such as .* is not one time: .* less than 60 s"
+    ) as caught:
+        read(["a_1min_120s.tif", "a_2min_90s.tif"])
+    pattern = str(caught.value).split("frame_pattern: '")[1].split("'")[0]
+    assert names(read(["a_1min_120s.tif", "a_2min_90s.tif"], pattern)) == [
+        "a_1min_120s.tif",
+        "a_2min_90s.tif",
+    ]
 
 
 def test_a_counter_behind_the_seconds_is_no_fraction_of_them() -> None:
@@ -109,6 +141,7 @@ def test_images_counted_anew_in_each_second() -> None:
         ([f"Ni_2s_{n:02d}.tif" for n in (4, 5)], [4, 5]),
         ([f"f_{n}.tif" for n in (20010101, 20010102)], [20010101, 20010102]),
         (["Ni_1s_04.tif", "Ni_2s_05.tif"], [4, 5]),  # exposures
+        (["Ni_5m_1.tif", "Ni_10m_2.tif"], [1, 2]),
     ],
 )
 def test_what_counts_is_no_clock(counted: list[str], numbers: list[int]) -> None:

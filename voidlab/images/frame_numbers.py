@@ -226,8 +226,8 @@ def _advice(paths: Sequence[Path]) -> str:
     )
 
 
-def pattern_that_works(paths: Sequence[Path]) -> str | None:
-    """A frame_pattern whose groups are all numbers that differ between the names and tell the files apart."""
+def pattern_that_works(paths: Sequence[Path], *, every: bool = False) -> str | None:
+    """A frame_pattern whose groups tell the files apart: the last numbers that do, or ``every`` one that differs."""
     parts = [re.split(r"([0-9]+)", path.stem) for path in paths]
     if len(set(map(len, parts))) > 1:
         return None
@@ -235,8 +235,7 @@ def pattern_that_works(paths: Sequence[Path]) -> str | None:
     differ = [i for i in range(1, len(texts), 2) if len(set(texts[i])) > 1]
     if not differ or any(len(run) > 18 for i in differ for run in texts[i]):
         return None
-    # As few of the last numbers as tell the files apart.
-    for first in reversed(differ):
+    for first in differ[:1] if every else reversed(differ):
         groups = [i for i in differ if i >= first]
         if len({tuple(int(texts[i][k]) for i in groups) for k in range(len(paths))}) == len(paths):
             pattern = "".join(_part(texts[i], i in groups, i % 2 == 1) for i in range(first, len(texts)))

@@ -52,12 +52,12 @@ def read_names(files: Sequence[Path], pattern: str | None, step: int) -> InNames
         clock = find_clock(stems, lambda rest: _order(frame_numbers.counter(_without_tilts(rest))))
     except ClockError as error:
         why_no_clock, stems = str(error), list(error.rest or stems)
-    tilts = find_tilts(clock.rest if clock and not clock.elapsed else stems)
+    tilts = find_tilts(clock.rest if clock and not clock.maybe_exposures else stems)
     notes = [tilts.note] if tilts.note else []
     if pattern is not None:
         numbers = frame_numbers.divide(frame_numbers.numbers_by_pattern(files, pattern), step)
         return _sorted(files, numbers, tilts, _times(clock, numbers), notes)
-    if clock is not None and clock.elapsed and frame_numbers.counter(tilts.rest) is not None:
+    if clock is not None and clock.maybe_exposures and frame_numbers.counter(tilts.rest) is not None:
         rest = find_tilts(clock.rest).rest
         if frame_numbers.counter(rest) is not None:  # beside a number, 2s may be how long the exposure was
             clock = None
@@ -88,7 +88,7 @@ def _order(numbers: Sequence[int] | None) -> list[int] | None:
 
 
 def _asked(files: Sequence[Path], why: str) -> str:
-    pattern = frame_numbers.pattern_that_works(files)
+    pattern = frame_numbers.pattern_that_works(files, every=True)
     advice = "" if pattern is None else f" frame_pattern: '{pattern}' takes the numbers as they stand."
     return f"{why}{advice}"
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from voidlab.images.clock import ClockError, running_seconds
+from voidlab.images.elapsed import find_elapsed
 
 _FLAGS = re.IGNORECASE | re.ASCII
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -48,10 +49,6 @@ _ALONE = (
     re.compile(rf"(?<!\d){_H}h{_M}m(?:in)?{_S}s?(?!\d)", _FLAGS),
     re.compile(rf"(?<!\d)(?=(?P<all>{_H}(?P<sep>[-_.:∶]){_M}(?P=sep){_S}{_FRACTION}))", _FLAGS),
 )
-_ELAPSED = re.compile(
-    r"(?<![\d.])(?P<n>\d+(?:\.\d+)?)[_ ]?(?P<unit>msec|ms|sec|s|min|hrs|hr|h)(?![a-z0-9])", _FLAGS
-)
-_UNIT_S = {"ms": 1e-3, "msec": 1e-3, "s": 1, "sec": 1, "min": 60, "h": 3600, "hr": 3600, "hrs": 3600}
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,9 @@ class NameClock:
     said : str
         First and last time as a person would say them.
     elapsed : bool
-        Whether it is a time with its unit, which may as well be an exposure.
+        Whether it is a time with its unit, and so not one since the first image.
+    maybe_exposures : bool
+        Whether it is a time of one unit, which may as well be an exposure.
     note : str
         What was taken for granted; empty when nothing was.
     """
@@ -80,6 +79,7 @@ class NameClock:
     said: str
     elapsed: bool = False
     note: str = ""
+    maybe_exposures: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def find_clock(
     Raises
     ------
     ClockError
-        If the day or the midnight is left open by the names.
+        If the day or the midnight is left open by the names, or a time with its units is none.
     """
     if len(stems) < 2:
         return None
@@ -244,11 +244,10 @@ def _within_a_day(times: _Times, order_of: Callable[[Sequence[str]], list[int] |
 
 
 def _elapsed(stems: Sequence[str]) -> NameClock | None:
-    """Times with a unit, such as 30min, when every name holds one and they all differ."""
-    found = [_ELAPSED.search(stem) for stem in stems]
-    matches = [match for match in found if match]
-    seconds = tuple(float(match["n"]) * _UNIT_S[match["unit"].lower()] for match in matches)
-    if len(matches) < len(stems) or len(set(seconds)) < len(stems):
+    """Times with their units, such as 30min or 1h05, when every name holds one and they all differ."""
+    found = find_elapsed(stems)
+    if found is None:
         return None
-    rest = tuple(f"{s[: m.start()]}~{s[m.end() :]}" for s, m in zip(stems, matches, strict=True))
-    return NameClock(seconds, (0,) * len(stems), rest, f"{min(seconds):g} to {max(seconds):g} s", True)
+    said = f"{min(found.seconds):g} to {max(found.seconds):g} s"
+    exposures = not found.several_units
+    return NameClock(found.seconds, (0,) * len(stems), found.rest, said, True, maybe_exposures=exposures)
