@@ -62,6 +62,29 @@ CLOCKS = {
         ],
         [0, 40, 3640],
     ),
+    "hours of one digit": (
+        [f"2023-5-4 {t}.tif" for t in ("9-58-10", "9-59-10", "10-00-10")],
+        [0, 60, 120],
+    ),
+    "months of one digit": (["a_29-5-2023_23.59.50.tif", "a_30-5-2023_0.00.10.tif"], [0, 20]),
+    "Gatan, decimal seconds": (
+        [
+            f"Hour_0{h}_Minute_00_Second_{s}_Frame_0000.tif"
+            for h, s in ((0, "59.10"), (0, "59.30"), (1, "00.00"))
+        ],
+        [0, 0.2, 3540.9],
+    ),
+    "six digits over midnight": (
+        [f"a_{t}.tif" for t in ("235950", "235955", "000000", "000005")],
+        [0, 5, 10, 15],
+    ),
+    "six digits, uneven": ([f"a_{t}.tif" for t in ("140530", "140538", "140604")], [0, 8, 34]),
+    "six digits since the start": ([f"a_{t}.tif" for t in ("000050", "000100", "000110")], [0, 10, 20]),
+    "six digits and a fraction": ([f"a_{t}.tif" for t in ("140559.25", "140600.75")], [0, 1.5]),
+    "six digits apart from the date": (
+        [f"2021-05-0{d}_x_{t}.tif" for d, t in ((3, "235950"), (4, "000010"))],
+        [0, 20],
+    ),
     "ISO": (["a_20210503T140559.5.tif", "a_20210503T140600.25.tif"], [0, 0.75]),
     "days": (["a_2021-05-30.tif", "a_2021-05-31.tif", "a_2021-06-01.tif"], [0, 86_400, 172_800]),
     "day first": (["a_31.05.2021.tif", "a_01.06.2021.tif"], [0, 86_400]),
@@ -119,6 +142,53 @@ def test_two_numbers_with_units_that_are_not_one_time_are_asked_about() -> None:
     ]
 
 
+def test_a_number_beside_six_digits_of_a_clock_is_the_frame() -> None:
+    found = read([f"a_{n:03d}_{t}.tif" for n, t in enumerate(("235950", "235955", "000000", "000005"))])
+    assert (found.numbers, found.times_s) == ([0, 1, 2, 3], [0, 5, 10, 15])
+    against = [f"20210503_000{n}_140{t}.tif" for n, t in ((4, 530), (3, 540), (2, 550), (1, 600))]
+    with pytest.raises(
+        ImagesError, match="by the number in their names .* by the clock in them after it"
+    ) as caught:
+        read(against)
+    pattern = str(caught.value).split("of the clock: '")[1].split("'")[0]
+    assert names(read(against, pattern)) == against
+    assert names(read(against, r"_(\d+)_")) == against[::-1]
+
+
+@pytest.mark.parametrize(
+    ("digits", "said"),
+    [
+        (("000050", "000100", "000150"), False),
+        (("140510", "140520", "140530"), False),
+        (("140500", "140600", "140700"), True),
+        (("010000", "020000", "040000"), True),
+        (("000002", "000105", "000349"), True),
+        (("210528", "210531", "210601"), True),  # or days
+    ],
+)
+def test_six_digits_that_may_count_do_and_it_is_said(digits: Sequence[str], said: bool) -> None:
+    found = read([f"a_{number}.tif" for number in digits])
+    assert (found.numbers, found.times_s) == ([int(number) for number in digits], None)
+    assert [f"{digits[0]} to {digits[-1]} in the names may be a clock" in note for note in found.notes] == [
+        True
+    ] * said
+
+
+def test_three_digits_that_begin_anew_in_each_second_count_images() -> None:
+    counted = [f"20230504_1405{s}_{n:03d}.tif" for s in (10, 11) for n in range(4)]
+    found = read(counted)
+    assert names(found) == counted
+    assert found.times_s == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75]
+    assert found.notes[1:] == [
+        "Several images are of one second by their names: they are spread evenly over it."
+    ]
+    assert read([f"20230504_1405{t}.tif" for t in ("10_002", "10_500", "11_000")]).times_s == [
+        0,
+        0.498,
+        0.998,
+    ]
+
+
 def test_a_counter_behind_the_seconds_is_no_fraction_of_them() -> None:
     found = read([f"s_2021-05-03_14-05-{s}_{n:03d}.tif" for s, n in ((30, 1), (30, 2), (31, 3), (33, 4))])
     assert found.numbers == [1, 2, 3, 4]
@@ -165,6 +235,8 @@ def test_a_day_that_may_be_a_month_is_asked_about() -> None:
         read(["a_01.02.2021.tif", "a_02.01.2021.tif"])
     with pytest.raises(ImagesError, match="begin with the day or with the month"):
         read(["a_03-04-2026.tif", "a_04-05-2026.tif"])  # though both the days and the months differ
+    with pytest.raises(ImagesError, match="begin with the day or with the month"):
+        read(["3-4-2023 9-58-10.tif", "4-3-2023 9-59-10.tif"])
     counted = ["a_0001_03-04-2026.tif", "a_0002_04-03-2026.tif"]
     assert (names(read(counted)), read(counted).numbers) == (counted, [1, 2])
 

@@ -226,8 +226,13 @@ def _advice(paths: Sequence[Path]) -> str:
     )
 
 
-def pattern_that_works(paths: Sequence[Path], *, every: bool = False) -> str | None:
-    """A frame_pattern whose groups tell the files apart: the last numbers that do, or ``every`` one that differs."""
+def pattern_that_works(
+    paths: Sequence[Path], *, every: bool = False, times: Sequence[float] | None = None
+) -> str | None:
+    """A frame_pattern whose groups tell the files apart: the last numbers that do, or ``every`` one that differs.
+
+    With ``times`` of the files it gives their order.
+    """
     parts = [re.split(r"([0-9]+)", path.stem) for path in paths]
     if len(set(map(len, parts))) > 1:
         return None
@@ -237,10 +242,17 @@ def pattern_that_works(paths: Sequence[Path], *, every: bool = False) -> str | N
         return None
     for first in differ[:1] if every else reversed(differ):
         groups = [i for i in differ if i >= first]
-        if len({tuple(int(texts[i][k]) for i in groups) for k in range(len(paths))}) == len(paths):
+        keys = [tuple(int(texts[i][k]) for i in groups) for k in range(len(paths))]
+        if len(set(keys)) == len(paths) and (times is None or _ascend(keys, times)):
             pattern = "".join(_part(texts[i], i in groups, i % 2 == 1) for i in range(first, len(texts)))
             return pattern + "$"
     return None
+
+
+def _ascend(keys: Sequence[Any], times: Sequence[float]) -> bool:
+    """Whether ``times`` go up with ``keys``."""
+    in_order = [time for _, time in sorted(zip(keys, times, strict=True))]
+    return in_order == sorted(times)
 
 
 def _part(texts: Sequence[str], group: bool, number: bool) -> str:
