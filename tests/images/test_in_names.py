@@ -326,6 +326,38 @@ def test_what_may_be_no_tilt_is_not_taken_and_said(heated: list[str], note: str)
     assert [note in said for said in found.notes] == ([True] if note else [])
 
 
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        ([f"cool_{t}deg.tif" for t in (-80, -60, -40, -20)], "-80 to -20 after 'cool'"),
+        ([f"cool_{t}deg.tif" for t in (0, 40, 80)], "0 to 80 after 'cool'"),
+        ([f"cooling_{i}_{t}deg.tif" for i, t in enumerate((0, 20, 40))], "0 to 40 after 'cooling'"),
+        ([f"Ni_T{t}.tif" for t in (-60, -30, 0, 30)], "-60 to 30 after 'T'"),
+        ([f"Ni_T{t}deg.tif" for t in (-60, -30, 0, 30)], "-60 to 30 after 'T'"),
+        ([f"defocus_{d}.tif" for d in (-20, -10, 0, 10, 20)], "-20 to 20 after 'defocus'"),
+        ([f"df_{d}_{i:02d}.tif" for i, d in enumerate((-40, -20, 0, 20))], "-40 to 20 after 'df'"),
+        ([f"{i:02d}_df_{d}.tif" for i, d in enumerate((-40, -20, 0, 20))], "-40 to 20 after 'df'"),
+        ([f"Ni_z{d}.tif" for d in (-20, -10, 10, 20)], "-20 to 20 after 'z'"),
+    ],
+)
+def test_numbers_after_a_word_for_something_else_are_no_tilts(measured: list[str], said: str) -> None:
+    found = read(measured)
+    assert found.tilts_deg is None
+    assert names(found) == measured
+    (note,) = found.notes
+    assert (
+        f"The file names hold {said}: they are not taken for tilts. If they are, give tilt_angles_deg."
+        in note
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["annealed_{a}deg", "heat_500C_{a}deg", "cooling_tilt{a}deg", "TS_{a}", "run3_{a}"]
+)
+def test_words_for_the_specimen_or_the_series_leave_tilts_what_they_are(name: str) -> None:
+    assert read([f"{name.format(a=a)}.tif" for a in (-30, 0, 30)]).tilts_deg == [-30, 0, 30]
+
+
 def test_a_hyphen_before_a_number_is_a_separator_and_told_where_it_looks_like_a_minus() -> None:
     found = read(["f_-1.tif", "f_-2.tif", "f_-3.tif"])
     assert (found.numbers, found.tilts_deg) == ([1, 2, 3], None)

@@ -29,7 +29,8 @@ def numbers_in_names(
         The names, without what says an angle or a time. The number is the last run of digits that differs between
         all of them and is no part of a decimal number or a size such as 512x512.
     angles
-        Tilt angles of the files, deg: where the names hold no other number, frames count up with the angle.
+        Tilt angles of the files, deg, or other numbers with a sign: where the names hold no other number, frames
+        count up with them.
 
     Raises
     ------
