@@ -66,7 +66,8 @@ def read_names(files: Sequence[Path], pattern: str | None, step: int) -> InNames
         if why_no_clock and frame_numbers.counter(tilts.rest) is None:
             raise ImagesError(_asked(files, why_no_clock))
         numbers = frame_numbers.numbers_in_names(files, tilts.rest, tilts.angles or tilts.order)
-        notes += frame_numbers.note_on_hyphen(files, tilts.rest, numbers)
+        if len(files) > 1:  # the number of a single image means nothing
+            notes += frame_numbers.note_on_hyphen(files, tilts.rest, numbers)
         notes += note_on_digits(tilts.rest, numbers)
         return _sorted(files, frame_numbers.divide(numbers, step), tilts, None, notes)
     numbers, times, said = _by_clock(files, clock, tilts)
