@@ -242,6 +242,18 @@ def test_white_is_zero_palette_and_planar_tiff(tmp_path: Path) -> None:
     gray = ramp()
     tifffile.imwrite(tmp_path / "white.tif", 255 - gray, photometric="miniswhite")
     np.testing.assert_array_equal(read_image(tmp_path / "white.tif"), gray)
+    for kind in ("i1", "i2", "i4", "u2", "f4", "f8"):
+        stored = np.tile(np.arange(64, dtype=kind), (48, 1))
+        for compression in (None, "zlib"):
+            tifffile.imwrite(
+                tmp_path / f"{kind}.tif", stored, photometric="miniswhite", compression=compression
+            )
+            series = open_series(tmp_path / f"{kind}.tif")
+            shown = series.raw(0)
+            assert shown.dtype == stored.dtype
+            assert (np.diff(shown.astype(float)) == -1).all()
+            said = ["its lowest value is white: its values are used with the other sign"] * (kind[0] == "f")
+            assert [note.partition("says that ")[2].partition(", so")[0] for note in series.notes] == said
     backwards = np.tile(np.arange(255, -1, -1, dtype=np.uint16), (3, 1))
     tifffile.imwrite(tmp_path / "palette.tif", gray, photometric="palette", colormap=backwards)
     np.testing.assert_allclose(read_image(tmp_path / "palette.tif"), 255.0 - gray, atol=1e-4)
