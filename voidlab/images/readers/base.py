@@ -49,6 +49,7 @@ class ImageFile:
     tilts_deg: tuple[float, ...] = ()  # of each image, where the file says so
     times_s: tuple[float, ...] = ()
     microscope: Microscope = NOTHING_SAID
+    times_note: str = ""  # what the file says of times that is not used
 
     def read(self, index: int) -> np.ndarray:
         """Image ``index``, (H, W), values as stored."""

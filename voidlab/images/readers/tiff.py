@@ -188,10 +188,19 @@ def _tiff_images(
     if rows is not None:
         there = range(rows.start, min(rows.stop, count), rows.step)
         decode, count = partial(_decode_row, decode, there), len(there)
-    times = times_of(tif, at, axis, count)
+    times, unused = times_of(tif, at, axis, count)
     pixel_size = described.pixel_size or pixel_size_of(tif, at)
     file = ImageFile(
-        path, shape, count, decode, pixel_size, "TIFF metadata", tuple(notes), (), times, taken(tif)
+        path,
+        shape,
+        count,
+        decode,
+        pixel_size,
+        "TIFF metadata",
+        tuple(notes),
+        times_s=times,
+        times_note=unused and f"{path.name}: {unused}.",
+        microscope=taken(tif),
     )
     if start is not None and not _left(path, start) // page.nbytes:
         check_size(file)
