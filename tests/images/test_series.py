@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from voidlab.images.find_files import find_files
 from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.readers import pictures
 from voidlab.images.series import ImageReadError, ImagesError, open_series, read_image
+from voidlab.images.tilt_angles import read_angles
 
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real images in {REAL}")
 
@@ -236,6 +238,49 @@ def test_types_of_tiff(tmp_path: Path, dtype: str, compression: str | None) -> N
         np.testing.assert_array_equal(series.raw(row), image)
         assert series.raw(row).dtype.isnative
     assert series[0].dtype == np.float32
+
+
+def test_a_link_to_nothing_and_names_of_another_system_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").symlink_to(tmp_path / "gone.tif")
+    for source in ("a.tif", "a*.tif"):
+        with pytest.raises(
+            ImagesError, match=r"a\.tif is a link to .*gone\.tif, which is not there; mend the link"
+        ):
+            open_series(tmp_path / source)
+    if os.sep == "/":
+        for source in ("C:\\data\\x*.tif", r"\\server\share\x*.tif"):
+            with pytest.raises(
+                ImagesError, match=r"folders are parted by / and not by \\; a drive such as C:"
+            ):
+                open_series(source)
+    with pytest.raises(ImagesError, match="There are curly quotes in it: put straight ones"):
+        open_series("“data/x*.tif”")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_tilt_angles_in_any_unicode(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "angles.csv"
+    path.write_text("frame,tilt_deg\n1,-10.5\n2,10\n", encoding=encoding)
+    assert read_angles(path) == {1: -10.5, 2: 10}
+    path.write_bytes("frame,tilt_deg\n1,-10 °\n".encode("latin-1"))
+    with pytest.raises(
+        ImagesError, match="angles.csv are no text in UTF-8 .*; save the file as text, or CSV, in UTF-8"
+    ):
+        read_angles(path)
+
+
+def test_images_without_a_number_are_not_good(tmp_path: Path) -> None:
+    image = ramp().astype(np.float32)
+    for name, picture in {"a_1": image, "a_2": np.full_like(image, np.nan), "a_3": image}.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", picture)
+    said = open_series(tmp_path).check_sizes()
+    assert said == ["1 of 3 images looked at hold no number: each pixel is NaN or infinite."]
+    for name in ("a_1", "a_3"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.full_like(image, np.inf))
+    with pytest.raises(
+        ImagesError, match="all 3 images looked at hold no number: each pixel is NaN or infinite"
+    ):
+        open_series(tmp_path).check_sizes()
 
 
 def test_white_is_zero_palette_and_planar_tiff(tmp_path: Path) -> None:
