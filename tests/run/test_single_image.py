@@ -46,6 +46,18 @@ def test_each_image_becomes_a_dataset(folder: Path, capsys: pytest.CaptureFixtur
     assert Path("parameters/tungsten-W_30dpa.yaml").exists()
 
 
+def test_nothing_is_said_of_frame_numbers_of_a_single_image(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tifffile.imwrite(folder / "W_-1.tif", IMAGE)
+    assert cli.main(["init", "data/W_-1.tif", "--name", "w"]) == 0
+    assert cli.main(["check", "parameters/w.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "1 image of 56 × 40 px (width × height), no pixel size in the files" in said
+    assert "frame" not in said
+    assert "hyphen" not in said + Path("parameters/w.yaml").read_text(encoding="utf-8")
+
+
 def test_init_of_unrelated_micrographs_names_each(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for case, shapes in {"names": (40, 40, 40), "sizes": (40, 40, 30)}.items():
         (folder / case).mkdir()
