@@ -1,5 +1,6 @@
 """What is said to a user when something is missing or wrong."""
 
+import errno
 import sys
 
 
@@ -15,3 +16,13 @@ def install_extra(name: str) -> str:
     if sys.platform == "win32":
         return f'.venv\\Scripts\\pip install -e ".[{name}]"'
     return f".venv/bin/pip install -e '.[{name}]'"
+
+
+def too_many_files(error: OSError) -> str:
+    """What to do where ``error`` says that no more files may be open at once; empty where it says something else."""
+    if error.errno not in (errno.EMFILE, errno.ENFILE):
+        return ""
+    return (
+        "too many files are open at once: this computer allows fewer than voidlab needs. Allow more, on Linux and "
+        "macOS with `ulimit -n 1024` in the same terminal, or close other programs, and run it again."
+    )

@@ -1,6 +1,7 @@
 """What a file of positions holds is read in its order; what is doubtful is said, what is wrong refused."""
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,21 @@ def test_images_are_put_in_the_order_of_their_times(tmp_path):
     ]  # fmt: skip
     assert found.voids["touches_edge"].tolist() == [True, False, False]
     assert "1 of 3 images hold no void." in found.notes
+
+
+def test_what_is_no_file_is_said_in_a_sentence(tmp_path):
+    with pytest.raises(
+        PositionsError, match=r"there is no file .*nosuch.json; expected a file with a line of JSON"
+    ):
+        read_positions(tmp_path / "nosuch.json", SHAPE)
+    with pytest.raises(PositionsError, match=r"is a folder; expected .* Name the file in it\."):
+        read_positions(tmp_path, SHAPE)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(
+            PositionsError, match="is a pipe or a device, no file; expected a file with a line"
+        ):
+            read_positions(tmp_path / "pipe", SHAPE)
 
 
 def test_diameters_that_are_called_radii_are_noticed(tmp_path):

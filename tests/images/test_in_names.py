@@ -62,10 +62,46 @@ CLOCKS = {
         ],
         [0, 40, 3640],
     ),
+    "hours of one digit": (
+        [f"2023-5-4 {t}.tif" for t in ("9-58-10", "9-59-10", "10-00-10")],
+        [0, 60, 120],
+    ),
+    "months of one digit": (["a_29-5-2023_23.59.50.tif", "a_30-5-2023_0.00.10.tif"], [0, 20]),
+    "Gatan, decimal seconds": (
+        [
+            f"Hour_0{h}_Minute_00_Second_{s}_Frame_0000.tif"
+            for h, s in ((0, "59.10"), (0, "59.30"), (1, "00.00"))
+        ],
+        [0, 0.2, 3540.9],
+    ),
+    "six digits over midnight": (
+        [f"a_{t}.tif" for t in ("235950", "235955", "000000", "000005")],
+        [0, 5, 10, 15],
+    ),
+    "six digits, uneven": ([f"a_{t}.tif" for t in ("140530", "140538", "140604")], [0, 8, 34]),
+    "six digits since the start": ([f"a_{t}.tif" for t in ("000050", "000100", "000110")], [0, 10, 20]),
+    "six digits and a fraction": ([f"a_{t}.tif" for t in ("140559.25", "140600.75")], [0, 1.5]),
+    "six digits apart from the date": (
+        [f"2021-05-0{d}_x_{t}.tif" for d, t in ((3, "235950"), (4, "000010"))],
+        [0, 20],
+    ),
     "ISO": (["a_20210503T140559.5.tif", "a_20210503T140600.25.tif"], [0, 0.75]),
     "days": (["a_2021-05-30.tif", "a_2021-05-31.tif", "a_2021-06-01.tif"], [0, 86_400, 172_800]),
     "day first": (["a_31.05.2021.tif", "a_01.06.2021.tif"], [0, 86_400]),
     "letters": (["a_9h.tif", "a_10h.tif", "a_660min.tif"], [32_400, 36_000, 39_600]),
+    "min and s": ([f"a_{t}.tif" for t in ("0min50s", "1min00s", "1min10s", "2min05s")], [50, 60, 70, 125]),
+    "m and s": ([f"a_{t}.tif" for t in ("0m50s", "1m00s", "1m10s", "2m05s")], [50, 60, 70, 125]),
+    "seconds alone, then minutes": (["a_50s.tif", "a_1min.tif", "a_1min10s.tif"], [50, 60, 70]),
+    "min and sec apart": (
+        ["a 9 min 55 sec.tif", "a 10 min 0 sec.tif", "a 10 min 5 sec.tif"],
+        [595, 600, 605],
+    ),
+    "zeros before minutes": (["a_t0001m40s.tif", "a_t0002m10s.tif", "a_t0003m00s.tif"], [100, 130, 180]),
+    "h and min": (["a_1h50min.tif", "a_1h55min.tif", "a_2h00min.tif"], [6600, 6900, 7200]),
+    "h and m": (["a_0h50m.tif", "a_1h00m.tif", "a_1h10m.tif"], [3000, 3600, 4200]),
+    "h and no unit": (["a_1h50.tif", "a_2h00.tif", "a_2h05.tif"], [6600, 7200, 7500]),
+    "days and h": (["a_0d23h.tif", "a_1d01h.tif", "a_1d03h.tif"], [82_800, 90_000, 97_200]),
+    "s and ms": (["a_1s900ms.tif", "a_2s100ms.tif"], [1.9, 2.1]),
     "fractions of a second": (["a_0.5s.tif", "a_1.5s.tif", "a_10.5s.tif"], [0.5, 1.5, 10.5]),
 }
 
@@ -85,6 +121,72 @@ def test_a_number_beside_the_clock_is_the_frame() -> None:
     assert found.numbers == [7, 8, 10]
     assert found.times_s == [0, 5, 15]
     assert found.notes == ["Times are those in the file names, 14:05:58 to 14:06:13."]
+
+
+def test_a_number_beside_a_time_of_two_units_is_the_frame() -> None:
+    found = read([f"s_{n}_{t}.tif" for n, t in ((7, "1h50min"), (8, "2h00min"), (10, "2h05min"))])
+    assert (found.numbers, found.times_s) == ([7, 8, 10], [6600, 7200, 7500])
+    with pytest.raises(ImagesError, match="by the number in their names 's_1_2min05s.tif' .1. comes before"):
+        read(["s_1_2min05s.tif", "s_2_1min10s.tif"])
+
+
+def test_two_numbers_with_units_that_are_not_one_time_are_asked_about() -> None:
+    with pytest.raises(
+        ImagesError, match="'1min_120s' in names such as .* is not one time: .* less than 60 s"
+    ) as caught:
+        read(["a_1min_120s.tif", "a_2min_90s.tif"])
+    pattern = str(caught.value).split("frame_pattern: '")[1].split("'")[0]
+    assert names(read(["a_1min_120s.tif", "a_2min_90s.tif"], pattern)) == [
+        "a_1min_120s.tif",
+        "a_2min_90s.tif",
+    ]
+
+
+def test_a_number_beside_six_digits_of_a_clock_is_the_frame() -> None:
+    found = read([f"a_{n:03d}_{t}.tif" for n, t in enumerate(("235950", "235955", "000000", "000005"))])
+    assert (found.numbers, found.times_s) == ([0, 1, 2, 3], [0, 5, 10, 15])
+    against = [f"20210503_000{n}_140{t}.tif" for n, t in ((4, 530), (3, 540), (2, 550), (1, 600))]
+    with pytest.raises(
+        ImagesError, match="by the number in their names .* by the clock in them after it"
+    ) as caught:
+        read(against)
+    pattern = str(caught.value).split("of the clock: '")[1].split("'")[0]
+    assert names(read(against, pattern)) == against
+    assert names(read(against, r"_(\d+)_")) == against[::-1]
+
+
+@pytest.mark.parametrize(
+    ("digits", "said"),
+    [
+        (("000050", "000100", "000150"), False),
+        (("140510", "140520", "140530"), False),
+        (("140500", "140600", "140700"), True),
+        (("010000", "020000", "040000"), True),
+        (("000002", "000105", "000349"), True),
+        (("210528", "210531", "210601"), True),  # or days
+    ],
+)
+def test_six_digits_that_may_count_do_and_it_is_said(digits: Sequence[str], said: bool) -> None:
+    found = read([f"a_{number}.tif" for number in digits])
+    assert (found.numbers, found.times_s) == ([int(number) for number in digits], None)
+    assert [f"{digits[0]} to {digits[-1]} in the names may be a clock" in note for note in found.notes] == [
+        True
+    ] * said
+
+
+def test_three_digits_that_begin_anew_in_each_second_count_images() -> None:
+    counted = [f"20230504_1405{s}_{n:03d}.tif" for s in (10, 11) for n in range(4)]
+    found = read(counted)
+    assert names(found) == counted
+    assert found.times_s == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75]
+    assert found.notes[1:] == [
+        "Several images are of one second by their names: they are spread evenly over it."
+    ]
+    assert read([f"20230504_1405{t}.tif" for t in ("10_002", "10_500", "11_000")]).times_s == [
+        0,
+        0.498,
+        0.998,
+    ]
 
 
 def test_a_counter_behind_the_seconds_is_no_fraction_of_them() -> None:
@@ -109,6 +211,7 @@ def test_images_counted_anew_in_each_second() -> None:
         ([f"Ni_2s_{n:02d}.tif" for n in (4, 5)], [4, 5]),
         ([f"f_{n}.tif" for n in (20010101, 20010102)], [20010101, 20010102]),
         (["Ni_1s_04.tif", "Ni_2s_05.tif"], [4, 5]),  # exposures
+        (["Ni_5m_1.tif", "Ni_10m_2.tif"], [1, 2]),
     ],
 )
 def test_what_counts_is_no_clock(counted: list[str], numbers: list[int]) -> None:
@@ -132,6 +235,8 @@ def test_a_day_that_may_be_a_month_is_asked_about() -> None:
         read(["a_01.02.2021.tif", "a_02.01.2021.tif"])
     with pytest.raises(ImagesError, match="begin with the day or with the month"):
         read(["a_03-04-2026.tif", "a_04-05-2026.tif"])  # though both the days and the months differ
+    with pytest.raises(ImagesError, match="begin with the day or with the month"):
+        read(["3-4-2023 9-58-10.tif", "4-3-2023 9-59-10.tif"])
     counted = ["a_0001_03-04-2026.tif", "a_0002_04-03-2026.tif"]
     assert (names(read(counted)), read(counted).numbers) == (counted, [1, 2])
 
@@ -221,12 +326,44 @@ def test_what_may_be_no_tilt_is_not_taken_and_said(heated: list[str], note: str)
     assert [note in said for said in found.notes] == ([True] if note else [])
 
 
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        ([f"cool_{t}deg.tif" for t in (-80, -60, -40, -20)], "-80 to -20 after 'cool'"),
+        ([f"cool_{t}deg.tif" for t in (0, 40, 80)], "0 to 80 after 'cool'"),
+        ([f"cooling_{i}_{t}deg.tif" for i, t in enumerate((0, 20, 40))], "0 to 40 after 'cooling'"),
+        ([f"Ni_T{t}.tif" for t in (-60, -30, 0, 30)], "-60 to 30 after 'T'"),
+        ([f"Ni_T{t}deg.tif" for t in (-60, -30, 0, 30)], "-60 to 30 after 'T'"),
+        ([f"defocus_{d}.tif" for d in (-20, -10, 0, 10, 20)], "-20 to 20 after 'defocus'"),
+        ([f"df_{d}_{i:02d}.tif" for i, d in enumerate((-40, -20, 0, 20))], "-40 to 20 after 'df'"),
+        ([f"{i:02d}_df_{d}.tif" for i, d in enumerate((-40, -20, 0, 20))], "-40 to 20 after 'df'"),
+        ([f"Ni_z{d}.tif" for d in (-20, -10, 10, 20)], "-20 to 20 after 'z'"),
+    ],
+)
+def test_numbers_after_a_word_for_something_else_are_no_tilts(measured: list[str], said: str) -> None:
+    found = read(measured)
+    assert found.tilts_deg is None
+    assert names(found) == measured
+    (note,) = found.notes
+    assert (
+        f"The file names hold {said}: they are not taken for tilts. If they are, give tilt_angles_deg."
+        in note
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["annealed_{a}deg", "heat_500C_{a}deg", "cooling_tilt{a}deg", "TS_{a}", "run3_{a}"]
+)
+def test_words_for_the_specimen_or_the_series_leave_tilts_what_they_are(name: str) -> None:
+    assert read([f"{name.format(a=a)}.tif" for a in (-30, 0, 30)]).tilts_deg == [-30, 0, 30]
+
+
 def test_a_hyphen_before_a_number_is_a_separator_and_told_where_it_looks_like_a_minus() -> None:
     found = read(["f_-1.tif", "f_-2.tif", "f_-3.tif"])
     assert (found.numbers, found.tilts_deg) == ([1, 2, 3], None)
     (said,) = found.notes
     assert "in names such as 'f_-1.tif' is taken for a separator: this is frame 1, not −1." in said
-    assert read(["f_-7.tif"]).numbers == [7]
+    assert (read(["f_-7.tif"]).numbers, read(["f_-7.tif"]).notes) == ([7], [])  # a single image
     for plain in (["run-1.tif", "run-2.tif"], ["a_1-01.tif", "a_1-02.tif"], ["f-1_5.tif", "f-1_6.tif"]):
         assert read(plain).notes == []
     with pytest.raises(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from voidlab.images.find_files import find_files
 from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.readers import pictures
 from voidlab.images.series import ImageReadError, ImagesError, open_series, read_image
+from voidlab.images.tilt_angles import read_angles
 
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real images in {REAL}")
 
@@ -241,10 +243,65 @@ def test_types_of_tiff(tmp_path: Path, dtype: str, compression: str | None) -> N
     assert series[0].dtype == np.float32
 
 
+def test_a_link_to_nothing_and_names_of_another_system_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").symlink_to(tmp_path / "gone.tif")
+    for source in ("a.tif", "a*.tif"):
+        with pytest.raises(
+            ImagesError, match=r"a\.tif is a link to .*gone\.tif, which is not there; mend the link"
+        ):
+            open_series(tmp_path / source)
+    if os.sep == "/":
+        for source in ("C:\\data\\x*.tif", r"\\server\share\x*.tif"):
+            with pytest.raises(
+                ImagesError, match=r"folders are parted by / and not by \\; a drive such as C:"
+            ):
+                open_series(source)
+    with pytest.raises(ImagesError, match="There are curly quotes in it: put straight ones"):
+        open_series("“data/x*.tif”")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_tilt_angles_in_any_unicode(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "angles.csv"
+    path.write_text("frame,tilt_deg\n1,-10.5\n2,10\n", encoding=encoding)
+    assert read_angles(path) == {1: -10.5, 2: 10}
+    path.write_bytes("frame,tilt_deg\n1,-10 °\n".encode("latin-1"))
+    with pytest.raises(
+        ImagesError, match="angles.csv are no text in UTF-8 .*; save the file as text, or CSV, in UTF-8"
+    ):
+        read_angles(path)
+
+
+def test_images_without_a_number_are_not_good(tmp_path: Path) -> None:
+    image = ramp().astype(np.float32)
+    for name, picture in {"a_1": image, "a_2": np.full_like(image, np.nan), "a_3": image}.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", picture)
+    said = open_series(tmp_path).check_sizes()
+    assert said == ["1 of 3 images looked at hold no number: each pixel is NaN or infinite."]
+    for name in ("a_1", "a_3"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.full_like(image, np.inf))
+    with pytest.raises(
+        ImagesError, match="all 3 images looked at hold no number: each pixel is NaN or infinite"
+    ):
+        open_series(tmp_path).check_sizes()
+
+
 def test_white_is_zero_palette_and_planar_tiff(tmp_path: Path) -> None:
     gray = ramp()
     tifffile.imwrite(tmp_path / "white.tif", 255 - gray, photometric="miniswhite")
     np.testing.assert_array_equal(read_image(tmp_path / "white.tif"), gray)
+    for kind in ("i1", "i2", "i4", "u2", "f4", "f8"):
+        stored = np.tile(np.arange(64, dtype=kind), (48, 1))
+        for compression in (None, "zlib"):
+            tifffile.imwrite(
+                tmp_path / f"{kind}.tif", stored, photometric="miniswhite", compression=compression
+            )
+            series = open_series(tmp_path / f"{kind}.tif")
+            shown = series.raw(0)
+            assert shown.dtype == stored.dtype
+            assert (np.diff(shown.astype(float)) == -1).all()
+            said = ["its lowest value is white: its values are used with the other sign"] * (kind[0] == "f")
+            assert [note.partition("says that ")[2].partition(", so")[0] for note in series.notes] == said
     backwards = np.tile(np.arange(255, -1, -1, dtype=np.uint16), (3, 1))
     tifffile.imwrite(tmp_path / "palette.tif", gray, photometric="palette", colormap=backwards)
     np.testing.assert_allclose(read_image(tmp_path / "palette.tif"), 255.0 - gray, atol=1e-4)

@@ -1,12 +1,16 @@
 """The Python of a notebook: voidlab's own whatever is installed, and a sentence where it does not start."""
 
 import json
+import os
 import sys
 
+import pandas as pd
 import papermill
+import pytest
 
 from projects import run_project
 from voidlab.project import record
+from voidlab.project.paths import RunPaths
 from voidlab.run import engine, notebook
 from voidlab.run.engine import _OwnPython
 
@@ -35,6 +39,30 @@ def test_one_that_does_not_start_is_a_sentence_and_is_recorded(copied, monkeypat
     assert record.read_record(copied)["segment"].status == "failed"
     assert "This stage failed" in copied.html("segment").read_text(encoding="utf-8")
     assert "Traceback" in copied.log("segment").read_text(encoding="utf-8")
+
+
+def test_too_few_files_that_may_be_open_are_a_sentence_before_it_starts(tmp_path):
+    resource = pytest.importorskip("resource")  # not on Windows
+    said = []
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    open_now = os.dup(0)
+    os.close(open_now)
+    paths = RunPaths(tmp_path, "x")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 20, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files") as caught:
+            notebook.run_notebook(
+                paths, "export", {}, stages=("export",), progress=said.append, parameters=pd.DataFrame()
+            )
+        assert os.dup(0) == open_now  # what was opened to see is closed
+        os.close(open_now)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    notebook.log_failure(paths, "export", caught.value, said.append)
+    (line,) = said
+    assert line.startswith("export      FAILED: too many files are open at once: this computer allows fewer")
+    assert "`ulimit -n 1024`" in line
+    assert line.endswith("Finished stages are kept: the next run goes on from there.")
 
 
 def test_only_how_far_it_is_goes_to_the_terminal(tmp_path):

@@ -261,3 +261,12 @@ def test_two_at_once_are_refused(typed, capsys):
         assert typed() == 1
     assert f"not run: video is being run by process {os.getpid()} on" in capsys.readouterr().out
     assert not RunPaths.find("video").notebook("positions").exists()
+
+
+def test_a_file_that_is_not_there_is_wrong_input(tmp_path, monkeypatch, capsys):
+    (tmp_path / "parameters").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["positions", "nosuch.json", "--name", "v", "--size", "9", "9"]) == 2
+    assert capsys.readouterr().err.startswith(
+        "there is no file nosuch.json; expected a file with a line of JSON"
+    )

@@ -46,6 +46,35 @@ def test_each_image_becomes_a_dataset(folder: Path, capsys: pytest.CaptureFixtur
     assert Path("parameters/tungsten-W_30dpa.yaml").exists()
 
 
+def test_nothing_is_said_of_frame_numbers_of_a_single_image(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tifffile.imwrite(folder / "W_-1.tif", IMAGE)
+    assert cli.main(["init", "data/W_-1.tif", "--name", "w"]) == 0
+    assert cli.main(["check", "parameters/w.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "1 image of 56 × 40 px (width × height), no pixel size in the files" in said
+    assert "frame" not in said
+    assert "hyphen" not in said + Path("parameters/w.yaml").read_text(encoding="utf-8")
+
+
+def test_init_of_unrelated_micrographs_names_each(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for case, shapes in {"names": (40, 40, 40), "sizes": (40, 40, 30)}.items():
+        (folder / case).mkdir()
+        for name, height in zip(("Kirkendall", "overview", "loop area B"), shapes, strict=True):
+            number = "" if case == "names" else f"_{len(name)}"
+            tifffile.imwrite(folder / case / f"{name}{number}.tif", IMAGE[:height])
+        assert cli.main(["init", f"data/{case}", "--name", case]) == 2
+        said = capsys.readouterr().err
+        command = f"voidlab init data/{case} --name {case} --each"
+        assert f"If these are unrelated micrographs, make a dataset of each: {command}\n" in said
+        assert "make a dataset of each" in Path(f"parameters/{case}.yaml").read_text(encoding="utf-8")
+        assert cli.main(command.split()[1:]) == 0
+        assert capsys.readouterr().out.count("1 image of") == 3
+    assert cli.main(["init", "data/damaged.tif", "--name", "d"]) == 2
+    assert "--each" not in capsys.readouterr().err
+
+
 def _scaled(path: Path, image: np.ndarray, pixel_nm: float) -> None:
     tifffile.imwrite(
         path, image, imagej=True, resolution=(1 / pixel_nm, 1 / pixel_nm), metadata={"unit": "nm"}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from voidlab import __version__, terminal
 from voidlab.cli import compare, networks, watch
 from voidlab.cli.base import FAILED, OK, POSITIVE, Commands, add, add_workers, say
-from voidlab.errors import VoidlabError, install_extra
+from voidlab.errors import VoidlabError, install_extra, too_many_files
 from voidlab.project.paths import STAGES, RunPaths, file_that_is_meant
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def carry_out(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return _WRONG_INPUT
     except OSError as error:
-        print(f"voidlab: {error}", file=sys.stderr)
+        print(f"voidlab: {too_many_files(error) or error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("\nvoidlab: interrupted.", file=sys.stderr)

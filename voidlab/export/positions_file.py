@@ -20,7 +20,7 @@ from voidlab.images.pixel_size import check_pixel_size
 from voidlab.images.readers import size_text
 from voidlab.measure import circles_touch_edge
 from voidlab.tables.kinds import COUNT_OF, VOID
-from voidlab.tables.reading import read_text, sendable
+from voidlab.tables.reading import NoFile, read_text, sendable
 
 _OTHERS = set(COUNT_OF) - {VOID}
 _FARTHEST_PX = 1_000_000
@@ -66,8 +66,9 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
     Raises
     ------
     PositionsError
-        If a line is no JSON, lacks a list, its lists differ in length, a number is not finite, a radius not above 0,
-        or a frame stands twice; or if the order of the images is not told for all of them, or not for certain.
+        If the file cannot be read, a line is no JSON or lacks a list, its lists differ in length, a number is not
+        finite, a radius not above 0, or a frame stands twice; or if the order of the images is not told for all of
+        them, or not for certain.
     """
     # Not splitlines: it would part a name at the separators that JSON lets stand in text.
     lines = _text(path).replace("\r\n", "\n").split("\n")
@@ -168,8 +169,20 @@ def _given_times(images: list[dict[str, Any]], numbers: np.ndarray, times: np.nd
 
 
 def _text(path: Path) -> str:
+    expected = "expected a file with a line of JSON per image, such as frame-data.json"
     try:
         return read_text(path)
+    except FileNotFoundError:
+        raise PositionsError(
+            f"there is no file {path}; {expected}. Is its name, or the folder, another?"
+        ) from None
+    except IsADirectoryError:
+        raise PositionsError(f"{path} is a folder; {expected}. Name the file in it.") from None
+    except OSError as error:
+        what = (
+            str(error) if isinstance(error, NoFile) else f"{path} cannot be read: {error.strerror or error}"
+        )
+        raise PositionsError(f"{what}; {expected}.") from None
     except UnicodeDecodeError as error:
         raise PositionsError(
             f"{path.name} is no text in UTF-8 ({error.reason} at byte {error.start:,}); expected lines of JSON. If "

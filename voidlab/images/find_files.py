@@ -13,6 +13,7 @@ from voidlab.images.readers.pictures import open_picture
 
 PathLike = str | os.PathLike[str]
 _NAMED = 5  # folders
+_CURLY = "“”„‟‘’‚«»"
 Source = PathLike | Sequence[PathLike]
 
 
@@ -42,10 +43,11 @@ def find_files(source: Source, *, recursive: bool = False, mixed: bool = False) 
             raise ImagesError(f"no images in folder {path}: {held}; {below or f'expected {supported()}'}.")
         return _of_one_format(files, str(path), mixed)
     # Brackets in the name of a folder that is there are no pattern.
-    matches = path.parent.glob(path.name) if path.parent.is_dir() else glob.iglob(str(path), recursive=True)
-    files = _visible(map(Path, matches))
+    found = path.parent.glob(path.name) if path.parent.is_dir() else glob.iglob(str(path), recursive=True)
+    matches = list(map(Path, found))
+    files = _visible(matches)
     if not files:
-        raise ImagesError(_nothing_found(path))
+        raise ImagesError(_nothing_found(path, matches))
     return _of_one_format(files, str(path), mixed)
 
 
@@ -114,7 +116,27 @@ def _tally(files: Sequence[Path]) -> str:
     )
 
 
-def _nothing_found(path: Path) -> str:
+def _nothing_found(path: Path, matches: Sequence[Path]) -> str:
+    """What to say where ``path`` means no file; ``matches``: what has such a name, but is none."""
+    link = next((match for match in [path, *sorted(matches)] if match.is_symlink()), None)
+    if link is not None:
+        return f"{link} is a link to {os.readlink(link)}, which is not there; mend the link, or name the file itself."
+    return f"{_nothing_there(path)}{_hint(str(path))}"
+
+
+def _hint(source: str) -> str:
+    """What may be wrong with how ``source`` is written; empty when nothing is known of it."""
+    if any(quote in source for quote in _CURLY):
+        return " There are curly quotes in it: put straight ones (' or \") around it, or none."
+    if os.sep == "/" and "\\" in source:
+        return (
+            " On this computer folders are parted by / and not by \\; a drive such as C: or a server such as "
+            "\\\\server is a folder here, as below /mnt or /media."
+        )
+    return ""
+
+
+def _nothing_there(path: Path) -> str:
     folder = path.parent
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent

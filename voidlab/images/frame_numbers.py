@@ -29,7 +29,8 @@ def numbers_in_names(
         The names, without what says an angle or a time. The number is the last run of digits that differs between
         all of them and is no part of a decimal number or a size such as 512x512.
     angles
-        Tilt angles of the files, deg: where the names hold no other number, frames count up with the angle.
+        Tilt angles of the files, deg, or other numbers with a sign: where the names hold no other number, frames
+        count up with them.
 
     Raises
     ------
@@ -226,8 +227,13 @@ def _advice(paths: Sequence[Path]) -> str:
     )
 
 
-def pattern_that_works(paths: Sequence[Path]) -> str | None:
-    """A frame_pattern whose groups are all numbers that differ between the names and tell the files apart."""
+def pattern_that_works(
+    paths: Sequence[Path], *, every: bool = False, times: Sequence[float] | None = None
+) -> str | None:
+    """A frame_pattern whose groups tell the files apart: the last numbers that do, or ``every`` one that differs.
+
+    With ``times`` of the files it gives their order.
+    """
     parts = [re.split(r"([0-9]+)", path.stem) for path in paths]
     if len(set(map(len, parts))) > 1:
         return None
@@ -235,13 +241,19 @@ def pattern_that_works(paths: Sequence[Path]) -> str | None:
     differ = [i for i in range(1, len(texts), 2) if len(set(texts[i])) > 1]
     if not differ or any(len(run) > 18 for i in differ for run in texts[i]):
         return None
-    # As few of the last numbers as tell the files apart.
-    for first in reversed(differ):
+    for first in differ[:1] if every else reversed(differ):
         groups = [i for i in differ if i >= first]
-        if len({tuple(int(texts[i][k]) for i in groups) for k in range(len(paths))}) == len(paths):
+        keys = [tuple(int(texts[i][k]) for i in groups) for k in range(len(paths))]
+        if len(set(keys)) == len(paths) and (times is None or _ascend(keys, times)):
             pattern = "".join(_part(texts[i], i in groups, i % 2 == 1) for i in range(first, len(texts)))
             return pattern + "$"
     return None
+
+
+def _ascend(keys: Sequence[Any], times: Sequence[float]) -> bool:
+    """Whether ``times`` go up with ``keys``."""
+    in_order = [time for _, time in sorted(zip(keys, times, strict=True))]
+    return in_order == sorted(times)
 
 
 def _part(texts: Sequence[str], group: bool, number: bool) -> str:

@@ -105,23 +105,34 @@ def common_shape(opened: Sequence[ImageFile]) -> tuple[int, int]:
 
 
 def check_pixels(read: Callable[[int], np.ndarray], count: int) -> list[str]:
-    """A sentence where some of ``count`` images, whose headers are good, have pixels that cannot be read.
+    """Sentences where some of ``count`` images, whose headers are good, have pixels that cannot be read or are NaN.
 
     Raises
     ------
     ImagesError
-        If none that was looked at can be read.
+        If none that was looked at can be read, or holds a number.
     """
     rows = spread_rows(count, _READ)
     bad: list[str] = []
+    empty = 0
     for row in rows.tolist():
         try:
-            read(row)
+            empty += not np.isfinite(read(row)).any()
         except ImageReadError as error:
             bad.append(str(error))
     if bad and len(bad) == len(rows):
         raise ImagesError(bad[0])
-    return [f"{len(bad)} of {len(rows)} images looked at cannot be read, the first: {bad[0]}"] if bad else []
+    if empty and empty + len(bad) == len(rows):
+        raise ImagesError(
+            f"all {empty} images looked at hold no number: each pixel is NaN or infinite; expected grey values. Were "
+            "they masked, or divided by 0, before they were saved?"
+        )
+    notes = [f"{len(bad)} of {len(rows)} images looked at cannot be read, the first: {bad[0]}"] if bad else []
+    if empty:
+        notes.append(
+            f"{empty} of {len(rows)} images looked at hold no number: each pixel is NaN or infinite."
+        )
+    return notes
 
 
 def spread_first(items: Sequence[Item]) -> Iterator[Item]:

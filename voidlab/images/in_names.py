@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from voidlab.images import frame_numbers
+from voidlab.images.bare_clock import note_on_digits
 from voidlab.images.clock import ClockError
 from voidlab.images.errors import ImagesError
 from voidlab.images.name_clock import NameClock, find_clock
@@ -52,20 +53,22 @@ def read_names(files: Sequence[Path], pattern: str | None, step: int) -> InNames
         clock = find_clock(stems, lambda rest: _order(frame_numbers.counter(_without_tilts(rest))))
     except ClockError as error:
         why_no_clock, stems = str(error), list(error.rest or stems)
-    tilts = find_tilts(clock.rest if clock and not clock.elapsed else stems)
+    tilts = find_tilts(clock.rest if clock and not clock.maybe_exposures else stems)
     notes = [tilts.note] if tilts.note else []
     if pattern is not None:
         numbers = frame_numbers.divide(frame_numbers.numbers_by_pattern(files, pattern), step)
         return _sorted(files, numbers, tilts, _times(clock, numbers), notes)
-    if clock is not None and clock.elapsed and frame_numbers.counter(tilts.rest) is not None:
+    if clock is not None and clock.maybe_exposures and frame_numbers.counter(tilts.rest) is not None:
         rest = find_tilts(clock.rest).rest
         if frame_numbers.counter(rest) is not None:  # beside a number, 2s may be how long the exposure was
             clock = None
     if clock is None:
         if why_no_clock and frame_numbers.counter(tilts.rest) is None:
             raise ImagesError(_asked(files, why_no_clock))
-        numbers = frame_numbers.numbers_in_names(files, tilts.rest, tilts.angles)
-        notes += frame_numbers.note_on_hyphen(files, tilts.rest, numbers)
+        numbers = frame_numbers.numbers_in_names(files, tilts.rest, tilts.angles or tilts.order)
+        if len(files) > 1:  # the number of a single image means nothing
+            notes += frame_numbers.note_on_hyphen(files, tilts.rest, numbers)
+        notes += note_on_digits(tilts.rest, numbers)
         return _sorted(files, frame_numbers.divide(numbers, step), tilts, None, notes)
     numbers, times, said = _by_clock(files, clock, tilts)
     if said and step != 1:
@@ -75,6 +78,7 @@ def read_names(files: Sequence[Path], pattern: str | None, step: int) -> InNames
     notes += [
         said or f"Times are those in the file names, {clock.said}.",
         *([clock.note] if clock.note else []),
+        *_note_on_spread(clock, times),
     ]
     return _sorted(files, frame_numbers.divide(numbers, step), tilts, times, notes)
 
@@ -88,7 +92,7 @@ def _order(numbers: Sequence[int] | None) -> list[int] | None:
 
 
 def _asked(files: Sequence[Path], why: str) -> str:
-    pattern = frame_numbers.pattern_that_works(files)
+    pattern = frame_numbers.pattern_that_works(files, every=True)
     advice = "" if pattern is None else f" frame_pattern: '{pattern}' takes the numbers as they stand."
     return f"{why}{advice}"
 
@@ -123,8 +127,8 @@ def _by_clock(
 def _contradiction(files: Sequence[Path], clock: NameClock, counted: Sequence[int]) -> str:
     rows = sorted(range(len(files)), key=counted.__getitem__)
     before, after = next((a, b) for a, b in pairwise(rows) if clock.seconds[a] > clock.seconds[b])
-    pattern = frame_numbers.pattern_that_works(files)
-    advice = "" if pattern is None else f", such as '{pattern}'"
+    pattern = frame_numbers.pattern_that_works(files, times=clock.seconds)
+    advice = "" if pattern is None else f": '{pattern}'"
     return (
         f"by the number in their names '{files[before].name}' ({counted[before]}) comes before '{files[after].name}' "
         f"({counted[after]}), by the clock in them after it. Say which counts with frame_pattern: the group (\\d+) "
@@ -145,6 +149,13 @@ def _times(clock: NameClock | None, numbers: Sequence[int]) -> list[float] | Non
         sub = _places(seconds, order)
     spread = seconds + sub / (sub.max() + 1)
     return [float(round(second, 6)) for second in spread - (0 if clock.elapsed else spread[order[0]])]
+
+
+def _note_on_spread(clock: NameClock, times: Sequence[float]) -> list[str]:
+    """The sentence that images of one second were spread over it."""
+    if len(set(clock.seconds)) == len(clock.seconds) or len(set(times)) < len(times):
+        return []
+    return ["Several images are of one second by their names: they are spread evenly over it."]
 
 
 def _places(seconds: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -9,13 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from voidlab.images.bare_clock import find_bare_clock
 from voidlab.images.clock import ClockError, running_seconds
+from voidlab.images.elapsed import find_elapsed
 
 _FLAGS = re.IGNORECASE | re.ASCII
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _YEAR, _MONTH, _DAY = r"(?P<y>(?:19|20)\d\d)", r"(?P<m>0[1-9]|1[0-2])", r"(?P<d>0[1-9]|[12]\d|3[01])"
 _WORD = rf"(?P<w>{'|'.join(_MONTHS)})[a-z]*"
 _DAY_1 = r"(?P<d>0?[1-9]|[12]\d|3[01])"
+_MONTH_1 = r"(?P<m>0?[1-9]|1[0-2])"
+# Numbers of one digit, as in 2021-5-3, are a date where a clock follows.
+_THEN_A_CLOCK = r"(?=[-_ T.,]*(?:at )?\d{1,2}[-_.:∶]\d\d[-_.:∶]\d\d)"
 # The separator is remembered, as 2021-05_03 is no date.
 _DATES = tuple(
     re.compile(text, _FLAGS)
@@ -25,9 +30,12 @@ _DATES = tuple(
         rf"(?<![a-z]){_WORD}[-_. ]?{_DAY_1}(?:[-_ ,]+(?P<y>(?:19|20)\d\d))?(?!\d)",
         rf"(?<!\d){_DAY}(?P<sep>[-_.]){_MONTH}(?P=sep){_YEAR}(?!\d)",
         rf"(?<!\d){_MONTH}(?P<sep>[-_.]){_DAY}(?P=sep){_YEAR}(?!\d)",
+        rf"(?<!\d){_YEAR}(?P<sep>[-_.]){_MONTH_1}(?P=sep){_DAY_1}(?!\d){_THEN_A_CLOCK}",
+        rf"(?<!\d){_DAY_1}(?P<sep>[-_.]){_MONTH_1}(?P=sep){_YEAR}(?!\d){_THEN_A_CLOCK}",
+        rf"(?<!\d){_MONTH_1}(?P<sep>[-_.]){_DAY_1}(?P=sep){_YEAR}(?!\d){_THEN_A_CLOCK}",
     )
 )
-_DAY_FIRST = _DATES[3]
+_DAY_FIRST = (_DATES[3], _DATES[6])
 _H, _M, _S = r"(?P<h>[01]\d|2[0-3])", r"(?P<min>[0-5]\d)", r"(?P<s>[0-5]\d)"
 _FRACTION = r"(?:[.,](?P<f>\d{1,6})|[-_](?P<ms>\d{3}))?(?!\d)(?: ?(?P<half>[AP]M)(?![a-z]))?"
 _AFTER_A_DATE = tuple(
@@ -39,7 +47,10 @@ _AFTER_A_DATE = tuple(
         rf"~[-_ T]+{_H}[-.:∶h]{_M}(?!\d|[-_.:∶]\d)",
     )
 )
-_GATAN = re.compile(r"Hour_(?P<h>\d+)_Minute_(?P<min>\d+)_Second_(?P<s>\d+)(?:_Frame_(?P<sub>\d+))?", _FLAGS)
+_GATAN = re.compile(
+    r"Hour_(?P<h>\d+)_Minute_(?P<min>\d+)_Second_(?P<s>\d+)(?:[.,](?P<f>\d{1,6}))?(?:_Frame_(?P<sub>\d+))?",
+    _FLAGS,
+)
 _ALONE = (
     _GATAN,
     re.compile(
@@ -48,10 +59,6 @@ _ALONE = (
     re.compile(rf"(?<!\d){_H}h{_M}m(?:in)?{_S}s?(?!\d)", _FLAGS),
     re.compile(rf"(?<!\d)(?=(?P<all>{_H}(?P<sep>[-_.:∶]){_M}(?P=sep){_S}{_FRACTION}))", _FLAGS),
 )
-_ELAPSED = re.compile(
-    r"(?<![\d.])(?P<n>\d+(?:\.\d+)?)[_ ]?(?P<unit>msec|ms|sec|s|min|hrs|hr|h)(?![a-z0-9])", _FLAGS
-)
-_UNIT_S = {"ms": 1e-3, "msec": 1e-3, "s": 1, "sec": 1, "min": 60, "h": 3600, "hr": 3600, "hrs": 3600}
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,9 @@ class NameClock:
     said : str
         First and last time as a person would say them.
     elapsed : bool
-        Whether it is a time with its unit, which may as well be an exposure.
+        Whether it is a time with its unit, and so not one since the first image.
+    maybe_exposures : bool
+        Whether it is a time of one unit, which may as well be an exposure.
     note : str
         What was taken for granted; empty when nothing was.
     """
@@ -80,6 +89,7 @@ class NameClock:
     said: str
     elapsed: bool = False
     note: str = ""
+    maybe_exposures: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,12 +116,14 @@ def find_clock(
     Raises
     ------
     ClockError
-        If the day or the midnight is left open by the names.
+        If the day or the midnight is left open by the names, or a time with its units is none.
     """
     if len(stems) < 2:
         return None
     dates, rest = _dates(stems)
     times = _times(rest, dates is not None)
+    if times is None and (bare := find_bare_clock(rest)) is not None:
+        times = _read(rest, bare)
     if times is not None and dates is not None:
         return _on_days(dates, times)
     if times is not None:
@@ -132,7 +144,7 @@ def _dates(stems: Sequence[str]) -> tuple[list[datetime] | None, list[str]]:
             continue
         if len(days) < len(stems):
             continue
-        either = pattern is _DAY_FIRST and all(int(match["d"]) <= 12 for match in found if match)
+        either = pattern in _DAY_FIRST and all(int(match["d"]) <= 12 for match in found if match)
         ends = [match.span() for match in found if match]
         rest = [f"{s[:a]}~{s[b:]}" for s, (a, b) in zip(stems, ends, strict=True)]
         if either and len(set(days)) > 1:
@@ -140,7 +152,7 @@ def _dates(stems: Sequence[str]) -> tuple[list[datetime] | None, list[str]]:
                 f"the dates in names such as '{stems[0]}' may begin with the day or with the month; say how the "
                 "images follow each other with frame_pattern: its groups are compared one after the other, such as "
                 r"(\d+)-(\d+)-(\d+).",
-                rest,
+                rest if (times := _times(rest, True)) is None else times.rest,
             )
         if {day.month for day in days} == {1, 12} and days[0].year == 4:  # no year said
             days = [day.replace(year=5) if day.month == 1 else day for day in days]
@@ -192,7 +204,8 @@ def _read(stems: Sequence[str], found: Sequence[re.Match[str]]) -> _Times:
     parts = [match.groupdict() for match in found]
     thousandths = [part.get("ms") for part in parts]
     whole = [_seconds_of_day(part) for part in parts]
-    counts = all(thousandths) and _follow(whole, [int(ms or 0) for ms in thousandths])
+    numbers = [int(ms or 0) for ms in thousandths]
+    counts = all(thousandths) and (_follow(whole, numbers) or _begin_anew(whole, numbers))
     of_ms = all(thousandths) and not counts
     fraction = [float(f"0.{part.get('f') or (part.get('ms') if of_ms else None) or 0}") for part in parts]
     rest = []
@@ -215,6 +228,17 @@ def _follow(whole: Sequence[int], numbers: Sequence[int]) -> bool:
     """Whether unique ``numbers`` grow as the seconds do, as a counter does."""
     by_number = [second for _, second in sorted(zip(numbers, whole, strict=True))]
     return len(set(numbers)) == len(numbers) and by_number == sorted(by_number)
+
+
+def _begin_anew(whole: Sequence[int], numbers: Sequence[int]) -> bool:
+    """Whether ``numbers`` count 0, 1, 2 or 1, 2, 3 in each second, and more than one in some."""
+    of_second: dict[int, list[int]] = {}
+    for second, number in sorted(zip(whole, numbers, strict=True)):
+        of_second.setdefault(second, []).append(number)
+    groups = list(of_second.values())
+    return max(map(len, groups)) > 1 and any(
+        all(group == list(range(first, first + len(group))) for group in groups) for first in (0, 1)
+    )
 
 
 def _on_days(days: Sequence[datetime], times: _Times) -> NameClock | None:
@@ -244,11 +268,10 @@ def _within_a_day(times: _Times, order_of: Callable[[Sequence[str]], list[int] |
 
 
 def _elapsed(stems: Sequence[str]) -> NameClock | None:
-    """Times with a unit, such as 30min, when every name holds one and they all differ."""
-    found = [_ELAPSED.search(stem) for stem in stems]
-    matches = [match for match in found if match]
-    seconds = tuple(float(match["n"]) * _UNIT_S[match["unit"].lower()] for match in matches)
-    if len(matches) < len(stems) or len(set(seconds)) < len(stems):
+    """Times with their units, such as 30min or 1h05, when every name holds one and they all differ."""
+    found = find_elapsed(stems)
+    if found is None:
         return None
-    rest = tuple(f"{s[: m.start()]}~{s[m.end() :]}" for s, m in zip(stems, matches, strict=True))
-    return NameClock(seconds, (0,) * len(stems), rest, f"{min(seconds):g} to {max(seconds):g} s", True)
+    said = f"{min(found.seconds):g} to {max(found.seconds):g} s"
+    exposures = not found.several_units
+    return NameClock(found.seconds, (0,) * len(stems), found.rest, said, True, maybe_exposures=exposures)

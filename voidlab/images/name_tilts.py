@@ -1,7 +1,7 @@
 """Tilt angles in the names of images: -22.5deg, n30deg, tilt+10, alpha-30_beta2, _-60.0 of SerialEM.
 
 An angle without a word that says tilt, and without a sign that differs between the names, may be a temperature: it is
-not taken, and said.
+not taken, and said. So are numbers after a word for something else, such as defocus_-20 or cool_-80deg.
 """
 
 import re
@@ -33,6 +33,18 @@ _WAYS = (
         r"(?<![\d.])(?P<sign>(?<!\d)[+-])?(?P<number>\d{1,2}(?:\.\d{1,3})?)(?![\d°º]|\.\d| ?[a-zµμ])", _FLAGS
     ),
 )
+# What a word or letter right before a number says that it is; heated and annealed say what the specimen is.
+_NOT_A_TILT = re.compile(
+    r"(?<![a-z])(?P<word>(?:(?:cool|heat|anneal|warm|quench)(?:ing|down|up)?|temp(?:erature)?|def(?:oc(?:us)?)?|df|foc(?:us)?"
+    r"|height|shift|offset|drift|bias|volt(?:age)?|current|field|force|load|strain|stress|position|rot(?:ation)?|d?[xyz]|t)"
+    r"[ _=:(]*|[b-z][=(]?)$",
+    _FLAGS,
+)
+_HEATED = re.compile(
+    r"(?<![a-z])(?P<word>(?:cool|heat|anneal|warm|quench)(?:ing|down|up)?|temp(?:erature)?)(?![a-z])", _FLAGS
+)
+_T = re.compile(r"(?<![A-Za-z])(?P<word>T)[_=]*$")
+_TEMPERATURE = re.compile(r"\d ?_?(?:deg|°|º)?_?[CK](?![a-z])", _FLAGS)
 _IN_DEGREES = _WAYS[3]
 _BARE = _WAYS[4]
 
@@ -41,12 +53,14 @@ _BARE = _WAYS[4]
 class NameTilts:
     """Tilt angles of images as their names tell them, deg (None when they do not), and the names without them.
 
-    ``note`` says what may be angles but is not taken.
+    ``note`` says what may be angles but is not taken; ``order``: these numbers with their sign, where nothing else in
+    the names tells the images apart.
     """
 
     angles: list[float] | None
     rest: list[str]
     note: str = ""
+    order: list[float] | None = None
 
 
 def plain_dashes(stem: str) -> str:
@@ -61,12 +75,44 @@ def find_tilts(stems: Sequence[str]) -> NameTilts:
     for way in _WAYS:
         for matches in _columns(way, without_beta):
             angles, why_not = _angles(way, matches)
+            word = "" if angles is None else _word_for_another(way, matches)
+            if angles is not None and word:
+                return _of_another(angles, word, _without(without_beta, matches), without_beta)
             if angles is not None:
                 return NameTilts(angles, _without(without_beta, matches), "")
             note = note or why_not
     rest = [_IN_DEGREES.sub("~", stem) for stem in without_beta]
     # Where nothing else tells the files apart, temperatures do.
     return NameTilts(None, rest if counter(rest) is not None else without_beta, note)
+
+
+def _word_for_another(way: re.Pattern[str], matches: Sequence[re.Match[str]]) -> str:
+    """The word in the names by which numbers are no tilts but temperatures, a defocus or a place; empty: none."""
+    for match in matches:
+        before = match.string[: match.start()]
+        found = None
+        if way is _BARE:
+            found = _NOT_A_TILT.search(before)
+        elif way is _IN_DEGREES:
+            found = _T.search(before)
+        if way in (_BARE, _IN_DEGREES) and found is None and not _TEMPERATURE.search(match.string):
+            found = _HEATED.search(before)
+        if found is not None:
+            return found["word"].rstrip(" _=:(")
+    return ""
+
+
+def _of_another(values: list[float], word: str, rest: list[str], stems: list[str]) -> NameTilts:
+    """Numbers after a ``word`` for something else; ``rest``: the names ``stems`` without them."""
+    note = (
+        f"The file names hold {min(values):g} to {max(values):g} after '{word}': they are not taken for tilts. If "
+        "they are, give tilt_angles_deg."
+    )
+    if counter(rest) is not None:
+        return NameTilts(None, rest, note)
+    if len(set(values)) < len(values):
+        return NameTilts(None, stems, note)
+    return NameTilts(None, rest, f"{note} The images are in the order of these numbers.", values)
 
 
 def _columns(way: re.Pattern[str], stems: Sequence[str]) -> list[list[re.Match[str]]]:

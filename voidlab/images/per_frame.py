@@ -77,6 +77,8 @@ def check_times(given: PerFrame, numbers: Sequence[int]) -> None:
 
 def times_of(stack: ImageFile | None, notes: list[str]) -> PerFrame | None:
     """Times that a file says of its images, s; None, and a note, where they cannot be such times."""
+    if stack is not None and stack.times_note:
+        notes.append(f"{stack.times_note} If the times are known, give times_s or frame_interval_s.")
     if stack is None or not stack.times_s:
         return None
     steps = [after - before for before, after in pairwise(stack.times_s)]

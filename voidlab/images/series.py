@@ -220,14 +220,15 @@ class ImageSeries(Frames):
         """One sentence: how many images, their size, frames, pixel size and tilt range."""
         number, tilts = self.frames["frame"], self.frames["tilt_deg"]
         images = "1 image" if len(self) == 1 else f"{len(self)} images"
-        span = f"frame {number.iloc[0]}" if len(self) == 1 else f"frames {number.iloc[0]}-{number.iloc[-1]}"
+        # The number of a single image means nothing.
+        span = [f"frames {number.iloc[0]}-{number.iloc[-1]}"] if len(self) > 1 else []
         size = self.calibration.pixel_size_nm
         scale = (
             "no pixel size in the files, lengths in px"
             if size is None
             else f"{size:g} nm per px ({self.calibration.source})"
         )
-        said = [f"{images} of {size_text(self.shape)} (width × height)", span, scale]
+        said = [f"{images} of {size_text(self.shape)} (width × height)", *span, scale]
         if tilts.notna().any():
             said.append(f"tilt {tilts.min():g} to {tilts.max():g} deg")
         excluded = int((self.frames["status"] == "excluded").sum())

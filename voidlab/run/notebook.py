@@ -17,7 +17,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 import voidlab
-from voidlab.errors import VoidlabError
+from voidlab.errors import VoidlabError, too_many_files
 from voidlab.project import lock, record
 from voidlab.project.parameters.models import DatasetParameters, describe, sections_of
 from voidlab.project.paths import POSITIONS, RunPaths
@@ -28,6 +28,7 @@ from voidlab.tables.written import replacing_own
 
 Log = Callable[[str], None]
 _BAR = re.compile(r"\d+/\d+ \[")  # how far it is, as tqdm writes it
+_FILES_OF_A_KERNEL = 64  # sockets, pipes and libraries that it has open, about
 
 
 class StageFailed(Exception):
@@ -73,7 +74,18 @@ def _cannot_write(paths: RunPaths, error: OSError) -> str:
         return f"no space is left on the disk of {folder}. Free some and run it again. {kept}"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{folder} cannot be written to ({error.strerror}). Make it writable and run it again. {kept}"
-    return f"{error}. {kept}"
+    return f"{too_many_files(error) or f'{error}.'} {kept}"
+
+
+def check_room_for_files() -> None:
+    """Raise OSError where too few files may be open for a kernel, whose threads would end in tracebacks."""
+    opened: list[int] = []
+    try:
+        for _ in range(_FILES_OF_A_KERNEL):
+            opened.append(os.open(os.devnull, os.O_RDONLY))  # noqa: PERF401, what was opened is closed
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 def run_notebook(
@@ -97,7 +109,10 @@ def run_notebook(
     ------
     StageFailed
         If a cell raised or the kernel died; notebook and HTML say so.
+    OSError
+        If nothing can be written, or too few files may be open.
     """
+    check_room_for_files()
     paths.log(name).parent.mkdir(parents=True, exist_ok=True)
     working = paths.folder / ".running" / f"{name}.ipynb"
     working.parent.mkdir(exist_ok=True)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from voidlab import images, tables
+from voidlab.images.find_files import find_files
 from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, lock, record
 from voidlab.project.corrections import VoidEdit
@@ -68,9 +69,24 @@ def init_dataset(source: str, name: str | None) -> tuple[RunPaths, str]:
         return write_first(source, check_name(name))
     except images.ImagesError as error:
         paths = RunPaths(root_or_here(), name)
+        said = f"{error}{_or_each(source, name, str(error))}"
         if not paths.parameters.exists() and _is_there(source):
-            raise images.ImagesError(_to_put_right(paths, source, str(error))) from None
-        raise
+            said = _to_put_right(paths, source, said)
+        raise images.ImagesError(said) from None
+
+
+def _or_each(source: str, name: str, error: str) -> str:
+    """The sentence on unrelated micrographs, where an ``error`` with several files leaves open that they are such."""
+    if "--each" in error or "cannot read" in error:
+        return ""
+    try:
+        files = find_files(source, mixed=True)
+    except images.ImagesError:
+        return ""
+    if len(files) < 2:
+        return ""
+    command = f"voidlab init {as_typed(source)} --name {as_typed(name)} --each"
+    return f" If these are unrelated micrographs, make a dataset of each: {command}"
 
 
 def write_first(

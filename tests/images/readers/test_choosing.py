@@ -148,6 +148,56 @@ def test_times_of_the_frames(tmp_path: Path, metadata: dict, ome: bool, times: l
 
 
 @pytest.mark.parametrize(
+    ("metadata", "ome", "times", "said"),
+    [
+        (
+            {"Plane": {"DeltaT": [0, 5, 2.5]}},
+            True,
+            None,
+            "do not go up: 5 s of image 1, then 2.5 s; they are not used.",
+        ),
+        (
+            {"Plane": {"DeltaT": [3, 3, 3]}},
+            True,
+            None,
+            "do not go up: 3 s of image 0, then 3 s; they are not used.",
+        ),
+        (
+            {"Plane": {"DeltaT": [3, 3, 3]}, "TimeIncrement": 2.0},
+            True,
+            [0, 2, 4],
+            "they are not used; its time increment is taken.",
+        ),
+        (
+            {"Plane": {"DeltaT": [0, 5, 7], "DeltaTUnit": ["s", "s", "reference frame"]}},
+            True,
+            None,
+            "its times (DeltaT) are those of 2 of 3 images and are not used.",
+        ),
+        (
+            {"finterval": 1.0, "tunit": "frame"},
+            False,
+            None,
+            "its frame interval, 1.0 frame, is no number of s",
+        ),
+    ],
+)
+def test_times_that_are_not_used_are_told(
+    tmp_path: Path, metadata: dict, ome: bool, times: list[float] | None, said: str
+) -> None:
+    path = tmp_path / ("a.ome.tif" if ome else "a.tif")
+    tifffile.imwrite(path, MOVIE[:3], ome=ome, imagej=not ome, metadata={"axes": "TYX", **metadata})
+    series = open_series(path)
+    found = series.frames["time_s"]
+    assert found.isna().all() if times is None else found.tolist() == times
+    (note,) = (note for note in series.notes if "not used" in note)
+    assert note.startswith(f"{path.name}: its ")
+    assert said in note
+    assert note.endswith("If the times are known, give times_s or frame_interval_s.")
+    assert "not used" not in " ".join(open_series(path, frame_interval_s=5).notes)
+
+
+@pytest.mark.parametrize(
     ("interval", "said"),
     [
         (1e300, "lie 1e+300 s apart, which is no time between images (1e-09 to 1e+07 s)"),

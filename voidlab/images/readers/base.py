@@ -12,6 +12,7 @@ import numpy as np
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.microscope import NOTHING_SAID, Microscope
 from voidlab.images.pixel_size import PixelSize
+from voidlab.images.readers.first_bytes import what_it_is
 
 _MOST_PIXELS, _MOST_IMAGES = 2**30, 10**6
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
@@ -49,6 +50,7 @@ class ImageFile:
     tilts_deg: tuple[float, ...] = ()  # of each image, where the file says so
     times_s: tuple[float, ...] = ()
     microscope: Microscope = NOTHING_SAID
+    times_note: str = ""  # what the file says of times that is not used
 
     def read(self, index: int) -> np.ndarray:
         """Image ``index``, (H, W), values as stored."""
@@ -85,6 +87,11 @@ def check_size(file: ImageFile) -> ImageFile:
     return file
 
 
+# What decoders stumble over where a file is of another kind; their words say nothing to a user.
+_OF_PROGRAMMERS = (TypeError, AttributeError, LookupError, NameError, AssertionError)
+_SHORTEST_WORDS = 4  # a bare number or key says nothing either
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Turn what a decoder raises into an error that names the file."""
@@ -93,7 +100,14 @@ def naming(path: Path) -> Iterator[None]:
     except (ImagesError, MemoryError):  # an image for which the memory is too small is not damaged
         raise
     except Exception as error:  # on damaged files decoders raise anything, SyntaxError and struct.error too
+        another = what_it_is(path)
+        if another:
+            raise ImageReadError(
+                f"cannot read {path}: its name ends in {path.suffix}, but by its first bytes it is {another}."
+            ) from error
         what = str(error).rstrip(". ") or type(error).__name__
+        if isinstance(error, _OF_PROGRAMMERS) or len(what) < _SHORTEST_WORDS:
+            what = f"it does not hold what a {path.suffix} file holds"
         raise ImageReadError(
             f"cannot read {path}: {what}. The file may be damaged or cut short: copy it again, or leave it out."
         ) from error

@@ -64,8 +64,8 @@ class _Layout:
         """``image`` with its palette applied, white the highest value, and colours made luminance."""
         if self.palette is not None:
             return gray(np.moveaxis(self.palette[:, image], 0, -1))
-        if self.colours == PHOTOMETRIC.MINISWHITE and image.dtype.kind in "bu":
-            image = ~image
+        if self.colours == PHOTOMETRIC.MINISWHITE:
+            image = -image if image.dtype.kind == "f" else ~image
         image = np.moveaxis(image, 0, -1) if self.samples_first else image
         if image.ndim == 3 and self.colours in _LIGHTNESS_FIRST:
             return image[..., 0]
@@ -180,13 +180,27 @@ def _tiff_images(
         raise ImagesError(f"{path} keeps its images as blocks; expected pages. Save it as a stack in Fiji.")
     shape = (page.imagelength, page.imagewidth)
     notes += described.notes
+    if layout.colours == PHOTOMETRIC.MINISWHITE and layout.dtype.kind == "f":
+        notes.append(
+            f"{path.name} says that its lowest value is white: its values are used with the other sign, so that high "
+            "is bright. Save it as black-is-zero if that is wrong."
+        )
     if rows is not None:
         there = range(rows.start, min(rows.stop, count), rows.step)
         decode, count = partial(_decode_row, decode, there), len(there)
-    times = times_of(tif, at, axis, count)
+    times, unused = times_of(tif, at, axis, count)
     pixel_size = described.pixel_size or pixel_size_of(tif, at)
     file = ImageFile(
-        path, shape, count, decode, pixel_size, "TIFF metadata", tuple(notes), (), times, taken(tif)
+        path,
+        shape,
+        count,
+        decode,
+        pixel_size,
+        "TIFF metadata",
+        tuple(notes),
+        times_s=times,
+        times_note=unused and f"{path.name}: {unused}.",
+        microscope=taken(tif),
     )
     if start is not None and not _left(path, start) // page.nbytes:
         check_size(file)

@@ -14,34 +14,63 @@ _SECONDS = {
     "ms": 1e-3, "msec": 1e-3, "millisecond": 1e-3, "milliseconds": 1e-3, "µs": 1e-6, "us": 1e-6,
     "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0,
     "min": 60.0, "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hour": 3600.0, "hours": 3600.0,
+    "ns": 1e-9, "d": 86_400.0, "day": 86_400.0, "days": 86_400.0,
 }  # fmt: skip
 
 
-def times_of(tif: tifffile.TiffFile, at: int, axis: str, count: int) -> tuple[float, ...]:
+def times_of(tif: tifffile.TiffFile, at: int, axis: str, count: int) -> tuple[tuple[float, ...], str]:
     """Times of ``count`` images along an ``axis`` of series ``at``, s, as ImageJ or OME say; empty where unknown.
 
-    They are as stated, also where they cannot be: the series tells what it does not use.
+    They are as stated, also where they cannot be: the series tells what it does not use. Beside them what is not used
+    here, and why; empty when nothing.
     """
     if axis not in ("T", "Z", "I", "Q"):
-        return ()
+        return (), ""
     imagej = tif.imagej_metadata or {}
-    interval = _seconds(imagej.get("finterval"), imagej.get("tunit", "s"))
-    if interval is not None:
-        return tuple(interval * i for i in range(count))
+    if "finterval" in imagej:
+        return _even_times(imagej["finterval"], imagej.get("tunit", "s"), count, "its frame interval")
     pixels = _pixels_of(tif, at)
     if pixels is None or axis != "T":
-        return ()
+        return (), ""
+    of_planes, why_not = _times_of_planes(pixels, count)
+    if of_planes:
+        return of_planes, ""
+    if pixels.get("TimeIncrement") is None:
+        return (), why_not
+    unit = pixels.get("TimeIncrementUnit", "s")
+    times, unknown = _even_times(pixels.get("TimeIncrement"), unit, count, "its time increment")
+    return times, unknown or (f"{why_not}; its time increment is taken" if why_not else "")
+
+
+def _even_times(value: object, unit: object, count: int, name: str) -> tuple[tuple[float, ...], str]:
+    """Times at an interval of ``value``, s; none where its ``unit`` is no time, and the words for that."""
+    interval = _seconds(value, unit)
+    if interval is None:
+        return (), f"{name}, {value} {str(unit)[:20]}, is no number of s, min or h and is not used"
+    return tuple(interval * i for i in range(count)), ""
+
+
+def _times_of_planes(pixels: ElementTree.Element, count: int) -> tuple[tuple[float, ...], str]:
+    """Times of the images from the first, s, as OME has them plane by plane; or none, and what is wrong with them."""
     planes: dict[int, float] = {}
+    stated = 0
     for plane in pixels.iterfind(".//{*}Plane"):
+        stated += plane.get("DeltaT") is not None
         time = _seconds(plane.get("DeltaT"), plane.get("DeltaTUnit", "s"))
         if time is not None and 0 <= time < np.inf:
             planes.setdefault(int(plane.get("TheT", -1)), time)
-    times = [planes.get(i) for i in range(count)]
-    known = [time for time in times if time is not None]
-    if len(known) == count and known == sorted(set(known)):
-        return tuple(time - known[0] for time in known)
-    interval = _seconds(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
-    return () if interval is None else tuple(interval * i for i in range(count))
+    if not stated or count < 2:
+        return (), ""
+    known = [planes[i] for i in range(count) if i in planes]
+    if len(known) < count:
+        return (), f"its times (DeltaT) are those of {len(known)} of {count} images and are not used"
+    if known != sorted(set(known)):
+        fall = next(i for i in range(1, count) if known[i] <= known[i - 1])
+        return (), (
+            f"its times (DeltaT) do not go up: {known[fall - 1]:g} s of image {fall - 1}, then {known[fall]:g} s; "
+            "they are not used"
+        )
+    return tuple(time - known[0] for time in known), ""
 
 
 def _seconds(value: object, unit: object) -> float | None:
