@@ -158,7 +158,7 @@ def test_numbers_stand_right_and_wide_tables_in_a_box(tmp_path: Path) -> None:
     page = render(tmp_path, *full_notebook())
     table = page.select_one("div.prose .scroll > table")
     assert [head.text for head in table.select("thead .number")] == ["", "void_count"]
-    assert [data.text for data in table.select("td.number")] == ["148", "0"]
+    assert [data.text for data in table.select("tbody td.number")] == ["148", "0"]
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:

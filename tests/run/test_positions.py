@@ -137,7 +137,7 @@ def test_the_page_is_reached_from_the_list_of_datasets(tmp_path, monkeypatch):
     listed = pages.write_root_index(paths.root).read_text("utf-8")
     assert 'href="video/index.html"' in listed
     assert "<td>positions</td>" in listed
-    assert '<td class="number">4</td>' in listed
+    assert '<td class="number">4 tracks</td>' in listed
     assert "1 finished" in listed
     page = pages.write_dataset_index(paths).read_text("utf-8")
     assert 'href="positions.html"' in page

@@ -125,7 +125,7 @@ def test_volumes_lack_what_was_missed_and_their_intervals_hold_most_of_them(meas
 
 
 def test_densities_lack_what_was_missed(measured):
-    """A fifth of the voids, many of them what a surface has left: of those the network expects too few to be missed."""
+    """A fifth of the voids, many of them what a surface has left: the network expects too few to be missed."""
     of = measured.loc["number_density"]
     assert 0.75 <= of["ratio"] <= 1.0
     assert of["in68"] >= 0.4
