@@ -155,6 +155,13 @@ def test_no_interval_is_given_twice_with_other_ends():
     assert outcome.over_time["frame"].is_monotonic_increasing
 
 
+def test_a_single_image_is_called_so_and_not_frame_0():
+    one = series.measure_series(frames_of([0]), some(0), SAMPLE)
+    assert key_figures.of_swelling(one)[0]["meaning"].startswith("in the image; 95 %")
+    two = series.measure_series(frames_of([0, 1]), pd.concat([some(0), some(1)]), SAMPLE)
+    assert key_figures.of_swelling(two)[0]["meaning"].startswith("frame 1; 95 %")
+
+
 def test_a_frame_that_stands_out_does_not_speak_for_the_dataset():
     frames, voids = frames_of([1, 2, 3]), pd.concat([some(number) for number in (1, 2, 3)])
     outcome = series.measure_series(frames, voids, SAMPLE, odd={3})

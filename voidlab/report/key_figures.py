@@ -238,16 +238,18 @@ def of_swelling(outcome: Outcome) -> list[Figure]:
         wanted = ["swelling", "volume_fraction", "number_density", "mean_diameter", *_SEEN]
     elif "swelling_3d" in estimates.index:
         wanted = [*(f"{name}_3d" for name in OF_3D), "layer_thickness_3d", *_SEEN]
-    figures = [_estimate(quantity, estimates.loc[quantity], outcome.frame) for quantity in wanted]
+    alone = outcome.over_time["frame"].nunique() < 2
+    where = "in the image" if alone else f"frame {outcome.frame}"
+    figures = [_estimate(quantity, estimates.loc[quantity], where) for quantity in wanted]
     said = " ".join(filter(None, (outcome.doubt, *outcome.warnings)))
     if said:
         figures[0]["warning"] = said
     return figures
 
 
-def _estimate(quantity: str, row: Any, frame: int) -> Figure:
+def _estimate(quantity: str, row: Any, where: str) -> Figure:
     read = reading(quantity, row["unit"])
-    where = "voids centred in the foil" if quantity.endswith("_3d") else f"frame {frame}"
+    where = "voids centred in the foil" if quantity.endswith("_3d") else where
     interval = format_interval(row["low95"], row["high95"], read.factor)
     if interval != "–":
         pixel = quantity == "layer_thickness_3d" and np.isfinite(row["scale"])
