@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from voidlab.images import try_pattern
+from voidlab.images.elapsed import find_elapsed
 from voidlab.images.errors import ImagesError
 from voidlab.images.in_names import InNames, read_names
 
@@ -140,6 +141,25 @@ def test_two_numbers_with_units_that_are_not_one_time_are_asked_about() -> None:
         "a_1min_120s.tif",
         "a_2min_90s.tif",
     ]
+
+
+@pytest.mark.parametrize(
+    ("stems", "times_s"),
+    [
+        (["v_10min_2s", "v_20min_4s"], [600, 1200]),  # exposures beside times
+        (["1h_90s", "2h_90s"], [3600, 7200]),
+        (["a30min_30s", "a30min_60s", "a30min_90s"], [30, 60, 90]),  # as long as it was annealed
+        (["0min_50s", "1min_00s", "1min_10s", "2min_05s"], [50, 60, 70, 125]),
+        (["5min-30s", "5min-45s", "6min-00s"], [330, 345, 360]),
+        (["1-min-10-sec", "1-min-20-sec", "2-min-05-sec"], [70, 80, 125]),
+        (["1hour50min", "2hours05min"], [6600, 7500]),
+        (["1minute10seconds", "1minute20seconds"], [70, 80]),
+    ],
+)
+def test_units_with_a_joint_between_are_one_time_where_they_can_be(stems, times_s) -> None:
+    found = find_elapsed(stems)
+    assert found is not None
+    assert found.seconds == pytest.approx(times_s)
 
 
 def test_a_number_beside_six_digits_of_a_clock_is_the_frame() -> None:
@@ -331,6 +351,8 @@ def test_what_may_be_no_tilt_is_not_taken_and_said(heated: list[str], note: str)
     [
         ([f"cool_{t}deg.tif" for t in (-80, -60, -40, -20)], "-80 to -20 after 'cool'"),
         ([f"cool_{t}deg.tif" for t in (0, 40, 80)], "0 to 80 after 'cool'"),
+        ([f"cold_{t}deg.tif" for t in (-80, -40, 20)], "-80 to 20 after 'cold'"),
+        ([f"Tset{t}.tif" for t in (-80, -40, 20)], "-80 to 20 after 'Tset'"),
         ([f"cooling_{i}_{t}deg.tif" for i, t in enumerate((0, 20, 40))], "0 to 40 after 'cooling'"),
         ([f"Ni_T{t}.tif" for t in (-60, -30, 0, 30)], "-60 to 30 after 'T'"),
         ([f"Ni_T{t}deg.tif" for t in (-60, -30, 0, 30)], "-60 to 30 after 'T'"),

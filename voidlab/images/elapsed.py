@@ -7,17 +7,24 @@ from dataclasses import dataclass
 from voidlab.images.clock import ClockError
 
 _N = r"\d+(?:\.\d+)?"
-# From the largest unit to the smallest; two digits behind h or min need none, as in 2h05.
-_TIME = re.compile(
-    r"(?<![\d.])(?=\d)"
-    r"(?:(?P<d>\d+)d(?:ays?)?[_ ]?(?=\d+[_ ]?[hm]))?"
-    rf"(?:(?P<h>{_N})[_ ]?h(?:rs?)?(?:(?P<bare_min>[0-5]\d)|[_ ]?))?"
-    rf"(?:(?P<min>{_N})[_ ]?m(?:in)?(?:(?P<bare_s>[0-5]\d)|[_ ]?))?"
-    rf"(?:(?P<s>{_N})[_ ]?s(?:ec)?[_ ]?)?"
-    rf"(?:(?P<ms>{_N})[_ ]?ms(?:ec)?)?"
-    r"(?<![_ ])(?![a-z0-9]|\.\d)",
-    re.IGNORECASE | re.ASCII,
-)
+
+
+def _time(joint: str) -> re.Pattern[str]:
+    """From the largest unit to the smallest, a ``joint`` between; digits behind h or min are of the next unit."""
+    return re.compile(
+        r"(?<![\d.])(?=\d)"
+        rf"(?:(?P<d>\d+)d(?:ays?)?{joint}(?=\d+[_ -]?[hm]))?"
+        rf"(?:(?P<h>{_N})[_ -]?h(?:rs?|ours?)?(?:(?P<bare_min>[0-5]\d)|{joint}))?"
+        rf"(?:(?P<min>{_N})[_ -]?m(?:ins?|inutes?)?(?:(?P<bare_s>[0-5]\d)|{joint}))?"
+        rf"(?:(?P<s>{_N})[_ -]?s(?:ecs?|econds?)?{joint})?"
+        rf"(?:(?P<ms>{_N})[_ ]?ms(?:ec)?)?"
+        r"(?<![_ ,-])(?![a-z0-9]|\.\d)",
+        re.IGNORECASE | re.ASCII,
+    )
+
+
+# Beside a time that tells all images apart, one behind a joint may be an exposure, as in 10min_2s and 20min_4s.
+_ONE, _JOINED = _time(" ?"), _time("[_ ,-]?")
 _UNIT_S = {"d": 86_400.0, "h": 3600.0, "min": 60.0, "s": 1.0, "ms": 1e-3}
 _MOST = {"h": 24, "min": 60, "s": 60, "ms": 1000}  # of a unit behind a larger one
 
@@ -42,15 +49,42 @@ def find_elapsed(stems: Sequence[str]) -> Elapsed | None:
     ClockError
         If what stands in the names is no time, such as 2min90s, or may be two.
     """
-    found = [[match for match in _TIME.finditer(stem) if _is_time(match)] for stem in stems]
+    joined = _first_apart(_JOINED, stems)
+    if joined:
+        larger = {next(iter(_parts(match).values())) for match in joined}
+        smaller = {tuple(_parts(match).values())[1:] for match in joined}
+        if _is_one_time(joined):
+            if _first_apart(_ONE, stems) is None or len(larger) < len(stems):
+                return _elapsed(joined)
+        elif (
+            min(len(larger), len(smaller)) > 1
+        ):  # else one of them is an exposure, or how long it was annealed
+            _check(joined)
+    matches = _first_apart(_ONE, stems)
+    if matches is None:
+        return None
+    _check(matches)
+    return _elapsed(matches)
+
+
+def _first_apart(time: re.Pattern[str], stems: Sequence[str]) -> list[re.Match[str]] | None:
+    """The first time in each name by which they all differ."""
+    found = [[match for match in time.finditer(stem) if _is_time(match)] for stem in stems]
     for place in range(min(map(len, found), default=0)):
         matches = [of_name[place] for of_name in found]
-        seconds = tuple(_seconds(match) for match in matches)
-        if len(set(seconds)) == len(stems):
-            rest = tuple(f"{s[: m.start()]}~{s[m.end() :]}" for s, m in zip(stems, matches, strict=True))
-            _check(matches, rest)
-            return Elapsed(seconds, rest, any(len(_parts(match)) > 1 for match in matches))
+        if len({_seconds(match) for match in matches}) == len(stems):
+            return matches
     return None
+
+
+def _elapsed(matches: Sequence[re.Match[str]]) -> Elapsed:
+    rest = tuple(f"{m.string[: m.start()]}~{m.string[m.end() :]}" for m in matches)
+    return Elapsed(tuple(map(_seconds, matches)), rest, any(len(_parts(match)) > 1 for match in matches))
+
+
+def _is_one_time(matches: Sequence[re.Match[str]]) -> bool:
+    """Whether what lies behind a larger unit is less than one of it, in all names."""
+    return all(value < _MOST[unit] for match in matches for unit, value in list(_parts(match).items())[1:])
 
 
 def _is_time(match: re.Match[str]) -> bool:
@@ -68,7 +102,7 @@ def _seconds(match: re.Match[str]) -> float:
     return round(sum(value * _UNIT_S[unit] for unit, value in _parts(match).items()), 9)
 
 
-def _check(matches: Sequence[re.Match[str]], rest: Sequence[str]) -> None:
+def _check(matches: Sequence[re.Match[str]]) -> None:
     for match in matches:
         wrong = [unit for unit, value in list(_parts(match).items())[1:] if value >= _MOST[unit]]
         if wrong:
@@ -76,5 +110,5 @@ def _check(matches: Sequence[re.Match[str]], rest: Sequence[str]) -> None:
                 f"'{match.group()}' in names such as '{match.string}' is not one time: behind a larger unit, less "
                 f"than {_MOST[wrong[0]]} {wrong[0]} were expected. Say with frame_pattern which number counts: its "
                 "groups are compared one after the other.",
-                rest,
+                _elapsed(matches).rest,
             )

@@ -33,16 +33,15 @@ _WAYS = (
         r"(?<![\d.])(?P<sign>(?<!\d)[+-])?(?P<number>\d{1,2}(?:\.\d{1,3})?)(?![\d°º]|\.\d| ?[a-zµμ])", _FLAGS
     ),
 )
+_HEAT = r"(?:cool|cold|freez|heat|anneal|warm|quench)(?:e|ing|down|up)?|temp(?:erature|c|k)?|t_?set|kelvin"
 # What a word or letter right before a number says that it is; heated and annealed say what the specimen is.
 _NOT_A_TILT = re.compile(
-    r"(?<![a-z])(?P<word>(?:(?:cool|heat|anneal|warm|quench)(?:ing|down|up)?|temp(?:erature)?|def(?:oc(?:us)?)?|df|foc(?:us)?"
+    rf"(?<![a-z])(?P<word>(?:{_HEAT}|def(?:oc(?:us)?)?|df|foc(?:us)?"
     r"|height|shift|offset|drift|bias|volt(?:age)?|current|field|force|load|strain|stress|position|rot(?:ation)?|d?[xyz]|t)"
     r"[ _=:(]*|[b-z][=(]?)$",
     _FLAGS,
 )
-_HEATED = re.compile(
-    r"(?<![a-z])(?P<word>(?:cool|heat|anneal|warm|quench)(?:ing|down|up)?|temp(?:erature)?)(?![a-z])", _FLAGS
-)
+_HEATED = re.compile(rf"(?<![a-z])(?P<word>{_HEAT})(?![a-z])", _FLAGS)
 _T = re.compile(r"(?<![A-Za-z])(?P<word>T)[_=]*$")
 _TEMPERATURE = re.compile(r"\d ?_?(?:deg|°|º)?_?[CK](?![a-z])", _FLAGS)
 _IN_DEGREES = _WAYS[3]
