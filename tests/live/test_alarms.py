@@ -36,7 +36,7 @@ def test_half_of_the_last_six_images_of_no_use_are_told(counts, unread, said):
 
 def test_three_blank_ones_on_end_are_told_once():
     assert alarms.of_images(entries([50, 50, 50, None, None, None]), 50) == [
-        "the last 3 images are blank: is the beam on?"
+        "the last 3 images are blank: is the beam on, and as bright as when the grey values were decided?"
     ]
 
 

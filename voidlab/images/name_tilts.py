@@ -33,7 +33,7 @@ _WAYS = (
         r"(?<![\d.])(?P<sign>(?<!\d)[+-])?(?P<number>\d{1,2}(?:\.\d{1,3})?)(?![\d°º]|\.\d| ?[a-zµμ])", _FLAGS
     ),
 )
-_HEAT = r"(?:cool|cold|freez|heat|anneal|warm|quench)(?:e|ing|down|up)?|temp(?:erature|c|k)?|t_?set|kelvin"
+_HEAT = r"(?:cool|cold|freeze|heat|anneal|warm|quench)(?:ing|down|up)?|freezing|temp(?:erature|c|k)?|t_?set|kelvin"
 # What a word or letter right before a number says that it is; heated and annealed say what the specimen is.
 _NOT_A_TILT = re.compile(
     rf"(?<![a-z])(?P<word>(?:{_HEAT}|def(?:oc(?:us)?)?|df|foc(?:us)?"

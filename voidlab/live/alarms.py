@@ -44,7 +44,9 @@ def of_images(entries: Sequence[Entry], usual: float = 0.0, unread: int = 0) -> 
         said.append(f"images are blurred since about frame {seen[-_NOW].frame}: focus or drift?")
     blank = [entry for entry in entries[-_NOW:] if entry.status == BLANK]
     if len(blank) == _NOW:
-        said.append(f"the last {_NOW} images are blank: is the beam on?")
+        said.append(
+            f"the last {_NOW} images are blank: is the beam on, and as bright as when the grey values were decided?"
+        )
     # None are left, or all are blank: that is told then.
     is_told = bool(count and count[1] == 0 and count[0] >= _LEAST_COUNT) or len(blank) == _NOW
     return said if is_told else said + _useless(entries, usual, unread)
