@@ -79,14 +79,18 @@ class Explorer:
         self.pointer = Pointer(self.view, self.plots, self.canvas, self.beside, self.hand, self._lock)
         self.place = layout.box([self.canvas], "image")
 
+    @property
+    def _is_alone(self) -> bool:
+        """Whether the dataset is a single image, which has no drift and no tracks."""
+        return len(self.model) == 1
+
     def _make_panels(self, kept: KeptSettings) -> None:
         model = self.model
         longest = min(model.run.series.shape) / 2
         controls = partial(SettingsPanel, model.settings, names(model.settings.segmenter), longest)
         self.settings = controls(self._changed)
-        alone = len(model) == 1
-        self.style = StylePanel(self._changed, alone=alone)
-        tools = [name for name in HELP if not (alone and name in OF_TRACKS)]
+        self.style = StylePanel(self._changed, alone=self._is_alone)
+        tools = [name for name in HELP if not (self._is_alone and name in OF_TRACKS)]
         self.correct = CorrectPanel(tools, self._take, lambda name: self._do[name]())
         compared = partial(self.attempt, self._compare)
         self.compare = ComparePanel(controls(lambda: None), self.place, self.canvas, compared)
@@ -110,10 +114,9 @@ class Explorer:
             "Compare": [self.compare.widget],
             "Save": [self.save.widget, self.browser.given],
         }
-        alone = len(self.model) == 1
-        if alone:
+        if self._is_alone:
             del tabs["Link"]
-        players = [] if alone else layout.players(self.row)
+        players = [] if self._is_alone else layout.players(self.row)
         self.widget = layout.window(
             bar=[*heading, *players, *layout.zoom_buttons(self._do)],
             words=[self.said, self.hover],

@@ -56,9 +56,8 @@ def find_elapsed(stems: Sequence[str]) -> Elapsed | None:
         if _is_one_time(joined):
             if _first_apart(_ONE, stems) is None or len(larger) < len(stems):
                 return _elapsed(joined)
-        elif (
-            min(len(larger), len(smaller)) > 1
-        ):  # else one of them is an exposure, or how long it was annealed
+        # One that is the same in all names is an exposure, or how long it was annealed.
+        elif min(len(larger), len(smaller)) > 1:
             _check(joined)
     matches = _first_apart(_ONE, stems)
     if matches is None:

@@ -242,17 +242,18 @@ class Watch:
 
     def _can_decide(self) -> bool:
         """Whether there are enough images, or they are known from an earlier watch."""
-        there = self._that_count()
+        there = self._counted_images()
         if self.index.entries:  # images may lie before those that are known
             return bool(there) and self.arrivals.are_in
         return len(there) >= DECIDED_FROM or bool(there and self.quiet_s >= _OR_AFTER_S)
 
-    def _that_count(self) -> list[Entry]:
+    def _counted_images(self) -> list[Entry]:
+        """The images that are there, in order, without those left out by the parameters."""
         return [entry for entry in self.register.in_order() if entry.status != EXCLUDED]
 
     def _decide(self) -> None:
         """Decide what holds for all images, or take up what was decided before."""
-        there = self._that_count()
+        there = self._counted_images()
         files = [self.folder / entry.name for entry in there]
         try:
             looker = decide.decide(self.paths, self.dataset, files, self._segmenter)

@@ -135,9 +135,8 @@ def columns_of(stages: Sequence[StageState]) -> dict[str, str]:
         for name, labels in COLUMNS.items()
     }
     said = {name: str(figure.get("value", "")) for name, figure in found.items()}
-    if (
-        found["voids"].get("label") == _TRACKS
-    ):  # of positions without images it is not known how many there are
+    # Of positions without images it is not known how many voids there are.
+    if found["voids"].get("label") == _TRACKS:
         said["voids"] += " tracks"
     return said
 

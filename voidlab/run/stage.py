@@ -94,7 +94,7 @@ class Stage:
     @property
     def detection(self) -> Detection | None:
         """What the stage segment expects of its detections; None where that is not known."""
-        expected = self._of_segment.get("expected")
+        expected = _decided_by_segment(self.paths).get("expected")
         if not expected or set(expected) != {"precision", "recall"}:
             return None
         return Detection(tuple(expected["precision"]), tuple(expected["recall"]))
@@ -102,13 +102,7 @@ class Stage:
     @property
     def odd_frames(self) -> set[int]:
         """Frames that the stage segment found to stand out of the series."""
-        return {int(frame) for frame in self._of_segment.get("odd_frames", {})}
-
-    @property
-    def _of_segment(self) -> Mapping[str, Any]:
-        """What the stage segment decided."""
-        entry = record.read_record(self.paths).get("segment")
-        return entry.decided if entry else {}
+        return {int(frame) for frame in _decided_by_segment(self.paths).get("odd_frames", {})}
 
     def load(self, name: str, *, deleted: bool = False, every_kind: bool = False) -> pd.DataFrame:
         """Table ``name`` of an earlier stage, of what counts.
@@ -358,13 +352,18 @@ def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = Non
     return Stage(name, paths, typed, tuple(set_here), series, inputs, print_, started, stamps)
 
 
+def _decided_by_segment(paths: RunPaths) -> Mapping[str, Any]:
+    """What the stage segment decided; nothing where it has not run."""
+    entry = record.read_record(paths).get("segment")
+    return entry.decided if entry else {}
+
+
 def _show_as_segmented(series: images.ImageSeries, paths: RunPaths) -> None:
     """Make ``series`` give its images with the intensities that the stage segment saw them with.
 
     They are those of all images but after a watch, which decided on them while images were still to come.
     """
-    entry = record.read_record(paths).get("segment")
-    match entry.decided.get("intensity_range") if entry else None:
+    match _decided_by_segment(paths).get("intensity_range"):
         case [int() | float() as low, int() | float() as high]:
             series.scale = (low, high)
 

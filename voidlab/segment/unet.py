@@ -91,7 +91,7 @@ def in_tiles(
     Parameters
     ----------
     weight : Tensor of shape (h, w)
-        How much a tile counts at each of its pixels; all tiles are as large.
+        How much a tile counts at each of its pixels; all tiles are as large, and no larger than ``x``.
     overlap
         Pixels that neighbouring tiles share at least.
     """

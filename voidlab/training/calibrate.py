@@ -23,7 +23,7 @@ _PRIOR = 0.002  # how firmly weights stay near 0, or that of the height near 1
 
 @dataclass(frozen=True)
 class Peaks:
-    """Peaks of one kind in one image: what speaks for each, (n, 10), and whether each was right."""
+    """Peaks of one kind in one image: what speaks for each, (n, 11), and whether each was right."""
 
     spoken: np.ndarray
     right: np.ndarray
