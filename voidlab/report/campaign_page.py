@@ -20,7 +20,7 @@ from voidlab.tables.written import filling, replacing
 FOLDER = "campaign"
 _MOST_COLUMNS = 6  # of the sample that plots are made against, unless they are asked for
 _NO_CAUSE = ("foil_thickness_nm",)  # of what the voids are: plotted against only when asked for
-_MOST_NOTES = 3  # that stand open, so that the numbers are on the first screen
+_MOST_NOTES = 4  # that stand open: two verdicts, what is left out, and px of magnifications that may differ
 # What is drawn and shown: the first of each row that all specimens have.
 _SHOWN = (
     ("number_density", "areal_density"),
