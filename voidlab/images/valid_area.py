@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from voidlab.images.binning import block_mean
+from voidlab.images.drawn import filled, flat_extremes
 from voidlab.images.errors import ImagesError
 from voidlab.images.readers import size_text
 
@@ -83,7 +84,7 @@ def find_padding(image: np.ndarray) -> np.ndarray | None:
 
 def nearly_padding(image: np.ndarray) -> float:
     """Share of an image that is a border of nearly one value, as of padding after JPEG, and not of one value."""
-    values, known = _filled(image)
+    values, known = filled(image), np.isfinite(image)
     low, high = np.percentile(values, [0.1, 99.9])
     if high <= low:
         return 0.0
@@ -142,33 +143,16 @@ def propose_boxes(images: Iterable[np.ndarray]) -> list[list[int]]:
 
 
 def _burnt_in(image: np.ndarray) -> np.ndarray:
-    """Pixels near patches of the very lowest or highest grey values without any noise, as no detector gives them."""
-    values, known = _filled(image)
-    low, high = float(values.min()), float(values.max())
-    same = 0.01 * (high - low)
-    rows, columns = np.nonzero(known & ((values <= low + same) | (values >= high - same)))
-    wider = np.pad(values, 1, mode="edge")
-    around = [wider[rows + down, columns + across] for down in range(3) for across in range(3)]
-    flat = np.ptp(around, axis=0) <= same
-    extreme = np.zeros(values.shape, bool)
-    extreme[rows[flat], columns[flat]] = True
-    if not same or extreme.mean() > 0.4:  # a mask, or a drawing
-        return np.zeros(values.shape, bool)
-    size = max(min(values.shape) // 40, 4)
+    """Pixels near patches of the very lowest or highest grey values without any noise."""
+    extreme = flat_extremes(filled(image)) & np.isfinite(image)
+    size = max(min(extreme.shape) // 40, 4)
     joined = ndimage.binary_closing(np.pad(extreme, size), iterations=size)[size:-size, size:-size]
     return np.asarray(joined | extreme)
 
 
-def _filled(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The image with its median where it has no value, and where it has one."""
-    known = np.isfinite(image)
-    middle = np.median(image[known]) if known.any() else 0.0
-    return np.where(known, image, middle).astype(np.float32), known
-
-
 def _vacuum(image: np.ndarray) -> np.ndarray:
     """Pixels of a bright, even region at the border that stands apart from the rest."""
-    values, known = _filled(image)
+    values, known = filled(image), np.isfinite(image)
     step = max(min(values.shape) // 40, 1)
     small = ndimage.median_filter(block_mean(values, step, pad=True), 3)
     nothing = np.zeros(values.shape, bool)

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
+from voidlab.images.binning import block_mean
+from voidlab.images.drawn import find_strokes
 from voidlab.images.errors import ImagesError
 from voidlab.segment import classical, contrast, decode, network
 from voidlab.segment.completeness import Completeness, measure_completeness
@@ -227,13 +229,16 @@ class NetworkSegmenter(Segmenter):
             both = [replace(self, contrast=sign).maps(image) for sign in ("bright", "dark")]
             choice = contrast.choose([Evidence.of(image, *map(self._candidates_in, both))])
             return both[choice.contrast == "dark"]
+        drawn = find_strokes(image)
         bright = -image.astype(np.float32) if self.contrast == "dark" else image
         # Also for what is larger than asked for, so that it is counted.
         largest = max(self._largest(image.shape), min(image.shape) / 4)
-        return tuple(self._at(scale, bright) for scale in decode.scales_for(largest))
+        return tuple(self._at(scale, bright, drawn) for scale in decode.scales_for(largest))
 
-    def _at(self, scale: int, bright: np.ndarray) -> network.Maps:
+    def _at(self, scale: int, bright: np.ndarray, drawn: np.ndarray | None) -> network.Maps:
         picture, known = network.preprocess(bright, scale)
+        if drawn is not None:
+            known &= ~block_mean(drawn, scale, pad=True).astype(bool)
         negative = self.contrast == "dark"
         answer = self._own_thread.submit(
             network.forward, self.model, picture, self.arithmetic, negative=negative
