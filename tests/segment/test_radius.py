@@ -60,7 +60,7 @@ def test_radii_are_those_of_the_spheres(radius, share, under):
     image, truth = micrograph(radius, share * radius, under=under)
     sizes = sizes_of(image, detected(truth), under=under)
     assert (sizes.basis == FRINGE).all()
-    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.015)
+    assert np.median(sizes.radius / truth.radius) == pytest.approx(1, abs=0.02)
     # What is fitted is half-way from a sphere to a faceted void: where the fringe is narrow, it makes up for that.
     assert decide_focus([(image, detected(truth))], under=under).fringe_px == pytest.approx(
         share * radius, rel=0.06

@@ -29,6 +29,7 @@ _MORE = 0.12  # absorption of the second profile that is mixed in
 _MIXED = 1.0  # standard deviation of how much of their difference a void has, over its contrast
 # Of a unit of the logarithm of the phase, squared: noise alone would let it wander to phases that no void has.
 _PHASE_WORTH = 0.06
+_USUAL_PHASE = 0.5  # of a usual void, rad: bubbles of 1 to 4 nm in radius shift it by 0.2 to 1
 _FRINGE, _BLUR, _PHASE = range(3)  # of what is fitted to all voids, as logarithms
 _STEPS = np.array([0.15, 0.3, 0.4])  # of the first tries
 SIGMA_OF_GIVEN = 0.05  # relative error of a fringe that is given: the defocus to 10 %
@@ -222,8 +223,8 @@ def _fit_some(curves: Curves, radius: np.ndarray, focus: Focus) -> Fit:
 
 
 def _phase_cost(log_phase: float, usual: float) -> float:
-    """How unlikely a phase is beforehand: voids that are seen well shift it by about 1 rad."""
-    return _PHASE_WORTH * float(log_phase + np.log(usual)) ** 2
+    """How unlikely a phase is beforehand."""
+    return _PHASE_WORTH * float(log_phase + np.log(usual / _USUAL_PHASE)) ** 2
 
 
 def _cost(chi: np.ndarray, curves: Curves) -> np.ndarray:
