@@ -56,10 +56,33 @@ def test_every_void_finds_its_other_image_and_the_shift_is_that_of_the_voids():
     table = found.table
     assert table["seen_in"].tolist() == ["both"] * len(under)
     assert found.shift_px == pytest.approx(SHIFT, abs=0.4)
-    assert found.ratio == pytest.approx(1.04)
+    assert found.move.magnification == pytest.approx(1, abs=0.005)
+    assert found.ratio * found.move.magnification == pytest.approx(1.04)
     at = under.set_index("label")["radius_px"].loc[table["label_under"].astype(int)].to_numpy()
     np.testing.assert_allclose(table["radius_under_px"], at)
     np.testing.assert_allclose(table["radius_over_px"], 1.04 * at)
+
+
+@pytest.mark.parametrize(("magnification", "angle_deg"), [(1.035, 0.0), (0.98, -0.3), (1.02, 0.4)])
+@pytest.mark.parametrize("shift_is_known", [True, False])
+def test_an_image_that_is_magnified_and_turned_is_laid_on_the_other(magnification, angle_deg, shift_is_known):
+    """About the middle of the image; in real pairs it is up to 3.7 %, 10 px at the border."""
+    x, y, radius = field()
+    random = np.random.default_rng(5)
+    away = (x - 209.5) + 1j * (y - 149.5)
+    moved = away * magnification * np.exp(1j * np.radians(angle_deg)) + random.normal(
+        0, 0.5, (2, len(x))
+    ).T @ [1, 1j]
+    over = voids(moved.real + 209.5 + 6, moved.imag + 149.5 - 4, magnification * 1.1 * radius)
+    found = match_pair(voids(x, y, radius, frame=2), over, (6, -4), SHAPE, shift_is_known=shift_is_known)
+    assert (found.table["seen_in"] == "both").all()
+    assert found.shift_px == pytest.approx((6, -4), abs=0.5)
+    assert found.move.magnification == pytest.approx(magnification, abs=0.004)
+    assert found.move.angle_deg == pytest.approx(angle_deg, abs=0.25)
+    assert found.ratio == pytest.approx(1.1, rel=0.004)
+    np.testing.assert_allclose(found.table[["x_px", "y_px"]].to_numpy()[:, 1], np.sort(y), atol=1.5)
+    true = np.sort(found.table["radius_under_px"]) * 1.05  # half of what each image says
+    np.testing.assert_allclose(np.sort(found.table["radius_px"]), true, rtol=0.01)
 
 
 def test_the_radius_is_of_both_and_what_voids_share_does_not_average_out():
@@ -165,7 +188,7 @@ def test_the_drift_of_a_pair_is_that_of_its_voids_and_the_same_on_every_page(ref
         assert found.shift_sigma_px == sigma
     again, _ = drift_of_pair(drift, both, SHAPE, is_pair=True)
     np.testing.assert_allclose(
-        again[["drift_x_px", "drift_y_px"]], drift[["drift_x_px", "drift_y_px"]], atol=1e-9
+        again[["drift_x_px", "drift_y_px"]], drift[["drift_x_px", "drift_y_px"]], atol=1e-4
     )
     assert f"by the {len(under)} voids that both show; it would be 42.0, -26.0 px by correlation." in said
 

@@ -44,9 +44,14 @@ def of_pair(found: Matched, calibration: HasPixelSize) -> list[Figure]:
         figure("In one field only", f"{outside}", "where the other image does not reach"),
         _ratio(found),
         figure(
+            "Magnification over : under",
+            f"{found.move.magnification:.3f}",
+            f"by where the voids lie; turned by {abs(found.move.angle_deg):.1f}°",
+        ),
+        figure(
             "Shift",
             f"{x:.1f}, {y:.1f} ± {sigma:.1f} {unit}",
-            "of the image over focus, right and down; that of the stage drift",
+            "of the middle of the image over focus, right and down; that of the stage drift",
         ),
     ]
 
@@ -55,10 +60,10 @@ def _ratio(found: Matched) -> Figure:
     label = "Radius over : under"
     if math.isnan(found.ratio):
         return figure(label, "–", "no void has a size in both images")
-    meaning = "median of the voids with a size in both; 1 where both radii are right"
+    meaning = "median of the voids with a size in both, by the magnification; 1 where both radii are right"
     warning = (
-        f"Radii over focus are {found.ratio:.2f} times those under focus, more than the errors of both allow: check "
-        "that both images have one magnification."
+        f"Radii over focus are {found.ratio:.2f} times those under focus, more than the errors of both allow: "
+        "look which voids are off, and whether the focus of either image is said to be uncertain."
         if abs(found.ratio - 1) > max(_APART, 3 * found.ratio_sigma)
         else ""
     )

@@ -1,6 +1,7 @@
 """Two images of one field, under focus and over it: which voids are seen in both, and their radii from both.
 
-A void is bright under focus and dark over it. What only one of the images shows is doubtful.
+A void is bright under focus and dark over it. What only one of the images shows is doubtful. Where the beam is not
+quite parallel an image over focus is magnified more than one under it, by some per cent.
 """
 
 from dataclasses import dataclass, replace
@@ -9,12 +10,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
-from scipy.special import pdtrc
 
 from voidlab import tables
 from voidlab.images.errors import ImagesError
 from voidlab.tables.matching import cheapest_pairs
 from voidlab.tables.size_basis import NOT_A_SIZE
+from voidlab.track.similarity import Similarity, likeliest
 
 BOTH, UNDER_ONLY, OVER_ONLY, OUTSIDE = "both", "under only", "over only", "outside the other"
 _LEAST_REACH_PX, _REACH = 3.0, 0.5  # of a void's own radius
@@ -22,9 +23,7 @@ _LEAST_MATCHED = 2
 _BY_CHANCE = 3.0  # times as many as lie together by chance
 _ROUNDS = 10  # at most; mostly the second changes nothing
 _LEAST_SIGMA_PX = 0.1  # of a shift by voids
-_OFF_PX = 16.0  # furthest that a shift may be off
 _SIGMA_OF_CORRELATION_PX = 1.5  # per axis, in 19 pairs of real micrographs; it says less
-_BY_LUCK = 1e-3  # probability that a shift elsewhere has so many voids in common
 
 Reach = float | Literal["auto"]
 
@@ -37,20 +36,25 @@ class Matched:
     ----------
     table : DataFrame
         Table ``focus_pair``.
-    shift_px : tuple of float
-        Where the image over focus has what the one under focus has at the origin: x, y.
+    move : Similarity
+        Where the image over focus has what the one under focus shows.
     shift_sigma_px : float
-        Its standard error, per axis.
+        Standard error of its shift, per axis.
     ratio, ratio_sigma : float
-        Radius over focus over that under focus: median of the voids that are seen in both and have a size in both,
-        and its standard error. NaN of none.
+        Radius over focus, by the magnification, over that under focus: median of the voids that are seen in both and
+        have a size in both, and its standard error. NaN of none.
     """
 
     table: pd.DataFrame
-    shift_px: tuple[float, float]
+    move: Similarity
     shift_sigma_px: float
     ratio: float
     ratio_sigma: float
+
+    @property
+    def shift_px(self) -> tuple[float, float]:
+        """By how much the middle of the image lies elsewhere over focus than under it: x, y."""
+        return float(self.move.shift[0]), float(self.move.shift[1])
 
 
 def pair_of_series(
@@ -157,55 +161,40 @@ def match_pair(
     ImagesError
         If no more voids lie together than by chance.
     """
+    height, width = shape
     shift = np.nan_to_num(np.asarray(shift_px, float))  # of images without a common void it is not known
-    shift = shift if shift_is_known else _shift_near(_places(under), _places(over), shift, shape)
+    move = Similarity(((width - 1) / 2, (height - 1) / 2), shift)
+    move = likeliest(
+        _places(under), _places(over), move, _LEAST_REACH_PX, height * width, shift_is_known=shift_is_known
+    )
     for _ in range(_ROUNDS):
-        i, j, by_chance = _match(under, over, shift, shape, reach_px)
-        apart = _places(over)[j] - _places(under)[i]
-        if shift_is_known or not len(i) or np.array_equal(moved := np.median(apart, axis=0), shift):
+        i, j, by_chance = _match(under, over, move, shape, reach_px)
+        here, there = _places(under)[i], _places(over)[j]
+        moved = move.fitted_to(here, there, shift_is_known=shift_is_known)
+        if np.allclose(moved.of(here), move.of(here), atol=1e-3, rtol=0):
             break
-        shift = moved
+        move = moved
     if len(i) < max(_LEAST_MATCHED, _BY_CHANCE * by_chance):
         raise ImagesError(
             f"the images are no pair: of {len(under)} voids under focus and {len(over)} over focus {len(i)} lie "
-            f"in the same places when one is moved by {shift[0]:.0f}, {shift[1]:.0f} px (right, down); "
+            f"in the same places when one is moved by {move.shift[0]:.0f}, {move.shift[1]:.0f} px (right, down); "
             f"{by_chance:.1f} would by chance, and at least {_LEAST_MATCHED} are expected. Do both files show one "
-            "field, at one magnification and not turned? Are voids found in both? Look at the overlays of the stage "
-            "segment, and at the drift."
+            "field, at one magnification to 6 % and not turned? Are voids found in both? Look at the overlays of "
+            "the stage segment, and at the drift."
         )
-    table = _table(under, over, i, j, shift, shape)
+    table = _table(under, over, i, j, move, shape)
     sized = table.dropna(subset=["radius_sigma_px"])
     sized = sized[(sized["seen_in"] == BOTH) & (sized["sizes"] == 2)]
-    ratio = (sized["radius_over_px"] / sized["radius_under_px"]).to_numpy(float)
+    ratio = (sized["radius_over_px"] / sized["radius_under_px"]).to_numpy(float) / move.magnification
     sigma = 1.2533 * 1.4826 * float(np.median(np.abs(ratio - np.median(ratio)))) if len(ratio) > 1 else np.nan
     middle = float(np.median(ratio)) if len(ratio) else np.nan
     return Matched(
         tables.select(table, "focus_pair"),
-        (float(shift[0]), float(shift[1])),
-        _sigma_of_median(apart),
+        move,
+        _sigma_of_median(there - move.of(here)),
         middle,
         sigma / max(len(ratio), 1) ** 0.5,
     )
-
-
-def _shift_near(here: np.ndarray, there: np.ndarray, shift: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The shift near ``shift`` at which most voids, (n, 2) each, lie together, unless these do by luck."""
-    if not len(here) or not len(there):
-        return shift
-    near = KDTree(there).query_ball_point(here + shift, _OFF_PX)
-    i = np.repeat(np.arange(len(here)), [len(each) for each in near])
-    if not len(i):
-        return shift
-    moved = there[np.concatenate([np.asarray(each, int) for each in near])] - here[i]
-    votes = KDTree(moved)
-    counts = votes.query_ball_point(moved, _LEAST_REACH_PX, return_length=True)
-    best = int(np.argmax(counts))
-    by_chance = np.pi * _LEAST_REACH_PX**2 * len(here) * len(there) / (shape[0] * shape[1])
-    tries = (_OFF_PX / _LEAST_REACH_PX) ** 2
-    at_first = len(votes.query_ball_point(shift, _LEAST_REACH_PX))
-    if counts[best] <= at_first or tries * pdtrc(counts[best] - 1, by_chance) > _BY_LUCK:
-        return shift
-    return np.asarray(np.median(moved[votes.query_ball_point(moved[best], _LEAST_REACH_PX)], axis=0))
 
 
 def _sigma_of_median(apart: np.ndarray) -> float:
@@ -219,12 +208,12 @@ def _places(voids: pd.DataFrame) -> np.ndarray:
 
 
 def _match(
-    under: pd.DataFrame, over: pd.DataFrame, shift: np.ndarray, shape: tuple[int, int], reach_px: Reach
+    under: pd.DataFrame, over: pd.DataFrame, move: Similarity, shape: tuple[int, int], reach_px: Reach
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Rows of both that are one void, and how many would lie together by chance."""
     if under.empty or over.empty:
         return np.zeros(0, int), np.zeros(0, int), 0.0
-    here, there = _places(under), _places(over) - shift
+    here, there = _places(under), move.back(_places(over))
     radius = under["radius_px"].to_numpy(float)
     reach = (
         np.maximum(_LEAST_REACH_PX, _REACH * radius) if reach_px == "auto" else np.full(len(here), reach_px)
@@ -233,7 +222,7 @@ def _match(
     i = np.repeat(np.arange(len(here)), [len(each) for each in near])
     j = np.concatenate([np.asarray(each, int) for each in near]) if len(i) else np.zeros(0, int)
     distance = np.hypot(*(here[i] - there[j]).T)
-    size = np.abs(np.log(over["radius_px"].to_numpy(float)[j] / radius[i]))
+    size = np.abs(np.log(over["radius_px"].to_numpy(float)[j] / (move.magnification * radius[i])))
     taken = cheapest_pairs(i, j, distance / reach[i] + size, unpaired=10.0)
     by_chance = float((np.pi * reach**2).sum() * len(there) / (shape[0] * shape[1]))
     return i[taken], j[taken], by_chance
@@ -244,7 +233,7 @@ def _table(
     over: pd.DataFrame,
     i: np.ndarray,
     j: np.ndarray,
-    shift: np.ndarray,
+    move: Similarity,
     shape: tuple[int, int],
 ) -> pd.DataFrame:
     """A row per void of either image, at its place in the one under focus."""
@@ -257,18 +246,19 @@ def _table(
         for name, column in _TAKEN.items()
     }
     table = pd.DataFrame(columns)
-    for axis, moved in zip("xy", shift, strict=True):
-        both = np.stack([table[f"{axis}_under"], table[f"{axis}_over"] - moved])
-        table[f"{axis}_px"] = np.nanmean(both, axis=0)
+    back = move.back(table[["x_over", "y_over"]].to_numpy(float))
+    for axis, there in zip("xy", back.T, strict=True):
+        table[f"{axis}_px"] = np.nanmean(np.stack([table[f"{axis}_under"], there]), axis=0)
+    moved = move.of(table[["x_px", "y_px"]].to_numpy(float)).T
     one = np.where(rows_over < 0, UNDER_ONLY, OVER_ONLY)
     elsewhere = np.where(
         rows_over < 0,
-        _outside(table["x_px"] + shift[0], table["y_px"] + shift[1], shape),
-        _outside(table["x_px"], table["y_px"], shape),
+        _outside(moved[0], moved[1], shape),
+        _outside(table["x_px"].to_numpy(), table["y_px"].to_numpy(), shape),
     )
     both_seen = (rows_under >= 0) & (rows_over >= 0)
     table["seen_in"] = np.where(both_seen, BOTH, np.where(elsewhere, OUTSIDE, one))
-    table = table.assign(**_radii(table)).sort_values(["y_px", "x_px"], ignore_index=True)
+    table = table.assign(**_radii(table, move.magnification)).sort_values(["y_px", "x_px"], ignore_index=True)
     return table.rename(columns=_NAMES).assign(
         void=np.arange(1, len(table) + 1),
         label_under=table["label_under"].astype("Int64"),
@@ -297,15 +287,16 @@ def _of_rows(values: pd.Series, rows: np.ndarray) -> np.ndarray:
     return np.where(rows >= 0, taken, "") if taken.dtype == object else np.where(rows >= 0, taken, np.nan)
 
 
-def _outside(x: pd.Series, y: pd.Series, shape: tuple[int, int]) -> np.ndarray:
+def _outside(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     height, width = shape
-    return ((x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)).to_numpy()
+    return np.asarray((x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5))
 
 
-def _radii(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Radius from both images, each by what it is sure of; what all voids share is no smaller for that."""
+def _radii(table: pd.DataFrame, magnification: float) -> dict[str, np.ndarray]:
+    """Radius from both images, px under focus, each by what it is sure of; what voids share is no smaller for it."""
     radius, sigma, shared = (
-        table[[f"{name}_under", f"{name}_over"]].to_numpy(float) for name in ("radius", "sigma", "shared")
+        table[[f"{name}_under", f"{name}_over"]].to_numpy(float) / [1, magnification]
+        for name in ("radius", "sigma", "shared")
     )
     is_size = np.isfinite(sigma) & (table[["basis_under", "basis_over"]] != NOT_A_SIZE).to_numpy()
     own = np.sqrt(np.maximum(sigma**2 - np.nan_to_num(shared) ** 2, 0))

@@ -24,10 +24,9 @@ def overlays(series: Sequence[np.ndarray], found: Matched, calibration: HasPixel
     for ax, row, side in zip(axes, (UNDER, OVER), ("under", "over"), strict=True):
         micrograph(series[row], ax, calibration)
         here = found.table.dropna(subset=[f"radius_{side}_px"])
-        moved = found.shift_px if side == "over" else (0.0, 0.0)
-        here = here.assign(
-            x_px=here["x_px"] + moved[0], y_px=here["y_px"] + moved[1], radius_px=here[f"radius_{side}_px"]
-        )
+        places = here[["x_px", "y_px"]].to_numpy(float)
+        x, y = (found.move.of(places) if side == "over" else places).T
+        here = here.assign(x_px=x, y_px=y, radius_px=here[f"radius_{side}_px"])
         for where, name, colour, style in _STYLES:
             rows = (
                 here[~here["seen_in"].isin([BOTH, OUTSIDE])]
@@ -42,7 +41,7 @@ def overlays(series: Sequence[np.ndarray], found: Matched, calibration: HasPixel
 
 
 def radii(found: Matched, calibration: HasPixelSize) -> Figure:
-    """Radius over focus against that under focus, of the voids seen in both."""
+    """Radius over focus, by the magnification, against that under focus, of the voids seen in both."""
     size, unit = unit_of(calibration)
     figure, ax = plt.subplots(figsize=(5.4, 4.6), layout="constrained")
     both = found.table[found.table["seen_in"] == BOTH]
@@ -50,6 +49,7 @@ def radii(found: Matched, calibration: HasPixelSize) -> Figure:
         nothing(ax, "No void is seen in both.")
         return figure
     under, over = (both[f"radius_{side}_px"].to_numpy() * size for side in ("under", "over"))
+    over = over / found.move.magnification
     ax.plot(under, over, "o", ms=4, color=BLUE, alpha=0.7)
     ends = np.array([0, 1.1 * max(under.max(), over.max())])
     ax.plot(ends, ends, color=GREY, lw=1, label="equal")
