@@ -3,7 +3,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from radius_truth import measured
 
 from projects import REPOSITORY
 from voidlab import segment
@@ -12,6 +11,7 @@ from voidlab.segment.azimuthal import azimuthal_profiles
 from voidlab.segment.discs import Discs
 from voidlab.segment.fringe_profiles import profiles
 from voidlab.segment.radius import decide_focus, measure_sizes
+from voidlab.training.radius_truth import measured
 
 TRUTH = "c06_r8nm_0.4nmpx_200kV_Ni_sphere_uf1000.tif"
 REAL = "17_02.jpg"
@@ -36,7 +36,7 @@ def draw(shared, file):
     image = read_image(shared / "focus_pairs" / REAL)
     discs = segment.load_segmenter("voids", contrast="bright").detect(image).discs
     beside_each_other(image, discs, axes[1], "a real micrograph under focus", refit=True)
-    radii_against_truth(measured(folder), axes[2])
+    radii_against_truth(measured(folder, segment.load_segmenter("voids")), axes[2])
     figure.savefig(file, dpi=90)
     plt.close(figure)
 

@@ -3,7 +3,10 @@
 import sys
 
 import pytest
-from radius_truth import measured
+
+from voidlab import segment
+from voidlab.training.radius_truth import measured
+from voidlab.training.radius_truth import off_focus as those_off_focus
 
 pytestmark = pytest.mark.slow
 
@@ -11,7 +14,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def images(shared):
     """A row per image: its conditions, and what of it the defaults measure."""
-    made = measured(shared / "multislice_truth")
+    made = measured(shared / "multislice_truth", segment.load_segmenter("voids"))
     columns = [
         "image",
         "recall",
@@ -30,8 +33,7 @@ def images(shared):
 @pytest.fixture
 def off_focus(images):
     """Those that voids of 2 nm and more are seen out of focus in."""
-    far = (images["fringe_over_radius"] > 0.1) & (images["r_nm"] >= 2)
-    return images[far]
+    return those_off_focus(images)
 
 
 def test_every_sphere_is_within_4_percent_and_every_faceted_void_within_6(off_focus):

@@ -21,7 +21,7 @@ from voidlab.segment import model_file
 from voidlab.segment.network import OTHERS
 from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
-from voidlab.training import labelled, simulated, trust
+from voidlab.training import labelled, radius_truth, simulated, trust
 
 Log = Callable[[str], None]
 SEED = 0
@@ -89,6 +89,8 @@ def measure_scores(
             "loops_hard_negatives, by kind": lambda: by_kind(_images(loops, but=trained_on), dark),
             "gold_pairs, half kept for testing": lambda: _on(data / "gold_pairs", auto, slice(1, None, 2)),
             "gold_video": lambda: _on(data / "gold_video", auto),
+            "multislice_truth": lambda: radius_truth.truth_scores(_there(data / "multislice_truth"), auto),
+            "focus_pairs": lambda: radius_truth.pair_scores(_there(data / "focus_pairs"), auto),
         }
         for folder in (data / name for name in _LOOKS if (data / name).is_dir()):
             for number, item in enumerate(labelled.read_labelled(folder)):
@@ -102,6 +104,13 @@ def measure_scores(
             continue
         log(f"{name}: " + ", ".join(f"{key} {value:g}" for key, value in done[name].items()))
     return done
+
+
+def _there(folder: Path) -> Path:
+    """The folder, or an error where it is not there."""
+    if not folder.is_dir():
+        raise labelled.LabelledError(f"there is no folder {folder}")
+    return folder
 
 
 def _seeds(seed: int, count: int) -> range:
