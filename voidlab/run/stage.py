@@ -4,6 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,9 +31,8 @@ from voidlab.project.parameters.models import (
 from voidlab.project.parameters.sizes import in_px
 from voidlab.project.paths import STAGES, RunPaths, stages_for
 from voidlab.run.cluster import ClusterExecutor, joined
-from voidlab.run.decided import Decided
 from voidlab.run.frame_cache import SeriesFrames, open_frames
-from voidlab.run.frames_apart import Work, work_of
+from voidlab.run.frames_apart import ApartFrames, work_of
 from voidlab.run.images import (
     Mapped,
     digest_of_images,
@@ -47,6 +47,7 @@ from voidlab.run.inputs import inputs_of
 from voidlab.run.snapshot import parameter_file
 from voidlab.run.watched import figures_of, read_watched
 from voidlab.segment.corrections import correct_series
+from voidlab.segment.frame import FrameResult
 from voidlab.segment.segmenters import Segmenter
 from voidlab.swelling.sample import Detection
 from voidlab.track.corrections import correct_tracks
@@ -168,11 +169,12 @@ class Stage:
         what it is, see `voidlab.segment.identity`.
         """
 
-        def work(decided: Decided) -> Work:
-            return work_of(self.paths, self.dataset, decided)
+        def by_workers(kept: SeriesFrames, executor: Executor) -> Iterator[FrameResult]:
+            work = work_of(self.paths, self.dataset, kept.cache.decided)
+            return ApartFrames(kept, work, executor).results()
 
-        watched = read_watched(self.paths)
-        return open_frames(self.paths.kept_frames, self.series, method, self.inputs["images"], work, watched)
+        images, watched = self.inputs["images"], read_watched(self.paths)
+        return open_frames(self.paths.kept_frames, self.series, method, images, by_workers, watched)
 
     @property
     def executor(self) -> ClusterExecutor | None:
