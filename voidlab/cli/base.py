@@ -9,7 +9,7 @@ from voidlab import terminal
 
 Command: TypeAlias = Callable[[argparse.Namespace], int | None]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-OK, FAILED = 0, 1
+OK, FAILED, WRONG_INPUT = 0, 1, 2
 POSITIVE = terminal.whole_number(1, 10**6)
 SEED = terminal.whole_number(0, 2**32 - 1)  # what every generator of random numbers takes
 say = partial(print, flush=True)

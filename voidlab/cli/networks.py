@@ -77,10 +77,36 @@ def add_train(commands: Commands) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from voidlab.run import start
+    from voidlab.run.train import train_network
 
-    given = {
-        key: getattr(options, key) for key in ("name", "contrast", "steps", "seed", "shipped", "without")
-    }
     terminal.finish_in_order()
-    print(start.train_network(options.folder, **given, log=say))
+    if options.shipped:
+        _make_shipped(options)
+        return
+    if options.without is not None:
+        raise ProjectError(
+            "--without-voids is for the network that comes with voidlab. For one of your own lay a NAME_labels.csv "
+            "with a header only, x_px,y_px,r_px, beside each image without voids in the folder of labelled images."
+        )
+    if options.folder is None or options.name is None:
+        raise ProjectError("say which labelled images to train on, and --name for the new network.")
+    dark = options.contrast == "dark"
+    print(train_network(options.folder, options.name, dark=dark, log=say, **_length(options)))
+
+
+def _make_shipped(options: argparse.Namespace) -> None:
+    from voidlab.run.train import make_shipped_network
+
+    option = f"--{options.shipped.replace(' ', '-')}"
+    if options.name or options.contrast:
+        raise ProjectError(
+            f"{option} makes the network that comes with voidlab anew: leave out --name and --contrast. For a "
+            f"network of your own leave out {option}."
+        )
+    further = options.shipped == "further"
+    print(make_shipped_network(options.folder, options.without, further=further, log=say, **_length(options)))
+
+
+def _length(options: argparse.Namespace) -> dict[str, int]:
+    """Seed and steps of a training, as far as they are given."""
+    return {key: value for key in ("seed", "steps") if (value := getattr(options, key)) is not None}
