@@ -23,15 +23,7 @@ from voidlab.explore.figure import COLOURS, Style
 from voidlab.explore.state import shrink
 from voidlab.project import corrections, parameters
 from voidlab.project.apply_edits import spot_of
-from voidlab.project.corrections import (
-    AddVoid,
-    BadFrame,
-    CutTrack,
-    DeleteVoid,
-    JoinTracks,
-    MergeVoids,
-    SplitVoid,
-)
+from voidlab.project.edits import AddVoid, BadFrame, CutTrack, DeleteVoid, JoinTracks, MergeVoids, SplitVoid
 from voidlab.report.figures.base import OF_KIND
 from voidlab.report.swelling_words import format_number
 from voidlab.run import stage

@@ -10,7 +10,8 @@ from voidlab.explore import choice, keys, mouse_tools, words
 from voidlab.explore.figure import View
 from voidlab.project import corrections
 from voidlab.project.apply_edits import spot_of
-from voidlab.project.corrections import AcceptFrame, BadFrame, DeleteVoid, Ellipse, JoinTracks, MoveVoid
+from voidlab.project.edits import AcceptFrame, BadFrame, DeleteVoid, JoinTracks, MoveVoid
+from voidlab.project.spots import Ellipse
 
 
 def drag(explorer, mouse, ax, *points, held=(), release=None):

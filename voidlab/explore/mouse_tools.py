@@ -7,19 +7,18 @@ import pandas as pd
 
 from voidlab.explore import image_marks
 from voidlab.project.apply_edits import spot_of
-from voidlab.project.corrections import (
+from voidlab.project.edits import (
     AddVoid,
     CutTrack,
     DeleteTrack,
     DeleteVoid,
     Edit,
-    Ellipse,
     JoinTracks,
     MergeVoids,
     MoveVoid,
     SplitVoid,
-    Spot,
 )
+from voidlab.project.spots import Ellipse, Spot
 from voidlab.tables.outlines import axes_of, reach
 
 HELP = {

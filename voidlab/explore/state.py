@@ -19,7 +19,8 @@ from voidlab.explore.words import sizes_in_words
 from voidlab.images.binning import block_mean
 from voidlab.images.microscope import with_microscope_of
 from voidlab.project import corrections, record
-from voidlab.project.corrections import AcceptFrame, BadFrame, Correction, Edit, TrackEdit, VoidEdit
+from voidlab.project.corrections import Correction
+from voidlab.project.edits import AcceptFrame, BadFrame, Edit, TrackEdit, VoidEdit, frame_of
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.project.parameters.sizes import as_given, in_px
 from voidlab.run.images import stamps_of_images
@@ -149,7 +150,7 @@ class Model:
 
     def _edits(self, row: int) -> list[VoidEdit]:
         edits = [line.edit for line in self.log.kept("segment")]
-        return [e for e in edits if corrections.frame_of(e) == self.number(row)]  # type: ignore[arg-type, misc]
+        return [e for e in edits if frame_of(e) == self.number(row)]  # type: ignore[arg-type, misc]
 
     def _is_in_results(self, row: int, settings: SegmentParameters) -> bool:
         """Whether the last run found the voids of this frame with these settings, and nobody corrected them."""
@@ -178,7 +179,7 @@ class Model:
         of_tracks = [edit for edit in edits if isinstance(edit, TrackEdit)]
         reasons = []
         if of_voids:
-            row = int(np.flatnonzero(self.frames["frame"] == corrections.frame_of(of_voids[0]))[0])
+            row = int(np.flatnonzero(self.frames["frame"] == frame_of(of_voids[0]))[0])
             exact = self.is_exact(row, settings)
             found = self.finder.find(row, lambda: self.image(row), settings, exact=exact)
             voids = found.voids.assign(frame=self.number(row))

@@ -6,7 +6,7 @@ from pathlib import Path
 from voidlab import tables
 from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, record
-from voidlab.project.corrections import VoidEdit
+from voidlab.project.edits import VoidEdit
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.segment import edited_labels
 

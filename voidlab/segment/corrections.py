@@ -15,20 +15,18 @@ from scipy.sparse.csgraph import connected_components
 from voidlab import tables
 from voidlab.measure import measure_voids
 from voidlab.project.apply_edits import NoFit, find_void, why_not
-from voidlab.project.corrections import (
+from voidlab.project.edits import (
     AddVoid,
     BadFrame,
     DeleteVoid,
-    Ellipse,
     MergeVoids,
     MoveVoid,
     RedrawVoid,
-    Run,
     SplitVoid,
-    Spot,
     VoidEdit,
     frame_of,
 )
+from voidlab.project.spots import Ellipse, Run, Spot
 from voidlab.tables.kinds import COUNT_OF, VOID
 from voidlab.tables.outlines import ELLIPSE, reach
 from voidlab.tables.size_basis import EDGE
