@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
 
-from voidlab.swelling.estimate import unsized_in_words
+from voidlab.swelling.notes import unsized_in_words
 from voidlab.swelling.pooled import Field
 
 _DENSITIES = ("number_density", "areal_density")

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from voidlab.swelling.estimate import SOURCES, Note, Swelling, measure_swelling
+from voidlab.swelling.estimate import SOURCES, Swelling, measure_swelling
+from voidlab.swelling.notes import Note
 from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
 from voidlab.swelling.stereology import Shape
 from voidlab.tables.verdict import DO_NOT_USE
