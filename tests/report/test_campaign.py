@@ -14,6 +14,7 @@ from voidlab import cli
 from voidlab.project.parameters.problems import TAKEN
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.report import campaign, campaign_page
+from voidlab.report.campaign_members import Member, read_member
 from voidlab.report.campaign_page import write_campaign
 from voidlab.report.figures.campaign import against_sample, sizes_of_specimens
 from voidlab.run.compare import compare_datasets
@@ -32,7 +33,7 @@ def member(dataset, specimen, density, *, verdict="good", unit="nm", unsized=0, 
     diameter = np.random.default_rng(len(dataset)).normal(10, 2, 60)
     field = Field(dataset, estimates, 1e5, diameter, np.full(60, 9e4), unit, np.arange(60) >= unsized)
     reason = "" if verdict == "good" else "something is odd"
-    return campaign.Member(dataset, specimen, {"name": specimen, **sample}, verdict, reason, 1, field)
+    return Member(dataset, specimen, {"name": specimen, **sample}, verdict, reason, 1, field)
 
 
 @pytest.fixture
@@ -376,7 +377,7 @@ def test_the_command_pools_what_was_run(project, capsys):
     counted = pd.read_parquet(RunPaths(project, "one").table("counted"))
     assert set(counted["size_basis"]) <= {"fringe", "network", "not a size"}
     assert pooled.loc["areal_density", "voids"] == 2 * len(counted)
-    member_of_one = campaign.read_member(RunPaths(project, "one"))
+    member_of_one = read_member(RunPaths(project, "one"))
     assert member_of_one.field.unit == "nm"
     area = 1 / member_of_one.field.inclusion_area
     assert area.sum() == pytest.approx(stated["areal_density"])

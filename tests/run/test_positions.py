@@ -13,7 +13,7 @@ from voidlab.images.series import Calibration
 from voidlab.project import lock, record
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.report import key_figures, pages
-from voidlab.report.campaign import read_member
+from voidlab.report.campaign_members import read_member
 from voidlab.run import positions as tabular
 from voidlab.track.drift_from_voids import drift_from_tracks
 from voidlab.track.link import link_voids

@@ -9,7 +9,8 @@ import pandas as pd
 
 from voidlab.export.tables import write_csv
 from voidlab.report import pictures, render
-from voidlab.report.campaign import Campaign, Member
+from voidlab.report.campaign import Campaign
+from voidlab.report.campaign_members import Member
 from voidlab.report.figures.campaign import against_sample, axis_name, sizes_of_specimens
 from voidlab.report.figures.for_papers import Panel, write_panel
 from voidlab.report.root_index import CAMPAIGN
