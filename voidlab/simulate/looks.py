@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from voidlab.simulate import microscope as optics
+from voidlab.simulate.microscope import Optics
 
 MARGIN = 48  # px that are simulated around an image: as far as its fringes reach
 
@@ -16,7 +16,7 @@ class Look:
     kind: str
     contrast: float  # brightness of a usual void over its surroundings, by absorption
     phase_rad: float  # phase shift of a usual void
-    optics: optics.Optics
+    optics: Optics
     stands_out: float  # a void's contrast as the focus leaves it, over the noise
     grain: float  # of what has no order in the foil, over that contrast
     sign: int  # -1: dark voids, turned upside down after they were drawn
@@ -49,9 +49,9 @@ def look_of(random: np.random.Generator, usual: float) -> Look:
     contrast = float(np.exp(random.uniform(np.log(0.06), np.log(0.5))))
     phase = float(np.exp(random.uniform(np.log(0.15), np.log(0.8 if kind == "helium" else 5))))
     over = kind == "over" or (kind == "helium" and random.random() < 0.6)
-    state = optics.Optics()
+    state = Optics()
     if kind in ("under", "over", "mixed", "helium") or (kind in ("dark", "loops") and random.random() < 0.4):
-        state = optics.Optics(
+        state = Optics(
             _fringe(random, usual, phase, *((0.4, 5.0) if kind == "helium" else (0.06, 2.2))),
             not over,
             random.uniform(0.03, 0.4),
