@@ -218,7 +218,7 @@ def _set(text: str, section: str, key: str, value: str) -> str:
     name, old = _pair(node, key)
     if name is not None and old is not None:
         return _replace(text, name, old, value)
-    assert isinstance(node, MappingNode)  # what `parameters.load` has let through
+    assert isinstance(node, MappingNode)  # what `voidlab.project.parameters.load` has let through
     if not section:
         return text.rstrip("\n") + f"\n{key}: {value}\n"
     if not node.value:
