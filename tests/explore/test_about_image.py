@@ -7,10 +7,8 @@ from voidlab import explore
 from voidlab.explore import compare, words
 from voidlab.explore.image_marks import Marks, box_of, measure_bar
 from voidlab.explore.link_preview import preview, rows_about
-from voidlab.explore.state import Model
 from voidlab.project import parameters
 from voidlab.report.swelling_words import format_number
-from voidlab.run import stage
 
 
 @pytest.fixture
@@ -134,13 +132,6 @@ def test_the_length_of_the_bar_gives_the_pixel_size(window, copied, monkeypatch)
 
 
 # --- linking -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def model(finished, monkeypatch):
-    """The model of the finished run; write nothing with it."""
-    monkeypatch.chdir(finished[0].root)
-    return Model(stage.open_stage("segment", "small"))
 
 
 def test_the_rows_of_a_preview_lie_about_the_frame():

@@ -30,13 +30,6 @@ from voidlab.run import stage
 from voidlab.segment.network import Maps
 
 
-@pytest.fixture
-def model(finished, monkeypatch):
-    """The model of the finished run; write nothing with it."""
-    monkeypatch.chdir(finished[0].root)
-    return Model(stage.open_stage("segment", "small"))
-
-
 def shown(explorer):
     return explorer.scene.voids
 

@@ -56,7 +56,7 @@ class Shown:
 
 
 def pick(voids: pd.DataFrame, at: Point, *, rim: float = 1.0) -> int | None:
-    """Position in ``voids`` of the standing void under ``at``: of several the smallest; None where there is none.
+    """Position in ``voids`` of the remaining void under ``at``: of several the smallest; None where there is none.
 
     A void reaches as far as its outline times ``rim``.
     """

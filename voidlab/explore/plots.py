@@ -50,9 +50,9 @@ class Plots:
 
     def show(self, scene: Scene) -> None:
         """Draw the numbers of ``scene``."""
-        standing = kept(scene.voids)
-        self._show_sizes(standing["radius_px"].to_numpy() * self.size, is_size(standing))
-        counts, _ = np.histogram(standing["confidence"].dropna().clip(0, 1), _BINS)
+        remaining = kept(scene.voids)
+        self._show_sizes(remaining["radius_px"].to_numpy() * self.size, is_size(remaining))
+        counts, _ = np.histogram(remaining["confidence"].dropna().clip(0, 1), _BINS)
         self._sure_bars.set_data(counts, _BINS)
         self.sure.set(ylim=(0, max(counts.max() * 1.1, 1)))
         row = scene.selected

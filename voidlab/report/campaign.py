@@ -53,7 +53,7 @@ class Campaign:
     columns: tuple[str, ...]
 
     def of_unit(self, unit: str) -> "Campaign":
-        """The same with the specimens of one unit only, nm or px."""
+        """This campaign with the specimens of one unit only, nm or px."""
         rows = [t[t["length_unit"] == unit] if len(t) else t for t in (self.specimens, self.sizes)]
         return replace(self, specimens=rows[0], sizes=rows[1])
 

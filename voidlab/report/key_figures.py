@@ -103,7 +103,7 @@ def of_drift(
 def of_drift_of_voids(
     drift: pd.DataFrame, voids: pd.DataFrame, verdict: Verdict, calibration: HasPixelSize
 ) -> list[Figure]:
-    """The same of a drift that the voids themselves tell, of the frames that hold some."""
+    """The figures of `of_drift` for a drift that the voids themselves tell, of the frames that hold some."""
     return _of_any_drift(drift[drift["frame"].isin(voids["frame"])], verdict, calibration)
 
 
@@ -273,7 +273,7 @@ def of_corrections(done: pd.DataFrame) -> list[Figure]:
 
 
 def corrections_in_words(done: pd.DataFrame) -> str:
-    """The same as a sentence."""
+    """How many corrections were made by hand, as a sentence."""
     figures = of_corrections(done)
     if not figures:
         return "no corrections by hand"

@@ -118,9 +118,9 @@ def _count(frames: pd.DataFrame, row: int, voids: pd.DataFrame, labels: np.ndarr
         for count in set(COUNT_OF.values()) & set(frames.columns):
             frames.loc[at, count] = pd.NA
         return
-    standing = len(tables.only_voids(tables.kept(voids)))
-    if standing or pd.notna(frames["void_count"].iloc[row]):  # not where voids were not looked for
-        frames.loc[at, "void_count"] = standing
+    remaining = len(tables.only_voids(tables.kept(voids)))
+    if remaining or pd.notna(frames["void_count"].iloc[row]):  # not where voids were not looked for
+        frames.loc[at, "void_count"] = remaining
         frames.loc[at, "void_fraction"] = np.count_nonzero(labels) / frames["valid_px"].iloc[row]
 
 
