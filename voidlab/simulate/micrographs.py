@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import ndimage
 
 from voidlab.simulate import microscope, vacuum, void_shapes
+from voidlab.simulate.draws import log_uniform
 from voidlab.simulate.foil import Foil, draw_foil, draw_grain
 from voidlab.simulate.looks import MARGIN, Look, look_of
 from voidlab.simulate.visibility import Visibility
@@ -174,7 +175,7 @@ def _others(foil: Foil, covered: np.ndarray, noise: float) -> pd.DataFrame:
 
 
 def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
-    usual = float(np.exp(random.uniform(np.log(1.4), np.log(20))))
+    usual = log_uniform(random, 1.4, 20)
     look = look_of(random, usual)
     places = void_shapes.scatter(random, shape, usual)
     thickness_px = usual * random.uniform(3, 24)
@@ -191,7 +192,7 @@ def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
     most = usual * random.uniform(0.05, 1) if look.mask or random.random() < 0.08 else np.inf
     # Vibration, drift during the exposure, a spread of energies: edges as wide as those of a rounder void.
     widest = 0.6 if look.mask else 3.5
-    blur = min(float(np.exp(random.uniform(np.log(0.2), np.log(widest)))), 0.35 * usual)
+    blur = min(log_uniform(random, 0.2, widest), 0.35 * usual)
     scene = _Scene(look, usual, thickness_px, Foil.even(shape), voids, most, blur)
     look = _with_sign(scene)
     scene = replace(scene, look=look)
@@ -199,7 +200,7 @@ def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
         flat = [replace(void, length=void.inside * np.float32(usual)) for void in voids]
         scene = replace(scene, voids=flat, most=usual, blur=0.0)
     if look.mask:
-        return replace(scene, noise=float(np.exp(random.uniform(np.log(0.003), np.log(0.1)))))
+        return replace(scene, noise=log_uniform(random, 0.003, 0.1))
     return _in_a_foil(random, scene)
 
 
@@ -209,12 +210,12 @@ def _in_a_foil(random: np.random.Generator, scene: _Scene) -> _Scene:
     What focus and blur leave of a void's contrast, or of grain, is measured: it changes a hundredfold.
     """
     look, usual, shape = scene.look, scene.usual, scene.foil.brightness.shape
-    strength = float(np.exp(random.uniform(np.log(0.03), np.log(0.8))))
+    strength = log_uniform(random, 0.03, 0.8)
     signal = strength if look.empty else _signal(scene)
     # Where voids are seen by their fringes alone, or loops, one looks for places as even as these are faint.
     faint = look.optics.fringe_px or look.empty
     roughest = 6.0 if look.kind == "helium" else 20.0
-    rough = min(1.0, signal * float(np.exp(random.uniform(0, np.log(roughest))))) if faint else 1.0
+    rough = min(1.0, signal * log_uniform(random, 1.0, roughest)) if faint else 1.0
     busy = _busy(random, look, len(scene.voids))
     foil = draw_foil(
         random, shape, usual, thickness_px=scene.thickness_px, busy=busy, strength=strength, rough=rough
