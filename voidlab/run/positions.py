@@ -55,7 +55,7 @@ def run_positions(file: Path, name: str, size: tuple[int, int], *, log: Log, pro
                 stages=(POSITIONS,),
                 progress=progress,
                 parameters=parameters,
-                tell_cells=True,
+                begun=progress,
             )
             entry = record.read_record(paths)[POSITIONS]
             seconds = round((datetime.now(UTC) - started).total_seconds(), 1)

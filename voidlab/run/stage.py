@@ -329,8 +329,8 @@ def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = Non
         _show_as_segmented(series, paths)
     stamps = stamps_of_images(series)
     inputs = inputs_of(paths, name, typed, digest_of_images(paths, series))
-    print_ = record.fingerprint(paths, typed, name, inputs)
-    return Stage(name, paths, typed, tuple(set_here), series, inputs, print_, started, stamps)
+    fingerprint = record.fingerprint(paths, typed, name, inputs)
+    return Stage(name, paths, typed, tuple(set_here), series, inputs, fingerprint, started, stamps)
 
 
 def _decided_by_segment(paths: RunPaths) -> Mapping[str, Any]:
