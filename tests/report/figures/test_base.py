@@ -10,7 +10,7 @@ from projects import MADE
 from voidlab import tables
 from voidlab.explore import figure
 from voidlab.images.series import Calibration
-from voidlab.report.figures import base, drift, tracks, voids
+from voidlab.report.figures import base, drift, positions, tracks, voids
 
 PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")
 
@@ -72,9 +72,9 @@ def test_count_and_fraction(made):
 
 
 def test_maps_have_y_down_as_images_have(made, linked, ax):
-    voids.voids_by_frame(made["voids"], ax, NM)
-    voids.positions_by_frame(linked, ax, NM, columns=voids.CORRECTED)
-    voids.frame_colours(made["frames"]["frame"], [ax])
+    positions.voids_by_frame(made["voids"], ax, NM)
+    positions.positions_by_frame(linked, ax, NM, columns=positions.CORRECTED)
+    positions.frame_colours(made["frames"]["frame"], [ax])
     if len(linked):
         low, high = ax.get_ylim()
         assert low > high

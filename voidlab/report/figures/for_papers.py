@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from voidlab.export.contents import list_files
 from voidlab.export.tables import write_csv
+from voidlab.report.figures.positions import CORRECTED
 from voidlab.report.figures.swelling import (
     drawn_quantities,
     over_series,
@@ -20,7 +21,6 @@ from voidlab.report.figures.swelling import (
 )
 from voidlab.report.figures.tilt import density_by_depth as draw_density_by_depth
 from voidlab.report.figures.tracks import growth_over_diameter, tracks_alone
-from voidlab.report.figures.voids import CORRECTED
 from voidlab.swelling.series import Outcome
 from voidlab.tables.digits import as_tables_need
 from voidlab.tables.size_basis import is_size

@@ -22,8 +22,8 @@ from voidlab.report.figures.base import (
     nothing,
     show,
 )
+from voidlab.report.figures.positions import CORRECTED
 from voidlab.report.figures.table import show_table
-from voidlab.report.figures.voids import CORRECTED
 from voidlab.report.placeholders import NO_POINTS, NO_VIEWS
 from voidlab.report.swelling_words import reading
 from voidlab.scores.depths import SURE_VIEWS, TiltTruth, against_truth, compare_depths
