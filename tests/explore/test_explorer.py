@@ -8,13 +8,13 @@ import ipywidgets as w
 import numpy as np
 import pandas as pd
 import pytest
-from beside_voids import DOTS, LOOPS, SeesMore
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 import situations
+from beside_voids import DOTS, LOOPS, SeesMore
 from voidlab import explore, scores, segment, tables
 from voidlab.explore import Model, compare, mouse_tools
 from voidlab.explore.cache import Cache

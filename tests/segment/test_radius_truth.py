@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+
 from radius_truth import measured
 
 pytestmark = pytest.mark.slow
