@@ -28,8 +28,8 @@ from voidlab.project.parameters.models import (
 )
 from voidlab.project.parameters.sizes import in_px
 from voidlab.project.paths import STAGES, RunPaths, stages_for
+from voidlab.run.apply_corrections import corrected_tracks, corrected_voids
 from voidlab.run.cluster import ClusterExecutor, joined
-from voidlab.run.corrected import corrected_tracks, corrected_voids
 from voidlab.run.frame_cache import SeriesFrames, open_frames
 from voidlab.run.frames_apart import ApartFrames, work_of
 from voidlab.run.images import (
