@@ -211,7 +211,7 @@ def scheduler(dask, tmp_path):
     with subprocess.Popen([*here, *options], **quiet) as first:
         wait_until(file.exists)
         with subprocess.Popen(
-            [*there, *options, "--death-timeout", "5"], cwd=tmp_path / "p", **quiet
+            [*there, *options, "--death-timeout", "60"], cwd=tmp_path / "p", **quiet
         ) as second:
             yield first, json.loads(file.read_text())["address"]
             second.kill()
