@@ -14,7 +14,7 @@ from scipy import ndimage
 from camera import Camera
 from projects import run_project
 from voidlab import simulate, tables
-from voidlab.live import decide, look
+from voidlab.live import commands, decide, look
 from voidlab.live.index import Index
 from voidlab.live.told import as_csv
 from voidlab.project import corrections, parameters
@@ -296,13 +296,13 @@ def test_a_full_disk_and_a_folder_that_goes_are_told_and_the_watch_goes_on(
 def test_a_frame_is_marked_as_bad_and_counts_again(start, camera, project):
     camera.plan(5)
     watching = start(camera).go(8)
-    watching.watch.mark_bad(2)
+    commands.mark_bad(watching.watch, 2)
     watching.go(0.2)
     bad = {row[0]: row[-1] for row in watching.board.since(0)["rows"]}
     assert bad == {0: False, 1: False, 2: True, 3: False, 4: False}
     log = corrections.read_log(watching.watch.paths.corrections)
     assert corrections.bad_frames(log) == {2}
-    watching.watch.mark_bad(2, is_bad=False)
+    commands.mark_bad(watching.watch, 2, is_bad=False)
     assert corrections.bad_frames(corrections.read_log(watching.watch.paths.corrections)) == set()
 
 
@@ -343,13 +343,13 @@ def test_another_threshold_for_later_images_or_for_all(start, camera, project):
     camera.plan(8)
     watching = start(camera).go(6.5)
     counts = {e.frame: e.count for e in watching.watch.register.in_order()}
-    watching.watch.set_threshold(0.8, for_all=False)
+    commands.set_threshold(watching.watch, 0.8, for_all=False)
     watching.go(4)
     later = {e.frame: e.count for e in watching.watch.register.in_order()}
     assert {frame: later[frame] for frame in counts} == counts
     assert sorted(watching.watch.followed) == list(range(8))
     assert parameters.load_parameters(project / "parameters" / "x.yaml").segment.threshold == 0.8
-    watching.watch.set_threshold(0.9, for_all=True)
+    commands.set_threshold(watching.watch, 0.9, for_all=True)
     watching.go(2)
     for_all = {e.frame: e.count for e in watching.watch.register.in_order()}
     assert all(for_all[frame] <= count for frame, count in counts.items())
@@ -380,11 +380,11 @@ def test_while_it_decides_the_page_says_so_and_how_many_images_there_are(
 def test_a_threshold_that_is_asked_for_before_anything_is_decided_comes_then(start, camera, project):
     before = start(camera.plan(6)).go(9).frames
     again = start()
-    again.watch.set_threshold(0.9, for_all=True)
+    commands.set_threshold(again.watch, 0.9, for_all=True)
     assert again.watch.register.notes[-1] == "threshold 0.9: as soon as the first images were looked at."
     assert parameters.load_parameters(project / "parameters" / "x.yaml").segment.threshold == 0.9
     with pytest.raises(ParameterErrors, match="threshold"):
-        again.watch.set_threshold(7, for_all=True)
+        commands.set_threshold(again.watch, 7, for_all=True)
     again.go(3)
     assert again.frames == before
     assert again.watch.looker.segmenter.threshold == 0.9

@@ -21,7 +21,14 @@ from voidlab.segment.load import from_parameters, of_images
 from voidlab.segment.segmenters import Segmenter
 from voidlab.tables.rows import spread_rows
 
+DECIDED_FROM = 5  # images
+OR_AFTER_S = 3.0  # without another image
 _MOST = 40  # images that it pays to open: a few of them are looked at, spread over all
+
+
+def is_enough(images: int, quiet_s: float) -> bool:
+    """Whether so many images are enough to decide by, the last of which came so long ago."""
+    return images >= DECIDED_FROM or (images > 0 and quiet_s >= OR_AFTER_S)
 
 
 def segmenter_of(dataset: DatasetParameters, folder: Path) -> Segmenter:

@@ -150,7 +150,7 @@ class Presenter:
         return said + list(refused.values())
 
     def _interval_s(self) -> float:
-        times = np.array([at for at, _ in self._watch.arrived][-30:])
+        times = np.array([at for at, _ in self._watch.backlog.arrived][-30:])
         return float(np.median(np.diff(times))) if len(times) > 2 else math.nan
 
     def _status(self, backlog: int) -> dict[str, Any]:
