@@ -8,6 +8,7 @@ from voidlab.errors import VoidlabError
 from voidlab.live import decide
 from voidlab.live.watch import Watch
 from voidlab.project import corrections, parameters
+from voidlab.run.watched import differences
 
 
 def carry_out(watch: Watch, asked: dict[str, Any]) -> str:
@@ -34,7 +35,10 @@ def carry_out(watch: Watch, asked: dict[str, Any]) -> str:
             raise VoidlabError(f"'{value}' is no threshold; expected a number between 0 and 1.")
         set_threshold(watch, float(value), for_all=bool(asked.get("all")))
         return watch.register.notes[-1]
-    raise VoidlabError(f"'{what}' is not known; expected pause, bad or threshold.")
+    if what == "decide":
+        decide_again(watch)
+        return watch.register.notes[-1]
+    raise VoidlabError(f"'{what}' is not known; expected pause, bad, threshold or decide.")
 
 
 def mark_bad(watch: Watch, frame: int, *, is_bad: bool = True) -> None:
@@ -76,3 +80,22 @@ def set_threshold(watch: Watch, threshold: float, *, for_all: bool) -> None:
         watch.look_with(looker)
     whose = "all images are segmented again" if for_all else "for later images; a run uses it for all"
     watch.register.notes.append(f"threshold {threshold:g}: {whose}.")
+
+
+def decide_again(watch: Watch) -> None:
+    """Decide intensities, contrast and focus by all images so far; where they are others, segment all again.
+
+    Raises
+    ------
+    VoidlabError
+        If it cannot be decided; all is then as before.
+    """
+    before = watch.looker
+    if before is None:
+        raise VoidlabError("nothing is decided yet: that comes with the first images.")
+    files = watch.files_of(watch.counted_images)
+    looker = decide.decide_again(watch.paths, before, files, watch.segmenter)
+    watch.look_at_all_with(looker)
+    otherwise = differences(before.decided, looker.decided)
+    said = f"{otherwise}. All images are segmented again" if otherwise else "as before"
+    watch.register.notes.append(f"decided again: {said}.")

@@ -92,6 +92,7 @@ class Looker:
         picture = _jpeg(series) if with_picture else b""
         if Stamp.of(path) != entry.stamp:
             raise NotYet(f"{path.name} was written to while it was looked at")
+        made = replace(made, beyond=_beyond(series))
         kept, unkept = (found, "") if found else self._keep(made, result)
         return Looked(self._measured(made, result), kept, unkept, picture)
 
@@ -198,6 +199,12 @@ def _median(values: np.ndarray) -> tuple[float, float, float]:
     low = max(math.floor(values.size / 2 - half), 0)
     high = min(math.ceil(values.size / 2 + half), values.size - 1)
     return float(ordered[low]), float(np.median(ordered)), float(ordered[high])
+
+
+def _beyond(series: ImageSeries) -> float:
+    """Share of the pixels that are brighter than the intensities in use, less that of the darker ones."""
+    image, (low, high) = series.raw(0), series.scale
+    return float(np.mean(image > high) - np.mean(image < low))
 
 
 def _jpeg(series: ImageSeries) -> bytes:
