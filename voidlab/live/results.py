@@ -52,16 +52,17 @@ class Results:
         if entry is not None:
             self._problems.write("index", partial(self._index.add, entry))
 
-    def move(self, before: Entry, now: Entry | None) -> None:
-        """An image has another frame number, or content: what is kept of it is kept under that."""
-        found = self._kept(before) if now and now.is_done else None
-        if now is None or found is None:
-            return
-        self._problems.write("keep", partial(self._cache(now.key).put, now.frame, now.image, found))
+    def move(self, before: Entry, now: Entry) -> bool:
+        """Keep under another frame number what came of an image; give whether anything was known."""
+        found = self.of(before)
+        if found is None:
+            return False
+        self._problems.write("keep", lambda: self._cache(now.key).put(now.frame, now.image, found))
         self._problems.write("index", partial(self._index.add, now))
+        return True
 
     def _kept(self, entry: Entry) -> FrameResult | None:
-        return self._cache(entry.key).get(entry.frame, entry.image)
+        return self._cache(entry.key).get(entry.frame, entry.image) if self._caches else None
 
     def _cache(self, key: str) -> FrameCache:
         """Where images lie that were segmented with another threshold, too."""

@@ -165,6 +165,7 @@ class Watch:
 
     def look_at_all_with(self, looker: Looker) -> None:
         """Look at all images with ``looker``, also again at those that were looked at with another one."""
+        self.backlog.give_up()
         self.look_with(looker)
         as_now = ("", looker.decided.key)
         self.register.look_again(lambda entry: entry.key not in as_now)
@@ -174,6 +175,8 @@ class Watch:
 
     def _take_in(self, arrival: Arrival) -> None:
         """Take in a file that is complete."""
+        if self.register.refused.pop(arrival.renamed_from, ""):  # its name may have been why
+            arrival = replace(arrival, renamed_from="")
         name, before = arrival.name, arrival.renamed_from
         moved = self.register.take(arrival, self.arrivals)
         if not arrival.retried:
@@ -189,7 +192,9 @@ class Watch:
     def _move(self, moved: list[Entry]) -> None:
         """Images that have another frame number, or content, by now."""
         for before in moved:
-            self.results.move(before, self.register.entries.get(before.name))
+            now = self.register.entries.get(before.name)
+            if now and now.was_seen and not self.results.move(before, now):
+                self.register.put(replace(now, status=WAITING))
         if self.looker and any(self.follower.has_passed(entry.frame) for entry in moved):
             self._begin_to_follow(self.looker)
 
