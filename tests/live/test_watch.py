@@ -478,6 +478,21 @@ def test_another_magnification_is_another_dataset(start, camera, project, microg
     )
 
 
+@pytest.mark.parametrize("colour", [False, True])
+def test_images_of_another_bit_depth_are_another_dataset(start, camera, micrographs, colour):
+    watching = start(camera.plan(6)).go(8)
+    grey = (255 * micrographs[6]).astype(np.uint8)
+    tifffile.imwrite(camera.file(6), np.dstack([grey] * 3) if colour else grey)
+    camera.file(7).write_bytes(camera.content(7))
+    watching.go(3)
+    assert sorted(watching.frames) == [0, 1, 2, 3, 4, 5, 7]
+    kind = "float32" if colour else "uint8"
+    assert (
+        f"img_0006.tif holds {kind} values, the others uint16: images of another bit depth" in watching.alarms
+    )
+    assert "brighter" not in watching.alarms
+
+
 def test_images_of_another_size_that_are_moved_to_another_folder_are_another_watch(
     start, camera, project, stand_in
 ):
