@@ -1,6 +1,5 @@
 """What viewers may ask of a watch; each is answered in a sentence."""
 
-import math
 from functools import partial
 from typing import Any
 
@@ -25,20 +24,20 @@ def carry_out(watch: Watch, asked: dict[str, Any]) -> str:
         return "paused: images are counted, not looked at" if watch.paused else "goes on"
     if what == "bad":
         frame, is_bad = asked.get("frame"), bool(asked.get("on"))
-        if not isinstance(frame, int) or watch.register.of_frame(frame) is None:
-            raise VoidlabError(f"there is no frame {frame}.")
+        if isinstance(frame, bool) or not isinstance(frame, int) or watch.register.of_frame(frame) is None:
+            raise VoidlabError(f"there is no frame {_short(frame)}.")
         mark_bad(watch, frame, is_bad=is_bad)
         return f"frame {frame} is marked as bad" if is_bad else f"frame {frame} counts again"
     if what == "threshold":
         value = asked.get("value")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise VoidlabError(f"'{value}' is no threshold; expected a number between 0 and 1.")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+            raise VoidlabError(f"'{_short(value)}' is no threshold; expected a number between 0 and 1.")
         set_threshold(watch, float(value), for_all=bool(asked.get("all")))
         return watch.register.notes[-1]
     if what == "decide":
         decide_again(watch)
         return watch.register.notes[-1]
-    raise VoidlabError(f"'{what}' is not known; expected pause, bad, threshold or decide.")
+    raise VoidlabError(f"'{_short(what)}' is not known; expected pause, bad, threshold or decide.")
 
 
 def mark_bad(watch: Watch, frame: int, *, is_bad: bool = True) -> None:
@@ -99,3 +98,7 @@ def decide_again(watch: Watch) -> None:
     otherwise = differences(before.decided, looker.decided)
     said = f"{otherwise}. All images are segmented again" if otherwise else "as before"
     watch.register.notes.append(f"decided again: {said}.")
+
+
+def _short(value: object) -> str:
+    return str(value)[:40]
