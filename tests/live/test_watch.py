@@ -29,7 +29,8 @@ SHAPE = (120, 160)
 
 def test_from_before_the_first_image_to_after_the_last(start, camera, project):
     watching = start(camera).go(1)
-    assert watching.board.status["state"] == "waiting for images"
+    status = watching.board.status
+    assert (status["state"], status["age_s"], status["pixel_size_nm"]) == ("waiting for images", None, 0.5)
     camera.plan(12)
     watching.go(16)
     assert watching.frames == dict.fromkeys(range(12), "ok")
@@ -382,6 +383,7 @@ def test_images_that_get_far_brighter_are_told_and_are_seen_when_it_is_decided_a
     dim = [entry.count for entry in watch.register.in_order()][:6]
     assert "the last 3 images are brighter than the intensities that were decided (" in watching.alarms
     assert "If it is to stay so: Decide again." in watching.alarms
+    white = watching.board.picture
     said = commands.carry_out(watch, {"do": "decide"})
     low, high = before.intensity_range
     assert said.startswith(f"decided again: intensities {low:g} to {high:g}, by all images ")
@@ -392,6 +394,8 @@ def test_images_that_get_far_brighter_are_told_and_are_seen_when_it_is_decided_a
     assert sorted(watch.followed) == list(range(9))
     counts = [entry.count for entry in watch.register.in_order()]
     assert counts[:6] == pytest.approx(dim, abs=3)
+    assert watching.board.picture == watch.picture != white
+    assert watching.board.shown["frame"] == 8
     assert counts[6:] == pytest.approx([np.median(dim)] * 3, abs=5)
     assert read_watched(watch.paths).key == watch.looker.decided.key != before.key
     assert commands.carry_out(watch, {"do": "decide"}) == "decided again: as before."

@@ -94,8 +94,8 @@ class Presenter:
         }
         if followed is not None and particles is not None and watch.following is not None:
             shown["trails"] = trails_of(watch.following.tracks.trails(particles[particles >= 0]), followed)
-        is_other = self._last[:1] != state[:1]
-        self._board.show(shown, watch.picture if is_other else None)
+        # With other intensities the same image is another picture.
+        self._board.show(shown, watch.picture if watch.picture != self._board.picture else None)
         self._last = state
 
     def _solve(self, backlog: int) -> None:
@@ -156,7 +156,7 @@ class Presenter:
     def _status(self, backlog: int) -> dict[str, Any]:
         watch = self._watch
         looker = watch.looker
-        size = None if looker is None else looker.first.calibration.pixel_size_nm
+        size = watch.dataset.pixel_size_nm if looker is None else looker.first.calibration.pixel_size_nm
         decided = None if looker is None else looker.decided
         return {
             "dataset": watch.paths.dataset,
@@ -165,7 +165,7 @@ class Presenter:
             "images": len(watch.register.entries),
             "backlog": backlog,
             "unfinished": len(watch.arrivals.waiting),
-            "age_s": plain(round(watch.quiet_s, 1)),
+            "age_s": plain(round(watch.quiet_s, 1)) if watch.backlog.arrived else None,
             "unit": "px" if size is None else "nm",
             "pixel_size_nm": plain(size),
             "contrast": decided and decided.contrast,
