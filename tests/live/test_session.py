@@ -230,6 +230,13 @@ def test_a_dataset_is_made_where_there_is_none(project, camera):
         open_watched("images", "mixed")
 
 
+def test_a_folder_may_be_given_from_another_one_as_the_notebook_does(project, monkeypatch):
+    monkeypatch.chdir(project / "notebooks")
+    for name in ("x", "new", "new"):
+        assert open_watched("../images", name).folder == project / "images"
+    assert open_watched("../images/../images/img*.tif", "globbed").wanted("img_3.tif")
+
+
 def test_the_page_knows_the_columns_that_it_is_sent():
     from voidlab.live.told import COLUMNS
 
