@@ -482,6 +482,19 @@ def test_another_magnification_is_another_dataset(start, camera, project, microg
     )
 
 
+def test_of_very_many_files_that_are_left_out_the_page_names_some_and_the_table_all(start, camera, stand_in):
+    watching = start(camera.plan(6)).go(8)
+    small = camera.content(6, shape=(40, 50))
+    for number in range(6, 86):
+        camera.file(number).write_bytes(small)
+    watching.go(10)
+    told = watching.board.status["alarms"]
+    assert sum("is 50 × 40 px" in alarm for alarm in told) == 50
+    assert told[-1] == "30 more files were left out: they stand in numbers as CSV."
+    assert len(watching.board.left_out) == 80
+    assert list(watching.frames) == list(range(6))
+
+
 @pytest.mark.parametrize("colour", [False, True])
 def test_images_of_another_bit_depth_are_another_dataset(start, camera, micrographs, colour):
     watching = start(camera.plan(6)).go(8)

@@ -20,6 +20,7 @@ _SOLVE_TIMES = 10.0  # times as long as it takes to solve the drift, until it is
 _ALARMS_EVERY_S = 0.5
 _SAID_EVERY_S = 0.5  # where no image has come
 _LAST = 30  # images that alarms are told by
+_FILES = 50  # told by name: thousands would be sent to each viewer again and again
 
 
 class Presenter:
@@ -146,8 +147,11 @@ class Presenter:
             names = watch.arrivals.missing
             said.append(f"{len(names)} image(s) were removed from the folder, the first: {names[0]}.")
         # Last, as they may be many: what is wrong with the images that count must not hide behind them.
-        said += [f"{name} is never finished: {why}" for name, why in unfinished.items()]
-        return said + list(refused.values())
+        files = [*(f"{name} is never finished: {why}" for name, why in unfinished.items()), *refused.values()]
+        said += files[:_FILES]
+        if len(files) > _FILES:
+            said.append(f"{len(files) - _FILES} more files were left out: they stand in numbers as CSV.")
+        return said
 
     def _interval_s(self) -> float:
         times = np.array([at for at, _ in self._watch.backlog.arrived][-30:])
