@@ -67,6 +67,28 @@ CLOCKS = {
         [f"2023-5-4 {t}.tif" for t in ("9-58-10", "9-59-10", "10-00-10")],
         [0, 60, 120],
     ),
+    "years of two digits": (
+        ["9_5_23 11_59_50 PM.tif", "9_6_23 12_00_10 AM.tif", "9_6_23 12_00_30 AM.tif"],
+        [0, 20, 40],
+    ),
+    "year first": (
+        [f"a_2{d}.tif" for d in ("3-05-09 23-59-50", "3-05-10 00-00-10", "3-05-10 00-00-30")],
+        [0, 20, 40],
+    ),
+    "six digits twice": (
+        ["230509_235950.tif", "230510_000010.tif", "230510_000030.tif"],
+        [0, 20, 40],
+    ),
+    "day first, joined": (
+        ["28052023_235950.tif", "29052023_000010.tif", "29052023_000030.tif"],
+        [0, 20, 40],
+    ),
+    "month as a word, year of two digits": (
+        ["9-May-23 23-59-50.tif", "10-May-23 00-00-10.tif"],
+        [0, 20],
+    ),
+    "German": (["9. Dez. 2023 um 23.59.50 Uhr.tif", "10. Dez. 2023 um 0.00.10 Uhr.tif"], [0, 20]),
+    "Chinese": (["a 2023年5月9日 23时59分50秒.tif", "a 2023年5月10日 00时00分10秒.tif"], [0, 20]),
     "months of one digit": (["a_29-5-2023_23.59.50.tif", "a_30-5-2023_0.00.10.tif"], [0, 20]),
     "Gatan, decimal seconds": (
         [
@@ -259,6 +281,68 @@ def test_a_day_that_may_be_a_month_is_asked_about() -> None:
         read(["3-4-2023 9-58-10.tif", "4-3-2023 9-59-10.tif"])
     counted = ["a_0001_03-04-2026.tif", "a_0002_04-03-2026.tif"]
     assert (names(read(counted)), read(counted).numbers) == (counted, [1, 2])
+
+
+def test_dates_that_make_one_run_in_one_way_only_are_read_in_that_way_and_it_is_said() -> None:
+    month_first = [f"9-{d}-23 {t}.tif" for d, t in ((5, "23-59-50"), (6, "00-00-10"))]
+    day_first = [f"{d}-9-2023 {t}.tif" for d, t in ((5, "23-59-50"), (6, "0-00-10"))]
+    for made in (month_first, day_first):
+        found = read(made)
+        assert (names(found), found.times_s) == (made, [0, 20])
+        assert (
+            "are taken for 05 Sep 2023 to 06 Sep 2023: read in another way they lie weeks" in found.notes[1]
+        )
+    with pytest.raises(ImagesError, match="with the month .11 Apr 2023 or 04 Nov 2023.; say how") as caught:
+        read(["9-5-23 13-58-10.tif", "11-4-23 13-59-10.tif"])
+    for words, order in (("day, month", (1, 0)), ("month, day", (0, 1))):
+        pattern = str(caught.value).split(f"({words}, year)")[0].split("'")[-2]
+        found = read(["9-5-23 13-58-10.tif", "11-4-23 13-59-10.tif"], pattern)
+        assert [path.name[:2] for path in found.files] == [("9-", "11")[row] for row in order]
+
+
+@pytest.mark.parametrize(
+    ("dated", "words"),
+    [
+        (["28_5_23", "29_5_23", "1_6_23"], "(day, month, year)"),
+        (["2023_5_9", "2023_5_10", "2023_6_1"], "(year, month, day)"),
+        (["9-5-23_003", "9-5-23_004", "10-5-23_001"], "(day, month, year)"),
+        (["230509_003", "230509_004", "230510_001"], "(year, month, day)"),
+        (["13_58", "13_59", "14_00"], "(all numbers, from the left)"),
+        (["a_1.8", "a_1.9", "a_1.10"], "(all numbers, from the left)"),
+        (["run1_003", "run1_004", "run2_001"], "(all numbers, from the left)"),
+    ],
+)
+def test_another_order_that_may_be_meant_is_said_with_its_pattern(dated: list[str], words: str) -> None:
+    meant = [f"{name}.tif" for name in dated]
+    found = read(meant)
+    assert names(found) != meant
+    (note,) = (note for note in found.notes if words in note)
+    pattern = note.split(f" {words}")[0].split("'")[-2]
+    assert names(read(meant, pattern)) == meant
+
+
+def test_dates_are_named_where_a_number_stands_twice() -> None:
+    meant = ["29-5-23_001.tif", "29-5-23_002.tif", "1-6-23_001.tif"]
+    with pytest.raises(ImagesError, match="both get frame number 1") as caught:
+        read(meant)
+    pattern = str(caught.value).split(" (day, month, year)")[0].split("'")[-2]
+    assert names(read(meant, pattern)) == meant
+
+
+@pytest.mark.parametrize(
+    "counted",
+    [
+        ["100C_1", "100C_2", "25C_3"],
+        ["0,1dpa", "0,2dpa", "1,0dpa", "1,3dpa"],
+        ["0p1dpa", "0p2dpa", "1p0dpa", "1p3dpa"],
+        ["0.1dpa", "0.25dpa", "1.35dpa", "1.5dpa"],
+        ["a_000101", "a_000102", "a_000103"],
+    ],
+)
+def test_decimals_and_what_counts_need_no_word(counted: list[str]) -> None:
+    found = read([f"{name}.tif" for name in counted])
+    assert names(found) == [f"{name}.tif" for name in counted]
+    assert found.notes == []
 
 
 @pytest.mark.parametrize("date", ["", "2026-03-01 "])

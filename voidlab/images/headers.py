@@ -12,6 +12,7 @@ from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.images.readers.base import NO_CHOICE, Choice
+from voidlab.tables.listing import span
 from voidlab.tables.rows import spread_rows
 
 Item = TypeVar("Item")
@@ -48,7 +49,7 @@ def found_tilts(
     ]
     angles, source = next(((a, s) for a, s in known if a is not None), (None, None))
     if angles is not None:
-        notes.append(f"Tilt angles are those in {source}, {min(angles):g} to {max(angles):g} deg.")
+        notes.append(f"Tilt angles are those in {source}, {span(angles)} deg.")
     if beside is not None and in_headers is not None:
         apart = max(abs(a - b) for a, b in zip(beside, in_headers, strict=True))
         if apart > _TILTS_DIFFER_DEG:

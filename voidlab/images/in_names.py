@@ -13,6 +13,7 @@ from voidlab.images.clock import ClockError
 from voidlab.images.errors import ImagesError
 from voidlab.images.name_clock import NameClock, find_clock
 from voidlab.images.name_tilts import NameTilts, find_tilts, plain_dashes
+from voidlab.images.order_doubts import advice_on_dates, note_on_order
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,15 @@ def read_names(files: Sequence[Path], pattern: str | None, step: int) -> InNames
     if clock is None:
         if why_no_clock and frame_numbers.counter(tilts.rest) is None:
             raise ImagesError(_asked(files, why_no_clock))
-        numbers = frame_numbers.numbers_in_names(files, tilts.rest, tilts.angles or tilts.order)
+        try:
+            numbers = frame_numbers.numbers_in_names(files, tilts.rest, tilts.angles or tilts.order)
+        except ImagesError as error:
+            raise ImagesError(f"{error}{advice_on_dates(files)}") from None
         if len(files) > 1:  # the number of a single image means nothing
             notes += frame_numbers.note_on_hyphen(files, tilts.rest, numbers)
-        notes += note_on_digits(tilts.rest, numbers)
+            notes += note_on_digits(tilts.rest, numbers)
+        if not tilts.angles and not tilts.order:
+            notes += note_on_order(files, numbers)
         return _sorted(files, frame_numbers.divide(numbers, step), tilts, None, notes)
     numbers, times, said = _by_clock(files, clock, tilts)
     if said and step != 1:
@@ -92,6 +98,9 @@ def _order(numbers: Sequence[int] | None) -> list[int] | None:
 
 
 def _asked(files: Sequence[Path], why: str) -> str:
+    dated = advice_on_dates(files)
+    if dated:
+        return f"{why}{dated}"
     pattern = frame_numbers.pattern_that_works(files, every=True)
     advice = "" if pattern is None else f" frame_pattern: '{pattern}' takes the numbers as they stand."
     return f"{why}{advice}"

@@ -26,6 +26,7 @@ from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.images.readers.base import NO_CHOICE, Choice
 from voidlab.images.valid_area import Box, find_padding, inside_boxes
+from voidlab.tables.listing import span
 
 _SAMPLED_PIXELS = 2**16  # of each frame that the scale of intensities rests on
 
@@ -221,16 +222,16 @@ class ImageSeries(Frames):
         number, tilts = self.frames["frame"], self.frames["tilt_deg"]
         images = "1 image" if len(self) == 1 else f"{len(self)} images"
         # The number of a single image means nothing.
-        span = [f"frames {number.iloc[0]}-{number.iloc[-1]}"] if len(self) > 1 else []
+        frames = [f"frames {number.iloc[0]}-{number.iloc[-1]}"] if len(self) > 1 else []
         size = self.calibration.pixel_size_nm
         scale = (
             "no pixel size in the files, lengths in px"
             if size is None
             else f"{size:g} nm per px ({self.calibration.source})"
         )
-        said = [f"{images} of {size_text(self.shape)} (width × height)", *span, scale]
+        said = [f"{images} of {size_text(self.shape)} (width × height)", *frames, scale]
         if tilts.notna().any():
-            said.append(f"tilt {tilts.min():g} to {tilts.max():g} deg")
+            said.append(f"tilt {span(tilts.dropna())} deg")
         excluded = int((self.frames["status"] == "excluded").sum())
         return ", ".join([*said, f"{excluded} excluded"] if excluded else said)
 
