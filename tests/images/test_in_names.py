@@ -444,6 +444,14 @@ def test_what_may_be_no_tilt_is_not_taken_and_said(heated: list[str], note: str)
         ([f"df_{d}_{i:02d}.tif" for i, d in enumerate((-40, -20, 0, 20))], "-40 to 20 after 'df'"),
         ([f"{i:02d}_df_{d}.tif" for i, d in enumerate((-40, -20, 0, 20))], "-40 to 20 after 'df'"),
         ([f"Ni_z{d}.tif" for d in (-20, -10, 10, 20)], "-20 to 20 after 'z'"),
+        ([f"holderT_{t}.tif" for t in (-60, -30, 0, 30, 60)], "-60 to 60 after 'T'"),
+        ([f"HolderTemp_{t}.tif" for t in (-60, 0, 60)], "-60 to 60 after 'Temp'"),
+        ([f"stageZ{d}.tif" for d in (-60, 0, 60)], "-60 to 60 after 'Z'"),
+        ([f"cryo_{t}.tif" for t in (-60, 0, 60)], "-60 to 60 after 'cryo'"),
+        ([f"phase_{p}.tif" for p in (-60, 0, 60)], "-60 to 60 after 'phase'"),
+        ([f"scan rotation {r}deg.tif" for r in (-60, 0, 60)], "-60 to 60 after 'rotation'"),
+        ([f"scan_{n}.tif" for n in (-80, -60, -40, -20, 0, 20)], "-80 to 20 after 'scan'"),
+        ([f"cool_-80deg_{n}.tif" for n in (1, 2, 3)], "-80 after 'cool'"),
     ],
 )
 def test_numbers_after_a_word_for_something_else_are_no_tilts(measured: list[str], said: str) -> None:
@@ -455,6 +463,23 @@ def test_numbers_after_a_word_for_something_else_are_no_tilts(measured: list[str
         f"The file names hold {said}: they are not taken for tilts. If they are, give tilt_angles_deg."
         in note
     )
+
+
+@pytest.mark.parametrize("unit", ["degC", "°C", "V", "um"])
+@pytest.mark.parametrize("values", [(-20, -10, 10, 20), (-40, -30, -20)])
+def test_numbers_below_0_with_a_unit_keep_their_sign(values: Sequence[int], unit: str) -> None:
+    measured = [f"Fe_{value}{unit}.tif" for value in values]
+    found = read(measured)
+    assert (names(found), found.tilts_deg) == (measured, None)
+    assert found.notes == [
+        f"The images are in the order of {values[0]} to {values[-1]} {unit} in the file names."
+    ]
+    assert read([f"Fe-{-value}{unit}.tif" for value in (-40, -30)]).numbers == [30, 40]  # a dash that joins
+
+
+def test_a_letter_b_alone_is_a_sample_and_no_second_tilt() -> None:
+    assert read([f"sample B_{n}.tif" for n in range(3)]).numbers == [0, 1, 2]
+    assert read([f"A_{n} B_0.tif" for n in range(3)]).numbers == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,7 @@ class ImageSeries(Frames):
         )
         said = [f"{images} of {size_text(self.shape)} (width × height)", *frames, scale]
         if tilts.notna().any():
-            said.append(f"tilt {span(tilts.dropna())} deg")
+            said.append(f"tilt {span(tilts.dropna().tolist())} deg")
         excluded = int((self.frames["status"] == "excluded").sum())
         return ", ".join([*said, f"{excluded} excluded"] if excluded else said)
 
