@@ -290,7 +290,7 @@ def test_white_is_zero_palette_and_planar_tiff(tmp_path: Path) -> None:
     gray = ramp()
     tifffile.imwrite(tmp_path / "white.tif", 255 - gray, photometric="miniswhite")
     np.testing.assert_array_equal(read_image(tmp_path / "white.tif"), gray)
-    for kind in ("i1", "i2", "i4", "u2", "f4", "f8"):
+    for kind in ("i1", "i2", "i4", "u2", "u8", "f4", "f8"):
         stored = np.tile(np.arange(64, dtype=kind), (48, 1))
         for compression in (None, "zlib"):
             tifffile.imwrite(
@@ -298,7 +298,8 @@ def test_white_is_zero_palette_and_planar_tiff(tmp_path: Path) -> None:
             )
             series = open_series(tmp_path / f"{kind}.tif")
             shown = series.raw(0)
-            assert shown.dtype == stored.dtype
+            assert shown.dtype == (np.float64 if kind == "u8" else stored.dtype)
+            assert len(np.unique(series[0])) > 50
             assert (np.diff(shown.astype(float)) == -1).all()
             said = ["its lowest value is white: its values are used with the other sign"] * (kind[0] == "f")
             assert [note.partition("says that ")[2].partition(", so")[0] for note in series.notes] == said
@@ -309,6 +310,40 @@ def test_white_is_zero_palette_and_planar_tiff(tmp_path: Path) -> None:
         tmp_path / "planar.tif", np.stack([gray] * 3), photometric="rgb", planarconfig="separate"
     )
     np.testing.assert_allclose(read_image(tmp_path / "planar.tif"), gray, atol=1e-4)
+
+
+def test_images_whose_values_mean_other_grey_are_not_laid_on_one_scale(tmp_path: Path) -> None:
+    def write(bits: int, **how: str) -> None:
+        for n in range(40):
+            image = ramp().astype(f"u{bits // 8}")
+            tifffile.imwrite(tmp_path / f"a_{n}.tif", image, **(how if n == 1 else {}))
+
+    write(8, photometric="miniswhite")  # not among those that are looked into at first
+    said = "By the headers the lowest value is white in a_1.tif and black in a_0.tif: the former are turned round."
+    assert open_series(tmp_path).check_sizes() == [f"{said} Check that they look alike."]
+    write(16, photometric="miniswhite")
+    with pytest.raises(
+        ImagesError, match="white in a_1.tif and black in a_0.tif, and values of more than 8 bit"
+    ):
+        open_series(tmp_path).check_sizes()
+    write(8)
+    tifffile.imwrite(tmp_path / "a_1.tif", ramp().astype(np.uint16))
+    with pytest.raises(
+        ImagesError, match="several depths: a_0.tif has 8 bit, a_1.tif has 16 bit for each value"
+    ):
+        open_series(tmp_path).check_sizes()
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+def test_pictures_of_several_depths_are_told(tmp_path: Path, kind: str) -> None:
+    colours = np.stack([ramp()] * 3, -1)
+    iio.imwrite(tmp_path / "a_1.png", colours)
+    iio.imwrite(tmp_path / "a_2.png", ramp().astype(kind))
+    if kind == "u1":
+        assert open_series(tmp_path).check_sizes() == []
+    else:
+        with pytest.raises(ImagesError, match="a_1.png has 8 bit, a_2.png has 16 bit"):
+            open_series(tmp_path)
 
 
 def test_lzw(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from voidlab.tables.rows import spread_rows
 Item = TypeVar("Item")
 
 LOOKED_INTO = 16  # files opened at first, and frames that the scale of intensities rests on
+_DEPTH_OF_PICTURES = 8  # bit of a value, all of which are used
 _READ = 3  # images whose pixels are read
 _TILTS_DIFFER_DEG = 0.5  # more than stages are off by
 
@@ -103,6 +104,33 @@ def common_shape(opened: Sequence[ImageFile]) -> tuple[int, int]:
             "leave some out, or narrow the glob to those of one series."
         )
     return opened[0].shape
+
+
+def check_values(opened: Sequence[ImageFile]) -> list[str]:
+    """Sentences where the values of images mean other grey than those of others, though on one scale.
+
+    Raises
+    ------
+    ImagesError
+        If the values cannot be laid on one scale: they are of several depths, or 0 is white in some, of more than 8 bit.
+    """
+    depths = {file.bits: file.path.name for file in reversed(opened) if file.bits}
+    if len(depths) > 1:
+        found = ", ".join(f"{name} has {bits} bit" for bits, name in sorted(depths.items()))
+        raise ImagesError(
+            f"the images are of several depths: {found} for each value, and their grey values cannot be laid on one "
+            "scale. Save all in the same way, or leave some out."
+        )
+    white, black = ([file for file in opened if file.inverted is inverted] for inverted in (True, False))
+    if not white or not black:
+        return []
+    found = f"the lowest value is white in {white[0].path.name} and black in {black[0].path.name}"
+    if white[0].bits <= _DEPTH_OF_PICTURES:
+        return [f"By the headers {found}: the former are turned round. Check that they look alike."]
+    raise ImagesError(
+        f"by the headers {found}, and values of more than {_DEPTH_OF_PICTURES} bit cannot be laid on one scale. Save "
+        "all in one way, in Fiji after Image > Lookup Tables > Grays."
+    )
 
 
 def check_pixels(read: Callable[[int], np.ndarray], count: int) -> list[str]:

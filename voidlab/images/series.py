@@ -205,17 +205,22 @@ class ImageSeries(Frames):
             read.
         """
         lost: list[str] = []
+        opened: list[ImageFile] = []
         for path in self.files if self.stack is None else ():
             try:
-                shape = open_file(path, self.choice).shape
+                opened.append(open_file(path, self.choice))
             except ImageReadError as error:
                 lost.append(str(error))
                 continue
-            if shape != self.shape:
-                raise ImagesError(self._of_another_size(path, shape))
+            if opened[-1].shape != self.shape:
+                raise ImagesError(self._of_another_size(path, opened[-1].shape))
+        said = [note for note in headers.check_values(opened) if note not in self.notes]
         if not lost:
-            return headers.check_pixels(self.raw, len(self))
-        return [f"{len(lost)} of {len(self)} images cannot be read and are left out, the first: {lost[0]}"]
+            return said + headers.check_pixels(self.raw, len(self))
+        return [
+            *said,
+            f"{len(lost)} of {len(self)} images cannot be read and are left out, the first: {lost[0]}",
+        ]
 
     def describe(self) -> str:
         """One sentence: how many images, their size, frames, pixel size and tilt range."""
@@ -294,7 +299,7 @@ def open_series(
     surveyed = headers.headers(files, choice)
     stack = surveyed[0] if surveyed[0].count > 1 else None
     shape = headers.common_shape(surveyed)
-    notes = list(surveyed[0].notes)
+    notes = [*surveyed[0].notes, *headers.check_values(surveyed)]
     if stack is None:
         named = in_order(files) if as_listed else read_names(files, frame_pattern, frame_step)
         files, numbers = named.files, named.numbers

@@ -51,6 +51,8 @@ class ImageFile:
     times_s: tuple[float, ...] = ()
     microscope: Microscope = NOTHING_SAID
     times_note: str = ""  # what the file says of times that is not used
+    bits: int = 0  # of a value, as stored; 0: not known
+    inverted: bool = False  # whether the lowest value is white, so that the values are turned round
 
     def read(self, index: int) -> np.ndarray:
         """Image ``index``, (H, W), values as stored."""

@@ -80,6 +80,7 @@ def open_mrc(path: Path) -> ImageFile:
         tuple(notes),
         tilts[:count],
         microscope=_of_mdoc(path) if taken == NOTHING_SAID else taken,
+        bits=8 * dtype.itemsize,
     )
 
 

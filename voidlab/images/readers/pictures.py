@@ -16,6 +16,7 @@ from voidlab.images.readers.png16 import is_deep_colour, read_deep_colour
 
 _MOST_BYTES = 2**32
 # Ways to keep colours whose first channel is the lightness.
+_BITS = {"1": 1, "I": 16}  # of a value, by the mode of a picture; of others 8
 _LIGHTNESS_FIRST = ("YCbCr", "LAB")
 
 
@@ -26,12 +27,13 @@ def open_picture(path: Path) -> ImageFile:
         # What a JPEG holds besides its image are previews of it.
         count = 1 if picture.format in ("JPEG", "MPO") else int(getattr(picture, "n_frames", 1))
         orientation = picture.getexif().get(Base.Orientation, 1)
+        bits = 16 if is_deep_colour(path) else _BITS.get(picture.mode.partition(";")[0], 8)
     if count > 1 and is_deep_colour(path):
         raise ImagesError(
             f"{path} is an animated PNG of 16-bit colours; save its frames as gray TIFF or PNG."
         )
     decode = partial(decode_whole, path) if count == 1 else _Animation(path).read
-    return turned_upright(ImageFile(path, (height, width), count, decode), orientation)
+    return turned_upright(ImageFile(path, (height, width), count, decode, bits=bits), orientation)
 
 
 class _Animation:
