@@ -112,7 +112,7 @@ def check_values(opened: Sequence[ImageFile]) -> list[str]:
     Raises
     ------
     ImagesError
-        If the values cannot be laid on one scale: they are of several depths, or 0 is white in some, of more than 8 bit.
+        If the values cannot be laid on one scale: they are of several depths, or of more than 8 bit with 0 as white in some.
     """
     depths = {file.bits: file.path.name for file in reversed(opened) if file.bits}
     if len(depths) > 1:

@@ -65,9 +65,9 @@ class _Layout:
         if self.palette is not None:
             return gray(np.moveaxis(self.palette[:, image], 0, -1))
         if self.colours == PHOTOMETRIC.MINISWHITE:
-            # Next to 2**64 a float has no room for small differences.
-            signed = image.astype(np.float64) if image.dtype == np.uint64 else image
-            image = -signed if signed.dtype.kind == "f" else ~signed
+            if image.dtype == np.uint64:  # next to 2**64 a float has no room for small differences
+                image = image.astype(np.float64)
+            image = -image if image.dtype.kind == "f" else ~image
         image = np.moveaxis(image, 0, -1) if self.samples_first else image
         if image.ndim == 3 and self.colours in _LIGHTNESS_FIRST:
             return image[..., 0]
