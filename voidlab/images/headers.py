@@ -9,7 +9,7 @@ import numpy as np
 
 from voidlab.images import pixel_size, tilt_angles
 from voidlab.images.errors import ImageReadError, ImagesError
-from voidlab.images.per_frame import PerFrame
+from voidlab.images.per_frame import PerFrame, credible_times
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.images.readers.base import NO_CHOICE, Choice
 from voidlab.tables.listing import span
@@ -74,6 +74,24 @@ def _tilts_in_headers(
     return angles if len(angles) == len(files) and any(angles) else None
 
 
+def times_in_headers(
+    files: Sequence[Path], surveyed: Sequence[ImageFile], notes: list[str], choice: Choice = NO_CHOICE
+) -> Sequence[float] | None:
+    """Times of files of an image each, in their order, s from the first; None where not all headers have one."""
+    if not all(file.times_s for file in surveyed):
+        return None
+    try:
+        found = [time for file in files for time in open_file(file, choice).times_s]
+    except ImagesError:
+        return None
+    if len(found) != len(files) or len(set(found)) < 2:  # each since its own start
+        return None
+    times = credible_times([time - found[0] for time in found], "the file headers", notes)
+    if times is not None:
+        notes.append(f"Times are those in the file headers, {span(times)} s.")
+    return times
+
+
 def headers(files: Sequence[Path], choice: Choice = NO_CHOICE) -> list[ImageFile]:
     """Headers of files spread over the series, those that can be read."""
     opened, failed = [], []
@@ -112,7 +130,7 @@ def check_values(opened: Sequence[ImageFile]) -> list[str]:
     Raises
     ------
     ImagesError
-        If the values cannot be laid on one scale: they are of several depths, or of more than 8 bit with 0 as white in some.
+        If the values cannot be laid on one scale: of several depths, or of more than 8 bit with 0 as white in some.
     """
     depths = {file.bits: file.path.name for file in reversed(opened) if file.bits}
     if len(depths) > 1:

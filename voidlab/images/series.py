@@ -319,7 +319,9 @@ def open_series(
     if times_s is not None:
         per_frame.check_times(times_s, numbers)
     elif frame_interval_s is None:
-        times_s = named.times_s if named is not None else per_frame.times_of(stack, notes)
+        times_s = per_frame.times_of(stack, notes) if named is None else named.times_s
+        if stack is None and times_s is None:
+            times_s = headers.times_in_headers(files, surveyed, notes, choice)
     frames = pd.DataFrame(
         {
             "frame": numbers,
