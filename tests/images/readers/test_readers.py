@@ -149,8 +149,13 @@ def test_what_an_mrc_file_may_not_hold(tmp_path: Path) -> None:
     path = write_mrc(tmp_path / "a.mrc", stack("c8"))
     with pytest.raises(ImagesError, match="complex numbers"):
         open_series(path)
-    path.write_bytes(b"\0" * 4000)
+    path.write_bytes(b"\0" * 220 + b"\1" + b"\0" * 4000)
     with pytest.raises(ImagesError, match="0 images of 0 × 0 px: no MRC file"):
+        open_series(path)
+    path.write_bytes(b"\0" * 12 + b"\7" + b"\0" * 4000)
+    with pytest.raises(
+        ImagesError, match="its header says mode 7, which no MRC file has. The file may be damaged"
+    ):
         open_series(path)
 
 

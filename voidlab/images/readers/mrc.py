@@ -40,9 +40,7 @@ def open_mrc(path: Path) -> ImageFile:
     shape = (int(header["ny"]), int(header["nx"]))
     stated = int(header["nz"])
     if min(*shape, stated) < 1:
-        raise ImagesError(
-            f"{path} says that it has {stated} images of {shape[1]} × {shape[0]} px: no MRC file."
-        )
+        raise ValueError(f"it says that it has {stated} images of {shape[1]} × {shape[0]} px: no MRC file")
     start = _HEADER_BYTES + int(header["nsymbt"])
     there = (path.stat().st_size - start) // (math.prod(shape) * dtype.itemsize)
     count = min(stated, there)
@@ -95,7 +93,9 @@ def _dtype(path: Path, header: np.recarray) -> np.dtype:
     mode = int(header["mode"])
     kinds = {0: "i1" if _bytes_have_sign(header) else "u1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
     if mode not in kinds:
-        what = {3: "complex numbers", 4: "complex numbers", 101: "4 bits per pixel"}.get(mode, f"mode {mode}")
+        what = {3: "complex numbers", 4: "complex numbers", 101: "4 bits per pixel"}.get(mode)
+        if what is None:
+            raise ValueError(f"its header says mode {mode}, which no MRC file has")
         raise ImagesError(
             f"{path} holds {what}; expected an image of 8, 16 or 32 bit. Convert it in IMOD or Fiji."
         )
