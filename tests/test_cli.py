@@ -91,6 +91,19 @@ def test_lab_of_an_unknown_dataset_names_those_there_are(copied, monkeypatch, ca
     assert "there are small" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["init", "check", "run", "score", "positions", "watch"])
+def test_an_empty_text_is_not_the_folder_it_is_typed_in(here, command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "", "--name", "x"])
+    assert ended.value.code == 2
+    assert "'' names nothing; expected a file or folder. Is a variable empty?" in capsys.readouterr().err
+
+
+def test_a_name_that_no_disk_takes_is_wrong_input(here, capsys):
+    assert cli.main(["check", "a" * 300]) == 2
+    assert capsys.readouterr().err.startswith("the name 'aaaa")
+
+
 def test_help_names_every_command(capsys):
     with pytest.raises(SystemExit):
         cli.main(["--help"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -256,11 +257,41 @@ def test_a_link_to_nothing_and_names_of_another_system_are_told(tmp_path: Path) 
                 ImagesError, match=r"folders are parted by / and not by \\; a drive such as C:"
             ):
                 open_series(source)
+    for source, hint in (
+        ("D:/data", "D: is a drive of Windows. On this computer it is a folder, as below /mnt (/mnt/d)"),
+        ("file:///data", "Give the path alone, as /home/me/images, without file://."),
+        ("https://x.org/a.tif", "What begins with https: is not fetched: download the images"),
+    ):
+        if os.sep == "/":
+            with pytest.raises(ImagesError, match=re.escape(hint)):
+                open_series(source)
     with pytest.raises(ImagesError, match="There are curly quotes in it: put straight ones"):
         open_series("“data/x*.tif”")
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_link_that_leads_nowhere_is_an_image_that_is_lost(tmp_path: Path) -> None:
+    write_pngs(tmp_path, ["a_0.png", "a_1.png", "a_3.png"])
+    (tmp_path / "a_2.png").symlink_to(tmp_path / "gone.png")
+    for source in (tmp_path, f"{tmp_path}/a_*.png"):
+        series = open_series(source)
+        assert list(series.frames["frame"]) == [0, 1, 2, 3]
+        (said,) = series.check_sizes()
+        assert "1 of 4 images cannot be read and are left out, the first: cannot read" in said
+        assert "a_2.png: it is a link to" in said
+        with pytest.raises(ImagesError, match="Mend the link, or leave it out"):
+            series[2]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 300 + ".tif", "*" + "a" * 300])
+def test_a_name_that_no_disk_takes_is_a_sentence(tmp_path: Path, name: str) -> None:
+    for source in (tmp_path / name, [tmp_path / name]):
+        with pytest.raises(
+            ImagesError, match=r"aaaaaa…' of 30\d characters, .* is longer than this computer takes"
+        ):
+            open_series(source)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
 def test_tilt_angles_in_any_unicode(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "angles.csv"
     path.write_text("frame,tilt_deg\n1,-10.5\n2,10\n", encoding=encoding)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from voidlab import __version__, terminal
 from voidlab.cli import compare, networks, watch
-from voidlab.cli.base import FAILED, OK, POSITIVE, Commands, add, add_workers, say
-from voidlab.errors import VoidlabError, install_extra, too_many_files
+from voidlab.cli.base import FAILED, OK, POSITIVE, Commands, add, add_workers, file_or_folder, named, say
+from voidlab.errors import VoidlabError, install_extra, name_too_long, too_many_files
 from voidlab.project.paths import STAGES, RunPaths, file_that_is_meant
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ def carry_out(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return _WRONG_INPUT
     except OSError as error:
+        if said := name_too_long(error):
+            print(said, file=sys.stderr)
+            return _WRONG_INPUT
         print(f"voidlab: {too_many_files(error) or error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
@@ -69,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     add(commands, "demo", _demo, "simulate the demo tilt series and run all stages on it")
     _add_init(commands)
     check = add(commands, "check", _check, "check parameter files and their images, run nothing")
-    check.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml, or NAME")
+    check.add_argument("yaml", nargs="+", type=file_or_folder, help="parameters/NAME.yaml, or NAME")
     add(commands, "parameters", _parameters, "print a table of all parameters (Markdown)")
     for add_one in (
         _add_run,
@@ -100,7 +103,9 @@ def _add_positions(commands: Commands) -> None:
     description = "Reads JSON lines such as frame-data.json; writes reports/NAME/positions.html."
     about = "tracks from a file of positions and radii, without images"
     parser = add(commands, "positions", _positions, about, description)
-    parser.add_argument("file", type=Path, help="JSON lines with 'positions' and 'radii', a line per image")
+    parser.add_argument(
+        "file", type=file_or_folder, help="JSON lines with 'positions' and 'radii', a line per image"
+    )
     parser.add_argument("--name", required=True, help="name of the dataset")
     parser.add_argument("--size", type=POSITIVE, nargs=2, required=True, metavar=("WIDTH", "HEIGHT"),
                            help="size of the images, px")  # fmt: skip
@@ -121,11 +126,11 @@ def _positions(options: argparse.Namespace) -> int:
 
 def _add_init(commands: Commands) -> None:
     parser = add(commands, "init", _init, "make parameters/NAME.yaml for a folder, glob or stack of images")
-    parser.add_argument("source", help="folder, glob (in quotes), stack or video")
+    parser.add_argument("source", type=named, help="folder, glob (in quotes), stack or video")
     parser.add_argument("--name", help="name of the dataset: of its parameter file and report")
     parser.add_argument("--each", action="store_true", help="a dataset per image, for unrelated micrographs")
     parser.add_argument("--sample", metavar="NAME", help="with --each: the specimen the images are fields of")
-    parser.add_argument("--pixel-sizes", type=Path, metavar="TABLE.csv",
+    parser.add_argument("--pixel-sizes", type=file_or_folder, metavar="TABLE.csv",
                         help="with --each: a row per image, with columns image and pixel_size_nm")  # fmt: skip
 
 
@@ -170,7 +175,7 @@ def _parameters(options: argparse.Namespace) -> None:
 
 def _add_run(commands: Commands) -> None:
     parser = add(commands, "run", _run, "run the stages of datasets and make their reports")
-    parser.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml, or NAME")
+    parser.add_argument("yaml", nargs="+", type=file_or_folder, help="parameters/NAME.yaml, or NAME")
     parser.add_argument("--from", dest="start", choices=STAGES,
                         help="run this stage and those after it again")  # fmt: skip
     parser.add_argument("--force", action="store_true", help="run stages again even if nothing changed")
@@ -269,7 +274,7 @@ def _plans(yamls: Sequence[Path], overrides: Overrides, *, verify: bool = False)
 def _add_correct(commands: Commands) -> None:
     parser = add(commands, "correct", _correct, "take labels.tif, edited in napari or Fiji, as corrections")
     parser.add_argument("name", help="dataset")
-    parser.add_argument("labels", type=Path, help="the edited label images (TIFF)")
+    parser.add_argument("labels", type=file_or_folder, help="the edited label images (TIFF)")
 
 
 def _correct(options: argparse.Namespace) -> None:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voidlab.images.errors import ImagesError
-from voidlab.tables.reading import read_bytes
+from voidlab.tables.reading import read_text
 
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MOST_BYTES = 10**8  # of a file of angles
 _LARGEST = 2**62  # frame number, as in names
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
@@ -38,16 +37,14 @@ def read_angles(path: Path) -> list[float] | dict[int, float]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        content = read_bytes(path, _MOST_BYTES)
-        # Excel calls UTF-16 "Unicode text".
-        return content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig").splitlines()
+        return read_text(path, _MOST_BYTES).splitlines()
     except UnicodeDecodeError as error:
         raise ImagesError(
             f"the tilt angles in {path} are no text in UTF-8 ({error.reason} at byte {error.start:,}); save the file "
             "as text, or CSV, in UTF-8."
         ) from None
     except OSError as error:
-        raise ImagesError(f"the tilt angles in {path} cannot be read: {error}.") from None
+        raise ImagesError(f"the tilt angles in {path} cannot be read: {error.strerror or error}.") from None
 
 
 def angles_beside(stack: Path, count: int, notes: list[str]) -> tuple[list[float] | None, Path | None]:

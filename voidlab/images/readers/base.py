@@ -102,6 +102,8 @@ def naming(path: Path) -> Iterator[None]:
     except (ImagesError, MemoryError):  # an image for which the memory is too small is not damaged
         raise
     except Exception as error:  # on damaged files decoders raise anything, SyntaxError and struct.error too
+        if isinstance(error, FileNotFoundError | PermissionError) and error.strerror:
+            raise ImageReadError(f"cannot read {path}: {error.strerror}.") from error
         another = what_it_is(path)
         if another:
             raise ImageReadError(
