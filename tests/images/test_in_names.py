@@ -477,6 +477,17 @@ def test_numbers_below_0_with_a_unit_keep_their_sign(values: Sequence[int], unit
     assert read([f"Fe-{-value}{unit}.tif" for value in (-40, -30)]).numbers == [30, 40]  # a dash that joins
 
 
+def test_magnifications_do_not_count_and_are_told_where_they_differ() -> None:
+    found = read(["A7_1_200kx.tif", "A7_2_50kx.tif", "A7_3_100kx.tif"])
+    assert found.numbers == [1, 2, 3]
+    assert found.notes == [
+        "The file names hold several magnifications, 50kx to 200kx: one scale cannot hold for all. Of unrelated "
+        "micrographs a dataset each is made by `voidlab init` with --each."
+    ]
+    assert "several magnifications" in read(["A_50000x.tif", "A_100000x.tif"]).notes[0]
+    assert read(["A_50kx_1.tif", "A_50kx_2.tif"]).notes == []
+
+
 def test_a_letter_b_alone_is_a_sample_and_no_second_tilt() -> None:
     assert read([f"sample B_{n}.tif" for n in range(3)]).numbers == [0, 1, 2]
     assert read([f"A_{n} B_0.tif" for n in range(3)]).numbers == [0, 1, 2]

@@ -343,6 +343,30 @@ def test_white_is_zero_palette_and_planar_tiff(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_image(tmp_path / "planar.tif"), gray, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "used", "said"),
+    [
+        ((0.5, 0.25), None, "The files disagree on the pixel size, 0.25 to 0.5 nm: theirs is not used."),
+        ((0.001, 0.5), None, "0.5 nm and, in a_0.tif, none that is credible: theirs is not used."),
+        (
+            (None, 0.5),
+            0.5,
+            "1 of 2 files looked at, such as a_0.tif, give no pixel size: that of the others, 0.5 nm",
+        ),
+        ((0.5, 0.502), 0.5, ""),
+    ],
+)
+def test_pixel_sizes_of_files_that_do_not_agree(
+    tmp_path: Path, sizes: tuple[float | None, ...], used: float | None, said: str
+) -> None:
+    for n, size in enumerate(sizes):
+        how = {"resolution": (1 / size, 1 / size), "metadata": {"unit": "nm"}} if size else {}
+        tifffile.imwrite(tmp_path / f"a_{n}.tif", ramp(), imagej=True, **how)
+    series = open_series(tmp_path)
+    assert series.calibration.pixel_size_nm == used
+    assert said in " ".join(series.notes)
+
+
 def test_images_whose_values_mean_other_grey_are_not_laid_on_one_scale(tmp_path: Path) -> None:
     def write(bits: int, **how: str) -> None:
         for n in range(40):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from voidlab.errors import name_too_long
-from voidlab.images.errors import ImagesError
+from voidlab.images.errors import UNRELATED, ImagesError
 from voidlab.images.readers import READERS, supported, why_unknown
 from voidlab.images.readers.pictures import open_picture
 
@@ -107,8 +107,7 @@ def _of_one_format(files: list[Path], source: str, mixed: bool = False) -> list[
         suffix = _likely_suffix(known)
         raise ImagesError(
             f"{source} holds files of several kinds: {_tally(files)}; expected one kind. "
-            f"Narrow it with a glob, such as {files[0].parent / ('*' + suffix)}; unrelated micrographs are made "
-            "datasets of by `voidlab init` with --each."
+            f"Narrow it with a glob, such as {files[0].parent / ('*' + suffix)}. {UNRELATED}"
         )
     return files
 

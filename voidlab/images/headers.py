@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from voidlab.images import pixel_size, tilt_angles
-from voidlab.images.errors import ImageReadError, ImagesError
+from voidlab.images.errors import UNRELATED, ImageReadError, ImagesError
 from voidlab.images.per_frame import PerFrame, credible_times
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.images.readers.base import NO_CHOICE, Choice
@@ -214,10 +214,19 @@ def calibrated(given: float | None, opened: Sequence[ImageFile], notes: list[str
     sizes = [file.pixel_size.nm for file in opened if file.pixel_size.nm is not None]
     stored = sizes[0] if sizes else None
     source = next((file.pixel_source for file in opened if file.pixel_size.nm is not None), "unknown")
-    if sizes and max(sizes) > 1.01 * min(sizes):
-        low, high = min(sizes), max(sizes)
-        notes.append(f"The files disagree on the pixel size, {low:.4g} to {high:.4g} nm: theirs is not used.")
+    silent = [file for file in opened if file.pixel_size.nm is None]
+    ignored = [file for file in silent if file.pixel_size.notes]
+    if sizes and (ignored or max(sizes) > 1.01 * min(sizes)):
+        found = f"{min(sizes):.4g} to {max(sizes):.4g} nm"
+        if ignored:
+            found = f"{sizes[0]:.4g} nm and, in {ignored[0].path.name}, none that is credible"
+        notes.append(f"The files disagree on the pixel size, {found}: theirs is not used. {UNRELATED}")
         stored, source = None, "unknown"
+    elif sizes and silent and given is None:
+        notes.append(
+            f"{len(silent)} of {len(opened)} files looked at, such as {silent[0].path.name}, give no pixel size: "
+            f"that of the others, {sizes[0]:.4g} nm, is taken for all."
+        )
     if given is None:
         return Calibration(stored, source)
     pixel_size.check_pixel_size(given)

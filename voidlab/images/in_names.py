@@ -1,5 +1,6 @@
 """What the names of image files say, all told: order and frame number, tilt, time."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,10 +11,14 @@ import numpy as np
 from voidlab.images import frame_numbers
 from voidlab.images.bare_clock import note_on_digits
 from voidlab.images.clock import ClockError
-from voidlab.images.errors import ImagesError
+from voidlab.images.errors import UNRELATED, ImagesError
 from voidlab.images.name_clock import NameClock, find_clock
 from voidlab.images.name_tilts import NameTilts, find_tilts, plain_dashes
 from voidlab.images.order_doubts import advice_on_dates, note_on_order
+
+_MAGNIFICATION = re.compile(
+    r"(?<![a-z0-9.])(?:\d+(?:\.\d+)? ?k|\d{3,7}) ?[x×](?![a-z0-9])", re.IGNORECASE | re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -48,14 +53,14 @@ def read_names(files: Sequence[Path], pattern: str | None, step: int) -> InNames
     ImagesError
         If the order of the files is not clear from their names; the message says what to do.
     """
-    stems = [plain_dashes(path.stem) for path in files]
+    stems, magnified = _without_magnification([plain_dashes(path.stem) for path in files])
     clock, why_no_clock = None, ""
     try:
         clock = find_clock(stems, lambda rest: _order(frame_numbers.counter(_without_tilts(rest))))
     except ClockError as error:
         why_no_clock, stems = str(error), list(error.rest or stems)
     tilts = find_tilts(clock.rest if clock and not clock.maybe_exposures else stems)
-    notes = [tilts.note] if tilts.note else []
+    notes = [*magnified, *([tilts.note] if tilts.note else [])]
     if pattern is not None:
         numbers = frame_numbers.divide(frame_numbers.numbers_by_pattern(files, pattern), step)
         return _sorted(files, numbers, tilts, _times(clock, numbers), notes)
@@ -87,6 +92,19 @@ def read_names(files: Sequence[Path], pattern: str | None, step: int) -> InNames
         *_note_on_spread(clock, times),
     ]
     return _sorted(files, frame_numbers.divide(numbers, step), tilts, times, notes)
+
+
+def _without_magnification(stems: list[str]) -> tuple[list[str], list[str]]:
+    """Names without a magnification such as 50kx, where other numbers tell them apart; a note where it differs."""
+    found = [match for stem in stems if (match := _MAGNIFICATION.search(stem))]
+    told = sorted({match[0] for match in found}, key=lambda text: (len(text), text))
+    if len(found) < len(stems) or len(told) < 2:
+        return stems, []
+    note = (
+        f"The file names hold several magnifications, {told[0]} to {told[-1]}: one scale cannot hold for all."
+    )
+    rest = [_MAGNIFICATION.sub("~", stem) for stem in stems]
+    return (stems if frame_numbers.counter(rest) is None else rest), [f"{note} {UNRELATED}"]
 
 
 def _without_tilts(rest: Sequence[str]) -> list[str]:
