@@ -55,6 +55,7 @@ CLOCKS = {
         [0, 20, 40],
     ),
     "over midnight without": (["a_23-59-50.tif", "a_00-00-10.tif", "a_00-00-30.tif"], [0, 20, 40]),
+    "afternoon, joined": (["9_58_10_AM.tif", "10_00_10_AM.tif", "1_02_10_PM.tif"], [0, 120, 11_040]),
     "afternoon": (
         [
             "Screen 2021-05-03 at 11.59.30 AM.tif",
@@ -114,6 +115,7 @@ CLOCKS = {
     "letters": (["a_9h.tif", "a_10h.tif", "a_660min.tif"], [32_400, 36_000, 39_600]),
     "min and s": ([f"a_{t}.tif" for t in ("0min50s", "1min00s", "1min10s", "2min05s")], [50, 60, 70, 125]),
     "m and s": ([f"a_{t}.tif" for t in ("0m50s", "1m00s", "1m10s", "2m05s")], [50, 60, 70, 125]),
+    "before and after": ([f"a_{t}.tif" for t in ("-1min", "-5s", "0s", "5s")], [-60, -5, 0, 5]),
     "seconds alone, then minutes": (["a_50s.tif", "a_1min.tif", "a_1min10s.tif"], [50, 60, 70]),
     "min and sec apart": (
         ["a 9 min 55 sec.tif", "a 10 min 0 sec.tif", "a 10 min 5 sec.tif"],
@@ -395,6 +397,7 @@ TILTS = {
     "SerialEM, brackets": lambda i, a: f"ts_{i:03d}[{a:.2f}]",
     "PACEtomo": lambda i, a: f"ts_{a}tilt",
     "with a date": lambda i, a: f"ts_{a:.1f}_May30_22.{i + 10}.24",
+    "letters and p": lambda i, a: f"tilt_{'m' if a < 0 else 'p'}{abs(a):02d}p0",
     "movie": lambda i, a: f"frame_001_{590 + i:05d}_{a:.1f}",
 }
 
@@ -405,6 +408,21 @@ def test_tilts_keep_their_sign(way: str) -> None:
     found = read(in_order)
     assert names(found) == in_order
     assert found.tilts_deg == list(ANGLES)
+
+
+@pytest.mark.parametrize(
+    "name", ["tilt_{a}deg", "x_{a}deg", "x_{a}°", "alpha{a}", "foil_{a}", "TS_01_{a}", "{a}_tilt"]
+)
+@pytest.mark.parametrize("point", [",", "."])
+def test_a_decimal_comma_is_one_of_tilts(name: str, point: str) -> None:
+    made = [f"{name.format(a=f'{a}').replace('.', point)}.tif" for a in (-30.5, -10.25, 0.0, 10.5)]
+    found = read(made)
+    assert (names(found), found.tilts_deg) == (made, [-30.5, -10.25, 0, 10.5])
+
+
+def test_a_p_is_a_point_where_letters_are_signs_or_degrees_follow() -> None:
+    for made in (["tilt_m10p5", "tilt_p00p0", "tilt_p10p5"], ["x_n10p5deg", "x_0p0deg", "x_10p5deg"]):
+        assert read([f"{name}.tif" for name in made]).tilts_deg == [-10.5, 0, 10.5]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from voidlab.tables.listing import span
 
 _FLAGS = re.IGNORECASE | re.ASCII
 _H, _M, _S = r"(?P<h>[01]\d|2[0-3])", r"(?P<min>[0-5]\d)", r"(?P<s>[0-5]\d)"
-_FRACTION = r"(?:[.,](?P<f>\d{1,6})|[-_](?P<ms>\d{3}))?(?!\d)(?: ?(?P<half>[AP]M)(?![a-z]))?"
+_FRACTION = r"(?:[.,](?P<f>\d{1,6})|[-_](?P<ms>\d{3}))?(?!\d)(?:[ _]?(?P<half>[AP]M)(?![a-z]))?"
 _AFTER_A_DATE = tuple(
     re.compile(text, _FLAGS)
     for text in (
@@ -34,7 +34,7 @@ _GATAN = re.compile(
 _ALONE = (
     _GATAN,
     re.compile(
-        rf"(?<!\d)(?P<h>0?[1-9]|1[0-2])(?P<sep>[-_.:∶]){_M}(?P=sep){_S} ?(?P<half>[AP]M)(?![a-z])", _FLAGS
+        rf"(?<!\d)(?P<h>0?[1-9]|1[0-2])(?P<sep>[-_.:∶]){_M}(?P=sep){_S}[ _]?(?P<half>[AP]M)(?![a-z])", _FLAGS
     ),
     re.compile(rf"(?<!\d){_H}h{_M}m(?:in)?{_S}s?(?!\d)", _FLAGS),
     re.compile(rf"(?<!\d)(?=(?P<all>{_H}(?P<sep>[-_.:∶]){_M}(?P=sep){_S}{_FRACTION}))", _FLAGS),

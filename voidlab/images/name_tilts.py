@@ -14,7 +14,9 @@ from voidlab.tables.listing import span
 _FLAGS = re.IGNORECASE | re.ASCII
 # As 2023年5月9日 23时58分10秒 is a date and a clock, too.
 _DASHES = str.maketrans({**dict.fromkeys("‐‑‒–—−﹣－年月时時分", "-"), **dict.fromkeys("日秒", " ")})
-_NUMBER = r"(?P<number>\d{1,3}(?:\.\d+)?)"
+# A p is a point where a letter is the sign, as in m10p5, or degrees follow.
+_P = r"(?:(?<=[nmp]\d)|(?<=[nmp]\d\d)|(?=p\d+\s*_?(?:deg|°|º)))p"
+_NUMBER = rf"(?P<number>\d{{1,3}}(?:(?:[.,]|{_P})\d+)?)"
 _LETTERS = r"(?:neg(?:ative)?|minus|pos(?:itive)?|plus|[nmp])"
 _SIGN = rf"(?P<sign>[+-] ?|(?<![a-z]){_LETTERS}[_-]?)?"
 _UNIT = r"\s*_?(?:deg(?:rees?|s)?|°|º)(?![a-z])(?!_?c(?![a-z]))"
@@ -33,7 +35,8 @@ _WAYS = (
     re.compile(rf"tilt(?:ed)?(?:angle)?[ _=:]*{_SIGN}{_NUMBER}(?!\d)(?:{_UNIT})?", _FLAGS),
     re.compile(rf"{_SIGN}{_NUMBER}{_UNIT}", _FLAGS),
     re.compile(
-        r"(?<![\d.])(?P<sign>(?<!\d)[+-])?(?P<number>\d{1,2}(?:\.\d{1,3})?)(?![\d°º]|\.\d| ?[a-zµμ])", _FLAGS
+        r"(?<![\d.])(?P<sign>(?<!\d)[+-])?(?P<number>\d{1,2}(?:[.,]\d{1,3})?)(?![\d°º]|[.,]\d| ?[a-zµμ])",
+        _FLAGS,
     ),
 )
 _HEAT = r"(?:cool|cold|freeze|heat|anneal|warm|quench)(?:ing|down|up)?|freezing|temp(?:erature|c|k)?|t_?set|kelvin"
@@ -53,7 +56,7 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")  # as in holderT_-60
 _A_WORD = re.compile(r"(?<![a-z])(?!ts|tomo)(?P<word>[a-z]{2,})[ _=:(]*$", _FLAGS)
 _TEMPERATURE = re.compile(r"\d ?_?(?:deg|°|º)?_?[CK](?![a-z])", _FLAGS)
 _MEASURED = re.compile(
-    r"(?P<sign>(?<![a-z0-9])[+-])?(?P<number>\d+(?:\.\d+)?)[ _]?"
+    r"(?P<sign>(?<![a-z0-9])[+-])?(?P<number>\d+(?:[.,]\d+)?)[ _]?"
     r"(?P<unit>(?:deg(?:rees?)?|°|º)?_?[ck]|[mk]?v|[mµun]?a|[mµun]m)(?![a-z])",
     _FLAGS,
 )
@@ -104,7 +107,7 @@ def find_tilts(stems: Sequence[str]) -> NameTilts:
 def _measured(stems: list[str]) -> NameTilts | None:
     """Numbers below 0 with a unit, such as -20degC and 20degC, that alone tell the names ``stems`` apart."""
     for matches in _columns(_MEASURED, stems):
-        values = [float(f"{m['sign'] or ''}{m['number']}") for m in matches]
+        values = [-_size(m) if m["sign"] == "-" else _size(m) for m in matches]
         rest = _without(stems, matches)
         if min(values) < 0 and len(set(values)) == len(values) and counter(rest) is None:
             unit = matches[0]["unit"]
@@ -130,10 +133,15 @@ def _word_for_another(way: re.Pattern[str], matches: Sequence[re.Match[str]]) ->
     return ""
 
 
+def _size(match: re.Match[str]) -> float:
+    """The number of a match without its sign; its point may be a comma or a p."""
+    return float(re.sub("[,pP]", ".", match["number"]))
+
+
 def _is_lopsided(matches: Sequence[re.Match[str]]) -> bool:
     """Whether whole numbers go much further to one side of 0 than to the other, as no tilt series does."""
-    values = [float(f"{match['sign'] or ''}{match['number']}") for match in matches]
-    whole = not any("." in match["number"] for match in matches)
+    values = [-_size(match) if match["sign"] == "-" else _size(match) for match in matches]
+    whole = all(match["number"].isdigit() for match in matches)
     return whole and min(max(values), -min(values)) < _LEAST_OTHER_SIDE * max(map(abs, values))
 
 
@@ -166,7 +174,7 @@ def _angles(way: re.Pattern[str], matches: Sequence[re.Match[str]]) -> tuple[lis
     signs = [
         (match["sign"] or "").strip().rstrip("_- ").lower() or (match["sign"] or "")[:1] for match in matches
     ]
-    values = [float(match["number"]) for match in matches]
+    values = list(map(_size, matches))
     of_nothing = {sign for sign, value in zip(signs, values, strict=True) if value == 0}
     # A dash before 0 too, or with a space in every name, joins two words.
     joins = set(signs) == {"-"} and (
@@ -182,7 +190,7 @@ def _angles(way: re.Pattern[str], matches: Sequence[re.Match[str]]) -> tuple[lis
     if (
         way not in (_WAYS[0], _IN_DEGREES)
         and not told
-        and not any("." in match["number"] for match in matches)
+        and all(match["number"].isdigit() for match in matches)
     ):
         return None, ""  # tilt-01, tilt_02: the number counts
     if way is not _IN_DEGREES:
