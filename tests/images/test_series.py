@@ -367,6 +367,14 @@ def test_pixel_sizes_of_files_that_do_not_agree(
     assert said in " ".join(series.notes)
 
 
+def test_what_a_file_that_is_not_the_first_says_is_told(tmp_path: Path) -> None:
+    for n in range(3):
+        turned = {"extratags": [(274, "H", 1, 3, True)]} if n else {}
+        tifffile.imwrite(tmp_path / f"a_{n}.tif", ramp(), **turned)
+    (note,) = open_series(tmp_path).notes
+    assert note.startswith("a_1.tif says that its image is to be turned or mirrored (orientation 3)")
+
+
 def test_images_whose_values_mean_other_grey_are_not_laid_on_one_scale(tmp_path: Path) -> None:
     def write(bits: int, **how: str) -> None:
         for n in range(40):

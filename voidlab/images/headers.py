@@ -124,6 +124,15 @@ def common_shape(opened: Sequence[ImageFile]) -> tuple[int, int]:
     return opened[0].shape
 
 
+def notes_of(opened: Sequence[ImageFile]) -> list[str]:
+    """What is to be known of the files; of what several of them say, that of the first."""
+    said: dict[str, str] = {}
+    for file in opened:
+        for note in file.notes:
+            said.setdefault(note.replace(file.path.name, ""), note)
+    return list(said.values())
+
+
 def check_values(opened: Sequence[ImageFile]) -> list[str]:
     """Sentences where the values of images mean other grey than those of others, though on one scale.
 

@@ -25,7 +25,7 @@ from voidlab.images.microscope import NOTHING_SAID, Microscope, of_series
 from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.images.readers.base import NO_CHOICE, Choice
-from voidlab.images.valid_area import Box, find_padding, inside_boxes
+from voidlab.images.valid_area import Box, find_padding, inside_boxes, note_on_boxes
 from voidlab.tables.listing import span
 
 _SAMPLED_PIXELS = 2**16  # of each frame that the scale of intensities rests on
@@ -299,7 +299,7 @@ def open_series(
     surveyed = headers.headers(files, choice)
     stack = surveyed[0] if surveyed[0].count > 1 else None
     shape = headers.common_shape(surveyed)
-    notes = [*surveyed[0].notes, *headers.check_values(surveyed)]
+    notes = [*headers.notes_of(surveyed), *headers.check_values(surveyed)]
     if stack is None:
         named = in_order(files) if as_listed else read_names(files, frame_pattern, frame_step)
         files, numbers = named.files, named.numbers
@@ -334,6 +334,7 @@ def open_series(
     calibration = headers.calibrated(pixel_size_nm, surveyed, notes)
     table = tables.cast(frames, "frames")
     inside = inside_boxes(shape, ignore_boxes_px, crop_px)
+    notes += note_on_boxes(shape, ignore_boxes_px, crop_px)
     taken = of_series(surveyed, notes)
     return ImageSeries(
         files, stack, shape, table, calibration, notes, angle_file, inside, choice, intensity_range, taken

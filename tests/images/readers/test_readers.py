@@ -80,6 +80,12 @@ def test_bytes_of_old_programs_have_no_sign(tmp_path: Path) -> None:
     path = write_mrc(tmp_path / "a.mrc", stack("i1"))
     patch(path, 1024, bytes([200]))
     assert open_series(path).raw(0)[0, 0] == -56
+    patch(
+        path, 76, np.array([3, 250], "<f4").tobytes()
+    )  # a smallest and largest value that signed bytes cannot have
+    assert open_series(path).raw(0)[0, 0] == 200
+    patch(path, 76, np.array([-56, 90], "<f4").tobytes())
+    assert open_series(path).raw(0)[0, 0] == -56
     patch(path, 108, (0).to_bytes(4, "little"))  # no version
     assert open_series(path).raw(0)[0, 0] == 200
     patch(path, 152, (1146047817).to_bytes(4, "little") + (1).to_bytes(4, "little"))  # IMOD: signed

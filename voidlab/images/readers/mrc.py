@@ -20,6 +20,7 @@ from voidlab.images.readers.base import ImageFile, plane
 
 _HEADER_BYTES = 1024
 _SIGNED_FROM = 20140  # version of the format that says that bytes have a sign
+_MOST_WITH_SIGN, _MOST = 127, 255
 _IMOD_STAMP = 1146047817
 # FEI's first extended header: 1024 records of 32 numbers, among them tilt (deg), pixel size (m) and voltage (V).
 _FEI1_RECORDS, _FEI1_NUMBERS, _FEI1_TILT, _FEI1_PIXEL, _FEI1_VOLTS = 1024, 32, 0, 11, 13
@@ -108,6 +109,8 @@ def _bytes_have_sign(header: np.recarray) -> bool:
     stamp, flags = raw[38], raw[39]
     if stamp == _IMOD_STAMP:
         return bool(flags & 1)
+    if header["dmin"] >= 0 and _MOST_WITH_SIGN < header["dmax"] <= _MOST:  # written by who does not know that
+        return False
     return int(header["nversion"]) >= _SIGNED_FROM
 
 
