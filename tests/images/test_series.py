@@ -303,6 +303,20 @@ def test_tilt_angles_in_any_unicode(tmp_path: Path, encoding: str) -> None:
         read_angles(path)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "frame;tilt_deg\n1;-10,5\n2;10\n",
+        "Frame\tTilt_deg\n1\t-10.5\n2\t10\n",
+        "frame , tilt_deg\n1,-10.5\n\n2,10\n,\n,,\n",
+    ],
+)
+def test_tilt_angles_as_spreadsheets_write_them(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "angles.csv"
+    path.write_text(text)
+    assert read_angles(path) == {1: -10.5, 2: 10}
+
+
 def test_images_without_a_number_are_not_good(tmp_path: Path) -> None:
     image = ramp().astype(np.float32)
     for name, picture in {"a_1": image, "a_2": np.full_like(image, np.nan), "a_3": image}.items():

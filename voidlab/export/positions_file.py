@@ -3,7 +3,6 @@
 Nothing is segmented again, and what only images show is not known.
 """
 
-import json
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from voidlab.images.pixel_size import check_pixel_size
 from voidlab.images.readers import size_text
 from voidlab.measure import circles_touch_edge
 from voidlab.tables.kinds import COUNT_OF, VOID
-from voidlab.tables.reading import NoFile, read_text, sendable
+from voidlab.tables.reading import NoFile, read_json, read_text, sendable
 
 _OTHERS = set(COUNT_OF) - {VOID}
 _FARTHEST_PX = 1_000_000
@@ -107,7 +106,7 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
             f"{_FARTHEST_PX:,} px, which no image does; expected positions and radii in px."
         )
     factor, halved = _unit_of_radii(images, shape)
-    doubts = halved + _outside(voids, shape)
+    doubts = halved + _outside(voids, shape) + _too_large(voids, shape)
     notes += doubts
     radius = voids["radius_px"] * factor
     voids = voids.assign(radius_px=radius, area_px=np.pi * radius**2, kind="void", confidence=np.nan)
@@ -203,9 +202,20 @@ def _outside(voids: pd.DataFrame, shape: tuple[int, int]) -> list[str]:
     ]
 
 
+def _too_large(voids: pd.DataFrame, shape: tuple[int, int]) -> list[str]:
+    """A sentence where voids are larger than the images: what is called radius may be in another unit."""
+    large = 2 * voids["radius_px"] > max(shape)
+    if not large.any():
+        return []
+    return [
+        f"{large.sum():,} of {len(voids):,} voids are larger than the images of {size_text(shape)}, with radii up to "
+        f"{voids['radius_px'].max():.6g}. Are these in px?"
+    ]
+
+
 def _image(line: str, number: int) -> dict[str, Any]:
     try:
-        image = json.loads(line)
+        image = read_json(line)
         positions, radii = image["positions"], image["radii"]
         good = len(positions) == len(radii) and all(len(position) == 2 for position in positions)
         numbers = [*radii, *(each for position in positions for each in position)]

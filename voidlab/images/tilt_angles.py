@@ -108,14 +108,17 @@ def _angles_in_mdoc(path: Path, lines: Sequence[str]) -> list[float]:
 
 
 def _angles_in_csv(path: Path, lines: Sequence[str]) -> dict[int, float]:
+    delimiter = max(",;\t", key=(lines or [""])[0].count)
+    if delimiter != ",":  # as Excel writes it where decimals have a comma
+        lines = [line.replace(",", ".") for line in lines]
     try:
-        return _angles_in_rows(path, csv.DictReader(lines, skipinitialspace=True))
+        return _angles_in_rows(path, csv.DictReader(lines, skipinitialspace=True, delimiter=delimiter))
     except csv.Error as error:
         raise ImagesError(f"{path} is no table of frames and angles: {error}.") from None
 
 
 def _angles_in_rows(path: Path, rows: "csv.DictReader[str]") -> dict[int, float]:
-    columns = rows.fieldnames or []
+    rows.fieldnames = columns = [name.strip().lower() for name in rows.fieldnames or []]
     if [columns.count(name) for name in ("frame", "tilt_deg")] != [1, 1]:
         raise ImagesError(
             f"{path} has the columns {', '.join(columns) or '(none)'}; expected frame and tilt_deg, "
@@ -123,6 +126,8 @@ def _angles_in_rows(path: Path, rows: "csv.DictReader[str]") -> dict[int, float]
         )
     angles: dict[int, float] = {}
     for row in rows:
+        if not any([*map(row.get, columns), *(row.get(None) or ())]):
+            continue
         if row.get(None):
             raise ImagesError(
                 f"{path}, line {rows.line_num} holds more than its {len(columns)} columns: numbers are written with "
