@@ -56,6 +56,8 @@ CLOCKS = {
     ),
     "over midnight without": (["a_23-59-50.tif", "a_00-00-10.tif", "a_00-00-30.tif"], [0, 20, 40]),
     "afternoon, joined": (["9_58_10_AM.tif", "10_00_10_AM.tif", "1_02_10_PM.tif"], [0, 120, 11_040]),
+    "afternoon, no seconds": (["a 9.58 AM.tif", "a 10.02 AM.tif", "a 1.02 PM.tif"], [0, 240, 11_040]),
+    "date and afternoon, no seconds": (["9-5-23 11.58 PM.tif", "9-6-23 12.02 AM.tif"], [0, 240]),
     "afternoon": (
         [
             "Screen 2021-05-03 at 11.59.30 AM.tif",
@@ -465,6 +467,7 @@ def test_what_may_be_no_tilt_is_not_taken_and_said(heated: list[str], note: str)
         ([f"holderT_{t}.tif" for t in (-60, -30, 0, 30, 60)], "-60 to 60 after 'T'"),
         ([f"HolderTemp_{t}.tif" for t in (-60, 0, 60)], "-60 to 60 after 'Temp'"),
         ([f"stageZ{d}.tif" for d in (-60, 0, 60)], "-60 to 60 after 'Z'"),
+        ([f"focal_{t}.tif" for t in (-60, 0, 60)], "-60 to 60 after 'focal'"),
         ([f"cryo_{t}.tif" for t in (-60, 0, 60)], "-60 to 60 after 'cryo'"),
         ([f"phase_{p}.tif" for p in (-60, 0, 60)], "-60 to 60 after 'phase'"),
         ([f"scan rotation {r}deg.tif" for r in (-60, 0, 60)], "-60 to 60 after 'rotation'"),
@@ -483,7 +486,7 @@ def test_numbers_after_a_word_for_something_else_are_no_tilts(measured: list[str
     )
 
 
-@pytest.mark.parametrize("unit", ["degC", "°C", "V", "um"])
+@pytest.mark.parametrize("unit", ["degC", "°C", "V", "um", "eV", "%"])
 @pytest.mark.parametrize("values", [(-20, -10, 10, 20), (-40, -30, -20)])
 def test_numbers_below_0_with_a_unit_keep_their_sign(values: Sequence[int], unit: str) -> None:
     measured = [f"Fe_{value}{unit}.tif" for value in values]

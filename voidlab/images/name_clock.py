@@ -18,12 +18,14 @@ from voidlab.tables.listing import span
 _FLAGS = re.IGNORECASE | re.ASCII
 _H, _M, _S = r"(?P<h>[01]\d|2[0-3])", r"(?P<min>[0-5]\d)", r"(?P<s>[0-5]\d)"
 _FRACTION = r"(?:[.,](?P<f>\d{1,6})|[-_](?P<ms>\d{3}))?(?!\d)(?:[ _]?(?P<half>[AP]M)(?![a-z]))?"
+_HALF_DAY = rf"(?P<h>0?[1-9]|1[0-2])[-_.:∶]{_M}[ _]?(?P<half>[AP]M)(?![a-z])"
 _AFTER_A_DATE = tuple(
     re.compile(text, _FLAGS)
     for text in (
         rf"~[-_ T.,]*(?:at |um )?(?P<h>[01]?\d|2[0-3])(?P<sep>[-_.:∶]){_M}(?P=sep){_S}{_FRACTION}",
         rf"~[-_ T.,]*{_H}{_M}{_S}{_FRACTION}",
         rf"~[-_ T.,]*{_H}h{_M}m(?:in)?{_S}s?(?!\d)",
+        rf"~[-_ T.,]*(?:at )?{_HALF_DAY}",
         rf"~[-_ T]+{_H}[-.:∶h]{_M}(?!\d|[-_.:∶]\d)",
     )
 )
@@ -36,6 +38,7 @@ _ALONE = (
     re.compile(
         rf"(?<!\d)(?P<h>0?[1-9]|1[0-2])(?P<sep>[-_.:∶]){_M}(?P=sep){_S}[ _]?(?P<half>[AP]M)(?![a-z])", _FLAGS
     ),
+    re.compile(rf"(?<![\d.:_-]){_HALF_DAY}", _FLAGS),
     re.compile(rf"(?<!\d){_H}h{_M}m(?:in)?{_S}s?(?!\d)", _FLAGS),
     re.compile(rf"(?<!\d)(?=(?P<all>{_H}(?P<sep>[-_.:∶]){_M}(?P=sep){_S}{_FRACTION}))", _FLAGS),
 )

@@ -17,7 +17,7 @@ _DAY_1 = r"(?P<d>0?[1-9]|[12]\d|3[01])"
 _MONTH_1 = r"(?P<m>0?[1-9]|1[0-2])"
 _YEAR_2 = r"(?P<y>[0-3]\d)"  # of this century
 # Numbers of one digit, as in 2021-5-3, and years of two are a date where a clock follows.
-_THEN_A_CLOCK = r"(?=[-_ T.,]*(?:at |um )?\d{1,2}[-_.:∶]\d\d[-_.:∶]\d\d)"
+_THEN_A_CLOCK = r"(?=[-_ T.,]*(?:at |um )?\d{1,2}[-_.:∶]\d\d(?:[-_.:∶]\d\d|[ _]?[AP]M))"
 _THEN_SIX_DIGITS = r"(?=[-_ T](?:[01]\d|2[0-3])[0-5]\d[0-5]\d(?!\d))"
 _SEP, _SAME = r"(?P<sep>[-_. ])", r"(?P=sep)"
 

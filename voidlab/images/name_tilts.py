@@ -35,14 +35,14 @@ _WAYS = (
     re.compile(rf"tilt(?:ed)?(?:angle)?[ _=:]*{_SIGN}{_NUMBER}(?!\d)(?:{_UNIT})?", _FLAGS),
     re.compile(rf"{_SIGN}{_NUMBER}{_UNIT}", _FLAGS),
     re.compile(
-        r"(?<![\d.])(?P<sign>(?<!\d)[+-])?(?P<number>\d{1,2}(?:[.,]\d{1,3})?)(?![\d°º]|[.,]\d| ?[a-zµμ])",
+        r"(?<![\d.])(?P<sign>(?<!\d)[+-])?(?P<number>\d{1,2}(?:[.,]\d{1,3})?)(?![\d°º%]|[.,]\d| ?[a-zµμ])",
         _FLAGS,
     ),
 )
 _HEAT = r"(?:cool|cold|freeze|heat|anneal|warm|quench)(?:ing|down|up)?|freezing|temp(?:erature|c|k)?|t_?set|kelvin"
 # What a word or letter right before a number says that it is; heated and annealed say what the specimen is.
 _NOT_A_TILT = re.compile(
-    rf"(?<![a-z])(?P<word>(?:{_HEAT}|def(?:oc(?:us)?)?|df|foc(?:us)?"
+    rf"(?<![a-z])(?P<word>(?:{_HEAT}|def(?:oc(?:us)?)?|df|foc(?:us|al)?|under|over|stig(?:mat(?:or|ion))?"
     r"|cryo|phase|twist|azimuth|height|shift|offset|drift|bias|volt(?:age)?|current|field|force|load|strain|stress|position|rot(?:ation)?|d?[xyz]|t)"
     r"[ _=:(]*|[b-z][=(]?)$",
     _FLAGS,
@@ -57,7 +57,7 @@ _A_WORD = re.compile(r"(?<![a-z])(?!ts|tomo)(?P<word>[a-z]{2,})[ _=:(]*$", _FLAG
 _TEMPERATURE = re.compile(r"\d ?_?(?:deg|°|º)?_?[CK](?![a-z])", _FLAGS)
 _MEASURED = re.compile(
     r"(?P<sign>(?<![a-z0-9])[+-])?(?P<number>\d+(?:[.,]\d+)?)[ _]?"
-    r"(?P<unit>(?:deg(?:rees?)?|°|º)?_?[ck]|[mk]?v|[mµun]?a|[mµun]m)(?![a-z])",
+    r"(?P<unit>(?:deg(?:rees?)?|°|º)?_?[ck]|[mk]?e?v|%|[mµun]?a|[mµun]m)(?![a-z])",
     _FLAGS,
 )
 _IN_DEGREES = _WAYS[3]
