@@ -7,12 +7,11 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from voidlab import __version__, terminal
 from voidlab.cli import compare, networks, runs, watch
-from voidlab.cli.base import FAILED, OK, POSITIVE, WRONG_INPUT, Commands, add, say
-from voidlab.errors import VoidlabError, install_extra, too_many_files
+from voidlab.cli.base import FAILED, OK, POSITIVE, WRONG_INPUT, Commands, add, file_or_folder, named, say
+from voidlab.errors import VoidlabError, install_extra, name_too_long, too_many_files
 from voidlab.project.paths import RunPaths
 
 _INTERRUPTED = 130
@@ -39,6 +38,9 @@ def carry_out(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return WRONG_INPUT
     except OSError as error:
+        if said := name_too_long(error):
+            print(said, file=sys.stderr)
+            return WRONG_INPUT
         print(f"voidlab: {too_many_files(error) or error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
@@ -95,7 +97,9 @@ def _add_positions(commands: Commands) -> None:
     description = "Reads JSON lines such as frame-data.json; writes reports/NAME/positions.html."
     about = "tracks from a file of positions and radii, without images"
     parser = add(commands, "positions", _positions, about, description)
-    parser.add_argument("file", type=Path, help="JSON lines with 'positions' and 'radii', a line per image")
+    parser.add_argument(
+        "file", type=file_or_folder, help="JSON lines with 'positions' and 'radii', a line per image"
+    )
     parser.add_argument("--name", required=True, help="name of the dataset")
     parser.add_argument("--size", type=POSITIVE, nargs=2, required=True, metavar=("WIDTH", "HEIGHT"),
                            help="size of the images, px")  # fmt: skip
@@ -116,11 +120,11 @@ def _positions(options: argparse.Namespace) -> int:
 
 def _add_init(commands: Commands) -> None:
     parser = add(commands, "init", _init, "make parameters/NAME.yaml for a folder, glob or stack of images")
-    parser.add_argument("source", help="folder, glob (in quotes), stack or video")
+    parser.add_argument("source", type=named, help="folder, glob (in quotes), stack or video")
     parser.add_argument("--name", help="name of the dataset: of its parameter file and report")
     parser.add_argument("--each", action="store_true", help="a dataset per image, for unrelated micrographs")
     parser.add_argument("--sample", metavar="NAME", help="with --each: the specimen the images are fields of")
-    parser.add_argument("--pixel-sizes", type=Path, metavar="TABLE.csv",
+    parser.add_argument("--pixel-sizes", type=file_or_folder, metavar="TABLE.csv",
                         help="with --each: a row per image, with columns image and pixel_size_nm")  # fmt: skip
 
 
@@ -154,7 +158,7 @@ def _parameters(options: argparse.Namespace) -> None:
 def _add_correct(commands: Commands) -> None:
     parser = add(commands, "correct", _correct, "take labels.tif, edited in napari or Fiji, as corrections")
     parser.add_argument("name", help="dataset")
-    parser.add_argument("labels", type=Path, help="the edited label images (TIFF)")
+    parser.add_argument("labels", type=file_or_folder, help="the edited label images (TIFF)")
 
 
 def _correct(options: argparse.Namespace) -> None:

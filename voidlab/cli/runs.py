@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voidlab import terminal
-from voidlab.cli.base import FAILED, OK, POSITIVE, WRONG_INPUT, Commands, add, add_workers, say
+from voidlab.cli.base import (
+    FAILED,
+    OK,
+    POSITIVE,
+    WRONG_INPUT,
+    Commands,
+    add,
+    add_workers,
+    file_or_folder,
+    say,
+)
 from voidlab.project.paths import STAGES, file_that_is_meant
 
 if TYPE_CHECKING:
@@ -19,7 +29,7 @@ if TYPE_CHECKING:
 
 def add_check(commands: Commands) -> None:
     parser = add(commands, "check", _check, "check parameter files and their images, run nothing")
-    parser.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml, or NAME")
+    parser.add_argument("yaml", nargs="+", type=file_or_folder, help="parameters/NAME.yaml, or NAME")
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -36,7 +46,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def add_run(commands: Commands) -> None:
     parser = add(commands, "run", _run, "run the stages of datasets and make their reports")
-    parser.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml, or NAME")
+    parser.add_argument("yaml", nargs="+", type=file_or_folder, help="parameters/NAME.yaml, or NAME")
     parser.add_argument("--from", dest="start", choices=STAGES,
                         help="run this stage and those after it again")  # fmt: skip
     parser.add_argument("--force", action="store_true", help="run stages again even if nothing changed")

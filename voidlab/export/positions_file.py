@@ -66,7 +66,7 @@ def read_positions(path: Path, shape: tuple[int, int]) -> Positions:
         check_pixel_size(pixel_size_nm)
     circles = _circles(images, numbers)
     factor, halved = _unit_of_radii(images, shape)
-    doubts = halved + _outside(circles, shape)
+    doubts = halved + _outside(circles, shape) + _too_large(circles, shape)
     voids = _as_voids(circles.assign(radius_px=circles["radius_px"] * factor), shape)
     frames = _as_frames(images, numbers, times, voids, shape)
     empty = int((frames["void_count"] == 0).sum())
@@ -182,6 +182,17 @@ def _outside(voids: pd.DataFrame, shape: tuple[int, int]) -> list[str]:
         f"{out.sum():,} of {len(voids):,} voids lie outside the images of {size_text(shape)} (width × height): they "
         f"reach to x = {x.max():.6g}, y = {y.max():.6g}. Is the size right, and are positions (x, y) in px? "
         "Densities and area fractions are wrong if it is not."
+    ]
+
+
+def _too_large(voids: pd.DataFrame, shape: tuple[int, int]) -> list[str]:
+    """A sentence where voids are larger than the images: what is called radius may be in another unit."""
+    large = 2 * voids["radius_px"] > max(shape)
+    if not large.any():
+        return []
+    return [
+        f"{large.sum():,} of {len(voids):,} voids are larger than the images of {size_text(shape)}, with radii up to "
+        f"{voids['radius_px'].max():.6g}. Are these in px?"
     ]
 
 

@@ -1,13 +1,12 @@
 """Lines of JSON with positions and radii, one for each image, read without trust: a mistake is told with its line."""
 
-import json
 import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from voidlab.errors import VoidlabError
-from voidlab.tables.reading import NoFile, read_text, sendable
+from voidlab.tables.reading import NoFile, read_json, read_text, sendable
 
 FARTHEST_PX = 1_000_000  # no image is wider
 _LARGEST_FRAME = 2**62
@@ -64,7 +63,7 @@ def _text(path: Path) -> str:
 
 def _image(line: str, number: int) -> dict[str, Any]:
     try:
-        image = json.loads(line)
+        image = read_json(line)
         positions, radii = image["positions"], image["radii"]
         good = len(positions) == len(radii) and all(len(position) == 2 for position in positions)
         numbers = [*radii, *(each for position in positions for each in position)]

@@ -1,10 +1,12 @@
 """Start a project: lay out its folders, write a dataset's first parameter file, make the demo."""
 
 import os
+import re
 import textwrap
 from pathlib import Path
 
 from voidlab import images
+from voidlab.images.errors import UNRELATED
 from voidlab.images.find_files import find_files
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root
 from voidlab.run.first_parameters import first_parameters, quoted
@@ -95,7 +97,18 @@ def write_first(
     text = first_parameters(paths.dataset, _relative(paths, source), series, sample)
     with replacing(paths.parameters) as temporary:  # a disk that is full must not leave an empty one
         temporary.write_text(text, encoding="utf-8")
-    return paths, "\n".join([series.describe(), *(f"  note: {note}" for note in series.notes)])
+    notes = [*series.notes, *_doubts_of_names(series)]
+    return paths, "\n".join([series.describe(), *(f"  note: {note}" for note in notes)])
+
+
+def _doubts_of_names(series: images.ImageSeries) -> list[str]:
+    """The sentence that files may be no series, where their names differ in words, too."""
+    known = series.frames[["tilt_deg", "time_s"]].notna().to_numpy().any()
+    words = {re.sub(r"[\W\d_]+", " ", file.stem.lower()).strip(): file.name for file in series.files}
+    if known or len(words) < 2 or UNRELATED in " ".join(series.notes):
+        return []
+    first, second = list(words.values())[:2]
+    return [f"The names differ in words, too, such as '{first}' and '{second}'. {UNRELATED}"]
 
 
 def _is_there(source: str) -> bool:
