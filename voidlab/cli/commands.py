@@ -15,6 +15,7 @@ from voidlab.cli import compare, networks, watch
 from voidlab.cli.base import FAILED, OK, POSITIVE, Commands, add, add_workers, say
 from voidlab.errors import VoidlabError, install_extra, too_many_files
 from voidlab.project.paths import STAGES, RunPaths, file_that_is_meant
+from voidlab.run.importing import importing
 
 if TYPE_CHECKING:
     from voidlab.run.validate import Overrides, Plan
@@ -91,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from voidlab.run import start
+    with importing():
+        from voidlab import simulate  # noqa: F401
+        from voidlab.run import start
 
     return carry_out(["run", str(start.make_demo().parameters)])
 
@@ -187,9 +190,10 @@ def _add_run(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from voidlab import run
-    from voidlab.run import cluster, dataset, warm_kernels  # noqa: F401  # dataset imports what kernels need too
-    from voidlab.run.jobs import end_with_parent
+    with importing():
+        from voidlab import run
+        from voidlab.run import cluster, dataset, warm_kernels  # noqa: F401  # dataset imports what kernels need too
+        from voidlab.run.jobs import end_with_parent
 
     warm_kernels.prepare_from_here()
     end_with_parent()
