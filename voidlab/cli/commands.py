@@ -13,6 +13,7 @@ from voidlab.cli import compare, networks, runs, watch
 from voidlab.cli.base import FAILED, OK, POSITIVE, WRONG_INPUT, Commands, add, file_or_folder, named, say
 from voidlab.errors import VoidlabError, install_extra, name_too_long, too_many_files
 from voidlab.project.paths import RunPaths
+from voidlab.run.importing import importing
 
 _INTERRUPTED = 130
 
@@ -88,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from voidlab.run import start
+    with importing():
+        from voidlab import simulate  # noqa: F401
+        from voidlab.run import start
 
     return carry_out(["run", str(start.make_demo().parameters)])
 

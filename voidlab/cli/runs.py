@@ -22,6 +22,7 @@ from voidlab.cli.base import (
     say,
 )
 from voidlab.project.paths import STAGES, file_that_is_meant
+from voidlab.run.importing import importing
 
 if TYPE_CHECKING:
     from voidlab.run.validate import Overrides, Plan
@@ -63,9 +64,10 @@ def add_run(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from voidlab import run
-    from voidlab.run import cluster, dataset, warm_kernels  # noqa: F401  # dataset imports what kernels need too
-    from voidlab.run.jobs import end_with_parent
+    with importing():
+        from voidlab import run
+        from voidlab.run import cluster, dataset, warm_kernels  # noqa: F401  # dataset imports what kernels need too
+        from voidlab.run.jobs import end_with_parent
 
     warm_kernels.prepare_from_here()
     end_with_parent()

@@ -23,6 +23,7 @@ from voidlab.project.parameters.models import DatasetParameters, describe, secti
 from voidlab.project.paths import POSITIONS, RunPaths
 from voidlab.report import pages
 from voidlab.run import warm_kernels
+from voidlab.run.importing import importing
 from voidlab.run.notebook_copies import why_it_failed
 from voidlab.tables.written import replacing_own
 
@@ -168,12 +169,13 @@ def _execute(
     """Execute into ``working``; give the reason when it failed, else nothing."""
     environment = os.environ if environment is None else environment
     warm_kernels.prepare(environment)  # while papermill is imported
-    import papermill
-    from nbconvert.filters import strip_ansi
-    from papermill.exceptions import PapermillExecutionError
-    from traitlets.config import Config
+    with importing():
+        import papermill
+        from nbconvert.filters import strip_ansi
+        from papermill.exceptions import PapermillExecutionError
+        from traitlets.config import Config
 
-    from voidlab.run.engine import ENGINE
+        from voidlab.run.engine import ENGINE
 
     # Without it the kernel warns that its local connection is not encrypted.
     config = Config({"KernelManager": {"transport_encryption": "auto"}})
