@@ -113,6 +113,24 @@ def test_a_single_image_is_told_as_one():
     assert said.startswith("An image of 666 × 666 px was evaluated with voidlab 0.1.0.")
 
 
+def test_of_positions_everything_that_was_done_is_told():
+    given = {"file": "video.json", "memory": 10, "shown_min_frames": 12}
+    figures = [("Images", "1477 of 1024 × 1024 px"), ("Pixel size", "0.5 nm"), ("Positions", "check")]
+    positions = stage("positions", given, {"linker": "assign", "search_range_px": 20.0}, figures)
+    positions.record["key_figures"][-1]["warning"] = (
+        "What the file calls radii are diameters. They were halved."
+    )
+    said = methods_of([positions])
+    for part in (
+        "another program detected (file video.json; images: 1477 of 1024 × 1024 px, pixel size 0.5 nm) were evaluated "
+        "with voidlab 0.1.0. What the file calls radii are diameters. They were halved. Drift was measured by the voids",
+        "by assignment by place and size within 20 px, missing for at most 10 frames.",
+        "tracks of 12 frames or more. Densities and diameters count whole voids",
+        "References: [1] Huber",
+    ):
+        assert part in said
+
+
 @pytest.mark.parametrize(("segmenter", "digest", "said"), [
     ("voids", "8379b90052b9f47e", "by its convolutional network (a U-Net [1], weights 8379b900);"),
     ("mine", "8379b90052b9f47e", "by a network of our own (mine, weights 8379b900);"),

@@ -164,7 +164,8 @@ def _by_label(stages: Iterable[StageState]) -> dict[str, Figure]:
 def facts_of(stages: Sequence[StageState]) -> list[tuple[str, str]]:
     """Name and text of what a reader must know of the images, and of what was chosen to look at them."""
     records = {stage.name: stage for stage in stages}
-    facts = []
+    given = records[POSITIONS].record.get("parameters") if POSITIONS in records else None
+    facts = [("File", str(given.get("file", "")))] if isinstance(given, Mapping) else []
     for stage in stages:
         for label in ("Images", "Pixel size"):
             facts += [(label, _in_words(f)) for f in stage.figures if f.get("label") == label]

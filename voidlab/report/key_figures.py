@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.drift.verdict import Verdict
+from voidlab.images.headers import Calibration
 from voidlab.images.series import ImageSeries
 from voidlab.report.swelling_words import format_interval, format_number, label_of, reading
 from voidlab.swelling.depth import OF_3D
@@ -30,15 +31,19 @@ _NOT_PLACED = ("large error", "not connected")  # flags of a drift that says not
 
 def of_images(series: ImageSeries) -> list[Figure]:
     """How many images of which size, over which tilts or time, and how wide a pixel is."""
-    (height, width), frames = series.shape, series.frames
-    size = series.calibration.pixel_size_nm
+    return of_frames(series.frames, series.shape, series.calibration)
+
+
+def of_frames(frames: pd.DataFrame, shape: tuple[int, int], calibration: Calibration) -> list[Figure]:
+    """The same of the images of the table ``frames``, which need not be there themselves; ``shape`` (H, W), px."""
+    (height, width), size = shape, calibration.pixel_size_nm
     field = [] if size is None else [f"{width * size:.4g} × {height * size:.4g} nm"]
     over = [_span(frames["tilt_deg"], "°")] if is_tilted(frames["tilt_deg"]) else []
     over += [_span(frames["time_s"], " s")] if len(frames) > 1 and frames["time_s"].notna().all() else []
     images = figure("Images", f"{len(frames)} of {width} × {height} px", ", ".join(field + over))
     if size is None:
         return [images, figure("Pixel size", "not known", "lengths are in px: give pixel_size_nm")]
-    said = {"parameters": "as given"}.get(series.calibration.source, f"from {series.calibration.source}")
+    said = {"parameters": "as given"}.get(calibration.source, f"from {calibration.source}")
     return [images, figure("Pixel size", f"{size:.4g} nm", said)]
 
 
