@@ -1,6 +1,7 @@
 """Selecting many voids, moving them, keys, and what of it goes into the corrections."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -205,7 +206,8 @@ def test_the_scale_bar_is_right_after_zooming(explorer):
 
 def test_which_radius_is_drawn_is_said_and_can_be_chosen(explorer, monkeypatch):
     found = explorer.model.detections(0, explorer.settings.settings)
-    fringed = found.assign(size_basis="fringe", edge_radius_px=found["radius_px"] - 0.5)
+    edges = found.table["radius_px"] - 0.5
+    fringed = replace(found, table=found.table.assign(size_basis="fringe", edge_radius_px=edges))
     monkeypatch.setattr(explorer.model, "detections", lambda *_, **__: fringed)
 
     def widths():
@@ -227,7 +229,7 @@ def test_where_no_void_rests_on_a_fringe_there_is_one_radius_and_it_is_as_detect
         ("network", ("none", ""), "circles: radius as detected"),
         ("not a size", ("", "none"), "circles: physical radius"),
     ):
-        rest = found.assign(size_basis=basis)
+        rest = replace(found, table=found.table.assign(size_basis=basis))
         monkeypatch.setattr(explorer.model, "detections", lambda *_, rest=rest, **__: rest)
         explorer.update()
         style = explorer.style

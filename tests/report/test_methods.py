@@ -122,8 +122,8 @@ def test_of_positions_everything_that_was_done_is_told():
     )
     said = methods_of([positions])
     for part in (
-        "another program detected (file video.json; images: 1477 of 1024 × 1024 px, pixel size 0.5 nm) were evaluated "
-        "with voidlab 0.1.0. What the file calls radii are diameters. They were halved. Drift was measured by the voids",
+        "another program detected (file video.json; images: 1477 of 1024 × 1024 px, pixel size 0.5 nm) were "
+        "evaluated with voidlab 0.1.0. What the file calls radii are diameters. They were halved. Drift was measured",
         "by assignment by place and size within 20 px, missing for at most 10 frames.",
         "tracks of 12 frames or more. Densities and diameters count whole voids",
         "References: [1] Huber",

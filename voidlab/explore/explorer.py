@@ -184,12 +184,12 @@ class Explorer:
 
     def _find(self, *, exact: bool = True) -> None:
         row, model = self.row.value, self.model
-        detections = model.detections(row, self.settings.settings, exact=exact)
-        self.style.offer_radii(two=not are_edges(tables.only_voids(detections)))
+        found = model.detections(row, self.settings.settings, exact=exact)
+        self.style.offer_radii(two=not are_edges(tables.only_voids(found.table)))
         self._linked = self._try_linking(row) if self.link.is_shown else None
-        self._draw(model.picture(row), row, detections)
+        self._draw(model.picture(row), row, found.table)
         needs = self.style.drift.value or self.style.tails.value or self.style.colour.value == "track"
-        self._frame_words = f"{model.in_words(row, detections)}; circles: {self.style.shown_radius}"
+        self._frame_words = f"{model.in_words(row, found)}; circles: {self.style.shown_radius}"
         self._frame_words += "" if exact else ", being measured anew …"
         needs = needs and not self.link.is_shown
         self.say(self._note or model.outdated or (model.why_no_results if needs else ""))

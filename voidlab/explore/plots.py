@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from voidlab.explore.figure import Scene
 from voidlab.report.figures.base import BLUE, GREY, RED, SKY
+from voidlab.swelling.sizes import bin_width
 from voidlab.tables.catalogue import kept
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -74,9 +75,9 @@ class Plots:
 
     def _show_sizes(self, radii: np.ndarray, sized: np.ndarray) -> None:
         if len(radii):
-            spread = np.subtract(*np.percentile(radii, [75, 25]))
-            width = max(2 * spread / np.cbrt(len(radii)), np.ptp(radii) / 40, 0.05 * self.size)
-            counts, edges = np.histogram(radii, np.arange(radii.min(), radii.max() + 2 * width, width))
+            width = bin_width(2 * radii, pixel=self.size).width / 2  # by the rule of the report
+            first, last = np.floor(radii.min() / width), np.floor(radii.max() / width)
+            counts, edges = np.histogram(radii, width * np.arange(first, last + 2))
         else:
             counts, edges = np.zeros(1), np.array([0.0, 1.0])
         self._all_bars.set_data(counts, edges)
