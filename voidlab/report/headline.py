@@ -176,10 +176,9 @@ def facts_of(stages: Sequence[StageState]) -> list[tuple[str, str]]:
         if "focus_pair" in decided:
             contrast = "bright under focus and dark over focus"
         chosen = str(decided.get("contrast_verdict", ""))
-        why = (
-            f": {decided.get('contrast_reason', '')}" if chosen == GOOD else ""
-        )  # else it is among the warnings
-        how = f" ({chosen}{why})" if chosen else ", as set"
+        # Else the reason is among the warnings; good is the contrast alone, not what was detected.
+        why = decided.get("contrast_reason", "") if chosen == GOOD else chosen
+        how = f" ({why})" if chosen else ", as set"
         facts.append(("Segmenter", str(decided.get("segmenter", ""))))
         facts.append(("Contrast", f"voids are {contrast}{how}" if contrast else "not used"))
     facts += _focus(segment) if segment else []

@@ -121,13 +121,22 @@ def _of_any_drift(drift: pd.DataFrame, verdict: Verdict, calibration: HasPixelSi
     sigma = drift.loc[drift["flag"] != "reference", "drift_sigma_px"].median()
     doubtful = int((~drift["flag"].isin(["", "reference"])).sum())
     poor = "" if verdict.light == GOOD else f"The drift's verdict is '{verdict.light}': {verdict.reasons[0]}"
-    unsure = f"The drift of {doubtful} of {len(drift)} frames is doubtful." if doubtful else ""
+    # A verdict that is not good says it of these frames, or of all.
+    is_news = doubtful and verdict.light == GOOD
+    unsure = f"The drift of {doubtful} of {len(drift)} frames is doubtful." if is_news else ""
     lost = f"{doubtful} of {len(drift)}"
+    error = number(sigma, "px")
+    error = error if unit == "px" else f"{number(sigma * size, unit)} = {error}"
     return [
         figure("Largest drift", f"{far:.1f} {unit}", f"distance from the reference frame{without}"),
-        figure("Drift error", number(sigma, "px"), "median standard error of a frame, per axis"),
+        figure("Drift error", error, "median standard error of a frame, per axis"),
         figure("Drift verdict", verdict.light, "good, check or do not use", warning=poor),
-        figure("Doubtful frames", lost, "frames whose drift is interpolated or poorly known", warning=unsure),
+        figure(
+            "Doubtful frames",
+            lost,
+            "frames that few pairs or none place, or whose error stands out",
+            warning=unsure,
+        ),
     ]
 
 
@@ -167,17 +176,25 @@ def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:
         meaning = "links the voids from frame to frame; the drift is that of the drift stage"
         return [figure("Linker", linked_by, meaning)]
     row = reconstruction.iloc[0]
-    reasons = "; ".join(row["reasons"].split("\n"))
+    meaning = "fallback: the tilt series could not be placed in depth"
     if row["linker"] == "tilt":
         meaning = "tilt series: tracks and the drift used from here on come from one fit of points in 3D"
-        warning = f"The reconstruction's verdict is '{row['verdict']}': {reasons}."
-        return [figure("Linker", "tilt", meaning, warning="" if row["verdict"] == GOOD else warning)]
-    meaning = "fallback: the tilt series could not be placed in depth"
-    warning = (
+    return [figure("Linker", row["linker"], meaning, warning=_doubt_of_depths(row))]
+
+
+def _doubt_of_depths(row: pd.Series) -> str:
+    """What speaks against the points in 3D, or why there are none; empty where they are good."""
+    reasons = "; ".join(row["reasons"].split("\n"))
+    if row["linker"] == "tilt":
+        return (
+            ""
+            if row["verdict"] == GOOD
+            else f"The reconstruction's verdict is '{row['verdict']}': {reasons}."
+        )
+    return (
         f"The voids could not be placed in depth ({reasons}). They were linked by {row['linker']} with the drift of "
         "the drift stage instead: in a thick foil parallax breaks such tracks."
     )
-    return [figure("Linker", row["linker"], meaning, warning=warning)]
 
 
 def of_search_range(linked_by: str, taken: SearchRange) -> list[Figure]:
@@ -215,6 +232,11 @@ def of_reconstruction(
         return []
     size, unit = unit_of(calibration)
     row = reconstruction.iloc[0]
+    verdict = figure(
+        "Reconstruction", row["verdict"], "good, check or do not use", warning=_doubt_of_depths(row)
+    )
+    if points.empty:
+        return [verdict]
     low, thickness, high = row[["thickness_low_px", "thickness_px", "thickness_high_px"]] * size
     axis, error = row["tilt_axis_deg"], points["sigma_z_px"].median() * size
     thick, meaning = "–", row["thickness_reason"]
@@ -225,7 +247,7 @@ def of_reconstruction(
         meaning = f"between the faces of the layer that holds voids; 95 % interval{apart}"
     turned = "–" if pd.isna(axis) else f"{axis:.2f}°"
     return [
-        figure("Reconstruction", row["verdict"], "good, check or do not use; the page says why"),
+        verdict,
         figure("Voids in 3D", f"{len(points):,}", "voids that were placed in depth"),
         figure("Depth error", number(error, unit, 1), "median standard error of a depth"),
         figure("Thickness", thick, meaning),
