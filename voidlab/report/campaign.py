@@ -23,6 +23,7 @@ from voidlab.report.campaign_words import (
     single_fields_in_words,
     two_fields_in_words,
     without_a_size_in_words,
+    without_a_thickness_in_words,
 )
 from voidlab.report.states import read_states
 from voidlab.swelling.pooled import Field, common_spread, pool_fields, pool_sizes
@@ -205,7 +206,9 @@ def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), commo
         )
     elif common:
         notes.append("No specimen has two fields: how much fields differ is in no interval.")
-    notes = [*_on_doubts(told, used), *notes]  # the page shows the first few, and folds the others
+    per_area = without_a_thickness_in_words(parts[_UNITS.index("nm")].numbers)
+    # The page shows the first few, and folds the others.
+    notes = [*_on_doubts(told, used), *filter(None, [per_area]), *notes]
     return Campaign(
         tuple(told),
         _together([part.rows.assign(length_unit=unit) for unit, part in zip(_UNITS, parts, strict=True)]),
