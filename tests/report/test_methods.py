@@ -75,6 +75,15 @@ def test_what_radii_rest_on_and_their_error_are_told():
     assert "Radii under focus are those of the edges as detected." in methods_of([segment])
 
 
+def test_what_is_expected_to_be_missed_is_in_the_intervals_of_densities():
+    stages = of_video()
+    stages[0].record["decided"]["expected"] = {"precision": [0.9, 0.8, 1.0], "recall": [0.7, 0.5, 0.9]}
+    assert (
+        "Intervals (95 %) hold counting, for densities and volumes what is expected to be missed or falsely "
+        "detected, an error of 8 % that all diameters share and one of 2 % of the pixel size."
+    ) in methods_of(stages)
+
+
 def test_what_was_not_run_is_not_told():
     assert methods_of([stage("segment", status="failed")]) == ""
     only = methods_of(of_video()[:1])

@@ -34,7 +34,7 @@ def methods_of(stages: Sequence[StageState]) -> str:
         *(_of_positions(done[POSITIONS], cited) if POSITIONS in done else ()),
         *(_of_drift(done["drift"], cited) if "drift" in done else ()),
         *(_of_track(done["track"], cited) if "track" in done else ()),
-        *(_of_export(done["export"], cited) if "export" in done else ()),
+        *(_of_export(done["export"], cited, detection=_tells_detection(done)) if "export" in done else ()),
     ]
     references = "; ".join(f"[{number}] {source}" for number, source in enumerate(cited, 1))
     return " ".join(said) + (f" References: {references}." if references else "")
@@ -166,7 +166,13 @@ def _of_track(stage: StageState, cited: list[str]) -> Iterator[str]:
     yield f"Voids were linked between frames by {how}{within}, missing for at most {given.get('memory')} frames."
 
 
-def _of_export(stage: StageState, cited: list[str]) -> Iterator[str]:
+def _tells_detection(done: Mapping[str, StageState]) -> bool:
+    """Whether the stage segment says how many voids it expects to miss, and how many detections to be none."""
+    decided = _mapping(done["segment"].record.get("decided")) if "segment" in done else {}
+    return set(_mapping(decided.get("expected"))) == {"precision", "recall"}
+
+
+def _of_export(stage: StageState, cited: list[str], *, detection: bool) -> Iterator[str]:
     given, decided = _parameters(stage), _mapping(stage.record.get("decided"))
     labels = [str(f.get("label")) for f in stage.figures]
     deep = any("from 3D" in label for label in labels)
@@ -186,10 +192,13 @@ def _of_export(stage: StageState, cited: list[str]) -> Iterator[str]:
         yield f"Swelling is f / (1 − f) of the void volume fraction f, with voids taken as {shape}."
     size = given.get("diameter_error")
     size = decided.get("diameter_error") if size == "auto" else size
-    errors = [f"an error of {_percent(size)} that all diameters share"]
+    errors = ["counting"]
+    if detection and not deep:
+        errors.append("for densities and volumes what is expected to be missed or falsely detected")
+    errors.append(f"an error of {_percent(size)} that all diameters share")
     if isinstance(decided.get("pixel_size_nm"), int | float):
         errors.append(f"one of {_percent(given.get('pixel_size_error'))} of the pixel size")
-    yield f"Intervals (95 %) hold counting{' and ' if len(errors) == 1 else ', '}{' and '.join(errors)}."
+    yield f"Intervals (95 %) hold {', '.join(errors[:-1])} and {errors[-1]}."
 
 
 def _cite(cited: list[str], source: str) -> str:
