@@ -165,6 +165,16 @@ def test_every_key_does_something(explorer):
     assert all(each.words in keys.legend() for each in keys.ALL)
 
 
+def test_each_canvas_says_to_a_browser_that_it_has_no_handle(explorer, monkeypatch):
+    """A page of voila shows one until it is told: seen in its websocket and on the screen."""
+    every, told = (explorer.canvas, explorer.compare.canvas, explorer.beside), []
+    for canvas in every:
+        monkeypatch.setattr(canvas, "send_state", lambda key=None, canvas=canvas: told.append((canvas, key)))
+    explorer._resize(500, 400)
+    assert [(canvas, "resizable") for canvas in every] == [one for one in told if one[1] == "resizable"]
+    assert not any(canvas.resizable for canvas in every)
+
+
 def test_the_image_fills_the_figure_and_a_part_keeps_its_magnification(explorer, mouse):
     view = explorer.view
 

@@ -13,7 +13,7 @@ from voidlab import tables
 from voidlab.errors import VoidlabError
 from voidlab.explore import keys, layout
 from voidlab.explore.browser import Browser
-from voidlab.explore.canvas import canvas_of, fill
+from voidlab.explore.canvas import canvas_of, fill, hide_handle
 from voidlab.explore.compare_panel import ComparePanel
 from voidlab.explore.debounce import Latest
 from voidlab.explore.figure import INCHES, Point, Scene, View
@@ -285,6 +285,8 @@ class Explorer:
             self._size = (width, height)
             for canvas in (self.canvas, *([self.compare.canvas] if self.compare.is_shown else [])):
                 fill(canvas, width, height)
+            for canvas in (self.canvas, self.compare.canvas, self.beside):
+                hide_handle(canvas)
 
     def _copied(self, done: bool) -> None:
         """The browser says whether it put something on the clipboard; where not, the numbers are in a box."""
