@@ -197,8 +197,11 @@ def _panels(campaign: Campaign, against: Sequence[str], *, apart: bool) -> Itera
     for column in list(against) or differ[:_MOST_COLUMNS] or by_itself:
         over = "of each specimen" if column == "specimen" else f"of the specimens by {axis_name(column)}"
         for quantity in _quantities(campaign):
+            having = _with(campaign, quantity)
+            if len(having) == 1 and not against:
+                continue  # a point beside no other says no more than the table
             rows = table[table["quantity"] == quantity]
-            without = without_in_words([name for name in names if name not in _with(campaign, quantity)])
+            without = without_in_words([name for name in names if name not in having])
             yield Panel(
                 _file_name(f"{quantity} by {column}{also}"),
                 lambda ax, rows=rows, column=column: against_sample(rows, column, ax),  # type: ignore[misc]
