@@ -42,7 +42,7 @@ def test_a_video_is_told_with_its_settings_and_references():
         "cross-correlation of the void masks of many pairs of frames",
         "by trackpy [3] within 12.3 px, missing for at most 2 frames",
         "of frame 9 count whole voids",
-        "The foil was 100.0 ± 10.0 nm thick",
+        "The foil was 100 ± 10 nm thick",
         "with voids taken as spheres",
         "an error of 8 % that all diameters share and one of 2 % of the pixel size",
     ):
@@ -120,6 +120,8 @@ def test_a_single_image_is_told_as_one():
     figures = [("Images", "1 of 666 × 666 px"), ("Pixel size", "not known")]
     said = methods_of([stage("segment", SEGMENT, {"segmenter": "voids"}, figures)])
     assert said.startswith("An image of 666 × 666 px was evaluated with voidlab 0.1.0.")
+    export = stage("export", {"diameter_error": 0.08}, {"frame": 132})
+    assert "Densities and diameters count whole voids" in methods_of([stage("segment", SEGMENT), export])
 
 
 def test_of_positions_everything_that_was_done_is_told():

@@ -127,6 +127,15 @@ def numbers_of(stages: Sequence[StageState]) -> list[Figure]:
     return [figure for figure in about if figure is not None][:_MOST_NUMBERS]
 
 
+def told_once(stages: Iterable[StageState]) -> list[tuple[str, list[Figure]]]:
+    """Status and figures of each stage, without those that an earlier one tells just so."""
+    found: list[tuple[str, list[Figure]]] = []
+    for stage in stages:
+        before = [figure for _, figures in found for figure in figures]
+        found.append((stage.status, [figure for figure in stage.figures if figure not in before]))
+    return found
+
+
 def columns_of(stages: Sequence[StageState]) -> dict[str, str]:
     """What stands in the columns of the list of datasets, empty where nothing is known."""
     there = _by_label(stages)
@@ -145,11 +154,20 @@ def sample_of(stages: Iterable[StageState]) -> list[str]:
     """What was said of the specimen, in words; the stage export records it."""
     said = [stage.record.get("parameters") for stage in stages if stage.name == "export"]
     given = said[0] if said and isinstance(said[0], Mapping) else {}
-    known = [f"{given[key]}{unit}" for key, unit in _OF_SAMPLE.items() if given.get(key) not in (None, "")]
+    known = [
+        f"{as_given(given[key])}{unit}"
+        for key, unit in _OF_SAMPLE.items()
+        if given.get(key) not in (None, "")
+    ]
     own = [
         key for key in given if key not in (*ExportParameters.model_fields, *SampleParameters.model_fields)
     ]
     return known + [f"{key.replace('_', ' ')} {given[key]}" for key in own]
+
+
+def as_given(value: object) -> str:
+    """A value of the parameters as a person types it: 100, not 100.0."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _by_label(stages: Iterable[StageState]) -> dict[str, Figure]:

@@ -282,8 +282,8 @@ def _estimate(quantity: str, row: Any, where: str) -> Figure:
         pixel = quantity == "layer_thickness_3d" and np.isfinite(row["scale"])
         errors = " with the error of the pixel size" if pixel else ""
         where += f"; 95 %{errors}: {interval} {read.unit}"
-    value = f"{format_number(row['value'] * read.factor)} {read.unit}"
-    return figure(label_of(quantity), value, where)
+    value = format_number(row["value"] * read.factor)
+    return figure(label_of(quantity), value if value == "–" else f"{value} {read.unit}", where)
 
 
 def of_corrections(done: pd.DataFrame) -> list[Figure]:

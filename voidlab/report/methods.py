@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from voidlab.project.paths import POSITIONS
-from voidlab.report.headline import focus_of, judge
+from voidlab.report.headline import as_given, focus_of, judge
 from voidlab.report.states import StageState
 from voidlab.tables.verdict import GOOD
 
@@ -34,7 +34,7 @@ def methods_of(stages: Sequence[StageState]) -> str:
         *(_of_positions(done[POSITIONS], cited) if POSITIONS in done else ()),
         *(_of_drift(done["drift"], cited) if "drift" in done else ()),
         *(_of_track(done["track"], cited) if "track" in done else ()),
-        *(_of_export(done["export"], cited, detection=_tells_detection(done)) if "export" in done else ()),
+        *(_of_export(done["export"], cited, done) if "export" in done else ()),
     ]
     references = "; ".join(f"[{number}] {source}" for number, source in enumerate(cited, 1))
     return " ".join(said) + (f" References: {references}." if references else "")
@@ -172,20 +172,20 @@ def _tells_detection(done: Mapping[str, StageState]) -> bool:
     return set(_mapping(decided.get("expected"))) == {"precision", "recall"}
 
 
-def _of_export(stage: StageState, cited: list[str], *, detection: bool) -> Iterator[str]:
+def _of_export(stage: StageState, cited: list[str], done: Mapping[str, StageState]) -> Iterator[str]:
     given, decided = _parameters(stage), _mapping(stage.record.get("decided"))
     labels = [str(f.get("label")) for f in stage.figures]
     deep = any("from 3D" in label for label in labels)
     frame = decided.get("frame")
-    at = f" of frame {frame}" if isinstance(frame, int) else ""
+    at = f" of frame {frame}" if isinstance(frame, int) and "drift" in done else ""  # of a series
     yield _whole_voids(at, cited)
     if deep:
         yield "Density and swelling count voids that are centred in the layer that holds voids, from their depths."
     elif any(label.startswith("Swelling") for label in labels):
         thick, sigma = given.get("foil_thickness_nm"), given.get("foil_sigma_nm")
         yield (
-            f"The foil was {thick} ± {sigma} nm thick; density and volume are corrected for voids that its surfaces "
-            f"cut {_cite(cited, _GOLDSMITH)}."
+            f"The foil was {as_given(thick)} ± {as_given(sigma)} nm thick; density and volume are corrected for "
+            f"voids that its surfaces cut {_cite(cited, _GOLDSMITH)}."
         )
     if deep or any(label.startswith("Swelling") for label in labels):
         shape = _SHAPES.get(str(given.get("void_shape")), "spheres")
@@ -193,7 +193,7 @@ def _of_export(stage: StageState, cited: list[str], *, detection: bool) -> Itera
     size = given.get("diameter_error")
     size = decided.get("diameter_error") if size == "auto" else size
     errors = ["counting"]
-    if detection and not deep:
+    if _tells_detection(done) and not deep:
         errors.append("for densities and volumes what is expected to be missed or falsely detected")
     errors.append(f"an error of {_percent(size)} that all diameters share")
     if isinstance(decided.get("pixel_size_nm"), int | float):
