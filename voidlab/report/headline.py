@@ -128,10 +128,10 @@ def numbers_of(stages: Sequence[StageState]) -> list[Figure]:
 
 
 def told_once(stages: Iterable[StageState]) -> list[tuple[str, list[Figure]]]:
-    """Status and figures of each stage, without those that an earlier one tells just so."""
+    """Status and figures of each stage, without those that an earlier one of that status tells just so."""
     found: list[tuple[str, list[Figure]]] = []
     for stage in stages:
-        before = [figure for _, figures in found for figure in figures]
+        before = [figure for status, figures in found if status == stage.status for figure in figures]
         found.append((stage.status, [figure for figure in stage.figures if figure not in before]))
     return found
 
