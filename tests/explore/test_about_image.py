@@ -7,6 +7,7 @@ from voidlab import explore
 from voidlab.explore import compare, words
 from voidlab.explore.image_marks import Marks, box_of, measure_bar
 from voidlab.explore.link_preview import preview, rows_about
+from voidlab.explore.state import Detections
 from voidlab.project import parameters
 from voidlab.report.swelling_words import format_number
 
@@ -210,7 +211,7 @@ def test_voids_without_a_size_are_in_no_median_of_the_explorer(window):
     one = int(np.argmin(voids["touches_edge"]))
     voids.loc[voids.index != one, ["radius_px", "size_basis"]] = [25.0, "not a size"]
     only, factor = voids["radius_px"].iloc[one], model.run.calibration.pixel_size_nm
-    said = model.in_words(0, voids)
+    said = model.in_words(0, Detections(voids))
     assert f"{len(voids)} voids ({len(voids) - 1} without a size), median diameter" in said
     assert f"{format_number(2 * only * factor)} nm (1 void away from the edge)" in said
     several = words.several_in_words(voids, model.run.calibration)

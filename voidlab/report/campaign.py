@@ -17,6 +17,7 @@ from voidlab.report.campaign_words import (
     single_fields_in_words,
     two_fields_in_words,
     without_a_size_in_words,
+    without_a_thickness_in_words,
 )
 from voidlab.swelling.pooled import Field, common_spread, pool_fields, pool_sizes
 from voidlab.swelling.sizes import bin_width
@@ -115,8 +116,9 @@ def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), commo
         )
     elif common:
         said.append("No specimen has two fields: how much fields differ is in no interval.")
+    per_area = without_a_thickness_in_words(parts[_UNITS.index("nm")].numbers)
     # Doubts come first: the page shows the first few notes, and folds the others.
-    notes = (*_on_doubts(told, used), *filter(None, said))
+    notes = (*_on_doubts(told, used), *filter(None, [per_area, *said]))
     return Campaign(
         tuple(told),
         _together([part.rows.assign(length_unit=unit) for unit, part in zip(_UNITS, parts, strict=True)]),

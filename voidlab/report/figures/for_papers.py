@@ -61,16 +61,17 @@ def figures_for_papers(
         As `voidlab.swelling.density_over_depth` gives it; empty where nothing was placed in depth.
     """
     frames, tracks = made["frames"], made["tracks"]
+    at = f", frame {outcome.frame}" if len(frames) > 1 else ""
     tracks = tracks[is_size(tracks)]  # as on the page of the stage track
 
     def panels() -> Iterator[Panel]:
         _, unit = unit_of(calibration)
         bins = outcome.sizes.bins
         if len(bins):
-            about = f"share of the voids per diameter, frame {outcome.frame}"
+            about = f"share of the voids per diameter{at}"
             yield Panel("sizes", lambda ax: voids_by_size(outcome.sizes, ax, unit), bins, about)
             of = volume_share_of(outcome)
-            about = f"share of the {of} per diameter, frame {outcome.frame}"
+            about = f"share of the {of} per diameter{at}"
             yield Panel(
                 "volume-by-size", lambda ax: volume_by_size(outcome.sizes, ax, unit, of=of), bins, about
             )
