@@ -5,8 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from detections import tilt_detections
+from voidlab import tables
+from voidlab.project.parameters.models import TrackParameters
 from voidlab.tilt.foil import fit_foil
 from voidlab.tilt.geometry import to_axis
+from voidlab.track.series import link_series
+
+SHAPE, THICK = (420, 560), 80.0  # of images and foil of `linked_in_depth`, unless it is told others
 
 
 def spheres(random, *, shape, thickness, density, diameter, spread=0.3, resolved=0.0):
@@ -97,3 +103,16 @@ def _foil_of(points, middle, thickness, *, measured, axis_deg=25.0):
     about |= {f"thickness{name}_px": value for name, value in interval.items()}
     about |= dict(zip(("foil_z_px", "foil_slope_across", "foil_slope_along"), plane, strict=True))
     return pd.DataFrame([about])
+
+
+def linked_in_depth(seed, **sample):
+    """A simulated tilt series and its voids linked in depth; ``sample`` as for the simulation."""
+    sample = {"shape": SHAPE, "voids": 150, "views": 7, "thickness_px": THICK, "drift_step_px": 10.0} | sample
+    series = tilt_detections(seed, **sample)
+    tilts = series.tilt_deg
+    frames = pd.DataFrame({"frame": list(tilts), "tilt_deg": list(tilts.values()), "status": "ok"})
+    drift = frames[["frame"]].assign(
+        drift_x_px=0.0, drift_y_px=0.0, drift_sigma_px=0.1, pairs_kept=1, flag=""
+    )
+    voids, asked = series.voids.drop(columns="particle"), TrackParameters(linker="tilt")
+    return series, link_series(voids, tables.check(drift, "drift"), frames, asked, shape=series.shape)

@@ -91,6 +91,39 @@ def test_lab_of_an_unknown_dataset_names_those_there_are(copied, monkeypatch, ca
     assert "there are small" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["init", "check", "run", "score", "positions", "watch"])
+def test_an_empty_text_is_not_the_folder_it_is_typed_in(here, command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "", "--name", "x"])
+    assert ended.value.code == 2
+    assert "'' names nothing; expected a file or folder. Is a variable empty?" in capsys.readouterr().err
+
+
+def test_a_name_that_no_disk_takes_is_wrong_input(here, capsys):
+    assert cli.main(["check", "a" * 300]) == 2
+    assert capsys.readouterr().err.startswith("the name 'aaaa")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (
+            ("Ni_spot1_500C", "Fe_spot2_600C"),
+            "The names differ in words, too, such as 'Ni_spot1_500C.tif' and ",
+        ),
+        (("Ni_1_50kx", "Ni_2_100kx"), "The file names hold several magnifications, 50kx to 100kx: "),
+        (("Ni_1", "Ni_2"), ""),
+    ],
+)
+def test_init_of_what_may_be_no_series_names_each(here, capsys, names, said):
+    for name in names:
+        tifffile.imwrite(here / f"{name}.tif", np.eye(32, dtype=np.uint8))
+    assert cli.main(["init", "*.tif", "--name", "x"]) == 0
+    out = capsys.readouterr().out
+    assert said in out
+    assert ("`voidlab init` with --each" in out) == bool(said)
+
+
 def test_help_names_every_command(capsys):
     with pytest.raises(SystemExit):
         cli.main(["--help"])

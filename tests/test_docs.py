@@ -36,6 +36,28 @@ def test_links_and_pictures_lead_somewhere(page):
         assert not anchor or anchor in headings(file), target
 
 
+def is_there(dotted):
+    """Whether an address leads to a module, what a module or class has, or a field of a class."""
+    module, *names = dotted.split(".")
+    found = import_module(module)
+    for place, name in enumerate(names, 1):
+        if not hasattr(found, name) and name in getattr(found, "__annotations__", {}):
+            return place == len(names)
+        if not hasattr(found, name):
+            try:
+                import_module(f"{found.__name__}.{name}")
+            except (ImportError, AttributeError):
+                return False
+        found = getattr(found, name)
+    return True
+
+
+def test_addresses_in_docstrings_and_comments_exist():
+    for file in sorted((ROOT / "voidlab").rglob("*.py")):
+        for dotted in re.findall(r"`(voidlab(?:\.\w+)+)`", file.read_text(encoding="utf-8")):
+            assert is_there(dotted), f"{file.relative_to(ROOT)}: {dotted}"
+
+
 @each_page
 def test_names_of_the_package_exist(page):
     text = page.read_text(encoding="utf-8")
@@ -44,8 +66,7 @@ def test_names_of_the_package_exist(page):
         for name in names.split(","):
             assert hasattr(found, name.strip()) or import_module(f"{module}.{name.strip()}")
     for dotted in re.findall(r"`(voidlab(?:\.\w+)+)(?:\(.*\))?`", text):
-        module, _, name = dotted.rpartition(".")
-        assert hasattr(import_module(module), name) or import_module(dotted), dotted
+        assert is_there(dotted), dotted
     for path in re.findall(r"`((?:voidlab|tests|notebooks|docs)/[\w/.-]+)`", text):
         assert "NAME" in path or (ROOT / path).exists(), path
 

@@ -1,7 +1,10 @@
 """What is said to a user when something is missing or wrong."""
 
 import errno
+import re
 import sys
+
+_SHOWN = 40  # characters of a name that is too long
 
 
 class VoidlabError(ValueError):
@@ -25,4 +28,15 @@ def too_many_files(error: OSError) -> str:
     return (
         "too many files are open at once: this computer allows fewer than voidlab needs. Allow more, on Linux and "
         "macOS with `ulimit -n 1024` in the same terminal, or close other programs, and run it again."
+    )
+
+
+def name_too_long(error: OSError) -> str:
+    """What to do where ``error`` says that a name is longer than a disk takes; empty where it says something else."""
+    if error.errno != errno.ENAMETOOLONG:
+        return ""
+    longest = max(re.split(r"[\\/]", str(error.filename)), key=len)
+    return (
+        f"the name '{longest[:_SHOWN]}…' of {len(longest)} characters, or the path that it is in, is longer than "
+        "this computer takes: most disks take 255 bytes for the name of a file. Give it a shorter one."
     )

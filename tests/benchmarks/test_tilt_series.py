@@ -16,6 +16,7 @@ from detections import tilt_detections
 from voidlab import scores, tables, track
 from voidlab.project.parameters.models import TrackParameters
 from voidlab.swelling import in_3d
+from voidlab.swelling.places_in_foil import common_field
 from voidlab.swelling.sample import Foil
 from voidlab.tilt import project, reconstruct
 from voidlab.tilt.geometry import from_axis, to_axis
@@ -223,7 +224,7 @@ def density_ratios(seed, thickness_px=150.0):
         shape=series.shape,
     )
     made = (found.points, found.views, found.reconstruction, series.shape)
-    left, top, right, bottom = in_3d.common_field(*made[1:])
+    left, top, right, bottom = common_field(*made[1:])
     x, y, radius = (series.points[name] for name in ("x_px", "y_px", "radius_px"))
     there = (x > left) & (x < right) & (y > top) & (y < bottom)
     room = (right - left) * (bottom - top) * thickness_px

@@ -137,6 +137,10 @@ def test_a_frame_that_may_lie_anywhere_is_not_the_largest_drift(upside_down):
     assert "without 1 frame(s)" in figures["Largest drift"]["meaning"]
     assert figures["Doubtful frames"]["value"] == "1 of 12"
     assert figures["Drift verdict"]["warning"].endswith(verdict.reasons[0])
+    assert "warning" not in figures["Doubtful frames"]  # the verdict says it of these, or of all frames
+    in_nm = key_figures.of_drift(drifts, pairs, verdict, SimpleNamespace(pixel_size_nm=0.5))[1]["value"]
+    sigma = drifts["drift_sigma_px"][1:].median()
+    assert in_nm == f"{sigma / 2:.2f} nm = {figures['Drift error']['value']}"
 
 
 def test_an_error_is_large_against_the_others_and_in_px():

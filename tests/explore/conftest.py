@@ -1,10 +1,19 @@
-"""An explorer of the small dataset, and a mouse over it, for the tests of the explorer."""
+"""An explorer of the small dataset, its model, and a mouse over it, for the tests of the explorer."""
 
 from types import SimpleNamespace
 
 import pytest
 
 from voidlab import explore
+from voidlab.explore.state import Model
+from voidlab.run import stage
+
+
+@pytest.fixture
+def model(finished, monkeypatch):
+    """The model of the finished run; write nothing with it."""
+    monkeypatch.chdir(finished[0].root)
+    return Model(stage.open_stage("segment", "small"))
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from voidlab import explore
 from voidlab.explore import compare, words
 from voidlab.explore.image_marks import Marks, box_of, measure_bar
 from voidlab.explore.link_preview import preview, rows_about
-from voidlab.explore.state import Model
+from voidlab.explore.state import Detections
 from voidlab.project import parameters
 from voidlab.report.swelling_words import format_number
-from voidlab.run import stage
 
 
 @pytest.fixture
@@ -136,13 +135,6 @@ def test_the_length_of_the_bar_gives_the_pixel_size(window, copied, monkeypatch)
 # --- linking -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def model(finished, monkeypatch):
-    """The model of the finished run; write nothing with it."""
-    monkeypatch.chdir(finished[0].root)
-    return Model(stage.open_stage("segment", "small"))
-
-
 def test_the_rows_of_a_preview_lie_about_the_frame():
     assert list(rows_about(0, 4, 10)) == [0, 1, 2, 3]
     assert list(rows_about(5, 4, 10)) == [3, 4, 5, 6]
@@ -219,7 +211,7 @@ def test_voids_without_a_size_are_in_no_median_of_the_explorer(window):
     one = int(np.argmin(voids["touches_edge"]))
     voids.loc[voids.index != one, ["radius_px", "size_basis"]] = [25.0, "not a size"]
     only, factor = voids["radius_px"].iloc[one], model.run.calibration.pixel_size_nm
-    said = model.in_words(0, voids)
+    said = model.in_words(0, Detections(voids))
     assert f"{len(voids)} voids ({len(voids) - 1} without a size), median diameter" in said
     assert f"{format_number(2 * only * factor)} nm (1 void away from the edge)" in said
     several = words.several_in_words(voids, model.run.calibration)

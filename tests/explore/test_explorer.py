@@ -8,13 +8,13 @@ import ipywidgets as w
 import numpy as np
 import pandas as pd
 import pytest
-from beside_voids import DOTS, LOOPS, SeesMore
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 import situations
+from beside_voids import DOTS, LOOPS, SeesMore
 from voidlab import explore, scores, segment, tables
 from voidlab.explore import Model, compare, mouse_tools
 from voidlab.explore.cache import Cache
@@ -23,26 +23,11 @@ from voidlab.explore.figure import COLOURS, Style
 from voidlab.explore.state import shrink
 from voidlab.project import corrections, parameters
 from voidlab.project.apply_edits import spot_of
-from voidlab.project.corrections import (
-    AddVoid,
-    BadFrame,
-    CutTrack,
-    DeleteVoid,
-    JoinTracks,
-    MergeVoids,
-    SplitVoid,
-)
+from voidlab.project.edits import AddVoid, BadFrame, CutTrack, DeleteVoid, JoinTracks, MergeVoids, SplitVoid
 from voidlab.report.figures.base import OF_KIND
 from voidlab.report.swelling_words import format_number
 from voidlab.run import stage
 from voidlab.segment.network import Maps
-
-
-@pytest.fixture
-def model(finished, monkeypatch):
-    """The model of the finished run; write nothing with it."""
-    monkeypatch.chdir(finished[0].root)
-    return Model(stage.open_stage("segment", "small"))
 
 
 def shown(explorer):

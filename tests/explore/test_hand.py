@@ -1,6 +1,7 @@
 """Selecting many voids, moving them, keys, and what of it goes into the corrections."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from voidlab.explore import choice, keys, mouse_tools, words
 from voidlab.explore.figure import View
 from voidlab.project import corrections
 from voidlab.project.apply_edits import spot_of
-from voidlab.project.corrections import AcceptFrame, BadFrame, DeleteVoid, Ellipse, JoinTracks, MoveVoid
+from voidlab.project.edits import AcceptFrame, BadFrame, DeleteVoid, JoinTracks, MoveVoid
+from voidlab.project.spots import Ellipse
 
 
 def drag(explorer, mouse, ax, *points, held=(), release=None):
@@ -164,6 +166,16 @@ def test_every_key_does_something(explorer):
     assert all(each.words in keys.legend() for each in keys.ALL)
 
 
+def test_each_canvas_says_to_a_browser_that_it_has_no_handle(explorer, monkeypatch):
+    """A page of voila shows one until it is told: seen in its websocket and on the screen."""
+    every, told = (explorer.canvas, explorer.compare.canvas, explorer.beside), []
+    for canvas in every:
+        monkeypatch.setattr(canvas, "send_state", lambda key=None, canvas=canvas: told.append((canvas, key)))
+    explorer._resize(500, 400)
+    assert [(canvas, "resizable") for canvas in every] == [one for one in told if one[1] == "resizable"]
+    assert not any(canvas.resizable for canvas in every)
+
+
 def test_the_image_fills_the_figure_and_a_part_keeps_its_magnification(explorer, mouse):
     view = explorer.view
 
@@ -205,7 +217,8 @@ def test_the_scale_bar_is_right_after_zooming(explorer):
 
 def test_which_radius_is_drawn_is_said_and_can_be_chosen(explorer, monkeypatch):
     found = explorer.model.detections(0, explorer.settings.settings)
-    fringed = found.assign(size_basis="fringe", edge_radius_px=found["radius_px"] - 0.5)
+    edges = found.table["radius_px"] - 0.5
+    fringed = replace(found, table=found.table.assign(size_basis="fringe", edge_radius_px=edges))
     monkeypatch.setattr(explorer.model, "detections", lambda *_, **__: fringed)
 
     def widths():
@@ -227,7 +240,7 @@ def test_where_no_void_rests_on_a_fringe_there_is_one_radius_and_it_is_as_detect
         ("network", ("none", ""), "circles: radius as detected"),
         ("not a size", ("", "none"), "circles: physical radius"),
     ):
-        rest = found.assign(size_basis=basis)
+        rest = replace(found, table=found.table.assign(size_basis=basis))
         monkeypatch.setattr(explorer.model, "detections", lambda *_, rest=rest, **__: rest)
         explorer.update()
         style = explorer.style

@@ -139,6 +139,14 @@ def test_of_a_single_image_the_list_says_which_files_hold_nothing(tmp_path):
     assert not {"voids.csv", "per-void.csv", "frame-data.json", "frames.csv", "trackmate.xml"} & {*empty}
 
 
+def test_of_a_single_image_no_file_of_tracks_is_written_or_promised(tmp_path):
+    made, labels = single(situations.two_that_touch())
+    found = other_programs.write_others(tmp_path, made, labels, shape=situations.SHAPE, calibration=NM)
+    named = {"per-void.csv", "imagej-rois.zip", "trackmate.xml", "open-in-napari.py"}
+    assert set(found.files["file"]) == {file.name for file in tmp_path.iterdir()} == named
+    assert not found.files["what"].str.contains(r"\btracks\b").any()
+
+
 def test_the_zip_holds_it_all_and_says_what_it_is(tmp_path):
     (tmp_path / "labels.tif").write_bytes(b"labels")
     archives = []

@@ -183,10 +183,20 @@ def test_kinds_that_are_no_text_are_those_of_voids(tmp_path):
     assert len(read_positions(file, SHAPE).voids) == 2
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
-def test_text_in_another_encoding_is_named_as_such(tmp_path, encoding):
+def test_a_key_twice_and_radii_larger_than_the_images_are_told(tmp_path):
     file = tmp_path / "a.json"
-    file.write_text('{"positions":[[1,2]],"radii":[3],"path":"µ"}', encoding=encoding)
+    file.write_text('{"frame":1,"frame":2,"positions":[[1,2]],"radii":[3]}', encoding="utf-8")
+    with pytest.raises(PositionsError, match="'frame' stands twice"):
+        read_positions(file, SHAPE)
+    file.write_text('{"positions":[[1,2],[3,4]],"radii":[3,1e6]}', encoding="utf-8")
+    assert "1 of 2 voids are larger than the images" in " ".join(read_positions(file, SHAPE).notes)
+
+
+def test_text_of_another_unicode_is_read_and_of_another_encoding_named_as_such(tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text('{"positions":[[1,2]],"radii":[3],"path":"µ"}', encoding="utf-16")  # PowerShell's >
+    assert len(read_positions(file, SHAPE).voids) == 1
+    file.write_text('{"positions":[[1,2]],"radii":[3],"path":"µ"}', encoding="latin-1")
     with pytest.raises(PositionsError, match=r"a\.json is no text in UTF-8 .* save it in UTF-8"):
         read_positions(file, SHAPE)
 

@@ -74,6 +74,18 @@ def test_frame_data_has_the_columns_and_meanings_notebooks_know(made):
     assert without["radii_average"] == max(rows.iloc[0]["radii"])  # the mean of those that are sizes
 
 
+def test_text_in_several_pieces_as_in_a_long_table_from_a_file_is_the_same(made):
+    def in_pieces(column):
+        return pd.concat([column[:2], column[2:]], ignore_index=True)
+
+    pieces = [
+        made[name].assign(**{column: in_pieces(made[name][column])})
+        for name, column in (("frames", "path"), ("voids", "kind"))
+    ]
+    rows = export.frame_data(made["frames"], made["voids"], made["drift"])
+    pd.testing.assert_frame_equal(export.frame_data(*pieces, made["drift"]), rows)
+
+
 def test_lines_are_read_back_one_at_a_time(tmp_path):
     rows = pd.DataFrame(
         {"frame": range(1500), "radii": [list(np.linspace(i, i + 1, 500)) for i in range(1500)]}

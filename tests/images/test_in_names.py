@@ -55,6 +55,9 @@ CLOCKS = {
         [0, 20, 40],
     ),
     "over midnight without": (["a_23-59-50.tif", "a_00-00-10.tif", "a_00-00-30.tif"], [0, 20, 40]),
+    "afternoon, joined": (["9_58_10_AM.tif", "10_00_10_AM.tif", "1_02_10_PM.tif"], [0, 120, 11_040]),
+    "afternoon, no seconds": (["a 9.58 AM.tif", "a 10.02 AM.tif", "a 1.02 PM.tif"], [0, 240, 11_040]),
+    "date and afternoon, no seconds": (["9-5-23 11.58 PM.tif", "9-6-23 12.02 AM.tif"], [0, 240]),
     "afternoon": (
         [
             "Screen 2021-05-03 at 11.59.30 AM.tif",
@@ -67,6 +70,28 @@ CLOCKS = {
         [f"2023-5-4 {t}.tif" for t in ("9-58-10", "9-59-10", "10-00-10")],
         [0, 60, 120],
     ),
+    "years of two digits": (
+        ["9_5_23 11_59_50 PM.tif", "9_6_23 12_00_10 AM.tif", "9_6_23 12_00_30 AM.tif"],
+        [0, 20, 40],
+    ),
+    "year first": (
+        [f"a_2{d}.tif" for d in ("3-05-09 23-59-50", "3-05-10 00-00-10", "3-05-10 00-00-30")],
+        [0, 20, 40],
+    ),
+    "six digits twice": (
+        ["230509_235950.tif", "230510_000010.tif", "230510_000030.tif"],
+        [0, 20, 40],
+    ),
+    "day first, joined": (
+        ["28052023_235950.tif", "29052023_000010.tif", "29052023_000030.tif"],
+        [0, 20, 40],
+    ),
+    "month as a word, year of two digits": (
+        ["9-May-23 23-59-50.tif", "10-May-23 00-00-10.tif"],
+        [0, 20],
+    ),
+    "German": (["9. Dez. 2023 um 23.59.50 Uhr.tif", "10. Dez. 2023 um 0.00.10 Uhr.tif"], [0, 20]),
+    "Chinese": (["a 2023年5月9日 23时59分50秒.tif", "a 2023年5月10日 00时00分10秒.tif"], [0, 20]),
     "months of one digit": (["a_29-5-2023_23.59.50.tif", "a_30-5-2023_0.00.10.tif"], [0, 20]),
     "Gatan, decimal seconds": (
         [
@@ -92,6 +117,7 @@ CLOCKS = {
     "letters": (["a_9h.tif", "a_10h.tif", "a_660min.tif"], [32_400, 36_000, 39_600]),
     "min and s": ([f"a_{t}.tif" for t in ("0min50s", "1min00s", "1min10s", "2min05s")], [50, 60, 70, 125]),
     "m and s": ([f"a_{t}.tif" for t in ("0m50s", "1m00s", "1m10s", "2m05s")], [50, 60, 70, 125]),
+    "before and after": ([f"a_{t}.tif" for t in ("-1min", "-5s", "0s", "5s")], [-60, -5, 0, 5]),
     "seconds alone, then minutes": (["a_50s.tif", "a_1min.tif", "a_1min10s.tif"], [50, 60, 70]),
     "min and sec apart": (
         ["a 9 min 55 sec.tif", "a 10 min 0 sec.tif", "a 10 min 5 sec.tif"],
@@ -261,6 +287,68 @@ def test_a_day_that_may_be_a_month_is_asked_about() -> None:
     assert (names(read(counted)), read(counted).numbers) == (counted, [1, 2])
 
 
+def test_dates_that_make_one_run_in_one_way_only_are_read_in_that_way_and_it_is_said() -> None:
+    month_first = [f"9-{d}-23 {t}.tif" for d, t in ((5, "23-59-50"), (6, "00-00-10"))]
+    day_first = [f"{d}-9-2023 {t}.tif" for d, t in ((5, "23-59-50"), (6, "0-00-10"))]
+    for made in (month_first, day_first):
+        found = read(made)
+        assert (names(found), found.times_s) == (made, [0, 20])
+        assert (
+            "are taken for 05 Sep 2023 to 06 Sep 2023: read in another way they lie weeks" in found.notes[1]
+        )
+    with pytest.raises(ImagesError, match="with the month .11 Apr 2023 or 04 Nov 2023.; say how") as caught:
+        read(["9-5-23 13-58-10.tif", "11-4-23 13-59-10.tif"])
+    for words, order in (("day, month", (1, 0)), ("month, day", (0, 1))):
+        pattern = str(caught.value).split(f"({words}, year)")[0].split("'")[-2]
+        found = read(["9-5-23 13-58-10.tif", "11-4-23 13-59-10.tif"], pattern)
+        assert [path.name[:2] for path in found.files] == [("9-", "11")[row] for row in order]
+
+
+@pytest.mark.parametrize(
+    ("dated", "words"),
+    [
+        (["28_5_23", "29_5_23", "1_6_23"], "(day, month, year)"),
+        (["2023_5_9", "2023_5_10", "2023_6_1"], "(year, month, day)"),
+        (["9-5-23_003", "9-5-23_004", "10-5-23_001"], "(day, month, year)"),
+        (["230509_003", "230509_004", "230510_001"], "(year, month, day)"),
+        (["13_58", "13_59", "14_00"], "(all numbers, from the left)"),
+        (["a_1.8", "a_1.9", "a_1.10"], "(all numbers, from the left)"),
+        (["run1_003", "run1_004", "run2_001"], "(all numbers, from the left)"),
+    ],
+)
+def test_another_order_that_may_be_meant_is_said_with_its_pattern(dated: list[str], words: str) -> None:
+    meant = [f"{name}.tif" for name in dated]
+    found = read(meant)
+    assert names(found) != meant
+    (note,) = (note for note in found.notes if words in note)
+    pattern = note.split(f" {words}")[0].split("'")[-2]
+    assert names(read(meant, pattern)) == meant
+
+
+def test_dates_are_named_where_a_number_stands_twice() -> None:
+    meant = ["29-5-23_001.tif", "29-5-23_002.tif", "1-6-23_001.tif"]
+    with pytest.raises(ImagesError, match="both get frame number 1") as caught:
+        read(meant)
+    pattern = str(caught.value).split(" (day, month, year)")[0].split("'")[-2]
+    assert names(read(meant, pattern)) == meant
+
+
+@pytest.mark.parametrize(
+    "counted",
+    [
+        ["100C_1", "100C_2", "25C_3"],
+        ["0,1dpa", "0,2dpa", "1,0dpa", "1,3dpa"],
+        ["0p1dpa", "0p2dpa", "1p0dpa", "1p3dpa"],
+        ["0.1dpa", "0.25dpa", "1.35dpa", "1.5dpa"],
+        ["a_000101", "a_000102", "a_000103"],
+    ],
+)
+def test_decimals_and_what_counts_need_no_word(counted: list[str]) -> None:
+    found = read([f"{name}.tif" for name in counted])
+    assert names(found) == [f"{name}.tif" for name in counted]
+    assert found.notes == []
+
+
 @pytest.mark.parametrize("date", ["", "2026-03-01 "])
 def test_hours_of_one_digit_before_and_after_noon(date: str) -> None:
     made = [f"a {date}{t}.tif" for t in ("12-59-58 AM", "9-59-59 AM", "10-00-01 AM", "1-00-00 PM")]
@@ -311,6 +399,7 @@ TILTS = {
     "SerialEM, brackets": lambda i, a: f"ts_{i:03d}[{a:.2f}]",
     "PACEtomo": lambda i, a: f"ts_{a}tilt",
     "with a date": lambda i, a: f"ts_{a:.1f}_May30_22.{i + 10}.24",
+    "letters and p": lambda i, a: f"tilt_{'m' if a < 0 else 'p'}{abs(a):02d}p0",
     "movie": lambda i, a: f"frame_001_{590 + i:05d}_{a:.1f}",
 }
 
@@ -321,6 +410,21 @@ def test_tilts_keep_their_sign(way: str) -> None:
     found = read(in_order)
     assert names(found) == in_order
     assert found.tilts_deg == list(ANGLES)
+
+
+@pytest.mark.parametrize(
+    "name", ["tilt_{a}deg", "x_{a}deg", "x_{a}°", "alpha{a}", "foil_{a}", "TS_01_{a}", "{a}_tilt"]
+)
+@pytest.mark.parametrize("point", [",", "."])
+def test_a_decimal_comma_is_one_of_tilts(name: str, point: str) -> None:
+    made = [f"{name.format(a=f'{a}').replace('.', point)}.tif" for a in (-30.5, -10.25, 0.0, 10.5)]
+    found = read(made)
+    assert (names(found), found.tilts_deg) == (made, [-30.5, -10.25, 0, 10.5])
+
+
+def test_a_p_is_a_point_where_letters_are_signs_or_degrees_follow() -> None:
+    for made in (["tilt_m10p5", "tilt_p00p0", "tilt_p10p5"], ["x_n10p5deg", "x_0p0deg", "x_10p5deg"]):
+        assert read([f"{name}.tif" for name in made]).tilts_deg == [-10.5, 0, 10.5]
 
 
 @pytest.mark.parametrize(
@@ -360,6 +464,15 @@ def test_what_may_be_no_tilt_is_not_taken_and_said(heated: list[str], note: str)
         ([f"df_{d}_{i:02d}.tif" for i, d in enumerate((-40, -20, 0, 20))], "-40 to 20 after 'df'"),
         ([f"{i:02d}_df_{d}.tif" for i, d in enumerate((-40, -20, 0, 20))], "-40 to 20 after 'df'"),
         ([f"Ni_z{d}.tif" for d in (-20, -10, 10, 20)], "-20 to 20 after 'z'"),
+        ([f"holderT_{t}.tif" for t in (-60, -30, 0, 30, 60)], "-60 to 60 after 'T'"),
+        ([f"HolderTemp_{t}.tif" for t in (-60, 0, 60)], "-60 to 60 after 'Temp'"),
+        ([f"stageZ{d}.tif" for d in (-60, 0, 60)], "-60 to 60 after 'Z'"),
+        ([f"focal_{t}.tif" for t in (-60, 0, 60)], "-60 to 60 after 'focal'"),
+        ([f"cryo_{t}.tif" for t in (-60, 0, 60)], "-60 to 60 after 'cryo'"),
+        ([f"phase_{p}.tif" for p in (-60, 0, 60)], "-60 to 60 after 'phase'"),
+        ([f"scan rotation {r}deg.tif" for r in (-60, 0, 60)], "-60 to 60 after 'rotation'"),
+        ([f"scan_{n}.tif" for n in (-80, -60, -40, -20, 0, 20)], "-80 to 20 after 'scan'"),
+        ([f"cool_-80deg_{n}.tif" for n in (1, 2, 3)], "-80 after 'cool'"),
     ],
 )
 def test_numbers_after_a_word_for_something_else_are_no_tilts(measured: list[str], said: str) -> None:
@@ -371,6 +484,34 @@ def test_numbers_after_a_word_for_something_else_are_no_tilts(measured: list[str
         f"The file names hold {said}: they are not taken for tilts. If they are, give tilt_angles_deg."
         in note
     )
+
+
+@pytest.mark.parametrize("unit", ["degC", "°C", "V", "um", "eV", "%"])
+@pytest.mark.parametrize("values", [(-20, -10, 10, 20), (-40, -30, -20)])
+def test_numbers_below_0_with_a_unit_keep_their_sign(values: Sequence[int], unit: str) -> None:
+    measured = [f"Fe_{value}{unit}.tif" for value in values]
+    found = read(measured)
+    assert (names(found), found.tilts_deg) == (measured, None)
+    assert found.notes == [
+        f"The images are in the order of {values[0]} to {values[-1]} {unit} in the file names."
+    ]
+    assert read([f"Fe-{-value}{unit}.tif" for value in (-40, -30)]).numbers == [30, 40]  # a dash that joins
+
+
+def test_magnifications_do_not_count_and_are_told_where_they_differ() -> None:
+    found = read(["A7_1_200kx.tif", "A7_2_50kx.tif", "A7_3_100kx.tif"])
+    assert found.numbers == [1, 2, 3]
+    assert found.notes == [
+        "The file names hold several magnifications, 50kx to 200kx: one scale cannot hold for all. Of unrelated "
+        "micrographs a dataset each is made by `voidlab init` with --each."
+    ]
+    assert "several magnifications" in read(["A_50000x.tif", "A_100000x.tif"]).notes[0]
+    assert read(["A_50kx_1.tif", "A_50kx_2.tif"]).notes == []
+
+
+def test_a_letter_b_alone_is_a_sample_and_no_second_tilt() -> None:
+    assert read([f"sample B_{n}.tif" for n in range(3)]).numbers == [0, 1, 2]
+    assert read([f"A_{n} B_0.tif" for n in range(3)]).numbers == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -256,11 +257,41 @@ def test_a_link_to_nothing_and_names_of_another_system_are_told(tmp_path: Path) 
                 ImagesError, match=r"folders are parted by / and not by \\; a drive such as C:"
             ):
                 open_series(source)
+    for source, hint in (
+        ("D:/data", "D: is a drive of Windows. On this computer it is a folder, as below /mnt (/mnt/d)"),
+        ("file:///data", "Give the path alone, as /home/me/images, without file://."),
+        ("https://x.org/a.tif", "What begins with https: is not fetched: download the images"),
+    ):
+        if os.sep == "/":
+            with pytest.raises(ImagesError, match=re.escape(hint)):
+                open_series(source)
     with pytest.raises(ImagesError, match="There are curly quotes in it: put straight ones"):
         open_series("“data/x*.tif”")
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_link_that_leads_nowhere_is_an_image_that_is_lost(tmp_path: Path) -> None:
+    write_pngs(tmp_path, ["a_0.png", "a_1.png", "a_3.png"])
+    (tmp_path / "a_2.png").symlink_to(tmp_path / "gone.png")
+    for source in (tmp_path, f"{tmp_path}/a_*.png"):
+        series = open_series(source)
+        assert list(series.frames["frame"]) == [0, 1, 2, 3]
+        (said,) = series.check_sizes()
+        assert "1 of 4 images cannot be read and are left out, the first: cannot read" in said
+        assert "a_2.png: it is a link to" in said
+        with pytest.raises(ImagesError, match="Mend the link, or leave it out"):
+            series[2]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 300 + ".tif", "*" + "a" * 300])
+def test_a_name_that_no_disk_takes_is_a_sentence(tmp_path: Path, name: str) -> None:
+    for source in (tmp_path / name, [tmp_path / name]):
+        with pytest.raises(
+            ImagesError, match=r"aaaaaa…' of 30\d characters, .* is longer than this computer takes"
+        ):
+            open_series(source)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
 def test_tilt_angles_in_any_unicode(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "angles.csv"
     path.write_text("frame,tilt_deg\n1,-10.5\n2,10\n", encoding=encoding)
@@ -270,6 +301,20 @@ def test_tilt_angles_in_any_unicode(tmp_path: Path, encoding: str) -> None:
         ImagesError, match="angles.csv are no text in UTF-8 .*; save the file as text, or CSV, in UTF-8"
     ):
         read_angles(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "frame;tilt_deg\n1;-10,5\n2;10\n",
+        "Frame\tTilt_deg\n1\t-10.5\n2\t10\n",
+        "frame , tilt_deg\n1,-10.5\n\n2,10\n,\n,,\n",
+    ],
+)
+def test_tilt_angles_as_spreadsheets_write_them(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "angles.csv"
+    path.write_text(text)
+    assert read_angles(path) == {1: -10.5, 2: 10}
 
 
 def test_images_without_a_number_are_not_good(tmp_path: Path) -> None:
@@ -290,7 +335,7 @@ def test_white_is_zero_palette_and_planar_tiff(tmp_path: Path) -> None:
     gray = ramp()
     tifffile.imwrite(tmp_path / "white.tif", 255 - gray, photometric="miniswhite")
     np.testing.assert_array_equal(read_image(tmp_path / "white.tif"), gray)
-    for kind in ("i1", "i2", "i4", "u2", "f4", "f8"):
+    for kind in ("i1", "i2", "i4", "u2", "u8", "f4", "f8"):
         stored = np.tile(np.arange(64, dtype=kind), (48, 1))
         for compression in (None, "zlib"):
             tifffile.imwrite(
@@ -298,7 +343,8 @@ def test_white_is_zero_palette_and_planar_tiff(tmp_path: Path) -> None:
             )
             series = open_series(tmp_path / f"{kind}.tif")
             shown = series.raw(0)
-            assert shown.dtype == stored.dtype
+            assert shown.dtype == (np.float64 if kind == "u8" else stored.dtype)
+            assert len(np.unique(series[0])) > 50
             assert (np.diff(shown.astype(float)) == -1).all()
             said = ["its lowest value is white: its values are used with the other sign"] * (kind[0] == "f")
             assert [note.partition("says that ")[2].partition(", so")[0] for note in series.notes] == said
@@ -309,6 +355,72 @@ def test_white_is_zero_palette_and_planar_tiff(tmp_path: Path) -> None:
         tmp_path / "planar.tif", np.stack([gray] * 3), photometric="rgb", planarconfig="separate"
     )
     np.testing.assert_allclose(read_image(tmp_path / "planar.tif"), gray, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "used", "said"),
+    [
+        ((0.5, 0.25), None, "The files disagree on the pixel size, 0.25 to 0.5 nm: theirs is not used."),
+        ((0.001, 0.5), None, "0.5 nm and, in a_0.tif, none that is credible: theirs is not used."),
+        (
+            (None, 0.5),
+            0.5,
+            "1 of 2 files looked at, such as a_0.tif, give no pixel size: that of the others, 0.5 nm",
+        ),
+        ((0.5, 0.502), 0.5, ""),
+    ],
+)
+def test_pixel_sizes_of_files_that_do_not_agree(
+    tmp_path: Path, sizes: tuple[float | None, ...], used: float | None, said: str
+) -> None:
+    for n, size in enumerate(sizes):
+        how = {"resolution": (1 / size, 1 / size), "metadata": {"unit": "nm"}} if size else {}
+        tifffile.imwrite(tmp_path / f"a_{n}.tif", ramp(), imagej=True, **how)
+    series = open_series(tmp_path)
+    assert series.calibration.pixel_size_nm == used
+    assert said in " ".join(series.notes)
+
+
+def test_what_a_file_that_is_not_the_first_says_is_told(tmp_path: Path) -> None:
+    for n in range(3):
+        turned = {"extratags": [(274, "H", 1, 3, True)]} if n else {}
+        tifffile.imwrite(tmp_path / f"a_{n}.tif", ramp(), **turned)
+    (note,) = open_series(tmp_path).notes
+    assert note.startswith("a_1.tif says that its image is to be turned or mirrored (orientation 3)")
+
+
+def test_images_whose_values_mean_other_grey_are_not_laid_on_one_scale(tmp_path: Path) -> None:
+    def write(bits: int, **how: str) -> None:
+        for n in range(40):
+            image = ramp().astype(f"u{bits // 8}")
+            tifffile.imwrite(tmp_path / f"a_{n}.tif", image, **(how if n == 1 else {}))
+
+    write(8, photometric="miniswhite")  # not among those that are looked into at first
+    said = "By the headers the lowest value is white in a_1.tif and black in a_0.tif: the former are turned round."
+    assert open_series(tmp_path).check_sizes() == [f"{said} Check that they look alike."]
+    write(16, photometric="miniswhite")
+    with pytest.raises(
+        ImagesError, match="white in a_1.tif and black in a_0.tif, and values of more than 8 bit"
+    ):
+        open_series(tmp_path).check_sizes()
+    write(8)
+    tifffile.imwrite(tmp_path / "a_1.tif", ramp().astype(np.uint16))
+    with pytest.raises(
+        ImagesError, match="several depths: a_0.tif has 8 bit, a_1.tif has 16 bit for each value"
+    ):
+        open_series(tmp_path).check_sizes()
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+def test_pictures_of_several_depths_are_told(tmp_path: Path, kind: str) -> None:
+    colours = np.stack([ramp()] * 3, -1)
+    iio.imwrite(tmp_path / "a_1.png", colours)
+    iio.imwrite(tmp_path / "a_2.png", ramp().astype(kind))
+    if kind == "u1":
+        assert open_series(tmp_path).check_sizes() == []
+    else:
+        with pytest.raises(ImagesError, match="a_1.png has 8 bit, a_2.png has 16 bit"):
+            open_series(tmp_path)
 
 
 def test_lzw(tmp_path: Path) -> None:

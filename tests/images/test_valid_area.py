@@ -169,6 +169,16 @@ def test_a_series_gives_nan_where_there_is_no_specimen(tmp_path):
     assert series.scale[0] > 60  # grey values of the padding do not count for the scale
 
 
+def test_a_box_that_reaches_beyond_the_image_is_told(tmp_path):
+    series = series_in(
+        tmp_path, micrograph(), ignore_boxes_px=[[10, 10, 390, 20]], crop_px=[100, 0, 400, 300]
+    )
+    assert series.notes == [
+        "The box [100, 0, 400, 300] reaches beyond the images of 400 × 300 px: boxes are left, top, width, height."
+    ]
+    assert series_in(tmp_path, micrograph(), crop_px=[100, 0, 300, 300]).notes == []
+
+
 @pytest.mark.parametrize(
     ("how", "words"),
     [

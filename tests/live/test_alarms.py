@@ -1,5 +1,7 @@
 """When images turn useless: said soon, and not of a specimen that has few voids."""
 
+from dataclasses import replace
+
 import pytest
 
 from voidlab.live import alarms
@@ -36,8 +38,28 @@ def test_half_of_the_last_six_images_of_no_use_are_told(counts, unread, said):
 
 def test_three_blank_ones_on_end_are_told_once():
     assert alarms.of_images(entries([50, 50, 50, None, None, None]), 50) == [
-        "the last 3 images are blank: is the beam on, and as bright as when the grey values were decided?"
+        "the last 3 images are blank: is the beam on?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("beyond", "said"),
+    [
+        ([0.0] * 6, []),
+        ([0.0] * 4 + [0.9, 0.9], []),
+        ([0.9] * 5 + [0.4], []),
+        ([0.0] * 3 + [0.6, 0.7, 0.9], ["brighter", "(90% of", "was beam, gain or exposure changed?"]),
+        ([0.0] * 3 + [-1.0] * 3, ["darker", "(100% of", "is the beam on,"]),
+    ],
+)
+def test_images_outside_the_intensities_are_told_once_with_what_to_do(beyond, said):
+    blank = [None if abs(share) == 1 else 50 for share in beyond]
+    found = alarms.of_images(
+        [replace(entry, beyond=share) for entry, share in zip(entries(blank), beyond, strict=True)], 50
+    )
+    assert len(found) == bool(said)
+    for words in [*said, "Decide again"] if said else []:
+        assert words in found[0]
 
 
 def test_voids_that_are_all_gone_are_told_once_and_blank_ones_beside_another_count_too():

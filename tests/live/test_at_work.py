@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from voidlab import cli
-from voidlab.live import at_work, look
+from voidlab.live import at_work, commands, look
 from voidlab.live.session import Session
 from voidlab.run import cluster
 from voidlab.run.cluster import ClusterError
@@ -63,7 +63,7 @@ def test_workers_segment_all_images_and_the_page_shows_the_same(start, camera, a
     assert sorted(workers.sent) == list(range(IMAGES))
     assert watching.rows == alone
     assert watching.alarms == ""
-    watching.watch.set_threshold(0.9, for_all=True)
+    commands.set_threshold(watching.watch, 0.9, for_all=True)
     watching.go(3)
     assert sorted(workers.sent[IMAGES:]) == list(range(IMAGES))
     assert watching.board.status["backlog"] == 0

@@ -40,10 +40,13 @@ def test_numbers_change_pause_works_a_frame_is_marked_and_an_alarm_appears(proje
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
     page.on("request", lambda request: asked.append(request.url))
-    for number in range(10):
-        camera.file(number).write_bytes(camera.content(number))
     with Session("images", "x") as session:
         page.goto(session.address)
+        page.get_by_text(f"no image yet of those in {project / 'images'}").wait_for()
+        playwright.expect(page.locator("#about")).to_have_text("0 images, 0.5 nm per px", timeout=WAIT_MS)
+        assert page.locator("#n-age").inner_text() == "–"
+        for number in range(10):
+            camera.file(number).write_bytes(camera.content(number))
         shows(page, 9)
         playwright.expect(page.locator("#n-tracks")).to_have_text(re.compile(r"\d+"), timeout=WAIT_MS)
         camera.file(10).write_bytes(camera.content(10))
@@ -60,6 +63,8 @@ def test_numbers_change_pause_works_a_frame_is_marked_and_an_alarm_appears(proje
         page.get_by_text("frame 11 is marked as bad").wait_for()
         page.get_by_role("button", name="This frame counts").click()
         page.get_by_text("frame 11 counts again").wait_for()
+        page.get_by_role("button", name="Decide again").click()
+        page.get_by_text("decided again: ").first.wait_for()
         camera.file(12).write_bytes(camera.content(0, shape=(40, 50)))
         page.get_by_text("img_0012.tif is 50 × 40 px, the others are 160 × 120 px").wait_for()
         for name, (width, height) in SIZES.items():
@@ -70,7 +75,7 @@ def test_numbers_change_pause_works_a_frame_is_marked_and_an_alarm_appears(proje
             box = page.locator("#field").bounding_box()
             assert box["width"] > width / 3
         page.set_viewport_size({"width": 1366, "height": 768})
-        for button in ("Pause", "Mark this frame bad", "for all images"):
+        for button in ("Pause", "Mark this frame bad", "for all images", "Decide again"):
             box = page.get_by_role("button", name=button).bounding_box()
             assert box["y"] + box["height"] <= 768, button  # seen without scrolling
         for number in range(13, 21):

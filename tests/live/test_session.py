@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -119,9 +120,43 @@ def test_numbers_pictures_and_commands(session):
     assert "threshold" in said
     assert asked(session, do="threshold", value="x")[0] == 400
     assert asked(session, do="rm")[0] == 400
-    assert got(session, "command", b"not json")[0] == 400
-    assert got(session, "command", b"[" * 20_000)[0] in (400, 413)
     assert asked(session, do="threshold", value=0.7, all=False)[0] == 200
+
+
+def test_nonsense_is_refused_in_a_sentence_and_changes_nothing(session, project, capfd):
+    events(session, is_done)
+    before = (project / "parameters" / "x.yaml").read_bytes()
+    for body in (b"not json", b"", b"\xff", b"null", b"[1]", b"[" * 9_000, b'{"a":' * 1_900):
+        status, _, said = got(session, "command", body)
+        assert (status, json.loads(said)["said"][:18]) == (400, "that is no command")
+    for what in (
+        *({"do": "bad", "frame": frame, "on": True} for frame in (True, None, -1, 1.0, 10**400, "3", [3])),
+        *(
+            {"do": "threshold", "value": value}
+            for value in (True, None, 0, 1, -1, 10**400, "0.5", float("nan"))
+        ),
+        *({"do": what} for what in (None, "rm", ["pause"], {"a": 1}, "x" * 5000)),
+    ):
+        status, said = asked(session, **what)
+        assert status == 400
+        assert len(said) < 120
+        assert re.search("there is no frame|is no threshold; expected|is not known; expected", said)
+    assert got(session, "command", b"x" * 20_000)[0] == 413
+    assert (project / "parameters" / "x.yaml").read_bytes() == before
+    assert (session.watch.bad, session.watch.paused) == (set(), False)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("token", [None, "wrong"])
+def test_a_huge_body_is_not_even_read(session, token):
+    token = token or session.address.partition("token=")[2]
+    with socket.create_connection(
+        ("127.0.0.1", int(re.search(r":(\d+)/", session.address)[1])), 10
+    ) as viewer:
+        head = f"POST /command?token={token} HTTP/1.1\r\nHost: x\r\nContent-Length: 900000000\r\n\r\n"
+        viewer.sendall(head.encode())
+        assert b"400 Bad Request" in viewer.recv(1000)
+    assert got(session, "numbers.csv")[0] == 200
 
 
 def test_on_a_full_disk_a_correction_and_a_threshold_are_refused_in_words_and_nothing_is_changed(
@@ -193,6 +228,13 @@ def test_a_dataset_is_made_where_there_is_none(project, camera):
     (project / "images" / "a.png").write_bytes(b"x")
     with pytest.raises(ProjectError, match="several kinds: .png, .tif"):
         open_watched("images", "mixed")
+
+
+def test_a_folder_may_be_given_from_another_one_as_the_notebook_does(project, monkeypatch):
+    monkeypatch.chdir(project / "notebooks")
+    for name in ("x", "new", "new"):
+        assert open_watched("../images", name).folder == project / "images"
+    assert open_watched("../images/../images/img*.tif", "globbed").wanted("img_3.tif")
 
 
 def test_the_page_knows_the_columns_that_it_is_sent():

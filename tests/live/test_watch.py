@@ -14,7 +14,8 @@ from scipy import ndimage
 from camera import Camera
 from projects import run_project
 from voidlab import simulate, tables
-from voidlab.live import decide, look
+from voidlab.errors import VoidlabError
+from voidlab.live import commands, decide, look
 from voidlab.live.index import Index
 from voidlab.live.told import as_csv
 from voidlab.project import corrections, parameters
@@ -28,7 +29,8 @@ SHAPE = (120, 160)
 
 def test_from_before_the_first_image_to_after_the_last(start, camera, project):
     watching = start(camera).go(1)
-    assert watching.board.status["state"] == "waiting for images"
+    status = watching.board.status
+    assert (status["state"], status["age_s"], status["pixel_size_nm"]) == ("waiting for images", None, 0.5)
     camera.plan(12)
     watching.go(16)
     assert watching.frames == dict.fromkeys(range(12), "ok")
@@ -296,13 +298,13 @@ def test_a_full_disk_and_a_folder_that_goes_are_told_and_the_watch_goes_on(
 def test_a_frame_is_marked_as_bad_and_counts_again(start, camera, project):
     camera.plan(5)
     watching = start(camera).go(8)
-    watching.watch.mark_bad(2)
+    commands.mark_bad(watching.watch, 2)
     watching.go(0.2)
     bad = {row[0]: row[-1] for row in watching.board.since(0)["rows"]}
     assert bad == {0: False, 1: False, 2: True, 3: False, 4: False}
     log = corrections.read_log(watching.watch.paths.corrections)
     assert corrections.bad_frames(log) == {2}
-    watching.watch.mark_bad(2, is_bad=False)
+    commands.mark_bad(watching.watch, 2, is_bad=False)
     assert corrections.bad_frames(corrections.read_log(watching.watch.paths.corrections)) == set()
 
 
@@ -343,18 +345,89 @@ def test_another_threshold_for_later_images_or_for_all(start, camera, project):
     camera.plan(8)
     watching = start(camera).go(6.5)
     counts = {e.frame: e.count for e in watching.watch.register.in_order()}
-    watching.watch.set_threshold(0.8, for_all=False)
+    commands.set_threshold(watching.watch, 0.8, for_all=False)
     watching.go(4)
     later = {e.frame: e.count for e in watching.watch.register.in_order()}
     assert {frame: later[frame] for frame in counts} == counts
     assert sorted(watching.watch.followed) == list(range(8))
     assert parameters.load_parameters(project / "parameters" / "x.yaml").segment.threshold == 0.8
-    watching.watch.set_threshold(0.9, for_all=True)
+    commands.set_threshold(watching.watch, 0.9, for_all=True)
     watching.go(2)
     for_all = {e.frame: e.count for e in watching.watch.register.in_order()}
     assert all(for_all[frame] <= count for frame, count in counts.items())
     assert for_all != counts
     assert sorted(watching.watch.followed) == list(range(8))
+
+
+def test_an_image_that_is_being_segmented_while_the_threshold_is_set_for_all_gets_it_too(start, camera):
+    watching = start(camera.plan(7)).go(5.9)
+    camera.clock.now += 1
+    camera.work()
+    watch = watching.watch
+    while not watch.register.waiting:
+        watch.step()
+        camera.clock.now += 0.1
+    assert not watch.backlog.is_at_rest
+    commands.set_threshold(watch, 0.9, for_all=True)
+    watching.go(3)
+    assert sorted(watching.watch.followed) == list(range(7))
+    assert {entry.key for entry in watch.register.in_order()} == {watch.looker.decided.key}
+
+
+def test_images_that_get_far_brighter_are_told_and_are_seen_when_it_is_decided_again(
+    start, camera, micrographs, project
+):
+    camera.images = [0.4 * image for image in micrographs[:6]] + micrographs[6:]
+    watching = start(camera.plan(9)).go(12)
+    watch, before = watching.watch, watching.watch.looker.decided
+    dim = [entry.count for entry in watch.register.in_order()][:6]
+    assert "the last 3 images are brighter than the intensities that were decided (" in watching.alarms
+    assert "If it is to stay so: Decide again." in watching.alarms
+    white = watching.board.picture
+    said = commands.carry_out(watch, {"do": "decide"})
+    low, high = before.intensity_range
+    assert said.startswith(f"decided again: intensities {low:g} to {high:g}, by all images ")
+    assert said.endswith(". All images are segmented again.")
+    watching.go(3)
+    assert watching.alarms == ""
+    assert watching.frames == dict.fromkeys(range(9), "ok")
+    assert sorted(watch.followed) == list(range(9))
+    counts = [entry.count for entry in watch.register.in_order()]
+    assert counts[:6] == pytest.approx(dim, abs=3)
+    assert watching.board.picture == watch.picture != white
+    assert watching.board.shown["frame"] == 8
+    assert counts[6:] == pytest.approx([np.median(dim)] * 3, abs=5)
+    assert read_watched(watch.paths).key == watch.looker.decided.key != before.key
+    assert commands.carry_out(watch, {"do": "decide"}) == "decided again: as before."
+    assert watching.go(0.5).board.status["backlog"] == 0
+
+
+def test_it_cannot_be_decided_again_before_it_was_or_where_the_parameters_say_it_and_goes_on_as_before(
+    start, camera, project, stand_in, micrographs
+):
+    watching = start(camera)
+    with pytest.raises(VoidlabError, match="nothing is decided yet"):
+        commands.carry_out(watching.watch, {"do": "decide"})
+    parameters.write_values(project / "parameters" / "x.yaml", "segment", {"intensity_range": [0, 20_000]})
+    camera.images = [0.3 * image for image in micrographs[:5]] + micrographs[5:]
+    watching = start(camera.plan(12)).go(15)
+    before = watching.watch.looker
+    with pytest.raises(VoidlabError, match=r"intensity_range = \[0, 20000\]: .* of the pixels lie outside"):
+        commands.carry_out(watching.watch, {"do": "decide"})
+    (project / "images").rename(project / "away")
+    with pytest.raises(VoidlabError, match="none of the images can be read at present"):
+        commands.carry_out(watching.watch, {"do": "decide"})
+    assert watching.watch.looker is before
+    assert list(watching.frames) == list(range(12))
+
+
+def test_a_file_that_is_torn_while_it_is_decided_is_put_back_itself(start, camera, stand_in, monkeypatch):
+    camera.plan(6, never=[3])
+    camera.clock.now += 10
+    camera.work()
+    watching = start().go(1)
+    assert watching.frames == dict.fromkeys((0, 1, 2, 4, 5), "ok")
+    assert watching.watch.arrivals.waiting == ["img_0003.tif"]
 
 
 def test_while_it_decides_the_page_says_so_and_how_many_images_there_are(
@@ -380,11 +453,11 @@ def test_while_it_decides_the_page_says_so_and_how_many_images_there_are(
 def test_a_threshold_that_is_asked_for_before_anything_is_decided_comes_then(start, camera, project):
     before = start(camera.plan(6)).go(9).frames
     again = start()
-    again.watch.set_threshold(0.9, for_all=True)
+    commands.set_threshold(again.watch, 0.9, for_all=True)
     assert again.watch.register.notes[-1] == "threshold 0.9: as soon as the first images were looked at."
     assert parameters.load_parameters(project / "parameters" / "x.yaml").segment.threshold == 0.9
     with pytest.raises(ParameterErrors, match="threshold"):
-        again.watch.set_threshold(7, for_all=True)
+        commands.set_threshold(again.watch, 7, for_all=True)
     again.go(3)
     assert again.frames == before
     assert again.watch.looker.segmenter.threshold == 0.9
@@ -409,6 +482,34 @@ def test_another_magnification_is_another_dataset(start, camera, project, microg
     )
 
 
+def test_of_very_many_files_that_are_left_out_the_page_names_some_and_the_table_all(start, camera, stand_in):
+    watching = start(camera.plan(6)).go(8)
+    small = camera.content(6, shape=(40, 50))
+    for number in range(6, 86):
+        camera.file(number).write_bytes(small)
+    watching.go(10)
+    told = watching.board.status["alarms"]
+    assert sum("is 50 × 40 px" in alarm for alarm in told) == 50
+    assert told[-1] == "30 more files were left out: they stand in numbers as CSV."
+    assert len(watching.board.left_out) == 80
+    assert list(watching.frames) == list(range(6))
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_images_of_another_bit_depth_are_another_dataset(start, camera, micrographs, colour):
+    watching = start(camera.plan(6)).go(8)
+    grey = (255 * micrographs[6]).astype(np.uint8)
+    tifffile.imwrite(camera.file(6), np.dstack([grey] * 3) if colour else grey)
+    camera.file(7).write_bytes(camera.content(7))
+    watching.go(3)
+    assert sorted(watching.frames) == [0, 1, 2, 3, 4, 5, 7]
+    kind = "float32" if colour else "uint8"
+    assert (
+        f"img_0006.tif holds {kind} values, the others uint16: images of another bit depth" in watching.alarms
+    )
+    assert "brighter" not in watching.alarms
+
+
 def test_images_of_another_size_that_are_moved_to_another_folder_are_another_watch(
     start, camera, project, stand_in
 ):
@@ -427,6 +528,62 @@ def test_images_of_another_size_that_are_moved_to_another_folder_are_another_wat
     assert sorted(watching.frames) == list(range(6))
     assert other.frames == {6: "ok", 7: "ok", 8: "ok"}
     assert "another dataset" not in other.alarms
+
+
+def test_a_refused_file_that_is_renamed_in_the_folder_is_looked_at_again(start, camera, stand_in):
+    watching = start(camera.plan(7)).go(10)
+    twice = camera.folder / "new_0003.tif"
+    twice.write_bytes(camera.content(8))
+    small = camera.folder / "img_0007.tif"
+    small.write_bytes(camera.content(7, shape=(40, 50)))
+    watching.go(1)
+    assert "new_0003.tif" in watching.alarms
+    assert "img_0007.tif is 50 × 40 px" in watching.alarms
+    twice.rename(camera.folder / "img_0009.tif")
+    small.rename(camera.folder / "img_0008.tif")
+    watching.go(1)
+    assert watching.frames == dict.fromkeys([*range(7), 9], "ok")
+    assert stand_in.count("img_0009.tif") == 1
+    assert "new_0003.tif" not in watching.alarms
+    assert "img_0007.tif" not in watching.alarms
+    assert "img_0008.tif is 50 × 40 px" in watching.alarms
+    (camera.folder / "img_0008.tif").rename(camera.folder / "away.txt")
+    watching.go(1)
+    assert watching.alarms == ""
+
+
+def test_an_image_that_is_renamed_to_a_number_that_stands_twice_is_refused_until_it_has_its_own(
+    start, camera, stand_in
+):
+    watching = start(camera.plan(7)).go(10)
+    camera.file(2).rename(camera.folder / "new_0003.tif")
+    watching.go(1)
+    assert "both get frame number 3" in watching.alarms
+    assert 2 not in watching.frames
+    camera.file(2).write_bytes(camera.content(9))
+    watching.go(2)
+    assert watching.frames == dict.fromkeys(range(7), "ok")
+    (camera.folder / "new_0003.tif").rename(camera.file(8))
+    watching.go(1)
+    assert watching.frames == dict.fromkeys([*range(7), 8], "ok")
+    assert watching.alarms == ""
+
+
+def test_an_image_that_came_between_while_nothing_watched_gives_those_behind_it_other_numbers(
+    start, camera, stand_in
+):
+    for second in (0, 1, 2, 4, 5, 6):
+        file = camera.folder / f"x_Hour_00_Minute_00_Second_{second:02d}_Frame_0000.tif"
+        file.write_bytes(camera.content(second))
+    before = start().go(6)
+    assert sorted(before.watch.followed) == list(range(6))
+    (camera.folder / "x_Hour_00_Minute_00_Second_03_Frame_0000.tif").write_bytes(camera.content(3))
+    again = start().go(6)
+    assert again.alarms == ""
+    assert again.frames == dict.fromkeys(range(7), "ok")
+    assert sorted(again.watch.followed) == list(range(7))
+    shutil.rmtree(again.watch.paths.folder)
+    assert start().go(6).rows == again.rows
 
 
 def results(paths):

@@ -7,23 +7,22 @@ import pytest
 
 from voidlab.project import corrections
 from voidlab.project.apply_edits import list_outcomes
-from voidlab.project.corrections import (
+from voidlab.project.corrections import CorrectionsError
+from voidlab.project.edits import (
     AcceptFrame,
     AddVoid,
     BadFrame,
-    CorrectionsError,
     CutTrack,
     DeleteTrack,
     DeleteVoid,
-    Ellipse,
     JoinTracks,
     MergeVoids,
     MoveVoid,
     RedrawVoid,
     SplitVoid,
-    Spot,
     Undo,
 )
+from voidlab.project.spots import Ellipse, Spot
 
 HERE = Spot(frame=3, x_px=10.5, y_px=20.25, radius_px=4)
 THERE = Spot(frame=4, x_px=11, y_px=20, radius_px=4)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from voidlab.report.campaign import compare, read_member
+from voidlab.report.campaign import compare
+from voidlab.report.campaign_members import read_member
 from voidlab.report.campaign_page import write_campaign
 
 # Its script alone is used: what the package does with Playwright is not.

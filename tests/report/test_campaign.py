@@ -14,6 +14,7 @@ from voidlab import cli
 from voidlab.project.parameters.problems import TAKEN
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.report import campaign, campaign_page
+from voidlab.report.campaign_members import Member, read_member
 from voidlab.report.campaign_page import write_campaign
 from voidlab.report.figures.campaign import against_sample, sizes_of_specimens
 from voidlab.run.compare import compare_datasets
@@ -32,7 +33,7 @@ def member(dataset, specimen, density, *, verdict="good", unit="nm", unsized=0, 
     diameter = np.random.default_rng(len(dataset)).normal(10, 2, 60)
     field = Field(dataset, estimates, 1e5, diameter, np.full(60, 9e4), unit, np.arange(60) >= unsized)
     reason = "" if verdict == "good" else "something is odd"
-    return campaign.Member(dataset, specimen, {"name": specimen, **sample}, verdict, reason, 1, field)
+    return Member(dataset, specimen, {"name": specimen, **sample}, verdict, reason, 1, field)
 
 
 @pytest.fixture
@@ -236,6 +237,46 @@ def test_the_page_has_a_table_and_figures_for_each_unit(members, tmp_path):
     assert len(list((tmp_path / "reports" / "campaign" / "figures").glob("sizes*.csv"))) == 2
 
 
+def with_thickness(one):
+    """The same field with what a thickness of 100 nm adds to its numbers."""
+    per_area = one.field.estimates
+    names = {"areal_density": "number_density", "mean_diameter_seen": "mean_diameter",
+             "volume_per_area": "volume_fraction"}  # fmt: skip
+    per_volume = per_area.rename(index=names)
+    per_volume["unit"] = ["nm⁻³", "nm", ""]
+    per_volume.loc[["number_density", "volume_fraction"], "value"] /= 100
+    return replace(one, field=replace(one.field, estimates=pd.concat([per_area, per_volume])))
+
+
+def test_specimens_with_a_thickness_are_shown_per_volume_beside_others_without(members, tmp_path):
+    thick = [m if m.specimen == "c1" else with_thickness(m) for m in members]
+    found = campaign.compare(thick)
+    (said,) = (note for note in found.notes if "no thickness" in note)
+    assert said.startswith("Of c1 no thickness of the foil is known")
+    page = BeautifulSoup(write_campaign(tmp_path, found).read_text("utf-8"), "html.parser")
+    heads = [cell.text for cell in page.select(".specimens thead th")][5:-1]
+    assert heads == [
+        "number density (×10²¹ m⁻³)", "voids per area (µm⁻²)", "mean diameter as seen (nm)",
+        "swelling, f / (1 − f) (%)", "void volume per area (nm)",
+    ]  # fmt: skip
+    rows = {
+        row.th.text: [cell.text for cell in row.select(".measured")]
+        for row in page.select(".specimens tbody tr")
+    }
+    assert rows["A"][0].startswith("15.0")
+    assert rows["c1"][0] == rows["c1"][3] == "–no thickness"
+    assert rows["c1"][1].startswith("3000")
+    alts = [image["alt"] for image in page.select(".panels img")]
+    per_volume = [alt for alt in alts if alt.startswith(("number density", "swelling"))]
+    assert len(per_volume) == 4  # over dose and material
+    assert all(alt.endswith("; without c1, of which no thickness is known") for alt in per_volume)
+    assert all("without c1" not in alt for alt in alts if alt.startswith("voids per area"))
+    drawn = pd.read_csv(tmp_path / "reports" / "campaign" / "figures" / "number_density-by-dose_dpa.csv")
+    assert set(drawn["specimen"]) == {"A", "B"}
+    for alike in (members, [with_thickness(m) for m in members]):
+        assert not any("no thickness" in note for note in campaign.compare(alike).notes)
+
+
 def test_a_dataset_without_a_pixel_size_by_itself_is_in_px_without_a_word():
     only = campaign.compare([member("d", "D", 1.0, unit="px")])
     assert set(only.specimens["specimen"]) == {"D"}
@@ -376,7 +417,7 @@ def test_the_command_pools_what_was_run(project, capsys):
     counted = pd.read_parquet(RunPaths(project, "one").table("counted"))
     assert set(counted["size_basis"]) <= {"fringe", "network", "not a size"}
     assert pooled.loc["areal_density", "voids"] == 2 * len(counted)
-    member_of_one = campaign.read_member(RunPaths(project, "one"))
+    member_of_one = read_member(RunPaths(project, "one"))
     assert member_of_one.field.unit == "nm"
     area = 1 / member_of_one.field.inclusion_area
     assert area.sum() == pytest.approx(stated["areal_density"])

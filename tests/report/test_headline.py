@@ -170,3 +170,22 @@ def test_growth_is_the_median_of_the_diameters_and_not_said_of_tilts():
     assert said["meaning"].endswith("and its standard error, with the ± 50% that all radii share")
     assert growth.of_growth(tracks, frames.assign(tilt_deg=np.arange(9) * 5.0), NM, shown=5) == []
     assert growth.of_growth(tracks, frames, NM, shown=10) == []
+
+
+def test_what_two_stages_tell_alike_stands_once():
+    complete, voids = figure("Complete from", "3 nm"), figure("Voids", "54")
+    stages = [stage("segment", voids, complete), stage("export", complete, figure("Voids", "53"))]
+    assert headline.told_once(stages) == [
+        ("finished", [voids, complete]), ("finished", [figure("Voids", "53")])
+    ]  # fmt: skip
+
+
+def test_what_is_known_of_the_sample_is_said_as_a_person_types_it():
+    export = stage("export")
+    export.record["parameters"] = {
+        "name": "A7",
+        "dose_dpa": 12.5,
+        "foil_thickness_nm": 100.0,
+        "temperature_c": None,
+    }
+    assert headline.sample_of([export]) == ["A7", "12.5 dpa", "100 nm thick"]

@@ -42,7 +42,7 @@ def test_a_video_is_told_with_its_settings_and_references():
         "cross-correlation of the void masks of many pairs of frames",
         "by trackpy [3] within 12.3 px, missing for at most 2 frames",
         "of frame 9 count whole voids",
-        "The foil was 100.0 ± 10.0 nm thick",
+        "The foil was 100 ± 10 nm thick",
         "with voids taken as spheres",
         "an error of 8 % that all diameters share and one of 2 % of the pixel size",
     ):
@@ -73,6 +73,15 @@ def test_what_radii_rest_on_and_their_error_are_told():
         {"label": "Radii, under focus", "value": "as detected", "meaning": "no Fresnel fringe was found"}
     ]
     assert "Radii under focus are those of the edges as detected." in methods_of([segment])
+
+
+def test_what_is_expected_to_be_missed_is_in_the_intervals_of_densities():
+    stages = of_video()
+    stages[0].record["decided"]["expected"] = {"precision": [0.9, 0.8, 1.0], "recall": [0.7, 0.5, 0.9]}
+    assert (
+        "Intervals (95 %) hold counting, for densities and volumes what is expected to be missed or falsely "
+        "detected, an error of 8 % that all diameters share and one of 2 % of the pixel size."
+    ) in methods_of(stages)
 
 
 def test_what_was_not_run_is_not_told():
@@ -111,6 +120,26 @@ def test_a_single_image_is_told_as_one():
     figures = [("Images", "1 of 666 × 666 px"), ("Pixel size", "not known")]
     said = methods_of([stage("segment", SEGMENT, {"segmenter": "voids"}, figures)])
     assert said.startswith("An image of 666 × 666 px was evaluated with voidlab 0.1.0.")
+    export = stage("export", {"diameter_error": 0.08}, {"frame": 132})
+    assert "Densities and diameters count whole voids" in methods_of([stage("segment", SEGMENT), export])
+
+
+def test_of_positions_everything_that_was_done_is_told():
+    given = {"file": "video.json", "memory": 10, "shown_min_frames": 12}
+    figures = [("Images", "1477 of 1024 × 1024 px"), ("Pixel size", "0.5 nm"), ("Positions", "check")]
+    positions = stage("positions", given, {"linker": "assign", "search_range_px": 20.0}, figures)
+    positions.record["key_figures"][-1]["warning"] = (
+        "What the file calls radii are diameters. They were halved."
+    )
+    said = methods_of([positions])
+    for part in (
+        "another program detected (file video.json; images: 1477 of 1024 × 1024 px, pixel size 0.5 nm) were "
+        "evaluated with voidlab 0.1.0. What the file calls radii are diameters. They were halved. Drift was measured",
+        "by assignment by place and size within 20 px, missing for at most 10 frames.",
+        "tracks of 12 frames or more. Densities and diameters count whole voids",
+        "References: [1] Huber",
+    ):
+        assert part in said
 
 
 @pytest.mark.parametrize(("segmenter", "digest", "said"), [

@@ -100,7 +100,7 @@ def test_no_voids_and_do_not_use_are_no_blue_tick(sixty):
 
 def test_the_sample_is_told(sixty):
     _, rows = rows_of(sixty)
-    assert "alloy 2; 2.0 dpa" in rows[59].text
+    assert "alloy 2; 2 dpa" in rows[59].text
 
 
 def test_pictures_are_made_small_once(sixty, monkeypatch):

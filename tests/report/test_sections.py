@@ -1,6 +1,7 @@
 """The page of a stage shows figures first and folds what explains how they were made."""
 
 import itertools
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -11,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from projects import REPOSITORY
 from voidlab.report import key_figures, pages
-from voidlab.report.figures.table import readable_cells
+from voidlab.report.figures.table import in_words, readable_cells
 from voidlab.report.placeholders import NO_POINTS, NO_VIEWS, NOT_PLACED, OF_SERIES_ONLY
 
 ROWS = [{"name": "threshold", "value": 0.6, "unit": "", "meaning": "confidence", "source": "YAML"}]
@@ -175,6 +176,13 @@ def test_every_stage_says_what_comes_first():
         ]
         assert "first" in tags
         assert set(tags) <= {"first", "folded"}
+
+
+@pytest.mark.parametrize(("pixel", "radius", "unit"), [(0.5, 4.0, "nm"), (None, 8.0, "px")])
+def test_columns_are_called_in_words_with_lengths_in_the_unit_of_the_page(pixel, radius, unit):
+    table = pd.DataFrame({"parent_a": [3], "radius_a_px": [8.0], "flag": ["few pairs"]})
+    shown = in_words(table, SimpleNamespace(pixel_size_nm=pixel))
+    assert shown.to_dict("list") == {"parent a": [3], f"radius a ({unit})": [radius], "flag": ["few pairs"]}
 
 
 def test_cells_have_digits_that_a_person_reads():

@@ -314,6 +314,13 @@ def test_files_of_angles_that_never_end(project, name):
     assert "pipe or a device" in said or "holds 1,000,000,000 bytes; expected at most" in said
 
 
+def test_a_link_to_itself_is_an_image_that_is_lost(project):
+    link = project / "data" / "x" / "f99.tif"
+    link.symlink_to(link)
+    plan = run.check(write(project, "", "../data/x/*.tif"))
+    assert "it is a link to " in " ".join(plan.notes)
+
+
 def test_a_pipe_in_place_of_the_parameter_file(project, capsys):
     os.mkfifo(project / "parameters" / "y.yaml")
     assert cli.main(["check", "parameters/y.yaml"]) == 2

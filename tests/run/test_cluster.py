@@ -12,6 +12,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
+import slurm_node
 from projects import FEW, REPOSITORY
 from voidlab import cli, segment
 from voidlab.images.label_stack import LabelWriter
@@ -211,7 +212,7 @@ def scheduler(dask, tmp_path):
     with subprocess.Popen([*here, *options], **quiet) as first:
         wait_until(file.exists)
         with subprocess.Popen(
-            [*there, *options, "--death-timeout", "5"], cwd=tmp_path / "p", **quiet
+            [*there, *options, "--death-timeout", "60"], cwd=tmp_path / "p", **quiet
         ) as second:
             yield first, json.loads(file.read_text())["address"]
             second.kill()
@@ -307,6 +308,44 @@ def test_a_job_that_is_killed_is_replaced_and_none_is_left_over(slurm, paths, by
     assert len(numbers) >= 2
     assert killed == numbers[:1]
     wait_until(lambda: not any(psutil.pid_exists(number) for number in numbers), 30)
+
+
+@pytest.fixture
+def real_slurm(dask, tmp_path, monkeypatch):
+    """A Slurm that runs on this computer, as the value of SLURM_CONF."""
+    pytest.importorskip("dask_jobqueue", reason="the extra 'cluster' is not installed")
+    if slurm_node.MISSING:
+        pytest.skip(
+            f"no {', '.join(slurm_node.MISSING)}: apt-get install slurmctld slurmd slurm-client munge"
+        )
+    import dask as settings
+
+    job = {"cores": 1, "memory": "1GB", "interface": "lo", "worker-extra-args": ["--preload", str(dask)]}
+    job |= {"local-directory": str(tmp_path), "log-directory": str(tmp_path)}
+    folder = tmp_path / "slurm"
+    folder.mkdir()
+    with slurm_node.slurm_node(folder) as conf:
+        monkeypatch.setenv("SLURM_CONF", conf)
+        with settings.config.set({f"jobqueue.slurm.{name}": value for name, value in job.items()}):
+            yield conf
+
+
+@pytest.mark.slow
+def test_a_slurm_makes_the_same_bytes_also_when_a_job_is_cancelled(real_slurm, paths, by_threads):
+    with cluster.opened("slurm", 1):
+        executor = cluster.joined()
+        submit, killed = executor.submit, []
+
+        def killing(*task):
+            if len(kept(paths)) >= 1 and not killed:
+                killed.extend(slurm_node.jobs(real_slurm))
+                subprocess.run(["scancel", "--signal=KILL", "--full", str(killed[0])], check=True)
+            return submit(*task)
+
+        executor.submit = killing
+        assert run(paths, executor) == by_threads  # by another job
+        assert killed[0] not in slurm_node.jobs(real_slurm)
+    wait_until(lambda: not slurm_node.jobs(real_slurm), 30)
 
 
 @pytest.mark.slow

@@ -8,8 +8,9 @@ from voidlab import run, tables
 from voidlab.images.label_stack import open_labels
 from voidlab.project import corrections, record
 from voidlab.project.apply_edits import spot_of
-from voidlab.project.corrections import AddVoid, BadFrame, CutTrack, DeleteVoid, Spot
+from voidlab.project.edits import AddVoid, BadFrame, CutTrack, DeleteVoid
 from voidlab.project.parameters.yaml_file import ParameterErrors
+from voidlab.project.spots import Spot
 
 GONE = Spot(frame=1, x_px=3, y_px=3, radius_px=50)
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 import pytest
-from beside_voids import DOTS, LOOPS, frames_with_others, with_others
 
+from beside_voids import DOTS, LOOPS, frames_with_others, with_others
 from projects import MADE, run_project
 from voidlab import export, run, tables
 from voidlab.project import record

@@ -13,7 +13,7 @@ from voidlab.images.series import Calibration
 from voidlab.project import lock, record
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.report import key_figures, pages
-from voidlab.report.campaign import read_member
+from voidlab.report.campaign_members import read_member
 from voidlab.run import positions as tabular
 from voidlab.track.drift_from_voids import drift_from_tracks
 from voidlab.track.link import link_voids
@@ -201,6 +201,8 @@ def test_the_command_in_a_folder_with_braces(typed, capsys, monkeypatch):
     assert re.search(r"circles of their radii, frame 0: \d voids and frame 1\d: \d voids", page)
     overview = paths.index.read_text("utf-8")
     assert 'alt="Voids of video as circles, in its first and its last frame"' in overview
+    assert "(file found.json; images: " in overview  # the methods paragraph
+    assert f"within {float(figures['Search range'].removesuffix(' px')):.3g} px" in overview
     assert 'alt="Voids of video as circles"' in (paths.reports / "index.html").read_text("utf-8")
     assert "drift-corrected tracks of 10 frames or more" in overview.lower()
     drawn = pd.read_csv(paths.exports / "figures" / "tracks.csv")

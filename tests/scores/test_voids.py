@@ -12,7 +12,7 @@ from voidlab import scores
 
 def test_nothing_against_nothing():
     score = scores.score_voids(voids(), voids())
-    assert (score["hits"], score["misses"], score["false_finds"]) == (0, 0, 0)
+    assert (score["hits"], score["misses"], score["false_positives"]) == (0, 0, 0)
     assert np.isnan(score["f1"])
 
 
@@ -20,7 +20,7 @@ def test_by_hand():
     truth = voids((10, 10, 4), (50, 20, 10), (90, 20, 5))
     found = voids((12, 10, 4.4), (54, 23, 9), (30, 30, 5))
     score = scores.score_voids(truth, found)
-    assert (score["hits"], score["misses"], score["false_finds"]) == (2, 1, 1)
+    assert (score["hits"], score["misses"], score["false_positives"]) == (2, 1, 1)
     assert score["precision"] == pytest.approx(2 / 3)
     assert score["recall"] == pytest.approx(2 / 3)
     assert score["f1"] == pytest.approx(2 / 3)
@@ -51,19 +51,19 @@ def test_the_most_matches_win_over_the_nearest():
 def test_ignored_voids_count_for_nothing():
     truth = voids((10, 10, 4), (50, 20, 4)).assign(ignored=[False, True])
     score = scores.score_voids(truth, voids((10, 10, 4), (50, 20, 4)))
-    assert (score["hits"], score["misses"], score["false_finds"]) == (1, 0, 0)
+    assert (score["hits"], score["misses"], score["false_positives"]) == (1, 0, 0)
     score = scores.score_voids(truth, voids((10, 10, 4)))
-    assert (score["hits"], score["misses"], score["false_finds"]) == (1, 0, 0)
+    assert (score["hits"], score["misses"], score["false_positives"]) == (1, 0, 0)
 
 
 def test_a_void_that_the_border_cuts_may_be_found_whole():
     """Its label has the middle of the part that is left."""
     truth = voids((6, 30, 6), (60, 30, 10)).assign(ignored=[True, False])
     whole, beside = voids((-3, 30, 20), (60, 30, 10)), voids((-3, 30, 6), (60, 30, 10))
-    assert scores.score_voids(truth, whole)["false_finds"] == 0
-    assert scores.score_voids(truth, beside)["false_finds"] == 1
+    assert scores.score_voids(truth, whole)["false_positives"] == 0
+    assert scores.score_voids(truth, beside)["false_positives"] == 1
     wide_beside_one_that_counts = voids((60, 30, 10), (48, 30, 30))
-    assert scores.score_voids(truth, wide_beside_one_that_counts)["false_finds"] == 1
+    assert scores.score_voids(truth, wide_beside_one_that_counts)["false_positives"] == 1
 
 
 def test_frames_are_kept_apart():

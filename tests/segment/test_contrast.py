@@ -127,7 +127,7 @@ def test_all_images_count_together():
 def test_nothing_detected_is_said():
     choice = choose([])
     assert (choice.contrast, choice.verdict, choice.images) == ("bright", "good", 0)
-    assert choice.reason == "no void of either contrast was detected"
+    assert choice.reason == "assumed: no void of either contrast was detected"
 
 
 def chosen(file):

@@ -9,17 +9,8 @@ from hypothesis import strategies as st
 from voidlab import tables
 from voidlab.measure import measure_voids
 from voidlab.project.apply_edits import spot_of
-from voidlab.project.corrections import (
-    AddVoid,
-    BadFrame,
-    DeleteVoid,
-    Ellipse,
-    MergeVoids,
-    MoveVoid,
-    RedrawVoid,
-    SplitVoid,
-    Spot,
-)
+from voidlab.project.edits import AddVoid, BadFrame, DeleteVoid, MergeVoids, MoveVoid, RedrawVoid, SplitVoid
+from voidlab.project.spots import Ellipse, Spot
 from voidlab.segment import corrections
 
 SHAPE = (60, 90)  # non-square

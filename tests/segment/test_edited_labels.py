@@ -12,7 +12,7 @@ from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.series import ImagesError
 from voidlab.measure import measure_voids
 from voidlab.project import corrections
-from voidlab.project.corrections import AddVoid, DeleteVoid, RedrawVoid
+from voidlab.project.edits import AddVoid, DeleteVoid, RedrawVoid
 from voidlab.segment import corrections as mend
 from voidlab.segment import edited_labels
 

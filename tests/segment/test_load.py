@@ -4,9 +4,9 @@ import imageio.v3 as iio
 import numpy as np
 import pandas as pd
 import pytest
-from beside_voids import DOTS, LOOPS, SeesMore
 from scipy import ndimage
 
+from beside_voids import DOTS, LOOPS, SeesMore
 from drawn_images import SHAPE, Series, image_with
 from voidlab import scores, segment, simulate, swelling, tables
 from voidlab.images.series import open_series

@@ -10,8 +10,8 @@ import torch
 from drawn_images import SHAPE, image_with
 from voidlab import scores, segment, tables
 from voidlab.segment import decode, model_file, network
-from voidlab.simulate import foil as specimen
 from voidlab.simulate import microscope
+from voidlab.simulate.foil import draw_foil
 from voidlab.simulate.micrographs import micrograph
 from voidlab.training import labelled, train
 from voidlab.training import model_card as card
@@ -400,7 +400,7 @@ def foil(seed):
     random = np.random.default_rng(seed)
     strength = np.exp(random.uniform(np.log(0.03), np.log(0.8)))
     usual = random.uniform(3, 15)
-    bare = specimen.foil(random, (384, 384), usual, thickness_px=10 * usual, busy=0.0, strength=strength)
+    bare = draw_foil(random, (384, 384), usual, thickness_px=10 * usual, busy=0.0, strength=strength)
     shown = bare.lets_through(np.zeros((384, 384))) * bare.strain
     return microscope.write(random, microscope.detect(random, shown, random.uniform(0.01, 0.1)))[0]
 

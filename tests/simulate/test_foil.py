@@ -6,19 +6,32 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from voidlab.simulate import foil as specimen
 from voidlab.simulate import looks, micrographs, microscope
-from voidlab.simulate.foil import Defects, Foil
+from voidlab.simulate.foil import (
+    Defects,
+    Foil,
+    _bean,
+    _cloud,
+    _dot,
+    _draw_crowd,
+    _line,
+    _loop,
+    _precipitate,
+    _rod,
+    _stain,
+    draw_foil,
+    draw_grain,
+)
 from voidlab.simulate.vacuum import beside_vacuum
 from voidlab.simulate.void_shapes import Void
 
 SHAPE = (200, 280)
 LISTED = {
-    specimen._dot: "dot",
-    specimen._precipitate: "dot",
-    specimen._loop: "loop",
-    specimen._rod: "loop",
-    specimen._bean: "loop",
+    _dot: "dot",
+    _precipitate: "dot",
+    _loop: "loop",
+    _rod: "loop",
+    _bean: "loop",
 }
 
 
@@ -40,14 +53,14 @@ def test_a_defect_is_listed_where_it_is_drawn(draw, seed):
     v, u = np.nonzero(changed)
     assert len(v)
     away = np.hypot(u - x, v - y)
-    long = 2 if draw is specimen._precipitate else 5  # of those that are long and thin, over the radius
+    long = 2 if draw is _precipitate else 5  # of those that are long and thin, over the radius
     assert away.max() < long * radius + 10
     inside = (4 * radius < x < SHAPE[1] - 4 * radius) and (4 * radius < y < SHAPE[0] - 4 * radius)
     if inside:
         weight = np.abs(into.drawn)
         cy, cx = ndimage.center_of_mass(weight)
         assert np.hypot(cx - x, cy - y) < 0.7 * radius + 0.5  # an arc, a moiré, a line on one side: no more
-        assert changed.sum() > 0.5 * np.pi * radius**2 or draw is specimen._loop
+        assert changed.sum() > 0.5 * np.pi * radius**2 or draw is _loop
 
 
 @pytest.mark.parametrize("draw", LISTED, ids=lambda draw: draw.__name__.strip("_"))
@@ -60,7 +73,7 @@ def test_a_defect_is_dark_and_as_strong_as_it_says(draw):
     assert -0.4 * 2 < np.median(deepest) < -0.4 * 0.5
 
 
-@pytest.mark.parametrize("draw", [specimen._line, specimen._cloud, specimen._stain])
+@pytest.mark.parametrize("draw", [_line, _cloud, _stain])
 def test_what_has_no_place_of_its_own_is_not_listed(draw):
     into = nothing()
     for seed in range(3):
@@ -71,9 +84,7 @@ def test_what_has_no_place_of_its_own_is_not_listed(draw):
 
 def test_a_foil_lists_all_of_its_defects():
     for seed in range(30):
-        foil = specimen.foil(
-            np.random.default_rng(seed), SHAPE, 6.0, thickness_px=60.0, busy=1.0, strength=0.4
-        )
+        foil = draw_foil(np.random.default_rng(seed), SHAPE, 6.0, thickness_px=60.0, busy=1.0, strength=0.4)
         assert {kind for kind, *_ in foil.objects} <= {"loop", "dot"}
         if len(foil.objects) > 20 and (foil.strain != 1).any() and foil.strain.min() < 0.9:
             break
@@ -85,9 +96,7 @@ def test_a_foil_lists_all_of_its_defects():
 
 def test_a_film_without_order_holds_nothing():
     for seed in range(20):
-        foil = specimen.foil(
-            np.random.default_rng(seed), SHAPE, 6.0, thickness_px=60.0, busy=-1.0, strength=0.4
-        )
+        foil = draw_foil(np.random.default_rng(seed), SHAPE, 6.0, thickness_px=60.0, busy=-1.0, strength=0.4)
         assert foil.objects == []
         assert (foil.strain == 1).all()
 
@@ -95,12 +104,12 @@ def test_a_film_without_order_holds_nothing():
 def test_a_crowd_is_many_of_a_few_kinds_and_sizes():
     for seed in range(10):
         thick, strained = nothing(), nothing()
-        specimen._draw_crowd(np.random.default_rng(seed), thick, strained, 6.0, 0.4)
+        _draw_crowd(np.random.default_rng(seed), thick, strained, 6.0, 0.4)
         objects = thick.objects + strained.objects
         assert len(objects) >= 5
         assert {kind for kind, *_ in objects} <= {"loop", "dot"}
         assert min(thick.drawn.min(), strained.drawn.min()) < -0.1  # they are dark
-    crowded = specimen.foil(np.random.default_rng(3), SHAPE, 6.0, thickness_px=60.0, busy=2.0, strength=0.4)
+    crowded = draw_foil(np.random.default_rng(3), SHAPE, 6.0, thickness_px=60.0, busy=2.0, strength=0.4)
     assert len(crowded.objects) > 10
 
 
@@ -108,7 +117,7 @@ def test_a_rough_foil_is_rougher():
     even, rough = (
         np.mean(
             [
-                specimen.foil(
+                draw_foil(
                     np.random.default_rng(s), SHAPE, 6.0, thickness_px=60.0, busy=-1.0, strength=0.4, rough=r
                 ).brightness.std()
                 for s in range(20)
@@ -147,10 +156,10 @@ def test_strain_makes_no_fringe_and_thickness_does():
 
 def test_grain_shows_out_of_focus_only():
     random = np.random.default_rng(0)
-    grain = specimen.grain(random, SHAPE)
+    grain = draw_grain(random, SHAPE)
     assert grain.std() == pytest.approx(1, rel=0.1)
     foil = replace(
-        specimen.foil(random, SHAPE, 6.0, thickness_px=60.0, busy=-1.0, strength=0.4), phase=0.3 * grain
+        draw_foil(random, SHAPE, 6.0, thickness_px=60.0, busy=-1.0, strength=0.4), phase=0.3 * grain
     )
     smooth = replace(foil, phase=0 * foil.phase)
     np.testing.assert_allclose(seen(foil, fringe=0.0), seen(smooth, fringe=0.0), atol=1e-6)
@@ -166,7 +175,7 @@ def square(x, y, half=6):
 @pytest.mark.parametrize("seed", range(10))
 def test_vacuum_holds_neither_voids_nor_defects(seed):
     random = np.random.default_rng(seed)
-    foil = specimen.foil(random, SHAPE, 6.0, thickness_px=60.0, busy=1.0, strength=0.4)
+    foil = draw_foil(random, SHAPE, 6.0, thickness_px=60.0, busy=1.0, strength=0.4)
     # A phase that vacuum has not tells where the foil is.
     foil = replace(foil, phase=np.ones(SHAPE, np.float32))
     foil = replace(foil, objects=[("dot", x, y, 4.0, 0.5) for x in range(280) for y in range(0, 200, 5)])

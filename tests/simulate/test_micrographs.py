@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from voidlab.simulate import foil as specimen
 from voidlab.simulate import looks, micrographs, microscope, vacuum, void_shapes
 from voidlab.simulate.bend_contours import BendContour
+from voidlab.simulate.foil import Foil
 from voidlab.simulate.micrographs import micrograph
 from voidlab.simulate.visibility import Visibility, reach
 
@@ -246,7 +246,7 @@ def test_over_focus_by_little_voids_are_bright_and_looked_for_as_such(fringe):
     v, u = np.mgrid[:96, :96] - 48
     sphere = 2 * np.sqrt(np.clip(64 - u**2 - v**2, 0, None)).astype(np.float32)
     void = void_shapes.Void((slice(0, 96), slice(0, 96)), sphere, sphere > 1)
-    scene = micrographs._Scene(look, 8.0, 60.0, specimen.Foil.even((96, 96)), [void], np.inf, 0.3)
+    scene = micrographs._Scene(look, 8.0, 60.0, Foil.even((96, 96)), [void], np.inf, 0.3)
     of = micrographs._with_sign(scene)
     assert (of.sign, of.negative) == ((1, False) if fringe == 1.0 else (-1, True))
     assert micrographs._with_sign(replace(scene, look=replace(look, empty=True))).negative
@@ -256,7 +256,7 @@ def test_a_void_in_a_bend_contour_is_as_dark_or_bright_as_a_foil_thinner_by_it()
     """On the contour, of a foil of one extinction length: half an extinction length less is the darkest."""
     even, ones = np.zeros((64, 64), np.float32), np.ones((64, 64), np.float32)
     contour = BendContour(even, ones, 0.6 * ones, ones, 40.0)
-    foil = replace(specimen.Foil.even((64, 64)), contours=[contour])
+    foil = replace(Foil.even((64, 64)), contours=[contour])
     for missing, brightness in ((0, 1.0), (10, 0.7), (20, 0.4), (40, 1.0)):
         assert foil.lets_through(missing * ones) == pytest.approx(brightness * ones, abs=1e-6)
     there = foil.contours_in((slice(3, 9), slice(60, 64)))
@@ -284,14 +284,12 @@ def test_loops_in_a_negative_are_bright_and_else_dark(monkeypatch):
     without_burnt_in(monkeypatch)
     drawn = [("dot", 130.0, 120.0, 7.0, 0.6), ("dot", 220.0, 180.0, 7.0, 0.6)]
 
-    def foil(random, shape, usual, *, thickness_px, busy, strength, rough):
+    def foil_with_dots(random, shape, usual, *, thickness_px, busy, strength, rough):
         y, x = np.mgrid[: shape[0], : shape[1]]
         bells = sum(np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / r**2) for _, cx, cy, r, _ in drawn)
-        return replace(
-            specimen.Foil.even(shape), strain=np.exp(-0.6 * bells).astype(np.float32), objects=drawn
-        )
+        return replace(Foil.even(shape), strain=np.exp(-0.6 * bells).astype(np.float32), objects=drawn)
 
-    monkeypatch.setattr(specimen, "foil", foil)
+    monkeypatch.setattr(micrographs, "draw_foil", foil_with_dots)
     monkeypatch.setattr(void_shapes, "scatter", lambda random, shape, usual: np.zeros((0, 3)))
     monkeypatch.setattr(vacuum, "beside_vacuum", lambda random, foil, voids: (foil, voids))
     for kind, bright in (("over", True), ("mass", False), ("under", False)):
@@ -347,7 +345,7 @@ def test_noise_goes_by_the_contrast_that_is_left_of_a_void(fringe, blur):
         grain=0.0,
         calm=True,
     )
-    even = specimen.Foil.even((200, 200))
+    even = Foil.even((200, 200))
     scene = micrographs._in_a_foil(
         np.random.default_rng(1), micrographs._Scene(look, 6.0, 60.0, even, [], np.inf, blur)
     )
@@ -382,14 +380,14 @@ def test_what_hardly_shows_counts_neither_way():
     ]
     covered = np.zeros((80, 100), bool)
     covered[70:] = True
-    others = micrographs._others(replace(specimen.Foil.even((176, 196)), objects=objects), covered, noise=0.1)
+    others = micrographs._others(replace(Foil.even((176, 196)), objects=objects), covered, noise=0.1)
     assert others["snr"].tolist() == pytest.approx([3, 0.8, 0.5, 3, 3])
     assert others["ignored"].tolist() == [False, True, True, True, True]
     assert others[["x_px", "y_px"]].to_numpy()[0].tolist() == [20, 20]
 
 
 def test_a_foil_without_loops_has_none_with_all_columns():
-    others = micrographs._others(specimen.Foil.even((176, 196)), np.zeros((80, 100), bool), 0.1)
+    others = micrographs._others(Foil.even((176, 196)), np.zeros((80, 100), bool), 0.1)
     assert len(others) == 0
     assert others.dtypes.astype(str).to_dict() == {
         "kind": "object",

@@ -7,20 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from detections import tilt_detections
+from foils import SHAPE, THICK, linked_in_depth
 from voidlab import swelling, tables
 from voidlab.images.headers import Calibration
-from voidlab.project.parameters.models import TrackParameters
 from voidlab.report import key_figures, swelling_words
 from voidlab.report.figures.swelling import drawn_quantities
 from voidlab.report.figures.tilt import density_by_depth
 from voidlab.swelling import Foil, Sample, Scale
 from voidlab.swelling.depth import OF_3D
-from voidlab.swelling.in_3d import common_field, in_field, mid_foil, shown_by_all
+from voidlab.swelling.places_in_foil import common_field, in_field, mid_foil, shown_by_all
 from voidlab.tilt import project
-from voidlab.track import series as linking
 
-SHAPE, THICK, PIXEL = (420, 560), 80.0, 0.5
+PIXEL = 0.5
 PLAIN = Sample(SHAPE, Scale(PIXEL, 0.02))
 
 
@@ -30,24 +28,9 @@ def frames_of(series):
     return frames.assign(time_s=np.nan)
 
 
-def placed(seed, **sample):
-    """A series linked in depth, with its truth; ``sample`` as for the simulation."""
-    sample = {"shape": SHAPE, "voids": 150, "views": 7, "thickness_px": THICK, "drift_step_px": 10.0} | sample
-    series = tilt_detections(seed, **sample)
-    frames = frames_of(series)
-    drift = frames[["frame"]].assign(
-        drift_x_px=0.0, drift_y_px=0.0, drift_sigma_px=0.1, pairs_kept=1, flag=""
-    )
-    voids = series.voids.drop(columns="particle")
-    found = linking.link_series(
-        voids, tables.check(drift, "drift"), frames, TrackParameters(linker="tilt"), shape=series.shape
-    )
-    return series, found
-
-
 @pytest.fixture(scope="module")
 def both():
-    series, found = placed(0)
+    series, found = linked_in_depth(0)
     assert found.reconstruction["verdict"].iloc[0] == "good"
     return series, found
 
@@ -223,7 +206,7 @@ def test_density_over_depth_is_that_of_the_foil(both):
 
 
 def test_a_middle_without_voids_shows_in_the_density_over_depth():
-    _, found = placed(2, layer=0.25)
+    _, found = linked_in_depth(2, layer=0.25)
     density = swelling.density_over_depth(found.points, found.views, found.reconstruction, SHAPE)
     middle = density[(density["low_px"] > -THICK / 5) & (density["high_px"] < THICK / 5)]
     assert len(middle)
@@ -235,7 +218,7 @@ def test_thickness_density_and_swelling_have_no_bias():
     """Of the simulated truth: the mean ratio over 12 series."""
     ratios = []
     for seed in range(12):
-        series, found = placed(seed)
+        series, found = linked_in_depth(seed)
         value = measured(series, found, verdict="good").summary.estimates["value"]
         left, top, right, bottom = common_field(found.views, found.reconstruction, SHAPE)
         x, y = series.points["x_px"], series.points["y_px"]

@@ -57,10 +57,20 @@ def test_a_series_has_one_bin_width_on_all_pages(finished):
     plt.close(figure)
 
 
-def test_no_bin_is_narrower_than_two_pixels():
-    found = size_distribution(np.random.default_rng(0).normal(10, 0.3, 500), pixel=1.0)
+def test_small_voids_bunched_within_a_pixel_are_told_apart():
+    diameter = np.random.default_rng(0).normal(6.9, 0.6, 800)  # 2 px wide bins show one bar
+    found = size_distribution(diameter, pixel=1.0)
+    np.testing.assert_allclose(found.bins["high"] - found.bins["low"], 0.5)
+    assert "half a pixel" in found.rule
+    assert len(found.bins) >= 7
+
+
+def test_no_bin_is_narrower_than_the_step_in_which_diameters_are_told():
+    diameter = 2.0 * np.random.default_rng(0).poisson(9, 2000)  # radii of whole pixels
+    found = size_distribution(diameter)
     np.testing.assert_allclose(found.bins["high"] - found.bins["low"], 2.0)
-    assert "two pixels" in found.rule
+    assert "step" in found.rule
+    assert (found.bins["voids"][2:-3] > 0).all()
 
 
 def test_shares_by_number_and_by_swelling():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from voidlab.tables.listing import name_first
+from voidlab.tables.listing import name_first, span
 
 
 @pytest.mark.parametrize(
@@ -10,3 +10,7 @@ from voidlab.tables.listing import name_first
 )
 def test_what_is_left_out_is_counted(items, said):
     assert name_first(items, 2) == said
+
+
+def test_a_span_of_one_value_is_that_value():
+    assert (span([3, -60.5, 60]), span([-80, -80.0])) == ("-60.5 to 60", "-80")

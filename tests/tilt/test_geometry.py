@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from voidlab.tilt import project
+from voidlab.tilt import project, unproject
 
 POINTS = np.array([[10.0, 3.0, 5.0], [-4.0, 7.5, -2.0], [0.0, 0.0, 8.0]])
 
@@ -48,3 +50,17 @@ def test_origin_stays_in_place_and_drift_is_added_last():
 
 def test_no_points_give_no_points():
     assert project(np.zeros((0, 3)), 10.0, 5.0).shape == (0, 2)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(*[st.floats(-500, 500)] * 3), max_size=5),
+    st.floats(-70, 70), st.floats(-90, 90), st.floats(-50, 50),
+)  # fmt: skip
+def test_unproject_turns_project_round(points, tilt, axis, drift):
+    points = np.array(points).reshape(-1, 3)
+    seen = project(points, tilt, axis, origin=(3.0, -7.0), drift_px=(drift, -2.0))
+    back = unproject(
+        seen, points[:, 2], np.full(len(points), tilt), axis, origin=(3.0, -7.0), drift_px=(drift, -2.0)
+    )
+    np.testing.assert_allclose(back, points[:, :2], atol=1e-6)

@@ -3,7 +3,8 @@
 import situations
 from voidlab import tables, track
 from voidlab.project.apply_edits import spot_of
-from voidlab.project.corrections import CutTrack, DeleteTrack, JoinTracks, Spot
+from voidlab.project.edits import CutTrack, DeleteTrack, JoinTracks
+from voidlab.project.spots import Spot
 from voidlab.track import corrections
 
 

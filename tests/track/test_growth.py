@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from lasting_errors import lasting
 
+from lasting_errors import lasting
 from voidlab import track
 from voidlab.project.parameters.models import TrackParameters
 

@@ -165,7 +165,7 @@ def test_a_void_that_vanishes_beside_another_is_no_merge():
     assert mergers.find_merges(situations.voids(rows)).empty
 
 
-def test_a_false_find_beside_a_void_is_no_merge():
+def test_a_false_positive_beside_a_void_is_no_merge():
     rows = situations.moving(0, range(1, 6), (60, 48), radius=6.0)
     rows += situations.moving(0, range(6, 11), (60, 48), radius=6.4)
     rows += situations.moving(1, range(4, 6), (68, 48), radius=3.0)

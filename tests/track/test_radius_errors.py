@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from lasting_errors import lasting
 
+from lasting_errors import lasting
 from voidlab.track import clear_events, compare_laws, find_merges, with_reading_errors
 
 

@@ -1,5 +1,7 @@
 """Which linker is used when, what it gives the stages after it, and what is said where it cannot be used."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -100,6 +102,11 @@ def test_what_cannot_be_trusted_falls_back_and_says_why(series):
     (figure,) = key_figures.of_linker(found.linker, found.reconstruction)
     assert "could not be placed in depth" in figure["warning"]
     assert row["reasons"].split("\n")[0] in figure["warning"]
+    # The stage that shows the depths says the same, and no number of what there is not.
+    (verdict,) = key_figures.of_reconstruction(
+        found.reconstruction, found.points, SimpleNamespace(pixel_size_nm=None)
+    )
+    assert (verdict["value"], verdict["warning"]) == ("do not use", figure["warning"])
     assert "trackpy linked the voids instead" in tilt_words.verdict_in_words(
         found.reconstruction, found.views
     )

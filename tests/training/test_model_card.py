@@ -46,7 +46,7 @@ def test_radii_are_scored_by_size(tmp_path):
     assert small["precision"] == large["precision"] == 0.5  # what is false is false for both
 
 
-def test_false_finds_are_counted_per_megapixel(tmp_path):
+def test_false_positives_are_counted_per_megapixel(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((200, 250), np.uint8))
     tifffile.imwrite(tmp_path / "b.tif", np.zeros((200, 250), np.uint8))
     found = model_card.false_voids(model_card._images(tmp_path), Fixed((30, 30, 5)))

@@ -7,19 +7,15 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from voidlab import __version__, terminal
-from voidlab.cli import compare, networks, watch
-from voidlab.cli.base import FAILED, OK, POSITIVE, Commands, add, add_workers, say
-from voidlab.errors import VoidlabError, install_extra, too_many_files
-from voidlab.project.paths import STAGES, RunPaths, file_that_is_meant
+from voidlab.cli import compare, networks, runs, watch
+from voidlab.cli.base import FAILED, OK, POSITIVE, WRONG_INPUT, Commands, add, file_or_folder, named, say
+from voidlab.errors import VoidlabError, install_extra, name_too_long, too_many_files
+from voidlab.project.paths import RunPaths
+from voidlab.run.importing import importing
 
-if TYPE_CHECKING:
-    from voidlab.run.validate import Overrides, Plan
-
-_WRONG_INPUT, _INTERRUPTED = 2, 130
+_INTERRUPTED = 130
 
 
 def _read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -41,8 +37,11 @@ def carry_out(arguments: Sequence[str]) -> int:
         return code or OK
     except VoidlabError as error:
         print(error, file=sys.stderr)
-        return _WRONG_INPUT
+        return WRONG_INPUT
     except OSError as error:
+        if said := name_too_long(error):
+            print(said, file=sys.stderr)
+            return WRONG_INPUT
         print(f"voidlab: {too_many_files(error) or error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
@@ -68,11 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add(commands, "demo", _demo, "simulate the demo tilt series and run all stages on it")
     _add_init(commands)
-    check = add(commands, "check", _check, "check parameter files and their images, run nothing")
-    check.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml, or NAME")
+    runs.add_check(commands)
     add(commands, "parameters", _parameters, "print a table of all parameters (Markdown)")
     for add_one in (
-        _add_run,
+        runs.add_run,
         watch.add_watch,
         networks.add_score,
         networks.add_train,
@@ -91,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from voidlab.run import start
+    with importing():
+        from voidlab import simulate  # noqa: F401
+        from voidlab.run import start
 
     return carry_out(["run", str(start.make_demo().parameters)])
 
@@ -100,7 +100,9 @@ def _add_positions(commands: Commands) -> None:
     description = "Reads JSON lines such as frame-data.json; writes reports/NAME/positions.html."
     about = "tracks from a file of positions and radii, without images"
     parser = add(commands, "positions", _positions, about, description)
-    parser.add_argument("file", type=Path, help="JSON lines with 'positions' and 'radii', a line per image")
+    parser.add_argument(
+        "file", type=file_or_folder, help="JSON lines with 'positions' and 'radii', a line per image"
+    )
     parser.add_argument("--name", required=True, help="name of the dataset")
     parser.add_argument("--size", type=POSITIVE, nargs=2, required=True, metavar=("WIDTH", "HEIGHT"),
                            help="size of the images, px")  # fmt: skip
@@ -121,11 +123,11 @@ def _positions(options: argparse.Namespace) -> int:
 
 def _add_init(commands: Commands) -> None:
     parser = add(commands, "init", _init, "make parameters/NAME.yaml for a folder, glob or stack of images")
-    parser.add_argument("source", help="folder, glob (in quotes), stack or video")
+    parser.add_argument("source", type=named, help="folder, glob (in quotes), stack or video")
     parser.add_argument("--name", help="name of the dataset: of its parameter file and report")
     parser.add_argument("--each", action="store_true", help="a dataset per image, for unrelated micrographs")
     parser.add_argument("--sample", metavar="NAME", help="with --each: the specimen the images are fields of")
-    parser.add_argument("--pixel-sizes", type=Path, metavar="TABLE.csv",
+    parser.add_argument("--pixel-sizes", type=file_or_folder, metavar="TABLE.csv",
                         help="with --each: a row per image, with columns image and pixel_size_nm")  # fmt: skip
 
 
@@ -150,132 +152,22 @@ def _init(options: argparse.Namespace) -> None:
     print(f"  voidlab lab {terminal.as_typed(options.name)}")
 
 
-def _check(options: argparse.Namespace) -> int:
-    from voidlab.run.images import open_images
-
-    plans, problems = _plans(options.yaml, {})
-    for plan in plans:
-        series = open_images(plan.paths, plan.parameters)
-        print(f"{plan.paths.dataset}: good; {series.describe()}")
-        for note in plan.notes:
-            print(f"  note: {note}")
-    return _WRONG_INPUT if problems else OK
-
-
 def _parameters(options: argparse.Namespace) -> None:
     from voidlab.project.parameters.table import parameter_table
 
     print(parameter_table(), end="")
 
 
-def _add_run(commands: Commands) -> None:
-    parser = add(commands, "run", _run, "run the stages of datasets and make their reports")
-    parser.add_argument("yaml", nargs="+", type=Path, help="parameters/NAME.yaml, or NAME")
-    parser.add_argument("--from", dest="start", choices=STAGES,
-                        help="run this stage and those after it again")  # fmt: skip
-    parser.add_argument("--force", action="store_true", help="run stages again even if nothing changed")
-    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="STAGE.KEY=VALUE",
-                        help="a parameter for this run only, such as segment.threshold=0.6")  # fmt: skip
-    parser.add_argument("--decide-again", action="store_true",
-                        help="go by all images, not by what 'voidlab watch' decided from the first")  # fmt: skip
-    parser.add_argument("--take-over", action="store_true",
-                        help="run what another computer holds, of which you know that it is gone")  # fmt: skip
-    parser.add_argument("--verify", action="store_true",
-                        help="read images again though size and times say that they are as before")  # fmt: skip
-    add_workers(parser)
-    parser.add_argument("--jobs", type=POSITIVE, default=1, metavar="N", help="datasets to run side by side")
-
-
-def _run(options: argparse.Namespace) -> int:
-    from voidlab import run
-    from voidlab.run import cluster, dataset, warm_kernels  # noqa: F401  # dataset imports what kernels need too
-    from voidlab.run.jobs import end_with_parent
-
-    warm_kernels.prepare_from_here()
-    end_with_parent()
-    cluster.check_where(options.on, options.workers)
-    overrides = run.read_overrides(options.settings)
-    plans, problems = _plans(options.yaml, overrides, verify=options.verify)
-    if problems:
-        return _WRONG_INPUT
-    terminal.finish_in_order()
-    with cluster.opened(options.on, options.workers, log=terminal.Line().log):
-        return _run_all(options, plans, overrides)
-
-
-def _run_all(options: argparse.Namespace, plans: Sequence[Plan], overrides: Overrides) -> int:
-    """Run the checked ``plans``, one after the other or side by side."""
-    from voidlab import run
-
-    start, force = options.start or STAGES[0], options.force or options.start is not None
-    if options.jobs > 1 and len(plans) > 1:
-        arguments = ["--from", start] if options.start else []
-        arguments += [*(f"--set={setting}" for setting in options.settings), *["--force"] * options.force]
-        arguments += ["--take-over"] * options.take_over + ["--decide-again"] * options.decide_again
-        return _run_side_by_side(plans, arguments, options.jobs)
-    finished = []
-    for plan in plans:
-        print(plan.paths.dataset)
-        for note in plan.notes:
-            print(f"  note: {note}")
-        line = terminal.Line()
-        done = run.run_dataset(
-            plan,
-            overrides=overrides,
-            start=start,
-            force=force,
-            take_over=options.take_over,
-            decide_again=options.decide_again,
-            log=line.log,
-            progress=line.progress,
-        )
-        finished.append(done)
-        print(f"  report: {os.path.relpath(plan.paths.index)}")
-    return OK if all(finished) else FAILED
-
-
-def _run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int) -> int:
-    from voidlab.run import jobs as side_by_side
-
-    at_once = side_by_side.how_many(jobs, plans)
-    if at_once < min(jobs, len(plans)):
-        print(f"{at_once} at a time, not {jobs}: the free memory allows no more.")
-    codes = side_by_side.run_side_by_side(plans, arguments, at_once, say)
-    failed = [plan.paths.dataset for plan, code in zip(plans, codes, strict=True) if code != OK]
-    print(f"{len(plans) - len(failed)} of {len(plans)} datasets finished", end="")
-    print(f"; failed: {', '.join(failed)}" if failed else "")
-    print(f"overview: {os.path.relpath(plans[0].paths.reports / 'index.html')}")
-    return FAILED if failed else OK
-
-
-def _plans(yamls: Sequence[Path], overrides: Overrides, *, verify: bool = False) -> tuple[list[Plan], int]:
-    """Check every parameter file before anything runs; print what is wrong with any of them."""
-    from voidlab import run
-    from voidlab.project.parameters.yaml_file import ParameterErrors
-
-    plans: list[Plan] = []
-    problems = 0
-    for yaml in map(file_that_is_meant, yamls):
-        try:
-            plans.append(run.check(yaml, overrides, verify=verify))
-        except ParameterErrors as errors:
-            problems += len(errors.problems)
-            print(errors, file=sys.stderr)
-    if problems:
-        print(f"{problems} problem(s) found, nothing was run.", file=sys.stderr)
-    return plans, problems
-
-
 def _add_correct(commands: Commands) -> None:
     parser = add(commands, "correct", _correct, "take labels.tif, edited in napari or Fiji, as corrections")
     parser.add_argument("name", help="dataset")
-    parser.add_argument("labels", type=Path, help="the edited label images (TIFF)")
+    parser.add_argument("labels", type=file_or_folder, help="the edited label images (TIFF)")
 
 
 def _correct(options: argparse.Namespace) -> None:
-    from voidlab.run import start
+    from voidlab.run.correct import take_edited_labels
 
-    paths, edits = start.take_edited_labels(options.name, options.labels)
+    paths, edits = take_edited_labels(options.name, options.labels)
     for edit in edits:
         print(f"  {edit}")
     shown = os.path.relpath(paths.parameters)
@@ -341,7 +233,7 @@ def _zip(options: argparse.Namespace) -> None:
 
 
 def _lab(options: argparse.Namespace) -> int:
-    from voidlab.run import start
+    from voidlab.run.lab import open_lab
 
     terminal.finish_in_order()
-    return start.open_lab(options.name, options.behind, say)
+    return open_lab(options.name, options.behind, say)

@@ -5,14 +5,14 @@ import os
 from pathlib import Path
 
 from voidlab import terminal
-from voidlab.cli.base import POSITIVE, SEED, Commands, add, say
+from voidlab.cli.base import POSITIVE, SEED, Commands, add, file_or_folder, say
 from voidlab.project.paths import ProjectError
 
 
 def add_score(commands: Commands) -> None:
     parser = add(commands, "score", _score, "score a segmenter on a folder of labelled images")
     parser.add_argument(
-        "folder", type=Path, help="images/ and labels/, or NAME.tif beside NAME_labels.tif or .csv"
+        "folder", type=file_or_folder, help="images/ and labels/, or NAME.tif beside NAME_labels.tif or .csv"
     )
     parser.add_argument("--segmenter", default="voids", help="voids, classical, or a file with a network")
     parser.add_argument("--contrast", default="auto", choices=("auto", "bright", "dark"))
@@ -20,7 +20,7 @@ def add_score(commands: Commands) -> None:
         "--threshold", type=float, default=0.5, help="confidence from which a detection counts"
     )
     parser.add_argument("--trust-model", action="store_true", help="run a .pt2 file, which is a program")
-    parser.add_argument("--out", type=Path, help="folder for the tables and the picture")
+    parser.add_argument("--out", type=file_or_folder, help="folder for the tables and the picture")
     parser.add_argument("--card", action="store_true",
                         help="run the tests of the network's card; FOLDER holds sets of real images")  # fmt: skip
 
@@ -60,7 +60,9 @@ def add_train(commands: Commands) -> None:
     description = "Writes parameters/NAME.safetensors and its card; name it as 'segmenter:' in a YAML file."
     about = "go on training the network with your labelled images"
     parser = add(commands, "train", _train, about, description)
-    parser.add_argument("folder", type=Path, nargs="?", help="labelled images, as for 'voidlab score'")
+    parser.add_argument(
+        "folder", type=file_or_folder, nargs="?", help="labelled images, as for 'voidlab score'"
+    )
     parser.add_argument("--name", help="name of the new network")
     parser.add_argument(
         "--contrast", choices=("bright", "dark"), help="of the voids in your images; left out: bright"
@@ -70,17 +72,43 @@ def add_train(commands: Commands) -> None:
     made = parser.add_argument_group("the network that comes with voidlab, which these overwrite")
     made.add_argument("--from-nothing", dest="shipped", action="store_const", const="from nothing",
                         help="make it anew, from simulation and FOLDER (gold_pairs)")  # fmt: skip
-    made.add_argument("--without-voids", type=Path, metavar="FOLDER", dest="without",
+    made.add_argument("--without-voids", type=file_or_folder, metavar="FOLDER", dest="without",
                       help="images of loops and dots to train on as well: there are no voids in them")  # fmt: skip
     made.add_argument("--further", dest="shipped", action="store_const", const="further",
                         help="go on training it, with other simulated images")  # fmt: skip
 
 
 def _train(options: argparse.Namespace) -> None:
-    from voidlab.run import start
+    from voidlab.run.train import train_network
 
-    given = {
-        key: getattr(options, key) for key in ("name", "contrast", "steps", "seed", "shipped", "without")
-    }
     terminal.finish_in_order()
-    print(start.train_network(options.folder, **given, log=say))
+    if options.shipped:
+        _make_shipped(options)
+        return
+    if options.without is not None:
+        raise ProjectError(
+            "--without-voids is for the network that comes with voidlab. For one of your own lay a NAME_labels.csv "
+            "with a header only, x_px,y_px,r_px, beside each image without voids in the folder of labelled images."
+        )
+    if options.folder is None or options.name is None:
+        raise ProjectError("say which labelled images to train on, and --name for the new network.")
+    dark = options.contrast == "dark"
+    print(train_network(options.folder, options.name, dark=dark, log=say, **_length(options)))
+
+
+def _make_shipped(options: argparse.Namespace) -> None:
+    from voidlab.run.train import make_shipped_network
+
+    option = f"--{options.shipped.replace(' ', '-')}"
+    if options.name or options.contrast:
+        raise ProjectError(
+            f"{option} makes the network that comes with voidlab anew: leave out --name and --contrast. For a "
+            f"network of your own leave out {option}."
+        )
+    further = options.shipped == "further"
+    print(make_shipped_network(options.folder, options.without, further=further, log=say, **_length(options)))
+
+
+def _length(options: argparse.Namespace) -> dict[str, int]:
+    """Seed and steps of a training, as far as they are given."""
+    return {key: value for key in ("seed", "steps") if (value := getattr(options, key)) is not None}

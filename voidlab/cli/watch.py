@@ -4,7 +4,7 @@ import argparse
 import os
 
 from voidlab import terminal
-from voidlab.cli.base import OK, Commands, add, add_workers, say
+from voidlab.cli.base import OK, Commands, add, add_workers, named, say
 from voidlab.project.paths import RunPaths
 
 _PORT = terminal.whole_number(1, 65535)
@@ -15,7 +15,9 @@ def add_watch(commands: Commands) -> None:
     parser = add(
         commands, "watch", _watch, about, "Ctrl-C stops; started again it goes on. Then: voidlab run NAME"
     )
-    parser.add_argument("folder", help="where images arrive, one file for each; or a glob, in quotes")
+    parser.add_argument(
+        "folder", type=named, help="where images arrive, one file for each; or a glob, in quotes"
+    )
     parser.add_argument("--name", required=True, help="name of the dataset")
     parser.add_argument(
         "--port", type=_PORT, default=0, help="of the page; left out: as before, else a free one"

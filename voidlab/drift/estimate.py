@@ -10,20 +10,10 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
-from voidlab.drift import pairs as plan
 from voidlab.drift.binned_frames import BinnedFrames
 from voidlab.drift.correlate import APART, MIN_OVERLAP, Correlator, Shift
+from voidlab.drift.pairs import choose_pairs, fill_up, in_good_order, is_short, overlapping, without_blank
 from voidlab.drift.solve import Solution, Solved, solve_drift
-
-FLAGS = {
-    "": "good",
-    "reference": "the frame that the others are held against",
-    "large error": "its error is far larger than that of the others: it may show something else, or lie anywhere",
-    "few pairs": "rests on fewer than three pairs",
-    "interpolated": "nothing to see in it: the drift lies between those of its neighbours",
-    "not connected": "no pair joins it with the reference: only its drift against its own neighbours is known",
-    "fixed pattern": "a pattern of the camera may have been followed in place of the specimen",
-}
 
 _PAIRS_AT_ONCE = 256
 _LARGE_ERROR_PX = 3.0  # about half a small void: beyond that its neighbours are linked in its place
@@ -37,7 +27,7 @@ Progress = Callable[[Iterable[int], int], Iterable[int]]
 
 @dataclass(frozen=True)
 class Drift(Solved):
-    """`Solved` drift with a value for every frame, and ``flags``: of each, one of ``FLAGS``; "" for a good one."""
+    """`Solved` drift with a value for every frame, and ``flags``: the column ``flag`` of the table ``drift``."""
 
     flags: list[str] = field(default_factory=list)
 
@@ -101,11 +91,11 @@ def estimate_drift(
         return Drift(np.zeros((0, 2)), np.zeros(0), tables.empty("pairs"), np.zeros(0, np.int64))
     if not 0 <= reference < count:
         raise ValueError(f"reference = {reference}: expected a row from 0 to {count - 1}.")
-    planned = plan.choose_pairs(count, pairs, reference)
+    planned = choose_pairs(count, pairs, reference)
     with closing(BinnedFrames.of(images, valid)) as frames:
         anchor = _anchor(frames.blank, reference)
         correlator = Correlator(frames)
-        useful = plan.without_blank(planned, frames.blank)
+        useful = without_blank(planned, frames.blank)
         fill = isinstance(pairs, str)
         measured = _measure_in_reach(correlator, useful, anchor, fill, progress)
         contested = float(measured.pop("contested").mean()) if len(measured) else 0.0
@@ -133,7 +123,7 @@ def _measure_in_reach(
     Where the drift leaves a frame with few pairs, more near ones are measured in their place.
     """
     count = len(correlator.frames)
-    short = plan.is_short(pairs)
+    short = is_short(pairs)
     steps = iter(progress(range(len(pairs)), len(pairs)) if progress else range(len(pairs)))
     near = _measure(correlator, pairs[short], steps)
     if short.all():
@@ -145,12 +135,12 @@ def _measure_in_reach(
     )
 
     def in_reach(which: np.ndarray) -> np.ndarray:
-        return which[plan.overlapping(which, sure, correlator.frames.full_shape, MIN_OVERLAP)]
+        return which[overlapping(which, sure, correlator.frames.full_shape, MIN_OVERLAP)]
 
     far = in_reach(pairs[~short])
     if fill:
-        more = plan.fill_up(np.concatenate([pairs[short], far]), count)
-        far = np.concatenate([far, in_reach(plan.without_blank(more, correlator.frames.blank))])
+        more = fill_up(np.concatenate([pairs[short], far]), count)
+        far = np.concatenate([far, in_reach(without_blank(more, correlator.frames.blank))])
     measured = _measure(correlator, far, steps)
     for _ in steps:  # pairs out of reach are done too
         pass
@@ -159,7 +149,7 @@ def _measure_in_reach(
 
 def _measure(correlator: Correlator, rows: np.ndarray, steps: Iterable[int]) -> pd.DataFrame:
     """Table ``pairs`` of these pairs of rows, not solved yet; every core measures."""
-    rows = rows[plan.in_good_order(rows, correlator.kept_spectra)]
+    rows = rows[in_good_order(rows, correlator.kept_spectra)]
     found: list[Shift] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(rows), _PAIRS_AT_ONCE):

@@ -1,4 +1,4 @@
-"""The explorer: slide through the frames of a dataset, find the settings, mend what is wrong, keep it."""
+"""The explorer: slide through the frames of a dataset, find the settings, correct what is wrong, keep it."""
 
 import os
 

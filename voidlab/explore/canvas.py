@@ -30,6 +30,11 @@ def fill(canvas: Any, width: int, height: int) -> None:
     canvas.handle_resize({"width": width, "height": height})
 
 
+def hide_handle(canvas: Any) -> None:
+    """Say once more that the ``canvas`` has no handle to resize it: a page of voila shows one at the start."""
+    canvas.send_state("resizable")
+
+
 def _ipympl() -> ModuleType:
     """ipympl's backend; when imported it makes itself the one of every figure, which only the explorer's is to be."""
     before = matplotlib.get_backend(auto_select=False)

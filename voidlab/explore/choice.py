@@ -39,24 +39,24 @@ def choose(frame: int, voids: pd.DataFrame, particles: np.ndarray, rows: Sequenc
 
 
 def in_box(voids: pd.DataFrame, one: Point, other: Point) -> list[int]:
-    """Positions of the standing voids whose centre lies in the box with the corners ``one`` and ``other``."""
+    """Positions of the remaining voids whose centre lies in the box with the corners ``one`` and ``other``."""
     x, y = voids["x_px"].to_numpy(), voids["y_px"].to_numpy()
     (left, right), (top, bottom) = sorted((one[0], other[0])), sorted((one[1], other[1]))
-    return _standing(voids, (x >= left) & (x <= right) & (y >= top) & (y <= bottom))
+    return _remaining(voids, (x >= left) & (x <= right) & (y >= top) & (y <= bottom))
 
 
 def in_loop(voids: pd.DataFrame, loop: Sequence[Point]) -> list[int]:
-    """Positions of the standing voids whose centre lies in a ``loop`` drawn by hand."""
+    """Positions of the remaining voids whose centre lies in a ``loop`` drawn by hand."""
     if len(loop) < 3 or voids.empty:
         return []
-    return _standing(voids, Path(np.asarray(loop)).contains_points(voids[["x_px", "y_px"]].to_numpy()))
+    return _remaining(voids, Path(np.asarray(loop)).contains_points(voids[["x_px", "y_px"]].to_numpy()))
 
 
 def between(voids: pd.DataFrame, column: str, low: float, high: float) -> list[int]:
-    """Positions of the standing voids whose ``column`` lies between ``low`` and ``high``, both included."""
+    """Positions of the remaining voids whose ``column`` lies between ``low`` and ``high``, both included."""
     values = voids[column].to_numpy(float)
-    return _standing(voids, (values >= low) & (values <= high))
+    return _remaining(voids, (values >= low) & (values <= high))
 
 
-def _standing(voids: pd.DataFrame, chosen: np.ndarray) -> list[int]:
+def _remaining(voids: pd.DataFrame, chosen: np.ndarray) -> list[int]:
     return np.flatnonzero(chosen & (voids["corrected"] != "deleted").to_numpy()).tolist()

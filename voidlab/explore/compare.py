@@ -45,7 +45,7 @@ class Comparison:
 
 
 def compare(left: pd.DataFrame, right: pd.DataFrame) -> Comparison:
-    """Match the standing voids of two tables of one frame; a match is as in `voidlab.scores.match_voids`."""
+    """Match the remaining voids of two tables of one frame; a match is as in `voidlab.scores.match_voids`."""
     left, right = (kept(t).reset_index(drop=True) for t in (left, right))
     pairs = scores.match_voids(left, right)
     here, there = left.iloc[pairs["truth"]], right.iloc[pairs["found"]]

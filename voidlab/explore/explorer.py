@@ -13,7 +13,7 @@ from voidlab import tables
 from voidlab.errors import VoidlabError
 from voidlab.explore import keys, layout
 from voidlab.explore.browser import Browser
-from voidlab.explore.canvas import canvas_of, fill
+from voidlab.explore.canvas import canvas_of, fill, hide_handle
 from voidlab.explore.compare_panel import ComparePanel
 from voidlab.explore.debounce import Latest
 from voidlab.explore.figure import INCHES, Point, Scene, View
@@ -184,12 +184,12 @@ class Explorer:
 
     def _find(self, *, exact: bool = True) -> None:
         row, model = self.row.value, self.model
-        detections = model.detections(row, self.settings.settings, exact=exact)
-        self.style.offer_radii(two=not are_edges(tables.only_voids(detections)))
+        found = model.detections(row, self.settings.settings, exact=exact)
+        self.style.offer_radii(two=not are_edges(tables.only_voids(found.table)))
         self._linked = self._try_linking(row) if self.link.is_shown else None
-        self._draw(model.picture(row), row, detections)
+        self._draw(model.picture(row), row, found.table)
         needs = self.style.drift.value or self.style.tails.value or self.style.colour.value == "track"
-        self._frame_words = f"{model.in_words(row, detections)}; circles: {self.style.shown_radius}"
+        self._frame_words = f"{model.in_words(row, found)}; circles: {self.style.shown_radius}"
         self._frame_words += "" if exact else ", being measured anew …"
         needs = needs and not self.link.is_shown
         self.say(self._note or model.outdated or (model.why_no_results if needs else ""))
@@ -285,6 +285,8 @@ class Explorer:
             self._size = (width, height)
             for canvas in (self.canvas, *([self.compare.canvas] if self.compare.is_shown else [])):
                 fill(canvas, width, height)
+            for canvas in (self.canvas, self.compare.canvas, self.beside):
+                hide_handle(canvas)
 
     def _copied(self, done: bool) -> None:
         """The browser says whether it put something on the clipboard; where not, the numbers are in a box."""

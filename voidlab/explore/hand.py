@@ -14,7 +14,7 @@ from voidlab.explore.mouse_tools import DRAWN, SELECTS, Shown, Tool, pick
 from voidlab.explore.panels import CorrectPanel, SettingsPanel
 from voidlab.explore.state import Model
 from voidlab.project.apply_edits import spot_of
-from voidlab.project.corrections import AcceptFrame, BadFrame, DeleteVoid, Edit
+from voidlab.project.edits import AcceptFrame, BadFrame, DeleteVoid, Edit
 
 
 class Shows(Protocol):

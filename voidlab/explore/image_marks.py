@@ -54,7 +54,7 @@ class Marks:
 
     @classmethod
     def of(cls, dataset: DatasetParameters) -> "Marks":
-        """Those of the parameter file."""
+        """Boxes and crop of the parameter file."""
         boxes = tuple((box[0], box[1], box[2], box[3]) for box in dataset.ignore_boxes_px)
         crop = dataset.crop_px
         return cls(boxes, None if crop is None else (crop[0], crop[1], crop[2], crop[3]))

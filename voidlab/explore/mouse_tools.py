@@ -7,19 +7,18 @@ import pandas as pd
 
 from voidlab.explore import image_marks
 from voidlab.project.apply_edits import spot_of
-from voidlab.project.corrections import (
+from voidlab.project.edits import (
     AddVoid,
     CutTrack,
     DeleteTrack,
     DeleteVoid,
     Edit,
-    Ellipse,
     JoinTracks,
     MergeVoids,
     MoveVoid,
     SplitVoid,
-    Spot,
 )
+from voidlab.project.spots import Ellipse, Spot
 from voidlab.tables.outlines import axes_of, reach
 
 HELP = {
@@ -57,7 +56,7 @@ class Shown:
 
 
 def pick(voids: pd.DataFrame, at: Point, *, rim: float = 1.0) -> int | None:
-    """Position in ``voids`` of the standing void under ``at``: of several the smallest; None where there is none.
+    """Position in ``voids`` of the remaining void under ``at``: of several the smallest; None where there is none.
 
     A void reaches as far as its outline times ``rim``.
     """

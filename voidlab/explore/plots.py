@@ -8,12 +8,14 @@ from matplotlib.ticker import MaxNLocator
 
 from voidlab.explore.figure import Scene
 from voidlab.report.figures.base import BLUE, GREY, RED, SKY
+from voidlab.swelling.sizes import bin_width
 from voidlab.tables.catalogue import kept
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
 INCHES = (4.1, 4.4)  # at 80 dots per inch: as wide as the column of controls
 _SMALL = 8
+_LEAST_BINS = 8  # of the sizes
 _BINS = np.linspace(0, 1, 26)  # of the confidence
 
 
@@ -50,9 +52,9 @@ class Plots:
 
     def show(self, scene: Scene) -> None:
         """Draw the numbers of ``scene``."""
-        standing = kept(scene.voids)
-        self._show_sizes(standing["radius_px"].to_numpy() * self.size, is_size(standing))
-        counts, _ = np.histogram(standing["confidence"].dropna().clip(0, 1), _BINS)
+        remaining = kept(scene.voids)
+        self._show_sizes(remaining["radius_px"].to_numpy() * self.size, is_size(remaining))
+        counts, _ = np.histogram(remaining["confidence"].dropna().clip(0, 1), _BINS)
         self._sure_bars.set_data(counts, _BINS)
         self.sure.set(ylim=(0, max(counts.max() * 1.1, 1)))
         row = scene.selected
@@ -74,9 +76,11 @@ class Plots:
 
     def _show_sizes(self, radii: np.ndarray, sized: np.ndarray) -> None:
         if len(radii):
-            spread = np.subtract(*np.percentile(radii, [75, 25]))
-            width = max(2 * spread / np.cbrt(len(radii)), np.ptp(radii) / 40, 0.05 * self.size)
-            counts, edges = np.histogram(radii, np.arange(radii.min(), radii.max() + 2 * width, width))
+            width = bin_width(2 * radii, pixel=self.size).width / 2  # by the rule of the report
+            # But a few voids are to be told apart: a range selects them.
+            width = min(width, float(np.ptp(radii)) / _LEAST_BINS or width)
+            first, last = np.floor(radii.min() / width), np.floor(radii.max() / width)
+            counts, edges = np.histogram(radii, width * np.arange(first, last + 2))
         else:
             counts, edges = np.zeros(1), np.array([0.0, 1.0])
         self._all_bars.set_data(counts, edges)
@@ -86,8 +90,8 @@ class Plots:
     def _show_life(self, scene: Scene) -> None:
         frames, radii = scene.life["frame"].to_numpy(), scene.life["radius_px"].to_numpy() * self.size
         self._life.set_data(frames, radii)
-        self._now.set_xdata([scene.frame, scene.frame])
         known = bool(len(frames))
+        self._now.set_xdata([scene.frame if known else np.nan] * 2)
         self._hint.set_text("" if known else "click a void that is on a track")
         self.radii.tick_params(left=known, labelleft=known, bottom=known, labelbottom=known)
         if known:

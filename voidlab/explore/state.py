@@ -15,11 +15,12 @@ from scipy.spatial import cKDTree
 from voidlab import tables
 from voidlab.explore.cache import Cache
 from voidlab.explore.live_segmenter import Finder
-from voidlab.explore.words import sizes_in_words
+from voidlab.explore.words import frame_in_words, sizes_in_words
 from voidlab.images.binning import block_mean
 from voidlab.images.microscope import with_microscope_of
 from voidlab.project import corrections, record
-from voidlab.project.corrections import AcceptFrame, BadFrame, Correction, Edit, TrackEdit, VoidEdit
+from voidlab.project.corrections import Correction
+from voidlab.project.edits import AcceptFrame, BadFrame, Edit, TrackEdit, VoidEdit, frame_of
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.project.parameters.sizes import as_given, in_px
 from voidlab.run.images import stamps_of_images
@@ -31,7 +32,6 @@ from voidlab.track.corrections import correct_tracks
 
 _REACH_PX = 3.0  # two centres nearer than this, or than half a radius, are the same void
 SHOWN_PX = 1500  # longest side of a picture; larger images are shown smaller
-OTHERS = {"loop": "pink, dashes and dots", "dot": "yellow, dots"}  # how they are drawn, in words
 _NO_RESULTS = "no tracks or drift yet; they come with: voidlab run parameters/{}.yaml"
 _READ = ("voids", "links", "drift", "views")  # tables of the last run that are shown
 _REPLACED = "out of date: images were replaced or removed since the explorer was opened; open it again"
@@ -49,6 +49,14 @@ class Picture:
         """Left, right, bottom, top in px of the image as recorded, the centre of its first pixel at (0, 0)."""
         height, width = self.pixels.shape
         return (-0.5, width * self.factor - 0.5, height * self.factor - 0.5, -0.5)
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What stands in a frame: its table ``voids``, and how many corrections by hand count in it."""
+
+    table: pd.DataFrame
+    edits: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,28 +123,27 @@ class Model:
 
     def voids(self, row: int, settings: SegmentParameters) -> pd.DataFrame:
         """The voids of `detections`."""
-        return tables.only_voids(self.detections(row, settings)).reset_index(drop=True)
+        return tables.only_voids(self.detections(row, settings).table).reset_index(drop=True)
 
-    def detections(self, row: int, settings: SegmentParameters, *, exact: bool = True) -> pd.DataFrame:
-        """Table ``voids`` of row ``row``: what ``settings`` find, and what the corrections make of it.
+    def detections(self, row: int, settings: SegmentParameters, *, exact: bool = True) -> Detections:
+        """What ``settings`` find in row ``row``, and what the corrections make of it.
 
-        Loops and dots are in it where the parameters ask for them. ``exact``: see `Finder.find`. How many corrections
-        count is in its ``attrs`` as "corrections".
+        Loops and dots are in it where the parameters ask for them. ``exact``: see `Finder.find`.
         """
         number = self.number(row)
         edits = self._edits(row)
         if not edits and self._is_in_results(row, settings):
             assert self.results is not None
-            return self.results.voids[self.results.voids["frame"] == number].reset_index(drop=True)
+            here = self.results.voids["frame"] == number
+            return Detections(self.results.voids[here].reset_index(drop=True))
         found = self.finder.find(row, lambda: self.image(row), settings, exact=exact)
         voids = found.voids.assign(frame=number)
         if not edits:
-            return tables.check(voids, "voids")
+            return Detections(tables.check(voids, "voids"))
         buffer = settings.edge_buffer_px
         corrected, _, reasons = correct_frame(voids, found.labels, edits, edge_buffer_px=buffer)
         # A void that is moved is two rows of the table, but one correction.
-        corrected.attrs["corrections"] = reasons.count("")
-        return corrected
+        return Detections(corrected, reasons.count(""))
 
     def is_quick(self, row: int, settings: SegmentParameters) -> bool:
         """Whether `voids` can answer without a segmenter at work."""
@@ -149,7 +156,7 @@ class Model:
 
     def _edits(self, row: int) -> list[VoidEdit]:
         edits = [line.edit for line in self.log.kept("segment")]
-        return [e for e in edits if corrections.frame_of(e) == self.number(row)]  # type: ignore[arg-type, misc]
+        return [e for e in edits if frame_of(e) == self.number(row)]  # type: ignore[arg-type, misc]
 
     def _is_in_results(self, row: int, settings: SegmentParameters) -> bool:
         """Whether the last run found the voids of this frame with these settings, and nobody corrected them."""
@@ -178,7 +185,7 @@ class Model:
         of_tracks = [edit for edit in edits if isinstance(edit, TrackEdit)]
         reasons = []
         if of_voids:
-            row = int(np.flatnonzero(self.frames["frame"] == corrections.frame_of(of_voids[0]))[0])
+            row = int(np.flatnonzero(self.frames["frame"] == frame_of(of_voids[0]))[0])
             exact = self.is_exact(row, settings)
             found = self.finder.find(row, lambda: self.image(row), settings, exact=exact)
             voids = found.voids.assign(frame=self.number(row))
@@ -318,24 +325,20 @@ class Model:
         """The voids of a track, frame by frame."""
         return self.linked[self.linked["particle"] == particle].sort_values("frame")
 
-    def in_words(self, row: int, detections: pd.DataFrame) -> str:
-        """What is to be said of a frame."""
-        number, image = self.number(row), self.frames.iloc[row]
-        tilt = "" if pd.isna(image["tilt_deg"]) else f", {image['tilt_deg']:g}°"
-        if self.is_bad(row):
-            return f"frame {number}{tilt}: left out, marked as bad"
-        voids = tables.only_voids(detections)
-        counted, kinds = tables.kept(voids), tables.kept(detections)["kind"]
-        asked = self.settings.kinds
-        unsized = int((~is_size(counted)).sum())
-        without = f" ({unsized} without a size)" if unsized else ""
-        sizes = self._sizes(row, counted) if VOID in asked else ""
-        said = [f"{len(counted)} voids{without}", *([sizes] if sizes else [])] if VOID in asked else []
-        said += [f"{(kinds == kind).sum()} {kind}s ({OTHERS[kind]})" for kind in asked if kind in OTHERS]
-        made = detections.attrs.get("corrections", 0)
-        by_hand = f", {made} edit{'s' * (made > 1)} by hand" if made else ""
-        accepted = ", accepted" if number in self.accepted else ""
-        return f"frame {number}{tilt}: {', '.join(said)}{by_hand}{accepted}"
+    def in_words(self, row: int, found: Detections) -> str:
+        """What is to be said of a frame in which this was ``found``."""
+        number, asked, bad = self.number(row), self.settings.kinds, self.is_bad(row)
+        counted = tables.kept(tables.only_voids(found.table))
+        return frame_in_words(
+            number,
+            float(self.frames["tilt_deg"].iloc[row]),
+            found.table,
+            asked=asked,
+            sizes=self._sizes(row, counted) if VOID in asked and not bad else "",
+            edits=found.edits,
+            bad=bad,
+            accepted=number in self.accepted,
+        )
 
     def _sizes(self, row: int, voids: pd.DataFrame) -> str:
         """How large ``voids`` of row ``row`` are, in words; kept, as finding out which are whole takes a while."""

@@ -1,10 +1,14 @@
-"""The numbers of a void, or of those selected, as the explorer says them."""
+"""The numbers of a frame, of a void, or of those selected, as the explorer says them."""
+
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
 
+from voidlab import tables
 from voidlab.report.swelling_words import format_number
 from voidlab.swelling.estimate import median_diameter_seen
+from voidlab.tables.kinds import VOID
 from voidlab.tables.size_basis import EDGE, FRINGE, NETWORK, NOT_A_SIZE, is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -14,6 +18,48 @@ _RESTS_ON = {
     EDGE: "of its edge",
     NOT_A_SIZE: "no size: the fringe is wider than the void",
 }
+_DRAWN = {"loop": "pink, dashes and dots", "dot": "yellow, dots"}
+
+
+def frame_in_words(
+    number: int,
+    tilt_deg: float,
+    detections: pd.DataFrame,
+    *,
+    asked: Collection[str],
+    sizes: str,
+    edits: int,
+    bad: bool,
+    accepted: bool,
+) -> str:
+    """What is in frame ``number``: of the kinds ``asked`` for how many, the ``sizes`` of the voids, what was done.
+
+    Parameters
+    ----------
+    tilt_deg
+        NaN where unknown.
+    detections
+        Table ``voids`` of the frame, of all kinds.
+    sizes
+        As `sizes_in_words` gives it.
+    edits
+        How many corrections by hand count in it.
+    bad
+        Whether the frame is left out.
+    accepted
+        Whether somebody looked through it and accepted it.
+    """
+    frame = f"frame {number}" + ("" if np.isnan(tilt_deg) else f", {tilt_deg:g}°")
+    if bad:
+        return f"{frame}: left out, marked as bad"
+    counted, kinds = tables.kept(tables.only_voids(detections)), tables.kept(detections)["kind"]
+    unsized = int((~is_size(counted)).sum())
+    without = f" ({unsized} without a size)" if unsized else ""
+    said = [f"{len(counted)} voids{without}", *([sizes] if sizes else [])] if VOID in asked else []
+    said += [f"{(kinds == kind).sum()} {kind}s ({_DRAWN[kind]})" for kind in asked if kind in _DRAWN]
+    said += [f"{edits} edit{'s' * (edits > 1)} by hand"] if edits else []
+    said += ["accepted"] if accepted else []
+    return f"{frame}: {', '.join(said)}"
 
 
 def void_in_words(void: pd.Series, particle: int, calibration: HasPixelSize) -> str:

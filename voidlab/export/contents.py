@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 CONTENTS = "contents.csv"
+HOLDS_NOTHING = "holds nothing: a single image has no drift and no tracks"
 
 
 def list_files(folder: Path, written: Iterable[tuple[str, int, str]]) -> pd.DataFrame:

@@ -70,11 +70,11 @@ def _frame_rows(frames: pd.DataFrame, voids: pd.DataFrame, counts: np.ndarray, s
     ends = np.cumsum(counts)
     of_voids = [radius[a:b][averaged[a:b]] for a, b in zip(ends - counts, ends, strict=True)]
     columns = {
-        "path": pa.array(frames["path"], from_pandas=True),
+        "path": _texts(frames["path"]),
         "frame": pa.array(frames["frame"].to_numpy(np.int64)),
         "void_frac": _floats(frames["void_fraction"].to_numpy(np.float64)),
         "void_count": pa.array(frames["void_count"], pa.int64(), from_pandas=True),
-        "type": _lists(counts, pa.array(voids["kind"], pa.string())),
+        "type": _lists(counts, _texts(voids["kind"])),
         "radii": _lists(counts, _floats(radius)),
         "radii_average": _floats(np.array([each.mean() if len(each) else np.nan for each in of_voids])),
         "positions": _lists(counts, _pairs(position)),
@@ -177,6 +177,12 @@ def _reduced(operation: np.ufunc, values: np.ndarray, starts: np.ndarray) -> np.
 def _floats(values: np.ndarray) -> pa.Array:
     """Numbers; none where they are not finite."""
     return pa.array(np.where(np.isfinite(values), values, np.nan), from_pandas=True)
+
+
+def _texts(column: pd.Series) -> pa.Array:
+    """Text in one piece: of a table of over 131,072 rows that was read from a file, pandas has it in several."""
+    texts = pa.array(column, pa.string(), from_pandas=True)
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
 def _pairs(values: np.ndarray) -> pa.Array:

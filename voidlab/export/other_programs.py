@@ -36,7 +36,8 @@ here = Path(__file__).resolve().parent
 viewer = napari.Viewer()
 viewer.open(sys.argv[1:], stack=len(sys.argv) > 2) if sys.argv[1:] else None
 viewer.add_labels(tifffile.imread(here.parent / "labels.tif"), name="voids", opacity=0.4)
-viewer.add_tracks(pd.read_csv(here / "napari-tracks.csv").to_numpy(), name="tracks")
+tracks = here / "napari-tracks.csv"  # a single image has none
+viewer.add_tracks(pd.read_csv(tracks).to_numpy(), name="tracks") if tracks.exists() else None
 napari.run()
 '''
 
@@ -74,7 +75,8 @@ def write_others(
 
     Notes
     -----
-    What needs a package that is not installed, or cannot hold these tracks, is left out; a sentence says so.
+    What needs a package that is not installed, or cannot hold these tracks, is left out; a sentence says so. Of a
+    single image files of tracks are not written.
     """
     if not wanted:
         note = "Files for ImageJ, TrackMate and other trackers were not asked for (other_programs)."
@@ -104,8 +106,14 @@ def write_others(
             notes.append(f"{name} was not written: {error}")
     with replacing(folder / LOADER) as temporary:
         temporary.write_text(_NAPARI, encoding="utf-8")
-    written.append((LOADER, 0, "shows labels.tif and the tracks in napari: run it there"))
+    shown = "labels.tif" if is_single_image(made) else "labels.tif and the tracks"
+    written.append((LOADER, 0, f"shows {shown} in napari: run it there"))
     return Exports(list_files(folder, written), tuple(notes))
+
+
+def is_single_image(made: Mapping[str, pd.DataFrame]) -> bool:
+    """Whether these are the tables of a single image, in which nothing could be tracked."""
+    return len(made["frames"]) == 1 and made["links"].empty
 
 
 def _per_void(made: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -114,7 +122,7 @@ def _per_void(made: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     The columns begin with the same ones in both; of a single image those of ``voids`` follow.
     """
     per_track = made["tracks"].merge(made["fates"], on="particle", how="left", validate="1:1")
-    if len(made["frames"]) != 1 or len(per_track):
+    if not is_single_image(made):
         return per_track
     voids = tables.only_voids(made["voids"]).reset_index(drop=True)
     radii = dict.fromkeys(("mean_radius_px", "min_radius_px", "max_radius_px"), voids["radius_px"])
@@ -132,17 +140,24 @@ def _writers(
 ) -> dict[str, tuple[str, Callable[..., Path]]]:
     """What each file is for, and what writes it from linked voids."""
     size, interval, events = calibration.pixel_size_nm, _interval(made["frames"]), made["events"]
-    return {
+    alone = is_single_image(made)
+    of_voids: dict[str, tuple[str, Callable[..., Path]]] = {
         "imagej-rois.zip": (
-            "ImageJ, Fiji: ROI Manager > More > Open; a circle per void on its image, a colour per track",
+            "ImageJ, Fiji: ROI Manager > More > Open; a circle per void"
+            + ("" if alone else " on its image, a colour per track"),
             write_rois,
         ),
         "trackmate.xml": (
-            "TrackMate in Fiji: Plugins > Tracking > Load a TrackMate file; voids, tracks and mergers",
+            "TrackMate in Fiji: Plugins > Tracking > Load a TrackMate file; voids"
+            + ("" if alone else ", tracks and mergers"),
             partial(
                 write_trackmate, shape=shape, pixel_size_nm=size, frame_interval_s=interval, merges=events
             ),
         ),
+    }
+    if alone:
+        return of_voids
+    return of_voids | {
         "tracks.geff": (
             "GEFF, the graph file of napari, Mastodon and tracking libraries; a folder",
             partial(write_geff, pixel_size_nm=size, merges=events),

@@ -3,9 +3,6 @@
 Nothing is segmented again, and what only images show is not known.
 """
 
-import json
-import reprlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,22 +11,15 @@ import numpy as np
 import pandas as pd
 
 from voidlab import tables
-from voidlab.errors import VoidlabError
+from voidlab.export.positions_lines import FARTHEST_PX, PositionsError, name_of, read_lines_of_images
 from voidlab.images.clock import ClockError, clock_of, running_seconds
 from voidlab.images.pixel_size import check_pixel_size
 from voidlab.images.readers import size_text
 from voidlab.measure import circles_touch_edge
 from voidlab.tables.kinds import COUNT_OF, VOID
-from voidlab.tables.reading import NoFile, read_text, sendable
 
 _OTHERS = set(COUNT_OF) - {VOID}
-_FARTHEST_PX = 1_000_000
-_LARGEST_FRAME = 2**62
-_FARTHEST_S = 1e12
-
-
-class PositionsError(VoidlabError):
-    """A file that holds no positions and radii, with what was found."""
+_EDGE_PX = 8.0  # voids this near to the border touch it, as in images
 
 
 @dataclass(frozen=True)
@@ -43,7 +33,7 @@ class Positions:
     pixel_size_nm: float | None = None
 
 
-def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float = 8) -> Positions:
+def read_positions(path: Path, shape: tuple[int, int]) -> Positions:
     """Read the voids of every image from JSON lines.
 
     Parameters
@@ -54,14 +44,12 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
         ``time_s``, or ``frame_interval_s`` and ``pixel_size_nm``, on any line, which are those of all.
     shape
         (H, W) of the images, px.
-    edge_buffer_px
-        Voids this near to the border touch the edge.
 
     Notes
     -----
     Images are in the order of ``frame``, else of the time in their names (Hour_…_Minute_…_Second_…, see
-    `images.clock.running_seconds` for midnight), else as they stand in the file. Some tools wrote diameters as
-    ``radii``: where ``void_frac`` shows it, they are halved. The notes say so.
+    `voidlab.images.clock.running_seconds` for midnight), else as they stand in the file. Some tools wrote diameters
+    as ``radii``: where ``void_frac`` shows it, they are halved. The notes say so.
 
     Raises
     ------
@@ -70,18 +58,30 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
         finite, a radius not above 0, or a frame stands twice; or if the order of the images is not told for all of
         them, or not for certain.
     """
-    # Not splitlines: it would part a name at the separators that JSON lets stand in text.
-    lines = _text(path).replace("\r\n", "\n").split("\n")
-    images = [_image(line, number) for number, line in enumerate(lines, 1) if line.strip()]
-    if not images:
-        raise PositionsError(f"{path.name} has no line; expected one of JSON per image.")
-    images, others = _only_voids(images)
+    images, others = _only_voids(read_lines_of_images(path))
     images, numbers, times, notes = _in_order(images)
-    notes += others
     times = _given_times(images, numbers, times)
     pixel_size_nm = _of_all(images, "pixel_size_nm")
     if pixel_size_nm is not None:
         check_pixel_size(pixel_size_nm)
+    circles = _circles(images, numbers)
+    factor, halved = _unit_of_radii(images, shape)
+    doubts = halved + _outside(circles, shape) + _too_large(circles, shape)
+    voids = _as_voids(circles.assign(radius_px=circles["radius_px"] * factor), shape)
+    frames = _as_frames(images, numbers, times, voids, shape)
+    empty = int((frames["void_count"] == 0).sum())
+    none = [f"{empty} of {len(frames)} images hold no void."] if empty else []
+    return Positions(frames, voids, (*notes, *others, *doubts, *none), tuple(doubts), pixel_size_nm)
+
+
+def _circles(images: list[dict[str, Any]], numbers: np.ndarray) -> pd.DataFrame:
+    """``frame, label, x_px, y_px, radius_px`` of all voids, as the images, with these frame ``numbers``, give them.
+
+    Raises
+    ------
+    PositionsError
+        If a frame stands twice, or a number cannot be that of a void.
+    """
     twice = pd.Series(numbers)[pd.Series(numbers).duplicated()]
     if len(twice):
         raise PositionsError(
@@ -92,31 +92,44 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
         for number, image in zip(numbers, images, strict=True)
         for label, (position, radius) in enumerate(zip(image["positions"], image["radii"], strict=True))
     ]
-    voids = pd.DataFrame(rows, columns=["frame", "label", "x_px", "y_px", "radius_px"]).astype(float)
-    good = np.isfinite(voids.to_numpy()).all(axis=1) & (voids["radius_px"] > 0).to_numpy()
-    wrong = voids[~good]
+    circles = pd.DataFrame(rows, columns=["frame", "label", "x_px", "y_px", "radius_px"]).astype(float)
+    good = np.isfinite(circles.to_numpy()).all(axis=1) & (circles["radius_px"] > 0).to_numpy()
+    wrong = circles[~good]
     if len(wrong):
         raise PositionsError(
             f"{len(wrong)} voids, the first in frame {wrong['frame'].iloc[0]:g}, have a position that is not finite "
             "or a radius that is not above 0; leave them out."
         )
-    far = voids[(voids[["x_px", "y_px", "radius_px"]].abs() > _FARTHEST_PX).any(axis=1)]
+    far = circles[(circles[["x_px", "y_px", "radius_px"]].abs() > FARTHEST_PX).any(axis=1)]
     if len(far):
         raise PositionsError(
             f"{len(far)} voids, the first in frame {far['frame'].iloc[0]:g}, lie or reach further than "
-            f"{_FARTHEST_PX:,} px, which no image does; expected positions and radii in px."
+            f"{FARTHEST_PX:,} px, which no image does; expected positions and radii in px."
         )
-    factor, halved = _unit_of_radii(images, shape)
-    doubts = halved + _outside(voids, shape)
-    notes += doubts
-    radius = voids["radius_px"] * factor
-    voids = voids.assign(radius_px=radius, area_px=np.pi * radius**2, kind="void", confidence=np.nan)
-    voids["touches_edge"] = circles_touch_edge(voids, shape, edge_buffer_px)
+    return circles
+
+
+def _as_voids(circles: pd.DataFrame, shape: tuple[int, int]) -> pd.DataFrame:
+    """Table ``voids``."""
+    area = np.pi * circles["radius_px"] ** 2
+    voids = circles.assign(area_px=area, kind=VOID, confidence=np.nan)
+    voids["touches_edge"] = circles_touch_edge(voids, shape, _EDGE_PX)
+    return tables.check(voids, "voids")
+
+
+def _as_frames(
+    images: list[dict[str, Any]],
+    numbers: np.ndarray,
+    times: np.ndarray,
+    voids: pd.DataFrame,
+    shape: tuple[int, int],
+) -> pd.DataFrame:
+    """Table ``frames``."""
     area = voids.groupby("frame")["area_px"].sum().reindex(numbers).fillna(0.0).to_numpy()
     frames = pd.DataFrame(
         {
             "frame": numbers,
-            "path": [_name(image) for image in images],
+            "path": [name_of(image) for image in images],
             "tilt_deg": np.nan,
             "time_s": times,
             "status": "ok",
@@ -125,16 +138,7 @@ def read_positions(path: Path, shape: tuple[int, int], *, edge_buffer_px: float 
             "valid_px": shape[0] * shape[1],
         }
     )
-    empty = int((frames["void_count"] == 0).sum())
-    if empty:
-        notes.append(f"{empty} of {len(frames)} images hold no void.")
-    return Positions(
-        tables.check(frames, "frames"),
-        tables.check(voids, "voids"),
-        tuple(notes),
-        tuple(doubts),
-        pixel_size_nm,
-    )
+    return tables.check(frames, "frames")
 
 
 def _of_all(images: list[dict[str, Any]], name: str) -> float | None:
@@ -168,28 +172,6 @@ def _given_times(images: list[dict[str, Any]], numbers: np.ndarray, times: np.nd
     return times if interval is None else (numbers - numbers[0]) * interval
 
 
-def _text(path: Path) -> str:
-    expected = "expected a file with a line of JSON per image, such as frame-data.json"
-    try:
-        return read_text(path)
-    except FileNotFoundError:
-        raise PositionsError(
-            f"there is no file {path}; {expected}. Is its name, or the folder, another?"
-        ) from None
-    except IsADirectoryError:
-        raise PositionsError(f"{path} is a folder; {expected}. Name the file in it.") from None
-    except OSError as error:
-        what = (
-            str(error) if isinstance(error, NoFile) else f"{path} cannot be read: {error.strerror or error}"
-        )
-        raise PositionsError(f"{what}; {expected}.") from None
-    except UnicodeDecodeError as error:
-        raise PositionsError(
-            f"{path.name} is no text in UTF-8 ({error.reason} at byte {error.start:,}); expected lines of JSON. If "
-            "it is text, save it in UTF-8."
-        ) from None
-
-
 def _outside(voids: pd.DataFrame, shape: tuple[int, int]) -> list[str]:
     """A sentence where centres of voids lie outside the images: their size may be another."""
     x, y = voids["x_px"], voids["y_px"]
@@ -203,38 +185,15 @@ def _outside(voids: pd.DataFrame, shape: tuple[int, int]) -> list[str]:
     ]
 
 
-def _image(line: str, number: int) -> dict[str, Any]:
-    try:
-        image = json.loads(line)
-        positions, radii = image["positions"], image["radii"]
-        good = len(positions) == len(radii) and all(len(position) == 2 for position in positions)
-        numbers = [*radii, *(each for position in positions for each in position)]
-        odd = next((each for each in numbers if not _is_number(each)), None)
-        if odd is not None:
-            raise ValueError(f"{reprlib.repr(odd)} is no number")
-        if any(isinstance(each, int) and abs(each) > _FARTHEST_PX for each in numbers):
-            raise ValueError(f"a position or radius is beyond {_FARTHEST_PX:,} px, which no image is")
-        if "frame" in image and not _is_frame(image["frame"]):
-            raise ValueError(
-                f"frame {reprlib.repr(image['frame'])} is no whole number up to {_LARGEST_FRAME}"
-            )
-        for name, least in (("pixel_size_nm", 0), ("frame_interval_s", 0), ("time_s", -_FARTHEST_S)):
-            value = image.get(name)
-            if value is not None and not (_is_number(value) and least < value < _FARTHEST_S):
-                raise ValueError(f"{name} {reprlib.repr(value)} is no number above {least}")
-        if not (image.get("void_frac") is None or _is_number(image["void_frac"])):
-            raise ValueError(f"void_frac {reprlib.repr(image['void_frac'])} is no number")
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise PositionsError(
-            f"line {number} holds no positions and radii ({_in_words(error)}); expected JSON such as "
-            '{"positions": [[x, y], …], "radii": [r, …]}.'
-        ) from None
-    if not good:
-        raise PositionsError(
-            f"line {number} has {len(positions)} positions and {len(radii)} radii; expected a pair (x, y) and a "
-            "radius for each void."
-        )
-    return dict(image)
+def _too_large(voids: pd.DataFrame, shape: tuple[int, int]) -> list[str]:
+    """A sentence where voids are larger than the images: what is called radius may be in another unit."""
+    large = 2 * voids["radius_px"] > max(shape)
+    if not large.any():
+        return []
+    return [
+        f"{large.sum():,} of {len(voids):,} voids are larger than the images of {size_text(shape)}, with radii up to "
+        f"{voids['radius_px'].max():.6g}. Are these in px?"
+    ]
 
 
 def _only_voids(images: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -250,32 +209,12 @@ def _only_voids(images: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], lis
     return chosen, [f"{left_out} loops and dots were left out: only voids are followed."] if left_out else []
 
 
-def _in_words(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"no '{error.args[0]}'"
-    if isinstance(error, TypeError):
-        return "it is no object with lists of numbers"
-    return "it is nested too deep" if isinstance(error, RecursionError) else str(error)[:200]
-
-
-def _is_frame(value: object) -> bool:
-    return _is_number(value) and value == int(value) and abs(value) <= _LARGEST_FRAME  # type: ignore[call-overload,arg-type]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _name(image: Mapping[str, Any]) -> str:
-    return sendable(str(image.get("path") or image.get("image-path") or ""))
-
-
 def _in_order(
     images: list[dict[str, Any]],
 ) -> tuple[list[dict[str, Any]], np.ndarray, np.ndarray, list[str]]:
     """The images as they followed each other, their frame numbers, times (s, NaN when unknown), and notes."""
     framed = [image["frame"] for image in images if "frame" in image]
-    clocks = [clock for clock in (clock_of(_name(image)) for image in images) if clock is not None]
+    clocks = [clock for clock in (clock_of(name_of(image)) for image in images) if clock is not None]
     if len(framed) == len(images):
         images = sorted(images, key=lambda image: image["frame"])
         times, note = _times(images)
@@ -301,7 +240,7 @@ def _in_order(
 def _times(images: list[dict[str, Any]]) -> tuple[np.ndarray, list[str]]:
     """Seconds since the first of images in order, from the times in their names, and a note where those disagree."""
     unknown = np.full(len(images), np.nan)
-    clocks = [clock for clock in (clock_of(_name(image)) for image in images) if clock is not None]
+    clocks = [clock for clock in (clock_of(name_of(image)) for image in images) if clock is not None]
     if len(clocks) < len(images):
         return unknown, []
     disagree = "The times in the names run against the frame numbers; they were not used."

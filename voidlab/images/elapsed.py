@@ -12,7 +12,7 @@ _N = r"\d+(?:\.\d+)?"
 def _time(joint: str) -> re.Pattern[str]:
     """From the largest unit to the smallest, a ``joint`` between; digits behind h or min are of the next unit."""
     return re.compile(
-        r"(?<![\d.])(?=\d)"
+        r"(?<![\d.])(?P<minus>(?<![a-z0-9.~])-)?(?=\d)"
         rf"(?:(?P<d>\d+)d(?:ays?)?{joint}(?=\d+[_ -]?[hm]))?"
         rf"(?:(?P<h>{_N})[_ -]?h(?:rs?|ours?)?(?:(?P<bare_min>[0-5]\d)|{joint}))?"
         rf"(?:(?P<min>{_N})[_ -]?m(?:ins?|inutes?)?(?:(?P<bare_s>[0-5]\d)|{joint}))?"
@@ -94,11 +94,13 @@ def _is_time(match: re.Match[str]) -> bool:
 
 def _parts(match: re.Match[str]) -> dict[str, float]:
     """The numbers of a time by their units, the largest first."""
-    return {unit.removeprefix("bare_"): float(text) for unit, text in match.groupdict().items() if text}
+    said = {unit.removeprefix("bare_"): text for unit, text in match.groupdict().items() if text}
+    return {unit: float(text) for unit, text in said.items() if unit in _UNIT_S}
 
 
 def _seconds(match: re.Match[str]) -> float:
-    return round(sum(value * _UNIT_S[unit] for unit, value in _parts(match).items()), 9)
+    size = round(sum(value * _UNIT_S[unit] for unit, value in _parts(match).items()), 9)
+    return -size if match["minus"] and size else size  # before the beam was on, say
 
 
 def _check(matches: Sequence[re.Match[str]]) -> None:

@@ -3,11 +3,13 @@
 import difflib
 import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from voidlab.images.errors import ImagesError
+from voidlab.errors import name_too_long
+from voidlab.images.errors import UNRELATED, ImagesError
 from voidlab.images.readers import READERS, supported, why_unknown
 from voidlab.images.readers.pictures import open_picture
 
@@ -24,6 +26,8 @@ def find_files(source: Source, *, recursive: bool = False, mixed: bool = False) 
     """
     if not isinstance(source, str | os.PathLike):
         files = [Path(file) for file in source]
+        for file in files:
+            _check_length(file)
         gone = [file for file in files if not file.is_file()]
         if gone or not files:
             what = (
@@ -32,6 +36,7 @@ def find_files(source: Source, *, recursive: bool = False, mixed: bool = False) 
             raise ImagesError(f"{what} in the list of images; expected the names of files that are there.")
         return _of_one_format(files, "the list", mixed)
     path = Path(os.path.expanduser(source))
+    _check_length(path)
     if path.is_file():
         return _of_one_format([path], str(path), mixed)
     if path.is_dir():
@@ -51,8 +56,25 @@ def find_files(source: Source, *, recursive: bool = False, mixed: bool = False) 
     return _of_one_format(files, str(path), mixed)
 
 
+def _check_length(path: Path) -> None:
+    """Raise ImagesError where no disk takes such a name; what else is wrong with it is said later."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if said := name_too_long(error):
+            raise ImagesError(said) from None
+
+
 def _visible(paths: Iterable[Path]) -> list[Path]:
-    return sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
+    """The files among ``paths``, and links to images that lead nowhere, which are told as others that are lost."""
+    shown = sorted(path for path in paths if not path.name.startswith("."))
+    files = [path for path in shown if path.is_file()]
+    lost = [path for path in shown if _leads_nowhere(path) and path.suffix.lower() in READERS]
+    return sorted([*files, *lost]) if files else []
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def _folders_with_images(path: Path) -> str:
@@ -85,8 +107,7 @@ def _of_one_format(files: list[Path], source: str, mixed: bool = False) -> list[
         suffix = _likely_suffix(known)
         raise ImagesError(
             f"{source} holds files of several kinds: {_tally(files)}; expected one kind. "
-            f"Narrow it with a glob, such as {files[0].parent / ('*' + suffix)}; unrelated micrographs are made "
-            "datasets of by `voidlab init` with --each."
+            f"Narrow it with a glob, such as {files[0].parent / ('*' + suffix)}. {UNRELATED}"
         )
     return files
 
@@ -126,8 +147,18 @@ def _nothing_found(path: Path, matches: Sequence[Path]) -> str:
 
 def _hint(source: str) -> str:
     """What may be wrong with how ``source`` is written; empty when nothing is known of it."""
+    scheme = re.match(r"([a-z]{2,}):/", source, re.IGNORECASE)
+    if scheme and scheme[1].lower() == "file":
+        return " Give the path alone, as /home/me/images, without file://."
+    if scheme:
+        return f" What begins with {scheme[1]}: is not fetched: download the images, and name the folder they are in."
     if any(quote in source for quote in _CURLY):
         return " There are curly quotes in it: put straight ones (' or \") around it, or none."
+    if os.sep == "/" and re.match("[A-Za-z]:(/|$)", source):
+        return (
+            f" {source[:2]} is a drive of Windows. On this computer it is a folder, as below /mnt (/mnt/"
+            f"{source[0].lower()}), /media or /Volumes."
+        )
     if os.sep == "/" and "\\" in source:
         return (
             " On this computer folders are parted by / and not by \\; a drive such as C: or a server such as "

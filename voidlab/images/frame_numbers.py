@@ -12,7 +12,8 @@ from voidlab.images.try_pattern import groups_in
 
 _FLAGS = re.IGNORECASE | re.ASCII
 _SIZE = re.compile(r"\d+\s*[x×]\s*\d+", _FLAGS)
-_DECIMAL = re.compile(r"[+-]?\d+\.\d+", _FLAGS)
+# Also 0,5 and 0p5; of three numbers with points between, such as 9.5.23, none is a decimal.
+_DECIMAL = re.compile(r"[+-]?(?<!\d)(?<!\d[.,])\d+[.,]\d+(?![.,]?\d)|(?<![a-z0-9])\d+p\d+(?!\d)", _FLAGS)
 _CHANNEL = re.compile(r"(?<![a-z0-9])(?:channel|chan|ch|c|detector|det)[-_ ]?\d{1,2}(?!\d)", _FLAGS)
 _LIKE_A_MINUS = re.compile(r"(?:^|[^a-z0-9~])-(?=\d)", _FLAGS)
 _LARGEST = 2**62  # a longer run of digits is no frame number, and does not fit the table
@@ -187,8 +188,9 @@ def _decimals(stems: Sequence[str]) -> list[float] | None:
     found = [_DECIMAL.findall(stem)[-1:] for stem in stems]
     if not all(found):
         return None
-    joins = all(text.startswith("-") for (text,) in found)
-    values = [float(text.lstrip("-") if joins else text) for (text,) in found]
+    texts = [re.sub("[,pP]", ".", text) for (text,) in found]
+    joins = all(text.startswith("-") for text in texts)
+    values = [float(text.lstrip("-") if joins else text) for text in texts]
     return values if len(set(values)) == len(stems) else None
 
 
@@ -217,13 +219,13 @@ def _advice(paths: Sequence[Path]) -> str:
                 f"with '{one}'."
             )
     pattern = pattern_that_works(paths)
+    minus = any(_LIKE_A_MINUS.search(path.stem) for path in paths)
+    hyphen = " A hyphen before a number is taken for a separator, not for a minus sign." if minus else ""
     if pattern is None:
-        minus = any(_LIKE_A_MINUS.search(path.stem) for path in paths)
-        hyphen = " A hyphen before a number is taken for a separator, not for a minus sign." if minus else ""
         return f"No number in the names tells all files apart: leave one of them out, or rename them.{hyphen}"
     return (
         f"This tells all files apart: add frame_pattern: '{pattern}' (its groups are compared one after the other), "
-        "or leave one of them out."
+        f"or leave one of them out.{hyphen}"
     )
 
 

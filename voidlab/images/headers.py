@@ -8,15 +8,17 @@ from typing import TypeVar
 import numpy as np
 
 from voidlab.images import pixel_size, tilt_angles
-from voidlab.images.errors import ImageReadError, ImagesError
-from voidlab.images.per_frame import PerFrame
+from voidlab.images.errors import UNRELATED, ImageReadError, ImagesError
+from voidlab.images.per_frame import PerFrame, credible_times
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.images.readers.base import NO_CHOICE, Choice
+from voidlab.tables.listing import span
 from voidlab.tables.rows import spread_rows
 
 Item = TypeVar("Item")
 
 LOOKED_INTO = 16  # files opened at first, and frames that the scale of intensities rests on
+_DEPTH_OF_PICTURES = 8  # bit of a value, all of which are used
 _READ = 3  # images whose pixels are read
 _TILTS_DIFFER_DEG = 0.5  # more than stages are off by
 
@@ -48,7 +50,7 @@ def found_tilts(
     ]
     angles, source = next(((a, s) for a, s in known if a is not None), (None, None))
     if angles is not None:
-        notes.append(f"Tilt angles are those in {source}, {min(angles):g} to {max(angles):g} deg.")
+        notes.append(f"Tilt angles are those in {source}, {span(angles)} deg.")
     if beside is not None and in_headers is not None:
         apart = max(abs(a - b) for a, b in zip(beside, in_headers, strict=True))
         if apart > _TILTS_DIFFER_DEG:
@@ -70,6 +72,24 @@ def _tilts_in_headers(
         except ImagesError:
             return None
     return angles if len(angles) == len(files) and any(angles) else None
+
+
+def times_in_headers(
+    files: Sequence[Path], surveyed: Sequence[ImageFile], notes: list[str], choice: Choice = NO_CHOICE
+) -> Sequence[float] | None:
+    """Times of files of an image each, in their order, s from the first; None where not all headers have one."""
+    if not all(file.times_s for file in surveyed):
+        return None
+    try:
+        found = [time for file in files for time in open_file(file, choice).times_s]
+    except ImagesError:
+        return None
+    if len(found) != len(files) or len(set(found)) < 2:  # each since its own start
+        return None
+    times = credible_times([time - found[0] for time in found], "the file headers", notes)
+    if times is not None:
+        notes.append(f"Times are those in the file headers, {span(times)} s.")
+    return times
 
 
 def headers(files: Sequence[Path], choice: Choice = NO_CHOICE) -> list[ImageFile]:
@@ -102,6 +122,42 @@ def common_shape(opened: Sequence[ImageFile]) -> tuple[int, int]:
             "leave some out, or narrow the glob to those of one series."
         )
     return opened[0].shape
+
+
+def notes_of(opened: Sequence[ImageFile]) -> list[str]:
+    """What is to be known of the files; of what several of them say, that of the first."""
+    said: dict[str, str] = {}
+    for file in opened:
+        for note in file.notes:
+            said.setdefault(note.replace(file.path.name, ""), note)
+    return list(said.values())
+
+
+def check_values(opened: Sequence[ImageFile]) -> list[str]:
+    """Sentences where the values of images mean other grey than those of others, though on one scale.
+
+    Raises
+    ------
+    ImagesError
+        If the values cannot be laid on one scale: of several depths, or of more than 8 bit with 0 as white in some.
+    """
+    depths = {file.bits: file.path.name for file in reversed(opened) if file.bits}
+    if len(depths) > 1:
+        found = ", ".join(f"{name} has {bits} bit" for bits, name in sorted(depths.items()))
+        raise ImagesError(
+            f"the images are of several depths: {found} for each value, and their grey values cannot be laid on one "
+            "scale. Save all in the same way, or leave some out."
+        )
+    white, black = ([file for file in opened if file.inverted is inverted] for inverted in (True, False))
+    if not white or not black:
+        return []
+    found = f"the lowest value is white in {white[0].path.name} and black in {black[0].path.name}"
+    if white[0].bits <= _DEPTH_OF_PICTURES:
+        return [f"By the headers {found}: the former are turned round. Check that they look alike."]
+    raise ImagesError(
+        f"by the headers {found}, and values of more than {_DEPTH_OF_PICTURES} bit cannot be laid on one scale. Save "
+        "all in one way, in Fiji after Image > Lookup Tables > Grays."
+    )
 
 
 def check_pixels(read: Callable[[int], np.ndarray], count: int) -> list[str]:
@@ -167,10 +223,19 @@ def calibrated(given: float | None, opened: Sequence[ImageFile], notes: list[str
     sizes = [file.pixel_size.nm for file in opened if file.pixel_size.nm is not None]
     stored = sizes[0] if sizes else None
     source = next((file.pixel_source for file in opened if file.pixel_size.nm is not None), "unknown")
-    if sizes and max(sizes) > 1.01 * min(sizes):
-        low, high = min(sizes), max(sizes)
-        notes.append(f"The files disagree on the pixel size, {low:.4g} to {high:.4g} nm: theirs is not used.")
+    silent = [file for file in opened if file.pixel_size.nm is None]
+    ignored = [file for file in silent if file.pixel_size.notes]
+    if sizes and (ignored or max(sizes) > 1.01 * min(sizes)):
+        found = f"{min(sizes):.4g} to {max(sizes):.4g} nm"
+        if ignored:
+            found = f"{sizes[0]:.4g} nm and, in {ignored[0].path.name}, none that is credible"
+        notes.append(f"The files disagree on the pixel size, {found}: theirs is not used. {UNRELATED}")
         stored, source = None, "unknown"
+    elif sizes and silent and given is None:
+        notes.append(
+            f"{len(silent)} of {len(opened)} files looked at, such as {silent[0].path.name}, give no pixel size: "
+            f"that of the others, {sizes[0]:.4g} nm, is taken for all."
+        )
     if given is None:
         return Calibration(stored, source)
     pixel_size.check_pixel_size(given)

@@ -1,5 +1,6 @@
 """What the names of image files say, all told: order and frame number, tilt, time."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,9 +11,14 @@ import numpy as np
 from voidlab.images import frame_numbers
 from voidlab.images.bare_clock import note_on_digits
 from voidlab.images.clock import ClockError
-from voidlab.images.errors import ImagesError
+from voidlab.images.errors import UNRELATED, ImagesError
 from voidlab.images.name_clock import NameClock, find_clock
 from voidlab.images.name_tilts import NameTilts, find_tilts, plain_dashes
+from voidlab.images.order_doubts import advice_on_dates, note_on_order
+
+_MAGNIFICATION = re.compile(
+    r"(?<![a-z0-9.])(?:\d+(?:\.\d+)? ?k|\d{3,7}) ?[x×](?![a-z0-9])", re.IGNORECASE | re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -47,14 +53,14 @@ def read_names(files: Sequence[Path], pattern: str | None, step: int) -> InNames
     ImagesError
         If the order of the files is not clear from their names; the message says what to do.
     """
-    stems = [plain_dashes(path.stem) for path in files]
+    stems, magnified = _without_magnification([plain_dashes(path.stem) for path in files])
     clock, why_no_clock = None, ""
     try:
         clock = find_clock(stems, lambda rest: _order(frame_numbers.counter(_without_tilts(rest))))
     except ClockError as error:
         why_no_clock, stems = str(error), list(error.rest or stems)
     tilts = find_tilts(clock.rest if clock and not clock.maybe_exposures else stems)
-    notes = [tilts.note] if tilts.note else []
+    notes = [*magnified, *([tilts.note] if tilts.note else [])]
     if pattern is not None:
         numbers = frame_numbers.divide(frame_numbers.numbers_by_pattern(files, pattern), step)
         return _sorted(files, numbers, tilts, _times(clock, numbers), notes)
@@ -65,10 +71,15 @@ def read_names(files: Sequence[Path], pattern: str | None, step: int) -> InNames
     if clock is None:
         if why_no_clock and frame_numbers.counter(tilts.rest) is None:
             raise ImagesError(_asked(files, why_no_clock))
-        numbers = frame_numbers.numbers_in_names(files, tilts.rest, tilts.angles or tilts.order)
+        try:
+            numbers = frame_numbers.numbers_in_names(files, tilts.rest, tilts.angles or tilts.order)
+        except ImagesError as error:
+            raise ImagesError(f"{error}{advice_on_dates(files)}") from None
         if len(files) > 1:  # the number of a single image means nothing
             notes += frame_numbers.note_on_hyphen(files, tilts.rest, numbers)
-        notes += note_on_digits(tilts.rest, numbers)
+            notes += note_on_digits(tilts.rest, numbers)
+        if not tilts.angles and not tilts.order:
+            notes += note_on_order(files, numbers)
         return _sorted(files, frame_numbers.divide(numbers, step), tilts, None, notes)
     numbers, times, said = _by_clock(files, clock, tilts)
     if said and step != 1:
@@ -83,6 +94,19 @@ def read_names(files: Sequence[Path], pattern: str | None, step: int) -> InNames
     return _sorted(files, frame_numbers.divide(numbers, step), tilts, times, notes)
 
 
+def _without_magnification(stems: list[str]) -> tuple[list[str], list[str]]:
+    """Names without a magnification such as 50kx, where other numbers tell them apart; a note where it differs."""
+    found = [match for stem in stems if (match := _MAGNIFICATION.search(stem))]
+    told = sorted({match[0] for match in found}, key=lambda text: (len(text), text))
+    if len(found) < len(stems) or len(told) < 2:
+        return stems, []
+    note = (
+        f"The file names hold several magnifications, {told[0]} to {told[-1]}: one scale cannot hold for all."
+    )
+    rest = [_MAGNIFICATION.sub("~", stem) for stem in stems]
+    return (stems if frame_numbers.counter(rest) is None else rest), [f"{note} {UNRELATED}"]
+
+
 def _without_tilts(rest: Sequence[str]) -> list[str]:
     return find_tilts(rest).rest
 
@@ -92,6 +116,9 @@ def _order(numbers: Sequence[int] | None) -> list[int] | None:
 
 
 def _asked(files: Sequence[Path], why: str) -> str:
+    dated = advice_on_dates(files)
+    if dated:
+        return f"{why}{dated}"
     pattern = frame_numbers.pattern_that_works(files, every=True)
     advice = "" if pattern is None else f" frame_pattern: '{pattern}' takes the numbers as they stand."
     return f"{why}{advice}"

@@ -7,43 +7,25 @@ are none.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from voidlab.images.bare_clock import find_bare_clock
-from voidlab.images.clock import ClockError, running_seconds
+from voidlab.images.clock import running_seconds
 from voidlab.images.elapsed import find_elapsed
+from voidlab.images.name_dates import NameDates, find_dates
+from voidlab.tables.listing import span
 
 _FLAGS = re.IGNORECASE | re.ASCII
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_YEAR, _MONTH, _DAY = r"(?P<y>(?:19|20)\d\d)", r"(?P<m>0[1-9]|1[0-2])", r"(?P<d>0[1-9]|[12]\d|3[01])"
-_WORD = rf"(?P<w>{'|'.join(_MONTHS)})[a-z]*"
-_DAY_1 = r"(?P<d>0?[1-9]|[12]\d|3[01])"
-_MONTH_1 = r"(?P<m>0?[1-9]|1[0-2])"
-# Numbers of one digit, as in 2021-5-3, are a date where a clock follows.
-_THEN_A_CLOCK = r"(?=[-_ T.,]*(?:at )?\d{1,2}[-_.:∶]\d\d[-_.:∶]\d\d)"
-# The separator is remembered, as 2021-05_03 is no date.
-_DATES = tuple(
-    re.compile(text, _FLAGS)
-    for text in (
-        rf"(?<!\d){_YEAR}(?P<sep>[-_.]?){_MONTH}(?P=sep){_DAY}(?!\d(?!\d{{5}}(?!\d)))",
-        rf"(?<!\d){_DAY_1}[-_. ]?{_WORD}[-_. ,]*(?P<y>(?:19|20)\d\d)(?!\d)",
-        rf"(?<![a-z]){_WORD}[-_. ]?{_DAY_1}(?:[-_ ,]+(?P<y>(?:19|20)\d\d))?(?!\d)",
-        rf"(?<!\d){_DAY}(?P<sep>[-_.]){_MONTH}(?P=sep){_YEAR}(?!\d)",
-        rf"(?<!\d){_MONTH}(?P<sep>[-_.]){_DAY}(?P=sep){_YEAR}(?!\d)",
-        rf"(?<!\d){_YEAR}(?P<sep>[-_.]){_MONTH_1}(?P=sep){_DAY_1}(?!\d){_THEN_A_CLOCK}",
-        rf"(?<!\d){_DAY_1}(?P<sep>[-_.]){_MONTH_1}(?P=sep){_YEAR}(?!\d){_THEN_A_CLOCK}",
-        rf"(?<!\d){_MONTH_1}(?P<sep>[-_.]){_DAY_1}(?P=sep){_YEAR}(?!\d){_THEN_A_CLOCK}",
-    )
-)
-_DAY_FIRST = (_DATES[3], _DATES[6])
 _H, _M, _S = r"(?P<h>[01]\d|2[0-3])", r"(?P<min>[0-5]\d)", r"(?P<s>[0-5]\d)"
-_FRACTION = r"(?:[.,](?P<f>\d{1,6})|[-_](?P<ms>\d{3}))?(?!\d)(?: ?(?P<half>[AP]M)(?![a-z]))?"
+_FRACTION = r"(?:[.,](?P<f>\d{1,6})|[-_](?P<ms>\d{3}))?(?!\d)(?:[ _]?(?P<half>[AP]M)(?![a-z]))?"
+_HALF_DAY = rf"(?P<h>0?[1-9]|1[0-2])[-_.:∶]{_M}[ _]?(?P<half>[AP]M)(?![a-z])"
 _AFTER_A_DATE = tuple(
     re.compile(text, _FLAGS)
     for text in (
-        rf"~[-_ T.,]*(?:at )?(?P<h>[01]?\d|2[0-3])(?P<sep>[-_.:∶]){_M}(?P=sep){_S}{_FRACTION}",
+        rf"~[-_ T.,]*(?:at |um )?(?P<h>[01]?\d|2[0-3])(?P<sep>[-_.:∶]){_M}(?P=sep){_S}{_FRACTION}",
         rf"~[-_ T.,]*{_H}{_M}{_S}{_FRACTION}",
         rf"~[-_ T.,]*{_H}h{_M}m(?:in)?{_S}s?(?!\d)",
+        rf"~[-_ T.,]*(?:at )?{_HALF_DAY}",
         rf"~[-_ T]+{_H}[-.:∶h]{_M}(?!\d|[-_.:∶]\d)",
     )
 )
@@ -54,8 +36,9 @@ _GATAN = re.compile(
 _ALONE = (
     _GATAN,
     re.compile(
-        rf"(?<!\d)(?P<h>0?[1-9]|1[0-2])(?P<sep>[-_.:∶]){_M}(?P=sep){_S} ?(?P<half>[AP]M)(?![a-z])", _FLAGS
+        rf"(?<!\d)(?P<h>0?[1-9]|1[0-2])(?P<sep>[-_.:∶]){_M}(?P=sep){_S}[ _]?(?P<half>[AP]M)(?![a-z])", _FLAGS
     ),
+    re.compile(rf"(?<![\d.:_-]){_HALF_DAY}", _FLAGS),
     re.compile(rf"(?<!\d){_H}h{_M}m(?:in)?{_S}s?(?!\d)", _FLAGS),
     re.compile(rf"(?<!\d)(?=(?P<all>{_H}(?P<sep>[-_.:∶]){_M}(?P=sep){_S}{_FRACTION}))", _FLAGS),
 )
@@ -120,7 +103,8 @@ def find_clock(
     """
     if len(stems) < 2:
         return None
-    dates, rest = _dates(stems)
+    dates = find_dates(stems, _without_clock)
+    rest = list(stems) if dates is None else dates.rest
     times = _times(rest, dates is not None)
     if times is None and (bare := find_bare_clock(rest)) is not None:
         times = _read(rest, bare)
@@ -129,41 +113,13 @@ def find_clock(
     if times is not None:
         return _within_a_day(times, order_of)
     # Eight digits in a row may as well count, and are in the right order by themselves.
-    if dates is not None and len(set(dates)) > 1 and not all(re.search(r"\d{8}", stem) for stem in stems):
+    if (
+        dates is not None
+        and len(set(dates.days)) > 1
+        and not all(re.search(r"\d{8}", stem) for stem in stems)
+    ):
         return _on_days(dates, _Times([0] * len(stems), [0.0] * len(stems), [0] * len(stems), rest))
     return _elapsed(rest)
-
-
-def _dates(stems: Sequence[str]) -> tuple[list[datetime] | None, list[str]]:
-    """The date in each name, and the names with ``~`` for it."""
-    for pattern in _DATES:
-        found = [pattern.search(stem) for stem in stems]
-        try:
-            days = [_day(match) for match in found if match]
-        except ValueError:  # 31 February: no date
-            continue
-        if len(days) < len(stems):
-            continue
-        either = pattern in _DAY_FIRST and all(int(match["d"]) <= 12 for match in found if match)
-        ends = [match.span() for match in found if match]
-        rest = [f"{s[:a]}~{s[b:]}" for s, (a, b) in zip(stems, ends, strict=True)]
-        if either and len(set(days)) > 1:
-            raise ClockError(
-                f"the dates in names such as '{stems[0]}' may begin with the day or with the month; say how the "
-                "images follow each other with frame_pattern: its groups are compared one after the other, such as "
-                r"(\d+)-(\d+)-(\d+).",
-                rest if (times := _times(rest, True)) is None else times.rest,
-            )
-        if {day.month for day in days} == {1, 12} and days[0].year == 4:  # no year said
-            days = [day.replace(year=5) if day.month == 1 else day for day in days]
-        return days, rest
-    return None, list(stems)
-
-
-def _day(match: re.Match[str]) -> datetime:
-    parts = match.groupdict()
-    month = _MONTHS.index(parts["w"].lower()[:3]) + 1 if parts.get("w") else int(parts["m"])
-    return datetime(int(parts.get("y") or 4), month, int(parts["d"]))  # 4: any leap year
 
 
 def _times(stems: Sequence[str], dated: bool) -> _Times | None:
@@ -241,8 +197,14 @@ def _begin_anew(whole: Sequence[int], numbers: Sequence[int]) -> bool:
     )
 
 
-def _on_days(days: Sequence[datetime], times: _Times) -> NameClock | None:
-    moments = [day + timedelta(seconds=whole) for day, whole in zip(days, times.whole, strict=True)]
+def _without_clock(rest: list[str]) -> list[str]:
+    """Names in which a date stood, without the clock behind it."""
+    times = _times(rest, True)
+    return rest if times is None else times.rest
+
+
+def _on_days(dates: NameDates, times: _Times) -> NameClock | None:
+    moments = [day + timedelta(seconds=whole) for day, whole in zip(dates.days, times.whole, strict=True)]
     first = min(moments)
     seconds = [(m - first).total_seconds() + f for m, f in zip(moments, times.fraction, strict=True)]
     if len({*zip(seconds, times.sub, strict=True)}) < 2:
@@ -250,7 +212,8 @@ def _on_days(days: Sequence[datetime], times: _Times) -> NameClock | None:
     low = min(seconds)
     form = "%d %b %H:%M:%S" if first.date() != max(moments).date() else "%H:%M:%S"
     said = f"{first:{form}} to {max(moments):{form}}"
-    return NameClock(tuple(s - low for s in seconds), tuple(times.sub), tuple(times.rest), said)
+    since = tuple(second - low for second in seconds)
+    return NameClock(since, tuple(times.sub), tuple(times.rest), said, note=dates.note)
 
 
 def _within_a_day(times: _Times, order_of: Callable[[Sequence[str]], list[int] | None]) -> NameClock:
@@ -272,6 +235,6 @@ def _elapsed(stems: Sequence[str]) -> NameClock | None:
     found = find_elapsed(stems)
     if found is None:
         return None
-    said = f"{min(found.seconds):g} to {max(found.seconds):g} s"
+    said = f"{span(found.seconds)} s"
     exposures = not found.several_units
     return NameClock(found.seconds, (0,) * len(stems), found.rest, said, True, maybe_exposures=exposures)

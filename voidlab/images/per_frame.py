@@ -79,19 +79,23 @@ def times_of(stack: ImageFile | None, notes: list[str]) -> PerFrame | None:
     """Times that a file says of its images, s; None, and a note, where they cannot be such times."""
     if stack is not None and stack.times_note:
         notes.append(f"{stack.times_note} If the times are known, give times_s or frame_interval_s.")
-    if stack is None or not stack.times_s:
-        return None
-    steps = [after - before for before, after in pairwise(stack.times_s)]
+    return (
+        credible_times(stack.times_s, stack.path.name, notes) if stack is not None and stack.times_s else None
+    )
+
+
+def credible_times(found: Sequence[float], whose: str, notes: list[str]) -> Sequence[float] | None:
+    """Times of images that were ``found``, s; None, and a note, where they cannot be such times."""
+    steps = [after - before for before, after in pairwise(found)]
     least, most = _PLAUSIBLE_S
     odd = next((step for step in steps if not least <= step <= most), None)
     if odd is None:
-        return stack.times_s
+        return found
     how = "do not go up from image to image"
     if 0 < odd < math.inf:
         how = f"lie {odd:.3g} s apart, which is no time between images ({least:g} to {most:g} s)"
     notes.append(
-        f"The times in {stack.path.name} {how}: they are not used. If they are known, give times_s or "
-        "frame_interval_s."
+        f"The times in {whose} {how}: they are not used. If they are known, give times_s or frame_interval_s."
     )
     return None
 

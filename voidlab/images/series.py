@@ -25,7 +25,8 @@ from voidlab.images.microscope import NOTHING_SAID, Microscope, of_series
 from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.images.readers.base import NO_CHOICE, Choice
-from voidlab.images.valid_area import Box, find_padding, inside_boxes
+from voidlab.images.valid_area import Box, find_padding, inside_boxes, note_on_boxes
+from voidlab.tables.listing import span
 
 _SAMPLED_PIXELS = 2**16  # of each frame that the scale of intensities rests on
 
@@ -204,33 +205,38 @@ class ImageSeries(Frames):
             read.
         """
         lost: list[str] = []
+        opened: list[ImageFile] = []
         for path in self.files if self.stack is None else ():
             try:
-                shape = open_file(path, self.choice).shape
+                opened.append(open_file(path, self.choice))
             except ImageReadError as error:
                 lost.append(str(error))
                 continue
-            if shape != self.shape:
-                raise ImagesError(self._of_another_size(path, shape))
+            if opened[-1].shape != self.shape:
+                raise ImagesError(self._of_another_size(path, opened[-1].shape))
+        said = [note for note in headers.check_values(opened) if note not in self.notes]
         if not lost:
-            return headers.check_pixels(self.raw, len(self))
-        return [f"{len(lost)} of {len(self)} images cannot be read and are left out, the first: {lost[0]}"]
+            return said + headers.check_pixels(self.raw, len(self))
+        return [
+            *said,
+            f"{len(lost)} of {len(self)} images cannot be read and are left out, the first: {lost[0]}",
+        ]
 
     def describe(self) -> str:
         """One sentence: how many images, their size, frames, pixel size and tilt range."""
         number, tilts = self.frames["frame"], self.frames["tilt_deg"]
         images = "1 image" if len(self) == 1 else f"{len(self)} images"
         # The number of a single image means nothing.
-        span = [f"frames {number.iloc[0]}-{number.iloc[-1]}"] if len(self) > 1 else []
+        frames = [f"frames {number.iloc[0]}-{number.iloc[-1]}"] if len(self) > 1 else []
         size = self.calibration.pixel_size_nm
         scale = (
             "no pixel size in the files, lengths in px"
             if size is None
             else f"{size:g} nm per px ({self.calibration.source})"
         )
-        said = [f"{images} of {size_text(self.shape)} (width × height)", *span, scale]
+        said = [f"{images} of {size_text(self.shape)} (width × height)", *frames, scale]
         if tilts.notna().any():
-            said.append(f"tilt {tilts.min():g} to {tilts.max():g} deg")
+            said.append(f"tilt {span(tilts.dropna().tolist())} deg")
         excluded = int((self.frames["status"] == "excluded").sum())
         return ", ".join([*said, f"{excluded} excluded"] if excluded else said)
 
@@ -293,7 +299,7 @@ def open_series(
     surveyed = headers.headers(files, choice)
     stack = surveyed[0] if surveyed[0].count > 1 else None
     shape = headers.common_shape(surveyed)
-    notes = list(surveyed[0].notes)
+    notes = [*headers.notes_of(surveyed), *headers.check_values(surveyed)]
     if stack is None:
         named = in_order(files) if as_listed else read_names(files, frame_pattern, frame_step)
         files, numbers = named.files, named.numbers
@@ -313,7 +319,9 @@ def open_series(
     if times_s is not None:
         per_frame.check_times(times_s, numbers)
     elif frame_interval_s is None:
-        times_s = named.times_s if named is not None else per_frame.times_of(stack, notes)
+        times_s = per_frame.times_of(stack, notes) if named is None else named.times_s
+        if stack is None and times_s is None:
+            times_s = headers.times_in_headers(files, surveyed, notes, choice)
     frames = pd.DataFrame(
         {
             "frame": numbers,
@@ -326,6 +334,7 @@ def open_series(
     calibration = headers.calibrated(pixel_size_nm, surveyed, notes)
     table = tables.cast(frames, "frames")
     inside = inside_boxes(shape, ignore_boxes_px, crop_px)
+    notes += note_on_boxes(shape, ignore_boxes_px, crop_px)
     taken = of_series(surveyed, notes)
     return ImageSeries(
         files, stack, shape, table, calibration, notes, angle_file, inside, choice, intensity_range, taken

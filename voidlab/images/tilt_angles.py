@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voidlab.images.errors import ImagesError
-from voidlab.tables.reading import read_bytes
+from voidlab.tables.reading import read_text
 
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MOST_BYTES = 10**8  # of a file of angles
 _LARGEST = 2**62  # frame number, as in names
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
@@ -38,16 +37,14 @@ def read_angles(path: Path) -> list[float] | dict[int, float]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        content = read_bytes(path, _MOST_BYTES)
-        # Excel calls UTF-16 "Unicode text".
-        return content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig").splitlines()
+        return read_text(path, _MOST_BYTES).splitlines()
     except UnicodeDecodeError as error:
         raise ImagesError(
             f"the tilt angles in {path} are no text in UTF-8 ({error.reason} at byte {error.start:,}); save the file "
             "as text, or CSV, in UTF-8."
         ) from None
     except OSError as error:
-        raise ImagesError(f"the tilt angles in {path} cannot be read: {error}.") from None
+        raise ImagesError(f"the tilt angles in {path} cannot be read: {error.strerror or error}.") from None
 
 
 def angles_beside(stack: Path, count: int, notes: list[str]) -> tuple[list[float] | None, Path | None]:
@@ -111,14 +108,17 @@ def _angles_in_mdoc(path: Path, lines: Sequence[str]) -> list[float]:
 
 
 def _angles_in_csv(path: Path, lines: Sequence[str]) -> dict[int, float]:
+    delimiter = max(",;\t", key=(lines or [""])[0].count)
+    if delimiter != ",":  # as Excel writes it where decimals have a comma
+        lines = [line.replace(",", ".") for line in lines]
     try:
-        return _angles_in_rows(path, csv.DictReader(lines, skipinitialspace=True))
+        return _angles_in_rows(path, csv.DictReader(lines, skipinitialspace=True, delimiter=delimiter))
     except csv.Error as error:
         raise ImagesError(f"{path} is no table of frames and angles: {error}.") from None
 
 
 def _angles_in_rows(path: Path, rows: "csv.DictReader[str]") -> dict[int, float]:
-    columns = rows.fieldnames or []
+    rows.fieldnames = columns = [name.strip().lower() for name in rows.fieldnames or []]
     if [columns.count(name) for name in ("frame", "tilt_deg")] != [1, 1]:
         raise ImagesError(
             f"{path} has the columns {', '.join(columns) or '(none)'}; expected frame and tilt_deg, "
@@ -126,6 +126,8 @@ def _angles_in_rows(path: Path, rows: "csv.DictReader[str]") -> dict[int, float]
         )
     angles: dict[int, float] = {}
     for row in rows:
+        if not any([*map(row.get, columns), *(row.get(None) or ())]):
+            continue
         if row.get(None):
             raise ImagesError(
                 f"{path}, line {rows.line_num} holds more than its {len(columns)} columns: numbers are written with "

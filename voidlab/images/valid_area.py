@@ -44,6 +44,21 @@ def inside_boxes(shape: tuple[int, int], boxes_px: Sequence[Box], crop_px: Box |
     return inside
 
 
+def note_on_boxes(shape: tuple[int, int], boxes_px: Sequence[Box], crop_px: Box | None) -> list[str]:
+    """The sentence that a box reaches beyond the image, as one of left, top, right, bottom does."""
+    beyond = [
+        box
+        for box in (*boxes_px, *([] if crop_px is None else [crop_px]))
+        if box[0] + box[2] > shape[1] or box[1] + box[3] > shape[0]
+    ]
+    if not beyond:
+        return []
+    return [
+        f"The box {list(beyond[0])} reaches beyond the images of {size_text(shape)}: boxes are left, top, width, "
+        "height."
+    ]
+
+
 def outside_boxes(
     shape: tuple[int, int], boxes_px: Sequence[Box], crop_px: Box | None = None
 ) -> np.ndarray | None:

@@ -11,6 +11,7 @@ from voidlab.live.index import BLANK, OK, Entry
 
 _BEFORE, _NOW = 15, 3  # images: the last three against those before
 LATELY, _USELESS = 6, 3  # so many of the last images that show nothing are told
+_BEYOND = 0.5  # of the pixels, that lie outside the intensities
 _SOME_VOIDS = 5  # in an image: of fewer there may be none by chance
 _FAR, _LEAST_SHARE, _LEAST_COUNT = 6.0, 0.25, 20
 _JUMP_SHARE, _JUMP_TIMES = 0.15, 10.0  # of the shorter side; of the usual step
@@ -42,14 +43,29 @@ def of_images(entries: Sequence[Entry], usual: float = 0.0, unread: int = 0) -> 
     sharp = _jump([entry.sharpness for entry in seen])
     if sharp and sharp[1] < sharp[0]:
         said.append(f"images are blurred since about frame {seen[-_NOW].frame}: focus or drift?")
+    outside = _outside([entry.beyond for entry in entries[-_NOW:]])
     blank = [entry for entry in entries[-_NOW:] if entry.status == BLANK]
-    if len(blank) == _NOW:
-        said.append(
-            f"the last {_NOW} images are blank: is the beam on, and as bright as when the grey values were decided?"
-        )
+    if outside:
+        said.append(outside)
+    elif len(blank) == _NOW:
+        said.append(f"the last {_NOW} images are blank: is the beam on?")
     # None are left, or all are blank: that is told then.
-    is_told = bool(count and count[1] == 0 and count[0] >= _LEAST_COUNT) or len(blank) == _NOW
+    is_told = bool(count and count[1] == 0 and count[0] >= _LEAST_COUNT) or outside or len(blank) == _NOW
     return said if is_told else said + _useless(entries, usual, unread)
+
+
+def _outside(beyond: Sequence[float]) -> str:
+    """What is to be done where images are far brighter, or darker, than those that intensities were decided by."""
+    shares = np.array(beyond)
+    if len(shares) < _NOW or not (np.abs(shares) > _BEYOND).all():
+        return ""
+    how, why = ("brighter", "was beam, gain or exposure changed?")
+    if shares[-1] < 0:
+        how, why = ("darker", "is the beam on, or was it, gain or exposure changed?")
+    return (
+        f"the last {_NOW} images are {how} than the intensities that were decided ({abs(shares[-1]):.0%} of the "
+        f"pixels of the last one), so voids in them are missed: {why} If it is to stay so: Decide again."
+    )
 
 
 def _useless(entries: Sequence[Entry], usual: float, unread: int) -> list[str]:

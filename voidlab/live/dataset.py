@@ -44,7 +44,7 @@ def open_watched(source: str, name: str) -> Watched:
     ParameterErrors
         If its parameter file has mistakes.
     """
-    where = Path(os.path.expanduser(source)).absolute()
+    where = Path(os.path.abspath(os.path.expanduser(source)))  # as the parameter file has it, without "..".
     folder, pattern = (
         (where, "") if where.is_dir() or not _is_pattern(where.name) else (where.parent, where.name)
     )

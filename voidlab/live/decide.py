@@ -8,7 +8,7 @@ from pathlib import Path
 from voidlab.errors import VoidlabError
 from voidlab.images.microscope import with_microscope_of
 from voidlab.images.series import ImageSeries, open_series
-from voidlab.live.look import Looker, Refused, open_one
+from voidlab.live.look import Looker, NotYet, Refused, open_one
 from voidlab.project import parameters
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.parameters.sizes import in_px
@@ -21,7 +21,14 @@ from voidlab.segment.load import from_parameters, of_images
 from voidlab.segment.segmenters import Segmenter
 from voidlab.tables.rows import spread_rows
 
+DECIDED_FROM = 5  # images
+OR_AFTER_S = 3.0  # without another image
 _MOST = 40  # images that it pays to open: a few of them are looked at, spread over all
+
+
+def is_enough(images: int, quiet_s: float) -> bool:
+    """Whether so many images are enough to decide by, the last of which came so long ago."""
+    return images >= DECIDED_FROM or (images > 0 and quiet_s >= OR_AFTER_S)
 
 
 def segmenter_of(dataset: DatasetParameters, folder: Path) -> Segmenter:
@@ -44,10 +51,32 @@ def decide(
     OSError
         If none of them can be read.
     """
-    first = open_one(files[0], dataset)
+    return _looker(paths, dataset, files, segmenter, open_one(files[0], dataset), read_watched(paths))
+
+
+def decide_again(paths: RunPaths, looker: Looker, files: Sequence[Path], segmenter: Segmenter) -> Looker:
+    """Decide anew, from all ``files``, in place of what ``looker`` goes by; its threshold stays.
+
+    Raises
+    ------
+    VoidlabError
+        If they do not allow it, or it cannot be kept.
+    """
+    as_set = replace(segmenter, threshold=looker.segmenter.threshold)
+    return _looker(paths, looker.dataset, files, as_set, looker.first, None)
+
+
+def _looker(
+    paths: RunPaths,
+    dataset: DatasetParameters,
+    files: Sequence[Path],
+    segmenter: Segmenter,
+    first: ImageSeries,
+    before: Decided | None,
+) -> Looker:
+    """What looks at images as was decided ``before``, or where that says nothing of them, by ``files``."""
     taken = with_microscope_of(dataset, first.microscope)
     segmenter = of_images(segmenter, taken, first.calibration.pixel_size_nm)
-    before = read_watched(paths)
     known = None if before is None else as_watched(before, first, segmenter)
     decided = known or Decided.of(_together(dataset, files), segmenter)
     if decided is None:
@@ -102,7 +131,9 @@ def _together(dataset: DatasetParameters, files: Sequence[Path]) -> ImageSeries:
     for file in (files[row] for row in spread_rows(len(files), _MOST)):
         try:
             usable.append((file, open_one(file, dataset).shape))
-        except (Refused, OSError):
+        except (NotYet, Refused, OSError):
             continue
+    if not usable:
+        raise NotYet("none of the images can be read at present.")
     same = [file for file, shape in usable if shape == usable[0][1]]
     return open_series(same, frame_pattern=dataset.frame_pattern, **of_every_image(dataset))

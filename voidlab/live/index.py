@@ -26,6 +26,7 @@ class Entry:
     """An image: its file, and what is known of it; NaN what is not.
 
     ``key`` stands for what it was segmented with; ``digest`` for its file. Diameters (median, 95 % interval) in px.
+    ``beyond``: share of its pixels brighter than the intensities that were decided, less that of darker ones.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Entry:
     fraction: float = math.nan
     fraction_sigma: float = math.nan
     sharpness: float = math.nan
+    beyond: float = math.nan
     swelling: float = math.nan
     swelling_low: float = math.nan
     swelling_high: float = math.nan
@@ -59,6 +61,10 @@ class Entry:
     def mask(self) -> str:
         """What stands for its void mask: its file, and what it was segmented with."""
         return f"{self.digest[:16]}-{self.key[:8]}"
+
+    @property
+    def was_seen(self) -> bool:
+        return self.status in (OK, BLANK)
 
     @property
     def is_done(self) -> bool:

@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from voidlab.tables.size_basis import is_size
 
 _SHOWN_PX = 1024
 _SAME_SCALE = 0.01
+_OTHER_VALUES = 0.5  # of the pixels, that lie outside the intensities
 # Another --name for the same folder would begin with the images that are there, and refuse the same ones again.
 _APART = "Move it to another folder, let the camera write there, and: voidlab watch OTHER_FOLDER --name NEW"
 _DRAWS = 200  # for the interval of the swelling: enough for two digits
@@ -82,7 +84,9 @@ class Looker:
         series = open_one(path, self.dataset, self.decided.intensity_range)
         self._check(path, series)
         self.decided.pin(series)
-        made = replace(entry, digest=digest, key=self.decided.key)
+        beyond = _beyond(series)
+        self._check_values(path, series, beyond)
+        made = replace(entry, digest=digest, key=self.decided.key, beyond=beyond)
         found = self.cache.get(entry.frame, made.image) if digest else None
         if digest and found is None and elsewhere is not None:
             found = elsewhere(self, path, made)
@@ -117,6 +121,18 @@ class Looker:
                 f"{path.name} has {size:.4g} nm per px, the others have {usual:.4g}: the magnification was changed. "
                 f"What follows is another dataset. {_APART}"
             )
+
+    def _check_values(self, path: Path, series: ImageSeries, beyond: float) -> None:
+        """Refuse images of which nothing is seen, as their values are of another type: no intensities fit both."""
+        if abs(beyond) < _OTHER_VALUES:
+            return
+        with suppress(OSError):  # the first may be gone
+            kind, usual = series.raw(0).dtype, self.first.raw(0).dtype
+            if kind != usual:
+                raise Refused(
+                    f"{path.name} holds {kind} values, the others {usual}: images of another bit depth are another "
+                    f"dataset. {_APART}"
+                )
 
     def _measured(self, entry: Entry, result: FrameResult) -> Entry:
         """``entry`` with the numbers of the voids."""
@@ -198,6 +214,12 @@ def _median(values: np.ndarray) -> tuple[float, float, float]:
     low = max(math.floor(values.size / 2 - half), 0)
     high = min(math.ceil(values.size / 2 + half), values.size - 1)
     return float(ordered[low]), float(np.median(ordered)), float(ordered[high])
+
+
+def _beyond(series: ImageSeries) -> float:
+    """Share of the pixels that are brighter than the intensities in use, less that of the darker ones."""
+    image, (low, high) = series.raw(0), series.scale
+    return float(np.mean(image > high) - np.mean(image < low))
 
 
 def _jpeg(series: ImageSeries) -> bytes:

@@ -20,6 +20,7 @@ _SOLVE_TIMES = 10.0  # times as long as it takes to solve the drift, until it is
 _ALARMS_EVERY_S = 0.5
 _SAID_EVERY_S = 0.5  # where no image has come
 _LAST = 30  # images that alarms are told by
+_FILES = 50  # told by name: thousands would be sent to each viewer again and again
 
 
 class Presenter:
@@ -94,8 +95,8 @@ class Presenter:
         }
         if followed is not None and particles is not None and watch.following is not None:
             shown["trails"] = trails_of(watch.following.tracks.trails(particles[particles >= 0]), followed)
-        is_other = self._last[:1] != state[:1]
-        self._board.show(shown, watch.picture if is_other else None)
+        # With other intensities the same image is another picture.
+        self._board.show(shown, watch.picture if watch.picture != self._board.picture else None)
         self._last = state
 
     def _solve(self, backlog: int) -> None:
@@ -146,17 +147,20 @@ class Presenter:
             names = watch.arrivals.missing
             said.append(f"{len(names)} image(s) were removed from the folder, the first: {names[0]}.")
         # Last, as they may be many: what is wrong with the images that count must not hide behind them.
-        said += [f"{name} is never finished: {why}" for name, why in unfinished.items()]
-        return said + list(refused.values())
+        files = [*(f"{name} is never finished: {why}" for name, why in unfinished.items()), *refused.values()]
+        said += files[:_FILES]
+        if len(files) > _FILES:
+            said.append(f"{len(files) - _FILES} more files were left out: they stand in numbers as CSV.")
+        return said
 
     def _interval_s(self) -> float:
-        times = np.array([at for at, _ in self._watch.arrived][-30:])
+        times = np.array([at for at, _ in self._watch.backlog.arrived][-30:])
         return float(np.median(np.diff(times))) if len(times) > 2 else math.nan
 
     def _status(self, backlog: int) -> dict[str, Any]:
         watch = self._watch
         looker = watch.looker
-        size = None if looker is None else looker.first.calibration.pixel_size_nm
+        size = watch.dataset.pixel_size_nm if looker is None else looker.first.calibration.pixel_size_nm
         decided = None if looker is None else looker.decided
         return {
             "dataset": watch.paths.dataset,
@@ -165,7 +169,7 @@ class Presenter:
             "images": len(watch.register.entries),
             "backlog": backlog,
             "unfinished": len(watch.arrivals.waiting),
-            "age_s": plain(round(watch.quiet_s, 1)),
+            "age_s": plain(round(watch.quiet_s, 1)) if watch.backlog.arrived else None,
             "unit": "px" if size is None else "nm",
             "pixel_size_nm": plain(size),
             "contrast": decided and decided.contrast,

@@ -25,6 +25,7 @@ from voidlab.tables.written import replacing
 LOCAL = "127.0.0.1"
 _ALIVE_S = 1.0  # at least so often a viewer is told something
 _MOST_BYTES = 10_000
+_MOST_READ, _MOST_READ_S = 100_000, 10.0  # of a body, before it is looked at
 Command = Callable[[dict[str, Any]], str]
 
 
@@ -81,7 +82,9 @@ class Server:
             (r"/command", _Command),
         )
         server = _ClosingServer(
-            Application([(where, what, self._about) for where, what in places], log_function=_silent)
+            Application([(where, what, self._about) for where, what in places], log_function=_silent),
+            max_body_size=_MOST_READ,
+            body_timeout=_MOST_READ_S,
         )
         server.add_socket(self._socket)
         self._loop.call_soon(self._ready.set)
@@ -196,12 +199,28 @@ class _Command(_Handler):
         if len(self.request.body) > _MOST_BYTES:
             raise HTTPError(413)
         try:
-            asked = json.loads(self.request.body)
-            said = await asyncio.to_thread(self.command, asked if isinstance(asked, dict) else {})
+            said = await asyncio.to_thread(self.command, _asked(self.request.body))
         except (VoidlabError, OSError, ValueError, TypeError) as error:
             self.set_status(400)
             said = str(error)
         self.finish({"said": said})
+
+
+def _asked(body: bytes) -> dict[str, Any]:
+    """What a viewer asked for.
+
+    Raises
+    ------
+    ServeError
+        If it is none of the page's commands.
+    """
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        asked = None
+    if not isinstance(asked, dict):
+        raise ServeError('that is no command; expected one such as {"do": "pause", "on": true}.')
+    return asked
 
 
 def _bound(host: str, port: int, before: int) -> socket.socket:

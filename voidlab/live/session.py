@@ -1,7 +1,6 @@
 """A watch at work: its thread, the threads that segment, the page, and the lock of the dataset."""
 
 import errno
-import math
 import os
 import threading
 import time
@@ -11,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
 from voidlab.errors import VoidlabError
+from voidlab.live import commands
 from voidlab.live.at_work import MOST_AT_ONCE, ByWorkers, Here
 from voidlab.live.board import Board
 from voidlab.live.dataset import open_watched
@@ -115,31 +115,12 @@ class Session:
         """
         with self._lock:
             try:
-                said = self._carry_out(asked)
+                said = commands.carry_out(self.watch, asked)
             except OSError as error:
                 what = f"nothing was changed, as {self.paths.parameters.parent} cannot be written to"
                 raise VoidlabError(f"{what}: {error.strerror or error}.") from None
             self._presenter.present()
             return said
-
-    def _carry_out(self, asked: dict[str, Any]) -> str:
-        what = asked.get("do")
-        if what == "pause":
-            self.watch.paused = bool(asked.get("on"))
-            return "paused: images are counted, not looked at" if self.watch.paused else "goes on"
-        if what == "bad":
-            frame, is_bad = asked.get("frame"), bool(asked.get("on"))
-            if not isinstance(frame, int) or self.watch.register.of_frame(frame) is None:
-                raise VoidlabError(f"there is no frame {frame}.")
-            self.watch.mark_bad(frame, is_bad=is_bad)
-            return f"frame {frame} is marked as bad" if is_bad else f"frame {frame} counts again"
-        if what == "threshold":
-            value = asked.get("value")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise VoidlabError(f"'{value}' is no threshold; expected a number between 0 and 1.")
-            self.watch.set_threshold(float(value), for_all=bool(asked.get("all")))
-            return self.watch.register.notes[-1]
-        raise VoidlabError(f"'{what}' is not known; expected pause, bad or threshold.")
 
     def _work(self) -> None:
         try:

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from voidlab.project.corrections import Correction, Spot
+from voidlab.project.corrections import Correction
+from voidlab.project.spots import Spot
 from voidlab.tables.kinds import VOID
 
 _NEAR_PX = 3.0

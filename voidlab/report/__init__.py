@@ -27,7 +27,11 @@ _MODULES = {
     ),
     "figures.for_papers": ("figures_for_papers", "figures_of_positions"),
     "figures.movie": ("show_track_movie",),
-    "figures.positions": ("show_first_and_last_positions",),
+    "figures.positions": (
+        "show_first_and_last_positions",
+        "show_positions_before_and_after",
+        "show_voids_before_and_after",
+    ),
     "figures.rotating_gif": ("show_rotating_voids",),
     "figures.swelling": (
         "show_density_and_sizes",
@@ -53,9 +57,7 @@ _MODULES = {
         "show_count_and_fraction",
         "show_frames",
         "show_middle_frame",
-        "show_positions_before_and_after",
         "show_sizes",
-        "show_voids_before_and_after",
         "write_overlays_of_series",
     ),
     "key_figures": ("corrections_in_words",),

@@ -1,4 +1,4 @@
-"""Datasets as fields of view of specimens: which count, what each says, and the numbers of every specimen.
+"""Datasets as fields of view of specimens: which of them count, and the numbers of every specimen.
 
 Fields of one specimen have the same ``sample.name``; a dataset without a name is a specimen of its own.
 """
@@ -10,49 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from voidlab import tables
-from voidlab.errors import VoidlabError
-from voidlab.project import record
-from voidlab.project.parameters.models import ExportParameters, SampleParameters
-from voidlab.project.paths import POSITIONS, RunPaths
-from voidlab.report import headline
-from voidlab.report.campaign_record import plain_sample, why_odd
+from voidlab.report.campaign_members import LABELS, Member
 from voidlab.report.campaign_words import (
     in_px_in_words,
     named,
     single_fields_in_words,
     two_fields_in_words,
     without_a_size_in_words,
+    without_a_thickness_in_words,
 )
-from voidlab.report.states import read_states
 from voidlab.swelling.pooled import Field, common_spread, pool_fields, pool_sizes
 from voidlab.swelling.sizes import bin_width
-from voidlab.tables.size_basis import is_size
-from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD, VERDICTS
+from voidlab.tables.verdict import CHECK, DO_NOT_USE, VERDICTS
 
-_LABELS = (
-    "material",
-    "dose_dpa",
-    "temperature_c",
-    "foil_thickness_nm",
-)  # of the sample: columns, beside the user's own
-_READ = ("swelling", "counted", "frames")
 _MOST_BINS = 60
 _UNITS = ("nm", "px")
-
-
-@dataclass(frozen=True)
-class Member:
-    """A dataset of a campaign: what it is a field of, its verdict, and its numbers or why there are none."""
-
-    dataset: str
-    specimen: str
-    sample: Mapping[str, Any]
-    verdict: str
-    reason: str
-    frame: int | None = None
-    field: Field | None = None
-    why_not: str = ""  # why it does not count
 
 
 @dataclass(frozen=True)
@@ -82,7 +54,7 @@ class Campaign:
     columns: tuple[str, ...]
 
     def of_unit(self, unit: str) -> "Campaign":
-        """The same with the specimens of one unit only, nm or px."""
+        """This campaign with the specimens of one unit only, nm or px."""
         rows = [t[t["length_unit"] == unit] if len(t) else t for t in (self.specimens, self.sizes)]
         return replace(self, specimens=rows[0], sizes=rows[1])
 
@@ -111,69 +83,6 @@ class Campaign:
         return table.assign(frame=table["frame"].astype("Int64")) if len(table) else table
 
 
-def read_member(paths: RunPaths) -> Member:
-    """A dataset as its last run left it."""
-    stages, problem = read_states(paths)
-    judged = headline.judge(stages)
-    entries = record.read_record(paths)
-    entry = entries.get("export")
-    sample = _sample_of(entry)
-    reason = "" if judged.light == GOOD else judged.in_a_line
-    member = Member(paths.dataset, str(sample.get("name") or paths.dataset), sample, judged.light, reason)
-    if POSITIONS in entries:
-        return replace(member, why_not="it is of positions without images, which are not compared")
-    if entry is None or entry.status != "finished":
-        return replace(member, why_not=problem or "the stage export has not finished: run the dataset first")
-    for name in _READ:
-        changed = record.why_not_usable(paths, tables.TABLES[name].stage, paths.table(name))
-        if changed:
-            return replace(member, why_not=f"{changed}; run the dataset again")
-    frame, pixel = entry.decided.get("frame"), entry.decided.get("pixel_size_nm")
-    if not isinstance(frame, int):
-        return replace(member, why_not="no image of it was looked at for voids")
-    try:
-        read = {name: tables.load(paths, name) for name in _READ}
-    except (VoidlabError, ValueError) as error:
-        return replace(member, why_not=f"{str(error).rstrip('.')}; run the dataset again")
-    here = read["swelling"][read["swelling"]["frame"] == frame]
-    if odd := why_odd(here, read["counted"], pixel):
-        return replace(member, why_not=f"{odd}; run the dataset again")
-    dose = here["dose_dpa"].dropna()
-    if len(dose):  # of the image that the numbers are of, not of the first
-        member = replace(member, sample={**sample, "dose_dpa": float(dose.iloc[0])})
-    field = _field(paths.dataset, here, read["counted"], read["frames"], frame, pixel)
-    return replace(member, frame=frame, field=field)
-
-
-def _field(
-    name: str,
-    here: pd.DataFrame,
-    counted: pd.DataFrame,
-    frames: pd.DataFrame,
-    frame: int,
-    pixel_nm: float | None,
-) -> Field:
-    pixel = pixel_nm or 1.0
-    valid = float(frames.loc[frames["frame"] == frame, "valid_px"].iloc[0])
-    return Field(
-        name,
-        here.set_index("quantity").drop(columns=["frame", "time_s", "dose_dpa"]),
-        valid * pixel**2,
-        2 * counted["radius_px"].to_numpy(float) * pixel,
-        counted["area_px2"].to_numpy(float) * pixel**2,
-        "px" if pixel_nm is None else "nm",
-        is_size(counted),
-    )
-
-
-def _sample_of(entry: record.Entry | None) -> dict[str, Any]:
-    """What the last run was told of the specimen, without what else the stage export was told."""
-    if entry is None:
-        return {}
-    ours = {*ExportParameters.model_fields, *SampleParameters.model_fields} - {"name", *_LABELS}
-    return plain_sample({name: value for name, value in entry.parameters.items() if name not in ours})
-
-
 def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), common: bool = False) -> Campaign:
     """Pool the fields of each specimen.
 
@@ -184,62 +93,65 @@ def compare(members: Sequence[Member], *, leave_out: Collection[str] = (), commo
     common
         Whether fields of all specimens are taken to differ alike: see `voidlab.swelling.pooled.common_spread`.
     """
-    notes: list[str] = []
-    told = _apart_by_unit([_left_out(member, leave_out) for member in members], notes)
+    told, in_px = _apart_by_unit([_left_out(member, leave_out) for member in members])
     used = [member for member in told if member.field is not None and not member.why_not]
     columns = _columns(used)
     parts = [
-        _pool(
-            [m for m in used if m.field is not None and m.field.unit == unit], columns, notes, common=common
-        )
+        _pool([m for m in used if m.field is not None and m.field.unit == unit], columns, common=common)
         for unit in _UNITS
     ]
     spread = any(part.spread for part in parts)
     fields_of = {name: fields for part in parts for name, fields in part.fields.items()}
     numbers_of = {name: numbers for part in parts for name, numbers in part.numbers.items()}
     unsure = () if spread else (single_fields_in_words(fields_of), two_fields_in_words(numbers_of))
-    notes += filter(None, (without_a_size_in_words(fields_of), *unsure))
+    said = [
+        in_px,
+        *(note for part in parts for note in part.notes),
+        without_a_size_in_words(fields_of),
+        *unsure,
+    ]
     if spread:
-        notes.append(
+        said.append(
             "The spread between fields is taken from all specimens together, as if theirs differed alike."
         )
     elif common:
-        notes.append("No specimen has two fields: how much fields differ is in no interval.")
-    notes = [*_on_doubts(told, used), *notes]  # the page shows the first few, and folds the others
+        said.append("No specimen has two fields: how much fields differ is in no interval.")
+    per_area = without_a_thickness_in_words(parts[_UNITS.index("nm")].numbers)
+    # Doubts come first: the page shows the first few notes, and folds the others.
+    notes = (*_on_doubts(told, used), *filter(None, [per_area, *said]))
     return Campaign(
         tuple(told),
         _together([part.rows.assign(length_unit=unit) for unit, part in zip(_UNITS, parts, strict=True)]),
         _together([part.sizes.assign(length_unit=unit) for unit, part in zip(_UNITS, parts, strict=True)]),
-        tuple(notes),
+        notes,
         columns,
     )
 
 
 @dataclass(frozen=True)
 class _Pooled:
-    """Specimens in one unit: their rows, sizes, fields and numbers, and whether the spread is that of all of them."""
+    """Specimens in one unit: their rows, sizes, fields and numbers, whether the spread is that of all; and notes."""
 
     rows: pd.DataFrame
     sizes: pd.DataFrame
     fields: Mapping[str, Sequence[Field]]
     numbers: Mapping[str, pd.DataFrame]
     spread: bool
+    notes: Sequence[str]
 
 
-def _pool(used: Sequence[Member], columns: Sequence[str], notes: list[str], *, common: bool) -> _Pooled:
-    """Numbers and sizes of each specimen of the members ``used``; ``notes`` says where these disagree."""
+def _pool(used: Sequence[Member], columns: Sequence[str], *, common: bool) -> _Pooled:
+    """Numbers and sizes of each specimen of the members ``used``."""
     members_of = {
         name: [m for m in used if m.specimen == name] for name in dict.fromkeys(m.specimen for m in used)
     }
     of = {name: [m.field for m in part if m.field is not None] for name, part in members_of.items()}
     spread, edges = common_spread(of.values()) if common else {}, _edges(used)
     numbers = {name: pool_fields(fields, spread=spread) for name, fields in of.items()}
-    rows = [
-        _specimen(name, part, numbers[name], _common(name, part, columns, notes))
-        for name, part in members_of.items()
-    ]
+    rows = [_specimen(name, part, numbers[name], _common(part, columns)) for name, part in members_of.items()]
     sizes = [pool_sizes(fields, edges).assign(specimen=name) for name, fields in of.items()]
-    return _Pooled(_together(rows), _together(sizes), of, numbers, bool(spread))
+    notes = [note for name, part in members_of.items() for note in _disagreements(name, part, columns)]
+    return _Pooled(_together(rows), _together(sizes), of, numbers, bool(spread), notes)
 
 
 def _together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -253,36 +165,45 @@ def _left_out(member: Member, leave_out: Collection[str]) -> Member:
     return replace(member, why_not=f"left out on request: its verdict is '{member.verdict}'")
 
 
-def _apart_by_unit(members: Sequence[Member], notes: list[str]) -> list[Member]:
-    """The members; where some have a pixel size and others none, these are specimens of their own, in px."""
+def _apart_by_unit(members: Sequence[Member]) -> tuple[list[Member], str]:
+    """The members, and a note: where some have a pixel size and others none, these are specimens of their own."""
     counted = [member for member in members if member.field is not None and not member.why_not]
     unknown = [m.dataset for m in counted if m.field is not None and m.field.unit == "px"]
     known = {m.specimen for m in counted if m.dataset not in unknown}
-    notes += filter(None, [in_px_in_words(unknown, apart=bool(known))])
+    note = in_px_in_words(unknown, apart=bool(known))
     if not known or not unknown:
-        return list(members)
-    return [
+        return list(members), note
+    apart = [
         replace(m, specimen=f"{m.specimen}, in px") if m.dataset in unknown and m.specimen in known else m
         for m in members
     ]
+    return apart, note
 
 
 def _columns(members: Iterable[Member]) -> tuple[str, ...]:
     """Columns of the sample: those of voidlab first, then the user's own in their order."""
     given = dict.fromkeys(key for member in members for key in member.sample if key != "name")
-    return tuple([key for key in _LABELS if key in given] + [key for key in given if key not in _LABELS])
+    return tuple([key for key in LABELS if key in given] + [key for key in given if key not in LABELS])
 
 
-def _common(name: str, fields: Sequence[Member], columns: Sequence[str], notes: list[str]) -> dict[str, Any]:
-    """What all fields of a specimen say of it; None, and a note, where they disagree."""
-    found: dict[str, Any] = {}
+def _values(fields: Sequence[Member], column: str) -> list[Any]:
+    """What the fields of a specimen say of a ``column`` of the sample, each value once; None: nothing is said."""
+    return list(dict.fromkeys(member.sample.get(column) for member in fields))
+
+
+def _common(fields: Sequence[Member], columns: Sequence[str]) -> dict[str, Any]:
+    """What all fields of a specimen say of it; None where they disagree."""
+    values = {column: _values(fields, column) for column in columns}
+    return {column: found[0] if len(found) == 1 else None for column, found in values.items()}
+
+
+def _disagreements(name: str, fields: Sequence[Member], columns: Sequence[str]) -> Iterable[str]:
+    """A note on each column of the sample on which the fields of a specimen disagree."""
     for column in columns:
-        values = list(dict.fromkeys(member.sample.get(column) for member in fields))
-        found[column] = values[0] if len(values) == 1 else None
+        values = _values(fields, column)
         if len(values) > 1:
             said = ", ".join("not given" if value is None else str(value) for value in values)
-            notes.append(f"The fields of {name} disagree on {column}: {said}. It is left empty.")
-    return found
+            yield f"The fields of {name} disagree on {column}: {said}. It is left empty."
 
 
 def _specimen(

@@ -9,7 +9,9 @@ import pandas as pd
 
 from voidlab.export.tables import write_csv
 from voidlab.report import pictures, render
-from voidlab.report.campaign import Campaign, Member
+from voidlab.report.campaign import Campaign
+from voidlab.report.campaign_members import Member
+from voidlab.report.campaign_words import without_in_words
 from voidlab.report.figures.campaign import against_sample, axis_name, sizes_of_specimens
 from voidlab.report.figures.for_papers import Panel, write_panel
 from voidlab.report.root_index import CAMPAIGN
@@ -20,13 +22,14 @@ from voidlab.tables.written import filling, replacing
 FOLDER = "campaign"
 _MOST_COLUMNS = 6  # of the sample that plots are made against, unless they are asked for
 _NO_CAUSE = ("foil_thickness_nm",)  # of what the voids are: plotted against only when asked for
-_MOST_NOTES = 4  # that stand open: two verdicts, what is left out, and px of magnifications that may differ
-# What is drawn and shown: the first of each row that all specimens have.
+_MOST_NOTES = 5  # that stand open: two verdicts, what is left out, what has no thickness, px that may differ
+# What is drawn and shown: the first of each row that all specimens have, and what of volume some have.
 _SHOWN = (
     ("number_density", "areal_density"),
     ("mean_diameter", "mean_diameter_seen"),
     ("swelling", "volume_per_area"),
 )
+_OF_VOLUME = ("number_density", "swelling")
 _MEANINGS = {
     "specimens": "a row per specimen and quantity, with intervals and where the errors come from",
     "fields": "a row per dataset: whether it counts, its verdict, and what it says by itself",
@@ -99,12 +102,29 @@ def _title(group: Campaign, groups: int) -> str:
 
 
 def _quantities(campaign: Campaign) -> list[str]:
+    """Density, size and volume as all specimens have them; before these, those per volume that only some have."""
+    of = {name: len(_with(campaign, name)) for names in _SHOWN for name in names}
+    of_all = _of_all(campaign)
+    return [
+        name
+        for names, every in zip(_SHOWN, of_all, strict=False)
+        for name in names
+        if name == every or (name in _OF_VOLUME and of[name])
+    ]
+
+
+def _of_all(campaign: Campaign) -> list[str]:
     """Density, size and volume as all specimens have them."""
     if campaign.specimens.empty:
         return []
-    of = campaign.specimens.groupby("quantity")["specimen"].nunique()
     every = campaign.specimens["specimen"].nunique()
-    return [next(name for name in names if of.get(name, 0) == every) for names in _SHOWN]
+    return [next(name for name in names if len(_with(campaign, name)) == every) for names in _SHOWN]
+
+
+def _with(campaign: Campaign, quantity: str) -> list[str]:
+    """The specimens that have a ``quantity``."""
+    table = campaign.specimens
+    return list(table.loc[table["quantity"] == quantity, "specimen"].unique()) if len(table) else []
 
 
 def _head(campaign: Campaign, quantity: str) -> tuple[str, str]:
@@ -132,7 +152,10 @@ def _rows(campaign: Campaign) -> list[dict[str, Any]]:
 
 def _number(of_specimen: pd.DataFrame, quantity: str) -> tuple[str, str]:
     """A number of a specimen, and below it its 95 % interval or why there is none."""
-    row: Any = of_specimen.set_index("quantity").loc[quantity]
+    numbers = of_specimen.set_index("quantity")
+    if quantity not in numbers.index:
+        return "–", "no thickness"
+    row: Any = numbers.loc[quantity]
     factor = reading(quantity, row["unit"]).factor
     interval = format_interval(row["low95"], row["high95"], factor)
     if interval != "–":
@@ -145,7 +168,7 @@ def _of_field(campaign: Campaign, member: Member) -> list[str]:
     if member.field is None:
         return ["", ""]
     estimates = member.field.estimates
-    of_specimen = _quantities(campaign.of_unit(member.field.unit)) or [names[-1] for names in _SHOWN]
+    of_specimen = _of_all(campaign.of_unit(member.field.unit)) or [names[-1] for names in _SHOWN]
     found = []
     for quantity, (_, as_seen) in zip(of_specimen[:2], _SHOWN, strict=False):
         # As `pool_fields` takes them: of a tilt series what its voids in 3D say. One left out may have less.
@@ -168,18 +191,24 @@ def _panels(campaign: Campaign, against: Sequence[str], *, apart: bool) -> Itera
         for name in campaign.columns
         if name not in _NO_CAUSE and len(set(one[name].dropna().astype(str))) > 1
     ]
-    columns = list(against) or [*differ[:_MOST_COLUMNS]] or ["specimen"]
-    for column in columns:
+    names = list(one["specimen"])
+    by_itself = (
+        [] if len(names) == 1 else ["specimen"]
+    )  # one point beside no other says no more than the table
+    for column in list(against) or differ[:_MOST_COLUMNS] or by_itself:
+        over = "of each specimen" if column == "specimen" else f"of the specimens by {axis_name(column)}"
         for quantity in _quantities(campaign):
+            having = _with(campaign, quantity)
+            if len(having) == 1 and not against:
+                continue  # a point beside no other says no more than the table
             rows = table[table["quantity"] == quantity]
+            without = without_in_words([name for name in names if name not in having])
             yield Panel(
                 _file_name(f"{quantity} by {column}{also}"),
                 lambda ax, rows=rows, column=column: against_sample(rows, column, ax),  # type: ignore[misc]
                 rows,
-                f"{_head(campaign, quantity)[0]} of the specimens by {axis_name(column)}, with 68 and 95 % "
-                f"intervals{also}",
+                f"{_head(campaign, quantity)[0]} {over}, with 68 and 95 % intervals{also}{without}",
             )
-    names = list(one["specimen"])
     about = f"share of the voids per diameter of each specimen, over each other{also}"
     sizes = campaign.sizes
     yield Panel(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
 
-from voidlab.swelling.estimate import unsized_in_words
+from voidlab.swelling.notes import unsized_in_words
 from voidlab.swelling.pooled import Field
 
 _DENSITIES = ("number_density", "areal_density")
@@ -97,6 +97,28 @@ def single_fields_in_words(specimens: Mapping[str, Sequence[Field]]) -> str:
     return (
         f"Of {'; '.join(single)} there is one field each: how much fields differ is not in their intervals."
     )
+
+
+def without_a_thickness_in_words(specimens: Mapping[str, pd.DataFrame]) -> str:
+    """Which ``specimens`` have numbers per area only, beside others that have some per volume; empty where none has.
+
+    Parameters
+    ----------
+    specimens
+        The numbers of each, see `voidlab.swelling.pooled.pool_fields`.
+    """
+    thin = [name for name, pooled in specimens.items() if "number_density" not in pooled.index]
+    if not thin or len(thin) == len(specimens):
+        return ""
+    return (
+        f"Of {named(thin)} no thickness of the foil is known, or not of each field: their densities and volumes are "
+        "per area, and in no plot per volume. Give foil_thickness_nm and foil_sigma_nm below sample."
+    )
+
+
+def without_in_words(specimens: Sequence[str]) -> str:
+    """Which ``specimens`` are not in a plot per volume, to stand behind what it shows; empty where all are."""
+    return f"; without {named(specimens)}, of which no thickness is known" if specimens else ""
 
 
 def in_px_in_words(datasets: Sequence[str], *, apart: bool) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from voidlab.export.contents import archive_name, meanings, size_of
+from voidlab.export.contents import HOLDS_NOTHING, archive_name, meanings, size_of
 from voidlab.project.paths import RunPaths
 from voidlab.project.record import is_old_movie
 from voidlab.tables.catalogue import TABLES
@@ -30,6 +30,7 @@ def list_files(paths: RunPaths) -> list[dict[str, object]]:
             "meaning": meaning.get(path, "not written by the stage export"),
         }
         for path in [*sorted([*exports, *folders]), *tables, *labels]
+        if meaning.get(path) != HOLDS_NOTHING
     ]
 
 

@@ -127,6 +127,15 @@ def numbers_of(stages: Sequence[StageState]) -> list[Figure]:
     return [figure for figure in about if figure is not None][:_MOST_NUMBERS]
 
 
+def told_once(stages: Iterable[StageState]) -> list[tuple[str, list[Figure]]]:
+    """Status and figures of each stage, without those that an earlier one of that status tells just so."""
+    found: list[tuple[str, list[Figure]]] = []
+    for stage in stages:
+        before = [figure for status, figures in found if status == stage.status for figure in figures]
+        found.append((stage.status, [figure for figure in stage.figures if figure not in before]))
+    return found
+
+
 def columns_of(stages: Sequence[StageState]) -> dict[str, str]:
     """What stands in the columns of the list of datasets, empty where nothing is known."""
     there = _by_label(stages)
@@ -145,11 +154,20 @@ def sample_of(stages: Iterable[StageState]) -> list[str]:
     """What was said of the specimen, in words; the stage export records it."""
     said = [stage.record.get("parameters") for stage in stages if stage.name == "export"]
     given = said[0] if said and isinstance(said[0], Mapping) else {}
-    known = [f"{given[key]}{unit}" for key, unit in _OF_SAMPLE.items() if given.get(key) not in (None, "")]
+    known = [
+        f"{as_given(given[key])}{unit}"
+        for key, unit in _OF_SAMPLE.items()
+        if given.get(key) not in (None, "")
+    ]
     own = [
         key for key in given if key not in (*ExportParameters.model_fields, *SampleParameters.model_fields)
     ]
     return known + [f"{key.replace('_', ' ')} {given[key]}" for key in own]
+
+
+def as_given(value: object) -> str:
+    """A value of the parameters as a person types it: 100, not 100.0."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _by_label(stages: Iterable[StageState]) -> dict[str, Figure]:
@@ -164,7 +182,8 @@ def _by_label(stages: Iterable[StageState]) -> dict[str, Figure]:
 def facts_of(stages: Sequence[StageState]) -> list[tuple[str, str]]:
     """Name and text of what a reader must know of the images, and of what was chosen to look at them."""
     records = {stage.name: stage for stage in stages}
-    facts = []
+    given = records[POSITIONS].record.get("parameters") if POSITIONS in records else None
+    facts = [("File", str(given.get("file", "")))] if isinstance(given, Mapping) else []
     for stage in stages:
         for label in ("Images", "Pixel size"):
             facts += [(label, _in_words(f)) for f in stage.figures if f.get("label") == label]
@@ -175,10 +194,9 @@ def facts_of(stages: Sequence[StageState]) -> list[tuple[str, str]]:
         if "focus_pair" in decided:
             contrast = "bright under focus and dark over focus"
         chosen = str(decided.get("contrast_verdict", ""))
-        why = (
-            f": {decided.get('contrast_reason', '')}" if chosen == GOOD else ""
-        )  # else it is among the warnings
-        how = f" ({chosen}{why})" if chosen else ", as set"
+        # Else the reason is among the warnings; good is the contrast alone, not what was detected.
+        why = decided.get("contrast_reason", "") if chosen == GOOD else chosen
+        how = f" ({why})" if chosen else ", as set"
         facts.append(("Segmenter", str(decided.get("segmenter", ""))))
         facts.append(("Contrast", f"voids are {contrast}{how}" if contrast else "not used"))
     facts += _focus(segment) if segment else []

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.drift.verdict import Verdict
+from voidlab.images.headers import Calibration
 from voidlab.images.series import ImageSeries
 from voidlab.report.swelling_words import format_interval, format_number, label_of, reading
 from voidlab.swelling.depth import OF_3D
@@ -30,15 +31,19 @@ _NOT_PLACED = ("large error", "not connected")  # flags of a drift that says not
 
 def of_images(series: ImageSeries) -> list[Figure]:
     """How many images of which size, over which tilts or time, and how wide a pixel is."""
-    (height, width), frames = series.shape, series.frames
-    size = series.calibration.pixel_size_nm
+    return of_frames(series.frames, series.shape, series.calibration)
+
+
+def of_frames(frames: pd.DataFrame, shape: tuple[int, int], calibration: Calibration) -> list[Figure]:
+    """The same of the images of the table ``frames``, which need not be there themselves; ``shape`` (H, W), px."""
+    (height, width), size = shape, calibration.pixel_size_nm
     field = [] if size is None else [f"{width * size:.4g} × {height * size:.4g} nm"]
     over = [_span(frames["tilt_deg"], "°")] if is_tilted(frames["tilt_deg"]) else []
     over += [_span(frames["time_s"], " s")] if len(frames) > 1 and frames["time_s"].notna().all() else []
     images = figure("Images", f"{len(frames)} of {width} × {height} px", ", ".join(field + over))
     if size is None:
         return [images, figure("Pixel size", "not known", "lengths are in px: give pixel_size_nm")]
-    said = {"parameters": "as given"}.get(series.calibration.source, f"from {series.calibration.source}")
+    said = {"parameters": "as given"}.get(calibration.source, f"from {calibration.source}")
     return [images, figure("Pixel size", f"{size:.4g} nm", said)]
 
 
@@ -103,7 +108,7 @@ def of_drift(
 def of_drift_of_voids(
     drift: pd.DataFrame, voids: pd.DataFrame, verdict: Verdict, calibration: HasPixelSize
 ) -> list[Figure]:
-    """The same of a drift that the voids themselves tell, of the frames that hold some."""
+    """The figures of `of_drift` for a drift that the voids themselves tell, of the frames that hold some."""
     return _of_any_drift(drift[drift["frame"].isin(voids["frame"])], verdict, calibration)
 
 
@@ -116,13 +121,22 @@ def _of_any_drift(drift: pd.DataFrame, verdict: Verdict, calibration: HasPixelSi
     sigma = drift.loc[drift["flag"] != "reference", "drift_sigma_px"].median()
     doubtful = int((~drift["flag"].isin(["", "reference"])).sum())
     poor = "" if verdict.light == GOOD else f"The drift's verdict is '{verdict.light}': {verdict.reasons[0]}"
-    unsure = f"The drift of {doubtful} of {len(drift)} frames is doubtful." if doubtful else ""
+    # A verdict that is not good says it of these frames, or of all.
+    is_news = doubtful and verdict.light == GOOD
+    unsure = f"The drift of {doubtful} of {len(drift)} frames is doubtful." if is_news else ""
     lost = f"{doubtful} of {len(drift)}"
+    error = number(sigma, "px")
+    error = error if unit == "px" else f"{number(sigma * size, unit)} = {error}"
     return [
         figure("Largest drift", f"{far:.1f} {unit}", f"distance from the reference frame{without}"),
-        figure("Drift error", number(sigma, "px"), "median standard error of a frame, per axis"),
+        figure("Drift error", error, "median standard error of a frame, per axis"),
         figure("Drift verdict", verdict.light, "good, check or do not use", warning=poor),
-        figure("Doubtful frames", lost, "frames whose drift is interpolated or poorly known", warning=unsure),
+        figure(
+            "Doubtful frames",
+            lost,
+            "frames that few pairs or none place, or whose error stands out",
+            warning=unsure,
+        ),
     ]
 
 
@@ -162,17 +176,25 @@ def of_linker(linked_by: str, reconstruction: pd.DataFrame) -> list[Figure]:
         meaning = "links the voids from frame to frame; the drift is that of the drift stage"
         return [figure("Linker", linked_by, meaning)]
     row = reconstruction.iloc[0]
-    reasons = "; ".join(row["reasons"].split("\n"))
+    meaning = "fallback: the tilt series could not be placed in depth"
     if row["linker"] == "tilt":
         meaning = "tilt series: tracks and the drift used from here on come from one fit of points in 3D"
-        warning = f"The reconstruction's verdict is '{row['verdict']}': {reasons}."
-        return [figure("Linker", "tilt", meaning, warning="" if row["verdict"] == GOOD else warning)]
-    meaning = "fallback: the tilt series could not be placed in depth"
-    warning = (
+    return [figure("Linker", row["linker"], meaning, warning=_doubt_of_depths(row))]
+
+
+def _doubt_of_depths(row: pd.Series) -> str:
+    """What speaks against the points in 3D, or why there are none; empty where they are good."""
+    reasons = "; ".join(row["reasons"].split("\n"))
+    if row["linker"] == "tilt":
+        return (
+            ""
+            if row["verdict"] == GOOD
+            else f"The reconstruction's verdict is '{row['verdict']}': {reasons}."
+        )
+    return (
         f"The voids could not be placed in depth ({reasons}). They were linked by {row['linker']} with the drift of "
         "the drift stage instead: in a thick foil parallax breaks such tracks."
     )
-    return [figure("Linker", row["linker"], meaning, warning=warning)]
 
 
 def of_search_range(linked_by: str, taken: SearchRange) -> list[Figure]:
@@ -210,6 +232,11 @@ def of_reconstruction(
         return []
     size, unit = unit_of(calibration)
     row = reconstruction.iloc[0]
+    verdict = figure(
+        "Reconstruction", row["verdict"], "good, check or do not use", warning=_doubt_of_depths(row)
+    )
+    if points.empty:
+        return [verdict]
     low, thickness, high = row[["thickness_low_px", "thickness_px", "thickness_high_px"]] * size
     axis, error = row["tilt_axis_deg"], points["sigma_z_px"].median() * size
     thick, meaning = "–", row["thickness_reason"]
@@ -220,7 +247,7 @@ def of_reconstruction(
         meaning = f"between the faces of the layer that holds voids; 95 % interval{apart}"
     turned = "–" if pd.isna(axis) else f"{axis:.2f}°"
     return [
-        figure("Reconstruction", row["verdict"], "good, check or do not use; the page says why"),
+        verdict,
         figure("Voids in 3D", f"{len(points):,}", "voids that were placed in depth"),
         figure("Depth error", number(error, unit, 1), "median standard error of a depth"),
         figure("Thickness", thick, meaning),
@@ -255,8 +282,8 @@ def _estimate(quantity: str, row: Any, where: str) -> Figure:
         pixel = quantity == "layer_thickness_3d" and np.isfinite(row["scale"])
         errors = " with the error of the pixel size" if pixel else ""
         where += f"; 95 %{errors}: {interval} {read.unit}"
-    value = f"{format_number(row['value'] * read.factor)} {read.unit}"
-    return figure(label_of(quantity), value, where)
+    value = format_number(row["value"] * read.factor)
+    return figure(label_of(quantity), value if value == "–" else f"{value} {read.unit}", where)
 
 
 def of_corrections(done: pd.DataFrame) -> list[Figure]:
@@ -273,7 +300,7 @@ def of_corrections(done: pd.DataFrame) -> list[Figure]:
 
 
 def corrections_in_words(done: pd.DataFrame) -> str:
-    """The same as a sentence."""
+    """How many corrections were made by hand, as a sentence."""
     figures = of_corrections(done)
     if not figures:
         return "no corrections by hand"

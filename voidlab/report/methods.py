@@ -6,7 +6,8 @@ It says what the record of the run says, nothing that was only meant to be run.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from voidlab.report.headline import focus_of, judge
+from voidlab.project.paths import POSITIONS
+from voidlab.report.headline import as_given, focus_of, judge
 from voidlab.report.states import StageState
 from voidlab.tables.verdict import GOOD
 
@@ -16,6 +17,7 @@ _SAVITZKY = "Savitzky et al., Ultramicroscopy 191, 56 (2018), doi:10.1016/j.ultr
 _CROCKER = "Crocker and Grier, J. Colloid Interface Sci. 179, 298 (1996), doi:10.1006/jcis.1996.0217"
 _LAWRENCE = "Lawrence et al., J. Struct. Biol. 154, 144 (2006), doi:10.1016/j.jsb.2005.12.013"
 _MILES = "Miles, in: Harding and Kendall (eds), Stochastic Geometry, Wiley (1974), p. 228"
+_HUBER = "Huber, Ann. Math. Stat. 35, 73 (1964), doi:10.1214/aoms/1177703732"
 _GOLDSMITH = "Goldsmith, Br. J. Appl. Phys. 18, 813 (1967), doi:10.1088/0508-3443/18/6/317"
 _SHAPES = {"cube": "cubes", "truncated octahedron": "truncated octahedra"}
 
@@ -23,15 +25,16 @@ _SHAPES = {"cube": "cubes", "truncated octahedron": "truncated octahedra"}
 def methods_of(stages: Sequence[StageState]) -> str:
     """The paragraph for a dataset of which the stages ran; empty before the first has finished."""
     done = {stage.name: stage for stage in stages if stage.status == "finished" and not stage.superseded}
-    if "segment" not in done:
+    if not {"segment", POSITIONS} & set(done):
         return ""
     cited: list[str] = []
     said = [
         *_of_verdict(stages),
-        *_of_segment(done["segment"], cited),
+        *(_of_segment(done["segment"], cited) if "segment" in done else ()),
+        *(_of_positions(done[POSITIONS], cited) if POSITIONS in done else ()),
         *(_of_drift(done["drift"], cited) if "drift" in done else ()),
         *(_of_track(done["track"], cited) if "track" in done else ()),
-        *(_of_export(done["export"], cited) if "export" in done else ()),
+        *(_of_export(done["export"], cited, done) if "export" in done else ()),
     ]
     references = "; ".join(f"[{number}] {source}" for number, source in enumerate(cited, 1))
     return " ".join(said) + (f" References: {references}." if references else "")
@@ -50,9 +53,7 @@ def _of_verdict(stages: Sequence[StageState]) -> Iterator[str]:
 def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
     given, decided = _parameters(stage), _mapping(stage.record.get("decided"))
     figures = {str(f.get("label")): f for f in stage.figures}
-    images = str(figures.get("Images", {}).get("value", "images"))
-    pixel = str(figures.get("Pixel size", {}).get("value", "not known"))
-    scale = "" if pixel == "not known" else f", pixel size {pixel}"
+    images, scale = _images(figures)
     with_what = f"evaluated with voidlab {stage.record.get('voidlab', '')}."
     if images.startswith("1 of "):
         yield f"An image of {images.removeprefix('1 of ')}{scale} was {with_what}"
@@ -77,6 +78,41 @@ def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
             "The confidence of each was weighed with what the two images before and after show at its place (Bayes' "
             f"rule; {series.get('added')} detections were added by that and {series.get('removed')} removed)."
         )
+
+
+def _images(figures: Mapping[str, Mapping[str, object]]) -> tuple[str, str]:
+    """How many images of which size, and the width of a pixel where that is known, after a comma."""
+    images = str(figures.get("Images", {}).get("value", "images"))
+    pixel = str(figures.get("Pixel size", {}).get("value", "not known"))
+    return images, "" if pixel == "not known" else f", pixel size {pixel}"
+
+
+def _of_positions(stage: StageState, cited: list[str]) -> Iterator[str]:
+    """Of positions without images: what another program found, and all that was made of it here."""
+    figures = {str(f.get("label")): f for f in stage.figures}
+    images, scale = _images(figures)
+    yield (
+        f"Positions and radii of voids that another program detected (file {_parameters(stage).get('file')}; images: "
+        f"{images}{scale}) were evaluated with voidlab {stage.record.get('voidlab', '')}."
+    )
+    # As by the halving of what the file calls radii all numbers are others.
+    yield from (
+        str(f["warning"]) for f in stage.figures if f.get("label") == "Positions" and f.get("warning")
+    )
+    yield (
+        "Drift was measured by the voids themselves: those of successive frames vote for a shift, then the positions "
+        f"on all tracks are solved by robust least squares {_cite(cited, _HUBER)}."
+    )
+    yield from _of_track(stage, cited)
+    least = _parameters(stage).get("shown_min_frames")
+    yield f"Growth and motion are those of tracks of {least} frames or more. {_whole_voids('', cited)}"
+
+
+def _whole_voids(at: str, cited: list[str]) -> str:
+    return (
+        f"Densities and diameters{at} count whole voids, each weighted by the area in which one of its size would be "
+        f"whole {_cite(cited, _MILES)}."
+    )
 
 
 def _way(segmenter: str, digest: str, cited: list[str]) -> str:
@@ -130,33 +166,39 @@ def _of_track(stage: StageState, cited: list[str]) -> Iterator[str]:
     yield f"Voids were linked between frames by {how}{within}, missing for at most {given.get('memory')} frames."
 
 
-def _of_export(stage: StageState, cited: list[str]) -> Iterator[str]:
+def _tells_detection(done: Mapping[str, StageState]) -> bool:
+    """Whether the stage segment says how many voids it expects to miss, and how many detections to be none."""
+    decided = _mapping(done["segment"].record.get("decided")) if "segment" in done else {}
+    return set(_mapping(decided.get("expected"))) == {"precision", "recall"}
+
+
+def _of_export(stage: StageState, cited: list[str], done: Mapping[str, StageState]) -> Iterator[str]:
     given, decided = _parameters(stage), _mapping(stage.record.get("decided"))
     labels = [str(f.get("label")) for f in stage.figures]
     deep = any("from 3D" in label for label in labels)
     frame = decided.get("frame")
-    at = f" of frame {frame}" if isinstance(frame, int) else ""
-    yield (
-        f"Densities and diameters{at} count whole voids, each weighted by the area in which one of its size would be "
-        f"whole {_cite(cited, _MILES)}."
-    )
+    at = f" of frame {frame}" if isinstance(frame, int) and "drift" in done else ""  # of a series
+    yield _whole_voids(at, cited)
     if deep:
         yield "Density and swelling count voids that are centred in the layer that holds voids, from their depths."
     elif any(label.startswith("Swelling") for label in labels):
         thick, sigma = given.get("foil_thickness_nm"), given.get("foil_sigma_nm")
         yield (
-            f"The foil was {thick} ± {sigma} nm thick; density and volume are corrected for voids that its surfaces "
-            f"cut {_cite(cited, _GOLDSMITH)}."
+            f"The foil was {as_given(thick)} ± {as_given(sigma)} nm thick; density and volume are corrected for "
+            f"voids that its surfaces cut {_cite(cited, _GOLDSMITH)}."
         )
     if deep or any(label.startswith("Swelling") for label in labels):
         shape = _SHAPES.get(str(given.get("void_shape")), "spheres")
         yield f"Swelling is f / (1 − f) of the void volume fraction f, with voids taken as {shape}."
     size = given.get("diameter_error")
     size = decided.get("diameter_error") if size == "auto" else size
-    errors = [f"an error of {_percent(size)} that all diameters share"]
+    errors = ["counting"]
+    if _tells_detection(done) and not deep:
+        errors.append("for densities and volumes what is expected to be missed or falsely detected")
+    errors.append(f"an error of {_percent(size)} that all diameters share")
     if isinstance(decided.get("pixel_size_nm"), int | float):
         errors.append(f"one of {_percent(given.get('pixel_size_error'))} of the pixel size")
-    yield f"Intervals (95 %) hold counting{' and ' if len(errors) == 1 else ', '}{' and '.join(errors)}."
+    yield f"Intervals (95 %) hold {', '.join(errors[:-1])} and {errors[-1]}."
 
 
 def _cite(cited: list[str], source: str) -> str:

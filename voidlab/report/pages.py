@@ -123,6 +123,7 @@ def write_dataset_index(paths: RunPaths, *, to_send: bool = False) -> Path:
     fields = {
         **summary,
         "facts": headline.facts_of(summary["stages"]),
+        "every_figure": headline.told_once(summary["stages"]),
         "methods": methods.methods_of(summary["stages"]),
         "photo_alt": seen.format(paths.dataset),
         "photo": pictures.photo_with_outlines(paths),

@@ -71,7 +71,7 @@ def _ratio(found: Matched) -> Figure:
 
 
 def pair_in_words(found: Matched, calibration: HasPixelSize) -> str:
-    """The same as lines of text."""
+    """The key figures of a focus pair as lines of text, see `of_pair`."""
     return "\n".join(
         f"{each['label']}: {each['value']} ({each['meaning']})" for each in of_pair(found, calibration)
     )

@@ -34,7 +34,7 @@ def overlay_of_photo(paths: RunPaths) -> str | None:
 
 
 def thumbnail(paths: RunPaths) -> str | None:
-    """The same, small, for the list of datasets; kept beside the notebook, as that list is written after each run."""
+    """The first photo of `_pictured`, small, for the list of datasets; kept, as that is written after each run."""
     kept, notebook = paths.folder / ".thumbnail.jpg", _pictured(paths)
     try:
         if kept.stat().st_mtime_ns >= notebook.stat().st_mtime_ns and kept.stat().st_size < _MOST_BYTES:

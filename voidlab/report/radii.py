@@ -66,7 +66,7 @@ def _of_pair(
     calibration: HasPixelSize,
     microscope: MicroscopeParameters,
 ) -> list[Figure]:
-    """The same of each of the two images of a focus pair; the frames are numbered from 1."""
+    """The figures of `of_radii` for each image of a focus pair; the frames are numbered from 1."""
     figures = []
     for number, each in enumerate(decided, 1):
         here = voids[voids["frame"] == number]

@@ -9,7 +9,7 @@ from voidlab.tables.units import HasPixelSize, unit_of
 
 
 def linker_in_words(linked_by: str, reconstruction: pd.DataFrame) -> str:
-    """The same as sentences."""
+    """What linked the voids of a series, and why, as sentences."""
     (said,) = of_linker(linked_by, reconstruction)
     lines = [f"linker: {said['value']}; {said['meaning']}", said.get("warning", "")]
     return "\n".join(filter(None, lines))

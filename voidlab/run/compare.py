@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from voidlab.project.paths import ProjectError, RunPaths, find_root
-from voidlab.report.campaign import Campaign, compare, read_member
+from voidlab.report.campaign import Campaign, compare
+from voidlab.report.campaign_members import read_member
 from voidlab.report.campaign_page import write_campaign
 from voidlab.report.figures.base import names_as_they_are
 from voidlab.report.root_index import write_root_index

@@ -31,10 +31,6 @@ _STAGES_OF_SERIES = """\
 # export: {min_frames: 20}            # shortest track in the table of coordinates
 """
 
-_SAMPLE = (
-    "# sample: {name: A1, material: Ni, dose_dpa: 12.5, temperature_c: 600}   # columns of `voidlab compare`"
-)
-
 
 def first_parameters(name: str, source: str, series: ImageSeries, sample: str = "") -> str:
     """Text of the parameter file of dataset ``name``; ``source`` is that of its images, from where the file lies.
@@ -42,46 +38,62 @@ def first_parameters(name: str, source: str, series: ImageSeries, sample: str = 
     ``sample`` is the name of the specimen, which its other fields of view bear too; empty where it is not known.
     """
     size = series.calibration.pixel_size_nm
-    pixel_size = "# pixel_size_nm: 0.47                 # width of a pixel; without it all lengths are in px"
-    if size is not None:
-        pixel_size = f"# the images say {size:.4g} nm per px; pixel_size_nm: ... outweighs them"
-    if series.calibration.source == "parameters":
-        pixel_size = f"pixel_size_nm: {size:.6g}"
-    tilts = "# tilt_angles_deg: tilt.rawtlt        # a tilt series: a file of angles, or a list"
-    if series.frames["tilt_deg"].notna().all():
-        tilts = "# tilt angles were found with the images; tilt_angles_deg: ... outweighs them"
-    times = "# frame_interval_s: 0.5               # a video: time between frames"
-    if len(series) > 1 and series.frames["time_s"].notna().all():
-        last = series.frames["time_s"].iloc[-1]
-        times = f"# times up to {last:.6g} s were found with the images; frame_interval_s: ... outweighs them"
-    boxes = "# ignore_boxes_px: [[10, 480, 120, 30]]   # burnt-in text and bars: left, top, width, height"
-    found = proposed_boxes(series)
-    if found:
-        boxes = f"# ignore_boxes_px: {found}   # burnt-in text, bars or vacuum? Look, and remove the first #"
-    specimen = (
-        _SAMPLE
-        if not sample
-        else f"sample: {{name: {quoted(sample)}}}   # the same for all fields of a specimen"
-    )
-    microscope = (
-        "# microscope: {voltage_kv: 300, mode: HAADF}   # else 200 kV, bright field; also defocus_nm: -1000"
-    )
-    if said := in_words(series.microscope):
-        microscope = (
-            f"# the images were taken {said}; microscope: {{voltage_kv: ..., mode: ...}} outweighs that"
-        )
-    smallest = "min_radius_px: 2.5" if size is None else f"min_diameter_nm: {5 * size:.2g}"
+    of_series = _OF_SERIES.format(angles=_tilts(series), times=_times(series))
     return _NEW.format(
         found="\n".join(map(_comment, [series.describe(), *series.notes])),
         name=quoted(name),
         source=quoted(source),
-        pixel_size=pixel_size,
-        of_series=_OF_SERIES.format(angles=tilts, times=times) if len(series) > 1 else "",
+        pixel_size=_pixel_size(series),
+        of_series=of_series if len(series) > 1 else "",
         stages_of_series=_STAGES_OF_SERIES if len(series) > 1 else "",
-        boxes=boxes,
-        sample=specimen,
-        microscope=microscope,
-        smallest=smallest,
+        boxes=_boxes(series),
+        sample=_sample(sample),
+        microscope=_microscope(series),
+        smallest="min_radius_px: 2.5" if size is None else f"min_diameter_nm: {5 * size:.2g}",
+    )
+
+
+def _pixel_size(series: ImageSeries) -> str:
+    size = series.calibration.pixel_size_nm
+    if size is None:
+        return "# pixel_size_nm: 0.47                 # width of a pixel; without it all lengths are in px"
+    if series.calibration.source == "parameters":
+        return f"pixel_size_nm: {size:.6g}"
+    return f"# the images say {size:.4g} nm per px; pixel_size_nm: ... outweighs them"
+
+
+def _tilts(series: ImageSeries) -> str:
+    if series.frames["tilt_deg"].notna().all():
+        return "# tilt angles were found with the images; tilt_angles_deg: ... outweighs them"
+    return "# tilt_angles_deg: tilt.rawtlt        # a tilt series: a file of angles, or a list"
+
+
+def _times(series: ImageSeries) -> str:
+    if len(series) > 1 and series.frames["time_s"].notna().all():
+        last = series.frames["time_s"].iloc[-1]
+        return f"# times up to {last:.6g} s were found with the images; frame_interval_s: ... outweighs them"
+    return "# frame_interval_s: 0.5               # a video: time between frames"
+
+
+def _boxes(series: ImageSeries) -> str:
+    found = proposed_boxes(series)
+    if found:
+        return f"# ignore_boxes_px: {found}   # burnt-in text, bars or vacuum? Look, and remove the first #"
+    return "# ignore_boxes_px: [[10, 480, 120, 30]]   # burnt-in text and bars: left, top, width, height"
+
+
+def _sample(name: str) -> str:
+    if name:
+        return f"sample: {{name: {quoted(name)}}}   # the same for all fields of a specimen"
+    return "# sample: {name: A1, material: Ni, dose_dpa: 12.5, temperature_c: 600}   # columns of `voidlab compare`"
+
+
+def _microscope(series: ImageSeries) -> str:
+    said = in_words(series.microscope)
+    if said:
+        return f"# the images were taken {said}; microscope: {{voltage_kv: ..., mode: ...}} outweighs that"
+    return (
+        "# microscope: {voltage_kv: 300, mode: HAADF}   # else 200 kV, bright field; also defocus_nm: -1000"
     )
 
 

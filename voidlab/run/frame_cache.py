@@ -38,12 +38,12 @@ from voidlab.project.lock import held
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.run.decided import Decided, asked
 from voidlab.run.frame_file import pack, read_sealed, unpack, write_sealed
-from voidlab.run.frames_apart import ApartFrames, Work
 from voidlab.run.watched import OTHERWISE, as_watched, differences
 from voidlab.segment.frame import FrameResult, SeriesOfImages
 from voidlab.segment.segmenters import Segmenter
 
 Kept = TypeVar("Kept")
+ByWorkers = Callable[["SeriesFrames", Executor], Iterator[FrameResult]]
 _SUFFIX = ".bin"
 _DECIDED, _ASKED = f"decided{_SUFFIX}", "asked-"
 
@@ -103,13 +103,13 @@ class SeriesFrames:
         cache: FrameCache,
         series: ImageSeries,
         segmenter: Segmenter,
-        work: Work | None = None,
+        by_workers: ByWorkers | None = None,
         otherwise: str = "",
     ) -> None:
         self.cache, self.series = cache, series
         self._otherwise = otherwise  # what all images would have otherwise than was decided while watching
         self._taken = 0
-        self._segmenter, self._work = segmenter, work
+        self._segmenter, self._by_workers = segmenter, by_workers
         self._images: dict[str, _Image] = {}
         self._lock = threading.Lock()
         self._writes = True
@@ -156,9 +156,9 @@ class SeriesFrames:
 
     def results_from(self, executor: Executor) -> Iterator[FrameResult] | None:
         """What comes of every image, in order, by the workers of ``executor``; None where they cannot know how."""
-        if self._work is None or self.cache.decided.segmenter["own"]:
+        if self._by_workers is None or self.cache.decided.segmenter["own"]:
             return None
-        return ApartFrames(self, self._work, executor).results()
+        return self._by_workers(self, executor)
 
     def once(self, name: str, rows: Iterable[int], make: Callable[[], Any]) -> Any:
         """What ``make`` made of the images of these ``rows``; kept, as it rests on nothing else that changes."""
@@ -221,7 +221,7 @@ def open_frames(
     series: ImageSeries,
     segmenter: Segmenter,
     images: str,
-    work: Callable[[Decided], Work] | None = None,
+    by_workers: ByWorkers | None = None,
     watched: Decided | None = None,
 ) -> tuple[Segmenter, SeriesFrames | None]:
     """The ``segmenter`` with what it reads off the ``series`` decided, and the frames that are kept of it.
@@ -229,7 +229,7 @@ def open_frames(
     What was decided for the same images and settings before is taken up from ``folder``. What was decided while they
     were being taken, ``watched``, outweighs that; the frames say what all images would have otherwise. The
     frames are None where none can be kept, see `Decided.of`. ``images`` is the digest of all images;
-    ``work`` makes what other processes must know of the series.
+    ``by_workers`` gives what comes of them by the workers of an executor.
 
     Raises
     ------
@@ -251,8 +251,7 @@ def open_frames(
     drop_outdated(folder, decided)
     decided.pin(series)
     segmenter = decided.applied_to(segmenter)
-    sent = work(decided) if work else None
-    return segmenter, SeriesFrames(FrameCache(folder, decided), series, segmenter, sent, otherwise)
+    return segmenter, SeriesFrames(FrameCache(folder, decided), series, segmenter, by_workers, otherwise)
 
 
 def clean_dataset(paths: RunPaths) -> int:

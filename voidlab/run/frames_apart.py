@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from voidlab.errors import VoidlabError
 from voidlab.images.microscope import with_microscope_of
@@ -24,13 +24,11 @@ from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.parameters.sizes import in_px
 from voidlab.project.paths import RunPaths, find_root
 from voidlab.run.decided import ROOMS, Decided, libraries
+from voidlab.run.frame_cache import FrameCache, SeriesFrames
 from voidlab.run.images import open_images
 from voidlab.segment.frame import EXCLUDED, FrameResult, segment_frame
 from voidlab.segment.load import from_parameters
 from voidlab.segment.segmenters import Segmenter
-
-if TYPE_CHECKING:
-    from voidlab.run.frame_cache import SeriesFrames
 
 Found = TypeVar("Found")
 _A_TASK_PX = 16 * 2**20  # of images that a worker is given at a time
@@ -86,9 +84,7 @@ def segment_rows(work: Work, rows: tuple[int, ...]) -> dict[int, str]:
 
 
 @lru_cache(4)  # several datasets may share a worker
-def _opened(work: Work) -> tuple[ImageSeries, Segmenter, "SeriesFrames"]:
-    from voidlab.run.frame_cache import FrameCache, SeriesFrames
-
+def _opened(work: Work) -> tuple[ImageSeries, Segmenter, SeriesFrames]:
     paths, parameters, decided = told_by(work)
     series = open_images(paths, parameters)
     size = series.calibration.pixel_size_nm
@@ -157,7 +153,7 @@ class ApartFrames:
         Its ``submit`` may raise `WorkersKilled` from a future; ``at_once`` says how many tasks it works on.
     """
 
-    def __init__(self, kept: "SeriesFrames", work: Work, executor: Executor) -> None:
+    def __init__(self, kept: SeriesFrames, work: Work, executor: Executor) -> None:
         self._kept, self._work, self._executor = kept, work, executor
         self._unreadable: dict[int, str] = {}
         self._lost: list[int] = []

@@ -154,10 +154,15 @@ def refuse_own_report(paths: RunPaths, series: ImageSeries) -> None:
 
 def lies_in_report(paths: RunPaths, file: Path) -> bool:
     """Whether ``file`` lies in the dataset's report, also by way of links."""
-    places = (Path(os.path.abspath(file)), file.resolve())
+    places = (Path(os.path.abspath(file)), _led_to(file))
     return any(
         place.is_relative_to(top) for place in places for top in (paths.folder, paths.folder.resolve())
     )
+
+
+def _led_to(file: str | Path) -> Path:
+    """Where ``file`` lies behind all links; one that leads to itself stays as it is."""
+    return Path(os.path.realpath(file))
 
 
 def images_of_others(paths: RunPaths) -> set[Path]:
@@ -170,14 +175,14 @@ def images_of_others(paths: RunPaths) -> set[Path]:
             values = yaml_file.read_yaml(other)
             pair = values.get("focus_pair")
             if isinstance(pair, Mapping):
-                found |= {Path(_placed(other.parent, str(file))).resolve() for file in pair.values()}
+                found |= {_led_to(_placed(other.parent, str(file))) for file in pair.values()}
             source = values.get("images")
             named = source if isinstance(source, Mapping) else {"file": source}
             where = os.path.normpath(other.parent / os.path.expanduser(str(named.get("file"))))
             files = find_files(where, recursive=bool(named.get("recursive")))
         except (VoidlabError, OSError, ValueError):
             continue  # it is said when that dataset is run
-        found |= {file.resolve() for file in files}
+        found |= set(map(_led_to, files))
     return found
 
 

@@ -3,6 +3,7 @@
 from voidlab.project import record
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
+from voidlab.run.importing import importing
 from voidlab.run.watched import digest_of_watched
 
 
@@ -20,4 +21,5 @@ def inputs_of(paths: RunPaths, stage: str, parameters: DatasetParameters, images
         return inputs
     from voidlab.segment.network import arithmetic_of
 
-    return {**inputs, "arithmetic": arithmetic_of(parameters.segment.arithmetic)}
+    with importing():  # torch
+        return {**inputs, "arithmetic": arithmetic_of(parameters.segment.arithmetic)}

@@ -23,6 +23,7 @@ from voidlab.project.parameters.models import DatasetParameters, describe, secti
 from voidlab.project.paths import POSITIONS, RunPaths
 from voidlab.report import pages
 from voidlab.run import warm_kernels
+from voidlab.run.importing import importing
 from voidlab.run.notebook_copies import why_it_failed
 from voidlab.tables.written import replacing_own
 
@@ -97,13 +98,13 @@ def run_notebook(
     progress: Log,
     parameters: pd.DataFrame | DatasetParameters,
     environment: Mapping[str, str] | None = None,
-    tell_cells: bool = False,
+    begun: Log | None = None,
 ) -> None:
     """Execute the notebook of stage ``name`` into the run's folder and make its HTML, with links to all ``stages``.
 
     ``parameters`` are shown on the page: a table, or those that the stage was to run with, in place of which those
-    that it recorded count. ``environment`` is that of the kernel, without it the present one. ``tell_cells``: tell
-    ``progress`` of each cell, where none of them tells how far it is.
+    that it recorded count. ``environment`` is that of the kernel, without it the present one. ``begun`` is
+    told of each cell, where none of them tells ``progress`` how far it is.
 
     Raises
     ------
@@ -118,7 +119,7 @@ def run_notebook(
     working.parent.mkdir(exist_ok=True)
     before = record.read_record(paths).get(name)
     with paths.log(name).open("w", encoding="utf-8", errors="replace", buffering=1) as log:
-        reason = _execute(paths, name, given, working, log, progress, environment, tell_cells=tell_cells)
+        reason = _execute(paths, name, given, working, log, progress, environment, begun)
     if not reason and record.read_record(paths).get(name) == before:
         call = "save_positions" if name == POSITIONS else "run.save"
         reason = f"{os.path.relpath(paths.source(name))} ended without saving: its last cell must call {call}"
@@ -163,18 +164,18 @@ def _execute(
     log: TextIO,
     progress: Log,
     environment: Mapping[str, str] | None,
-    *,
-    tell_cells: bool,
+    begun: Log | None,
 ) -> str:
     """Execute into ``working``; give the reason when it failed, else nothing."""
     environment = os.environ if environment is None else environment
     warm_kernels.prepare(environment)  # while papermill is imported
-    import papermill
-    from nbconvert.filters import strip_ansi
-    from papermill.exceptions import PapermillExecutionError
-    from traitlets.config import Config
+    with importing():
+        import papermill
+        from nbconvert.filters import strip_ansi
+        from papermill.exceptions import PapermillExecutionError
+        from traitlets.config import Config
 
-    from voidlab.run.engine import ENGINE
+        from voidlab.run.engine import ENGINE
 
     # Without it the kernel warns that its local connection is not encrypted.
     config = Config({"KernelManager": {"transport_encryption": "auto"}})
@@ -195,7 +196,7 @@ def _execute(
                 stderr_file=_Feed(log, progress, only=_BAR),
                 kernel_log=log,
                 kernel_environment={**environment, "IPYTHONDIR": home},
-                begun=progress if tell_cells else None,
+                begun=begun,
                 config=config,
             )
     except PapermillExecutionError as error:

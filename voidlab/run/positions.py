@@ -55,7 +55,7 @@ def run_positions(file: Path, name: str, size: tuple[int, int], *, log: Log, pro
                 stages=(POSITIONS,),
                 progress=progress,
                 parameters=parameters,
-                tell_cells=True,
+                begun=progress,
             )
             entry = record.read_record(paths)[POSITIONS]
             seconds = round((datetime.now(UTC) - started).total_seconds(), 1)
@@ -95,6 +95,7 @@ def save_positions(
     min_frames: int,
     calibration: Calibration = Calibration(None, "unknown"),  # noqa: B008, it is frozen
     key_figures: Sequence[Mapping[str, str]] = (),
+    decided: Mapping[str, object] | None = None,
     more: Callable[[Path], pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """Write the tables of a dataset without images, its exports and its record; list what was exported.
@@ -111,6 +112,8 @@ def save_positions(
         See `voidlab.export.write_tables`.
     calibration
         Width of a pixel, where the file says it.
+    decided
+        What was left to the notebook, as search_range_px: auto.
     more
         Writes more files into the folder of the exports and lists them, as `voidlab.report.figures_of_positions`.
 
@@ -137,6 +140,7 @@ def save_positions(
         inputs=inputs,
         outputs=record.outputs_of(paths, outputs),
         key_figures=[dict(figure) for figure in key_figures],
+        decided=dict(decided or {}),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     record.write_entry(paths, POSITIONS, entry)

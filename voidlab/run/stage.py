@@ -2,8 +2,8 @@
 
 import os
 import sys
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,6 @@ from voidlab.errors import VoidlabError
 from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.series import Calibration
 from voidlab.project import corrections, parameters, record
-from voidlab.project.apply_edits import list_outcomes
 from voidlab.project.parameters.models import (
     DatasetParameters,
     SegmentParameters,
@@ -29,10 +28,10 @@ from voidlab.project.parameters.models import (
 )
 from voidlab.project.parameters.sizes import in_px
 from voidlab.project.paths import STAGES, RunPaths, stages_for
+from voidlab.run.apply_corrections import corrected_tracks, corrected_voids
 from voidlab.run.cluster import ClusterExecutor, joined
-from voidlab.run.decided import Decided
 from voidlab.run.frame_cache import SeriesFrames, open_frames
-from voidlab.run.frames_apart import Work, work_of
+from voidlab.run.frames_apart import ApartFrames, work_of
 from voidlab.run.images import (
     Mapped,
     digest_of_images,
@@ -46,10 +45,9 @@ from voidlab.run.images import (
 from voidlab.run.inputs import inputs_of
 from voidlab.run.snapshot import parameter_file
 from voidlab.run.watched import figures_of, read_watched
-from voidlab.segment.corrections import correct_series
+from voidlab.segment.frame import FrameResult
 from voidlab.segment.segmenters import Segmenter
 from voidlab.swelling.sample import Detection
-from voidlab.track.corrections import correct_tracks
 
 Item = TypeVar("Item")
 
@@ -104,11 +102,10 @@ class Stage:
         """Frames that the stage segment found to stand out of the series."""
         return {int(frame) for frame in _decided_by_segment(self.paths).get("odd_frames", {})}
 
-    def load(self, name: str, *, deleted: bool = False, every_kind: bool = False) -> pd.DataFrame:
-        """Table ``name`` of an earlier stage, of what counts.
+    def load(self, name: str, *, every_kind: bool = False) -> pd.DataFrame:
+        """Table ``name`` of an earlier stage, of what counts: without the rows that were deleted by hand.
 
-        The rows that were deleted by hand are there only if ``deleted``, loops and dots only if ``every_kind``: no
-        stage takes them for voids.
+        Loops and dots are there only if ``every_kind``: no stage takes them for voids.
 
         Raises
         ------
@@ -121,9 +118,8 @@ class Stage:
         if stage not in stages_for(self.series.frames["tilt_deg"], self.dataset.track.linker, pair=pair):
             return _of_no_stage(name, self.series.frames)
         self._check(stage, self.paths.table(name))
-        table = tables.load(self.paths, name)
-        table = table if every_kind else tables.only_voids(table)
-        return (table if deleted else tables.kept(table)).reset_index(drop=True)
+        table = tables.kept(tables.load(self.paths, name))
+        return (table if every_kind else tables.only_voids(table)).reset_index(drop=True)
 
     def load_drift(self) -> pd.DataFrame:
         """The drift that the tracks rest on, as a table ``drift``; see `tables.used_drift`."""
@@ -168,11 +164,12 @@ class Stage:
         what it is, see `voidlab.segment.identity`.
         """
 
-        def work(decided: Decided) -> Work:
-            return work_of(self.paths, self.dataset, decided)
+        def by_workers(kept: SeriesFrames, executor: Executor) -> Iterator[FrameResult]:
+            work = work_of(self.paths, self.dataset, kept.cache.decided)
+            return ApartFrames(kept, work, executor).results()
 
-        watched = read_watched(self.paths)
-        return open_frames(self.paths.kept_frames, self.series, method, self.inputs["images"], work, watched)
+        folder, digest = self.paths.kept_frames, self.inputs["images"]
+        return open_frames(folder, self.series, method, digest, by_workers, read_watched(self.paths))
 
     @property
     def executor(self) -> ClusterExecutor | None:
@@ -189,20 +186,8 @@ class Stage:
         frames, voids, done : DataFrame
             The tables; deleted voids are flagged. And what came of each correction, see `list_outcomes`.
         """
-        log = corrections.read_log(self.paths.corrections)
-        lines = log.kept("segment")
-        reasons: list[str] = []
-        if lines:
-            with self.label_writer() as writer:
-                frames, voids, reasons = correct_series(
-                    frames,
-                    voids,
-                    open_labels(self.paths.labels),
-                    [line.edit for line in lines],  # type: ignore[misc]
-                    edge_buffer_px=self.dataset.segment.edge_buffer_px,
-                    keep_labels=writer.append,
-                )
-        return frames, tables.check(voids, "voids"), _account(lines, reasons, log.problems)
+        buffer = self.dataset.segment.edge_buffer_px
+        return corrected_voids(self.paths, frames, voids, self.label_writer(), edge_buffer_px=buffer)
 
     def correct_tracks(self, linked: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Apply the corrections by hand to the linked voids; deleted tracks are flagged.
@@ -212,10 +197,7 @@ class Stage:
         linked, done : DataFrame
             The linked voids, and what came of each correction.
         """
-        log = corrections.read_log(self.paths.corrections)
-        lines = log.kept("track")
-        linked, reasons = correct_tracks(linked, [line.edit for line in lines])  # type: ignore[misc]
-        return linked, _account(lines, reasons, log.problems)
+        return corrected_tracks(self.paths, linked)
 
     def label_writer(self) -> LabelWriter:
         """Writer of labels.tif, one label image per frame."""
@@ -253,40 +235,51 @@ class Stage:
         StageError
             If images have changed since the stage was opened.
         """
-        if self.stamps != stamps_of_images(self.series) and self.inputs["images"] != digest_of_images(
-            self.paths, self.series
-        ):
-            raise StageError(f"images were replaced or removed while stage '{self.name}' ran. Run it again.")
+        self._check_images()
         written = [f for path in files for f in ([path] if path.is_file() else sorted(path.rglob("*")))]
-        for name, table in (made or {}).items():
-            if "path" in table:
-                table = relative_paths(table, self.paths.root)
-            if decided:
-                table = table.copy(deep=False)
-                table.attrs = {self.name: dict(decided)}
-            tables.write(table, name, self.paths.table(name))
-            written.append(self.paths.table(name))
-        entry = record.Entry(
+        written += [self._write_table(table, name, decided) for name, table in (made or {}).items()]
+        entry = self._entry(written, key_figures, dict(decided or {}))
+        record.write_entry(self.paths, self.name, entry)
+        named = [path.relative_to(self.paths.folder).as_posix() for path in files if path.is_dir()]
+        named += [name for name in entry.outputs if not name.startswith(tuple(f"{n}/" for n in named))]
+        said = f"the record {self.paths.record.name}"
+        return f"wrote {', '.join(named)} and {said}" if named else f"wrote {said}"
+
+    def _check_images(self) -> None:
+        """Raise StageError if images have changed since the stage was opened."""
+        if self.stamps == stamps_of_images(self.series):
+            return
+        if self.inputs["images"] != digest_of_images(self.paths, self.series):
+            raise StageError(f"images were replaced or removed while stage '{self.name}' ran. Run it again.")
+
+    def _write_table(self, table: pd.DataFrame, name: str, decided: Mapping[str, Any] | None) -> Path:
+        if "path" in table:
+            table = relative_paths(table, self.paths.root)
+        if decided:
+            table = table.copy(deep=False)
+            table.attrs = {self.name: dict(decided)}
+        tables.write(table, name, self.paths.table(name))
+        return self.paths.table(name)
+
+    def _entry(
+        self, written: Sequence[Path], key_figures: Sequence[Mapping[str, str]], decided: dict[str, Any]
+    ) -> record.Entry:
+        """What run.json is to say of this stage."""
+        figures = (*key_figures, *figures_of(decided, self.paths.dataset))
+        return record.Entry(
             status="finished",
             fingerprint=self.fingerprint,
             parameters=self.dataset.deciding(self.name),
             given=list(self.given),
             inputs=self.inputs,
             outputs=record.outputs_of(self.paths, written),
-            key_figures=[
-                dict(each) for each in (*key_figures, *figures_of(decided or {}, self.paths.dataset))
-            ],
-            decided=dict(decided or {}),
+            key_figures=[dict(figure) for figure in figures],
+            decided=decided,
             of_images=self.dataset.of_images(),
             computed_on=self.executor.in_record if self.executor is not None else {},
             started=self.started.isoformat(timespec="seconds"),
             seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),
         )
-        record.write_entry(self.paths, self.name, entry)
-        named = [path.relative_to(self.paths.folder).as_posix() for path in files if path.is_dir()]
-        named += [name for name in entry.outputs if not name.startswith(tuple(f"{n}/" for n in named))]
-        said = f"the record {self.paths.record.name}"
-        return f"wrote {', '.join(named)} and {said}" if named else f"wrote {said}"
 
     def _check(self, stage: str, file: Path) -> None:
         reason = record.why_not_usable(self.paths, stage, file)
@@ -309,18 +302,6 @@ def _of_no_stage(name: str, frames: pd.DataFrame) -> pd.DataFrame:
         return none
     rows = none.reindex(range(len(frames))).assign(frame=frames["frame"], pairs_kept=0, flag="reference")
     return tables.cast(rows.assign(drift_x_px=0.0, drift_y_px=0.0, drift_sigma_px=0.0), "drift")
-
-
-def _account(
-    lines: Sequence[corrections.Correction], reasons: Sequence[str], problems: Sequence[str]
-) -> pd.DataFrame:
-    """What came of the corrections; a warning says which of them do not count."""
-    done = list_outcomes(lines, reasons, problems)
-    lost = done[done["outcome"] != "applied"]
-    said = [": ".join(filter(None, row)) for row in zip(lost["what"], lost["outcome"], strict=True)]
-    if said:
-        warnings.warn("corrections by hand that do not count:\n" + "\n".join(said), stacklevel=3)
-    return done
 
 
 def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = None) -> Stage:
@@ -348,8 +329,8 @@ def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = Non
         _show_as_segmented(series, paths)
     stamps = stamps_of_images(series)
     inputs = inputs_of(paths, name, typed, digest_of_images(paths, series))
-    print_ = record.fingerprint(paths, typed, name, inputs)
-    return Stage(name, paths, typed, tuple(set_here), series, inputs, print_, started, stamps)
+    fingerprint = record.fingerprint(paths, typed, name, inputs)
+    return Stage(name, paths, typed, tuple(set_here), series, inputs, fingerprint, started, stamps)
 
 
 def _decided_by_segment(paths: RunPaths) -> Mapping[str, Any]:

@@ -1,28 +1,22 @@
-"""Start a project: lay out its folders, write a dataset's first parameter file, make the demo, open JupyterLab."""
+"""Start a project: lay out its folders, write a dataset's first parameter file, make the demo."""
 
 import os
-import subprocess
-import sys
+import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
-from voidlab import images, tables
+from voidlab import images
+from voidlab.images.errors import UNRELATED
 from voidlab.images.find_files import find_files
-from voidlab.images.label_stack import open_labels
-from voidlab.project import corrections, lock, record
-from voidlab.project.corrections import VoidEdit
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root
 from voidlab.run.first_parameters import first_parameters, quoted
 from voidlab.run.images import refuse_own_report
-from voidlab.run.notebook_copies import lay_out_copy, notes_on_copies
+from voidlab.run.notebook_copies import lay_out_copy
 from voidlab.run.positions_found import refuse_positions
-from voidlab.segment import edited_labels
 from voidlab.tables.written import replacing
 from voidlab.terminal import as_typed
 
-_NOTEBOOKS = (*STAGES, "explore", "live", "positions")
+NOTEBOOKS = (*STAGES, "explore", "live", "positions")
 
 _DEMO = """\
 # A simulated tilt series: known truth, so that every number in its report can be checked.
@@ -103,7 +97,18 @@ def write_first(
     text = first_parameters(paths.dataset, _relative(paths, source), series, sample)
     with replacing(paths.parameters) as temporary:  # a disk that is full must not leave an empty one
         temporary.write_text(text, encoding="utf-8")
-    return paths, "\n".join([series.describe(), *(f"  note: {note}" for note in series.notes)])
+    notes = [*series.notes, *_doubts_of_names(series)]
+    return paths, "\n".join([series.describe(), *(f"  note: {note}" for note in notes)])
+
+
+def _doubts_of_names(series: images.ImageSeries) -> list[str]:
+    """The sentence that files may be no series, where their names differ in words, too."""
+    known = series.frames[["tilt_deg", "time_s"]].notna().to_numpy().any()
+    words = {re.sub(r"[\W\d_]+", " ", file.stem.lower()).strip(): file.name for file in series.files}
+    if known or len(words) < 2 or UNRELATED in " ".join(series.notes):
+        return []
+    first, second = list(words.values())[:2]
+    return [f"The names differ in words, too, such as '{first}' and '{second}'. {UNRELATED}"]
 
 
 def _is_there(source: str) -> bool:
@@ -155,7 +160,7 @@ def lay_out(root: Path) -> None:
     """Make the folders of a project at ``root``; notebooks that are there already are left as they are."""
     for folder in ("parameters", "data", "notebooks", "reports"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for name in _NOTEBOOKS:
+    for name in NOTEBOOKS:
         own = root / "notebooks" / f"{name}.ipynb"
         if not own.exists():
             lay_out_copy(name, own)
@@ -172,132 +177,3 @@ def make_demo() -> RunPaths:
         paths.parameters.write_text(_DEMO, encoding="utf-8")
     simulate.write_demo(root / "data" / "demo", simulate.tilt_series(seed=0))
     return paths
-
-
-def train_network(
-    folder: Path | None,
-    *,
-    name: str | None,
-    contrast: str | None,
-    steps: int | None,
-    seed: int,
-    shipped: str | None,
-    without: Path | None = None,
-    log: Callable[[str], None],
-) -> str:
-    """Train a network into ``parameters/NAME.safetensors``, or make the shipped one; say what came of it.
-
-    ``shipped`` is "from nothing" or "further" to make the network that comes with the package; ``contrast``, of the
-    labelled voids, is "bright" (the default) or "dark". The shipped one is trained on the images of the folder
-    ``without`` too, in which there are no voids.
-
-    Raises
-    ------
-    ProjectError
-        If the name is missing, cannot be used, or is taken, or that network is being trained already.
-    LabelledError
-        If ``folder`` holds no labelled images.
-    """
-    from voidlab.segment import model_file
-    from voidlab.training import train as training
-
-    if shipped:
-        if name or contrast:
-            raise ProjectError(
-                f"--{shipped.replace(' ', '-')} makes the network that comes with voidlab anew: leave out --name and "
-                f"--contrast. For a network of your own leave out --{shipped.replace(' ', '-')}."
-            )
-        with _being_trained(model_file.SHIPPED):
-            training.make_weights(
-                model_file.SHIPPED,
-                also=folder,
-                without=without,
-                images=5000,
-                steps=steps or 13_000,
-                seed=seed,
-                further=shipped == "further",
-                log=log,
-            )
-        return f"wrote {model_file.SHIPPED}"
-    if without is not None:
-        raise ProjectError(
-            "--without-voids is for the network that comes with voidlab. For one of your own lay a NAME_labels.csv "
-            "with a header only, x_px,y_px,r_px, beside each image without voids in the folder of labelled images."
-        )
-    if folder is None or name is None:
-        raise ProjectError("say which labelled images to train on, and --name for the new network.")
-    root = find_root()
-    weights = root / "parameters" / f"{check_name(name)}.safetensors"
-    if weights.exists():
-        raise ProjectError(f"{weights} is there already; choose another --name, or remove it and its .json.")
-    dark = contrast == "dark"
-    with _being_trained(weights):
-        card = training.fine_tune(folder, weights, dark=dark, steps=steps or 400, seed=seed, log=log)
-    said, scores = "", card["scores"]
-    if scores:
-        said = (
-            f"on images kept aside: F1 {scores['f1_before']:.3f} → {scores['f1']:.3f}, "
-            f"radii {100 * scores['radius_bias_before']:+.1f} → {100 * scores['radius_bias']:+.1f} %\n"
-        )
-    return f"{said}wrote {os.path.relpath(weights)}\nuse it with\n  segment: {{segmenter: {weights.name}}}"
-
-
-@contextmanager
-def _being_trained(weights: Path) -> Iterator[None]:
-    """Hold the training of ``weights``: two at once would go on from each other's states."""
-    file = weights.with_name(f".{weights.stem}.training.lock")
-    said = f"{weights.name} is being trained by {{}}; wait for it, or choose another --name. If it is gone, remove "
-    with lock.locked(file, lambda holder: ProjectError(f"{said.format(holder)}{file.name}.holder.")):
-        try:
-            yield
-        finally:
-            file.unlink(missing_ok=True)
-
-
-def take_edited_labels(name: str, labels: Path) -> tuple[RunPaths, list[VoidEdit]]:
-    """Compare edited ``labels`` with labels.tif of the dataset and keep the differences as corrections.
-
-    Raises
-    ------
-    ProjectError
-        If the dataset's results are not there or are older than its corrections.
-    ImagesError
-        If ``labels`` cannot be read or do not fit the dataset.
-    """
-    paths = RunPaths.find(name)
-    reason = record.why_not_usable(paths, "segment", paths.labels)
-    if not reason and "segment" in record.out_of_date(paths):
-        reason = "stage 'segment' was run before the last corrections"
-    if reason:
-        raise ProjectError(
-            f"{reason}. Run the dataset first: voidlab run {os.path.relpath(paths.parameters)}"
-        )
-    frames, voids = tables.load(paths, "frames"), tables.load(paths, "voids")
-    edits = edited_labels.edits_of_series(frames, voids, open_labels(paths.labels), open_labels(labels))
-    corrections.append_edit(paths.corrections, edits)
-    return paths, edits
-
-
-def open_lab(
-    name: str | None, options: Sequence[str] = (), log: Callable[[str], None] = lambda line: None
-) -> int:
-    """Open JupyterLab at the project's root, on the explorer when a dataset is named; give its exit code.
-
-    ``options`` are those of JupyterLab, such as ``--no-browser``; they outweigh the place it opens at. ``log`` is
-    called with a line for the user where a notebook is of an older voidlab.
-    """
-    root = find_root()
-    lay_out(root)
-    opened = ["--LabApp.default_url=/lab/tree/notebooks"]
-    environment = dict(os.environ)
-    if name is not None:
-        paths = RunPaths(root, name)
-        if not paths.parameters.exists():
-            known = ", ".join(sorted(p.stem for p in paths.parameters.parent.glob("*.yaml"))) or "none"
-            raise ProjectError(f"no dataset '{name}': {paths.parameters} is missing; there are {known}.")
-        opened = [str(root / "notebooks" / "explore.ipynb")]
-        environment["VOIDLAB_DATASET"] = name
-    for note in notes_on_copies(RunPaths(root, name or "any"), _NOTEBOOKS):
-        log(f"note: {note}")
-    command = [sys.executable, "-m", "jupyterlab", *opened, f"--ServerApp.root_dir={root}", *options]
-    return subprocess.call(command, env=environment, cwd=root)

@@ -9,7 +9,6 @@ That Python is itself a copy of the command ``voidlab run``, which has imported 
 
 import atexit
 import ctypes
-import gc
 import importlib
 import json
 import logging
@@ -29,6 +28,7 @@ from typing import Any, NoReturn
 import psutil
 
 import voidlab
+from voidlab.run.importing import importing
 
 _INLINE = "module://matplotlib_inline.backend_inline"  # what every kernel shows figures with
 # What the C library is told of memory that was freed, as it is called there.
@@ -296,9 +296,8 @@ def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as control:
         if not control.recv(len(_IMPORT)):
             return
-        _import_all()
-        gc.collect()
-        gc.freeze()  # what all share is not to be copied for being looked at
+        with importing():  # what all share is not to be copied for being looked at, either
+            _import_all()
         request = _serve(control)
     if request is not None:
         _become_kernel(request)

@@ -5,6 +5,8 @@ import pandas as pd
 
 from voidlab.scores.matching import match_voids
 
+_BIN_EDGES_PX = (4, 8, 16, 32)  # of diameters
+
 
 def score_voids(
     truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5, iou: float | None = None
@@ -20,7 +22,7 @@ def score_voids(
     Returns
     -------
     Series
-        ``hits, misses, false_finds, precision, recall, f1``; over the hits ``radius_error`` (median of |relative
+        ``hits, misses, false_positives, precision, recall, f1``; over the hits ``radius_error`` (median of |relative
         error|), ``radius_bias`` (median relative error), ``radius_spread`` (1.4826 × median absolute deviation of the
         relative error); ``count_error`` and ``volume_error`` (sum of r³), relative. NaN where a ratio has no ground.
     """
@@ -30,7 +32,7 @@ def score_voids(
 def objects(
     truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.5, iou: float | None = None
 ) -> pd.DataFrame:
-    """Every void that counts, true or found: a row per hit, miss and false find.
+    """Every void that counts, true or found: a row per hit, miss and false positive.
 
     Returns
     -------
@@ -134,25 +136,18 @@ def score_intervals(
     return pd.DataFrame({"value": value, "low": tails.iloc[0], "high": tails.iloc[1]})
 
 
-def recall_by_size(
-    truth: pd.DataFrame,
-    found: pd.DataFrame,
-    *,
-    diameters_px: tuple[float, ...] = (4, 8, 16, 32),
-    share: float = 0.5,
-    iou: float | None = None,
-) -> pd.DataFrame:
-    """Recall of true voids in classes of diameter, px.
+def recall_by_size(truth: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """Recall of true voids by size bin.
 
     Returns
     -------
     DataFrame
         ``from_px, to_px`` (diameter; 0 and inf at the ends), ``voids, hits, recall``.
     """
-    every = objects(truth, found, share=share, iou=iou)
+    every = objects(truth, found)
     true = every[every["outcome"] != "false"]
-    bounds = [0.0, *diameters_px, np.inf]
-    size = np.digitize(2 * true["true_radius_px"], diameters_px)
+    bounds = [0.0, *_BIN_EDGES_PX, np.inf]
+    size = np.digitize(2 * true["true_radius_px"], _BIN_EDGES_PX)
     hit = (true["outcome"] == "hit").to_numpy()
     voids = np.bincount(size, minlength=len(bounds) - 1)
     hits = np.bincount(size, hit, minlength=len(bounds) - 1).astype(int)
@@ -174,7 +169,7 @@ def _score(every: pd.DataFrame) -> pd.Series:
         {
             "hits": hits,
             "misses": len(wanted) - hits,
-            "false_finds": len(given) - hits,
+            "false_positives": len(given) - hits,
             "precision": _ratio(hits, len(given)),
             "recall": _ratio(hits, len(wanted)),
             "f1": _ratio(2 * hits, len(wanted) + len(given)),

@@ -102,7 +102,7 @@ def choose(evidence: Iterable[Evidence]) -> ContrastChoice:
     said = f"{counts[0]} detection{'' if counts[0] == 1 else 's'} as bright voids, {counts[1]} as dark ones"
     set_it = "set segment.contrast to bright or dark if you know it"
     if not any(counts):
-        return choice(GOOD, "no void of either contrast was detected")
+        return choice(GOOD, "assumed: no void of either contrast was detected")
     if not stronger:
         return choice(CHECK, f"undecided: {said}, none of them whole in the images; {set_it}")
     if weaker >= _CLOSE * stronger:

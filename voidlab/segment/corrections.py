@@ -15,20 +15,18 @@ from scipy.sparse.csgraph import connected_components
 from voidlab import tables
 from voidlab.measure import measure_voids
 from voidlab.project.apply_edits import NoFit, find_void, why_not
-from voidlab.project.corrections import (
+from voidlab.project.edits import (
     AddVoid,
     BadFrame,
     DeleteVoid,
-    Ellipse,
     MergeVoids,
     MoveVoid,
     RedrawVoid,
-    Run,
     SplitVoid,
-    Spot,
     VoidEdit,
     frame_of,
 )
+from voidlab.project.spots import Ellipse, Run, Spot
 from voidlab.tables.kinds import COUNT_OF, VOID
 from voidlab.tables.outlines import ELLIPSE, reach
 from voidlab.tables.size_basis import EDGE
@@ -120,9 +118,9 @@ def _count(frames: pd.DataFrame, row: int, voids: pd.DataFrame, labels: np.ndarr
         for count in set(COUNT_OF.values()) & set(frames.columns):
             frames.loc[at, count] = pd.NA
         return
-    standing = len(tables.only_voids(tables.kept(voids)))
-    if standing or pd.notna(frames["void_count"].iloc[row]):  # not where voids were not looked for
-        frames.loc[at, "void_count"] = standing
+    remaining = len(tables.only_voids(tables.kept(voids)))
+    if remaining or pd.notna(frames["void_count"].iloc[row]):  # not where voids were not looked for
+        frames.loc[at, "void_count"] = remaining
         frames.loc[at, "void_fraction"] = np.count_nonzero(labels) / frames["valid_px"].iloc[row]
 
 

@@ -9,7 +9,7 @@ from voidlab.images.readers import size_text
 from voidlab.images.series import ImagesError
 from voidlab.measure import measure_voids
 from voidlab.project.apply_edits import spot_of
-from voidlab.project.corrections import AddVoid, DeleteVoid, RedrawVoid, VoidEdit
+from voidlab.project.edits import AddVoid, DeleteVoid, RedrawVoid, VoidEdit
 from voidlab.segment.corrections import runs_of
 from voidlab.tables.catalogue import kept
 from voidlab.tables.kinds import only_voids

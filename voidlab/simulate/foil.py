@@ -73,7 +73,7 @@ class Foil:
         return cls(ones, ones, np.zeros(shape, np.float32))
 
 
-def foil(
+def draw_foil(
     random: np.random.Generator,
     shape: tuple[int, int],
     usual: float,
@@ -130,7 +130,7 @@ def foil(
     )
 
 
-def grain(random: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def draw_grain(random: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """What has no order, such as oxide and redeposited metal, of standard deviation 1: out of focus it is grain."""
     return microscope.field(random, shape, random.uniform(0.3, 1.2))
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from voidlab.simulate import microscope as optics
+from voidlab.simulate.draws import log_uniform
+from voidlab.simulate.microscope import Optics
 
 MARGIN = 48  # px that are simulated around an image: as far as its fringes reach
 
@@ -16,7 +17,7 @@ class Look:
     kind: str
     contrast: float  # brightness of a usual void over its surroundings, by absorption
     phase_rad: float  # phase shift of a usual void
-    optics: optics.Optics
+    optics: Optics
     stands_out: float  # a void's contrast as the focus leaves it, over the noise
     grain: float  # of what has no order in the foil, over that contrast
     sign: int  # -1: dark voids, turned upside down after they were drawn
@@ -46,18 +47,10 @@ def look_of(random: np.random.Generator, usual: float) -> Look:
     """One at random for voids of some usual radius, px."""
     kinds, chances = zip(*_KINDS.items(), strict=True)
     kind = str(random.choice(kinds, p=chances))
-    contrast = float(np.exp(random.uniform(np.log(0.06), np.log(0.5))))
-    phase = float(np.exp(random.uniform(np.log(0.15), np.log(0.8 if kind == "helium" else 5))))
+    contrast = log_uniform(random, 0.06, 0.5)
+    phase = log_uniform(random, 0.15, 0.8 if kind == "helium" else 5)
     over = kind == "over" or (kind == "helium" and random.random() < 0.6)
-    state = optics.Optics()
-    if kind in ("under", "over", "mixed", "helium") or (kind in ("dark", "loops") and random.random() < 0.4):
-        state = optics.Optics(
-            _fringe(random, usual, phase, *((0.4, 5.0) if kind == "helium" else (0.06, 2.2))),
-            not over,
-            random.uniform(0.03, 0.4),
-            random.uniform(0, 0.08),
-            random.uniform(0, np.pi),
-        )
+    state = _optics(random, kind, usual, phase, over=over)
     if kind == "particles":
         contrast = random.uniform(0.25, 0.9)
     if kind in ("under", "over", "helium"):
@@ -67,19 +60,11 @@ def look_of(random: np.random.Generator, usual: float) -> Look:
         phase *= 0.5
     if kind == "mask":
         contrast = 1.0
-    # How far a void of the usual size stands out from the noise, from hardly to plainly. An image made smaller has
-    # less noise than any camera's; where bubbles or loops are looked for it is the foil that hides them.
-    faintest, plainest = {"helium": (2.0, 25.0), "loops": (2.5, 30.0)}.get(kind, (0.8, 10.0))
-    plainest = 40.0 if random.random() < 0.15 else plainest
-    stands_out = float(np.exp(random.uniform(np.log(faintest), np.log(plainest))))
+    stands_out = _stands_out(random, kind)
     if kind == "dark":  # voids upside down: dark inside, and with a bright rim when out of focus
         contrast = -contrast
         state = replace(state, under=False)
-    grain = 0.0
-    # Strain shows through grain only where that is faint; bubbles are looked for in it though it hides half of them.
-    if state.fringe_px and random.random() < (0.9 if kind == "helium" else 0.4):
-        least, most = {"helium": (0.1, 0.9), "loops": (0.05, 0.15)}.get(kind, (0.05, 0.5))
-        grain = float(np.exp(random.uniform(np.log(least), np.log(most))))
+    grain = _grain(random, kind) if state.fringe_px else 0.0
     # Loops and bright voids, when one looks for dark voids.
     negative = over or kind == "loops" or (kind in ("particles", "dark") and random.random() < 0.6)
     return Look(
@@ -101,8 +86,42 @@ def look_of(random: np.random.Generator, usual: float) -> Look:
     )
 
 
+def _optics(random: np.random.Generator, kind: str, usual: float, phase: float, *, over: bool) -> Optics:
+    """In focus, or out of it where voids are looked at by their fringes, and at times else."""
+    by_fringes = kind in ("under", "over", "mixed", "helium")
+    if not by_fringes and not (kind in ("dark", "loops") and random.random() < 0.4):
+        return Optics()
+    return Optics(
+        _fringe(random, usual, phase, *((0.4, 5.0) if kind == "helium" else (0.06, 2.2))),
+        not over,
+        random.uniform(0.03, 0.4),
+        random.uniform(0, 0.08),
+        random.uniform(0, np.pi),
+    )
+
+
+def _stands_out(random: np.random.Generator, kind: str) -> float:
+    """How far a void of the usual size stands out from the noise, from hardly to plainly.
+
+    An image made smaller has less noise than any camera's; where bubbles or loops are looked for it is the foil that
+    hides them.
+    """
+    faintest, plainest = {"helium": (2.0, 25.0), "loops": (2.5, 30.0)}.get(kind, (0.8, 10.0))
+    return log_uniform(random, faintest, 40.0 if random.random() < 0.15 else plainest)
+
+
+def _grain(random: np.random.Generator, kind: str) -> float:
+    """Grain over the contrast of a void; 0 where there is none.
+
+    Strain shows through grain only where that is faint; bubbles are looked for in it though it hides half of them.
+    """
+    if random.random() >= (0.9 if kind == "helium" else 0.4):
+        return 0.0
+    return log_uniform(random, *{"helium": (0.1, 0.9), "loops": (0.05, 0.15)}.get(kind, (0.05, 0.5)))
+
+
 def _fringe(random: np.random.Generator, usual: float, phase: float, least: float, most: float) -> float:
     """Width of the first fringe, px: ``least`` to ``most`` times the radius of a usual void."""
-    fringe = usual * float(np.exp(random.uniform(np.log(least), np.log(most))))
+    fringe = usual * log_uniform(random, least, most)
     # Metals shift the phase by some 0.16 rad/nm, and nobody goes farther than 3 µm from focus, fringes of 2.4 nm.
     return min(max(fringe, 0.6), 0.8 / phase * usual, MARGIN / 2)

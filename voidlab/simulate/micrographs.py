@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from voidlab.simulate import foil as specimen
-from voidlab.simulate import microscope as optics
-from voidlab.simulate import vacuum, void_shapes
+from voidlab.simulate import microscope, vacuum, void_shapes
+from voidlab.simulate.draws import log_uniform
+from voidlab.simulate.foil import Foil, draw_foil, draw_grain
 from voidlab.simulate.looks import MARGIN, Look, look_of
 from voidlab.simulate.visibility import Visibility
 from voidlab.simulate.void_shapes import Void
@@ -72,7 +72,7 @@ class _Scene:
     look: Look
     usual: float
     thickness_px: float
-    foil: specimen.Foil
+    foil: Foil
     voids: list[Void]
     most: float  # length of foil beyond which it gets no brighter
     blur: float
@@ -85,12 +85,12 @@ class _Scene:
             total[void.part] += of_void(void)
         return total
 
-    def brightness(self, foil: specimen.Foil, missing: np.ndarray) -> np.ndarray:
+    def brightness(self, foil: Foil, missing: np.ndarray) -> np.ndarray:
         """What comes to the detector."""
         length = np.minimum(missing, np.float32(self.most)) / (2 * self.usual)
         amplitude = np.sqrt(foil.lets_through(missing)) * np.exp(0.5 * np.log1p(self.look.contrast) * length)
         phase = foil.phase - self.look.phase_rad * length
-        wave = optics.intensity(amplitude, phase, self.look.optics) * foil.strain
+        wave = microscope.intensity(amplitude, phase, self.look.optics) * foil.strain
         return np.asarray(ndimage.gaussian_filter(wave, self.blur))
 
 
@@ -108,8 +108,8 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
     without = scene.brightness(scene.foil, np.zeros_like(missing))
     clean = scene.brightness(scene.foil, missing)
     sign = look.sign
-    taken = clean[_CUT] if look.exact else optics.detect(random, clean[_CUT], scene.noise)
-    image, told, covered = optics.write(random, sign * taken)
+    taken = clean[_CUT] if look.exact else microscope.detect(random, clean[_CUT], scene.noise)
+    image, told, covered = microscope.write(random, sign * taken)
 
     def shown(brightness: np.ndarray) -> np.ndarray:
         return np.clip(sign * brightness, told.min(), told.max())
@@ -149,7 +149,7 @@ def micrograph(seed: int, *, shape: tuple[int, int] = (512, 512)) -> Micrograph:
     return Micrograph(image, mask[_CUT] & ~covered, table, others, look.negative, look.kind)
 
 
-def _seen_as(radius: float, state: optics.Optics) -> set[float]:
+def _seen_as(radius: float, state: microscope.Optics) -> set[float]:
     """Radii that a void's disc is looked for with: its own and, where fringes are wider, that of its image."""
     return {radius, float(np.hypot(radius, _WIDENED * state.fringe_px))}
 
@@ -161,7 +161,7 @@ def _hidden(x: float, y: float, covered: np.ndarray) -> bool:
     return not inside or bool(covered[round(y), round(x)])
 
 
-def _others(foil: specimen.Foil, covered: np.ndarray, noise: float) -> pd.DataFrame:
+def _others(foil: Foil, covered: np.ndarray, noise: float) -> pd.DataFrame:
     """What is no void, as far as it shows."""
     rows = []
     for kind, x, y, radius, strength in foil.objects:
@@ -175,7 +175,7 @@ def _others(foil: specimen.Foil, covered: np.ndarray, noise: float) -> pd.DataFr
 
 
 def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
-    usual = float(np.exp(random.uniform(np.log(1.4), np.log(20))))
+    usual = log_uniform(random, 1.4, 20)
     look = look_of(random, usual)
     places = void_shapes.scatter(random, shape, usual)
     thickness_px = usual * random.uniform(3, 24)
@@ -192,15 +192,15 @@ def _scene(random: np.random.Generator, shape: tuple[int, int]) -> _Scene:
     most = usual * random.uniform(0.05, 1) if look.mask or random.random() < 0.08 else np.inf
     # Vibration, drift during the exposure, a spread of energies: edges as wide as those of a rounder void.
     widest = 0.6 if look.mask else 3.5
-    blur = min(float(np.exp(random.uniform(np.log(0.2), np.log(widest)))), 0.35 * usual)
-    scene = _Scene(look, usual, thickness_px, specimen.Foil.even(shape), voids, most, blur)
+    blur = min(log_uniform(random, 0.2, widest), 0.35 * usual)
+    scene = _Scene(look, usual, thickness_px, Foil.even(shape), voids, most, blur)
     look = _with_sign(scene)
     scene = replace(scene, look=look)
     if look.exact:
         flat = [replace(void, length=void.inside * np.float32(usual)) for void in voids]
         scene = replace(scene, voids=flat, most=usual, blur=0.0)
     if look.mask:
-        return replace(scene, noise=float(np.exp(random.uniform(np.log(0.003), np.log(0.1)))))
+        return replace(scene, noise=log_uniform(random, 0.003, 0.1))
     return _in_a_foil(random, scene)
 
 
@@ -210,18 +210,18 @@ def _in_a_foil(random: np.random.Generator, scene: _Scene) -> _Scene:
     What focus and blur leave of a void's contrast, or of grain, is measured: it changes a hundredfold.
     """
     look, usual, shape = scene.look, scene.usual, scene.foil.brightness.shape
-    strength = float(np.exp(random.uniform(np.log(0.03), np.log(0.8))))
+    strength = log_uniform(random, 0.03, 0.8)
     signal = strength if look.empty else _signal(scene)
     # Where voids are seen by their fringes alone, or loops, one looks for places as even as these are faint.
     faint = look.optics.fringe_px or look.empty
     roughest = 6.0 if look.kind == "helium" else 20.0
-    rough = min(1.0, signal * float(np.exp(random.uniform(0, np.log(roughest))))) if faint else 1.0
+    rough = min(1.0, signal * log_uniform(random, 1.0, roughest)) if faint else 1.0
     busy = _busy(random, look, len(scene.voids))
-    foil = specimen.foil(
+    foil = draw_foil(
         random, shape, usual, thickness_px=scene.thickness_px, busy=busy, strength=strength, rough=rough
     )
     if look.grain:
-        grain = 0.1 * specimen.grain(random, shape)
+        grain = 0.1 * draw_grain(random, shape)
         bare = scene.brightness(replace(scene.foil, phase=grain), np.zeros_like(grain))
         times = min(look.grain * signal / max(float(bare.std()), 1e-6), 10)
         foil = replace(foil, phase=np.float32(times) * grain)
@@ -238,7 +238,7 @@ def _with_sign(scene: _Scene) -> Look:
     look = scene.look
     if look.empty or look.sign > 0:
         return look
-    even = specimen.Foil.even(scene.foil.brightness.shape)
+    even = Foil.even(scene.foil.brightness.shape)
     change = scene.brightness(even, scene.of_all_voids(lambda void: void.length)) - 1
     brighter = sum(float(change[void.part][void.inside].mean()) for void in scene.voids if void.inside.any())
     return replace(look, sign=1, negative=False) if brighter > 0 else look
@@ -249,7 +249,7 @@ def _signal(scene: _Scene) -> float:
     side = 2 * int(2 * scene.usual + 3 * scene.look.optics.fringe_px + 8)
     v, u = np.mgrid[:side, :side] - side / 2
     sphere = 2 * np.sqrt(np.clip(scene.usual**2 - u**2 - v**2, 0, None)).astype(np.float32)
-    change = scene.brightness(specimen.Foil.even((side, side)), sphere) - 1
+    change = scene.brightness(Foil.even((side, side)), sphere) - 1
     return float(np.sqrt((change**2).sum() / np.pi) / scene.usual)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voidlab.simulate.draws import log_uniform
 from voidlab.simulate.visibility import reach
 
 
@@ -28,7 +29,7 @@ class Void:
 
 def scatter(random: np.random.Generator, shape: tuple[int, int], usual: float) -> np.ndarray:
     """Voids (n, 3) as x, y, radius: log-normal or bimodal sizes, at random, in clumps or along lines."""
-    coverage = float(np.exp(random.uniform(np.log(0.004), np.log(0.3))))
+    coverage = log_uniform(random, 0.004, 0.3)
     if random.random() < 0.1:
         return np.zeros((0, 3))
     crowded = random.random() < 0.15  # side by side without overlap, as densely as they go

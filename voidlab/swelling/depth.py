@@ -12,15 +12,14 @@ from scipy.special import gammaincinv
 
 from voidlab import tables
 from voidlab.swelling.estimate import SOURCES
-from voidlab.swelling.in_3d import (
-    BEYOND,
+from voidlab.swelling.in_3d import BEYOND, swelling_in_3d
+from voidlab.swelling.places_in_foil import (
     ValidInFrame,
     common_field,
     depth_in_foil,
     in_field,
     inclination,
     shown_by_all,
-    swelling_in_3d,
 )
 from voidlab.swelling.sample import Sample, SwellingError
 from voidlab.swelling.series import Outcome, ValidArea

@@ -6,13 +6,12 @@ a sentence on what is missing. Overlap in projection and voids too faint to be f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from voidlab.swelling.notes import Note, notes_on
 from voidlab.swelling.sample import Sample, SwellingError
 from voidlab.swelling.stereology import foil_series, inclusion_area, shape_factor
 from voidlab.tables.kinds import only_voids
@@ -22,21 +21,6 @@ SOURCES = ("statistical", "detection", "size", "thickness", "scale")
 _QUANTILES = {"low95": 0.025, "low68": 0.16, "high68": 0.84, "high95": 0.975}
 _MOST_WIDTHS = 2.0  # foil thicknesses; a wider void is a mistake in the thickness or its unit
 _MOST_WEIGHTS = 4_000_000  # held at once
-
-
-About = Literal["scale", "thickness", "edges", "sizes", "kinds", "surfaces"]
-
-
-class Note(str):
-    """A sentence on what is missing or was corrected, and what it is about."""
-
-    __slots__ = ("about",)
-    about: About
-
-    def __new__(cls, about: About, text: str) -> Note:
-        note = super().__new__(cls, text)
-        note.about = about
-        return note
 
 
 @dataclass(frozen=True)
@@ -120,7 +104,7 @@ def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, 
         density = estimates.index.isin(["areal_density", "number_density", "number_density_uncorrected"])
         estimates.loc[~density, [*_QUANTILES, *SOURCES]] = np.nan
         estimates.loc[density, ["low95", "low68"]] = 0.0
-    return Swelling(estimates, counted, tuple(_notes(voids, counted, widths, estimates, sample)))
+    return Swelling(estimates, counted, tuple(notes_on(voids, counted, widths, estimates, sample)))
 
 
 def _quantities(
@@ -286,64 +270,9 @@ def _circles(voids: pd.DataFrame) -> np.ndarray:
     return circles
 
 
-def unsized_in_words(diameter: np.ndarray, sized: np.ndarray) -> str:
-    """What becomes of voids that are smaller than their fringe; empty where all of them are ``sized``."""
-    if sized.all():
-        return ""
-    volume = diameter**3
-    return (
-        f"{(~sized).sum():,} of {len(sized):,} voids are smaller than the fringe around them: their radii are no "
-        "sizes, and come out too large. They count in the density, but not in mean and median diameter or the size "
-        f"distribution; {volume[~sized].sum() / volume.sum():.1%} of the volume, as it is measured, is theirs."
-    )
-
-
 def _check_widths(widths: np.ndarray, sample: Sample) -> None:
     if widths.max(initial=0) > _MOST_WIDTHS:
         raise SwellingError(
             f"the widest void is {widths.max():.2g} times as wide as the foil is thick ({sample.thickness_px:.4g} "
             f"px); expected at most {_MOST_WIDTHS:g}. Check the thickness and its unit, or leave that void out."
-        )
-
-
-def _notes(
-    voids: pd.DataFrame, counted: pd.DataFrame, widths: np.ndarray, estimates: pd.DataFrame, sample: Sample
-) -> Iterable[Note]:
-    whole, every = len(counted), len(only_voids(voids))
-    if sample.scale is None:
-        yield Note("scale", "The pixel size is not known: lengths are in px.")
-    if sample.foil is None:
-        yield Note(
-            "thickness",
-            "The foil thickness is not known: number density, volume fraction and swelling cannot be given, only "
-            "voids and their volume per area, and nothing is corrected for voids that the surfaces cut.",
-        )
-    elif sample.thickness_px is None:
-        yield Note(
-            "scale",
-            f"The foil is {sample.foil.thickness:g} nm thick, but how many px these are is not known: number "
-            "density, volume fraction and swelling cannot be given without the pixel size.",
-        )
-    if whole < every:
-        yield Note(
-            "edges",
-            f"{every - whole} of {every} voids are not whole in the image; whole ones of such sizes count for them.",
-        )
-    if said := unsized_in_words(2 * counted["radius_px"].to_numpy(float), is_size(counted)):
-        yield Note("sizes", said)
-    if every < len(voids):
-        yield Note("kinds", f"{len(voids) - every} of {len(voids)} objects are no voids and do not count.")
-    if (widths > 1).any() and sample.thickness_px is not None:
-        wide = int((widths > 1).sum())
-        yield Note("thickness", f"{wide} voids are wider than the foil is thick: check the thickness.")
-    if whole and sample.thickness_px is not None:
-        value = estimates["value"]
-        number, volume = (
-            value[f"{n}_uncorrected"] / value[n] - 1 for n in ("number_density", "volume_fraction")
-        )
-        yield Note(
-            "surfaces",
-            f"About {value['surface_cut_share']:.0%} of the voids seen are cut by a surface of the foil. Density, "
-            "mean diameter, volume fraction and swelling are corrected for it, taking voids as spheres spread evenly "
-            f"through the foil; uncorrected, the density would be {number:+.1%} and the volume {volume:+.1%} off.",
         )

@@ -14,6 +14,7 @@ from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 
 ValidArea = Callable[[int], np.ndarray]
+_DRAWS_OF_A_FRAME = 500  # a series has many; the one that is published has more
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,6 @@ def swelling_over_time(
     dose_dpa: float | None = None,
     dose_dpa_per_s: float | None = None,
     dose_dpa_per_frame: float | None = None,
-    draws: int = 500,
     valid_area: ValidArea | None = None,
 ) -> pd.DataFrame:
     """Estimates of every frame that was looked at, also those without voids.
@@ -223,7 +223,7 @@ def swelling_over_time(
         image = frames.iloc[row]
         here = of_frame.get(image["frame"], voids.iloc[:0])
         in_frame = _in_frame(sample, frames, int(row), valid_area)
-        found = measure_swelling(here, in_frame, draws=draws).estimates
+        found = measure_swelling(here, in_frame, draws=_DRAWS_OF_A_FRAME).estimates
         about = {"frame": image["frame"], "time_s": image["time_s"], "dose_dpa": dose[row]}
         parts.append(found.reset_index().assign(**about))
     return tables.select(pd.concat(parts[1:] or parts, ignore_index=True), "swelling")

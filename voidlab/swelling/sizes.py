@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import betaincinv
 
+_LEAST_PX = 0.5  # of a diameter
+
 
 @dataclass(frozen=True)
 class SizeDistribution:
@@ -48,7 +50,7 @@ def size_distribution(
     diameter : (n,) float
         In ``unit``.
     pixel
-        Width of a pixel in ``unit``: no bin is narrower than two.
+        Width of a pixel in ``unit``, see `bin_width`.
     weight : (n,) float
         How many voids each stands for, such as 1 / `voidlab.swelling.stereology.inclusion_area`; None: one.
     bins
@@ -108,17 +110,21 @@ def bin_width(diameter: np.ndarray, *, images: int = 1, pixel: float = 1.0, unit
     diameter : (n,) float
         In ``unit``, of the voids of all ``images``.
     pixel
-        Width of a pixel in ``unit``: no bin is narrower than two.
+        Width of a pixel in ``unit``: no bin is narrower than half of one, about twice what the diameter of one void
+        scatters by from image to image; nor than the step in which the diameters are told, such as whole pixels.
     """
-    least, count = 2 * pixel, len(diameter) / max(images, 1)
+    count = len(diameter) / max(images, 1)
     if len(diameter) < 2:
-        rule = f"Size bins are {least:.3g} {unit} wide: two pixels, as there are fewer than two voids."
-        return BinWidth(least, rule)
+        few = 2 * pixel
+        return BinWidth(few, f"Size bins are {few:.3g} {unit} wide: two pixels, for want of two voids.")
     ordered = np.sort(diameter)
     half = len(ordered) // 2
     wanted = 2 * float((ordered[half:] - ordered[: len(ordered) - half]).min()) / count ** (1 / 3)
     named = "the rule of Freedman and Diaconis on the shortest half of the diameters"
+    steps = np.diff(np.unique(ordered))
+    told = float(steps.min()) if len(steps) else 0.0
+    least, why = max((_LEAST_PX * pixel, "half a pixel"), (told, "the step in which diameters are told"))
     if wanted > least:
         return BinWidth(wanted, f"Size bins are {wanted:.3g} {unit} wide, by {named}.")
-    rule = f"Size bins are {least:.3g} {unit} wide: two pixels, as {named} gives less ({wanted:.3g} {unit})."
+    rule = f"Size bins are {least:.3g} {unit} wide: {why}, as {named} gives less ({wanted:.3g} {unit})."
     return BinWidth(least, rule)

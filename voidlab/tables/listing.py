@@ -1,4 +1,4 @@
-"""Lists in sentences that say what they leave out."""
+"""Lists and spans of numbers in sentences."""
 
 from collections.abc import Sequence
 
@@ -7,3 +7,9 @@ def name_first(items: Sequence[object], most: int) -> str:
     """The first ``most`` items, and how many more there are: "3, 5 and 67 more"."""
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return ", ".join(map(str, items[:most])) + more
+
+
+def span(values: Sequence[float]) -> str:
+    """The least and the largest of ``values``: "-60 to 60", or "30" where they are one."""
+    low, high = (f"{end(values):g}" for end in (min, max))
+    return low if low == high else f"{low} to {high}"

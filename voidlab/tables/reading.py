@@ -1,5 +1,6 @@
 """Text that people hand in, read without trust: a pipe never ends, a device holds more than any memory."""
 
+import codecs
 import json
 import stat
 from pathlib import Path
@@ -33,8 +34,14 @@ def read_bytes(path: Path, most: int = _MOST_BYTES) -> bytes:
 
 
 def read_text(path: Path, most: int = _MOST_BYTES) -> str:
-    """Text of the file ``path``, UTF-8, with or without the mark that Windows puts in front; else as `read_bytes`."""
-    return read_bytes(path, most).decode("utf-8-sig")
+    """Text of the file ``path``, UTF-8, or with the mark of another Unicode in front; else as `read_bytes`."""
+    content = read_bytes(path, most)
+    # Excel calls UTF-16 "Unicode text". That of UTF-32 begins like it.
+    marks = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
+    marks |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+    return content.decode(
+        next((name for mark, name in marks.items() if content.startswith(mark)), "utf-8-sig")
+    )
 
 
 def read_json(text: str) -> Any:

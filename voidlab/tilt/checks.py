@@ -50,14 +50,14 @@ class Checks:
 def check(series: Series, now: Linked) -> Checks:
     """Check a settled reconstruction against the detections that it did not use."""
     cameras, sigma = now.solution.cameras, now.solution.sigma_px
-    belief = estimate_tracks(series, cameras, now.track, sigma, depths(now))
-    visible = in_field(series, cameras, belief, sigma)
+    estimate = estimate_tracks(series, cameras, now.track, sigma, depths(now))
+    visible = in_field(series, cameras, estimate, sigma)
     seen = np.zeros_like(visible)
     linked = now.track >= 0
     seen[now.track[linked], series.view[linked]] = True
     visible |= seen
     share = seen.sum(axis=1) / np.maximum(visible.sum(axis=1), 1)
-    a, b = same_place(belief)
+    a, b = same_place(estimate)
     twice = np.unique(np.concatenate([a, b])[np.tile(~(seen[a] & seen[b]).any(axis=1), 2)])
     found, error = _left_out(series, now)
     wide = visible.sum(axis=1) >= min(4, len(series.tilt))
@@ -96,12 +96,12 @@ def _left_out(series: Series, now: Linked) -> tuple[np.ndarray, np.ndarray]:
     for view in range(views):
         rows = series.rows(view)
         others = np.where(series.view == view, -1, now.track)
-        belief = estimate_tracks(series, cameras, others, sigma, depths(now))
-        known = np.flatnonzero((belief.seen >= 3) & in_field(series, cameras, belief, sigma)[:, view])
+        estimate = estimate_tracks(series, cameras, others, sigma, depths(now))
+        known = np.flatnonzero((estimate.seen >= 3) & in_field(series, cameras, estimate, sigma)[:, view])
         if len(known) < 5:
             continue
-        predicted = cameras.see(belief.points[known], view)
-        reach = belief.reach(cameras, view, sigma)[known]
+        predicted = cameras.see(estimate.points[known], view)
+        reach = estimate.reach(cameras, view, sigma)[known]
         detected = to_axis(series.xy[rows], cameras.axis)
         i, j = within(predicted, detected, _GATE * reach)
         distance = np.full(len(known), np.inf)

@@ -44,7 +44,7 @@ class InGauge:
 
 
 def in_gauge(cameras: Cameras, points: np.ndarray, middle: float) -> InGauge:
-    """The same seen from the chosen origin; ``middle`` is the depth of mid-foil."""
+    """Cameras and points seen from the chosen origin; ``middle`` is the depth of mid-foil."""
     tilt, count = cameras.tilt, len(cameras.tilt)
     reference, every = int(np.argmin(np.abs(tilt))), np.arange(count)
     p, q, t = (1 + part * count + every for part in range(3))

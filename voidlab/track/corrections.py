@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from voidlab.project.apply_edits import NoFit, find_void, why_not
-from voidlab.project.corrections import CutTrack, DeleteTrack, JoinTracks, Spot, TrackEdit
+from voidlab.project.edits import CutTrack, DeleteTrack, JoinTracks, TrackEdit
+from voidlab.project.spots import Spot
 
 
 def correct_tracks(linked: pd.DataFrame, edits: Sequence[TrackEdit]) -> tuple[pd.DataFrame, list[str]]:

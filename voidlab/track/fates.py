@@ -109,7 +109,7 @@ class _Fields:
     inside: np.ndarray | None
 
     def hide(self, rows: pd.DataFrame, frames: np.ndarray) -> np.ndarray:
-        """Whether a void of each of the ``rows``, at rest, is not seen whole in its one of the ``frames``."""
+        """Whether the void of each row, at rest, is not seen whole in the frame (``frames``, one for each row)."""
         at = rows[["x_corrected_px", "y_corrected_px"]].to_numpy() + self.drift_px[frames]
         circles = pd.DataFrame(
             {"x_px": at[:, 0], "y_px": at[:, 1], "radius_px": rows["radius_px"].to_numpy()}

@@ -23,7 +23,7 @@ class History:
     tracks, fates, events
         The tables of these names.
     splits
-        Where one void seems to become two, see `voidlab.track.conservation.find_splits`.
+        Where one void seems to become two, see `voidlab.track.mergers.find_splits`.
     all_tracks
         Table ``tracks`` with those that were deleted by hand, flagged.
     """

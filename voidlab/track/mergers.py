@@ -45,7 +45,7 @@ def find_merges(
     memory
         Frames in which a void may be missing.
     least_frames
-        Tracks seen in fewer frames are no voids that could merge: false finds come and go beside voids.
+        Tracks seen in fewer frames are no voids that could merge: false positives come and go beside voids.
     radius_frames
         Measured frames before and after the event whose mean radius is taken.
     radius_sigma
@@ -240,9 +240,8 @@ def _touching(tracks: _Tracks, ends: np.ndarray, touch_px: float, memory: int) -
     pairs = []
     for end in ends:
         met: set[int] = set()
-        for back in range(
-            memory + 1
-        ):  # the other may be missing in the frame in which the first was last seen
+        # The other may be missing in the frame in which the first was last seen.
+        for back in range(memory + 1):
             rows = tracks.near(end, int(tracks.frame[end]) - back, touch_px)
             new = [int(row) for row in rows if tracks.particle[row] not in met]
             met |= set(tracks.particle[new].tolist())

@@ -173,7 +173,7 @@ def _in_plane(placed: pd.DataFrame, linker: str, memory: int, search_range_px: f
 
 
 def _row(model: TiltModel, linker: str, *, mirrored: bool) -> pd.DataFrame:
-    """Table ``reconstruction`` of a model; ``linker``: whose tracks stand."""
+    """Table ``reconstruction`` of a model; ``linker``: whose tracks are used."""
     low, high = model.thickness_interval_px
     z, across, along = model.foil_plane
     checks = model.checks

@@ -58,7 +58,7 @@ def teach(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -> di
         undecided = decided.choice is not None and decided.choice.verdict != GOOD
         truth = simulated.without_smaller(made.voids, decided.min_radius_px)
         score = scores.score_voids(truth, decided.find(made.as_shown))
-        hits, misses, false = (int(score[name]) for name in ("hits", "misses", "false_finds"))
+        hits, misses, false = (int(score[name]) for name in ("hits", "misses", "false_positives"))
         for name, speaks, wrong in (
             ("precision", looks.for_precision(undecided=undecided), false),
             ("recall", looks.for_recall(undecided=undecided), misses),

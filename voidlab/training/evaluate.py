@@ -61,7 +61,7 @@ def evaluate_segmenter(
 
 
 def draw_sheet(labelled: Sequence[Labelled], judgement: Evaluation, *, most: int = 6) -> Figure:
-    """Images with what was hit, missed and falsely found; at most ``most``, spread over all."""
+    """Images with what was hit, missed and false positives; at most ``most``, spread over all."""
     shown = spread_rows(len(labelled), most, down=True)
     columns = min(len(shown), 3)
     rows = -(-len(shown) // columns)

@@ -176,7 +176,7 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
         raise labelled.LabelledError(f"no image of {folder} is larger than {_CROP} px in both directions.")
     model, card = model_file.load_network()
     contrast: Contrast = "dark" if dark else "bright"
-    _mind_the_contrast(kept[:3], model, card, contrast, log)
+    _warn_of_contrast(kept[:3], model, card, contrast, log)
     before = _scores_on(aside, model, card, contrast)
     command = f"voidlab train {folder.name} --name {weights.stem} --contrast {contrast} --seed {seed} --steps {steps}"
     of = f"'{command}' on {_digest(items)}"
@@ -243,7 +243,7 @@ def _scores_on(
     return {name: float(np.nan_to_num(found[name])) for name in ("f1", "radius_bias")}
 
 
-def _mind_the_contrast(
+def _warn_of_contrast(
     items: Sequence[Labelled], model: torch.nn.Module, card: dict[str, Any], contrast: Contrast, log: Log
 ) -> None:
     """Say so if the labelled voids look like those of the other contrast."""

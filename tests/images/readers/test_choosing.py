@@ -12,7 +12,7 @@ import tifffile
 from projects import SHARED as REAL
 from voidlab.images.readers.base import Choice
 from voidlab.images.readers.rosettasciio import _choose
-from voidlab.images.series import ImagesError, open_series
+from voidlab.images.series import ImageSeries, ImagesError, open_series
 
 MOVIE = np.arange(5 * 24 * 36, dtype=np.uint16).reshape(5, 24, 36)
 FAULTS = REAL.parent / "faults"
@@ -145,6 +145,36 @@ def test_times_of_the_frames(tmp_path: Path, metadata: dict, ome: bool, times: l
     found = open_series(path).frames["time_s"]
     assert found.isna().all() if times is None else found.tolist() == pytest.approx(times)
     assert open_series(path, frame_interval_s=5).frames["time_s"].tolist() == [0, 5, 10]
+
+
+def test_times_of_files_of_an_image_each(tmp_path: Path) -> None:
+    def write(times: Sequence[float]) -> ImageSeries:
+        for n, time in enumerate(times):
+            metadata = {"axes": "YX", "Plane": {"DeltaT": [time]}}
+            tifffile.imwrite(tmp_path / f"a_{n}.ome.tif", MOVIE[n], ome=True, metadata=metadata)
+        return open_series(tmp_path)
+
+    series = write([1.0, 3.0, 7.0])
+    assert series.frames["time_s"].tolist() == [0, 2, 6]
+    assert "Times are those in the file headers, 0 to 6 s." in series.notes
+    series = write([1.0, 3.0, 2.0])
+    assert series.frames["time_s"].isna().all()
+    assert (
+        "The times in the file headers do not go up from image to image: they are not used."
+        in series.notes[-1]
+    )
+    assert write([0.0, 0.0, 0.0]).notes == []
+
+
+def test_slices_of_imagej_are_told_and_have_no_times_in_depth(tmp_path: Path) -> None:
+    for spacing, times in ((None, [0, 3, 6]), (2.0, None)):
+        metadata = {"axes": "ZYX", "finterval": 3.0, **({"spacing": spacing} if spacing else {})}
+        tifffile.imwrite(tmp_path / "a.tif", MOVIE[:3], imagej=True, metadata=metadata)
+        series = open_series(tmp_path / "a.tif")
+        found = series.frames["time_s"]
+        assert found.tolist() == times if times else found.isna().all()
+        said = "in depth, its frame interval, 3.0 s, is not used" if spacing else "3.0 s, is taken"
+        assert any(said in note for note in series.notes)
 
 
 @pytest.mark.parametrize(

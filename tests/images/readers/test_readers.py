@@ -80,6 +80,12 @@ def test_bytes_of_old_programs_have_no_sign(tmp_path: Path) -> None:
     path = write_mrc(tmp_path / "a.mrc", stack("i1"))
     patch(path, 1024, bytes([200]))
     assert open_series(path).raw(0)[0, 0] == -56
+    patch(
+        path, 76, np.array([3, 250], "<f4").tobytes()
+    )  # a smallest and largest value that signed bytes cannot have
+    assert open_series(path).raw(0)[0, 0] == 200
+    patch(path, 76, np.array([-56, 90], "<f4").tobytes())
+    assert open_series(path).raw(0)[0, 0] == -56
     patch(path, 108, (0).to_bytes(4, "little"))  # no version
     assert open_series(path).raw(0)[0, 0] == 200
     patch(path, 152, (1146047817).to_bytes(4, "little") + (1).to_bytes(4, "little"))  # IMOD: signed
@@ -149,8 +155,13 @@ def test_what_an_mrc_file_may_not_hold(tmp_path: Path) -> None:
     path = write_mrc(tmp_path / "a.mrc", stack("c8"))
     with pytest.raises(ImagesError, match="complex numbers"):
         open_series(path)
-    path.write_bytes(b"\0" * 4000)
+    path.write_bytes(b"\0" * 220 + b"\1" + b"\0" * 4000)
     with pytest.raises(ImagesError, match="0 images of 0 × 0 px: no MRC file"):
+        open_series(path)
+    path.write_bytes(b"\0" * 12 + b"\7" + b"\0" * 4000)
+    with pytest.raises(
+        ImagesError, match="its header says mode 7, which no MRC file has. The file may be damaged"
+    ):
         open_series(path)
 
 

@@ -1,8 +1,11 @@
 """Every figure draws what it is given, nothing, and one thing; with units on its axes."""
 
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 from matplotlib.colors import to_rgb
 
@@ -10,7 +13,7 @@ from projects import MADE
 from voidlab import tables
 from voidlab.explore import figure
 from voidlab.images.series import Calibration
-from voidlab.report.figures import base, drift, tracks, voids
+from voidlab.report.figures import base, drift, positions, tracks, voids
 
 PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")
 
@@ -72,9 +75,9 @@ def test_count_and_fraction(made):
 
 
 def test_maps_have_y_down_as_images_have(made, linked, ax):
-    voids.voids_by_frame(made["voids"], ax, NM)
-    voids.positions_by_frame(linked, ax, NM, columns=voids.CORRECTED)
-    voids.frame_colours(made["frames"]["frame"], [ax])
+    positions.voids_by_frame(made["voids"], ax, NM)
+    positions.positions_by_frame(linked, ax, NM, columns=positions.CORRECTED)
+    positions.frame_colours(made["frames"]["frame"], [ax])
     if len(linked):
         low, high = ax.get_ylim()
         assert low > high
@@ -127,6 +130,24 @@ def test_show_gives_an_image_with_alternative_text(monkeypatch):
     assert metadata["alt"] == "what it shows"
     assert data
     assert not plt.fignum_exists(figure.number)
+
+
+def test_a_figure_is_shown_whole_with_a_margin_around_it(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    figure, ax = plt.subplots(figsize=(4, 3), facecolor="grey")
+    ax.plot([0, 1], [0, 1], color="red", label="beside the axes")
+    ax.set(xlabel="a long\nlabel of\nfour\nlines", aspect="equal", title="above")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    figure.draw_without_rendering()
+    base.show(figure, "a line")
+    picture = np.asarray(PIL.Image.open(io.BytesIO(shown[0].data)))
+    drawn = np.nonzero((picture < 255).any(axis=-1))
+    reaches = [
+        (along.min(), size - 1 - along.max()) for along, size in zip(drawn, picture.shape, strict=False)
+    ]
+    assert reaches == [(10, 10), (10, 10)]
+    assert picture.shape[:2] == pytest.approx(np.array(figure.get_tightbbox().size)[::-1] * 110 + 20, abs=8)
 
 
 def test_edge_voids_are_drawn_apart(ax):

@@ -1,5 +1,6 @@
 """Voids and their tracks as an XML file that TrackMate opens (Plugins > Tracking > Load a TrackMate file)."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -184,7 +185,7 @@ def _add_settings(
 ) -> None:
     about = {
         "filename": "" if image is None else image.name,
-        "folder": "" if image is None else str(image.resolve().parent),
+        "folder": "" if image is None else os.path.dirname(os.path.realpath(image)),
         "width": shape[1], "height": shape[0], "nslices": 1, "nframes": count,
         "pixelwidth": size, "pixelheight": size, "voxeldepth": 1.0, "timeinterval": interval,
     }  # fmt: skip

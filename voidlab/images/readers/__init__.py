@@ -1,5 +1,6 @@
 """Readers of image files, one module per family of formats; a new format is a function and a row in ``READERS``."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +69,11 @@ def open_file(path: Path, choice: Choice = NO_CHOICE) -> ImageFile:
         If it can be read, but holds no image, or none that can be a frame.
     """
     with naming(path):
+        if path.is_symlink() and not path.exists():
+            raise ImageReadError(
+                f"cannot read {path}: it is a link to {os.readlink(path)}, which is not there. Mend the link, or "
+                "leave it out."
+            )
         if path.stat().st_size == 0:
             raise ImageReadError(f"cannot read {path}: the file is empty (0 bytes). Copy it again.")
         reader = READERS.get(path.suffix.lower())

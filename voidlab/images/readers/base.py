@@ -51,6 +51,8 @@ class ImageFile:
     times_s: tuple[float, ...] = ()
     microscope: Microscope = NOTHING_SAID
     times_note: str = ""  # what the file says of times that is not used
+    bits: int = 0  # of a value, as stored; 0: not known
+    inverted: bool = False  # whether the lowest value is white, so that the values are turned round
 
     def read(self, index: int) -> np.ndarray:
         """Image ``index``, (H, W), values as stored."""
@@ -100,6 +102,8 @@ def naming(path: Path) -> Iterator[None]:
     except (ImagesError, MemoryError):  # an image for which the memory is too small is not damaged
         raise
     except Exception as error:  # on damaged files decoders raise anything, SyntaxError and struct.error too
+        if isinstance(error, FileNotFoundError | PermissionError) and error.strerror:
+            raise ImageReadError(f"cannot read {path}: {error.strerror}.") from error
         another = what_it_is(path)
         if another:
             raise ImageReadError(

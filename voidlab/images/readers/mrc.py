@@ -20,6 +20,7 @@ from voidlab.images.readers.base import ImageFile, plane
 
 _HEADER_BYTES = 1024
 _SIGNED_FROM = 20140  # version of the format that says that bytes have a sign
+_MOST_WITH_SIGN, _MOST = 127, 255
 _IMOD_STAMP = 1146047817
 # FEI's first extended header: 1024 records of 32 numbers, among them tilt (deg), pixel size (m) and voltage (V).
 _FEI1_RECORDS, _FEI1_NUMBERS, _FEI1_TILT, _FEI1_PIXEL, _FEI1_VOLTS = 1024, 32, 0, 11, 13
@@ -40,9 +41,7 @@ def open_mrc(path: Path) -> ImageFile:
     shape = (int(header["ny"]), int(header["nx"]))
     stated = int(header["nz"])
     if min(*shape, stated) < 1:
-        raise ImagesError(
-            f"{path} says that it has {stated} images of {shape[1]} × {shape[0]} px: no MRC file."
-        )
+        raise ValueError(f"it says that it has {stated} images of {shape[1]} × {shape[0]} px: no MRC file")
     start = _HEADER_BYTES + int(header["nsymbt"])
     there = (path.stat().st_size - start) // (math.prod(shape) * dtype.itemsize)
     count = min(stated, there)
@@ -80,6 +79,7 @@ def open_mrc(path: Path) -> ImageFile:
         tuple(notes),
         tilts[:count],
         microscope=_of_mdoc(path) if taken == NOTHING_SAID else taken,
+        bits=8 * dtype.itemsize,
     )
 
 
@@ -94,7 +94,9 @@ def _dtype(path: Path, header: np.recarray) -> np.dtype:
     mode = int(header["mode"])
     kinds = {0: "i1" if _bytes_have_sign(header) else "u1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
     if mode not in kinds:
-        what = {3: "complex numbers", 4: "complex numbers", 101: "4 bits per pixel"}.get(mode, f"mode {mode}")
+        what = {3: "complex numbers", 4: "complex numbers", 101: "4 bits per pixel"}.get(mode)
+        if what is None:
+            raise ValueError(f"its header says mode {mode}, which no MRC file has")
         raise ImagesError(
             f"{path} holds {what}; expected an image of 8, 16 or 32 bit. Convert it in IMOD or Fiji."
         )
@@ -107,6 +109,8 @@ def _bytes_have_sign(header: np.recarray) -> bool:
     stamp, flags = raw[38], raw[39]
     if stamp == _IMOD_STAMP:
         return bool(flags & 1)
+    if header["dmin"] >= 0 and _MOST_WITH_SIGN < header["dmax"] <= _MOST:  # written by who does not know that
+        return False
     return int(header["nversion"]) >= _SIGNED_FROM
 
 

@@ -15,23 +15,27 @@ from voidlab.images.readers.picture_data import check_palette, check_whole
 from voidlab.images.readers.png16 import is_deep_colour, read_deep_colour
 
 _MOST_BYTES = 2**32
+# Of other kinds of files, such as TIFF, a decoder for pictures loses what their own readers know.
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF")
 # Ways to keep colours whose first channel is the lightness.
+_BITS = {"1": 1, "I": 16}  # of a value, by the mode of a picture; of others 8
 _LIGHTNESS_FIRST = ("YCbCr", "LAB")
 
 
 def open_picture(path: Path) -> ImageFile:
     """Read the header of a picture; the frames of an animated PNG or GIF are images of a stack."""
-    with PIL.Image.open(path) as picture:
+    with PIL.Image.open(path, formats=_FORMATS) as picture:
         width, height = picture.size
         # What a JPEG holds besides its image are previews of it.
         count = 1 if picture.format in ("JPEG", "MPO") else int(getattr(picture, "n_frames", 1))
         orientation = picture.getexif().get(Base.Orientation, 1)
+        bits = 16 if is_deep_colour(path) else _BITS.get(picture.mode.partition(";")[0], 8)
     if count > 1 and is_deep_colour(path):
         raise ImagesError(
             f"{path} is an animated PNG of 16-bit colours; save its frames as gray TIFF or PNG."
         )
     decode = partial(decode_whole, path) if count == 1 else _Animation(path).read
-    return turned_upright(ImageFile(path, (height, width), count, decode), orientation)
+    return turned_upright(ImageFile(path, (height, width), count, decode, bits=bits), orientation)
 
 
 class _Animation:
@@ -43,7 +47,7 @@ class _Animation:
 
     @cached_property
     def _picture(self) -> PIL.Image.Image:
-        return PIL.Image.open(io.BytesIO(_read(self._path)))
+        return PIL.Image.open(io.BytesIO(_read(self._path)), formats=_FORMATS)
 
     def read(self, index: int) -> np.ndarray:
         """Frame ``index``, (H, W)."""
@@ -64,7 +68,7 @@ def decode_whole(path: Path, index: int) -> np.ndarray:
     if is_deep_colour(path):
         return gray(read_deep_colour(path))
     content = _read(path)
-    with PIL.Image.open(io.BytesIO(content)) as picture:
+    with PIL.Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
         image = _gray(picture)
         check_whole(content, picture)
         return image

@@ -76,6 +76,7 @@ def open_em(path: Path, choice: Choice = NO_CHOICE) -> ImageFile:
         _tilts(path, chosen, leading, count),
         _along(leading, ("s", "sec"), count),
         taken(path, titles[place], chosen["original_metadata"]),
+        bits=8 * data.dtype.itemsize,
     )
 
 

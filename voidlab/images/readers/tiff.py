@@ -65,6 +65,8 @@ class _Layout:
         if self.palette is not None:
             return gray(np.moveaxis(self.palette[:, image], 0, -1))
         if self.colours == PHOTOMETRIC.MINISWHITE:
+            if image.dtype == np.uint64:  # next to 2**64 a float has no room for small differences
+                image = image.astype(np.float64)
             image = -image if image.dtype.kind == "f" else ~image
         image = np.moveaxis(image, 0, -1) if self.samples_first else image
         if image.ndim == 3 and self.colours in _LIGHTNESS_FIRST:
@@ -201,6 +203,8 @@ def _tiff_images(
         times_s=times,
         times_note=unused and f"{path.name}: {unused}.",
         microscope=taken(tif),
+        bits=page.bitspersample,
+        inverted=layout.colours == PHOTOMETRIC.MINISWHITE,
     )
     if start is not None and not _left(path, start) // page.nbytes:
         check_size(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from xml.etree import ElementTree
 
 import numpy as np
@@ -24,12 +25,18 @@ def times_of(tif: tifffile.TiffFile, at: int, axis: str, count: int) -> tuple[tu
     They are as stated, also where they cannot be: the series tells what it does not use. Beside them what is not used
     here, and why; empty when nothing.
     """
+    pixels = _pixels_of(tif, at)
+    if not axis and pixels is not None:
+        return _time_of_one(pixels), ""
     if axis not in ("T", "Z", "I", "Q"):
         return (), ""
     imagej = tif.imagej_metadata or {}
     if "finterval" in imagej:
-        return _even_times(imagej["finterval"], imagej.get("tunit", "s"), count, "its frame interval")
-    pixels = _pixels_of(tif, at)
+        interval, unit = imagej["finterval"], imagej.get("tunit", "s")
+        times, why_not = _even_times(interval, unit, count, "its frame interval")
+        if axis == "Z" and any(times):
+            return _times_of_slices(times, f"its frame interval, {interval} {unit}", imagej)
+        return times, why_not
     if pixels is None or axis != "T":
         return (), ""
     of_planes, why_not = _times_of_planes(pixels, count)
@@ -48,6 +55,22 @@ def _even_times(value: object, unit: object, count: int, name: str) -> tuple[tup
     if interval is None:
         return (), f"{name}, {value} {str(unit)[:20]}, is no number of s, min or h and is not used"
     return tuple(interval * i for i in range(count)), ""
+
+
+def _times_of_slices(
+    times: tuple[float, ...], interval: str, imagej: Mapping[str, object]
+) -> tuple[tuple[float, ...], str]:
+    """Times of slices of ImageJ, which a video opened as a sequence has, but no stack in depth, with its spacing."""
+    if imagej.get("spacing"):
+        return (), f"its images are slices in depth, {interval}, is not used"
+    return times, f"its images are slices, not frames; {interval}, is taken"
+
+
+def _time_of_one(pixels: ElementTree.Element) -> tuple[float, ...]:
+    """The time of the image of a file that holds one."""
+    planes = pixels.findall(".//{*}Plane")
+    time = _seconds(planes[0].get("DeltaT"), planes[0].get("DeltaTUnit", "s")) if len(planes) == 1 else None
+    return () if time is None else (time,)
 
 
 def _times_of_planes(pixels: ElementTree.Element, count: int) -> tuple[tuple[float, ...], str]:

@@ -74,6 +74,8 @@ class _Movie:
 
     def _open(self) -> None:
         self._container = _av().open(str(self._path))
+        if self._container.format.name.endswith("_pipe") or self._container.format.name == "image2":
+            raise ValueError("it holds a picture, no video")
         if self._container.streams.video:
             self._stream: Any = self._container.streams.video[0]
             # Frames decoded side by side are given before it is known whether they are damaged.

@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from voidlab.project.parameters import problems as mistakes
 from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import DatasetParameters, model_of
+from voidlab.project.parameters.problems import check_together, explain, keys_of, one_per_key
 from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.tables.written import replacing
 
@@ -54,11 +54,11 @@ def load_parameters(path: Path, given: Mapping[str, Mapping[str, object]] | None
     try:
         usable = DatasetParameters.model_validate(values)
     except ValidationError as errors:
-        wrong = mistakes.one_per_key(errors.errors())
-        usable = _without(values, map(mistakes.keys_of, wrong))
-    problems = [mistakes.explain(error, document, path, outweighed) for error in wrong]
+        wrong = one_per_key(errors.errors())
+        usable = _without(values, map(keys_of, wrong))
+    problems = [explain(error, document, path, outweighed) for error in wrong]
     if usable is not None:
-        problems += mistakes.check_together(usable, path, document)
+        problems += check_together(usable, path, document)
     if problems or usable is None:
         raise ParameterErrors(problems, usable)
     return usable

@@ -16,7 +16,7 @@ from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
 
 from voidlab.errors import VoidlabError
 from voidlab.project.parameters.models import DatasetParameters
-from voidlab.tables.reading import read_text
+from voidlab.tables.reading import read_bytes
 
 _MOST_BYTES = 10**7  # of a parameter file
 _MOST_VALUES, _DEEPEST = 100_000, 100
@@ -59,7 +59,7 @@ def read_yaml(path: Path) -> CommentedMap:
         If it is no file of lines 'key: value', or uses what a parameter file has no need of.
     """
     try:
-        text = read_text(path, _MOST_BYTES)
+        text = read_bytes(path, _MOST_BYTES).decode("utf-8-sig")  # editors write it, not spreadsheets
     except FileNotFoundError:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], 1)
         raise _wrong(path, "no such file" + (f"; did you mean {near[0]}?" if near else "")) from None
@@ -218,7 +218,7 @@ def _set(text: str, section: str, key: str, value: str) -> str:
     name, old = _pair(node, key)
     if name is not None and old is not None:
         return _replace(text, name, old, value)
-    assert isinstance(node, MappingNode)  # what `parameters.load` has let through
+    assert isinstance(node, MappingNode)  # what `voidlab.project.parameters.load` has let through
     if not section:
         return text.rstrip("\n") + f"\n{key}: {value}\n"
     if not node.value:

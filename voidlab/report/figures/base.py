@@ -12,13 +12,17 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import PIL.Image
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
+from PIL import ImageChops, ImageOps
+from PIL.Image import Image as Picture
 
 from voidlab.report.placeholders import OF_SERIES_ONLY
 from voidlab.tables.outlines import axes_of
@@ -36,6 +40,7 @@ OF_KIND: dict[str, tuple[str, Any]] = {
 
 _NO_SPECIMEN = "#B9C6D6"  # behind an image: where it has no value
 _NOTHING = "nothing to draw"
+_DPI, _MARGIN_PX = 110, 10
 # Of tracks: without the grey of Set2, which is that of a micrograph, and its yellow, that of voids on no track.
 OF_TRACKS = plt.get_cmap("Set2")([0, 1, 2, 3, 4, 6])
 
@@ -67,11 +72,23 @@ def show(figure: Figure, alt: str, *, photo: bool = False, links: Mapping[str, s
         return
     kind = "jpeg" if photo else "png"
     stream = io.BytesIO()
-    quality = {"quality": 85} if photo else None
-    figure.savefig(stream, format=kind, dpi=110, bbox_inches="tight", facecolor="white", pil_kwargs=quality)
+    _drawn(figure).save(stream, kind, dpi=(_DPI, _DPI), **({"quality": 85} if photo else {}))
     plt.close(figure)
     metadata = {"alt": alt, "links": dict(links)} if links else {"alt": alt}
     display(Image(data=stream.getvalue(), format=kind, metadata=metadata))
+
+
+def _drawn(figure: Figure) -> Picture:
+    """A picture of ``figure`` with what is empty around it cut off.
+
+    It is drawn once, as its layout keeps all within it: ``savefig`` draws twice, to find out how far it reaches.
+    """
+    figure.set(layout_engine="constrained", dpi=_DPI, facecolor="white")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    whole = PIL.Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    reaches = ImageChops.invert(whole).getbbox()
+    return ImageOps.expand(whole.crop(reaches), _MARGIN_PX, fill="white")
 
 
 def show_movie(gif: bytes, alt: str) -> None:

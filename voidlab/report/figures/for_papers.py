@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from voidlab.export.contents import list_files
 from voidlab.export.tables import write_csv
+from voidlab.report.figures.positions import CORRECTED
 from voidlab.report.figures.swelling import (
     drawn_quantities,
     over_series,
@@ -20,7 +21,6 @@ from voidlab.report.figures.swelling import (
 )
 from voidlab.report.figures.tilt import density_by_depth as draw_density_by_depth
 from voidlab.report.figures.tracks import growth_over_diameter, tracks_alone
-from voidlab.report.figures.voids import CORRECTED
 from voidlab.swelling.series import Outcome
 from voidlab.tables.digits import as_tables_need
 from voidlab.tables.size_basis import is_size
@@ -61,16 +61,17 @@ def figures_for_papers(
         As `voidlab.swelling.density_over_depth` gives it; empty where nothing was placed in depth.
     """
     frames, tracks = made["frames"], made["tracks"]
+    at = f", frame {outcome.frame}" if len(frames) > 1 else ""
     tracks = tracks[is_size(tracks)]  # as on the page of the stage track
 
     def panels() -> Iterator[Panel]:
         _, unit = unit_of(calibration)
         bins = outcome.sizes.bins
         if len(bins):
-            about = f"share of the voids per diameter, frame {outcome.frame}"
+            about = f"share of the voids per diameter{at}"
             yield Panel("sizes", lambda ax: voids_by_size(outcome.sizes, ax, unit), bins, about)
             of = volume_share_of(outcome)
-            about = f"share of the {of} per diameter, frame {outcome.frame}"
+            about = f"share of the {of} per diameter{at}"
             yield Panel(
                 "volume-by-size", lambda ax: volume_by_size(outcome.sizes, ax, unit, of=of), bins, about
             )

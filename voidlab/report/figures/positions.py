@@ -1,11 +1,22 @@
-"""Figures of voids without their images: where they lie, as circles in the frame of an image."""
+"""Figures of where voids lie, without their images: in one frame, and over the series before and after the drift."""
+
+from collections.abc import Callable, Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 
-from voidlab.report.figures.base import BLUE, GREY, discs, nothing, show
+from voidlab.report.figures.base import BLUE, GREY, discs, map_axes, nothing, show, whole_numbers
+from voidlab.tables.rows import spread_rows
 from voidlab.tables.units import HasPixelSize, unit_of
+
+AS_RECORDED, CORRECTED = ("x_px", "y_px"), ("x_corrected_px", "y_corrected_px")
+_OVER_FRAMES = "viridis"
+_MOST_FRAMES = 12  # whose voids are drawn as rings
 
 
 def show_first_and_last_positions(
@@ -39,3 +50,68 @@ def show_first_and_last_positions(
     if not frames:
         nothing(axes[0, 0], "no voids")
     show(figure, f"Positions of the voids as circles of their radii, {' and '.join(counted)}", photo=True)
+
+
+def voids_by_frame(
+    voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, columns: tuple[str, str] = AS_RECORDED
+) -> Axes:
+    """Voids of some frames, spread over the series, as rings coloured by frame."""
+    frames = np.sort(voids["frame"].unique())
+    some = frames[spread_rows(len(frames), _MOST_FRAMES)]
+    shown = voids[voids["frame"].isin(some)].dropna(subset=list(columns))
+    if shown.empty:
+        return nothing(ax, "no voids")
+    size, unit = unit_of(calibration)
+    where = shown[list(columns)].to_numpy() * size
+    of_frame = plt.get_cmap(_OVER_FRAMES)(Normalize(frames[0], frames[-1])(shown["frame"].to_numpy()))
+    style = {"facecolors": "none", "linewidths": 0.6, "alpha": 0.8, "edgecolors": of_frame}
+    discs(where, shown["radius_px"].to_numpy() * size, ax, **style)
+    return map_axes(where, ax, unit)
+
+
+def positions_by_frame(
+    voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, columns: tuple[str, str] = AS_RECORDED
+) -> Axes:
+    """Centres of all voids of all frames, coloured by frame."""
+    shown = voids.dropna(subset=list(columns))
+    if shown.empty:
+        return nothing(ax, "no voids")
+    size, unit = unit_of(calibration)
+    where = shown[list(columns)].to_numpy() * size
+    ax.scatter(where[:, 0], where[:, 1], c=shown["frame"], cmap=_OVER_FRAMES, s=3, lw=0)
+    return map_axes(where, ax, unit)
+
+
+def frame_colours(frames: pd.Series, axes: Sequence[Axes]) -> None:
+    """Colour bar, beside ``axes``, of figures coloured by frame."""
+    if frames.empty:
+        return
+    only = frames.min() == frames.max()
+    scale = ScalarMappable(Normalize(frames.min() - 0.5 * only, frames.max() + 0.5 * only), _OVER_FRAMES)
+    figure = axes[0].get_figure()
+    assert figure is not None
+    whole_numbers(figure.colorbar(scale, ax=list(axes), label="frame", shrink=0.8).ax.yaxis)
+
+
+def show_voids_before_and_after(voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize) -> None:
+    """Show the outlines of all voids laid over each other, as recorded and drift-corrected."""
+    alt = "Voids of all frames laid over each other before and after drift correction"
+    _show_before_and_after(voids_by_frame, voids, frames, calibration, alt)
+
+
+def show_positions_before_and_after(
+    voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize
+) -> None:
+    """Show the positions of all voids, as recorded and drift-corrected."""
+    alt = "Positions of all voids, coloured by frame, before and after drift correction"
+    _show_before_and_after(positions_by_frame, voids, frames, calibration, alt)
+
+
+def _show_before_and_after(
+    draw: Callable[..., Axes], voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize, alt: str
+) -> None:
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    draw(voids, axes[0], calibration).set_title("as recorded", fontsize=9)
+    draw(voids, axes[1], calibration, columns=CORRECTED).set_title("drift-corrected", fontsize=9)
+    frame_colours(frames["frame"], axes)
+    show(figure, alt)

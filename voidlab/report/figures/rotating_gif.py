@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from voidlab.report.figures.base import round_down, show_movie
 from voidlab.report.figures.tilt import depth_colours
-from voidlab.swelling.in_3d import inclination, mid_foil
+from voidlab.swelling.places_in_foil import inclination, mid_foil
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 

@@ -3,19 +3,25 @@
 import numpy as np
 import pandas as pd
 
+from voidlab.tables.units import HasPixelSize, unit_of
+
 _DIGITS = 3  # of a column's median
 _MOST_DECIMALS = 6
 _UNKNOWN = "–"
 
 
-def show_table(table: pd.DataFrame) -> None:
-    """Show all rows of ``table`` below a notebook cell, or the word none."""
+def show_table(table: pd.DataFrame, calibration: HasPixelSize | None = None) -> None:
+    """Show all rows of ``table`` below a notebook cell, or the word none.
+
+    With a ``calibration`` columns are called in words, and lengths are in nm where it is known; without, the table is
+    shown as the file has it.
+    """
     from IPython.display import display
 
     if table.empty:
         display({"text/plain": "none"}, raw=True)
         return
-    shown = readable_cells(table)
+    shown = readable_cells(table if calibration is None else in_words(table, calibration))
     # A number of a row says nothing; an index with a name, or of words, does.
     named = table.index.name is not None or not pd.api.types.is_integer_dtype(table.index)
     # In the corner, not in a row of its own.
@@ -23,6 +29,18 @@ def show_table(table: pd.DataFrame) -> None:
     with pd.option_context("display.max_colwidth", None):
         html = shown.to_html(index=named, border=0)
         display({"text/html": html, "text/plain": shown.to_string(index=named)}, raw=True)
+
+
+def in_words(table: pd.DataFrame, calibration: HasPixelSize) -> pd.DataFrame:
+    """``table`` with lengths in px or nm as the ``calibration`` says, and columns called by words and unit."""
+    size, unit = unit_of(calibration)
+    found = {}
+    for name, column in table.items():
+        words, length, _ = str(name).rpartition("_px")
+        found[(f"{words} ({unit})" if length else str(name)).replace("_", " ")] = (
+            column * size if length else column
+        )
+    return pd.DataFrame(found, index=table.index)
 
 
 def readable_cells(table: pd.DataFrame) -> pd.DataFrame:

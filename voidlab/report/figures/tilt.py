@@ -22,12 +22,12 @@ from voidlab.report.figures.base import (
     nothing,
     show,
 )
+from voidlab.report.figures.positions import CORRECTED
 from voidlab.report.figures.table import show_table
-from voidlab.report.figures.voids import CORRECTED
 from voidlab.report.placeholders import NO_POINTS, NO_VIEWS
 from voidlab.report.swelling_words import reading
 from voidlab.scores.depths import SURE_VIEWS, TiltTruth, against_truth, compare_depths
-from voidlab.swelling.in_3d import depth_in_foil, flattened
+from voidlab.swelling.places_in_foil import depth_in_foil, flattened
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 

@@ -18,7 +18,7 @@ from voidlab.report.figures.base import (
     show,
     whole_numbers,
 )
-from voidlab.report.figures.voids import CORRECTED
+from voidlab.report.figures.positions import CORRECTED
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.track.summary import growth_rate_per

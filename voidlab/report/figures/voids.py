@@ -1,6 +1,6 @@
 """Figures of the voids of a series as they were detected: on their images, and as numbers over the series."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
@@ -22,9 +20,7 @@ from voidlab.report.figures.base import (
     RED,
     circles,
     curve,
-    discs,
     histogram,
-    map_axes,
     mark_completeness,
     mark_series,
     micrograph,
@@ -32,7 +28,6 @@ from voidlab.report.figures.base import (
     series_axis,
     show,
     show_of_series_only,
-    whole_numbers,
 )
 from voidlab.report.figures.overlay_files import FOLDER, write_overlays
 from voidlab.swelling.series import bins_of_series
@@ -41,8 +36,6 @@ from voidlab.tables.rows import spread_rows
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
-AS_RECORDED, CORRECTED = ("x_px", "y_px"), ("x_corrected_px", "y_corrected_px")
-_OVER_FRAMES = "viridis"
 _AT_EDGE = (0, (2, 2))
 _IN_SHEET = 6  # frames
 
@@ -267,72 +260,3 @@ def show_count_and_fraction(frames: pd.DataFrame) -> None:
     counts = frames["void_count"].dropna()
     seen = f"{counts.min()} to {counts.max()}" if len(counts) else "unknown"
     show(figure, f"Number of voids, {seen}, and their area fraction, image by image")
-
-
-def voids_by_frame(
-    voids: pd.DataFrame,
-    ax: Axes,
-    calibration: HasPixelSize,
-    *,
-    columns: tuple[str, str] = AS_RECORDED,
-    most: int = 12,
-) -> Axes:
-    """Voids of at most ``most`` frames, spread over the series, as rings coloured by frame."""
-    frames = np.sort(voids["frame"].unique())
-    shown = voids[voids["frame"].isin(_spread(frames, most))].dropna(subset=list(columns))
-    if shown.empty:
-        return nothing(ax, "no voids")
-    size, unit = unit_of(calibration)
-    where = shown[list(columns)].to_numpy() * size
-    of_frame = plt.get_cmap(_OVER_FRAMES)(Normalize(frames[0], frames[-1])(shown["frame"].to_numpy()))
-    style = {"facecolors": "none", "linewidths": 0.6, "alpha": 0.8, "edgecolors": of_frame}
-    discs(where, shown["radius_px"].to_numpy() * size, ax, **style)
-    return map_axes(where, ax, unit)
-
-
-def positions_by_frame(
-    voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, columns: tuple[str, str] = AS_RECORDED
-) -> Axes:
-    """Centres of all voids of all frames, coloured by frame."""
-    shown = voids.dropna(subset=list(columns))
-    if shown.empty:
-        return nothing(ax, "no voids")
-    size, unit = unit_of(calibration)
-    where = shown[list(columns)].to_numpy() * size
-    ax.scatter(where[:, 0], where[:, 1], c=shown["frame"], cmap=_OVER_FRAMES, s=3, lw=0)
-    return map_axes(where, ax, unit)
-
-
-def frame_colours(frames: pd.Series, axes: Sequence[Axes]) -> None:
-    """Colour bar, beside ``axes``, of figures coloured by frame."""
-    if frames.empty:
-        return
-    only = frames.min() == frames.max()
-    scale = ScalarMappable(Normalize(frames.min() - 0.5 * only, frames.max() + 0.5 * only), _OVER_FRAMES)
-    figure = axes[0].get_figure()
-    assert figure is not None
-    whole_numbers(figure.colorbar(scale, ax=list(axes), label="frame", shrink=0.8).ax.yaxis)
-
-
-def show_voids_before_and_after(voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize) -> None:
-    """Show the outlines of all voids laid over each other, as recorded and drift-corrected."""
-    alt = "Voids of all frames laid over each other before and after drift correction"
-    _show_before_and_after(voids_by_frame, voids, frames, calibration, alt)
-
-
-def show_positions_before_and_after(
-    voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize
-) -> None:
-    """Show the positions of all voids, as recorded and drift-corrected."""
-    alt = "Positions of all voids, coloured by frame, before and after drift correction"
-    _show_before_and_after(positions_by_frame, voids, frames, calibration, alt)
-
-
-def _show_before_and_after(
-    draw: Callable[..., Axes], voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize, alt: str
-) -> None:
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
-    draw(voids, axes[0], calibration).set_title("as recorded", fontsize=9)
-    draw(voids, axes[1], calibration, columns=CORRECTED).set_title("drift-corrected", fontsize=9)
-    frame_colours(frames["frame"], axes)
-    show(figure, alt)

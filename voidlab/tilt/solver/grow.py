@@ -78,24 +78,24 @@ def _placed(
     series: Series, cameras: Cameras, track: np.ndarray, view: int, sigma: float, depths: Depths
 ) -> Cameras:
     """Cameras with one view more: where the tracks of several views say that it is."""
-    belief = estimate_tracks(series, cameras, track, sigma, depths)
+    estimate = estimate_tracks(series, cameras, track, sigma, depths)
     shift = cameras.shift.copy()
     shift[view] = 0.0
     there = replace(cameras, shift=shift)
-    reach = belief.reach(there, view, sigma)[:, 0]
-    known = np.flatnonzero(belief.seen > 1)
+    reach = estimate.reach(there, view, sigma)[:, 0]
+    known = np.flatnonzero(estimate.seen > 1)
     known = known[np.argsort(reach[known], kind="stable")[:800]]
     blur = max(series.tolerance, float(np.median(reach[known])) if len(known) else 0.0)
     detected = to_axis(series.xy[series.rows(view)], cameras.axis)
-    shift[view] = sharp_peak(there.see(belief.points[known], view), detected, blur).shift
+    shift[view] = sharp_peak(there.see(estimate.points[known], view), detected, blur).shift
     for _ in range(3):
         placed = replace(cameras, shift=shift)
         chosen, rows = match(
-            series, placed, belief, known, series.rows(view), view, max(sigma, blur / 2), 3.0
+            series, placed, estimate, known, series.rows(view), view, max(sigma, blur / 2), 3.0
         )
         if len(chosen) < 3:
             break
-        error = to_axis(series.xy[rows], cameras.axis) - placed.see(belief.points[chosen], view)
+        error = to_axis(series.xy[rows], cameras.axis) - placed.see(estimate.points[chosen], view)
         shift = shift.copy()
         shift[view] += np.median(error, axis=0)
     return replace(cameras, shift=shift)

@@ -111,12 +111,12 @@ def size_error(size: np.ndarray, point: np.ndarray, seen: np.ndarray) -> tuple[f
     return max(error, _SIZE_SIGMA), mean
 
 
-def in_field(series: Series, cameras: Cameras, belief: TrackEstimate, sigma: float) -> np.ndarray:
+def in_field(series: Series, cameras: Cameras, estimate: TrackEstimate, sigma: float) -> np.ndarray:
     """Which views (n, views) certainly show the place of each track."""
-    inside = np.zeros((len(belief.points), len(series.tilt)), bool)
+    inside = np.zeros((len(estimate.points), len(series.tilt)), bool)
     for view in np.flatnonzero(cameras.placed).tolist():
-        xy = from_axis(cameras.see(belief.points, view), cameras.axis)
-        margin = 2 * belief.reach(cameras, view, sigma).max(axis=1, keepdims=True)
+        xy = from_axis(cameras.see(estimate.points, view), cameras.axis)
+        margin = 2 * estimate.reach(cameras, view, sigma).max(axis=1, keepdims=True)
         low, high = series.corners[0] + margin, series.corners[1] - margin
         inside[:, view] = ((xy >= low) & (xy <= high)).all(axis=1)
     return inside
@@ -130,13 +130,13 @@ def extend(
     What is left over starts tracks of its own.
     """
     track = track.copy()
-    belief = estimate_tracks(series, cameras, track, sigma, depths)
-    here = np.zeros(len(belief.seen), bool)
+    estimate = estimate_tracks(series, cameras, track, sigma, depths)
+    here = np.zeros(len(estimate.seen), bool)
     here[track[series.rows(view)][track[series.rows(view)] >= 0]] = True
     for lone in (False, True):
         free = series.rows(view)[track[series.rows(view)] < 0]
-        tracks = np.flatnonzero(~here & ((belief.seen == 1) if lone else (belief.seen > 1)))
-        chosen = match(series, cameras, belief, tracks, free, view, sigma, _LONE_GATE if lone else GATE)
+        tracks = np.flatnonzero(~here & ((estimate.seen == 1) if lone else (estimate.seen > 1)))
+        chosen = match(series, cameras, estimate, tracks, free, view, sigma, _LONE_GATE if lone else GATE)
         track[chosen[1]] = chosen[0]
         here[chosen[0]] = True
     free = series.rows(view)[track[series.rows(view)] < 0]
@@ -147,7 +147,7 @@ def extend(
 def match(
     series: Series,
     cameras: Cameras,
-    belief: TrackEstimate,
+    estimate: TrackEstimate,
     tracks: np.ndarray,
     rows: np.ndarray,
     view: int,
@@ -155,12 +155,12 @@ def match(
     gate: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which of the ``tracks`` is which of the detections in ``rows`` of a view: pairs (tracks, rows)."""
-    predicted = cameras.see(belief.points[tracks], view)
-    reach = belief.reach(cameras, view, sigma)[tracks]
+    predicted = cameras.see(estimate.points[tracks], view)
+    reach = estimate.reach(cameras, view, sigma)[tracks]
     detected = to_axis(series.xy[rows], cameras.axis)
     i, j = within(predicted, detected, gate * reach)
     squared = (((detected[j] - predicted[i]) / reach[i]) ** 2).sum(axis=1)
-    off = (np.log(series.radius[rows[j]]) - belief.size[tracks[i]]) / belief.size_sigma[tracks[i]]
+    off = (np.log(series.radius[rows[j]]) - estimate.size[tracks[i]]) / estimate.size_sigma[tracks[i]]
     # A radius can be far off where voids overlap: beyond some errors it says no more.
     squared += np.minimum(off**2, _MOST_SIZE)
     # Of two tracks that fit equally well the one that is known better was the less likely to fit by chance.

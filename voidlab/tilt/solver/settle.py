@@ -40,11 +40,11 @@ def _linked_again(series: Series, now: Linked) -> np.ndarray:
     """Links of every detection to the point that is expected there, and new tracks from what is left."""
     cameras, sigma = now.solution.cameras, now.solution.sigma_px
     expected = depths(now)
-    belief = estimate_tracks(series, cameras, now.track, sigma, expected)
+    estimate = estimate_tracks(series, cameras, now.track, sigma, expected)
     track = np.full(len(series.view), -1)
     everyone = np.arange(now.count)
     for view in np.flatnonzero(cameras.placed).tolist():
-        chosen, rows = match(series, cameras, belief, everyone, series.rows(view), view, sigma, GATE)
+        chosen, rows = match(series, cameras, estimate, everyone, series.rows(view), view, sigma, GATE)
         track[rows] = chosen
     lost = np.bincount(track[track >= 0], minlength=now.count) < 2
     track[(track >= 0) & lost[track]] = -1
@@ -57,9 +57,9 @@ def _linked_again(series: Series, now: Linked) -> np.ndarray:
 def _merged(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     """Tracks that lie at one place and share no view, as one."""
     links, rows, numbered = series.links(pairs_or_more(track))
-    belief = estimate_tracks(series, now.solution.cameras, numbered, now.solution.sigma_px, depths(now))
-    count = len(belief.seen)
-    a, b = same_place(belief)
+    estimate = estimate_tracks(series, now.solution.cameras, numbered, now.solution.sigma_px, depths(now))
+    count = len(estimate.seen)
+    a, b = same_place(estimate)
     views = np.zeros((count, len(series.tilt)), bool)
     views[links.point, links.view] = True
     apart = ~(views[a] & views[b]).any(axis=1)
@@ -73,16 +73,16 @@ def _merged(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     return numbered
 
 
-def same_place(belief: TrackEstimate) -> tuple[np.ndarray, np.ndarray]:
+def same_place(estimate: TrackEstimate) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of tracks whose places differ by no more than their errors allow, the nearest first."""
-    sigma = np.sqrt(np.diagonal(belief.covariance, axis1=1, axis2=2))
+    sigma = np.sqrt(np.diagonal(estimate.covariance, axis1=1, axis2=2))
     if len(sigma) < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    tree = cKDTree(belief.points[:, :2])
+    tree = cKDTree(estimate.points[:, :2])
     pairs = tree.query_pairs(2 * _MERGE_GATE * float(np.quantile(sigma[:, :2], 0.98)), output_type="ndarray")
     a, b = pairs[:, 0], pairs[:, 1]
-    apart = belief.points[a] - belief.points[b]
-    both = belief.covariance[a] + belief.covariance[b]
+    apart = estimate.points[a] - estimate.points[b]
+    both = estimate.covariance[a] + estimate.covariance[b]
     distance = np.einsum("na,na->n", apart, np.linalg.solve(both, apart[:, :, None])[:, :, 0])
     near = np.flatnonzero(distance < _MERGE_GATE**2)
     near = near[np.argsort(distance[near], kind="stable")]
@@ -92,14 +92,14 @@ def same_place(belief: TrackEstimate) -> tuple[np.ndarray, np.ndarray]:
 def _pruned(series: Series, now: Linked, track: np.ndarray) -> np.ndarray:
     """Tracks without those that no void would leave: seen in few of many views that show their place."""
     _, _, numbered = series.links(pairs_or_more(track))
-    belief = estimate_tracks(series, now.solution.cameras, numbered, now.solution.sigma_px, depths(now))
-    visible = in_field(series, now.solution.cameras, belief, now.solution.sigma_px).sum(axis=1)
-    visible = np.maximum(visible, belief.seen)
-    sure = belief.seen >= _CERTAIN_VIEWS
-    recall = belief.seen[sure].sum() / max(visible[sure].sum(), 1)
-    likely = bdtr(belief.seen, visible, min(recall, 0.95)) >= _UNLIKELY
+    estimate = estimate_tracks(series, now.solution.cameras, numbered, now.solution.sigma_px, depths(now))
+    visible = in_field(series, now.solution.cameras, estimate, now.solution.sigma_px).sum(axis=1)
+    visible = np.maximum(visible, estimate.seen)
+    sure = estimate.seen >= _CERTAIN_VIEWS
+    recall = estimate.seen[sure].sum() / max(visible[sure].sum(), 1)
+    likely = bdtr(estimate.seen, visible, min(recall, 0.95)) >= _UNLIKELY
     # Part of a track that was torn is still a void's; a line by chance through a few of many views is not.
-    likely |= sure & (belief.seen >= _PART * recall * visible)
+    likely |= sure & (estimate.seen >= _PART * recall * visible)
     # The last answers for −1, no track.
     return np.where(np.append(likely, False)[numbered], numbered, -1)
 

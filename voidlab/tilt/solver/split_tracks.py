@@ -141,7 +141,7 @@ def _with_prior(group: _Group, expected: Depths, points: np.ndarray) -> tuple[np
 
 
 def _sizes(series: Series, now: Linked, left: _Group, right: _Group) -> np.ndarray:
-    """The same of the radii."""
+    """Logarithm of how much likelier the radii are of one void than of two by chance."""
     size, error = _size_error(series, now)
     if not np.isfinite(error):
         return np.zeros(len(left.size))
@@ -191,7 +191,7 @@ def _lead(series: Series, now: Linked, others: _Group, points: np.ndarray, rows:
 def _missed(
     series: Series, now: Linked, groups: tuple[_Group, _Group, _Group], points: np.ndarray
 ) -> np.ndarray:
-    """The same of the views that show the place and do not have the void."""
+    """Logarithm of how much likelier the views that show the place but not the void are of one void than of two."""
     cameras, sigma = now.solution.cameras, now.solution.sigma_px
     # Which views certainly show the place of each group.
     shows = [in_field(series, cameras, _believed(now, group, points), sigma) for group in groups]

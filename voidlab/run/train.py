@@ -1,0 +1,98 @@
+"""Train a network of a project, or make anew the one that comes with the package: `voidlab train`."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from voidlab.project import lock
+from voidlab.project.paths import ProjectError, check_name, find_root
+
+
+def train_network(
+    folder: Path, name: str, *, dark: bool, steps: int = 400, seed: int, log: Callable[[str], None]
+) -> str:
+    """Go on training the shipped network into ``parameters/NAME.safetensors``; say what came of it.
+
+    Parameters
+    ----------
+    folder
+        Labelled images, see `voidlab.training.labelled.read_labelled`.
+    dark
+        Whether the labelled voids are darker than what surrounds them.
+
+    Raises
+    ------
+    ProjectError
+        If the name cannot be used or is taken, or that network is being trained already.
+    LabelledError
+        If ``folder`` holds no labelled images.
+    """
+    from voidlab.training.train import fine_tune
+
+    weights = find_root() / "parameters" / f"{check_name(name)}.safetensors"
+    if weights.exists():
+        raise ProjectError(f"{weights} is there already; choose another --name, or remove it and its .json.")
+    with _being_trained(weights):
+        card = fine_tune(folder, weights, dark=dark, steps=steps, seed=seed, log=log)
+    said, scores = "", card["scores"]
+    if scores:
+        said = (
+            f"on images kept aside: F1 {scores['f1_before']:.3f} → {scores['f1']:.3f}, "
+            f"radii {100 * scores['radius_bias_before']:+.1f} → {100 * scores['radius_bias']:+.1f} %\n"
+        )
+    return f"{said}wrote {os.path.relpath(weights)}\nuse it with\n  segment: {{segmenter: {weights.name}}}"
+
+
+def make_shipped_network(
+    folder: Path | None,
+    without_voids: Path | None,
+    *,
+    further: bool,
+    steps: int = 13_000,
+    seed: int,
+    log: Callable[[str], None],
+) -> str:
+    """Make the network that comes with voidlab, over the one that is there; say what was written.
+
+    Parameters
+    ----------
+    folder, without_voids
+        Images to train on beside simulated ones: labelled ones, and ones of loops and dots alone.
+    further
+        Whether to go on from the network that is there, rather than from nothing.
+
+    Raises
+    ------
+    ProjectError
+        If it is being trained already.
+    LabelledError
+        If a folder holds no such images.
+    """
+    from voidlab.segment.model_file import SHIPPED
+    from voidlab.training.train import make_weights
+
+    with _being_trained(SHIPPED):
+        make_weights(
+            SHIPPED,
+            also=folder,
+            without=without_voids,
+            images=5000,
+            steps=steps,
+            seed=seed,
+            further=further,
+            log=log,
+        )
+    return f"wrote {SHIPPED}"
+
+
+@contextmanager
+def _being_trained(weights: Path) -> Iterator[None]:
+    """Hold the training of ``weights``: two at once would go on from each other's states."""
+    file = weights.with_name(f".{weights.stem}.training.lock")
+    said = f"{weights.name} is being trained by {{}}; wait for it, or choose another --name. If it is gone, remove "
+    with lock.locked(file, lambda holder: ProjectError(f"{said.format(holder)}{file.name}.holder.")):
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
