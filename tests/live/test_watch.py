@@ -402,6 +402,20 @@ def test_images_that_get_far_brighter_are_told_and_are_seen_when_it_is_decided_a
     assert watching.go(0.5).board.status["backlog"] == 0
 
 
+def test_a_watch_that_decided_before_the_beam_was_on_sees_the_images_when_it_is_decided_again(
+    start, camera, micrographs
+):
+    camera.images = [np.zeros(SHAPE)] * 6 + micrographs[:6]
+    watching = start(camera.plan(12)).go(15)
+    assert set(watching.frames.values()) == {"blank"}
+    assert "the last 3 images are brighter than the intensities that were decided" in watching.alarms
+    commands.carry_out(watching.watch, {"do": "decide"})
+    watching.go(3)
+    assert list(watching.frames.values()) == ["blank"] * 6 + ["ok"] * 6
+    assert min(entry.count for entry in watching.watch.register.in_order()[6:]) > 15
+    assert watching.alarms == ""
+
+
 def test_it_cannot_be_decided_again_before_it_was_or_where_the_parameters_say_it_and_goes_on_as_before(
     start, camera, project, stand_in, micrographs
 ):

@@ -94,10 +94,12 @@ def decide_again(watch: Watch) -> None:
         raise VoidlabError("nothing is decided yet: that comes with the first images.")
     files = watch.files_of(watch.counted_images)
     looker = decide.decide_again(watch.paths, before, files, watch.segmenter)
+    if looker is before:
+        watch.register.notes.append("decided again: as before.")
+        return
     watch.look_at_all_with(looker)
     otherwise = differences(before.decided, looker.decided)
-    said = f"{otherwise}. All images are segmented again" if otherwise else "as before"
-    watch.register.notes.append(f"decided again: {said}.")
+    watch.register.notes.append(f"decided again: {otherwise}. All images are segmented again.")
 
 
 def _short(value: object) -> str:

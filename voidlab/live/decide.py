@@ -16,7 +16,7 @@ from voidlab.project.paths import RunPaths
 from voidlab.run.decided import Decided
 from voidlab.run.frame_cache import FrameCache
 from voidlab.run.images import of_every_image
-from voidlab.run.watched import as_watched, keep_watched, read_watched
+from voidlab.run.watched import as_watched, differences, keep_watched, read_watched
 from voidlab.segment.load import from_parameters, of_images
 from voidlab.segment.segmenters import Segmenter
 from voidlab.tables.rows import spread_rows
@@ -51,32 +51,9 @@ def decide(
     OSError
         If none of them can be read.
     """
-    return _looker(paths, dataset, files, segmenter, open_one(files[0], dataset), read_watched(paths))
-
-
-def decide_again(paths: RunPaths, looker: Looker, files: Sequence[Path], segmenter: Segmenter) -> Looker:
-    """Decide anew, from all ``files``, in place of what ``looker`` goes by; its threshold stays.
-
-    Raises
-    ------
-    VoidlabError
-        If they do not allow it, or it cannot be kept.
-    """
-    as_set = replace(segmenter, threshold=looker.segmenter.threshold)
-    return _looker(paths, looker.dataset, files, as_set, looker.first, None)
-
-
-def _looker(
-    paths: RunPaths,
-    dataset: DatasetParameters,
-    files: Sequence[Path],
-    segmenter: Segmenter,
-    first: ImageSeries,
-    before: Decided | None,
-) -> Looker:
-    """What looks at images as was decided ``before``, or where that says nothing of them, by ``files``."""
-    taken = with_microscope_of(dataset, first.microscope)
-    segmenter = of_images(segmenter, taken, first.calibration.pixel_size_nm)
+    first = open_one(files[0], dataset)
+    segmenter = _of_first(segmenter, dataset, first)
+    before = read_watched(paths)
     known = None if before is None else as_watched(before, first, segmenter)
     decided = known or Decided.of(_together(dataset, files), segmenter)
     if decided is None:
@@ -85,6 +62,29 @@ def _looker(
         )
     cache = _kept(paths, decided, is_known=known is not None)
     return Looker(dataset, decided, decided.applied_to(segmenter), cache, first)
+
+
+def decide_again(paths: RunPaths, looker: Looker, files: Sequence[Path], segmenter: Segmenter) -> Looker:
+    """Decide anew, from all ``files``; ``looker`` itself where it is hardly otherwise. Its threshold stays.
+
+    Raises
+    ------
+    VoidlabError
+        If they do not allow it, or it cannot be kept.
+    """
+    as_set = replace(segmenter, threshold=looker.segmenter.threshold)
+    segmenter = _of_first(as_set, looker.dataset, looker.first)
+    decided = Decided.of(_together(looker.dataset, files), segmenter)
+    if decided is None or not differences(looker.decided, decided):
+        return looker
+    cache = _kept(paths, decided, is_known=False)
+    return replace(looker, decided=decided, segmenter=decided.applied_to(segmenter), cache=cache)
+
+
+def _of_first(segmenter: Segmenter, dataset: DatasetParameters, first: ImageSeries) -> Segmenter:
+    """The ``segmenter`` with what the first image says of all."""
+    taken = with_microscope_of(dataset, first.microscope)
+    return of_images(segmenter, taken, first.calibration.pixel_size_nm)
 
 
 def with_threshold(paths: RunPaths, looker: Looker, threshold: float) -> Looker:
