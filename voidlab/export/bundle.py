@@ -14,7 +14,7 @@ import pandas as pd
 from voidlab.export.contents import CONTENTS, archive_name, files_in, list_files, meanings, size_of
 from voidlab.export.csv_file import write_csv
 from voidlab.export.notebook_json import TRACK_DATA
-from voidlab.export.other_programs import NAPARI_TRACKS, Exports, write_others
+from voidlab.export.other_programs import NAPARI_TRACKS, Exports, is_alone, write_others
 from voidlab.export.tables import COORDINATES, write_tables
 from voidlab.export.tilt import write_tilt_files
 from voidlab.project.parameters.models import ExportParameters
@@ -32,8 +32,8 @@ _BESIDE = {
 }
 # Of a single image these hold nothing; earlier notebooks and scripts may look for them all the same.
 _OF_TRACKS = (
-    "tracks.geff", "ctc/01_RES", NAPARI_TRACKS, TRACK_DATA, COORDINATES, "drift.csv", "pairs.csv", "links.csv",
-    "tracks.csv", "fates.csv", "events.csv",
+    NAPARI_TRACKS, TRACK_DATA, COORDINATES, "drift.csv", "pairs.csv", "links.csv", "tracks.csv", "fates.csv",
+    "events.csv",
 )  # fmt: skip
 _NO_TRACKS = "holds nothing: a single image has no drift and no tracks"
 
@@ -81,7 +81,7 @@ def write_exports(
         )
         parts = [others.files, in_3d, plain, *([more(fresh)] if more else [])]
         files = pd.concat([part for part in parts if len(part)], ignore_index=True)
-        if len(made["frames"]) == 1 and made["links"].empty:
+        if is_alone(made):
             files["what"] = files["what"].mask(files["file"].isin(_OF_TRACKS), _NO_TRACKS)
         return Exports(write_contents(fresh, files), others.notes)
 

@@ -74,7 +74,8 @@ def write_others(
 
     Notes
     -----
-    What needs a package that is not installed, or cannot hold these tracks, is left out; a sentence says so.
+    What needs a package that is not installed, or cannot hold these tracks, is left out; a sentence says so. Of a
+    single image what holds tracks alone, GEFF and the Cell Tracking Challenge, is left out too.
     """
     if not wanted:
         note = "Files for ImageJ, TrackMate and other trackers were not asked for (other_programs)."
@@ -132,7 +133,7 @@ def _writers(
 ) -> dict[str, tuple[str, Callable[..., Path]]]:
     """What each file is for, and what writes it from linked voids."""
     size, interval, events = calibration.pixel_size_nm, _interval(made["frames"]), made["events"]
-    return {
+    writers: dict[str, tuple[str, Callable[..., Path]]] = {
         "imagej-rois.zip": (
             "ImageJ, Fiji: ROI Manager > More > Open; a circle per void on its image, a colour per track",
             write_rois,
@@ -153,6 +154,14 @@ def _writers(
         ),
         NAPARI_TRACKS: ("napari: tracks, in px of the images", write_napari_tracks),
     }
+    if is_alone(made):
+        del writers["tracks.geff"], writers["ctc/01_RES"]
+    return writers
+
+
+def is_alone(made: Mapping[str, pd.DataFrame]) -> bool:
+    """Whether the tables ``made`` are those of a single image: there are no tracks."""
+    return len(made["frames"]) == 1 and made["links"].empty
 
 
 def _interval(frames: pd.DataFrame) -> float | None:
