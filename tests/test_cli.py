@@ -29,6 +29,14 @@ def test_init_writes_a_file_that_check_likes(here, finished, capsys):
     assert (here / "notebooks" / "segment.ipynb").exists()
 
 
+def test_threads_of_arithmetic_sleep_while_they_wait_unless_the_user_says_otherwise(monkeypatch, capsys):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    assert cli.main(["parameters"]) == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
+
+
 def test_init_says_what_it_found_and_sets_nothing_that_is_the_default(here, capsys):
     (here / "data").mkdir()
     for number in range(50):

@@ -137,6 +137,8 @@ def test_of_a_single_image_the_list_says_which_files_hold_nothing(tmp_path):
     empty = [name for name, what in said.items() if what.startswith("holds nothing")]
     assert {"tracks.csv", "drift.csv", "track-data.json", "void-2d-coordinates.csv", "fates.csv"} <= {*empty}
     assert not {"voids.csv", "per-void.csv", "frame-data.json", "frames.csv", "trackmate.xml"} & {*empty}
+    assert not [name for name in said if name.startswith(("ctc", "tracks.geff"))]
+    assert not (tmp_path / "exports" / "tracks.geff").exists()
 
 
 def test_of_a_single_image_no_file_of_tracks_is_written_or_promised(tmp_path):

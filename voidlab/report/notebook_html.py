@@ -255,7 +255,7 @@ def _clean(html: str, heading: str, numbers: Iterator[int]) -> Markup:
         box = table.wrap(
             soup.new_tag("div", attrs={**_BOX, "aria-label": f"Table {next(numbers)}: {heading}"})
         )
-        _fold(box, len(table.select("tbody tr")), soup)
+        _fold(box, sum(len(part.find_all("tr")) for part in table.find_all("tbody")), soup)
     return Markup(str(soup))
 
 

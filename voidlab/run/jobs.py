@@ -88,7 +88,7 @@ _RUNNING: set[subprocess.Popen[str]] = set()
 
 def run_apart(yaml: Path, arguments: Sequence[str], threads: int, log: Log) -> int:
     """Run one dataset in a process of its own; give its exit code."""
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     with subprocess.Popen(
         [sys.executable, "-m", "voidlab", "run", str(yaml), *arguments],
         stdout=subprocess.PIPE,

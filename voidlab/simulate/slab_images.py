@@ -47,12 +47,14 @@ class SlabImages(Sequence[np.ndarray]):
 def _background(seed: int, row: int, shape: tuple[int, int], drift: np.ndarray) -> np.ndarray:
     """Brightness of the foil: a wedge and slow unevenness that drift with it, a bend contour that wanders."""
     random = np.random.default_rng(np.random.SeedSequence([seed, 3]))
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
-    u, v = (x - drift[0]) / max(shape), (y - drift[1]) / max(shape)
+    u = (np.arange(shape[1]) - drift[0]) / max(shape)
+    v = (np.arange(shape[0])[:, None] - drift[1]) / max(shape)
     brightness = 0.5 + 0.12 * (u - 0.4)
     for _ in range(4):
         ku, kv, phase = *random.normal(0, 5, 2), random.uniform(0, 2 * np.pi)
-        brightness += 0.02 * np.sin(ku * u + kv * v + phase)
+        along, down = ku * u + phase, kv * v
+        # The sine of their sum, from those of a row and of a column.
+        brightness = brightness + 0.02 * (np.sin(along) * np.cos(down) + np.cos(along) * np.sin(down))
     slope, start = random.uniform(-0.5, 0.5), random.uniform(0.3, 0.7)
     across = u - start - slope * v - 0.012 * row
     return brightness * (1 - 0.22 * np.exp(-((across / 0.06) ** 2)))

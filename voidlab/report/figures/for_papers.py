@@ -163,16 +163,19 @@ def _write(folder: Path, panel: Panel) -> Iterator[tuple[str, int, str]]:
 
 def write_panel(folder: Path, panel: Panel) -> str:
     """Write the files of a panel below ``folder``; give their path in it, without the extension."""
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     (folder / FOLDER).mkdir(exist_ok=True)
     stem = f"{FOLDER}/{panel.name}"
     with plt.rc_context(_STYLE):
         figure, ax = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
         panel.draw(ax)
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # it is laid out: not once more for each file
+        figure.set_layout_engine("none")  # it is laid out: not once more for each file, as by savefig
         # Without the date, so that the same results give the same file.
-        figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
-        figure.savefig(folder / f"{stem}.pdf", metadata={"CreationDate": None})
+        FigureCanvasSVG(figure).print_svg(folder / f"{stem}.svg", metadata={"Date": None})
+        FigureCanvasPdf(figure).print_pdf(folder / f"{stem}.pdf", metadata={"CreationDate": None})
         plt.close(figure)
     write_csv(as_tables_need(panel.data), folder / f"{stem}.csv")
     return stem
