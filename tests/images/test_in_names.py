@@ -336,6 +336,9 @@ def test_dates_are_named_where_a_number_stands_twice() -> None:
 @pytest.mark.parametrize(
     "counted",
     [
+        ["main_01", "main_02"],
+        ["junction_1", "junction_2"],
+        ["sep12_decay_3", "sep12_decay_4"],
         ["100C_1", "100C_2", "25C_3"],
         ["0,1dpa", "0,2dpa", "1,0dpa", "1,3dpa"],
         ["0p1dpa", "0p2dpa", "1p0dpa", "1p3dpa"],
