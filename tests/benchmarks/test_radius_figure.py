@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 
 from projects import REPOSITORY
-from radius_truth import measured
 from voidlab import segment
 from voidlab.images.series import read_image
 from voidlab.segment.azimuthal import azimuthal_profiles

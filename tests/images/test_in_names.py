@@ -336,6 +336,9 @@ def test_dates_are_named_where_a_number_stands_twice() -> None:
 @pytest.mark.parametrize(
     "counted",
     [
+        ["main_01", "main_02"],
+        ["junction_1", "junction_2"],
+        ["sep12_decay_3", "sep12_decay_4"],
         ["100C_1", "100C_2", "25C_3"],
         ["0,1dpa", "0,2dpa", "1,0dpa", "1,3dpa"],
         ["0p1dpa", "0p2dpa", "1p0dpa", "1p3dpa"],
@@ -437,6 +440,7 @@ def test_a_p_is_a_point_where_letters_are_signs_or_degrees_follow() -> None:
             [f"s{i}_{c}{t}deg.tif" for i, (c, t) in enumerate((("x", 30), ("", 0), ("", 20)))],
             "after '', 'x': which",
         ),
+        (["Ti_alpha_1.tif", "Ti_alpha_2.tif"], "1 to 2 after a word for the tilt, but as numbers that count"),
         (["Ni_20degC_1.tif", "Ni_-50degC_2.tif"], ""),
         (["d_1_-1.5um.tif", "d_2_0.0um.tif", "d_3_20.0um.tif"], ""),
         (["d_1_-1.5.tif", "d_2_0.0.tif", "d_3_1.5.tif"], ""),  # a defocus

@@ -12,7 +12,11 @@ _ENGLISH = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct"
 _GERMAN = {"mär": 3, "mrz": 3, "mai": 5, "okt": 10, "dez": 12}
 _MONTHS = {**{word: number for number, word in enumerate(_ENGLISH, 1)}, **_GERMAN}
 _YEAR, _MONTH, _DAY = r"(?P<y>(?:19|20)\d\d)", r"(?P<m>0[1-9]|1[0-2])", r"(?P<d>0[1-9]|[12]\d|3[01])"
-_WORD = rf"(?P<w>{'|'.join(_MONTHS)})[a-z]*\.?"
+# No other words that begin like a month, such as main_12 or junction_3.
+_WORD = (
+    r"(?P<w>jan(?:uary?)?|feb(?:ruary?)?|mar(?:ch)?|mär(?:z)?|mrz|apr(?:il)?|ma[yi]|jun[ei]?|jul[yi]?|aug(?:ust)?"
+    r"|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?)\.?(?![a-z])"
+)
 _DAY_1 = r"(?P<d>0?[1-9]|[12]\d|3[01])"
 _MONTH_1 = r"(?P<m>0?[1-9]|1[0-2])"
 _YEAR_2 = r"(?P<y>[0-3]\d)"  # of this century
@@ -113,6 +117,6 @@ def _read(way: re.Pattern[str], stems: Sequence[str]) -> NameDates | None:
 
 def _day(match: re.Match[str]) -> datetime:
     parts = match.groupdict()
-    month = _MONTHS[parts["w"].lower()] if parts.get("w") else int(parts["m"])
+    month = _MONTHS[parts["w"].lower()[:3]] if parts.get("w") else int(parts["m"])
     year = int(parts.get("y") or _NO_YEAR)
     return datetime(year + 2000 if _NO_YEAR != year < 100 else year, month, int(parts["d"]))

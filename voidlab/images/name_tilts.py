@@ -193,9 +193,25 @@ def _angles(way: re.Pattern[str], matches: Sequence[re.Match[str]]) -> tuple[lis
         and all(match["number"].isdigit() for match in matches)
     ):
         return None, ""  # tilt-01, tilt_02: the number counts
+    if way is _WAYS[0] and not told and _count(matches):
+        return None, (
+            f"The file names hold {span(angles)} after a word for the tilt, but as numbers that count: they are not "
+            "taken for tilts. If they are, give tilt_angles_deg."
+        )
     if way is not _IN_DEGREES:
         return (angles if max(values) <= 180 else None), ""
     return _in_degrees(matches, angles, told or (set(signs) & minus != set() and not joins))
+
+
+def _count(matches: Sequence[re.Match[str]]) -> bool:
+    """Whether bare whole numbers go up in ones from 0 or 1, as alpha_1, alpha_2 of the grains of a phase."""
+    numbers = sorted(_size(match) for match in matches)
+    bare = all(match["number"].isdigit() and match.group()[-1].isdigit() for match in matches)
+    return (
+        bare
+        and len(numbers) > 1
+        and any(numbers == list(range(first, first + len(numbers))) for first in (0, 1))
+    )
 
 
 def _in_degrees(

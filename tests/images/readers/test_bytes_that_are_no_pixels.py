@@ -13,6 +13,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from voidlab.images import readers
 from voidlab.images.series import ImagesError, open_series
 
 GREY = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
@@ -173,6 +174,20 @@ def test_an_mrc_header_that_leaves_bytes_over_is_told(tmp_path: Path) -> None:
         mrc.set_data(np.zeros((3, 14, 22), np.int16))
     path.write_bytes(path.read_bytes() + bytes(14 * 22 * 2))
     assert any("holds 616 bytes more than its header says" in note for note in open_series(path).notes)
+
+
+def test_a_header_that_asks_for_all_memory_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path) -> None:
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setitem(readers.READERS, ".ser", ("SER", read))
+    (tmp_path / "a.ser").write_bytes(b"junk")
+    with pytest.raises(
+        ImagesError, match="asks for more memory than this computer has. The file may be damaged"
+    ):
+        open_series(tmp_path / "a.ser")
 
 
 def test_complex_numbers_are_refused(tmp_path: Path) -> None:

@@ -87,7 +87,10 @@ def open_file(path: Path, choice: Choice = NO_CHOICE) -> ImageFile:
                 raise ImagesError(
                     f"images: {name}: {value} was asked for, but {can} {path.name}. Leave it out."
                 )
-        return check_size(reader[1](path, choice) if chooses else reader[1](path))
+        try:
+            return check_size(reader[1](path, choice) if chooses else reader[1](path))
+        except MemoryError:  # no pixel was read yet
+            raise ValueError("its header asks for more memory than this computer has") from None
 
 
 def _check_unpacked(path: Path) -> None:

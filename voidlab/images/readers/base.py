@@ -1,6 +1,7 @@
 """What every reader gives: how many images a file holds, of which shape, and how to decode one."""
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -91,7 +92,7 @@ def check_size(file: ImageFile) -> ImageFile:
 
 # What decoders stumble over where a file is of another kind; their words say nothing to a user.
 _OF_PROGRAMMERS = (TypeError, AttributeError, LookupError, NameError, AssertionError)
-_SHORTEST_WORDS = 4  # a bare number or key says nothing either
+_A_WORD = re.compile("[A-Za-z]{3}")  # a bare number or key says nothing either
 
 
 @contextmanager
@@ -109,8 +110,8 @@ def naming(path: Path) -> Iterator[None]:
             raise ImageReadError(
                 f"cannot read {path}: its name ends in {path.suffix}, but by its first bytes it is {another}."
             ) from error
-        what = str(error).rstrip(". ") or type(error).__name__
-        if isinstance(error, _OF_PROGRAMMERS) or len(what) < _SHORTEST_WORDS:
+        what = str(getattr(error, "strerror", None) or error).rstrip(". ")
+        if isinstance(error, _OF_PROGRAMMERS) or not _A_WORD.search(what):
             what = f"it does not hold what a {path.suffix} file holds"
         raise ImageReadError(
             f"cannot read {path}: {what}. The file may be damaged or cut short: copy it again, or leave it out."
