@@ -71,6 +71,20 @@ def test_a_defocus_that_contradicts_the_images_is_told_though_it_is_used(given, 
     assert bool(warning) == doubt
 
 
+@pytest.mark.parametrize(("grain_px", "doubt"), [(3.3, False), (3.9, False), (4.2, True), (9.0, True)])
+def test_grain_that_speaks_for_a_wider_fringe_is_told(grain_px, doubt):
+    figure = figures_of(UNDER | {"fringe_px": 3.166, "grain_px": grain_px})["Fringe by the grain"]
+    assert figure["value"] == f"{0.5 * grain_px:.2g} nm"
+    assert ("the radii may be too large" in figure.get("warning", "")) == doubt
+
+
+def test_grain_that_says_nothing_or_is_not_asked_is_not_shown():
+    assert "Fringe by the grain" not in figures_of(UNDER | {"grain_px": None})
+    assert "Fringe by the grain" not in figures_of(
+        UNDER | {"grain_px": 9.0, "seen_px": 3.1}, defocus_nm=-1000.0
+    )
+
+
 def test_a_defocus_of_0_fixes_nothing_and_fringes_contradict_it():
     assert "those of the defocus of the fringes" in figures_of(defocus_nm=0.0)["Radii"]["warning"]
 

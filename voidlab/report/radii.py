@@ -13,6 +13,7 @@ from voidlab.tables.units import HasPixelSize, unit_of
 
 _MANY = 0.02  # share of the voids without a size
 _APART = 2.25  # a defocus that is given over that of the fringes
+_WIDER = 1.25  # the fringe by the grain over that by the voids
 _NO_PIXEL_SIZE = (
     "microscope.defocus_nm is not used: without the pixel size it says nothing of the width of the fringes. Give "
     "pixel_size_nm."
@@ -47,7 +48,8 @@ def of_radii(
             f"; ± {shared:.0%} that all of them share; an edge drawn by hand lies at {edge:.0%} of the radius"
         )
     figures = [
-        figure("Radii", "by the fringe", meaning, warning=_contradiction(focus, calibration, microscope))
+        figure("Radii", "by the fringe", meaning, warning=_contradiction(focus, calibration, microscope)),
+        *_of_grain(focus, calibration),
     ]
     none = int((voids["size_basis"] == NOT_A_SIZE).sum())
     if none:
@@ -58,6 +60,23 @@ def of_radii(
         warning = said if none > _MANY * len(voids) else ""
         figures.append(figure("Not a size", f"{none:,}", "voids smaller than their fringe", warning=warning))
     return figures
+
+
+def _of_grain(focus: Mapping[str, Any], calibration: HasPixelSize) -> list[Figure]:
+    """What the grain of the foil says of the fringe; nothing where it says nothing, or the fringe was given."""
+    grain_px, seen_px = focus.get("grain_px"), focus["fringe_px"]
+    if grain_px is None or focus.get("seen_px") is not None:
+        return []
+    size, unit = unit_of(calibration)
+    warning = (
+        f"The grain speaks for a fringe {grain_px * size:.2g} {unit} wide, the voids for "
+        f"{seen_px * size:.2g} {unit}: the radii may be too large, most of all of voids smaller than the fringe. "
+        "Give microscope.defocus_nm where you know it, or take images nearer to focus."
+        if grain_px > _WIDER * seen_px
+        else ""
+    )
+    meaning = "by the rings in the spectrum of the image; to be about that of the voids"
+    return [figure("Fringe by the grain", f"{grain_px * size:.2g} {unit}", meaning, warning=warning)]
 
 
 def _of_pair(

@@ -18,6 +18,7 @@ from voidlab.segment.azimuthal import Profile, azimuthal_profiles
 from voidlab.segment.discs import Discs
 from voidlab.segment.fringe_profiles import PHASES, profiles
 from voidlab.segment.sphere_fit import Curves, Fit, Focus, fit_radii, infer_focus, with_fringe
+from voidlab.segment.thon_rings import fringe_of_grain
 from voidlab.tables.kinds import VOID
 from voidlab.tables.size_basis import (
     FRINGE,
@@ -126,6 +127,8 @@ def decide_focus(
     if again is None:
         return None
     focus = infer_focus(*again.surest, [focus.phase_per_px], under=under)
+    by_grain = filter(None, (fringe_of_grain(image) for image, _ in taken))
+    focus = replace(focus, grain_px=next(by_grain, None))
     if fringe_px is None:
         return focus
     given = _Voids.of(taken, replace(focus, fringe_px=fringe_px))

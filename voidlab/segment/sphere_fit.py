@@ -83,6 +83,8 @@ class Focus:
         How far the profiles are from spheres out of focus, and from spheres in focus; the mean logarithm.
     seen_px : float or None
         Where the fringe was given, the one that the images themselves speak for.
+    grain_px : float or None
+        The one that the grain of the foil speaks for, see `voidlab.segment.thon_rings`; None where it says nothing.
     """
 
     under: bool
@@ -93,6 +95,7 @@ class Focus:
     misfit: float
     misfit_without: float
     seen_px: float | None = None
+    grain_px: float | None = None
 
 
 @dataclass(frozen=True)
