@@ -47,6 +47,17 @@ def test_what_is_drawn_is_found_in_16_bit_and_beside_pixels_without_a_value():
     assert not found[:, :100].any()
 
 
+@pytest.mark.parametrize("hot", [0, 65535])
+def test_neither_a_hot_pixel_nor_few_grey_values_hide_it(hot):
+    image = np.round(1000 + 10 * foil()).astype(np.uint16)
+    for grey in (65535, 900):
+        image[250:262, 150:380] = grey
+        image[10, 10] = hot
+        found = find_strokes(image)
+        assert found is not None
+        assert found[250:262, 150:380].all()
+
+
 def clipped() -> dict[str, np.ndarray]:
     crowd = sum(disc(x, 150, 14) for x in (150, 168, 186, 204, 222)) > 0
     rings = np.abs(np.hypot(X - 200, Y - 150) - 40) < 6

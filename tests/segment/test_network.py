@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image, ImageDraw
 
 from drawn_images import SHAPE, image_with
 from voidlab import scores, segment, tables
+from voidlab.images.drawn import find_strokes
 from voidlab.segment import decode, model_file, network
 from voidlab.simulate import microscope
 from voidlab.simulate.foil import draw_foil
@@ -430,3 +432,19 @@ def test_what_is_no_specimen_holds_no_voids_and_cuts_them(bright):
     assert (at.pop(4), at.pop(15)) == (False, False)
     assert all(at.values())  # what is seen of those that are cut
     assert np.bincount(found.labels.ravel())[found.voids["label"]].tolist() == found.voids["area_px"].tolist()
+
+
+@pytest.mark.parametrize("name", segment.SHIPPED)
+def test_letters_that_were_drawn_are_no_voids(name):
+    places = [(60, 60, 9), (200, 50, 12), (330, 80, 9)]
+    image = 255 * image_with(*places, shape=(300, 400), noise=0.1)
+    picture = Image.fromarray(np.clip(40 + image / 3, 0, 255).astype(np.uint8))
+    draw = ImageDraw.Draw(picture)
+    draw.text((10, 120), "200 nm", fill=255, font_size=110)
+    draw.rectangle([150, 255, 380, 267], fill=255)
+    voids = segment.load_segmenter(name, contrast="bright").find(np.asarray(picture))
+    upon = find_strokes(np.asarray(picture))[
+        voids["y_px"].round().astype(int), voids["x_px"].round().astype(int)
+    ]
+    assert not upon.any()
+    assert (voids["y_px"] < 100).sum() == 3

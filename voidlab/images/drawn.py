@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 _MOST = 0.4  # of an image; where more is so flat it is a mask, or a drawing
+_EVEN = 0.15  # of the tolerance is the noise of a mask at most
 _LEAST_PX = 20
 _LONG = 5.0  # times the area of the largest disc within: a stroke, not a saturated void
 _SHARP = 0.25  # of the step at an edge that is left two pixels on; drawn ones up to 0.13, clipped fringes from 0.47
@@ -13,33 +14,42 @@ _PLAIN = 0.2  # of the range of grey values is the least step
 def flat_extremes(values: np.ndarray) -> np.ndarray:
     """Pixels (H, W) amid the very lowest or highest grey values without any noise, as no detector gives them.
 
-    None where that is most of the image, as in a mask. ``values`` are finite.
+    None of what is most of the image, as in a mask. ``values`` are finite. The lowest and highest grey are those that
+    fill 3 × 3 px: a hot pixel is neither.
     """
-    low, high = float(values.min()), float(values.max())
+    highest, lowest = ndimage.maximum_filter(values, 3), ndimage.minimum_filter(values, 3)
+    low, high = float(highest.min()), float(lowest.max())
     same = 0.01 * (high - low)
-    rows, columns = np.nonzero((values <= low + same) | (values >= high - same))
-    wider = np.pad(values, 1, mode="edge")
-    around = [wider[rows + down, columns + across] for down in range(3) for across in range(3)]
-    flat = np.ptp(around, axis=0) <= same
-    extreme = np.zeros(values.shape, bool)
-    extreme[rows[flat], columns[flat]] = True
-    return extreme if same and extreme.mean() <= _MOST else np.zeros(values.shape, bool)
+    flat = highest - lowest <= same
+    nothing = np.zeros(values.shape, bool)
+    if same <= 0:
+        return nothing
+    sides = (flat & (values <= low + same), flat & (values >= high - same))
+    wide = [side for side in sides if side.mean() > _MOST]
+    if any(values[side].std() < _EVEN * same for side in wide):
+        return nothing
+    # A wide side with noise is an image of few grey values beside what is drawn.
+    return np.any([side for side in sides if side.mean() <= _MOST] or [nothing], axis=0)
 
 
 def find_strokes(image: np.ndarray) -> np.ndarray | None:
-    """Pixels (H, W) of letters and bars drawn onto an image in strokes of 5 px or more; None where there are none.
+    """Pixels of letters and bars drawn onto an image (H, W) in strokes of 5 px or more; None where there are none.
 
-    They are long, and their edges are sharper than the image of anything: two pixels on is what is everywhere. A void
-    that is saturated is as round as its neighbours allow, and fades out. Of thinner strokes pieces are found.
+    They are long, and their edges sharper than those of anything that a lens shows: two pixels away the grey is that
+    of the surroundings. A void that is saturated is as round as its neighbours allow, and fades out. Of thinner
+    strokes only pieces are found.
     """
     values = filled(image)
     pieces, _ = ndimage.label(flat_extremes(values))
-    least = _PLAIN * float(np.ptp(values))
+    sizes = np.bincount(pieces.ravel())
+    least = _PLAIN * float(np.subtract(*np.percentile(values, [99.9, 0.1])))
     strokes = np.zeros(values.shape, bool)
     for number, box in enumerate(ndimage.find_objects(pieces), 1):
+        if sizes[number] < _LEAST_PX:
+            continue
         around = tuple(slice(max(side.start - 8, 0), side.stop + 8) for side in box)
         piece = pieces[around] == number
-        if piece.sum() >= _LEAST_PX and _is_long(piece) and _is_sharp(piece, values[around], least):
+        if _is_long(piece) and _is_sharp(piece, values[around], least):
             strokes[around] |= piece
     return ndimage.binary_dilation(strokes, iterations=3) if strokes.any() else None
 

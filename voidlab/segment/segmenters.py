@@ -176,8 +176,7 @@ class ClassicalSegmenter(Segmenter):
     def detect(self, image: np.ndarray) -> Segmentation:
         image = grey(image)
         decided = self.with_contrast_from([image])
-        found = decided._all(image, decided.contrast == "bright")
-        discs = found.at_least(self.threshold)
+        discs = decided._all(image, decided.contrast == "bright").at_least(self.threshold)
         labels, probability = draw_discs(discs, image.shape)
         return replace(
             segmentation_of(discs, labels, probability, self.edge_buffer_px), contrast=decided.contrast
@@ -185,9 +184,17 @@ class ClassicalSegmenter(Segmenter):
 
     def _all(self, image: np.ndarray, bright: bool) -> Discs:
         largest = self._largest(image.shape)
-        return classical.find_discs(
+        found = classical.find_discs(
             image, bright=bright, min_radius_px=self.min_radius_px, max_radius_px=largest
         )
+        drawn = find_strokes(image)
+        if drawn is None:
+            return found
+        rows, columns = (
+            np.clip(np.rint(each).astype(int), 0, side - 1)
+            for each, side in zip((found.y, found.x), drawn.shape, strict=True)
+        )
+        return found.where(~drawn[rows, columns])
 
 
 @dataclass(frozen=True)
@@ -238,7 +245,7 @@ class NetworkSegmenter(Segmenter):
     def _at(self, scale: int, bright: np.ndarray, drawn: np.ndarray | None) -> network.Maps:
         picture, known = network.preprocess(bright, scale)
         if drawn is not None:
-            known &= ~block_mean(drawn, scale, pad=True).astype(bool)
+            known &= block_mean(drawn, scale, pad=True) < 0.5
         negative = self.contrast == "dark"
         answer = self._own_thread.submit(
             network.forward, self.model, picture, self.arithmetic, negative=negative
