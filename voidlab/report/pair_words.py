@@ -16,7 +16,7 @@ def of_pair(found: Matched, calibration: HasPixelSize) -> list[Figure]:
     both, under, over, outside = (int(count.get(name, 0)) for name in (BOTH, UNDER_ONLY, OVER_ONLY, OUTSIDE))
     common = both + under + over
     few = (
-        f"Only {both} voids are seen in both images: the shift between these and the ratio of radii rest on few."
+        f"Only {both} voids are seen in both images: shift, magnification and the ratio of radii rest on few."
         if both < _FEW
         else ""
     )
@@ -46,7 +46,7 @@ def of_pair(found: Matched, calibration: HasPixelSize) -> list[Figure]:
         figure(
             "Magnification over : under",
             f"{found.move.magnification:.3f}",
-            f"by where the voids lie; turned by {abs(found.move.angle_deg):.1f}°",
+            f"by where the voids lie; turned by {found.move.angle_deg:+.1f}° (clockwise)",
         ),
         figure(
             "Shift",
@@ -60,7 +60,9 @@ def _ratio(found: Matched) -> Figure:
     label = "Radius over : under"
     if math.isnan(found.ratio):
         return figure(label, "–", "no void has a size in both images")
-    meaning = "median of the voids with a size in both, by the magnification; 1 where both radii are right"
+    meaning = (
+        "median of the voids with a size in both, divided by the magnification; 1 where both radii are right"
+    )
     warning = (
         f"Radii over focus are {found.ratio:.2f} times those under focus, more than the errors of both allow: "
         "look which voids are off, and whether the focus of either image is said to be uncertain."

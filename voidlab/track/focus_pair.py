@@ -22,7 +22,6 @@ _LEAST_REACH_PX, _REACH = 3.0, 0.5  # of a void's own radius
 _LEAST_MATCHED = 2
 _BY_CHANCE = 3.0  # times as many as lie together by chance
 _ROUNDS = 10  # at most; mostly the second changes nothing
-_LEAST_SIGMA_PX = 0.1  # of a shift by voids
 _SIGMA_OF_CORRELATION_PX = 1.5  # per axis, in 19 pairs of real micrographs; it says less
 
 Reach = float | Literal["auto"]
@@ -41,8 +40,8 @@ class Matched:
     shift_sigma_px : float
         Standard error of its shift, per axis.
     ratio, ratio_sigma : float
-        Radius over focus, by the magnification, over that under focus: median of the voids that are seen in both and
-        have a size in both, and its standard error. NaN of none.
+        Radius over focus, divided by the magnification, over that under focus: median of the voids that are seen in
+        both and have a size in both, and its standard error. NaN of none.
     """
 
     table: pd.DataFrame
@@ -83,13 +82,21 @@ def drift_of_pair(
         return drift, ""
     under, over, correlated = _of_series(voids, drift)
     sigma = np.fmax(float(drift["drift_sigma_px"].max()), _SIGMA_OF_CORRELATION_PX)
-    shift, how = correlated, "by correlation; no voids lie together, so it is not to be trusted"
+    shift, how, magnified = (
+        correlated,
+        "by correlation; no voids lie together, so it is not to be trusted",
+        "",
+    )
     try:
         found = match_pair(under, over, correlated, shape)
     except ImagesError:
         pass
     else:
         both = int((found.table["seen_in"] == BOTH).sum())
+        magnified = (
+            f" It is magnified by {found.move.magnification:.3f} and turned by {found.move.angle_deg:+.1f}° "
+            "(clockwise): away from the middle voids lie elsewhere by that, too."
+        )
         by_voids = (
             f"{_in_px(found.shift_px)} ± {found.shift_sigma_px:.1f} px by the {both} voids that both show"
         )
@@ -98,7 +105,10 @@ def drift_of_pair(
             shift, sigma = found.shift_px, found.shift_sigma_px
         else:
             how = f"by correlation; it would be {by_voids}"
-    said = f"Over focus all lies at {_in_px(shift)} ± {sigma:.1f} px (right, down) of where it is under focus, {how}."
+    said = (
+        f"Over focus the middle of the image lies at {_in_px(shift)} ± {sigma:.1f} px (right, down) of where it is "
+        f"under focus, {how}.{magnified}"
+    )
     return _with_shift(drift, shift, float(sigma)), said
 
 
@@ -148,7 +158,7 @@ def match_pair(
     under, over : DataFrame
         Table ``voids`` of the image under focus and of the one over it.
     shift_px
-        Where the image over focus has what the one under focus has at the origin, about: x, y.
+        By how much the middle of the image lies elsewhere over focus, about: x, y.
     shift_is_known
         Take it as it is; else it becomes that of the matched voids.
     shape
@@ -179,8 +189,8 @@ def match_pair(
             f"the images are no pair: of {len(under)} voids under focus and {len(over)} over focus {len(i)} lie "
             f"in the same places when one is moved by {move.shift[0]:.0f}, {move.shift[1]:.0f} px (right, down); "
             f"{by_chance:.1f} would by chance, and at least {_LEAST_MATCHED} are expected. Do both files show one "
-            "field, at one magnification to 6 % and not turned? Are voids found in both? Look at the overlays of "
-            "the stage segment, and at the drift."
+            "field, at one magnification to 6 % and turned by less than half a degree? Are voids found in both? "
+            "Look at the overlays of the stage segment, and at the drift."
         )
     table = _table(under, over, i, j, move, shape)
     sized = table.dropna(subset=["radius_sigma_px"])
@@ -191,16 +201,10 @@ def match_pair(
     return Matched(
         tables.select(table, "focus_pair"),
         move,
-        _sigma_of_median(there - move.of(here)),
+        move.shift_sigma_px(here, there),
         middle,
         sigma / max(len(ratio), 1) ** 0.5,
     )
-
-
-def _sigma_of_median(apart: np.ndarray) -> float:
-    """Standard error of the median of shifts (n, 2), per axis, by their scatter."""
-    scatter = 1.4826 * np.median(np.abs(apart - np.median(apart, axis=0)), axis=0)
-    return max(1.2533 * float(scatter.max()) / len(apart) ** 0.5, _LEAST_SIGMA_PX)
 
 
 def _places(voids: pd.DataFrame) -> np.ndarray:

@@ -41,7 +41,7 @@ def overlays(series: Sequence[np.ndarray], found: Matched, calibration: HasPixel
 
 
 def radii(found: Matched, calibration: HasPixelSize) -> Figure:
-    """Radius over focus, by the magnification, against that under focus, of the voids seen in both."""
+    """Radius over focus, divided by the magnification, against that under focus, of the voids seen in both."""
     size, unit = unit_of(calibration)
     figure, ax = plt.subplots(figsize=(5.4, 4.6), layout="constrained")
     both = found.table[found.table["seen_in"] == BOTH]
@@ -54,7 +54,12 @@ def radii(found: Matched, calibration: HasPixelSize) -> Figure:
     ends = np.array([0, 1.1 * max(under.max(), over.max())])
     ax.plot(ends, ends, color=GREY, lw=1, label="equal")
     ax.plot(ends, ends * found.ratio, color=ORANGE, lw=1, ls="--", label=f"median ratio {found.ratio:.3f}")
-    ax.set(xlabel=f"radius under focus, {unit}", ylabel=f"radius over focus, {unit}", xlim=ends, ylim=ends)
+    ax.set(
+        xlabel=f"radius under focus, {unit}",
+        ylabel=f"radius over focus / magnification, {unit}",
+        xlim=ends,
+        ylim=ends,
+    )
     ax.legend(fontsize=8)
     return figure
 
