@@ -26,7 +26,15 @@ from voidlab.training import labelled, radius_truth, simulated, trust
 Log = Callable[[str], None]
 SEED = 0
 _LOOKS = ("labelled_looks", "voids_among_loops")  # an image each way of looking at voids
-_SETS = ("argonne_voids", "cavity_micrographs", "loops_hard_negatives", "gold_pairs", "gold_video", *_LOOKS)
+_OF_RADII = {
+    "multislice_truth": "conditions.csv",
+    "focus_pairs": "pairs.csv",
+}  # and what says how they were taken
+_SETS = (
+    *("argonne_voids", "cavity_micrographs", "loops_hard_negatives", "gold_pairs", "gold_video"),
+    *_LOOKS,
+    *_OF_RADII,
+)
 _FIRST_SEED = 2_000_000  # of simulated images no network was trained on
 
 
@@ -89,8 +97,8 @@ def measure_scores(
             "loops_hard_negatives, by kind": lambda: by_kind(_images(loops, but=trained_on), dark),
             "gold_pairs, half kept for testing": lambda: _on(data / "gold_pairs", auto, slice(1, None, 2)),
             "gold_video": lambda: _on(data / "gold_video", auto),
-            "multislice_truth": lambda: radius_truth.truth_scores(_there(data / "multislice_truth"), auto),
-            "focus_pairs": lambda: radius_truth.pair_scores(_there(data / "focus_pairs"), auto),
+            "multislice_truth": lambda: radius_truth.truth_scores(_of_radii(data, "multislice_truth"), auto),
+            "focus_pairs": lambda: radius_truth.pair_scores(_of_radii(data, "focus_pairs"), auto),
         }
         for folder in (data / name for name in _LOOKS if (data / name).is_dir()):
             for number, item in enumerate(labelled.read_labelled(folder)):
@@ -106,11 +114,11 @@ def measure_scores(
     return done
 
 
-def _there(folder: Path) -> Path:
-    """The folder, or an error where it is not there."""
-    if not folder.is_dir():
-        raise labelled.LabelledError(f"there is no folder {folder}")
-    return folder
+def _of_radii(data: Path, name: str) -> Path:
+    """The folder, or an error where it does not hold what it should."""
+    if not (data / name / _OF_RADII[name]).is_file():
+        raise labelled.LabelledError(f"there is no {name}/{_OF_RADII[name]} in {data}")
+    return data / name
 
 
 def _seeds(seed: int, count: int) -> range:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from voidlab.images.errors import ImagesError
 from voidlab.images.series import read_image
 from voidlab.segment.defocus import defocus_nm, wavelength_nm
 from voidlab.segment.radius import decide_focus
@@ -17,6 +18,7 @@ from voidlab.track.focus_pair import BOTH, OVER_ONLY, UNDER_ONLY, match_pair
 _OFF_FOCUS = 0.1  # fringe over radius from which on voids are seen out of focus
 _LEAST_NM = 2.0  # smaller ones are less than three pixels in radius, or smaller than their fringe
 _SURE = 0.7
+_COLUMNS = ["seen_in", "confidence_under", "ratio"]
 
 
 def measured(folder: Path, method: Segmenter) -> pd.DataFrame:
@@ -109,17 +111,24 @@ def pair_scores(folder: Path, method: Segmenter) -> dict[str, float]:
     Returns
     -------
     dict
-        ``pairs``; ``under`` and ``over`` (voids found in the part that both show); ``found_again`` and
-        ``sure_found_again`` (shares of those under focus, of all and of those of confidence 0.7 and more); ``sized``
-        and ``radius_over_under`` (voids with a size in both, and the median of their ratio, by the magnification).
+        ``pairs`` and ``refused`` (those in which no voids lie together); ``under`` and ``over`` (voids found in the
+        part that both show); ``found_again`` and ``sure_found_again`` (shares of those under focus, of all and of
+        those of confidence 0.7 and more); ``sized`` and ``radius_over_under`` (voids with a size in both, and the
+        median of their ratio, divided by the magnification).
     """
-    pairs = [_pair(folder, each, method) for _, each in pd.read_csv(folder / "pairs.csv").iterrows()]
-    every = pd.concat(pairs, ignore_index=True)
+    pairs, refused = [], 0
+    for _, each in pd.read_csv(folder / "pairs.csv").iterrows():
+        try:
+            pairs.append(_pair(folder, each, method))
+        except ImagesError:
+            refused += 1
+    every = pd.concat(pairs, ignore_index=True) if pairs else pd.DataFrame(columns=_COLUMNS)
     under = every[every["seen_in"].isin([BOTH, UNDER_ONLY])]
     both = every[every["seen_in"] == BOTH]
     sure = under[under["confidence_under"] >= _SURE]
     return {
         "pairs": len(pairs),
+        "refused": refused,
         "under": len(under),
         "over": int(every["seen_in"].isin([BOTH, OVER_ONLY]).sum()),
         "found_again": (under["seen_in"] == BOTH).mean(),
