@@ -93,6 +93,8 @@ def test_a_run_matches_the_voids_and_gives_radii_from_both(project):
     moved = drift[["drift_x_px", "drift_y_px"]]
     shift = moved.loc[1] - moved.loc[2]
     assert (shift["drift_x_px"], shift["drift_y_px"]) == pytest.approx(SHIFT, abs=0.5)
+    judged = {each["label"]: each["value"] for each in read_stages(project)["drift"]["key_figures"]}
+    assert judged["Drift verdict"] != "do not use"  # it is that of the shift in use, by the voids
     assert figures["Shift"].startswith(f"{shift['drift_x_px']:.1f}, {shift['drift_y_px']:.1f} ± ")
     of_segment = {each["label"] for each in read_stages(project)["segment"]["key_figures"]}
     assert {"Radii, under focus", "Radii, over focus"} <= of_segment
