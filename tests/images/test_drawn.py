@@ -6,6 +6,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from voidlab.images.drawn import find_strokes
+from voidlab.images.valid_area import propose_boxes
 
 SHAPE = (300, 400)
 Y, X = np.mgrid[: SHAPE[0], : SHAPE[1]]
@@ -80,3 +81,11 @@ def test_there_is_none_in_a_micrograph_or_a_mask(seed):
     assert find_strokes(as_file(foil(seed))) is None
     assert find_strokes(np.where(disc(100, 100, 30) | disc(140, 100, 30), 255, 0).astype(np.uint8)) is None
     assert find_strokes(np.zeros(SHAPE)) is None
+
+
+def test_where_two_bright_voids_overlap_no_box_is_proposed():
+    lit = ndimage.gaussian_filter((disc(180, 150, 40) * 1.0 + disc(225, 150, 40)) * 80, 1.5)
+    image = as_file(foil() + lit)
+    lens = (image == 255) & disc(202, 150, 20)
+    assert lens.sum() > 100
+    assert propose_boxes([image]) == []

@@ -139,6 +139,14 @@ def test_images_of_other_fields_are_refused_with_what_was_found():
         match_pair(voids(x, y, radius), voids([], [], 1.0), (np.nan, np.nan), SHAPE)
 
 
+def test_of_twenty_wrong_pairs_none_is_taken():
+    """The best of many shifts brings some voids together in any two fields."""
+    for seed in range(20):
+        (x, y, radius), (x2, y2, radius2) = field(seed), field(seed + 100)
+        with pytest.raises(ImagesError, match="the images are no pair"):
+            match_pair(voids(x, y, radius), voids(x2, y2, radius2), (0, 0), SHAPE)
+
+
 def test_of_a_series_the_first_frame_is_over_focus():
     under, over = pair()
     found = pair_of_series(pd.concat([over, under]), correlated(*SHIFT), SHAPE)

@@ -1,5 +1,7 @@
 """What was drawn onto an image: letters, lines and bars, of the very darkest or brightest grey."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import ndimage
 
@@ -40,18 +42,38 @@ def find_strokes(image: np.ndarray) -> np.ndarray | None:
     strokes only pieces are found.
     """
     values = filled(image)
-    pieces, _ = ndimage.label(flat_extremes(values))
-    sizes = np.bincount(pieces.ravel())
-    least = _PLAIN * float(np.subtract(*np.percentile(values, [99.9, 0.1])))
-    strokes = np.zeros(values.shape, bool)
-    for number, box in enumerate(ndimage.find_objects(pieces), 1):
-        if sizes[number] < _LEAST_PX:
-            continue
-        around = tuple(slice(max(side.start - 8, 0), side.stop + 8) for side in box)
-        piece = pieces[around] == number
+    least, strokes = _least_step(values), np.zeros(values.shape, bool)
+    for around, piece in _pieces(flat_extremes(values)):
         if _is_long(piece) and _is_sharp(piece, values[around], least):
             strokes[around] |= piece
     return ndimage.binary_dilation(strokes, iterations=3) if strokes.any() else None
+
+
+def without_saturated(extreme: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Of the `flat_extremes` of an image (H, W) those that may be drawn: not what is roundish and fades out.
+
+    That is a void, or where two lie upon each other, brighter than the camera can tell.
+    """
+    least, left = _least_step(values), extreme.copy()
+    for around, piece in _pieces(extreme):
+        if not _is_long(piece) and not _is_sharp(piece, values[around], least):
+            left[around] &= ~piece
+    return left
+
+
+def _pieces(mask: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """The larger pieces of a mask, each within what is around it."""
+    labels, _ = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel())
+    for number, box in enumerate(ndimage.find_objects(labels), 1):
+        if sizes[number] >= _LEAST_PX:
+            rows, columns = (slice(max(side.start - 8, 0), side.stop + 8) for side in box)
+            yield (rows, columns), labels[rows, columns] == number
+
+
+def _least_step(values: np.ndarray) -> float:
+    """Least difference of the grey values at an edge that was drawn."""
+    return _PLAIN * float(np.subtract(*np.percentile(values, [99.9, 0.1])))
 
 
 def filled(image: np.ndarray) -> np.ndarray:

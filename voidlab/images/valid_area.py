@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from voidlab.images.binning import block_mean
-from voidlab.images.drawn import filled, flat_extremes
+from voidlab.images.drawn import filled, flat_extremes, without_saturated
 from voidlab.images.errors import ImagesError
 from voidlab.images.readers import size_text
 
@@ -158,8 +158,9 @@ def propose_boxes(images: Iterable[np.ndarray]) -> list[list[int]]:
 
 
 def _burnt_in(image: np.ndarray) -> np.ndarray:
-    """Pixels near patches of the very lowest or highest grey values without any noise."""
-    extreme = flat_extremes(filled(image)) & np.isfinite(image)
+    """Pixels near patches of the very lowest or highest grey values without any noise, but voids."""
+    values = filled(image)
+    extreme = without_saturated(flat_extremes(values), values) & np.isfinite(image)
     size = max(min(extreme.shape) // 40, 4)
     joined = ndimage.binary_closing(np.pad(extreme, size), iterations=size)[size:-size, size:-size]
     return np.asarray(joined | extreme)

@@ -69,7 +69,8 @@ def _ratio(found: Matched) -> Figure:
         if abs(found.ratio - 1) > max(_APART, 3 * found.ratio_sigma)
         else ""
     )
-    return figure(label, f"{found.ratio:.3f} ± {found.ratio_sigma:.3f}", meaning, warning=warning)
+    error = "" if math.isnan(found.ratio_sigma) else f" ± {found.ratio_sigma:.3f}"
+    return figure(label, f"{found.ratio:.3f}{error}", meaning, warning=warning)
 
 
 def pair_in_words(found: Matched, calibration: HasPixelSize) -> str:

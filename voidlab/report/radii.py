@@ -91,7 +91,11 @@ def _of_pair(
         here = voids[voids["frame"] == number]
         side = "under" if each["under"] else "over"
         found = of_radii({"focus": each["focus"]}, here, calibration, microscope)
-        figures += [{**one, "label": f"{one['label']}, {side} focus"} for one in found]
+        for one in found:
+            said = f"{side.capitalize()} focus: {one['warning']}" if one.get("warning") else ""
+            figures.append(
+                {**one, "label": f"{one['label']}, {side} focus", **({"warning": said} if said else {})}
+            )
     return figures
 
 

@@ -10,17 +10,18 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
+from scipy.special import pdtrc
 
 from voidlab import tables
 from voidlab.images.errors import ImagesError
 from voidlab.tables.matching import cheapest_pairs
 from voidlab.tables.size_basis import NOT_A_SIZE
-from voidlab.track.similarity import Similarity, likeliest
+from voidlab.track.similarity import TRIED_SHIFTS, Similarity, likeliest
 
 BOTH, UNDER_ONLY, OVER_ONLY, OUTSIDE = "both", "under only", "over only", "outside the other"
 _LEAST_REACH_PX, _REACH = 3.0, 0.5  # of a void's own radius
 _LEAST_MATCHED = 2
-_BY_CHANCE = 3.0  # times as many as lie together by chance
+_BY_LUCK = 0.01  # probability that images of two fields are taken for a pair
 _ROUNDS = 10  # at most; mostly the second changes nothing
 _SIGMA_OF_CORRELATION_PX = 1.5  # per axis, in 19 pairs of real micrographs; it says less
 
@@ -184,13 +185,14 @@ def match_pair(
         if np.allclose(moved.of(here), move.of(here), atol=1e-3, rtol=0):
             break
         move = moved
-    if len(i) < max(_LEAST_MATCHED, _BY_CHANCE * by_chance):
+    least = _least_matched(by_chance, 1 if shift_is_known else TRIED_SHIFTS)
+    if len(i) < least:
         raise ImagesError(
             f"the images are no pair: of {len(under)} voids under focus and {len(over)} over focus {len(i)} lie "
-            f"in the same places when one is moved by {move.shift[0]:.0f}, {move.shift[1]:.0f} px (right, down); "
-            f"{by_chance:.1f} would by chance, and at least {_LEAST_MATCHED} are expected. Do both files show one "
-            "field, at one magnification to 6 % and turned by less than half a degree? Are voids found in both? "
-            "Look at the overlays of the stage segment, and at the drift."
+            f"in the same places when one is moved by {move.shift[0]:.0f}, {move.shift[1]:.0f} px (right, down). By "
+            f"chance {by_chance:.1f} would, and more at the best of many shifts: at least {least} are expected. Do "
+            "both files show one field, at one magnification to 6 % and turned by less than half a degree? Are voids "
+            "found in both? Look at the overlays of the stage segment, and at the drift."
         )
     table = _table(under, over, i, j, move, shape)
     sized = table.dropna(subset=["radius_sigma_px"])
@@ -205,6 +207,14 @@ def match_pair(
         middle,
         sigma / max(len(ratio), 1) ** 0.5,
     )
+
+
+def _least_matched(by_chance: float, tries: float) -> int:
+    """How many voids must lie together to be more than the best of some tries at random."""
+    least = _LEAST_MATCHED
+    while tries * pdtrc(least - 1, by_chance) > _BY_LUCK:
+        least += 1
+    return least
 
 
 def _places(voids: pd.DataFrame) -> np.ndarray:

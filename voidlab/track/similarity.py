@@ -7,6 +7,9 @@ from scipy.spatial import KDTree
 from scipy.special import pdtrc
 
 _OFF_PX = 16.0  # furthest that a shift may be off
+TRIED_SHIFTS = (
+    _OFF_PX / 3
+) ** 2  # so many of them are apart by more than the 3 px within which voids are one
 _BY_LUCK = 1e-3  # probability that another one brings so many places together
 # Tried, the likeliest first: to 6 % and half a degree.
 _MAGNIFICATIONS = 1 + 0.005 * np.array(sorted(range(-12, 13), key=abs))
