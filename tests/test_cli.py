@@ -222,6 +222,14 @@ def test_init_on_a_full_disk_leaves_nothing_in_the_way(here, finished, monkeypat
     assert cli.main(["init", source, "--name", "mine"]) == 0
 
 
+def test_check_takes_a_pattern_that_a_shell_of_windows_leaves_as_it_is(copied, monkeypatch, capsys):
+    monkeypatch.chdir(copied.root)
+    assert cli.main(["check", "parameters/sm*.yaml"]) == 0
+    assert "small: good" in capsys.readouterr().out
+    assert cli.main(["check", "parameters/none*.yaml"]) == 2
+    assert "no such file" in capsys.readouterr().err
+
+
 def test_check_and_run_take_the_name_of_a_dataset(copied, monkeypatch, capsys):
     monkeypatch.chdir(copied.root / "data")
     assert cli.main(["check", "small"]) == 0

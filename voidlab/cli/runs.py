@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import os
 import sys
 from collections.abc import Sequence
@@ -126,6 +127,15 @@ def _run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int
     return FAILED if failed else OK
 
 
+def _files_of(given: Sequence[Path]) -> list[Path]:
+    """The files that are given, also by patterns such as ``parameters/A7-*.yaml``: a shell of Windows leaves them."""
+    files: list[Path] = []
+    for path in given:
+        found = [] if path.exists() else sorted(glob.glob(str(path)))
+        files += [Path(each) for each in found] or [path]
+    return files
+
+
 def _plans(yamls: Sequence[Path], overrides: Overrides, *, verify: bool = False) -> tuple[list[Plan], int]:
     """Check every parameter file before anything runs; print what is wrong with any of them."""
     from voidlab import run
@@ -133,7 +143,7 @@ def _plans(yamls: Sequence[Path], overrides: Overrides, *, verify: bool = False)
 
     plans: list[Plan] = []
     problems = 0
-    for yaml in map(file_that_is_meant, yamls):
+    for yaml in map(file_that_is_meant, _files_of(yamls)):
         try:
             plans.append(run.check(yaml, overrides, verify=verify))
         except ParameterErrors as errors:

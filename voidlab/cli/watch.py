@@ -40,6 +40,8 @@ def _watch(options: argparse.Namespace) -> int:
         Session(options.folder, options.name, **asked) as session,
     ):
         say(session.address)
+        if not any(sign in options.folder for sign in "*?[") and not os.path.isdir(options.folder):
+            say(f"{options.folder} is not there yet: waiting for it; Ctrl-C stops")
         try:
             session.wait()
         except KeyboardInterrupt:

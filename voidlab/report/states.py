@@ -59,10 +59,9 @@ def read_states(paths: RunPaths) -> tuple[list[StageState], str | None]:
 
 
 def _measured_drift(stage: StageState) -> bool:
-    """Whether this stage measured the drift anew: with the fit of a tilt series in 3D, or by the voids of a pair."""
+    """Whether this stage measured the drift anew: with the fit of a tilt series in 3D."""
     decided = stage.record.get("decided")
-    in_depth = isinstance(decided, Mapping) and decided.get("linker") == "tilt"
-    return stage.name == "pair" or (stage.name == "track" and in_depth)
+    return stage.name == "track" and isinstance(decided, Mapping) and decided.get("linker") == "tilt"
 
 
 def _stage(paths: RunPaths, name: str, record: Mapping[str, Any], outdated: bool) -> StageState:
