@@ -7,7 +7,7 @@ from scipy import ndimage
 
 _MOST = 0.4  # of an image; where more is so flat it is a mask, or a drawing
 _EVEN = 0.15  # of the tolerance is the noise of a mask at most
-_LEAST_PX = 20
+_LEAST_PX, _LEAST_BLOCKS = 20, 4
 _LONG = 5.0  # times the area of the largest disc within: a stroke, not a saturated void
 _SHARP = 0.25  # of the step at an edge that is left two pixels on; drawn ones up to 0.13, clipped fringes from 0.47
 _PLAIN = 0.2  # of the range of grey values is the least step
@@ -42,11 +42,28 @@ def find_strokes(image: np.ndarray) -> np.ndarray | None:
     strokes only pieces are found.
     """
     values = filled(image)
+    if not _may_hold_strokes(values):  # most images: all that follows takes longer than to decode one
+        return None
     least, strokes = _least_step(values), np.zeros(values.shape, bool)
     for around, piece in _pieces(flat_extremes(values)):
         if _is_long(piece) and _is_sharp(piece, values[around], least):
             strokes[around] |= piece
     return ndimage.binary_dilation(strokes, iterations=3) if strokes.any() else None
+
+
+def _may_hold_strokes(values: np.ndarray) -> bool:
+    """Whether some blocks of 3 × 3 px side by side, as a stroke of 5 px holds, are flat and of an extreme grey."""
+    height, width = (side - side % 3 for side in values.shape)
+    blocks = values[:height, :width].reshape(height // 3, 3, width // 3, 3)
+    # Rows first: it is a third of the time.
+    highest, lowest = blocks.max(axis=1).max(axis=-1), blocks.min(axis=1).min(axis=-1)
+    if not highest.size:
+        return False
+    low, high = float(highest.min()), float(lowest.max())
+    same = 0.01 * (high - low)
+    flat = (highest - lowest <= same) & ((highest <= low + same) | (lowest >= high - same))
+    pieces, count = ndimage.label(flat, structure=np.ones((3, 3)))
+    return bool(count and np.bincount(pieces.ravel())[1:].max() >= _LEAST_BLOCKS)
 
 
 def without_saturated(extreme: np.ndarray, values: np.ndarray) -> np.ndarray:
