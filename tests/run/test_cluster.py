@@ -290,19 +290,30 @@ def slurm(dask, tmp_path, monkeypatch):
         subprocess.run([bin_ / "scancel", job_id], check=True)
 
 
+def once_a_frame_is_kept(paths, executor, do):
+    """Do something once, when the first frame of a run has been kept."""
+    submit, done = executor.submit, []
+
+    def submitting(*task):
+        if not done and kept(paths):
+            done.append(True)
+            do()
+        return submit(*task)
+
+    executor.submit = submitting
+
+
 @pytest.mark.slow
 def test_a_job_that_is_killed_is_replaced_and_none_is_left_over(slurm, paths, by_threads):
     with cluster.opened("slurm", 1):
         executor = cluster.joined()
-        submit, killed = executor.submit, []
+        killed = []
 
-        def killing(*task):
-            if len(kept(paths)) >= 1 and not killed:
-                killed.append(int(slurm.read_text().split()[0]))
-                os.killpg(killed[0], signal.SIGKILL)
-            return submit(*task)
+        def kill():
+            killed.append(int(slurm.read_text().split()[0]))
+            os.killpg(killed[0], signal.SIGKILL)
 
-        executor.submit = killing
+        once_a_frame_is_kept(paths, executor, kill)
         assert run(paths, executor) == by_threads
     numbers = [int(number) for number in slurm.read_text().split()]
     assert len(numbers) >= 2
@@ -334,15 +345,13 @@ def real_slurm(dask, tmp_path, monkeypatch):
 def test_a_slurm_makes_the_same_bytes_also_when_a_job_is_cancelled(real_slurm, paths, by_threads):
     with cluster.opened("slurm", 1):
         executor = cluster.joined()
-        submit, killed = executor.submit, []
+        killed = []
 
-        def killing(*task):
-            if len(kept(paths)) >= 1 and not killed:
-                killed.extend(slurm_node.jobs(real_slurm))
-                subprocess.run(["scancel", "--signal=KILL", "--full", str(killed[0])], check=True)
-            return submit(*task)
+        def kill():
+            killed.extend(slurm_node.jobs(real_slurm))
+            subprocess.run(["scancel", "--signal=KILL", "--full", str(killed[0])], check=True)
 
-        executor.submit = killing
+        once_a_frame_is_kept(paths, executor, kill)
         assert run(paths, executor) == by_threads  # by another job
         assert killed[0] not in slurm_node.jobs(real_slurm)
     wait_until(lambda: not slurm_node.jobs(real_slurm), 30)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
+from voidlab.images.missing import filled
+
 _MOST = 0.4  # of an image; where more is so flat it is a mask, or a drawing
 _EVEN = 0.15  # of the tolerance is the noise of a mask at most
 _LEAST_PX, _LEAST_BLOCKS = 20, 4
@@ -91,14 +93,6 @@ def _pieces(mask: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray]
 def _least_step(values: np.ndarray) -> float:
     """Least difference of the grey values at an edge that was drawn."""
     return _PLAIN * float(np.subtract(*np.percentile(values, [99.9, 0.1])))
-
-
-def filled(image: np.ndarray) -> np.ndarray:
-    """The image as float32, with its median where it has no value."""
-    known = np.isfinite(image)
-    if known.all():
-        return np.asarray(image, np.float32)
-    return np.where(known, image, np.median(image[known]) if known.any() else 0.0).astype(np.float32)
 
 
 def _is_long(piece: np.ndarray) -> bool:

@@ -10,8 +10,9 @@ import numpy as np
 from scipy import ndimage
 
 from voidlab.images.binning import block_mean
-from voidlab.images.drawn import filled, flat_extremes, without_saturated
+from voidlab.images.drawn import flat_extremes, without_saturated
 from voidlab.images.errors import ImagesError
+from voidlab.images.missing import filled
 from voidlab.images.readers import size_text
 
 Box = Sequence[int]  # left, top, width, height, px

@@ -17,6 +17,7 @@ import numpy as np
 from scipy import ndimage
 
 from voidlab.images.binning import block_mean, enlarge
+from voidlab.images.missing import filled
 
 if TYPE_CHECKING:
     import torch
@@ -99,10 +100,7 @@ def normalised(image: np.ndarray) -> np.ndarray:
 
     What is not finite is taken for background; an image of one value gives zeros.
     """
-    image = np.asarray(image, np.float32)
-    known = np.isfinite(image)
-    if not known.all():
-        image = np.where(known, image, np.median(image[known]) if known.any() else 0).astype(np.float32)
+    image = filled(np.asarray(image, np.float32))
     detail = image - _background(image)
     scale = 1.4826 * float(np.median(np.abs(detail)))
     scale = max(scale, 0.25 * float(detail.std()), 1e-6 * float(np.abs(image).max(initial=0)), 1e-12)

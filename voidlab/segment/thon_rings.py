@@ -7,7 +7,7 @@ It is another witness than the voids, and a better one where these are smaller t
 import numpy as np
 from scipy import fft, ndimage
 
-from voidlab.images.drawn import filled
+from voidlab.images.missing import filled
 
 _SLOW_PX = 20.0  # what changes more slowly than that is no grain
 _LEAST_PX, _MOST = 4.5, 0.08  # fringes looked for: px, and of the shorter side of the image

@@ -16,7 +16,7 @@ from voidlab import tables
 from voidlab.images.errors import ImagesError
 from voidlab.tables.matching import cheapest_pairs
 from voidlab.tables.size_basis import NOT_A_SIZE
-from voidlab.track.similarity import TRIED_SHIFTS, Similarity, likeliest
+from voidlab.track.similarity import Similarity, likeliest, tried_shifts
 
 BOTH, UNDER_ONLY, OVER_ONLY, OUTSIDE = "both", "under only", "over only", "outside the other"
 _LEAST_REACH_PX, _REACH = 3.0, 0.5  # of a void's own radius
@@ -185,7 +185,7 @@ def match_pair(
         if np.allclose(moved.of(here), move.of(here), atol=1e-3, rtol=0):
             break
         move = moved
-    least = _least_matched(by_chance, 1 if shift_is_known else TRIED_SHIFTS)
+    least = _least_matched(by_chance, 1 if shift_is_known else tried_shifts(_LEAST_REACH_PX))
     if len(i) < least:
         raise ImagesError(
             f"the images are no pair: of {len(under)} voids under focus and {len(over)} over focus {len(i)} lie "

@@ -7,9 +7,6 @@ from scipy.spatial import KDTree
 from scipy.special import pdtrc
 
 _OFF_PX = 16.0  # furthest that a shift may be off
-TRIED_SHIFTS = (
-    _OFF_PX / 3
-) ** 2  # so many of them are apart by more than the 3 px within which voids are one
 _BY_LUCK = 1e-3  # probability that another one brings so many places together
 # Tried, the likeliest first: to 6 % and half a degree.
 _MAGNIFICATIONS = 1 + 0.005 * np.array(sorted(range(-12, 13), key=abs))
@@ -99,6 +96,11 @@ class Similarity:
         return replace(self, shift=np.array([shift.real, shift.imag]), turn=complex(turn))
 
 
+def tried_shifts(reach_px: float) -> float:
+    """How many shifts `likeliest` tries that are farther apart than ``reach_px``."""
+    return (_OFF_PX / reach_px) ** 2
+
+
 def likeliest(
     here: np.ndarray,
     there: np.ndarray,
@@ -122,19 +124,14 @@ def likeliest(
     turns = [complex(m * turn) for turn in _TURNS for m in _MAGNIFICATIONS]
     tried = [_voted(here, there, replace(start, turn=turn), reach_px) for turn in turns]
     count, best = max(tried, key=lambda each: each[0])  # of as many the first
-    together = np.hypot(*(_nearest(there, start.of(here))).T) <= reach_px
+    together = KDTree(there).query(start.of(here))[0] <= reach_px
     by_chance = np.pi * reach_px**2 * len(here) * len(there) / area_px
-    by_luck = len(turns) * (_OFF_PX / reach_px) ** 2 * pdtrc(count - 1, by_chance) > _BY_LUCK
+    by_luck = len(turns) * tried_shifts(reach_px) * pdtrc(count - 1, by_chance) > _BY_LUCK
     if count <= together.sum() or by_luck:
         return start
     if count < _LEAST_PLACES:
         _, best = _voted(here, there, start, reach_px)
     return replace(best, shift=start.shift) if shift_is_known else best
-
-
-def _nearest(there: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """How far from each of these ``places`` (n, 2) the nearest one lies."""
-    return there[KDTree(there).query(places)[1]] - places
 
 
 def _voted(here: np.ndarray, there: np.ndarray, move: Similarity, reach_px: float) -> tuple[int, Similarity]:

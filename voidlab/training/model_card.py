@@ -26,10 +26,8 @@ from voidlab.training import labelled, radius_truth, simulated, trust
 Log = Callable[[str], None]
 SEED = 0
 _LOOKS = ("labelled_looks", "voids_among_loops")  # an image each way of looking at voids
-_OF_RADII = {
-    "multislice_truth": "conditions.csv",
-    "focus_pairs": "pairs.csv",
-}  # and what says how they were taken
+# Folders of images by which radii are judged, and the file that says how they were taken.
+_OF_RADII = {"multislice_truth": "conditions.csv", "focus_pairs": "pairs.csv"}
 _SETS = (
     *("argonne_voids", "cavity_micrographs", "loops_hard_negatives", "gold_pairs", "gold_video"),
     *_LOOKS,

@@ -139,7 +139,7 @@ def pair_scores(folder: Path, method: Segmenter) -> dict[str, float]:
 
 
 def _pair(folder: Path, pair: pd.Series, method: Segmenter) -> pd.DataFrame:
-    """Table ``focus_pair`` of a pair; ``ratio``: of the radii, by the magnification, where both are sizes."""
+    """Table ``focus_pair`` of a pair; ``ratio``: of the radii, divided by the magnification, where both are sizes."""
     files = [folder / pair[name] for name in ("under_focus", "over_focus")]
     images = [read_image(file) for file in files]
     under, over = (
