@@ -16,7 +16,7 @@ import torch
 from voidlab import cli, segment
 from voidlab.segment import model_file, network
 from voidlab.simulate.micrographs import micrograph
-from voidlab.training import examples, fit, train
+from voidlab.training import examples, fit, on_disk, train
 from voidlab.training.labelled import Labelled, LabelledError
 
 TINY = (4, 4, 4, 4, 4, 4)
@@ -239,14 +239,14 @@ def test_a_file_half_written_does_not_count(tmp_path, monkeypatch):
     monkeypatch.setattr(examples, "simulated", small_example)
     monkeypatch.setattr(np, "save", broken)
     with pytest.raises(KeyboardInterrupt):
-        examples._write_simulated((4, tmp_path / "4.npy"))
+        on_disk._write((examples._layers_of, tmp_path / "4.npy"))
     assert not (tmp_path / "4.npy").exists()
     (tmp_path / ".4.npy.123.part").write_bytes(b"half")  # of a process that was killed
     monkeypatch.setattr(np, "save", whole)
     asked = []
-    monkeypatch.setattr(examples, "ProcessPoolExecutor", in_this_process(asked))
+    monkeypatch.setattr(on_disk, "ProcessPoolExecutor", in_this_process(asked))
     (made,) = examples.simulated_on_disk([4], tmp_path, lambda text: None)
-    assert asked == [(4, tmp_path / "4.npy")]
+    assert [file for _, file in asked] == [tmp_path / "4.npy"]
     np.testing.assert_array_equal(made, examples.layers(small_example(4)))
 
 
@@ -560,7 +560,7 @@ def few_simulated(monkeypatch):
         folder.mkdir(exist_ok=True)
         file = folder / "3.npy"
         np.save(file, each)
-        return examples.OnDisk([file, file])
+        return on_disk.OnDisk([file, file])
 
     monkeypatch.setattr(examples, "simulated_on_disk", simulated_on_disk)
     monkeypatch.setattr(train, "_BATCH", {"cpu": 2, "cuda": 2})
@@ -622,9 +622,8 @@ def test_making_weights_goes_on_with_the_images_it_had(tmp_path, few_simulated, 
     weights = tmp_path / "voids.safetensors"
 
     def make():
-        return train.make_weights(
-            weights, also=None, images=6, steps=2, seed=1, further=False, log=lambda text: None
-        )
+        making = train.Making("from nothing", seed=1, steps=2, images=6)
+        return train.make_weights(weights, making, log=lambda text: None)
 
     for _ in range(2):  # stopped when the last step is done, the weights not yet written
         with pytest.raises(KeyboardInterrupt):
@@ -642,7 +641,8 @@ def test_weights_gone_on_from_keep_their_shape(tmp_path, few_simulated, monkeypa
     weights = tmp_path / "voids.safetensors"
     made = {"first_seed_not_seen": 1_000_100}
     model_file.save_network(network.build_network(TINY), weights, CARD | {"made": made})
-    train.make_weights(weights, also=None, images=2, steps=1, seed=1, further=True, log=lambda text: None)
+    making = train.Making("further", seed=1, steps=1, images=2)
+    train.make_weights(weights, making, log=lambda text: None)
     _, card = model_file.load_network(weights, device="cpu")
     assert card["features"] == list(TINY)
     assert few_simulated[0][0] == range(1_000_100, 1_000_102)
@@ -652,10 +652,10 @@ def test_weights_gone_on_from_say_what_was_before(tmp_path, few_simulated, tiny,
     monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: CARD)
     weights = tmp_path / "voids.safetensors"
     made = [
-        train.make_weights(
-            weights, also=None, images=2, steps=1, seed=seed, further=further, log=lambda text: None
-        )["made"]
-        for seed, further in ((1, False), (2, True))
+        train.make_weights(weights, train.Making(how, seed=seed, steps=1, images=2), log=lambda text: None)[
+            "made"
+        ]
+        for seed, how in ((1, "from nothing"), (2, "further"))
     ]
     assert made[1]["before"] == made[0]
     assert made[1]["first_seed_not_seen"] == made[0]["first_seed_not_seen"] + 2  # none is simulated twice
@@ -679,16 +679,8 @@ def test_images_without_voids_teach_that_there_are_none(tmp_path, few_simulated,
         return batches(pool, *args, **kwargs)
 
     monkeypatch.setattr(examples, "batches", watched)
-    made = train.make_weights(
-        tmp_path / "voids.safetensors",
-        also=None,
-        without=tmp_path / "loops",
-        images=2,
-        steps=1,
-        seed=1,
-        further=False,
-        log=lambda text: None,
-    )["made"]
+    making = train.Making("from nothing", seed=1, steps=1, images=2, without=tmp_path / "loops")
+    made = train.make_weights(tmp_path / "voids.safetensors", making, log=lambda text: None)["made"]
     assert made["command"] == "voidlab train --from-nothing --without-voids FOLDER --seed 1 --steps 1"
     assert made["without_voids"] == ["a", "b"]
     centre, known = (examples._LAYERS.index(name) for name in ("centre", "known"))

@@ -76,6 +76,8 @@ def add_train(commands: Commands) -> None:
                       help="images of loops and dots to train on as well: there are no voids in them")  # fmt: skip
     made.add_argument("--further", dest="shipped", action="store_const", const="further",
                         help="go on training it, with other simulated images")  # fmt: skip
+    made.add_argument("--distil", dest="shipped", action="store_const", const="distil",
+                        help="teach it to say at once what it says on average of turned images")  # fmt: skip
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -98,6 +100,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _make_shipped(options: argparse.Namespace) -> None:
     from voidlab.run.train import make_shipped_network
+    from voidlab.training.train import Making
 
     option = f"--{options.shipped.replace(' ', '-')}"
     if options.name or options.contrast:
@@ -105,8 +108,8 @@ def _make_shipped(options: argparse.Namespace) -> None:
             f"{option} makes the network that comes with voidlab anew: leave out --name and --contrast. For a "
             f"network of your own leave out {option}."
         )
-    further = options.shipped == "further"
-    print(make_shipped_network(options.folder, options.without, further=further, log=say, **_length(options)))
+    making = Making.usual(options.shipped, also=options.folder, without=options.without, **_length(options))
+    print(make_shipped_network(making, say))
 
 
 def _length(options: argparse.Namespace) -> dict[str, int]:

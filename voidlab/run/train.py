@@ -1,12 +1,18 @@
 """Train a network of a project, or make anew the one that comes with the package: `voidlab train`."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from voidlab.project import lock
 from voidlab.project.paths import ProjectError, check_name, find_root
+
+if TYPE_CHECKING:
+    from voidlab.training.train import Making
 
 
 def train_network(
@@ -44,45 +50,21 @@ def train_network(
     return f"{said}wrote {os.path.relpath(weights)}\nuse it with\n  segment: {{segmenter: {weights.name}}}"
 
 
-def make_shipped_network(
-    folder: Path | None,
-    without_voids: Path | None,
-    *,
-    further: bool,
-    steps: int = 13_000,
-    seed: int,
-    log: Callable[[str], None],
-) -> str:
+def make_shipped_network(making: Making, log: Callable[[str], None]) -> str:
     """Make the network that comes with voidlab, over the one that is there; say what was written.
-
-    Parameters
-    ----------
-    folder, without_voids
-        Images to train on beside simulated ones: labelled ones, and ones of loops and dots alone.
-    further
-        Whether to go on from the network that is there, rather than from nothing.
 
     Raises
     ------
     ProjectError
         If it is being trained already.
     LabelledError
-        If a folder holds no such images.
+        If a folder that is trained on holds no such images.
     """
     from voidlab.segment.model_file import SHIPPED
     from voidlab.training.train import make_weights
 
     with _being_trained(SHIPPED):
-        make_weights(
-            SHIPPED,
-            also=folder,
-            without=without_voids,
-            images=5000,
-            steps=steps,
-            seed=seed,
-            further=further,
-            log=log,
-        )
+        make_weights(SHIPPED, making, log=log)
     return f"wrote {SHIPPED}"
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,13 +15,12 @@ from voidlab.images.binning import block_mean
 from voidlab.segment import network
 from voidlab.segment.discs import Discs, draw_discs
 from voidlab.simulate.micrographs import micrograph
-from voidlab.tables.written import replacing
 from voidlab.training.labelled import Labelled
+from voidlab.training.on_disk import Log, OnDisk, on_disk
 
 if TYPE_CHECKING:
     import torch
 
-Log = Callable[[str], None]
 _LAYERS = ("image", "centre", "void", "radius", "known", "loop", "dot", "others_known")
 _SIZE = 320
 _SEEN_SMALLER, _SMALLER_SIZE = 8, 272  # one in so many is made smaller, to this size
@@ -172,57 +167,14 @@ def simulated(seed: int) -> Example:
     return _made_smaller(*found, factor, negative=m.upside_down)
 
 
-class OnDisk(Sequence[np.ndarray]):
-    """Layers of examples, each read from its file when it is asked for: there are more than may be open at a time."""
-
-    def __init__(self, files: Sequence[Path]) -> None:
-        self._files = files
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __getitem__(self, number: Any) -> Any:
-        return np.load(self._files[number], mmap_mode="r")
-
-
 def simulated_on_disk(seeds: Sequence[int], folder: Path, log: Log) -> OnDisk:
-    """Layers of the examples of ``seeds``, kept in files in ``folder``; those not there are made, side by side.
-
-    They are all made before the first is trained on: whoever simulates takes the cores that train.
-    """
-    files = [folder / f"{seed}.npy" for seed in seeds]
-    missing = [(seed, file) for seed, file in zip(seeds, files, strict=True) if not file.exists()]
-    if missing:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Not forked: the process that asks may hold a GPU and threads.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(os.cpu_count(), context, initializer=_end_with_the_training) as executor:
-            try:
-                made = executor.map(_write_simulated, missing, chunksize=4)
-                for number, _ in enumerate(made, len(files) - len(missing) + 1):
-                    if number % 250 == 0:
-                        log(f"{number} of {len(files)} images simulated")
-            finally:
-                executor.shutdown(cancel_futures=True)
-    return OnDisk(files)
+    """Layers of the examples of ``seeds``, kept in files in ``folder``; those not there are made, side by side."""
+    return on_disk([folder / f"{seed}.npy" for seed in seeds], _layers_of, log, what="images simulated")
 
 
-def _write_simulated(of: tuple[int, Path]) -> None:
-    seed, file = of
-    with replacing(file) as temporary, temporary.open("wb") as stream:
-        np.save(stream, layers(simulated(seed)))
-
-
-def _end_with_the_training() -> None:
-    """End when the process that asked ends, killed or not."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
+def _layers_of(file: Path) -> np.ndarray:
+    """Layers of the simulated example that belongs into ``file``."""
+    return layers(simulated(int(file.stem)))
 
 
 def of_labelled(labelled: Labelled, *, dark: bool = False) -> list[Example]:
@@ -307,7 +259,7 @@ def batches(
         chosen = [
             pool.own if pool.own and random.random() < pool.share else pool.simulated for _ in range(batch)
         ]
-        crops = np.stack([_crop(group[int(random.integers(len(group)))], random, size) for group in chosen])
+        crops = np.stack([crop(group[int(random.integers(len(group)))], random, size) for group in chosen])
         image, centre, void, radius, known, loop, dot, others_known, sign = crops.astype(np.float32).swapaxes(
             0, 1
         )
@@ -330,7 +282,8 @@ def layers(each: Example) -> np.ndarray:
     return np.stack([*parts, sign]).astype(np.float16)
 
 
-def _crop(each: np.ndarray, random: np.random.Generator, size: int) -> np.ndarray:
+def crop(each: np.ndarray, random: np.random.Generator, size: int) -> np.ndarray:
+    """A part of layers (n, H, W), ``size`` px wide and high, turned and mirrored at random."""
     height, width = each.shape[1:]
     y, x = (int(random.integers(0, side - size + 1)) for side in (height, width))
     read = np.array(each[:, y : y + size, x : x + size])  # a view would keep the file open

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 Log = Callable[[str], None]
+Loss = Callable[["torch.Tensor", "tuple[torch.Tensor, ...]"], "torch.Tensor"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def fit(
     stream: Iterator[tuple[torch.Tensor, ...]],
     plan: Plan,
     *,
+    loss: Loss = loss,
     score: Callable[[torch.nn.Module], float] | None = None,
     log: Log,
 ) -> torch.nn.Module:
@@ -81,7 +83,9 @@ def fit(
     Parameters
     ----------
     stream
-        Batches as `voidlab.training.examples.batches` gives them.
+        Batches as `voidlab.training.examples.batches` gives them, or as ``loss`` takes them.
+    loss
+        Of what the network says of a batch and of what belongs to it.
     score
         How good a network is, the higher the better; looked at every ``plan.every`` steps.
 
@@ -110,7 +114,7 @@ def fit(
     began, first, mean = time.monotonic(), state["step"], torch.zeros((), device=device)
     for step in range(first, plan.steps):
         _set_rate(optimizer, plan, step)
-        value = _step(model, optimizer, next(stream))
+        value = _step(model, optimizer, next(stream), loss)
         averaged.update_parameters(model)
         mean = value if step == first else 0.98 * mean + 0.02 * value
         if (step + 1) % plan.every == 0 or step + 1 == plan.steps:
@@ -171,7 +175,7 @@ def _set_rate(optimizer: torch.optim.Optimizer, plan: Plan, step: int) -> None:
 
 
 def _step(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: Sequence[torch.Tensor]
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: Sequence[torch.Tensor], loss: Loss
 ) -> torch.Tensor:
     import torch
 

@@ -6,9 +6,9 @@ import hashlib
 import platform
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from voidlab import __version__, scores
 from voidlab.segment import model_file, network
 from voidlab.segment.confidence import Calibration
 from voidlab.segment.segmenters import NetworkSegmenter
-from voidlab.training import calibrate, examples, labelled
+from voidlab.training import calibrate, distil, examples, labelled
 from voidlab.training.fit import Log, Plan, fit, steps_done
 from voidlab.training.labelled import Labelled
 
@@ -28,6 +28,13 @@ _CALIBRATING_SEED = 1_900_000  # of those its confidence is set by
 _CALIBRATING_IMAGES = 220  # for confidence, and as many for what precision and recall follow from
 _BATCH = {"cpu": 8, "cuda": 48}  # a GPU is not busy with fewer
 _CROP = 256
+How = Literal["from nothing", "further", "distil"]
+_RATE: dict[How, float] = {"from nothing": 2e-3, "further": 1e-3, "distil": 5e-4}
+_USUAL: dict[How, dict[str, int]] = {
+    "from nothing": {"images": 5000, "steps": 13_000},
+    "further": {"images": 5000, "steps": 13_000},
+    "distil": {"images": 2000, "steps": 6000},
+}
 Contrast = Literal["bright", "dark"]
 
 LIMITS = (
@@ -39,31 +46,51 @@ LIMITS = (
 )
 
 
-def make_weights(
-    weights: Path,
-    *,
-    also: Path | None,
-    without: Path | None = None,
-    images: int,
-    steps: int,
-    seed: int,
-    further: bool,
-    log: Log,
-) -> dict[str, Any]:
-    """Make the shipped weights: from simulated images and every second labelled image of a folder.
+@dataclass(frozen=True)
+class Making:
+    """How the shipped weights are made, and from what.
 
-    ``further`` goes on from the weights that are there, with other simulated images, at half the rate.
-
-    Parameters
+    Attributes
     ----------
-    weights
-        File to write, .safetensors; its card comes beside it.
+    how
+        "from nothing"; "further", from the weights that are there, with other simulated images, at half the rate;
+        "distil", so that they say at once what they say on average, see `voidlab.training.distil`.
     also
         Labelled images of dark particles (``gold_pairs``, CC-BY-4.0): those of even number are trained on.
     without
         Images without voids, of loops and dots: whether one looks for dark voids or bright ones, there are none.
     images
         How many images to simulate.
+    """
+
+    how: How
+    seed: int
+    steps: int
+    images: int
+    also: Path | None = None
+    without: Path | None = None
+
+    @classmethod
+    def usual(cls, how: How, **given: Any) -> Self:
+        """With as many images and steps as is usual, where nothing else is given."""
+        return cls(how, **_USUAL[how] | given)
+
+    @property
+    def command(self) -> str:
+        """The command that does it."""
+        folders = f"{' FOLDER' if self.also else ''}{' --without-voids FOLDER' if self.without else ''}"
+        return (
+            f"voidlab train --{self.how.replace(' ', '-')}{folders} --seed {self.seed} --steps {self.steps}"
+        )
+
+
+def make_weights(weights: Path, making: Making, *, log: Log) -> dict[str, Any]:
+    """Make the shipped weights: from simulated images and every second labelled image of a folder.
+
+    Parameters
+    ----------
+    weights
+        File to write, .safetensors; its card comes beside it.
 
     Returns
     -------
@@ -72,46 +99,51 @@ def make_weights(
     """
     import torch
 
-    torch.manual_seed(seed)
+    torch.manual_seed(making.seed)
     device = network.usual_device()
     model, before = (
-        model_file.load_network(weights, device=device)
-        if further
-        else (network.build_network().to(device), None)
+        (network.build_network().to(device), None)
+        if making.how == "from nothing"
+        else model_file.load_network(weights, device=device)
     )
     first = before["made"]["first_seed_not_seen"] if before else _FIRST_SEED
-    items = [] if also is None else labelled.read_labelled(also)[::2]
-    own = [examples.layers(each) for item in items for each in _usable(item, dark=True)]
-    others = [] if without is None else labelled.read_without_voids(without)
-    own += [
-        examples.layers(each)
-        for item in others
-        for dark in (True, False)
-        for each in _usable(item, dark=dark)
-    ]
-    how = "--further" if further else "--from-nothing"
-    command = f"voidlab train {how}{' FOLDER' if also else ''}{' --without-voids FOLDER' if without else ''}"
-    command += f" --seed {seed} --steps {steps}"
-    rate, checkpoint = 1e-3 if further else 2e-3, weights.with_suffix(".training.pt")
-    plan = Plan(steps, rate, checkpoint, f"'{command}' on {_digest(items + others)}", every=500)
-    log(f"simulating {images} images, then training on {device}")
-    made = examples.simulated_on_disk(range(first, first + images), _simulated(weights), log)
-    pool = examples.Pool(made, own, 0.06 if others else 0.03)  # gold as often as without the others
-    stream = examples.batches(pool, seed, steps_done(plan), _BATCH[device], _CROP, device=device)
-    model = fit(model, stream, plan, log=log)
+    seeds = range(first, first + making.images)
+    items = [] if making.also is None else labelled.read_labelled(making.also)[::2]
+    others = [] if making.without is None else labelled.read_without_voids(making.without)
+    log(f"simulating {making.images} images, then training on {device}")
+    made = examples.simulated_on_disk(seeds, _simulated(weights), log)
+    pool = examples.Pool(
+        made, _own(items, others), 0.06 if others else 0.03
+    )  # gold as often as without the others
+    checkpoint = weights.with_suffix(".training.pt")
+    plan = Plan(
+        making.steps,
+        _RATE[making.how],
+        checkpoint,
+        f"'{making.command}' on {_digest(items + others)}",
+        every=500,
+    )
+    of_batch = making.seed, steps_done(plan), _BATCH[device], _CROP
+    if making.how == "distil":
+        said = distil.answers_on_disk(_simulated(weights), seeds, weights, _answers(weights), log)
+        model = fit(
+            model, distil.batches(pool, said, *of_batch, device=device), plan, loss=distil.loss, log=log
+        )
+    else:
+        model = fit(model, examples.batches(pool, *of_batch, device=device), plan, log=log)
     card = {
         "name": weights.stem,
         "features": before["features"] if before else list(network.FEATURES),
         **worth_of_confidence(model, log),
         "made": {
-            "command": command,
-            "seed": seed,
-            "steps": steps,
+            "command": making.command,
+            "seed": making.seed,
+            "steps": making.steps,
             "crops_a_step": _BATCH[device],
-            "simulated_images": images,
-            "first_seed_not_seen": first + images,
+            "simulated_images": making.images,
+            "first_seed_not_seen": seeds.stop,
             "data": "simulated micrographs (voidlab.simulate.micrographs)"
-            + ("; gold_pairs, every second image, doi:10.69761/HDTA8338, CC-BY-4.0" if also else ""),
+            + ("; gold_pairs, every second image, doi:10.69761/HDTA8338, CC-BY-4.0" if items else ""),
             **({"without_voids": [item.name for item in others]} if others else {}),
             **_versions(),
             **({"before": before["made"]} if before else {}),
@@ -121,6 +153,12 @@ def make_weights(
         "scores": {},
     }
     return _finish(model, weights, card, plan)
+
+
+def _own(items: Sequence[Labelled], without: Sequence[Labelled]) -> list[np.ndarray]:
+    """Layers of labelled images of dark particles, and of images without voids, which have none of either sign."""
+    own = [(item, True) for item in items] + [(item, dark) for item in without for dark in (True, False)]
+    return [examples.layers(each) for item, dark in own for each in _usable(item, dark=dark)]
 
 
 def worth_of_confidence(model: torch.nn.Module, log: Log) -> dict[str, Any]:
@@ -219,13 +257,19 @@ def _finish(model: torch.nn.Module, weights: Path, card: dict[str, Any], plan: P
     """Write weights and card, and remove what only a training that is gone on with needs; the card."""
     written = model_file.save_network(model, weights, card)
     plan.checkpoint.unlink(missing_ok=True)
-    shutil.rmtree(_simulated(weights), ignore_errors=True)
+    for folder in (_simulated(weights), _answers(weights)):
+        shutil.rmtree(folder, ignore_errors=True)
     return written
 
 
 def _simulated(weights: Path) -> Path:
     """Folder of the simulated examples that weights are trained on."""
     return weights.with_suffix(".simulated")
+
+
+def _answers(weights: Path) -> Path:
+    """Folder of what the network says of altered examples."""
+    return weights.with_suffix(".answers")
 
 
 def _usable(item: Labelled, *, dark: bool) -> list[examples.Example]:
