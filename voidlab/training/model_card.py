@@ -72,7 +72,7 @@ def measure_scores(
         "simulated, SNR ≥ 1, diameter ≥ 8 px": lambda: on_simulated(bright, seed),
         "perfect masks, 7 % coverage": lambda: masks(bright, seed, 6.5, 0.07),
         "perfect masks, 16 % coverage": lambda: masks(bright, seed, 10.0, 0.157),
-        "simulated, look by look": lambda: trust.by_look(bright, _seeds(seed, 120)),
+        "simulated, look by look": lambda: trust.by_look(bright, _seeds(seed, 300)),
         "verdicts": lambda: trust.verdicts(auto, _seeds(seed, 300), _with_voids(data)),
         "white noise": lambda: white_noise(bright, seed),
         "bfloat16 against float32": lambda: precision(bright, seed),

@@ -33,7 +33,7 @@ _RATE: dict[How, float] = {"from nothing": 2e-3, "further": 1e-3, "distil": 5e-4
 _USUAL: dict[How, dict[str, int]] = {
     "from nothing": {"images": 5000, "steps": 13_000},
     "further": {"images": 5000, "steps": 13_000},
-    "distil": {"images": 2000, "steps": 6000},
+    "distil": {"images": 1600, "steps": 6000},
 }
 Contrast = Literal["bright", "dark"]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy import stats
 
 from voidlab import scores
 from voidlab.segment.segmenters import NetworkSegmenter
-from voidlab.simulate.micrographs import micrograph
+from voidlab.simulate.micrographs import Micrograph, micrograph
 from voidlab.tables.verdict import DO_NOT_USE, GOOD, VERDICTS
 from voidlab.training import labelled, simulated
 
@@ -74,7 +75,7 @@ def verdicts(
         for item in labelled.read_labelled(folder)
     ]
     for seed in seeds:
-        made = micrograph(seed, shape=(size, size))
+        made = _simulated(seed, size)
         truth = simulated.without_smaller(made.voids, method.min_radius_px)
         if not truth["ignored"].all():
             every.append(judge(str(seed), made.as_shown, truth, method))
@@ -101,7 +102,7 @@ def by_look(method: NetworkSegmenter, seeds: Iterable[int], *, size: int = 384) 
     """
     parts: dict[str, list[tuple[pd.DataFrame, pd.DataFrame]]] = {}
     for seed in seeds:
-        made = micrograph(seed, shape=(size, size))
+        made = _simulated(seed, size)
         contrast = "dark" if made.upside_down else "bright"
         told = replace(method, contrast=contrast, threshold=0.1, focus=None)
         both = simulated.without_smaller(made.voids, method.min_radius_px), told.find(made.as_shown)
@@ -114,6 +115,11 @@ def by_look(method: NetworkSegmenter, seeds: Iterable[int], *, size: int = 384) 
         found[f"{look}_f1"] = float(scores.score_voids(truth, sure)["f1"])
         found[f"{look}_confidence_error"] = _confidence_error(truth, seen)
     return found
+
+
+@lru_cache(maxsize=300)  # both tests look at the same ones
+def _simulated(seed: int, size: int) -> Micrograph:
+    return micrograph(seed, shape=(size, size))
 
 
 def _confidence_error(truth: pd.DataFrame, found: pd.DataFrame) -> float:
