@@ -2,6 +2,8 @@
 
 import numpy as np
 
+_FEW = 8  # numbers; more of them numpy adds up in another order, and fast
+
 
 def block_mean(image: np.ndarray, factor: int, *, pad: bool = False) -> np.ndarray:
     """Image (H, W) in which every pixel is the mean of ``factor`` × ``factor`` pixels.
@@ -14,7 +16,18 @@ def block_mean(image: np.ndarray, factor: int, *, pad: bool = False) -> np.ndarr
         image = np.pad(image, [(0, -side % factor) for side in image.shape], mode="edge")
     height, width = (side // factor for side in image.shape)
     blocks = image[: height * factor, : width * factor].reshape(height, factor, width, factor)
+    if factor < _FEW and width > 1 and image.dtype in (np.float32, np.float64) and image.flags.c_contiguous:
+        return _mean_of_few(blocks)
     return blocks.mean(axis=(1, 3))
+
+
+def _mean_of_few(blocks: np.ndarray) -> np.ndarray:
+    """As ``blocks.mean(axis=(1, 3))``, to the bit, where both are short: of so few numpy takes ten times as long."""
+    rows = blocks[..., 0].copy()
+    for column in range(1, blocks.shape[3]):
+        rows += blocks[..., column]
+    total: np.ndarray = rows.sum(axis=1)
+    return total / total.dtype.type(blocks.shape[1] * blocks.shape[3])
 
 
 def enlarge(small: np.ndarray, factor: int, shape: tuple[int, int]) -> np.ndarray:
