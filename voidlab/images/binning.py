@@ -2,6 +2,7 @@
 
 import numpy as np
 
+_ROWS = 32  # made together: they stay in the processor's cache
 _FEW = 8  # numbers; more of them numpy adds up in another order, and fast
 
 
@@ -40,4 +41,5 @@ def enlarge(small: np.ndarray, factor: int, shape: tuple[int, int]) -> np.ndarra
     y1, x1 = np.minimum(y0 + 1, small.shape[0] - 1), np.minimum(x0 + 1, small.shape[1] - 1)
     fy, fx = (ys - y0).astype(np.float32)[:, None], (xs - x0).astype(np.float32)[None, :]
     across = small[:, x0] * (1 - fx) + small[:, x1] * fx
-    return across[y0] * (1 - fy) + across[y1] * fy
+    rows = [slice(start, start + _ROWS) for start in range(0, shape[0], _ROWS)]
+    return np.concatenate([across[y0[r]] * (1 - fy[r]) + across[y1[r]] * fy[r] for r in rows])

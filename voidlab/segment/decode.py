@@ -7,11 +7,11 @@ from collections.abc import Collection
 from itertools import repeat
 
 import numpy as np
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from voidlab.images.binning import enlarge
 from voidlab.images.neighbours import extreme_of_nine
+from voidlab.images.smooth import gaussian
 from voidlab.segment.confidence import Calibration, evidence, smaller_than_sure, unrest_of
 from voidlab.segment.discs import Discs
 from voidlab.segment.network import OTHERS, SCALES, USUAL_RADIUS_PX, Maps
@@ -100,7 +100,7 @@ def peaks(maps: tuple[Maps, ...], kind: str) -> tuple[np.ndarray, np.ndarray, np
 
 def _tops(centre: np.ndarray) -> np.ndarray:
     """Where a map, smoothed a little, is as high as beside it."""
-    smooth = ndimage.gaussian_filter(centre, 0.6, truncate=3.0)
+    smooth = gaussian(centre, 0.6, truncate=3.0)
     return np.asarray(smooth == extreme_of_nine(smooth, np.maximum))
 
 

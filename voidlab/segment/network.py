@@ -102,7 +102,7 @@ def normalised(image: np.ndarray) -> np.ndarray:
     """
     image = filled(np.asarray(image, np.float32))
     detail = image - _background(image)
-    scale = 1.4826 * float(np.median(np.abs(detail)))
+    scale = 1.4826 * float(_median(np.abs(detail)))
     scale = max(scale, 0.25 * float(detail.std()), 1e-6 * float(np.abs(image).max(initial=0)), 1e-12)
     return np.clip(detail / scale, -12, 12)
 
@@ -152,8 +152,8 @@ def to_maps(raw: np.ndarray, known: np.ndarray, scale: int, *, negative: bool = 
     height, width = known.shape
     void, centre, radius, *others = raw[:, :height, :width]
     size = USUAL_RADIUS_PX * np.exp(np.clip(radius, -2, 2.5))
-    of_others = {name: _sigmoid(each) * known for name, each in zip(OTHERS, others, strict=False)}
-    return Maps(scale, _sigmoid(void) * known, _sigmoid(centre) * known, size, of_others, negative)
+    of_others = {name: _sigmoid(each, known) for name, each in zip(OTHERS, others, strict=False)}
+    return Maps(scale, _sigmoid(void, known), _sigmoid(centre, known), size, of_others, negative)
 
 
 def fuse_for_inference(model: torch.nn.Module) -> torch.nn.Module:
@@ -241,5 +241,19 @@ def _background(image: np.ndarray) -> np.ndarray:
     return enlarge(small, step, (image.shape[0], image.shape[1]))
 
 
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(values, -30, 30)))
+def _sigmoid(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Probability from log odds, 0 where nothing is known; in the memory of one map."""
+    odds: np.ndarray = -np.clip(values, -30, 30)
+    np.exp(odds, out=odds)
+    odds += 1
+    np.divide(1, odds, out=odds)
+    odds *= known
+    return odds
+
+
+def _median(values: np.ndarray) -> np.floating[Any]:
+    """As `numpy.median` of numbers that are no NaN: one search for the middle is a tenth of its three."""
+    half = values.size // 2
+    parted = np.partition(values, half, axis=None)
+    upper: np.floating[Any] = parted[half]
+    return upper if values.size % 2 else (parted[:half].max() + upper) / values.dtype.type(2)
