@@ -13,7 +13,7 @@ def block_mean(image: np.ndarray, factor: int, *, pad: bool = False) -> np.ndarr
     """
     if factor == 1:
         return image
-    if pad:
+    if pad and (any(side % factor for side in image.shape) or not image.flags.c_contiguous):
         image = np.pad(image, [(0, -side % factor) for side in image.shape], mode="edge")
     height, width = (side // factor for side in image.shape)
     blocks = image[: height * factor, : width * factor].reshape(height, factor, width, factor)
@@ -41,5 +41,8 @@ def enlarge(small: np.ndarray, factor: int, shape: tuple[int, int]) -> np.ndarra
     y1, x1 = np.minimum(y0 + 1, small.shape[0] - 1), np.minimum(x0 + 1, small.shape[1] - 1)
     fy, fx = (ys - y0).astype(np.float32)[:, None], (xs - x0).astype(np.float32)[None, :]
     across = small[:, x0] * (1 - fx) + small[:, x1] * fx
-    rows = [slice(start, start + _ROWS) for start in range(0, shape[0], _ROWS)]
-    return np.concatenate([across[y0[r]] * (1 - fy[r]) + across[y1[r]] * fy[r] for r in rows])
+    large: np.ndarray = np.empty(shape, across.dtype)
+    for start in range(0, shape[0], _ROWS):
+        rows = slice(start, start + _ROWS)
+        large[rows] = across[y0[rows]] * (1 - fy[rows]) + across[y1[rows]] * fy[rows]
+    return large

@@ -19,7 +19,7 @@ def gaussian(image: np.ndarray, sigma: float, *, truncate: float = 4.0) -> np.nd
 
 
 def _along(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weighted sums of rows that lie around each other, without the first and last; from the farthest to the middle."""
+    """Weighted sums of rows around each other, but the first and last, added from the farthest to the middle."""
     reach = len(weights) - 1
     count = len(values) - 2 * reach
     total: np.ndarray = values[reach : reach + count] * weights[reach]

@@ -102,9 +102,12 @@ def normalised(image: np.ndarray) -> np.ndarray:
     """
     image = filled(np.asarray(image, np.float32))
     detail = image - _background(image)
-    scale = 1.4826 * float(_median(np.abs(detail)))
-    scale = max(scale, 0.25 * float(detail.std()), 1e-6 * float(np.abs(image).max(initial=0)), 1e-12)
-    return np.clip(detail / scale, -12, 12)
+    size = np.abs(detail)
+    scale = 1.4826 * float(_median(size))
+    largest = float(np.abs(image, out=size).max(initial=0))
+    scale = max(scale, 0.25 * float(detail.std()), 1e-6 * largest, 1e-12)
+    detail /= scale
+    return np.clip(detail, -12, 12, out=detail)
 
 
 def preprocess(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
@@ -126,7 +129,8 @@ def preprocess(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
     small = block_mean(np.asarray(image, np.float32), scale, pad=True)
     margins = tuple((0, -side % STEP) for side in small.shape)
     mode: Literal["reflect", "edge"] = "reflect" if min(small.shape) >= STEP else "edge"
-    return np.pad(normalised(small), margins, mode=mode), np.isfinite(small)
+    picture = normalised(small)
+    return np.pad(picture, margins, mode=mode) if np.any(margins) else picture, np.isfinite(small)
 
 
 def forward(
@@ -243,7 +247,8 @@ def _background(image: np.ndarray) -> np.ndarray:
 
 def _sigmoid(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Probability from log odds, 0 where nothing is known; in the memory of one map."""
-    odds: np.ndarray = -np.clip(values, -30, 30)
+    odds: np.ndarray = np.clip(values, -30, 30)
+    np.negative(odds, out=odds)
     np.exp(odds, out=odds)
     odds += 1
     np.divide(1, odds, out=odds)
@@ -252,8 +257,11 @@ def _sigmoid(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def _median(values: np.ndarray) -> np.floating[Any]:
-    """As `numpy.median` of numbers that are no NaN: one search for the middle is a tenth of its three."""
-    half = values.size // 2
-    parted = np.partition(values, half, axis=None)
+    """As `numpy.median` of numbers that are no NaN, and puts them in another order.
+
+    One search for the middle takes a tenth of the time of its three.
+    """
+    half, parted = values.size // 2, values.reshape(-1)
+    parted.partition(half)
     upper: np.floating[Any] = parted[half]
     return upper if values.size % 2 else (parted[:half].max() + upper) / values.dtype.type(2)
