@@ -20,3 +20,16 @@ def test_what_is_reduced_and_enlarged_stays_where_it_was(factor, shape):
     assert back.shape == shape
     inner = (slice(factor, -2 * factor), slice(factor, -2 * factor))
     np.testing.assert_allclose(back[inner], (2 * x + y)[inner], atol=1e-3)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4, 7, 8, 16])
+@pytest.mark.parametrize("shape", [(16, 48), (61, 83), (17, 16), (16, 17)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, bool])
+def test_means_are_those_of_numpy_to_the_bit(factor, shape, dtype):
+    image = (250 * np.random.default_rng(0).random(shape)).astype(dtype)
+    for each in (image, np.asfortranarray(image), image[::-1], image[:, ::-1]):
+        height, width = (side // factor for side in each.shape)
+        blocks = each[: height * factor, : width * factor].reshape(height, factor, width, factor)
+        means = block_mean(each, factor)
+        assert means.dtype == blocks.mean(axis=(1, 3)).dtype
+        assert np.array_equal(means, blocks.mean(axis=(1, 3)))

@@ -448,3 +448,11 @@ def test_letters_that_were_drawn_are_no_voids(name):
     ]
     assert not upon.any()
     assert (voids["y_px"] < 100).sum() == 3
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (33, 35)])
+def test_what_is_normalised_is_so_by_the_median_of_its_detail(shape):
+    image = np.random.default_rng(0).normal(100, 10, shape).astype(np.float32)
+    detail = image - network._background(image)
+    scale = 1.4826 * float(np.median(np.abs(detail)))
+    assert np.array_equal(network.normalised(image), np.clip(detail / scale, -12, 12))

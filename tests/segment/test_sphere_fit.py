@@ -3,7 +3,7 @@ import pytest
 
 from voidlab.segment import fringe_profiles
 from voidlab.segment.azimuthal import Profile
-from voidlab.segment.fringe_profiles import RADII
+from voidlab.segment.fringe_profiles import RADII, corners
 from voidlab.segment.sphere_fit import Curves, Focus, fit_radii, infer_focus
 
 FRINGE, BLUR, PHASE = 4.0, 0.9, 0.12  # px, px, rad per px of the radius
@@ -32,7 +32,7 @@ def test_spheres_at_all_radii_are_the_table_at_each():
     at = random.uniform(0.02, 3, 20), random.uniform(0.01, 1, 20), random.uniform(0, 7, 20)
     table = fringe_profiles.profiles(True)
     wanted = table.at(RADII, *(each[:, None] for each in at))
-    np.testing.assert_allclose(table.of_spheres(*at), wanted, atol=1e-6)
+    np.testing.assert_allclose(table.of_spheres(corners(*at)), wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("under", [True, False])

@@ -132,7 +132,8 @@ def _add_init(commands: Commands) -> None:
 
 
 def _init(options: argparse.Namespace) -> None:
-    from voidlab.run import each, start
+    with importing():
+        from voidlab.run import each, start
 
     if options.each:
         print(each.init_each(options.source, options.name or "", options.sample or "", options.pixel_sizes))

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from voidlab.images.missing import filled
+from voidlab.images.neighbours import extreme_of_nine
 
 _MOST = 0.4  # of an image; where more is so flat it is a mask, or a drawing
 _EVEN = 0.15  # of the tolerance is the noise of a mask at most
@@ -21,7 +22,7 @@ def flat_extremes(values: np.ndarray) -> np.ndarray:
     None of what is most of the image, as in a mask. ``values`` are finite. The lowest and highest grey are those that
     fill 3 × 3 px: a hot pixel is neither.
     """
-    highest, lowest = ndimage.maximum_filter(values, 3), ndimage.minimum_filter(values, 3)
+    highest, lowest = (extreme_of_nine(values, choose) for choose in (np.maximum, np.minimum))
     low, high = float(highest.min()), float(lowest.max())
     same = 0.01 * (high - low)
     flat = highest - lowest <= same
@@ -46,19 +47,17 @@ def find_strokes(image: np.ndarray) -> np.ndarray | None:
     values = filled(image)
     if not _may_hold_strokes(values):  # most images: all that follows takes longer than to decode one
         return None
-    least, strokes = _least_step(values), np.zeros(values.shape, bool)
-    for around, piece in _pieces(flat_extremes(values)):
-        if _is_long(piece) and _is_sharp(piece, values[around], least):
+    pieces = [(around, piece) for around, piece in _pieces(flat_extremes(values)) if _is_long(piece)]
+    least, strokes = _least_step(values) if pieces else 0.0, np.zeros(values.shape, bool)
+    for around, piece in pieces:
+        if _is_sharp(piece, values[around], least):
             strokes[around] |= piece
     return ndimage.binary_dilation(strokes, iterations=3) if strokes.any() else None
 
 
 def _may_hold_strokes(values: np.ndarray) -> bool:
     """Whether some blocks of 3 × 3 px side by side, as a stroke of 5 px holds, are flat and of an extreme grey."""
-    height, width = (side - side % 3 for side in values.shape)
-    blocks = values[:height, :width].reshape(height // 3, 3, width // 3, 3)
-    # Rows first: it is a third of the time.
-    highest, lowest = blocks.max(axis=1).max(axis=-1), blocks.min(axis=1).min(axis=-1)
+    highest, lowest = (_extreme_of_blocks(values, choose) for choose in (np.maximum, np.minimum))
     if not highest.size:
         return False
     low, high = float(highest.min()), float(lowest.max())
@@ -68,14 +67,23 @@ def _may_hold_strokes(values: np.ndarray) -> bool:
     return bool(count and np.bincount(pieces.ravel())[1:].max() >= _LEAST_BLOCKS)
 
 
+def _extreme_of_blocks(values: np.ndarray, choose: np.ufunc) -> np.ndarray:
+    """Of each 3 × 3 px side by side what ``choose`` chooses; row by row: numpy itself takes ten times as long."""
+    height, width = (side - side % 3 for side in values.shape)
+    blocks = values[:height, :width].reshape(height // 3, 3, width // 3, 3)
+    rows = choose(choose(blocks[:, 0], blocks[:, 1]), blocks[:, 2])
+    return np.asarray(choose(choose(rows[..., 0], rows[..., 1]), rows[..., 2]))
+
+
 def without_saturated(extreme: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Of the `flat_extremes` of an image (H, W) those that may be drawn: not what is roundish and fades out.
 
     That is a void, or where two lie upon each other, brighter than the camera can tell.
     """
-    least, left = _least_step(values), extreme.copy()
-    for around, piece in _pieces(extreme):
-        if not _is_long(piece) and not _is_sharp(piece, values[around], least):
+    pieces = [(around, piece) for around, piece in _pieces(extreme) if not _is_long(piece)]
+    least, left = _least_step(values) if pieces else 0.0, extreme.copy()
+    for around, piece in pieces:
+        if not _is_sharp(piece, values[around], least):
             left[around] &= ~piece
     return left
 

@@ -162,6 +162,8 @@ def _burnt_in(image: np.ndarray) -> np.ndarray:
     """Pixels near patches of the very lowest or highest grey values without any noise, but voids."""
     values = filled(image)
     extreme = without_saturated(flat_extremes(values), values) & np.isfinite(image)
+    if not extreme.any():
+        return extreme
     size = max(min(extreme.shape) // 40, 4)
     joined = ndimage.binary_closing(np.pad(extreme, size), iterations=size)[size:-size, size:-size]
     return np.asarray(joined | extreme)
@@ -209,6 +211,8 @@ def _is_disc(part: np.ndarray) -> bool:
 
 def _boxes_around(mask: np.ndarray, *, least: float) -> list[list[int]]:
     """Boxes (left, top, width, height) around pieces of a mask that cover a share ``least`` of it."""
+    if not mask.any():
+        return []
     height, width = mask.shape
     grown = ndimage.maximum_filter(mask, (9, 31), mode="constant")  # words stand in lines
     for _ in range(20):

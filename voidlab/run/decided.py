@@ -15,12 +15,12 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from voidlab.errors import VoidlabError
+from voidlab.images.sample import sample, sample_rows
 from voidlab.images.series import ImageSeries
 from voidlab.project import record
 from voidlab.segment.contrast import ContrastChoice
 from voidlab.segment.identity import identity_of
 from voidlab.segment.segmenters import Segmenter
-from voidlab.segment.series import sample, sample_rows
 from voidlab.segment.sphere_fit import Focus
 
 # The rooms that the segmentation of an image rests on: changed code elsewhere changes nothing of it.

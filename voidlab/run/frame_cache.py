@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from voidlab.images.sample import SeriesOfImages
 from voidlab.images.series import ImageSeries
 from voidlab.project import record
 from voidlab.project.image_digests import digest_of_image
@@ -39,7 +40,7 @@ from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.run.decided import Decided, asked
 from voidlab.run.frame_file import pack, read_sealed, unpack, write_sealed
 from voidlab.run.watched import OTHERWISE, as_watched, differences
-from voidlab.segment.frame import FrameResult, SeriesOfImages
+from voidlab.segment.frame import FrameResult
 from voidlab.segment.segmenters import Segmenter
 
 Kept = TypeVar("Kept")

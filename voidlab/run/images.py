@@ -15,6 +15,7 @@ from voidlab.images.find_files import Source, find_files
 from voidlab.images.microscope import doubts_of_microscope, with_microscope_of
 from voidlab.images.readers import open_file
 from voidlab.images.readers.base import Choice
+from voidlab.images.sample import sample, sample_rows
 from voidlab.images.series import ImageSeries, open_series
 from voidlab.images.valid_area import nearly_padding, propose_boxes
 from voidlab.project import record
@@ -22,7 +23,6 @@ from voidlab.project.image_digests import digests_of_images
 from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
-from voidlab.segment.series import sample, sample_rows
 
 _LOOKED_AT = 3  # images, for what is no specimen
 _NAMED = 8  # boxes

@@ -1,8 +1,9 @@
 """From images to voids: the segmenters, and the voids of a whole series of images."""
 
-from voidlab.segment.frame import FrameResult, SeriesOfImages, segment_frame
+from voidlab.images.sample import SeriesOfImages, sample
+from voidlab.segment.frame import FrameResult, segment_frame
 from voidlab.segment.load import SHIPPED, check_asked, check_segmenter, from_parameters, load_segmenter
 from voidlab.segment.model_file import ModelError
 from voidlab.segment.segmentation import Segmentation
 from voidlab.segment.segmenters import ClassicalSegmenter, Segmenter
-from voidlab.segment.series import sample, segment_series
+from voidlab.segment.series import segment_series

@@ -7,10 +7,11 @@ from collections.abc import Collection
 from itertools import repeat
 
 import numpy as np
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from voidlab.images.binning import enlarge
+from voidlab.images.neighbours import extreme_of_nine
+from voidlab.images.smooth import gaussian
 from voidlab.segment.confidence import Calibration, evidence, smaller_than_sure, unrest_of
 from voidlab.segment.discs import Discs
 from voidlab.segment.network import OTHERS, SCALES, USUAL_RADIUS_PX, Maps
@@ -26,7 +27,6 @@ _OF_SCALE = {1: (0.0, 24.0), 3: (4.0, 10.0), **dict.fromkeys(SCALES[2:], (4.0, 3
 # Closer than this share of the larger radius, and no more unlike: one and the same void.
 _NEAR, _ALIKE = 0.5, 1.7
 _SAME = 0.25  # closer than this: one and the same, whatever the radii
-_ROWS = 64  # of a map looked at together: they stay in the processor's cache
 _FACETS = 1.35  # corners of a faceted void reach this far beyond the circle of the same area
 
 
@@ -100,20 +100,8 @@ def peaks(maps: tuple[Maps, ...], kind: str) -> tuple[np.ndarray, np.ndarray, np
 
 def _tops(centre: np.ndarray) -> np.ndarray:
     """Where a map, smoothed a little, is as high as beside it."""
-    smooth = ndimage.gaussian_filter(centre, 0.6, truncate=3.0)
-    tops = np.empty(smooth.shape, bool)
-    for start in range(0, len(smooth), _ROWS):
-        above = min(start, 1)
-        part = smooth[start - above : start + _ROWS + 1]
-        across = part.copy()
-        np.maximum(across[:, 1:], part[:, :-1], out=across[:, 1:])
-        np.maximum(across[:, :-1], part[:, 1:], out=across[:, :-1])
-        highest = across.copy()
-        np.maximum(highest[1:], across[:-1], out=highest[1:])
-        np.maximum(highest[:-1], across[1:], out=highest[:-1])
-        inner = slice(above, above + _ROWS)
-        tops[start : start + _ROWS] = (part == highest)[inner]
-    return tops
+    smooth = gaussian(centre, 0.6, truncate=3.0)
+    return np.asarray(smooth == extreme_of_nine(smooth, np.maximum))
 
 
 def scales_for(max_radius_px: float) -> tuple[int, ...]:

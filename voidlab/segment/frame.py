@@ -1,31 +1,17 @@
 """What comes of one image of a series, whoever asks for it: a run, another process, or a microscope at work."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from voidlab import tables
 from voidlab.images.label_stack import PackedLabels
+from voidlab.images.sample import SeriesOfImages
 from voidlab.segment.odd_frames import sharpness
 from voidlab.segment.segmenters import Segmenter
 
 EXCLUDED, UNREADABLE, BLANK, OK = "excluded", "unreadable", "blank", "ok"
-
-
-class SeriesOfImages(Protocol):
-    """Images and what is known of them, as `voidlab.images.ImageSeries`."""
-
-    @property
-    def frames(self) -> pd.DataFrame: ...
-
-    @property
-    def shape(self) -> tuple[int, int]: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, row: int) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ that of the sphere of the same volume.
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from typing import TypeAlias
 
 import numpy as np
 from scipy import ndimage, special
@@ -28,6 +29,7 @@ _FACETED = (
     *(0.75, 0.702, 0.646, 0.579, 0.496, 0.386, 0.267, 0.155, 0.066, 0.018, 0.002, 0.0),
 )
 _FACETED_STEP = 0.05
+Corners: TypeAlias = list[tuple[np.ndarray, np.ndarray]]  # rows of a raveled table and their weights
 _FINE, _STEP = np.arange(0, 5.6, 0.01), 0.06  # distances and frequencies of the propagation
 
 
@@ -53,22 +55,34 @@ class Profiles:
         )
         return ndimage.map_coordinates(self.values, np.stack(where), order=1, mode="nearest")
 
-    def of_spheres(self, fringe: np.ndarray, blur: np.ndarray, phase: np.ndarray) -> np.ndarray:
-        """Profile of each of some spheres at all `RADII`; fringe and blur in units of its radius."""
-        below, share = zip(
-            _between(np.log(fringe / FRINGES[0]) / np.log(FRINGES[1] / FRINGES[0]), len(FRINGES)),
-            _between(np.log(blur / BLURS[0]) / np.log(BLURS[1] / BLURS[0]), len(BLURS)),
-            _between((phase - PHASES[0]) / (PHASES[1] - PHASES[0]), len(PHASES)),
-            strict=True,
-        )
-        found = np.zeros((len(fringe), self.values.shape[-1]))
-        for corner in product((0, 1), repeat=3):
-            weight = np.prod(
-                [part if up else 1 - part for part, up in zip(share, corner, strict=True)], axis=0
-            )
-            at = tuple(part + up for part, up in zip(below, corner, strict=True))
-            found += weight[:, None] * self.values[at]
+    def of_spheres(self, corners: Corners) -> np.ndarray:
+        """Profile of each of some spheres at all `RADII`, from the `corners` around them."""
+        rows = self.values.reshape(-1, self.values.shape[-1])
+        found = np.zeros((len(corners[0][0]), rows.shape[1]))
+        for row, weight in corners:
+            found += weight[:, None] * rows.take(row, axis=0)
         return found
+
+
+def corners(fringe: np.ndarray, blur: np.ndarray, phase: np.ndarray) -> Corners:
+    """Rows of a table around each of some spheres, and how much each counts, in every table alike.
+
+    Fringe and blur are in units of the sphere's radius.
+    """
+    axes = (
+        _between(np.log(fringe / FRINGES[0]) / np.log(FRINGES[1] / FRINGES[0]), len(FRINGES)),
+        _between(np.log(blur / BLURS[0]) / np.log(BLURS[1] / BLURS[0]), len(BLURS)),
+        _between((phase - PHASES[0]) / (PHASES[1] - PHASES[0]), len(PHASES)),
+    )
+    strides = (len(BLURS) * len(PHASES), len(PHASES), 1)
+    (f, b, p) = (
+        ((stride * below, 1 - share), (stride * (below + 1), share))
+        for stride, (below, share) in zip(strides, axes, strict=True)
+    )
+    return [
+        (row_f + row_b + row_p, of_f * of_b * of_p)
+        for (row_f, of_f), (row_b, of_b), (row_p, of_p) in product(f, b, p)
+    ]
 
 
 def _between(place: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

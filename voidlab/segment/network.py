@@ -102,9 +102,12 @@ def normalised(image: np.ndarray) -> np.ndarray:
     """
     image = filled(np.asarray(image, np.float32))
     detail = image - _background(image)
-    scale = 1.4826 * float(np.median(np.abs(detail)))
-    scale = max(scale, 0.25 * float(detail.std()), 1e-6 * float(np.abs(image).max(initial=0)), 1e-12)
-    return np.clip(detail / scale, -12, 12)
+    size = np.abs(detail)
+    scale = 1.4826 * float(_median(size))
+    largest = float(np.abs(image, out=size).max(initial=0))
+    scale = max(scale, 0.25 * float(detail.std()), 1e-6 * largest, 1e-12)
+    detail /= scale
+    return np.clip(detail, -12, 12, out=detail)
 
 
 def preprocess(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
@@ -126,7 +129,8 @@ def preprocess(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
     small = block_mean(np.asarray(image, np.float32), scale, pad=True)
     margins = tuple((0, -side % STEP) for side in small.shape)
     mode: Literal["reflect", "edge"] = "reflect" if min(small.shape) >= STEP else "edge"
-    return np.pad(normalised(small), margins, mode=mode), np.isfinite(small)
+    picture = normalised(small)
+    return np.pad(picture, margins, mode=mode) if np.any(margins) else picture, np.isfinite(small)
 
 
 def forward(
@@ -152,8 +156,8 @@ def to_maps(raw: np.ndarray, known: np.ndarray, scale: int, *, negative: bool = 
     height, width = known.shape
     void, centre, radius, *others = raw[:, :height, :width]
     size = USUAL_RADIUS_PX * np.exp(np.clip(radius, -2, 2.5))
-    of_others = {name: _sigmoid(each) * known for name, each in zip(OTHERS, others, strict=False)}
-    return Maps(scale, _sigmoid(void) * known, _sigmoid(centre) * known, size, of_others, negative)
+    of_others = {name: _sigmoid(each, known) for name, each in zip(OTHERS, others, strict=False)}
+    return Maps(scale, _sigmoid(void, known), _sigmoid(centre, known), size, of_others, negative)
 
 
 def fuse_for_inference(model: torch.nn.Module) -> torch.nn.Module:
@@ -241,5 +245,23 @@ def _background(image: np.ndarray) -> np.ndarray:
     return enlarge(small, step, (image.shape[0], image.shape[1]))
 
 
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(values, -30, 30)))
+def _sigmoid(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Probability from log odds, 0 where nothing is known; in the memory of one map."""
+    odds: np.ndarray = np.clip(values, -30, 30)
+    np.negative(odds, out=odds)
+    np.exp(odds, out=odds)
+    odds += 1
+    np.divide(1, odds, out=odds)
+    odds *= known
+    return odds
+
+
+def _median(values: np.ndarray) -> np.floating[Any]:
+    """As `numpy.median` of numbers that are no NaN, and puts them in another order.
+
+    One search for the middle takes a tenth of the time of its three.
+    """
+    half, parted = values.size // 2, values.reshape(-1)
+    parted.partition(half)
+    upper: np.floating[Any] = parted[half]
+    return upper if values.size % 2 else (parted[:half].max() + upper) / values.dtype.type(2)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage
 
 from voidlab.images.binning import block_mean
+from voidlab.images.smooth import gaussian
 from voidlab.tables.tilts import is_tilted
 
 _AROUND = 15  # frames that a frame is compared with
@@ -23,7 +23,7 @@ def sharpness(image: np.ndarray) -> float:
         if not known.any():
             return np.nan
         values = small if known.all() else np.where(known, small, np.median(small[known]))
-        details.append(float((values - ndimage.gaussian_filter(values, 1.0))[known].std()))
+        details.append(float((values - gaussian(values, 1.0))[known].std()))
     fine, coarse = details
     return fine / coarse if coarse > 0 else np.nan
 

@@ -262,11 +262,12 @@ class NetworkSegmenter(Segmenter):
         # Only voids are drawn: else a loop upon a void would take pixels, and the masks would hold more than voids.
         labels, probability = decode.draw_labels(voids, maps)
         made = segmentation_of(voids, labels, probability, self.edge_buffer_px)
-        circles = circles_of(others, len(voids) + 1, labels.shape, self.edge_buffer_px)
         smaller = int((sure.radius < self.min_radius_px).sum())
+        if len(others):
+            circles = circles_of(others, len(voids) + 1, labels.shape, self.edge_buffer_px)
+            made = replace(made, voids=pd.concat([made.voids, circles], ignore_index=True))
         return replace(
             made,
-            voids=pd.concat([made.voids, circles], ignore_index=True) if len(circles) else made.voids,
             smaller=smaller,
             larger=len(sure) - len(sure_found) - smaller,
             contrast="dark" if maps[0].negative else "bright",

@@ -13,14 +13,14 @@ import pandas as pd
 from voidlab import tables
 from voidlab.images.errors import ImagesError
 from voidlab.images.label_stack import PackedLabels
+from voidlab.images.sample import SeriesOfImages, read_rows, sample_rows
 from voidlab.segment.expectation import Expectation
-from voidlab.segment.frame import EXCLUDED, OK, FrameResult, SeriesOfImages, segment_frame
+from voidlab.segment.frame import EXCLUDED, OK, FrameResult, segment_frame
 from voidlab.segment.odd_frames import odd_frames
 from voidlab.segment.persistence import settle
 from voidlab.segment.segmenters import Segmenter
 from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.kinds import COUNT_OF, VOID
-from voidlab.tables.rows import spread_rows
 from voidlab.tables.verdict import CHECK, GOOD, VERDICTS
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
@@ -100,8 +100,8 @@ def segment_series(
     if store is not None:
         store.check(series, segmenter)
     looked_at = sample_rows(series)
-    segmenter = segmenter.with_contrast_from(_read(series, looked_at))
-    segmenter = segmenter.with_focus_from(_read(series, looked_at))
+    segmenter = segmenter.with_contrast_from(read_rows(series, looked_at))
+    segmenter = segmenter.with_focus_from(read_rows(series, looked_at))
     found, rows = Collected(series.frames, segmenter.kinds), range(len(series))
     counted: Iterable[int] = progress(rows, len(series)) if progress else rows
     apart = store.results_from(executor) if store is not None and executor is not None else None
@@ -197,10 +197,10 @@ def _of_sample(
     """What a second look at some images says: how far to trust the detections, and from which size on."""
 
     def trust() -> dict[str, Any]:
-        return _trust(segmenter, segmenter.expectation(_read(series, rows)))
+        return _trust(segmenter, segmenter.expectation(read_rows(series, rows)))
 
     def completeness() -> dict[str, Any]:
-        found = segmenter.completeness(_read(series, rows))
+        found = segmenter.completeness(read_rows(series, rows))
         return {} if found is None else {"completeness": asdict(found)}
 
     looks = {"trust": trust, "completeness": completeness}
@@ -282,22 +282,3 @@ def _look(series: SeriesOfImages, segmenter: Segmenter, store: FrameStore | None
         return kept
     result = segment_frame(series, segmenter, row)
     return store.put(row, result) if result.was_seen else result
-
-
-def sample(series: SeriesOfImages, most: int = 5) -> Iterator[np.ndarray]:
-    """At most ``most`` images that can be read, spread over the series."""
-    return _read(series, sample_rows(series, most))
-
-
-def sample_rows(series: SeriesOfImages, most: int = 5) -> np.ndarray:
-    """Rows of at most ``most`` usable images, spread over the series."""
-    ok = np.flatnonzero(series.frames["status"] == "ok")
-    return ok[spread_rows(len(ok), most, down=True)]
-
-
-def _read(series: SeriesOfImages, rows: Iterable[int]) -> Iterator[np.ndarray]:
-    for row in rows:
-        try:
-            yield series[int(row)]
-        except OSError:
-            continue

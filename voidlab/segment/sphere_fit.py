@@ -10,7 +10,7 @@ import numpy as np
 from scipy import optimize
 
 from voidlab.segment.azimuthal import Profile
-from voidlab.segment.fringe_profiles import RADII, profiles
+from voidlab.segment.fringe_profiles import RADII, corners, profiles
 
 # Radii tried, over the given one: the least, the largest and their distance, logarithms.
 _WIDE = (-0.8, 0.5, 0.065)
@@ -307,9 +307,9 @@ class _Tried:
         that fit best: diffraction makes voids of one image brighter and darker. A contrast of the wrong sign is none.
         """
         fringe, blur, phase = state
-        at = fringe / self.series, blur / self.series, phase * self.series
-        usual = profiles(under).of_spheres(*at)
-        change = profiles(under, _MORE).of_spheres(*at) - usual
+        around = corners(fringe / self.series, blur / self.series, phase * self.series)
+        usual = profiles(under).of_spheres(around)
+        change = profiles(under, _MORE).of_spheres(around) - usual
         curves = self.curves
         total = curves.weight.sum(axis=1)[:, None]
         middle = (curves.weight * curves.brightness).sum(axis=1)[:, None] / total

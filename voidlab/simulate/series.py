@@ -197,9 +197,8 @@ def _write_series(folder: Path, simulation: Simulation) -> None:
     """Write the files of a simulated series into ``folder``, which is empty."""
     names = [f"tilt{view + 1:02d}.tif" for view in range(len(simulation.images))]
     for name, image in zip(names, simulation.images, strict=True):
-        tifffile.imwrite(
-            folder / name, np.round(image * 255).astype(np.uint8), compression="zlib", metadata=None
-        )
+        # As they are: noise is not much smaller when it is compressed, and every stage reads them.
+        tifffile.imwrite(folder / name, np.round(image * 255).astype(np.uint8), metadata=None)
     (folder / "tilt.rawtlt").write_text("".join(f"{tilt:.2f}\n" for tilt in simulation.tilt_deg))
     drift = simulation.truth.drift[["frame", "drift_x_px", "drift_y_px"]]
     views = drift.assign(tilt_deg=simulation.tilt_deg, tilt_axis_deg=simulation.axis_deg)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage
 
 from voidlab.images.binning import block_mean
+from voidlab.images.smooth import gaussian
 
 _MEAN_FREE_PATH = 5.0  # in median void diameters: a median void is 22 % brighter than the foil
 
@@ -38,7 +38,7 @@ class SlabImages(Sequence[np.ndarray]):
         missing = np.zeros(self.shape) if here is None else _missing_foil(here, self.shape)
         let_through = np.exp(missing / (2 * self.radius_px * _MEAN_FREE_PATH))
         transmitted = _background(self.seed, row, self.shape, self.drift[row]) * let_through
-        blurred = ndimage.gaussian_filter(transmitted, 0.8)
+        blurred = gaussian(transmitted, 0.8)
         random = np.random.default_rng(np.random.SeedSequence([self.seed, 2, row]))
         noisy = blurred + self.noise * 0.5 * np.sqrt(2 * blurred) * random.standard_normal(self.shape)
         return np.clip(noisy, 0, 1).astype(np.float32)

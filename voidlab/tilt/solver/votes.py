@@ -64,14 +64,14 @@ def _peak(
         return Peak(np.zeros(2), 0.0, 0.0, 0.0)
     # Every so many of the first are enough where there are many: their partners are all among the second.
     first = first[:: 1 + len(first) * len(second) // _MOST_PAIRS]
-    difference = (second[None, :, :] - first[:, None, :]).reshape(-1, 2)
+    difference = (second.T[:, None, :] - first.T[:, :, None]).reshape(2, -1)
     most = furthest * np.minimum(np.ptp(first, axis=0), np.ptp(second, axis=0)) + 4 * np.array(step)
     middle = second.mean(axis=0) - first.mean(axis=0)
-    inside = np.abs(difference - middle) < most
-    difference = difference[inside[:, 0] & inside[:, 1]]
+    p, q = np.abs(difference - middle[:, None])
+    difference = difference[:, (p < most[0]) & (q < most[1])]
     shape = (np.floor(2 * most / step) + 1).astype(np.int64)
-    cell = ((difference - (middle - most)) / step).astype(np.int64)
-    counts = np.bincount(cell[:, 0] * shape[1] + cell[:, 1], minlength=int(shape.prod()))
+    cell = ((difference - (middle - most)[:, None]) / np.array(step)[:, None]).astype(np.int64)
+    counts = np.bincount(cell[0] * shape[1] + cell[1], minlength=int(shape.prod()))
     counts = counts.reshape(shape).astype(np.float32)
     along = ndimage.uniform_filter1d(counts, 3, axis=1, mode="constant") * 3
     # Chance is what lies around: a smooth surface that the peak itself hardly lifts.
@@ -86,9 +86,10 @@ def _peak(
         if score[at] > best.score:
             centre = (np.array(at) + 0.5) * step - most + middle
             half = np.array([0.5 * length * step[0], 1.5 * step[1]])
-            close = difference[(np.abs(difference - centre) <= half).all(axis=1)]
+            p, q = np.abs(difference - centre[:, None])
+            close = difference[:, (p <= half[0]) & (q <= half[1])]
             # The middle of the ridge across the axis, the crest along it.
-            shift = np.median(close, axis=0) if len(close) else centre
+            shift = np.median(close, axis=1) if close.size else centre
             best = Peak(shift, float(box[at]), float(expected[at]), float(score[at]))
     return best
 
