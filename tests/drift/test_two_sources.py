@@ -120,7 +120,7 @@ def test_a_frame_that_is_upside_down_is_flagged_and_named(upside_down):
     drifts, _, verdict = upside_down
     assert drifts.loc[7, "drift_sigma_px"] > 50
     assert drifts["flag"].tolist() == ["reference", *[""] * 6, "large error", *[""] * 4]
-    assert verdict.light == "check"
+    assert verdict.grade == "check"
     sigma = f"{drifts.loc[7, 'drift_sigma_px']:.1f}"
     said = f"1 of 12 frames cannot be relied on (1 large error): frame 7 (± {sigma} px)."
     assert verdict.reasons[0] == said

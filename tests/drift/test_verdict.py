@@ -58,7 +58,7 @@ def test_a_fixed_pattern_is_said_when_the_drift_is_too_small_to_tell():
     assert (found.sigma_px[1:] > 5).all()
     pairs = found.pairs_table(range(6))
     verdict = drift.assess_drift(found.table(range(6)), pairs)
-    assert verdict.light == "do not use"
+    assert verdict.grade == "do not use"
     assert "stays put" in verdict.reasons[0]
 
 
@@ -136,7 +136,7 @@ def test_pieces_that_no_pair_joins_are_said_to_be_so():
     assert found.flags[3:] == ["not connected"] * 3
     assert (found.sigma_px[3:] >= SHAPE[1] / 2).all()
     verdict = drift.assess_drift(found.table(range(6)), found.pairs_table(range(6)))
-    assert verdict.light == "do not use"
+    assert verdict.grade == "do not use"
     assert "3 not connected" in " ".join(verdict.reasons)
 
 
@@ -183,15 +183,15 @@ def test_triangles_close_when_pairs_agree():
 def test_a_good_drift_is_said_to_be_good_and_why():
     found = drift.estimate_drift(masks(walk(6, 8)))
     verdict = drift.assess_drift(found.table(range(6)), found.pairs_table(range(6)))
-    assert verdict.light == "good"
+    assert verdict.grade == "good"
     assert "15 of 15 pairs of frames agree" in " ".join(verdict.reasons)
-    assert drift.assess_drift(found.table(range(6)).iloc[:1], found.pairs.iloc[:0]).light == "good"
+    assert drift.assess_drift(found.table(range(6)).iloc[:1], found.pairs.iloc[:0]).grade == "good"
 
 
 def test_frames_with_nothing_in_common_are_not_called_good():
     found = drift.estimate_drift([masks([(0, 0)], seed=s)[0] for s in range(5)])
     verdict = drift.assess_drift(found.table(range(5)), found.pairs_table(range(5)))
-    assert verdict.light != "good"
+    assert verdict.grade != "good"
 
 
 def test_the_worst_comes_first():
@@ -199,7 +199,7 @@ def test_the_worst_comes_first():
     images[3] = np.zeros(SHAPE, bool)
     found = drift.estimate_drift(images)
     verdict = drift.assess_drift(found.table(range(10, 16)), found.pairs_table(range(10, 16)))
-    assert verdict.light == "check"
+    assert verdict.grade == "check"
     assert verdict.reasons[0] == "1 of 6 frames cannot be relied on (1 interpolated): frame 13."
 
 

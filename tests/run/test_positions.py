@@ -41,7 +41,7 @@ def test_a_drift_told_by_the_voids_is_judged():
     frames, voids, _ = moving()
     found = drift_from_tracks(frames, voids, search_range_px="auto", memory=5)
     verdict = drift.assess_drift_of_voids(found, voids)  # every fifth frame holds no void: nothing to correct
-    assert verdict.light == "good"
+    assert verdict.grade == "good"
     assert any("rests on 12" in reason or "rests on 13" in reason for reason in verdict.reasons)
     figures = key_figures.of_drift_of_voids(found, voids, verdict, NOT_CALIBRATED)
     assert [f["label"] for f in figures] == [
@@ -57,7 +57,7 @@ def test_a_drift_that_rests_on_a_void_or_two_is_doubtful():
     frames, voids, _ = moving(voids=2)
     found = drift_from_tracks(frames, voids, search_range_px=10, memory=5)
     verdict = drift.assess_drift_of_voids(found, voids)
-    assert verdict.light == "do not use"
+    assert verdict.grade == "do not use"
     assert any(
         "rests on 2 voids (median): a void or two that move take" in reason for reason in verdict.reasons
     )

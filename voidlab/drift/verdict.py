@@ -26,9 +26,9 @@ _DOUBTFUL = (0.0, 0.2)  # share of the frames
 
 @dataclass(frozen=True)
 class Verdict:
-    """``light``: "good", "check" or "do not use"; ``reasons``: a sentence for each thing that was looked at."""
+    """``grade``: "good", "check" or "do not use"; ``reasons``: a sentence for each thing that was looked at."""
 
-    light: str
+    grade: str
     reasons: list[str]
 
 
@@ -94,20 +94,20 @@ def assess_drift_of_voids(drift: pd.DataFrame, voids: pd.DataFrame) -> Verdict:
 
 def _worst_of(found: Sequence[tuple[str, str]]) -> Verdict:
     """The worst of what was ``found`` decides, and is said first; what has no reason says nothing."""
-    said = [(light, reason) for light, reason in found if reason]
-    worst = max((light for light, _ in said), key=VERDICTS.index)
+    said = [(grade, reason) for grade, reason in found if reason]
+    worst = max((grade for grade, _ in said), key=VERDICTS.index)
     order = sorted(said, key=lambda item: -VERDICTS.index(item[0]))
     return Verdict(worst, [reason for _, reason in order])
 
 
 def _voids(drift: pd.DataFrame) -> tuple[str, str]:
     middle = float(drift.loc[drift["flag"] != "reference", "pairs_kept"].median())
-    light = GOOD if middle >= _VOIDS[0] else CHECK if middle >= _VOIDS[1] else DO_NOT_USE
-    few = "" if light == GOOD else ": a void or two that move take the frame with them"
-    return light, f"The drift of a frame rests on {middle:g} voids (median){few}."
+    grade = GOOD if middle >= _VOIDS[0] else CHECK if middle >= _VOIDS[1] else DO_NOT_USE
+    few = "" if grade == GOOD else ": a void or two that move take the frame with them"
+    return grade, f"The drift of a frame rests on {middle:g} voids (median){few}."
 
 
-def _light(value: float, limits: tuple[float, float]) -> str:
+def _grade(value: float, limits: tuple[float, float]) -> str:
     """Of something that should be small."""
     return GOOD if value <= limits[0] else CHECK if value <= limits[1] else DO_NOT_USE
 
@@ -145,9 +145,9 @@ def _pairs(pairs: pd.DataFrame) -> tuple[str, str]:
         return DO_NOT_USE, "No pair of frames could be compared: there is nothing to see in them."
     kept = int((pairs["weight"] > 0).sum())
     again = int(pairs["remeasured"].sum())
-    light = _light(1 - kept / len(pairs), (1 - _AGREEING[0], 1 - _AGREEING[1]))
+    grade = _grade(1 - kept / len(pairs), (1 - _AGREEING[0], 1 - _AGREEING[1]))
     more = f"; {again} {'was' if again == 1 else 'were'} measured again near the solution" if again else ""
-    return light, f"{kept} of {len(pairs)} pairs of frames agree with one another{more}."
+    return grade, f"{kept} of {len(pairs)} pairs of frames agree with one another{more}."
 
 
 def _triangles(pairs: pd.DataFrame) -> tuple[str, str]:
@@ -155,14 +155,14 @@ def _triangles(pairs: pd.DataFrame) -> tuple[str, str]:
     if not closures.size:
         return CHECK, "No three frames were all compared with each other: nothing checks the pairs."
     middle = float(np.median(closures))
-    return _light(middle, _CLOSURE_PX), f"The closure error of three frames is {middle:.2f} px (median)."
+    return _grade(middle, _CLOSURE_PX), f"The closure error of three frames is {middle:.2f} px (median)."
 
 
 def _error(drift: pd.DataFrame) -> tuple[str, str]:
     others = drift.loc[drift["flag"] != "reference", "drift_sigma_px"]
     middle = float(others.median())
     text = f"The standard error of a frame is {middle:.2f} px (median), {others.max():.2f} px at worst."
-    return _light(middle, _SIGMA_PX), text
+    return _grade(middle, _SIGMA_PX), text
 
 
 def _frames(drift: pd.DataFrame) -> tuple[str, str]:
@@ -174,9 +174,9 @@ def _frames(drift: pd.DataFrame) -> tuple[str, str]:
         f"{frame} (± {sigma:.1f} px)" if flag == "large error" else frame
         for frame, sigma, flag in doubtful[["frame", "drift_sigma_px", "flag"]].itertuples(index=False)
     ]
-    light = _light(len(doubtful) / len(drift), _DOUBTFUL)
+    grade = _grade(len(doubtful) / len(drift), _DOUBTFUL)
     first = name_first(named, 5)
-    return light, f"{len(doubtful)} of {len(drift)} frames cannot be relied on ({kinds}): frame {first}."
+    return grade, f"{len(doubtful)} of {len(drift)} frames cannot be relied on ({kinds}): frame {first}."
 
 
 def _pattern(drift: pd.DataFrame) -> tuple[str, str]:

@@ -44,8 +44,8 @@ def read_member(paths: RunPaths) -> Member:
     entries = record.read_record(paths)
     entry = entries.get("export")
     sample = _sample_of(entry)
-    reason = "" if judged.light == GOOD else judged.in_a_line
-    member = Member(paths.dataset, str(sample.get("name") or paths.dataset), sample, judged.light, reason)
+    reason = "" if judged.grade == GOOD else judged.in_a_line
+    member = Member(paths.dataset, str(sample.get("name") or paths.dataset), sample, judged.grade, reason)
     if POSITIONS in entries:
         return replace(member, why_not="it is of positions without images, which are not compared")
     if entry is None or entry.status != "finished":

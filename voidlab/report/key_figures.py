@@ -120,9 +120,9 @@ def _of_any_drift(drift: pd.DataFrame, verdict: Verdict, calibration: HasPixelSi
     without = f", without {left_out} frame(s) that may lie anywhere" if left_out else ""
     sigma = drift.loc[drift["flag"] != "reference", "drift_sigma_px"].median()
     doubtful = int((~drift["flag"].isin(["", "reference"])).sum())
-    poor = "" if verdict.light == GOOD else f"The drift's verdict is '{verdict.light}': {verdict.reasons[0]}"
+    poor = "" if verdict.grade == GOOD else f"The drift's verdict is '{verdict.grade}': {verdict.reasons[0]}"
     # A verdict that is not good says it of these frames, or of all.
-    is_news = doubtful and verdict.light == GOOD
+    is_news = doubtful and verdict.grade == GOOD
     unsure = f"The drift of {doubtful} of {len(drift)} frames is doubtful." if is_news else ""
     lost = f"{doubtful} of {len(drift)}"
     error = number(sigma, "px")
@@ -130,7 +130,7 @@ def _of_any_drift(drift: pd.DataFrame, verdict: Verdict, calibration: HasPixelSi
     return [
         figure("Largest drift", f"{far:.1f} {unit}", f"distance from the reference frame{without}"),
         figure("Drift error", error, "median standard error of a frame, per axis"),
-        figure("Drift verdict", verdict.light, "good, check or do not use", warning=poor),
+        figure("Drift verdict", verdict.grade, "good, check or do not use", warning=poor),
         figure(
             "Doubtful frames",
             lost,

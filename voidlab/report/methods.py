@@ -43,11 +43,11 @@ def methods_of(stages: Sequence[StageState]) -> str:
 def _of_verdict(stages: Sequence[StageState]) -> Iterator[str]:
     """What a paper must not keep quiet: that the results are not good, and why. First, so that it is not cut off."""
     judged = judge(stages)
-    if judged.light in ("", GOOD):
+    if judged.grade in ("", GOOD):
         return
     more = f" (and {judged.left} more)" if judged.left else ""
     why = judged.in_a_line.rstrip(".")
-    yield f"[Before it is published: the verdict on these results is '{judged.light}': {why}{more}.]"
+    yield f"[Before it is published: the verdict on these results is '{judged.grade}': {why}{more}.]"
 
 
 def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:

@@ -74,7 +74,7 @@ def _say_what_came(paths: RunPaths, seconds: float, log: Log) -> None:
     numbers = ", ".join(f"{f['label'].lower()} {f['value']}" for f in headline.numbers_of(states)[:3])
     log(f"{POSITIONS:11} done in {seconds:.1f} s: {numbers}")
     judged = headline.judge(states)
-    log(f"{'verdict':11} {judged.light}{': ' if judged.in_a_line else ''}{judged.in_a_line}")
+    log(f"{'verdict':11} {judged.grade}{': ' if judged.in_a_line else ''}{judged.in_a_line}")
 
 
 def _paths(dataset: str) -> RunPaths:

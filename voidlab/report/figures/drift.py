@@ -33,14 +33,14 @@ _LAMPS = {GOOD: GREEN, CHECK: ORANGE, DO_NOT_USE: RED}
 
 def traffic_light(verdict: str, ax: Axes) -> Axes:
     """Three lamps, of which the one of the ``verdict`` is lit and named."""
-    for place, (light, colour) in enumerate(_LAMPS.items()):
-        lit = light == verdict
+    for place, (grade, colour) in enumerate(_LAMPS.items()):
+        lit = grade == verdict
         lamp = Circle(
             (place, 0), 0.34, facecolor=colour if lit else "#E8E8E8", edgecolor=GREY, lw=1.5 if lit else 0.6
         )
         ax.add_patch(lamp)
         ax.text(
-            place, -0.62, light, ha="center", va="top", fontsize=9,
+            place, -0.62, grade, ha="center", va="top", fontsize=9,
             color="black" if lit else GREY, fontweight="bold" if lit else "normal",
         )  # fmt: skip
     ax.set(xlim=(-0.6, 2.6), ylim=(-1.05, 0.5), aspect="equal")
