@@ -1,5 +1,6 @@
 """A dataset of two images of one field, under focus and over it: what it may be given with, and its whole run."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from bs4 import BeautifulSoup
 
 from projects import REPOSITORY, run_project
 from voidlab import segment, tables
@@ -21,6 +23,7 @@ from voidlab.run.validate import check
 from voidlab.segment.load import UNDER_OF_PAIR
 from voidlab.segment.series import segment_series
 from voidlab.simulate.microscope import Optics, intensity
+from voidlab.tables.focus import OF_PAIR
 from voidlab.track.focus_pair import drift_of_pair, pair_of_series
 
 SHAPE, SHIFT, RADIUS, FRINGE = (256, 330), (14, -9), 9.0, 4.0
@@ -101,6 +104,33 @@ def test_a_run_matches_the_voids_and_gives_radii_from_both(project):
     assert len(pd.read_parquet(project.table("swelling"))) > 0
     assert "seen in both" in project.html("pair").read_text(encoding="utf-8")
     assert run_project(project)[1][-1].startswith("export")  # and nothing is done twice
+    assert frames["focus"].tolist() == ["over", "under"]
+    _speaks_of_a_pair(project)
+
+
+def _speaks_of_a_pair(project):
+    """No page of it speaks as of a series, and no file is of tracks."""
+    figures = [each for stage in read_stages(project).values() for each in stage["key_figures"]]
+    assert "Voids in the last image" not in {each["label"] for each in figures}
+    said = " ".join(" ".join(each.values()) for each in figures)
+    assert not re.search(r"frame|track|growth|last image", said), said
+    for page in ("index", "segment", "drift", "pair", "export"):
+        shown = project.html(page).read_text(encoding="utf-8").partition("How it was made")[0]
+        text = BeautifulSoup(
+            re.sub(r"(?s)<style.*?</style>|<details.*?</details>", "", shown), "html.parser"
+        ).get_text()
+        assert not re.search(r"frame \d|frames \d|the series|tracks\b|growth", text), (page, text)
+        assert not re.search(r'alt="[^"]*(frame|series)', shown), page
+    methods = project.index.read_text(encoding="utf-8")
+    assert "diameters of the image under focus count" in methods
+    assert "the voids of both matched one to one" in methods
+    written = pd.read_csv(project.exports / "contents.csv").set_index("file")["what"]
+    assert not {"tracks.geff", "ctc/01_RES", "napari-tracks.csv"} & set(written.index)
+    assert not any("over-series" in name for name in written.index)
+    empty = {name for name, what in written.items() if what.startswith("holds nothing")}
+    assert {"tracks.csv", "events.csv", "track-data.json"} <= empty
+    assert not {"drift.csv", "pairs.csv", "focus_pair.csv"} & empty
+    assert len(pd.read_csv(project.exports / "per-void.csv")) == len(tables.load(project, "voids"))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +175,7 @@ def test_images_of_one_sign_are_told(project, tmp_path):
     (second, _), _ = exposures(seed=1)
     for name, image in (("1", second), ("2", under)):
         tifffile.imwrite(tmp_path / f"{name}.tif", image)
-    series = open_series([tmp_path / "1.tif", tmp_path / "2.tif"], as_listed=True)
+    series = open_series([tmp_path / "1.tif", tmp_path / "2.tif"], focus=OF_PAIR)
     with pytest.raises(
         ImagesError, match="frame 1, which is said to be over focus, are bright, as under focus"
     ):
@@ -165,11 +195,11 @@ def ratios(shared):
     method = _method()
     for pair in pd.read_csv(folder / "pairs.csv").head(10).itertuples():
         files = [folder / pair.over_focus, folder / pair.under_focus]
-        series = open_series(files, as_listed=True)
+        series = open_series(files, focus=OF_PAIR)
         labels = []
         frames, voids = segment_series(series, method, keep_labels=lambda image: labels.append(image > 0))  # noqa: B023
         drift = estimate_drift(labels, reference=1).table(frames["frame"])
-        drift, _ = drift_of_pair(drift, voids, series.shape, is_pair=True)
+        drift, _ = drift_of_pair(drift, voids, series.frames, series.shape)
         found = pair_of_series(voids, drift, series.shape)
         assert found.shift_px == pytest.approx((pair.dx_px, pair.dy_px), abs=4)
         both = found.table[found.table["seen_in"] == "both"]

@@ -6,9 +6,12 @@ import pytest
 
 from voidlab import tables
 from voidlab.images.errors import ImagesError
+from voidlab.tables.focus import OF_PAIR
 from voidlab.track.focus_pair import drift_of_pair, match_pair, pair_of_series
 
 SHAPE, SHIFT = (300, 420), (37.0, -22.0)
+PAIR = pd.DataFrame({"frame": [1, 2], "focus": list(OF_PAIR)})
+SERIES = PAIR.assign(focus="")
 
 
 def voids(x, y, radius, *, frame=1, sigma=0.08, shared=0.06, basis="fringe"):
@@ -182,7 +185,7 @@ def test_the_drift_of_a_pair_is_that_of_its_voids_and_the_same_on_every_page(ref
     under, over = pair()
     both = pd.concat([over, under], ignore_index=True)
     was = correlated(SHIFT[0] + 5, SHIFT[1] - 4, reference=reference)  # as dark and bright discs mislead it
-    drift, said = drift_of_pair(was, both, SHAPE, is_pair=True)
+    drift, said = drift_of_pair(was, both, PAIR, SHAPE)
     rows = drift.set_index("frame")
     assert rows.loc[reference, ["drift_x_px", "drift_y_px", "drift_sigma_px"]].tolist() == [0, 0, 0]
     shift = rows.loc[1, ["drift_x_px", "drift_y_px"]] - rows.loc[2, ["drift_x_px", "drift_y_px"]]
@@ -194,7 +197,7 @@ def test_the_drift_of_a_pair_is_that_of_its_voids_and_the_same_on_every_page(ref
         found = pair_of_series(both, drift, SHAPE, reach_px=reach)
         assert found.shift_px == tuple(shift)
         assert found.shift_sigma_px == sigma
-    again, _ = drift_of_pair(drift, both, SHAPE, is_pair=True)
+    again, _ = drift_of_pair(drift, both, PAIR, SHAPE)
     np.testing.assert_allclose(
         again[["drift_x_px", "drift_y_px"]], drift[["drift_x_px", "drift_y_px"]], atol=1e-4
     )
@@ -206,7 +209,7 @@ def test_voids_that_scatter_more_than_correlations_err_leave_the_shift_with_an_h
     under = voids(x, y, 16.0, frame=2)
     over = voids(x + SHIFT[0] + [5, -5, 0], y + SHIFT[1] + [-5, 4, 0], 16.0)
     both = pd.concat([over, under], ignore_index=True)
-    drift, said = drift_of_pair(correlated(*SHIFT), both, SHAPE, is_pair=True)
+    drift, said = drift_of_pair(correlated(*SHIFT), both, PAIR, SHAPE)
     assert drift["drift_x_px"].tolist() == [0, -SHIFT[0]]
     assert drift["drift_sigma_px"].tolist() == [0, 1.5]
     assert "by correlation" in said
@@ -215,20 +218,20 @@ def test_voids_that_scatter_more_than_correlations_err_leave_the_shift_with_an_h
 def test_the_drift_of_a_pair_whose_voids_do_not_match_and_of_a_series_stays():
     (x, y, radius), (x2, y2, radius2) = field(1), field(2)
     other = pd.concat([voids(x, y, radius), voids(x2, y2, radius2, frame=2)], ignore_index=True)
-    drift, said = drift_of_pair(correlated(3, 4), other, SHAPE, is_pair=True)
+    drift, said = drift_of_pair(correlated(3, 4), other, PAIR, SHAPE)
     assert drift["drift_x_px"].tolist() == [0, -3]
     assert drift["drift_sigma_px"].tolist() == [0, 1.5]
     assert "no voids lie together, so it is not to be trusted" in said
     under, over = pair()
     both = pd.concat([over, under], ignore_index=True)
-    drift, said = drift_of_pair(correlated(3, 4), both, SHAPE, is_pair=False)
+    drift, said = drift_of_pair(correlated(3, 4), both, SERIES, SHAPE)
     pd.testing.assert_frame_equal(drift, correlated(3, 4))
     assert said == ""
     still = pd.concat([over.assign(x_px=over["x_px"] - SHIFT[0], y_px=over["y_px"] - SHIFT[1]), under])
-    drift, _ = drift_of_pair(correlated(np.nan, np.nan, flag="not connected"), still, SHAPE, is_pair=True)
+    drift, _ = drift_of_pair(correlated(np.nan, np.nan, flag="not connected"), still, PAIR, SHAPE)
     assert drift.loc[1, ["drift_x_px", "drift_y_px"]].tolist() == pytest.approx([0, 0], abs=0.5)
     assert drift["flag"].tolist() == ["reference", ""]
-    lost, _ = drift_of_pair(correlated(np.nan, np.nan, flag="not connected"), other, SHAPE, is_pair=True)
+    lost, _ = drift_of_pair(correlated(np.nan, np.nan, flag="not connected"), other, PAIR, SHAPE)
     assert lost["flag"].tolist() == ["reference", "not connected"]
 
 
@@ -239,7 +242,7 @@ def test_a_large_image_that_is_turned_is_found_again_by_the_stage_pair():
     moved = (x - 2047.5 + 1j * (y - 2047.5)) * 1.02 * np.exp(1j * np.radians(0.5)) + 2047.5 * (1 + 1j)
     over = voids(moved.real + 30, moved.imag - 20, 12.0)
     both = pd.concat([over, voids(x, y, 12.0, frame=2)])
-    drift, said = drift_of_pair(correlated(29.0, -20.0), both, shape, is_pair=True)
+    drift, said = drift_of_pair(correlated(29.0, -20.0), both, PAIR, shape)
     assert "magnified by 1.020 and turned by +0.5°" in said
     found = pair_of_series(both, drift, shape)
     assert (found.table["seen_in"] == "both").sum() >= 140

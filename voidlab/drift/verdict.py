@@ -11,6 +11,7 @@ from voidlab.drift.breaks import find_breaks, find_turns
 from voidlab.tables.kinds import only_voids
 from voidlab.tables.listing import name_first
 from voidlab.tables.tilts import is_tilted
+from voidlab.tables.units import IN_PX, HasPixelSize, length
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD, VERDICTS
 
 _MOST_TRIANGLES = 3000
@@ -63,6 +64,7 @@ def assess_drift(
     *,
     voids: pd.DataFrame | None = None,
     frames: pd.DataFrame | None = None,
+    calibration: HasPixelSize = IN_PX,
 ) -> Verdict:
     """Judge a drift; the worst of what is found decides.
 
@@ -71,16 +73,21 @@ def assess_drift(
     drift, pairs, voids, frames
         The tables of these names. With ``voids`` it is looked whether the field turns or is magnified, which no drift
         takes away; not where the ``frames`` are those of a tilt series.
+    calibration
+        Lengths in the reasons are in nm where the pixel size is known.
     """
     if len(drift) < 2:
         return Verdict(GOOD, ["There are no two frames that could drift."])
-    found = [_breaks(pairs), _pattern(drift), _frames(drift), _pairs(pairs), _triangles(pairs), _error(drift)]
+    found = [_breaks(pairs), _pattern(drift), _frames(drift, calibration), _pairs(pairs)]
+    found += [_triangles(drift, pairs, calibration), _error(drift, calibration)]
     if voids is not None and not (frames is not None and is_tilted(frames["tilt_deg"])):
-        found.append(_turns(subtract_drift(only_voids(voids), drift)))
+        found.append(_turns(subtract_drift(only_voids(voids), drift), calibration))
     return _worst_of(found)
 
 
-def assess_drift_of_voids(drift: pd.DataFrame, voids: pd.DataFrame) -> Verdict:
+def assess_drift_of_voids(
+    drift: pd.DataFrame, voids: pd.DataFrame, *, calibration: HasPixelSize = IN_PX
+) -> Verdict:
     """Judge a drift that the voids themselves tell, as `voidlab.track.drift_from_tracks` gives it.
 
     ``pairs_kept`` of the table ``drift`` counts the voids that a frame rests on. Frames without any do not count: in
@@ -89,7 +96,8 @@ def assess_drift_of_voids(drift: pd.DataFrame, voids: pd.DataFrame) -> Verdict:
     seen = drift[drift["frame"].isin(voids["frame"])]
     if len(seen) < 2:
         return Verdict(GOOD, ["There are no two frames with voids that could drift."])
-    return _worst_of([_frames(seen), _voids(seen), _error(seen), _turns(subtract_drift(voids, drift))])
+    turns = _turns(subtract_drift(voids, drift), calibration)
+    return _worst_of([_frames(seen, calibration), _voids(seen), _error(seen, calibration), turns])
 
 
 def _worst_of(found: Sequence[tuple[str, str]]) -> Verdict:
@@ -125,7 +133,7 @@ def _breaks(pairs: pd.DataFrame) -> tuple[str, str]:
     )
 
 
-def _turns(placed: pd.DataFrame) -> tuple[str, str]:
+def _turns(placed: pd.DataFrame, calibration: HasPixelSize) -> tuple[str, str]:
     turns = find_turns(placed)
     if not turns:
         return GOOD, ""
@@ -135,8 +143,8 @@ def _turns(placed: pd.DataFrame) -> tuple[str, str]:
         when = f"from one frame to the next, at frame {name_first([turn.frame for turn in turns], 5)}"
     return DO_NOT_USE if worst.rim_px > _TURNED_PX else CHECK, (
         f"The field turns or is magnified {when}: by up to {worst.rotation_deg:+.2f} deg (clockwise) and "
-        f"{100 * (worst.zoom - 1):+.2f} %, {worst.rim_px:.1f} px at its rim: no drift puts that right. What voids "
-        "move against their neighbours holds; their drift-corrected positions do not."
+        f"{100 * (worst.zoom - 1):+.2f} %, {length(worst.rim_px, calibration, 1)} at its rim: no drift puts that "
+        "right. What voids move against their neighbours holds; their drift-corrected positions do not."
     )
 
 
@@ -144,34 +152,46 @@ def _pairs(pairs: pd.DataFrame) -> tuple[str, str]:
     if pairs.empty:
         return DO_NOT_USE, "No pair of frames could be compared: there is nothing to see in them."
     kept = int((pairs["weight"] > 0).sum())
+    if kept == len(pairs) == 1:
+        return GOOD, ""  # it agrees with itself
     again = int(pairs["remeasured"].sum())
     grade = _grade(1 - kept / len(pairs), (1 - _AGREEING[0], 1 - _AGREEING[1]))
     more = f"; {again} {'was' if again == 1 else 'were'} measured again near the solution" if again else ""
     return grade, f"{kept} of {len(pairs)} pairs of frames agree with one another{more}."
 
 
-def _triangles(pairs: pd.DataFrame) -> tuple[str, str]:
+def _triangles(drift: pd.DataFrame, pairs: pd.DataFrame, calibration: HasPixelSize) -> tuple[str, str]:
     closures = triangle_closures(pairs)
+    if len(drift) == 2:
+        return (
+            CHECK,
+            "There are only two images: nothing checks the shift between them. Look whether they lie in register.",
+        )
     if not closures.size:
         return CHECK, "No three frames were all compared with each other: nothing checks the pairs."
     middle = float(np.median(closures))
-    return _grade(middle, _CLOSURE_PX), f"The closure error of three frames is {middle:.2f} px (median)."
+    return _grade(middle, _CLOSURE_PX), (
+        f"The closure error of three frames is {length(middle, calibration)} (median)."
+    )
 
 
-def _error(drift: pd.DataFrame) -> tuple[str, str]:
+def _error(drift: pd.DataFrame, calibration: HasPixelSize) -> tuple[str, str]:
     others = drift.loc[drift["flag"] != "reference", "drift_sigma_px"]
     middle = float(others.median())
-    text = f"The standard error of a frame is {middle:.2f} px (median), {others.max():.2f} px at worst."
+    text = f"The standard error of the shift is {length(middle, calibration)}, per axis."
+    if len(others) > 1:
+        usual, worst = (length(value, calibration) for value in (middle, others.max()))
+        text = f"The standard error of a frame is {usual} (median), {worst} at worst."
     return _grade(middle, _SIGMA_PX), text
 
 
-def _frames(drift: pd.DataFrame) -> tuple[str, str]:
+def _frames(drift: pd.DataFrame, calibration: HasPixelSize) -> tuple[str, str]:
     doubtful = drift[~drift["flag"].isin(["", "reference", "fixed pattern"])]
     if doubtful.empty:
         return GOOD, ""
     kinds = ", ".join(f"{count} {flag}" for flag, count in doubtful["flag"].value_counts().items())
     named = [
-        f"{frame} (± {sigma:.1f} px)" if flag == "large error" else frame
+        f"{frame} (± {length(sigma, calibration, 1)})" if flag == "large error" else frame
         for frame, sigma, flag in doubtful[["frame", "drift_sigma_px", "flag"]].itertuples(index=False)
     ]
     grade = _grade(len(doubtful) / len(drift), _DOUBTFUL)

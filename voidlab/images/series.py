@@ -80,7 +80,7 @@ class ImageSeries(Frames):
     shape : tuple of int
         (H, W) of every frame, px.
     frames : DataFrame
-        A row per frame, ascending: frame, path, tilt_deg, time_s, status ("ok" or "excluded").
+        A row per frame, ascending: frame, path, tilt_deg, time_s, status ("ok" or "excluded"), focus.
     calibration : Calibration
     notes : list of str
         What the user should know of the series, a sentence each.
@@ -255,7 +255,7 @@ def open_series(
     crop_px: Box | None = None,
     choice: Choice = NO_CHOICE,
     intensity_range: tuple[float, float] | None = None,
-    as_listed: bool = False,
+    focus: Sequence[str] = (),
 ) -> ImageSeries:
     """Open images as a series of frames; of most files nothing is read yet.
 
@@ -287,8 +287,8 @@ def open_series(
         Series, channel, slice or signal of files that hold several; None of these: the one that is likely meant.
     intensity_range
         Stored values that become 0 and 1. None: percentiles of frames spread over the series.
-    as_listed
-        The files of a list are frames 1, 2, … whatever their names are.
+    focus
+        Of the two files of a focus pair, "over" or "under": they are frames 1 and 2, whatever their names are.
 
     Raises
     ------
@@ -301,7 +301,7 @@ def open_series(
     shape = headers.common_shape(surveyed)
     notes = [*headers.notes_of(surveyed), *headers.check_values(surveyed)]
     if stack is None:
-        named = in_order(files) if as_listed else read_names(files, frame_pattern, frame_step)
+        named = in_order(files) if focus else read_names(files, frame_pattern, frame_step)
         files, numbers = named.files, named.numbers
         notes += named.notes
     else:
@@ -329,6 +329,7 @@ def open_series(
             "tilt_deg": per_frame.tilts(tilt_angles_deg, numbers, notes),
             "time_s": per_frame.times(times_s, frame_interval_s, numbers, notes),
             "status": status,
+            "focus": list(focus) or "",
         }
     )
     calibration = headers.calibrated(pixel_size_nm, surveyed, notes)

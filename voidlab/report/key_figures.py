@@ -15,7 +15,9 @@ from voidlab.images.series import ImageSeries
 from voidlab.report.swelling_words import format_interval, format_number, label_of, reading
 from voidlab.swelling.depth import OF_3D
 from voidlab.swelling.series import Outcome
+from voidlab.tables.focus import is_pair, is_series
 from voidlab.tables.kinds import VOID, kinds_in
+from voidlab.tables.listing import counted
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -71,7 +73,7 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     if VOID not in (kinds_in(frames) or [VOID]):
         return [left_out] if said else []
     at_end = []
-    if len(counts) > 1 and not is_tilted(frames["tilt_deg"]):
+    if len(counts) > 1 and is_series(frames) and not is_tilted(frames["tilt_deg"]):
         first, last = frames.loc[counts.index[[0, -1]], "frame"]
         meaning = f"frame {last}; in the first, frame {first}, {counts.iloc[0]:.0f}"
         at_end = [figure("Voids in the last image", f"{counts.iloc[-1]:.0f}", meaning)]
@@ -98,11 +100,21 @@ def of_drift(
     few = f"Only {kept} of {len(pairs)} frame pairs agree on the drift." if kept < 0.5 * len(pairs) else ""
     agreed = f"{kept} of {len(pairs)}"
     *others, doubtful = _of_any_drift(drift, verdict, calibration)
+    if len(drift) < 3:  # of a single pair there is nothing to count
+        return others
     return [
         *others,
         figure("Pairs kept", agreed, "frame pairs that agree with the solution", warning=few),
         doubtful,
     ]
+
+
+def pairs_in_words(pairs: pd.DataFrame, frames: pd.DataFrame) -> str:
+    """How many pairs of images were compared, as a sentence."""
+    if is_pair(frames):
+        return "The image under focus was compared with that over focus."
+    kept = int((pairs["weight"] > 0).sum())
+    return f"{counted(len(pairs), 'pair')} of {counted(len(frames), 'frame')}, {kept} kept"
 
 
 def of_drift_of_voids(
@@ -125,11 +137,14 @@ def _of_any_drift(drift: pd.DataFrame, verdict: Verdict, calibration: HasPixelSi
     is_news = doubtful and verdict.grade == GOOD
     unsure = f"The drift of {doubtful} of {len(drift)} frames is doubtful." if is_news else ""
     lost = f"{doubtful} of {len(drift)}"
+    between, of = "distance from the reference frame", "median standard error of a frame"
+    if len(drift) == 2:
+        between, of = "between the two images", "standard error of the shift between them"
     error = number(sigma, "px")
     error = error if unit == "px" else f"{number(sigma * size, unit)} = {error}"
     return [
-        figure("Largest drift", f"{far:.1f} {unit}", f"distance from the reference frame{without}"),
-        figure("Drift error", error, "median standard error of a frame, per axis"),
+        figure("Largest drift", f"{far:.1f} {unit}", f"{between}{without}"),
+        figure("Drift error", error, f"{of}, per axis"),
         figure("Drift verdict", verdict.grade, "good, check or do not use", warning=poor),
         figure(
             "Doubtful frames",
@@ -266,7 +281,7 @@ def of_swelling(outcome: Outcome) -> list[Figure]:
     elif "swelling_3d" in estimates.index:
         wanted = [*(f"{name}_3d" for name in OF_3D), "layer_thickness_3d", *_SEEN]
     alone = outcome.over_time["frame"].nunique() < 2
-    where = "in the image" if alone else f"frame {outcome.frame}"
+    where = "in the image" if alone else outcome.called
     figures = [_estimate(quantity, estimates.loc[quantity], where) for quantity in wanted]
     said = " ".join(filter(None, (outcome.doubt, *outcome.warnings)))
     if said:

@@ -23,6 +23,7 @@ from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
 from voidlab.segment.series import sample, sample_rows
+from voidlab.tables.focus import OF_PAIR
 
 _LOOKED_AT = 3  # images, for what is no specimen
 _NAMED = 8  # boxes
@@ -77,7 +78,7 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
         times_s=dataset.times_s,
         frame_interval_s=dataset.frame_interval_s,
         excluded_frames=dataset.excluded_frames,
-        as_listed=dataset.focus_pair is not None,
+        focus=() if dataset.focus_pair is None else OF_PAIR,
         **of_every_image(dataset),
     )
     refuse_own_report(paths, series)

@@ -14,6 +14,7 @@ from voidlab import tables
 from voidlab.explore import figure
 from voidlab.images.series import Calibration
 from voidlab.report.figures import base, drift, positions, tracks, voids
+from voidlab.tables.units import IN_PX
 
 PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")
 
@@ -57,7 +58,7 @@ def test_drift(made, ax, calibration, unit):
 
 
 def test_residuals(made, ax):
-    drift.residual_matrix(made["pairs"], ax)
+    drift.residual_matrix(made["pairs"], ax, IN_PX)
     if made["pairs"].empty:
         assert [text.get_text() for text in ax.texts] == ["no pairs of frames"]
     else:
@@ -77,7 +78,7 @@ def test_count_and_fraction(made):
 def test_maps_have_y_down_as_images_have(made, linked, ax):
     positions.voids_by_frame(made["voids"], ax, NM)
     positions.positions_by_frame(linked, ax, NM, columns=positions.CORRECTED)
-    positions.frame_colours(made["frames"]["frame"], [ax])
+    positions.frame_colours(made["frames"], [ax])
     if len(linked):
         low, high = ax.get_ylim()
         assert low > high

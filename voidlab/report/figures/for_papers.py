@@ -23,6 +23,7 @@ from voidlab.report.figures.tilt import density_by_depth as draw_density_by_dept
 from voidlab.report.figures.tracks import growth_over_diameter, tracks_alone
 from voidlab.swelling.series import Outcome
 from voidlab.tables.digits import as_tables_need
+from voidlab.tables.focus import is_series
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, to_nm, unit_of
@@ -61,7 +62,7 @@ def figures_for_papers(
         As `voidlab.swelling.density_over_depth` gives it; empty where nothing was placed in depth.
     """
     frames, tracks = made["frames"], made["tracks"]
-    at = f", frame {outcome.frame}" if len(frames) > 1 else ""
+    at = f", {outcome.called}" if outcome.called else ""
     tracks = tracks[is_size(tracks)]  # as on the page of the stage track
 
     def panels() -> Iterator[Panel]:
@@ -75,7 +76,7 @@ def figures_for_papers(
             yield Panel(
                 "volume-by-size", lambda ax: volume_by_size(outcome.sizes, ax, unit, of=of), bins, about
             )
-        if len(frames) > 1 and not is_tilted(frames["tilt_deg"]):
+        if is_series(frames) and not is_tilted(frames["tilt_deg"]):
             yield from _over_series(outcome, frames)
             yield from _growth(tracks, calibration)
         if len(density_by_depth):
