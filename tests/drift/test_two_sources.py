@@ -134,7 +134,7 @@ def test_a_frame_that_may_lie_anywhere_is_not_the_largest_drift(upside_down):
     }
     others = np.hypot(drifts["drift_x_px"], drifts["drift_y_px"]).drop(7).max()
     assert figures["Largest drift"]["value"] == f"{others:.1f} px"
-    assert "without 1 frame(s)" in figures["Largest drift"]["meaning"]
+    assert "without 1 frame that" in figures["Largest drift"]["meaning"]
     assert figures["Doubtful frames"]["value"] == "1 of 12"
     assert figures["Drift verdict"]["warning"].endswith(verdict.reasons[0])
     assert "warning" not in figures["Doubtful frames"]  # the verdict says it of these, or of all frames

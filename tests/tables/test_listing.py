@@ -2,7 +2,7 @@
 
 import pytest
 
-from voidlab.tables.listing import counted, name_first, span
+from voidlab.tables.listing import name_first, number_of, span
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ def test_what_is_left_out_is_counted(items, said):
 
 
 def test_one_of_something_is_singular():
-    assert [counted(number, "void") for number in (0, 1, 2, 1204)] == [
+    assert [number_of(number, "void") for number in (0, 1, 2, 1204)] == [
         "0 voids",
         "1 void",
         "2 voids",

@@ -9,6 +9,7 @@ from voidlab import tables
 from voidlab.report.swelling_words import format_number
 from voidlab.swelling.estimate import median_diameter_seen
 from voidlab.tables.kinds import VOID
+from voidlab.tables.listing import number_of
 from voidlab.tables.size_basis import EDGE, FRINGE, NETWORK, NOT_A_SIZE, is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -55,9 +56,11 @@ def frame_in_words(
     counted, kinds = tables.kept(tables.only_voids(detections)), tables.kept(detections)["kind"]
     unsized = int((~is_size(counted)).sum())
     without = f" ({unsized} without a size)" if unsized else ""
-    said = [f"{len(counted)} voids{without}", *([sizes] if sizes else [])] if VOID in asked else []
-    said += [f"{(kinds == kind).sum()} {kind}s ({_DRAWN[kind]})" for kind in asked if kind in _DRAWN]
-    said += [f"{edits} edit{'s' * (edits > 1)} by hand"] if edits else []
+    said = (
+        [f"{number_of(len(counted), 'void')}{without}", *([sizes] if sizes else [])] if VOID in asked else []
+    )
+    said += [f"{number_of((kinds == kind).sum(), kind)} ({_DRAWN[kind]})" for kind in asked if kind in _DRAWN]
+    said += [f"{number_of(edits, 'edit')} by hand"] if edits else []
     said += ["accepted"] if accepted else []
     return f"{frame}: {', '.join(said)}"
 
@@ -104,8 +107,7 @@ def sizes_in_words(
     median, count = median_diameter_seen(voids, shape, margin_px=margin_px, valid=valid)
     if not count:
         return ""
-    which = f"{count} void" if count == 1 else f"{count} voids"
-    return f"median diameter {format_number(median * size)} {unit} ({which} away from the edge)"
+    return f"median diameter {format_number(median * size)} {unit} ({number_of(count, 'void')} away from the edge)"
 
 
 def several_in_words(voids: pd.DataFrame, calibration: HasPixelSize) -> str:
@@ -118,4 +120,4 @@ def several_in_words(voids: pd.DataFrame, calibration: HasPixelSize) -> str:
         if len(radii)
         else ""
     )
-    return f"{len(voids)} voids selected{without}{sizes}"
+    return f"{number_of(len(voids), 'void')} selected{without}{sizes}"

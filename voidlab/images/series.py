@@ -26,7 +26,7 @@ from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.images.readers.base import NO_CHOICE, Choice
 from voidlab.images.valid_area import Box, find_padding, inside_boxes, note_on_boxes
-from voidlab.tables.listing import span
+from voidlab.tables.listing import number_of, span
 
 _SAMPLED_PIXELS = 2**16  # of each frame that the scale of intensities rests on
 
@@ -225,7 +225,6 @@ class ImageSeries(Frames):
     def describe(self) -> str:
         """One sentence: how many images, their size, frames, pixel size and tilt range."""
         number, tilts = self.frames["frame"], self.frames["tilt_deg"]
-        images = "1 image" if len(self) == 1 else f"{len(self)} images"
         # The number of a single image means nothing.
         frames = [f"frames {number.iloc[0]}-{number.iloc[-1]}"] if len(self) > 1 else []
         size = self.calibration.pixel_size_nm
@@ -234,7 +233,11 @@ class ImageSeries(Frames):
             if size is None
             else f"{size:g} nm per px ({self.calibration.source})"
         )
-        said = [f"{images} of {size_text(self.shape)} (width × height)", *frames, scale]
+        said = [
+            f"{number_of(len(self), 'image')} of {size_text(self.shape)} (width × height)",
+            *frames,
+            scale,
+        ]
         if tilts.notna().any():
             said.append(f"tilt {span(tilts.dropna().tolist())} deg")
         excluded = int((self.frames["status"] == "excluded").sum())

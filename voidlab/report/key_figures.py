@@ -17,7 +17,7 @@ from voidlab.swelling.depth import OF_3D
 from voidlab.swelling.series import Outcome
 from voidlab.tables.focus import is_pair, is_series
 from voidlab.tables.kinds import VOID, kinds_in
-from voidlab.tables.listing import counted
+from voidlab.tables.listing import number_of
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -114,7 +114,7 @@ def pairs_in_words(pairs: pd.DataFrame, frames: pd.DataFrame) -> str:
     if is_pair(frames):
         return "The image under focus was compared with that over focus."
     kept = int((pairs["weight"] > 0).sum())
-    return f"{counted(len(pairs), 'pair')} of {counted(len(frames), 'frame')}, {kept} kept"
+    return f"{number_of(len(pairs), 'pair')} of {number_of(len(frames), 'frame')}, {kept} kept"
 
 
 def of_drift_of_voids(
@@ -129,7 +129,7 @@ def _of_any_drift(drift: pd.DataFrame, verdict: Verdict, calibration: HasPixelSi
     placed = drift[~drift["flag"].isin(_NOT_PLACED)]
     far = (placed["drift_x_px"] ** 2 + placed["drift_y_px"] ** 2).max() ** 0.5 * size
     left_out = len(drift) - len(placed)
-    without = f", without {left_out} frame(s) that may lie anywhere" if left_out else ""
+    without = f", without {number_of(left_out, 'frame')} that may lie anywhere" if left_out else ""
     sigma = drift.loc[drift["flag"] != "reference", "drift_sigma_px"].median()
     doubtful = int((~drift["flag"].isin(["", "reference"])).sum())
     poor = "" if verdict.grade == GOOD else f"The drift's verdict is '{verdict.grade}': {verdict.reasons[0]}"
@@ -163,10 +163,14 @@ def of_tracks(
     median = tracks["total_frames"].median()
     broken = f"Half of the tracks are no longer than {median:.0f} of {len(frames)} frames: links may be lost."
     warning = broken if median < len(frames) / 3 else ""
-    length = number(median, "frame" if median == 1 else "frames", 0)
+    length = "–" if pd.isna(median) else number_of(round(median), "frame")
     return [
-        figure("Particles", f"{len(tracks):,}", f"from {len(linked):,} voids in {len(frames)} frames"),
-        figure("Long tracks", f"{long_enough:,}", f"voids followed for {shown} frames or more"),
+        figure(
+            "Particles",
+            f"{len(tracks):,}",
+            f"from {number_of(len(linked), 'void')} in {number_of(len(frames), 'frame')}",
+        ),
+        figure("Long tracks", f"{long_enough:,}", f"voids followed for {number_of(shown, 'frame')} or more"),
         figure("Track length", length, "median, from first to last frame", warning=warning),
     ]
 
@@ -319,7 +323,7 @@ def corrections_in_words(done: pd.DataFrame) -> str:
     figures = of_corrections(done)
     if not figures:
         return "no corrections by hand"
-    noun = "correction" if figures[0]["value"] == "1" else "corrections"
+    noun = number_of(len(done), "correction").partition(" ")[2]
     return f"{figures[0]['value']} {noun} by hand: {figures[0]['meaning']}"
 
 

@@ -15,6 +15,7 @@ from scipy.special import pdtrc
 from voidlab import tables
 from voidlab.images.errors import ImagesError
 from voidlab.tables.focus import is_pair
+from voidlab.tables.listing import number_of
 from voidlab.tables.matching import cheapest_pairs
 from voidlab.tables.size_basis import NOT_A_SIZE
 from voidlab.tables.units import IN_PX, HasPixelSize, unit_of
@@ -104,7 +105,7 @@ def drift_of_pair(
             f" It is magnified by {found.move.magnification:.3f} and turned by {found.move.angle_deg:+.1f}° "
             "(clockwise): away from the middle voids lie elsewhere by that, too."
         )
-        rest = f"by the {both} voids that both show"
+        rest = f"by the {number_of(both, 'void')} that both show"
         if found.shift_sigma_px < sigma or not np.isfinite(correlated).all():
             how = f"{rest}; it would be {_shown(correlated, None, calibration)} by correlation"
             shift, sigma = found.shift_px, found.shift_sigma_px
@@ -196,11 +197,12 @@ def match_pair(
     least = _least_matched(by_chance, 1 if shift_is_known else tried_shifts(_LEAST_REACH_PX))
     if len(i) < least:
         raise ImagesError(
-            f"the images are no pair: of {len(under)} voids under focus and {len(over)} over focus {len(i)} lie "
-            f"in the same places when one is moved by {move.shift[0]:.0f}, {move.shift[1]:.0f} px (right, down). By "
-            f"chance {by_chance:.1f} would, and more at the best of many shifts: at least {least} are expected. Do "
-            "both files show one field, at one magnification to 6 % and turned by less than half a degree? Are voids "
-            "found in both? Look at the overlays of the stage segment, and at the drift."
+            f"the images are no pair: of {number_of(len(under), 'void')} under focus and {len(over)} over focus "
+            f"{len(i)} lie in the same places when one is moved by {move.shift[0]:.0f}, {move.shift[1]:.0f} px "
+            f"(right, down). By chance {by_chance:.1f} would, and more at the best of many shifts: at least "
+            f"{least} are expected. Do both files show one field, at one magnification to 6 % and turned by "
+            "less than half a degree? Are voids found in both? Look at the overlays of the stage segment, and "
+            "at the drift."
         )
     table = _table(under, over, i, j, move, shape)
     sized = table.dropna(subset=["radius_sigma_px"])

@@ -26,7 +26,7 @@ from voidlab.report.figures.base import (
     whole_numbers,
 )
 from voidlab.tables.focus import is_pair, name_of
-from voidlab.tables.listing import counted
+from voidlab.tables.listing import number_of
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 
@@ -131,7 +131,9 @@ def residual_matrix(pairs: pd.DataFrame, ax: Axes, calibration: HasPixelSize) ->
     assert figure is not None
     figure.colorbar(mesh, ax=ax, label=f"residual ({unit})", extend="max")
     ax.set(xlabel="frame", ylabel="frame", aspect="equal")
-    counted = f"{rejected.sum()} of {len(pairs)} pairs rejected (×), {again.sum()} measured again (○)"
+    counted = (
+        f"{rejected.sum()} of {number_of(len(pairs), 'pair')} rejected (×), {again.sum()} measured again (○)"
+    )
     ax.set_title(counted, fontsize=9)
     whole_numbers(ax.xaxis)
     whole_numbers(ax.yaxis)
@@ -195,7 +197,7 @@ def show_worst_frames(
         shift = of_frame[["drift_x_px", "drift_y_px"]].to_numpy(float)
         micrograph(np.nan_to_num(align(series[int(row)], shift)), ax, calibration)
         about = of_frame["flag"] or f"error {of_frame['drift_sigma_px'] * size:.2g} {unit}"
-        rests = f", {counted(of_frame['pairs_kept'], 'pair')}" if len(drift) > 2 else ""
+        rests = f", {number_of(of_frame['pairs_kept'], 'pair')}" if len(drift) > 2 else ""
         ax.set_title(f"{name_of(of_frame['frame'], frames)}: {about}{rests}", fontsize=8)
     show(figure, "The reference image and those of the most doubtful drift, in register", photo=True)
 

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from voidlab.report.figures.base import BLUE, GREY, ORANGE, circles, micrograph, nothing, show
+from voidlab.tables.listing import are, number_of
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.track.focus_pair import BOTH, OUTSIDE, Matched
 
@@ -35,7 +36,7 @@ def overlays(series: Sequence[np.ndarray], found: Matched, calibration: HasPixel
             )
             circles(rows, ax, colour=colour, style=style)
             ax.plot([], [], color=colour, ls=style, label=f"{len(rows)} {name}")
-        ax.set_title(f"{side} focus: {len(here)} voids", fontsize=9)
+        ax.set_title(f"{side} focus: {number_of(len(here), 'void')}", fontsize=9)
         ax.legend(loc="upper right", fontsize=7, framealpha=0.8)
     return figure
 
@@ -67,8 +68,8 @@ def radii(found: Matched, calibration: HasPixelSize) -> Figure:
 def show_focus_pair(series: Sequence[np.ndarray], found: Matched, calibration: HasPixelSize) -> None:
     """Show both images beside each other with what each shows."""
     both = int((found.table["seen_in"] == BOTH).sum())
-    alt = f"The images under and over focus; {both} of {len(found.table)} voids are outlined as seen in both."
-    show(overlays(series, found, calibration), alt, photo=True)
+    seen = f"{both} of {number_of(len(found.table), 'void')} {are(both)} outlined as seen in both."
+    show(overlays(series, found, calibration), f"The images under and over focus; {seen}", photo=True)
 
 
 def show_pair_radii(found: Matched, calibration: HasPixelSize) -> None:

@@ -24,6 +24,7 @@ from voidlab.report.figures.tracks import growth_over_diameter, tracks_alone
 from voidlab.swelling.series import Outcome
 from voidlab.tables.digits import as_tables_need
 from voidlab.tables.focus import is_series
+from voidlab.tables.listing import number_of
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, to_nm, unit_of
@@ -117,7 +118,7 @@ def figures_of_positions(
                 "tracks",
                 lambda ax: tracks_alone(linked, ax, calibration, min_frames=min_frames),
                 to_nm(long[["particle", "frame", *CORRECTED]], calibration),
-                f"drift-corrected tracks of {min_frames} frames or more",
+                f"drift-corrected tracks of {number_of(min_frames, 'frame')} or more",
             )
         if len(frames) > 1:
             yield from _over_series(outcome, frames)

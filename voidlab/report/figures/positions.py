@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from voidlab.report.figures.base import BLUE, GREY, discs, map_axes, nothing, show, whole_numbers
 from voidlab.tables.focus import is_pair, name_of
-from voidlab.tables.listing import counted
+from voidlab.tables.listing import number_of
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -43,7 +43,7 @@ def show_first_and_last_positions(
         )
         discs(here[["x_px", "y_px"]].to_numpy() * size, here["radius_px"].to_numpy() * size, ax,
               facecolors="none", edgecolors=BLUE, linewidths=1.2)  # fmt: skip
-        named.append(f"frame {frame}: {counted(len(here), 'void')}")
+        named.append(f"frame {frame}: {number_of(len(here), 'void')}")
         ax.set_title(named[-1], fontsize=10)
         ax.set(
             xlim=(-0.5 * size, (shape[1] - 0.5) * size), ylim=((shape[0] - 0.5) * size, -0.5 * size),

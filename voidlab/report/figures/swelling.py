@@ -25,6 +25,7 @@ from voidlab.report.swelling_words import reading
 from voidlab.swelling.series import Outcome
 from voidlab.swelling.sizes import SizeDistribution
 from voidlab.tables.focus import is_series
+from voidlab.tables.listing import number_of
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -89,7 +90,8 @@ def show_size_distribution(
     bins = outcome.sizes.bins
     seen = "no voids"
     if len(bins):
-        seen = f"{bins['voids'].sum()} voids of {bins['low'].min():.3g} to {bins['high'].max():.3g} {unit}"
+        voids = number_of(int(bins["voids"].sum()), "void")
+        seen = f"{voids} of {bins['low'].min():.3g} to {bins['high'].max():.3g} {unit}"
     show(figure, f"Share of the voids, and of the {of}, per size bin: {seen}")
 
 

@@ -33,6 +33,7 @@ from voidlab.report.figures.overlay_files import FOLDER, write_overlays
 from voidlab.swelling.series import bins_of_series
 from voidlab.tables.focus import is_pair, is_series, name_of
 from voidlab.tables.kinds import VOID, kinds_in, only_voids
+from voidlab.tables.listing import number_of
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -116,7 +117,7 @@ def shown_rows(frames: pd.DataFrame, most: int) -> np.ndarray:
 
 def _counted(voids: pd.DataFrame, kinds: Sequence[str]) -> str:
     """How many of each kind, as words."""
-    return ", ".join(f"{int((voids['kind'] == kind).sum())} {kind}s" for kind in kinds or [VOID])
+    return ", ".join(number_of(int((voids["kind"] == kind).sum()), kind) for kind in kinds or [VOID])
 
 
 def _legend(figure: Figure, kinds: Sequence[str]) -> None:
@@ -236,10 +237,10 @@ def _range_of_diameters(voids: pd.DataFrame, calibration: HasPixelSize) -> str:
     whole = voids[~voids["touches_edge"]]
     diameter = 2 * size * whole.loc[is_size(whole), "radius_px"]
     none = len(whole) - len(diameter)
-    without = f", without {none} that are smaller than their fringe" if none else ""
+    without = f", without {none} smaller than the fringe around" if none else ""
     if diameter.empty:
         return f"no voids{without}"
-    return f"{len(diameter)} voids, {diameter.min():.3g} to {diameter.max():.3g} {unit}{without}"
+    return f"{number_of(len(diameter), 'void')}, {diameter.min():.3g} to {diameter.max():.3g} {unit}{without}"
 
 
 def count_and_fraction(frames: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
