@@ -79,7 +79,8 @@ def init_each(source: str, prefix: str = "", sample: str = "", pixel_sizes: Path
     said += _on_groups(list(groups.values()), sample)
     files_made = _as_typed(made, prefix)
     said.append(
-        f"wrote {number_of(len(made), 'parameter file')}\nnext: look through {'it' if len(made) == 1 else 'them'}, then\n  voidlab run {files_made}"
+        f"wrote {number_of(len(made), 'parameter file')}\nnext: look through {'it' if len(made) == 1 else 'them'}, "
+        f"then\n  voidlab run {files_made}"
     )
     if sample:
         said.append(f"  voidlab compare {_names_as_typed(made)}".rstrip())
