@@ -5,22 +5,23 @@ from typing import Any
 
 import pandas as pd
 
+from voidlab.images.doubt import Doubt
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.report.key_figures import Figure, figure
 from voidlab.tables.listing import are, number_of
 from voidlab.tables.units import HasPixelSize, unit_of
-from voidlab.tables.verdict import GOOD
+from voidlab.tables.verdict import CHECK, GOOD
 
 _CUT = 0.2  # share of the voids in sizes of which not all are found
 _NAMED = 5  # odd frames that are named
 
 
 def of_segmentation(
-    decided: Mapping[str, Any], asked: SegmentParameters, notes: Iterable[str] = ()
+    decided: Mapping[str, Any], asked: SegmentParameters, doubts: Iterable[Doubt] = ()
 ) -> list[Figure]:
     """What the stage segment decided by itself: the contrast, and how many detections its limits leave out.
 
-    ``decided`` is ``attrs["segmentation"]`` of the tables; ``notes`` say what of the images may be no specimen.
+    ``decided`` is ``attrs["segmentation"]`` of the tables; ``doubts`` say what of the images may be no specimen.
     """
     said = "; ".join(decided["verdict_reasons"])
     doubt = (
@@ -60,10 +61,7 @@ def of_segmentation(
         limit = asked.max_radius_px
         shown = "auto, a quarter of the image's shorter side" if limit == "auto" else f"{limit:g}"
         figures.append(_outside(decided["larger"], "larger", f"max_radius_px = {shown}"))
-    for note in notes:
-        said = note[0].upper() + note[1:]
-        figures.append(figure("Specimen?", "check", "what may be no specimen counts", warning=said))
-    return figures
+    return figures + [figure(doubt.what, CHECK, doubt.to_do, warning=doubt.said) for doubt in doubts]
 
 
 def of_expected(decided: Mapping[str, Any]) -> list[Figure]:

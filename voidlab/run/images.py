@@ -10,6 +10,7 @@ import numpy as np
 
 from voidlab.errors import VoidlabError
 from voidlab.images.camera_defects import boxes_around_lines, far_limits
+from voidlab.images.doubt import Doubt
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.find_files import Source, find_files
 from voidlab.images.microscope import doubts_of_microscope, with_microscope_of
@@ -28,6 +29,7 @@ from voidlab.tables.focus import OF_PAIR
 _LOOKED_AT = 3  # images, for what is no specimen
 _NAMED = 8  # boxes
 _SAME_PIXEL = 1.01  # width of the larger over the smaller
+_LEAVE_OUT = "in the images, as it seems, and counted as specimen: look, and leave it out if it is none"
 _LEAST_BLURRED = 0.01  # of an image; less is a dark corner
 
 
@@ -192,7 +194,7 @@ def proposed_boxes(series: ImageSeries) -> list[list[int]]:
     return propose_boxes(sample(series, _LOOKED_AT))
 
 
-def doubts_of_camera(series: ImageSeries, dataset: DatasetParameters) -> list[str]:
+def doubts_of_camera(series: ImageSeries, dataset: DatasetParameters) -> list[Doubt]:
     """Columns and rows of the camera that are broken in an image looked at: voids may be found along them."""
     for row in sample_rows(series, 1):
         try:
@@ -204,10 +206,12 @@ def doubts_of_camera(series: ImageSeries, dataset: DatasetParameters) -> list[st
         left = [box for box in boxes if not any(_holds(other, box) for other in dataset.ignore_boxes_px)]
         if left:
             shown = f"{left[:_NAMED]}" + (f" and {len(left) - _NAMED} more" if len(left) > _NAMED else "")
-            return [
-                "columns or rows of the camera are far brighter or darker than all else. They do not count in the "
+            said = (
+                "Columns or rows of the camera are far brighter or darker than all else. They do not count in the "
                 f"grey scale, but voids may be found along them: look there, or set ignore_boxes_px: {shown}."
-            ]
+            )
+            what = "Broken lines of the camera"
+            return [Doubt(what, "voids may be found along them: look there, or set ignore_boxes_px", said)]
     return []
 
 
@@ -221,7 +225,8 @@ def _holds(outer: Sequence[int], inner: Sequence[int]) -> bool:
 
 def notes_on_valid_area(series: ImageSeries, dataset: DatasetParameters) -> list[str]:
     """What of the images may be no specimen though it counts, and what is left out without being asked for."""
-    notes = doubts_of_valid_area(series, dataset) + doubts_of_camera(series, dataset)
+    doubts = doubts_of_valid_area(series, dataset) + doubts_of_camera(series, dataset)
+    notes = [doubt.said for doubt in doubts]
     padded = [1 - image.mean() for image in _valid_areas(series, sample_rows(series, _LOOKED_AT))]
     inside = 1.0 if series.inside is None else float(series.inside.mean())
     most = max(padded, default=0.0) - (1 - inside)
@@ -233,24 +238,26 @@ def notes_on_valid_area(series: ImageSeries, dataset: DatasetParameters) -> list
     return notes
 
 
-def doubts_of_valid_area(series: ImageSeries, dataset: DatasetParameters) -> list[str]:
+def doubts_of_valid_area(series: ImageSeries, dataset: DatasetParameters) -> list[Doubt]:
     """What of the images may be no specimen though it counts: burnt in, vacuum, padding that is not of one value."""
     if {"ignore_boxes_px", "crop_px"} & dataset.model_fields_set or not len(sample_rows(series, _LOOKED_AT)):
         return []
-    doubts = []
+    doubts: list[Doubt] = []
     boxes = proposed_boxes(series)
     if boxes:
-        doubts.append(
-            "burnt-in text, bars or vacuum seem to be in the images, and count as specimen. If so, add "
+        said = (
+            "Burnt-in text, bars or vacuum seem to be in the images, and count as specimen. If so, add "
             f"ignore_boxes_px: {boxes} (if not, ignore_boxes_px: [])."
         )
+        doubts.append(Doubt("Text, bars or vacuum", _LEAVE_OUT, said))
     blurred = max(map(nearly_padding, sample(series, _LOOKED_AT)), default=0.0)
     if blurred > _LEAST_BLURRED:
-        doubts.append(
-            f"up to {blurred:.1%} of an image is a border of nearly one value, as padding is after JPEG or "
+        said = (
+            f"Up to {blurred:.1%} of an image is a border of nearly one value, as padding is after JPEG or "
             "interpolation; it counts as specimen. If it is padding, pad with one value, or set crop_px (if not, "
             "ignore_boxes_px: [])."
         )
+        doubts.append(Doubt("Border of one value", _LEAVE_OUT, said))
     return doubts
 
 

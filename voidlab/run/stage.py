@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from voidlab import images, tables
 from voidlab.errors import VoidlabError
+from voidlab.images.doubt import Doubt
 from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.series import Calibration
 from voidlab.project import corrections, parameters, record
@@ -85,7 +86,7 @@ class Stage:
         return self.series.calibration
 
     @property
-    def doubts(self) -> list[str]:
+    def doubts(self) -> list[Doubt]:
         """What of the images may be no specimen, though it counts."""
         return doubts_of_valid_area(self.series, self.dataset) + doubts_of_camera(self.series, self.dataset)
 
