@@ -162,7 +162,9 @@ def test_one_void_has_wide_intervals():
 
 def test_how_much_diameters_scatter_is_not_known_of_one_void():
     measured = swelling.measure_swelling(some().iloc[:1], SAMPLE)
-    assert any(note.startswith("One void does not tell how much diameters scatter") for note in measured.notes)
+    assert any(
+        note.startswith("One void does not tell how much diameters scatter") for note in measured.notes
+    )
     found = measured.estimates
     ends = ["low95", "low68", "high68", "high95", "statistical"]
     of_diameters = found.loc[["mean_diameter", "mean_diameter_seen", "median_diameter_seen"]]

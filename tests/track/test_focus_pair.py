@@ -105,6 +105,8 @@ def test_a_radius_that_is_no_size_does_not_count():
     found = match_pair(under, nothing, SHIFT, SHAPE)
     np.testing.assert_allclose(found.table["radius_px"], found.table["radius_under_px"])
     assert np.isnan(found.ratio)
+    assert set(found.table["size_basis_under"]) == {"fringe"}
+    assert set(found.table["size_basis_over"]) == {"not a size"}
     neither = match_pair(nothing, nothing, (0, 0), SHAPE).table
     assert neither["radius_sigma_px"].isna().all()
     np.testing.assert_allclose(neither["radius_px"], neither["radius_under_px"])

@@ -356,5 +356,5 @@ def _diameters(radii: pd.Series, calibration: HasPixelSize) -> str:
     if radii.empty:
         return "–"
     size, unit = unit_of(calibration)
-    low, high = radii.quantile([0.25, 0.75]) * 2 * size
-    return f"{format_number(low)}–{format_number(high)} {unit}"
+    low, high = map(format_number, radii.quantile([0.25, 0.75]) * 2 * size)
+    return f"{low} {unit}" if low == high else f"{low}–{high} {unit}"

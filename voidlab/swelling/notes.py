@@ -56,7 +56,9 @@ def notes_on(
     if said := unsized_in_words(2 * counted["radius_px"].to_numpy(float), is_size(counted)):
         yield Note("sizes", said)
     if np.count_nonzero(is_size(counted)) == 1:
-        yield Note("sizes", "One void does not tell how much diameters scatter: they are given without interval.")
+        yield Note(
+            "sizes", "One void does not tell how much diameters scatter: they are given without interval."
+        )
     if others := len(voids) - every:
         what = "is no void and does" if others == 1 else "are no voids and do"
         yield Note(

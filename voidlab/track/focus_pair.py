@@ -300,7 +300,12 @@ _TAKEN = {
     "basis": "size_basis",
     "confidence": "confidence",
 }
-_NAMES = {"radius_under": "radius_under_px", "radius_over": "radius_over_px"}
+_NAMES = {
+    "radius_under": "radius_under_px",
+    "radius_over": "radius_over_px",
+    "basis_under": "size_basis_under",
+    "basis_over": "size_basis_over",
+}
 
 
 def _of_rows(values: pd.Series, rows: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from voidlab.report.figures.base import BLUE, GREY, ORANGE, circles, micrograph, nothing, show
 from voidlab.tables.listing import are, number_of
+from voidlab.tables.size_basis import NOT_A_SIZE
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.track.focus_pair import BOTH, OUTSIDE, Matched
 
@@ -42,7 +43,10 @@ def overlays(series: Sequence[np.ndarray], found: Matched, calibration: HasPixel
 
 
 def radii(found: Matched, calibration: HasPixelSize) -> Figure:
-    """Radius over focus, divided by the magnification, against that under focus, of the voids seen in both."""
+    """Radius over focus, divided by the magnification, against that under focus, of the voids seen in both.
+
+    Hollow where a radius of the two is no size: the median ratio does without it.
+    """
     size, unit = unit_of(calibration)
     figure, ax = plt.subplots(figsize=(5.4, 4.6), layout="constrained")
     both = found.table[found.table["seen_in"] == BOTH]
@@ -51,7 +55,15 @@ def radii(found: Matched, calibration: HasPixelSize) -> Figure:
         return figure
     under, over = (both[f"radius_{side}_px"].to_numpy() * size for side in ("under", "over"))
     over = over / found.move.magnification
-    ax.plot(under, over, "o", ms=4, color=BLUE, alpha=0.7)
+    unsized = both[["size_basis_under", "size_basis_over"]].eq(NOT_A_SIZE).to_numpy().any(axis=1)
+    dots = (
+        (~unsized, BLUE, "with a size in both"),
+        (unsized, "none", "smaller than their fringe: not a size"),
+    )
+    for rows, fill, name in dots:
+        if rows.any():
+            label = f"{rows.sum()} {name}"
+            ax.plot(under[rows], over[rows], "o", ms=4, color=BLUE, mfc=fill, alpha=0.7, label=label)
     ends = np.array([0, 1.1 * max(under.max(), over.max())])
     ax.plot(ends, ends, color=GREY, lw=1, label="equal")
     ax.plot(ends, ends * found.ratio, color=ORANGE, lw=1, ls="--", label=f"median ratio {found.ratio:.3f}")
