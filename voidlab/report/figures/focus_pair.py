@@ -55,7 +55,8 @@ def radii(found: Matched, calibration: HasPixelSize) -> Figure:
         return figure
     under, over = (both[f"radius_{side}_px"].to_numpy() * size for side in ("under", "over"))
     over = over / found.move.magnification
-    unsized = both[["size_basis_under", "size_basis_over"]].eq(NOT_A_SIZE).to_numpy().any(axis=1)
+    basis = both[["size_basis_under", "size_basis_over"]]
+    unsized = (basis == NOT_A_SIZE).any(axis=1).to_numpy(bool)
     dots = (
         (~unsized, BLUE, "with a size in both"),
         (unsized, "none", "smaller than their fringe: not a size"),
