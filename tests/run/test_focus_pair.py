@@ -19,6 +19,7 @@ from voidlab.images.series import open_series
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import RunPaths
 from voidlab.project.record import read_stages
+from voidlab.run.images import open_images
 from voidlab.run.validate import check
 from voidlab.segment.load import UNDER_OF_PAIR
 from voidlab.segment.series import segment_series
@@ -162,12 +163,32 @@ def test_two_images_of_other_sizes_or_pixels_are_no_pair(asked, tmp_path):
     lines = {"text": "focus_pair: {under: ../data/b 17.tif, over: ../data/other.tif}\n"}
     with pytest.raises(ParameterErrors, match="the images are of several sizes"):
         asked(**lines)
-    for name, image, nm in (("b 17", under, 0.5), ("other", over, 0.7)):
-        file = tmp_path / "data" / f"{name}.tif"
-        tifffile.imwrite(file, image, imagej=True, resolution=(1 / nm, 1 / nm), metadata={"unit": "nm"})
+    for name, image, nm in (("b 17", under, 0.5), ("other", over, 0.47)):
+        _with_pixel_size(tmp_path / "data" / f"{name}.tif", image, nm)
     _write(tmp_path, **lines)
-    with pytest.raises(ParameterErrors, match=r"0.5 nm wide under focus and 0.7 nm over focus"):
+    with pytest.raises(
+        ParameterErrors, match=r"0.5 nm wide under focus and 0.47 nm over focus, 6.4% apart; expected"
+    ):
         check(tmp_path / "parameters" / "pair.yaml")
+
+
+def _with_pixel_size(file, image, nm):
+    tifffile.imwrite(file, image, imagej=True, resolution=(1 / nm, 1 / nm), metadata={"unit": "nm"})
+
+
+@pytest.mark.parametrize(("over_nm", "said"), [(0.498, False), (0.48, True), (0.52, True), (None, False)])
+def test_lengths_of_a_pair_are_those_under_focus_where_magnifications_differ(asked, tmp_path, over_nm, said):
+    asked()
+    under, over = exposures()[0]
+    _with_pixel_size(tmp_path / "data" / "b 17.tif", under, 0.5)
+    if over_nm:
+        _with_pixel_size(tmp_path / "data" / "a 23.tif", over, over_nm)
+    plan = check(tmp_path / "parameters" / "pair.yaml")
+    series = open_images(plan.paths, plan.parameters)
+    assert series.calibration.pixel_size_nm == pytest.approx(0.5)
+    told = [note for note in plan.notes if "Lengths in nm rest on those under focus" in note]
+    assert len(told) == said
+    assert not any("disagree" in note for note in plan.notes)
 
 
 def test_images_of_one_sign_are_told(project, tmp_path):

@@ -88,6 +88,20 @@ def test_an_image_that_is_magnified_and_turned_is_laid_on_the_other(magnificatio
     np.testing.assert_allclose(np.sort(found.table["radius_px"]), true, rtol=0.01)
 
 
+def test_both_images_give_one_size_in_nm_whatever_their_pixels():
+    """Pixels of 0.5 nm under focus and 0.48 nm over it: the fit takes the difference out, by 0.5 nm all are right."""
+    x, y, radius_nm = field()
+    away = np.stack([x - 209.5, y - 149.5])
+    over_x, over_y = away * 0.5 / 0.48 + [[209.5], [149.5]]
+    under = voids(x, y, radius_nm / 0.5, frame=2)
+    over = voids(over_x, over_y, radius_nm / 0.48)
+    found = match_pair(under, over, (0, 0), SHAPE)
+    assert found.move.magnification == pytest.approx(0.5 / 0.48, abs=0.001)
+    assert found.ratio == pytest.approx(1, abs=0.001)
+    order = np.argsort(found.table["radius_px"])
+    np.testing.assert_allclose(0.5 * found.table["radius_px"][order], np.sort(radius_nm), rtol=0.001)
+
+
 def test_the_radius_is_of_both_and_what_voids_share_does_not_average_out():
     under, over = pair(off=0.0)
     over = over.assign(radius_px=1.1 * over["radius_px"])

@@ -335,7 +335,10 @@ def open_series(
             "focus": list(focus) or "",
         }
     )
-    calibration = headers.calibrated(pixel_size_nm, surveyed, notes)
+    if focus:  # the lengths of a pair are those of its last image, under focus
+        calibration = headers.calibrated(pixel_size_nm, surveyed[::-1], notes, most_apart=headers.OF_A_PAIR)
+    else:
+        calibration = headers.calibrated(pixel_size_nm, surveyed, notes)
     table = tables.cast(frames, "frames")
     inside = inside_boxes(shape, ignore_boxes_px, crop_px)
     notes += note_on_boxes(shape, ignore_boxes_px, crop_px)

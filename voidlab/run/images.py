@@ -13,6 +13,7 @@ from voidlab.images.camera_defects import boxes_around_lines, far_limits
 from voidlab.images.doubt import Doubt
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.find_files import Source, find_files
+from voidlab.images.headers import OF_A_PAIR, SAME_PIXEL
 from voidlab.images.microscope import doubts_of_microscope, with_microscope_of
 from voidlab.images.readers import open_file
 from voidlab.images.readers.base import Choice
@@ -28,7 +29,6 @@ from voidlab.tables.focus import OF_PAIR
 
 _LOOKED_AT = 3  # images, for what is no specimen
 _NAMED = 8  # boxes
-_SAME_PIXEL = 1.01  # width of the larger over the smaller
 _LEAVE_OUT = "in the images, as it seems, and counted as specimen: look, and leave it out if it is none"
 _LEAST_BLURRED = 0.01  # of an image; less is a dark corner
 
@@ -97,20 +97,28 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
 
 
 def _check_pair(series: ImageSeries) -> None:
-    """Refuse two files that are no pair, as far as they say so themselves.
+    """Refuse two files that are no pair, as far as they say so themselves; note where their pixels differ.
 
     Raises
     ------
     ImagesError
-        If one of them is a stack, or their pixels are not of one size.
+        If one of them is a stack, or their pixels differ by more than magnifications do.
     """
     if series.stack is not None or len(series) != 2:
         raise ImagesError("focus_pair: each of its files must hold one image; a stack is none.")
     over, under = (open_file(path, series.choice).pixel_size.nm for path in series.files)
-    if under and over and max(under, over) > _SAME_PIXEL * min(under, over):
+    if not (under and over):
+        return
+    apart = max(under, over) / min(under, over)
+    said = f"the pixels are {under:.4g} nm wide under focus and {over:.4g} nm over focus"
+    if apart > OF_A_PAIR:
         raise ImagesError(
-            f"focus_pair: the pixels are {under:.4g} nm wide under focus and {over:.4g} nm over focus; "
-            "expected one magnification."
+            f"focus_pair: {said}, {apart - 1:.1%} apart; expected one magnification, to {OF_A_PAIR - 1:.0%}."
+        )
+    if apart > SAME_PIXEL:
+        series.notes.append(
+            f"{said[0].upper()}{said[1:]}, {apart - 1:.1%} apart. Lengths in nm rest on those under focus: the stage "
+            "pair fits the magnification and divides by it; before, those over focus are off by as much."
         )
 
 
