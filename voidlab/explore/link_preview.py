@@ -84,6 +84,8 @@ def preview(
         )
         asked = asked.model_copy(update={"linker": "trackpy"})
     linking = track.link_series(voids, drift, frames, asked, shape=model.run.series.shape)
+    if linking.search_range.warning:
+        notes.append(f"search range: {linking.search_range.warning}")
     return Preview(linking.linked, numbers, linking.search_range.px, tuple(notes))
 
 
