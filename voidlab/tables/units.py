@@ -32,9 +32,10 @@ IN_PX = _Uncalibrated()
 
 
 def length(px: float, calibration: HasPixelSize, digits: int = 2) -> str:
-    """A length as it is read, with its unit."""
+    """A length as it is read, with its unit; of a very small one two digits."""
     size, unit = unit_of(calibration)
-    return f"{px * size:.{digits}f} {unit}"
+    value = px * size
+    return f"{value:.2g} {unit}" if 0 < abs(value) < 0.1 else f"{value:.{digits}f} {unit}"
 
 
 def to_nm(table: pd.DataFrame, calibration: HasPixelSize) -> pd.DataFrame:
