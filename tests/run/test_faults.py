@@ -15,7 +15,7 @@ import pytest
 
 from projects import STAGES, make_project, run_project
 from voidlab import run, tables
-from voidlab.project import lock, record
+from voidlab.project import fingerprints, lock, record
 from voidlab.run import dataset, jobs, notebook
 from voidlab.tables.written import this_host
 
@@ -25,7 +25,11 @@ SAVE = dict.fromkeys(STAGES, "run.save(")
 def results(paths):
     """Digests of all that the stages made."""
     files = [paths.labels, *(paths.table(name) for name in tables.TABLES), *sorted(paths.exports.glob("*"))]
-    return {file.relative_to(paths.folder).as_posix(): record.digest(file) for file in files if file.exists()}
+    return {
+        file.relative_to(paths.folder).as_posix(): fingerprints.digest(file)
+        for file in files
+        if file.exists()
+    }
 
 
 def take_back(paths, stage):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from voidlab import tables
 from voidlab.errors import VoidlabError
-from voidlab.project import record
+from voidlab.project import outdated, record
 from voidlab.project.parameters.models import ExportParameters, SampleParameters
 from voidlab.project.paths import POSITIONS, RunPaths
 from voidlab.report import headline
@@ -51,7 +51,7 @@ def read_member(paths: RunPaths) -> Member:
     if entry is None or entry.status != "finished":
         return replace(member, why_not=problem or "the stage export has not finished: run the dataset first")
     for name in _READ:
-        changed = record.why_not_usable(paths, tables.TABLES[name].stage, paths.table(name))
+        changed = outdated.why_not_usable(paths, tables.TABLES[name].stage, paths.table(name))
         if changed:
             return replace(member, why_not=f"{changed}; run the dataset again")
     frame, pixel = entry.decided.get("frame"), entry.decided.get("pixel_size_nm")

@@ -19,7 +19,7 @@ from voidlab.images.readers import open_file
 from voidlab.images.readers.base import Choice
 from voidlab.images.series import ImageSeries, open_series
 from voidlab.images.valid_area import nearly_padding, propose_boxes
-from voidlab.project import record
+from voidlab.project import fingerprints
 from voidlab.project.image_digests import digests_of_images
 from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import DatasetParameters
@@ -281,7 +281,7 @@ def digest_of_images(paths: RunPaths, series: ImageSeries) -> str:
     """Digest of the image files and of the file of tilt angles: of their names and contents."""
     files = files_of(series)
     digests = digests_of_images(paths, files)
-    return record.digest_of([(file.name, found) for file, found in zip(files, digests, strict=True)])
+    return fingerprints.digest_of([(file.name, found) for file, found in zip(files, digests, strict=True)])
 
 
 def files_of(series: ImageSeries) -> list[Path]:

@@ -10,7 +10,7 @@ import pandas as pd
 from voidlab import export, tables
 from voidlab.export.positions_file import read_positions
 from voidlab.images.series import Calibration
-from voidlab.project import record
+from voidlab.project import fingerprints, record
 from voidlab.project.lock import DatasetBusy
 from voidlab.project.paths import POSITIONS, ProjectError, RunPaths
 from voidlab.report import headline
@@ -131,14 +131,14 @@ def save_positions(
         every_file = pd.concat([files, *([more(fresh)] if more else [])], ignore_index=True)
         written = export.write_contents(fresh, every_file)
     outputs = [*map(paths.table, made), *(paths.exports / name for name in written["file"])]
-    inputs = {"file": record.digest(file)}
+    inputs = {"file": fingerprints.digest(file)}
     entry = record.Entry(
         status="finished",
-        fingerprint=record.digest_of({"parameters": dict(parameters), "inputs": inputs}),
+        fingerprint=fingerprints.digest_of({"parameters": dict(parameters), "inputs": inputs}),
         parameters={"file": file.name, **parameters},
         given=[],
         inputs=inputs,
-        outputs=record.outputs_of(paths, outputs),
+        outputs=fingerprints.outputs_of(paths, outputs),
         key_figures=[dict(figure) for figure in key_figures],
         decided=dict(decided or {}),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
