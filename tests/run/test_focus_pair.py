@@ -112,7 +112,12 @@ def test_a_run_matches_the_voids_and_gives_radii_from_both(project):
 def _speaks_of_a_pair(project):
     """No page of it speaks as of a series, and no file is of tracks."""
     figures = [each for stage in read_stages(project).values() for each in stage["key_figures"]]
-    assert "Voids in the last image" not in {each["label"] for each in figures}
+    shown = {each["label"]: each for each in figures}
+    assert not {"Voids in the last image", "Voids per image"} & set(shown)
+    counts = tables.load(project, "frames")["void_count"].tolist()
+    under = shown["Voids under focus"]
+    assert (under["value"], under["meaning"]) == (str(counts[1]), f"{counts[0]} over focus")
+    assert shown["Void diameter"]["meaning"].startswith("under focus: ")
     said = " ".join(" ".join(each.values()) for each in figures)
     assert not re.search(r"frame|track|growth|last image", said), said
     for page in ("index", "segment", "drift", "pair", "export"):

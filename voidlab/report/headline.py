@@ -49,7 +49,14 @@ _ABOUT: dict[str, tuple[tuple[str, ...], ...]] = {
 _TRACKS = "Particles"
 # In the list of datasets: a column, and what is shown in it, the first that there is.
 COLUMNS = {
-    "voids": ("Voids in 3D", "Voids in the last image", "Voids", "Voids per image", _TRACKS),
+    "voids": (
+        "Voids in 3D",
+        "Voids in the last image",
+        "Voids under focus",
+        "Voids",
+        "Voids per image",
+        _TRACKS,
+    ),
     "density": _ANY_DENSITY,
     "diameter": _MEAN_DIAMETER,  # "Void diameter" is a range, in a column of means
     "swelling": (*map(label_of, ("swelling_3d", "swelling")),),

@@ -15,7 +15,7 @@ from voidlab.images.series import ImageSeries
 from voidlab.report.swelling_words import format_interval, format_number, label_of, reading
 from voidlab.swelling.depth import OF_3D
 from voidlab.swelling.series import Outcome
-from voidlab.tables.focus import is_pair, is_series
+from voidlab.tables.focus import UNDER, is_pair
 from voidlab.tables.kinds import VOID, kinds_in
 from voidlab.tables.listing import number_of
 from voidlab.tables.size_basis import is_size
@@ -54,15 +54,36 @@ def _span(values: pd.Series, unit: str) -> str:
 
 
 def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize) -> list[Figure]:
-    """How many voids, how big, how much of the image; nothing of voids where only loops or dots were asked for."""
+    """How many voids, how big, how much of the image; nothing of voids where only loops or dots were asked for.
+
+    Of a focus pair those under focus, for which all numbers are given, and how many there are over focus.
+    """
+    if VOID not in (kinds_in(frames) or [VOID]):
+        return _left_out(frames)
+    if not is_pair(frames):
+        return [*_left_out(frames), *_of_voids(frames, voids, calibration)]
+    is_under = frames["focus"] == UNDER
+    here = voids[voids["frame"].isin(frames.loc[is_under, "frame"])]
+    count, *others = _of_voids(frames[is_under], here, calibration)
+    over = f"{range_of_counts(frames.loc[~is_under, 'void_count'].dropna())} over focus"
+    others = [{**each, "meaning": f"under focus: {each['meaning']}"} for each in others]
+    return [*_left_out(frames), {**count, "label": "Voids under focus", "meaning": over}, *others]
+
+
+def _left_out(frames: pd.DataFrame) -> list[Figure]:
+    """How many images were left out; nothing where none was."""
+    lost = frames.loc[frames["status"] != "ok", "status"].value_counts()
+    if lost.empty:
+        return []
+    value = f"{', '.join(f'{count} {status}' for status, count in lost.items())} of {len(frames)}"
+    warning = f"{value} images were left out."
+    return [figure("Images left out", value, "no voids are counted in them", warning=warning)]
+
+
+def _of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize) -> list[Figure]:
     counts = frames["void_count"].dropna().astype("float64")
     inside = voids.loc[~voids["touches_edge"] & is_size(voids), "radius_px"]
     fraction = format_number(frames["void_fraction"].median() * 100)
-    lost = frames.loc[frames["status"] != "ok", "status"].value_counts()
-    said = ", ".join(f"{count} {status}" for status, count in lost.items())
-    value = f"{said} of {len(frames)}"
-    why = f"{value} images were left out."
-    left_out = figure("Images left out", value, "no voids are counted in them", warning=why)
     none = "No void was detected in any image: check the contrast and the range of sizes."
     warning = none if voids.empty else ""
     seen = f"median over {len(counts)} of {len(frames)} images; smallest to largest in brackets"
@@ -70,15 +91,12 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
         seen = "in the one image"
     everywhere = " in all images" if len(frames) > 1 else ""
     spread = f"interquartile range{everywhere}, edge voids and those without a size left out"
-    if VOID not in (kinds_in(frames) or [VOID]):
-        return [left_out] if said else []
     at_end = []
-    if len(counts) > 1 and is_series(frames) and not is_tilted(frames["tilt_deg"]):
+    if len(counts) > 1 and not is_tilted(frames["tilt_deg"]):
         first, last = frames.loc[counts.index[[0, -1]], "frame"]
         meaning = f"frame {last}; in the first, frame {first}, {counts.iloc[0]:.0f}"
         at_end = [figure("Voids in the last image", f"{counts.iloc[-1]:.0f}", meaning)]
     return [
-        *([left_out] if said else []),
         figure(
             "Voids" if len(frames) == 1 else "Voids per image", range_of_counts(counts), seen, warning=warning
         ),

@@ -278,7 +278,7 @@ def _choose(frames: pd.DataFrame, wanted: int | None, odd: Collection[int]) -> t
             raise SwellingError(
                 f"frame {wanted} was not looked at for voids: there is nothing to sum up in it."
             )
-        return wanted, f"Numbers are those of {name_of(wanted, frames)}."
+        return wanted, f"Numbers are those of {_image(wanted, frames)}."
     if seen.empty:
         return None, "No image was looked at for voids."
     if is_tilted(seen["tilt_deg"]):
@@ -292,5 +292,10 @@ def _choose(frames: pd.DataFrame, wanted: int | None, odd: Collection[int]) -> t
     if len(seen) == 1:
         return chosen, ""
     if is_pair(frames):
-        return chosen, f"Numbers are those of the image {name_of(chosen, frames)}: both show the same voids."
+        return chosen, f"Numbers are those of {_image(chosen, frames)}: both show the same voids."
     return chosen, f"Numbers are those of frame {chosen}, {why}: the same void is seen in many frames."
+
+
+def _image(frame: int, frames: pd.DataFrame) -> str:
+    """An image in a sentence: "frame 7", "the image under focus"."""
+    return f"the image {name_of(frame, frames)}" if is_pair(frames) else name_of(frame, frames)
