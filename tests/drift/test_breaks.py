@@ -37,14 +37,14 @@ def test_a_field_that_changes_in_mid_series_is_never_good(change):
     images = masks(STEPS, 0)
     changed = [*images[:CUT], *map(CHANGES[change], images[CUT:])]
     verdict, pairs = assessed(changed, range(100, 100 + COUNT))
-    assert verdict.light == "do not use"
+    assert verdict.grade == "do not use"
     assert f"From frame {100 + CUT} on the images are only" in " ".join(verdict.reasons)
     assert [each.frame for each in find_breaks(pairs)] == [100 + CUT]
 
 
 def test_a_series_as_it_should_be_has_no_break():
     verdict, pairs = assessed(masks(STEPS, 0), range(COUNT))
-    assert verdict.light == "good"
+    assert verdict.grade == "good"
     assert find_breaks(pairs) == []
 
 
@@ -105,7 +105,7 @@ def test_the_verdict_says_a_turn_but_not_in_a_tilt_series():
     at_rest = table.assign(drift_x_px=0.0, drift_y_px=0.0)
     frames = pd.DataFrame({"frame": range(4), "tilt_deg": np.nan})
     verdict = drift.assess_drift(at_rest, pairs, voids=voids, frames=frames)
-    assert verdict.light == "do not use"
+    assert verdict.grade == "do not use"
     assert "at frame 2: by up to +1.1" in verdict.reasons[0]
     tilted = frames.assign(tilt_deg=[0.0, 10, 20, 30])
-    assert drift.assess_drift(at_rest, pairs, voids=voids, frames=tilted).light == "good"
+    assert drift.assess_drift(at_rest, pairs, voids=voids, frames=tilted).grade == "good"

@@ -120,7 +120,7 @@ def test_a_frame_that_is_upside_down_is_flagged_and_named(upside_down):
     drifts, _, verdict = upside_down
     assert drifts.loc[7, "drift_sigma_px"] > 50
     assert drifts["flag"].tolist() == ["reference", *[""] * 6, "large error", *[""] * 4]
-    assert verdict.light == "check"
+    assert verdict.grade == "check"
     sigma = f"{drifts.loc[7, 'drift_sigma_px']:.1f}"
     said = f"1 of 12 frames cannot be relied on (1 large error): frame 7 (± {sigma} px)."
     assert verdict.reasons[0] == said
@@ -134,7 +134,7 @@ def test_a_frame_that_may_lie_anywhere_is_not_the_largest_drift(upside_down):
     }
     others = np.hypot(drifts["drift_x_px"], drifts["drift_y_px"]).drop(7).max()
     assert figures["Largest drift"]["value"] == f"{others:.1f} px"
-    assert "without 1 frame(s)" in figures["Largest drift"]["meaning"]
+    assert "without 1 frame that" in figures["Largest drift"]["meaning"]
     assert figures["Doubtful frames"]["value"] == "1 of 12"
     assert figures["Drift verdict"]["warning"].endswith(verdict.reasons[0])
     assert "warning" not in figures["Doubtful frames"]  # the verdict says it of these, or of all frames

@@ -1,6 +1,8 @@
 """Whether a drift can be trusted: what stays put, what is not looked at, pieces, error bars, the verdict."""
 
+import re
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -58,7 +60,7 @@ def test_a_fixed_pattern_is_said_when_the_drift_is_too_small_to_tell():
     assert (found.sigma_px[1:] > 5).all()
     pairs = found.pairs_table(range(6))
     verdict = drift.assess_drift(found.table(range(6)), pairs)
-    assert verdict.light == "do not use"
+    assert verdict.grade == "do not use"
     assert "stays put" in verdict.reasons[0]
 
 
@@ -136,7 +138,7 @@ def test_pieces_that_no_pair_joins_are_said_to_be_so():
     assert found.flags[3:] == ["not connected"] * 3
     assert (found.sigma_px[3:] >= SHAPE[1] / 2).all()
     verdict = drift.assess_drift(found.table(range(6)), found.pairs_table(range(6)))
-    assert verdict.light == "do not use"
+    assert verdict.grade == "do not use"
     assert "3 not connected" in " ".join(verdict.reasons)
 
 
@@ -183,15 +185,38 @@ def test_triangles_close_when_pairs_agree():
 def test_a_good_drift_is_said_to_be_good_and_why():
     found = drift.estimate_drift(masks(walk(6, 8)))
     verdict = drift.assess_drift(found.table(range(6)), found.pairs_table(range(6)))
-    assert verdict.light == "good"
+    assert verdict.grade == "good"
     assert "15 of 15 pairs of frames agree" in " ".join(verdict.reasons)
-    assert drift.assess_drift(found.table(range(6)).iloc[:1], found.pairs.iloc[:0]).light == "good"
+    assert drift.assess_drift(found.table(range(6)).iloc[:1], found.pairs.iloc[:0]).grade == "good"
+
+
+def test_lengths_are_told_in_nm_where_a_pixel_is_known():
+    found = drift.estimate_drift(masks(walk(6, 8)))
+    tables = found.table(range(6)), found.pairs_table(range(6))
+    in_px, in_nm = (
+        drift.assess_drift(*tables, calibration=SimpleNamespace(pixel_size_nm=size)).reasons
+        for size in (None, 50.0)
+    )
+    lengths = [[float(value) for value in re.findall(r"([\d.]+) px", reason)] for reason in in_px]
+    assert sum(map(len, lengths)) == 3
+    assert not any("px" in reason for reason in in_nm)
+    for before, reason in zip(lengths, in_nm, strict=True):
+        after = [float(value) for value in re.findall(r"([\d.]+) nm", reason)]
+        assert after == pytest.approx([50 * value for value in before], abs=0.26)
+
+
+def test_of_two_images_it_is_said_that_nothing_checks_the_shift():
+    found = drift.estimate_drift(masks([(0, 0), (5, -3)]))
+    verdict = drift.assess_drift(found.table(range(2)), found.pairs_table(range(2)))
+    assert verdict.grade == "check"
+    assert verdict.reasons[0].startswith("There are only two images: nothing checks the shift between them.")
+    assert not any("frame" in reason or "pairs" in reason for reason in verdict.reasons)
 
 
 def test_frames_with_nothing_in_common_are_not_called_good():
     found = drift.estimate_drift([masks([(0, 0)], seed=s)[0] for s in range(5)])
     verdict = drift.assess_drift(found.table(range(5)), found.pairs_table(range(5)))
-    assert verdict.light != "good"
+    assert verdict.grade != "good"
 
 
 def test_the_worst_comes_first():
@@ -199,7 +224,7 @@ def test_the_worst_comes_first():
     images[3] = np.zeros(SHAPE, bool)
     found = drift.estimate_drift(images)
     verdict = drift.assess_drift(found.table(range(10, 16)), found.pairs_table(range(10, 16)))
-    assert verdict.light == "check"
+    assert verdict.grade == "check"
     assert verdict.reasons[0] == "1 of 6 frames cannot be relied on (1 interpolated): frame 13."
 
 

@@ -26,7 +26,7 @@ def test_images_are_put_in_the_order_of_their_times(tmp_path):
         [0, 1, 10, 20, 5], [0, 2, 200, 30, 6], [2, 1, 100, 50, 4],
     ]  # fmt: skip
     assert found.voids["touches_edge"].tolist() == [True, False, False]
-    assert "1 of 3 images hold no void." in found.notes
+    assert "1 of 3 images without a void." in found.notes
 
 
 def test_what_is_no_file_is_said_in_a_sentence(tmp_path):
@@ -82,7 +82,7 @@ def test_what_voidlab_exports_is_read_back(finished):
     ("lines", "said"),
     [
         ([{"frame": 3, "positions": [], "radii": []}] * 2, "frame 3 stands on more than one line"),
-        ([{"frame": 3, "positions": [[1, float("nan")]], "radii": [4]}], "1 voids, the first in frame 3"),
+        ([{"frame": 3, "positions": [[1, float("nan")]], "radii": [4]}], "1 void, the first in frame 3"),
         ([{"frame": 3, "positions": [[1, 2]], "radii": [0]}], "radius that is not above 0"),
     ],
 )
@@ -159,7 +159,7 @@ def test_loops_and_dots_are_left_out_and_types_of_other_tools_are_not(tmp_path):
         ('{"frame":9223372036854775808,"positions":[[1,2]],"radii":[3]}', "is no whole number up to"),
         ('{"frame":1e400,"positions":[[1,2]],"radii":[3]}', "line 1 holds no positions and radii"),
         ('{"positions":[[1,2]],"radii":[3],"void_frac":"abc"}', "void_frac 'abc' is no number"),
-        ('{"positions":[[1e308,2]],"radii":[3]}', "1 voids, the first in frame 0, lie or reach further than"),
+        ('{"positions":[[1e308,2]],"radii":[3]}', "1 void, the first in frame 0, lie or reach further than"),
         ('{"positions":[[1,2]],"radii":[1e9]}', "lie or reach further than 1,000,000 px"),
         (f'{{"positions":[[{10**400},2]],"radii":[3]}}', "a position or radius is beyond 1,000,000 px"),
         ('{"frame":true,"positions":[[1,2]],"radii":[3]}', "frame True is no whole number"),

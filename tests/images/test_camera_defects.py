@@ -56,7 +56,7 @@ def test_broken_columns_are_told_until_they_are_left_out(tmp_path, image):
         tifffile.imwrite(tmp_path / f"f{number}.tif", image)
     yaml = RunPaths(tmp_path, "x").parameters
     yaml.write_text("images: ../f*.tif\n")
-    (said,) = [note for note in run.check(yaml).notes if "columns or rows of the camera" in note]
+    (said,) = [note for note in run.check(yaml).notes if "Columns or rows of the camera" in note]
     assert "ignore_boxes_px: [[250, 0, 6, 384]]" in said
     yaml.write_text("images: ../f*.tif\nignore_boxes_px: [[249, 0, 8, 384]]\n")
-    assert not [note for note in run.check(yaml).notes if "columns or rows of the camera" in note]
+    assert not [note for note in run.check(yaml).notes if "Columns or rows of the camera" in note]

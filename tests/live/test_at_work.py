@@ -110,12 +110,14 @@ def test_an_image_that_a_worker_does_not_see_as_it_is_here_is_asked_for_again(
     start, camera, alone, monkeypatch
 ):
     digests = iter(["old"])
-    digest = at_work.record.digest
+    digest = at_work.fingerprints.digest
 
     def on_a_network_disk(path):
         return next(digests, None) or digest(path)
 
-    monkeypatch.setattr(at_work, "record", type("Record", (), {"digest": staticmethod(on_a_network_disk)}))
+    monkeypatch.setattr(
+        at_work, "fingerprints", type("Fingerprints", (), {"digest": staticmethod(on_a_network_disk)})
+    )
     workers = Workers()
     assert start(camera, workers).go(SECONDS).rows == alone
     assert sorted(workers.sent) == list(range(IMAGES))

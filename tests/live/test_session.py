@@ -185,7 +185,7 @@ def test_on_a_full_disk_a_correction_and_a_threshold_are_refused_in_words_and_no
 
 
 def test_a_second_watch_and_a_run_are_refused_and_a_later_watch_has_the_same_address(session):
-    busy = pytest.raises(DatasetBusy, match=f"x is being run by process {os.getpid()}")
+    busy = pytest.raises(DatasetBusy, match=f"x is being watched by process {os.getpid()}")
     with busy, held(RunPaths(session.paths.root, "x")):
         pass
     address = session.address
@@ -194,7 +194,8 @@ def test_a_second_watch_and_a_run_are_refused_and_a_later_watch_has_the_same_add
         cwd=session.paths.root, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "is being run by process" in done.stderr
+    assert "is being watched by process" in done.stderr
+    assert "stop that watch first" in done.stderr
     events(session, is_done)
     session.close()
     with Session("images", "x") as again:

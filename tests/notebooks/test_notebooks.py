@@ -13,7 +13,7 @@ import pytest
 from projects import MADE, REPOSITORY
 from projects import STAGES as OF_TILT
 from voidlab import tables
-from voidlab.project import record
+from voidlab.project import fingerprints, record
 from voidlab.project.parameters import models
 from voidlab.project.paths import STAGES
 
@@ -91,14 +91,14 @@ def _by_hand(copied, stage, **given):
 
 @pytest.mark.slow
 def test_plain_papermill_gives_the_same_files(copied):
-    before = {name: record.digest(copied.table(name)) for name in MADE}
-    exports = {f.name: record.digest(f) for f in copied.exports.iterdir()}
+    before = {name: fingerprints.digest(copied.table(name)) for name in MADE}
+    exports = {f.name: fingerprints.digest(f) for f in copied.exports.iterdir()}
     shutil.rmtree(copied.folder)
     for stage in OF_TILT:
         done, _ = _by_hand(copied, stage)
         assert done.returncode == 0, done.stderr
-    assert {name: record.digest(copied.table(name)) for name in MADE} == before
-    assert {f.name: record.digest(f) for f in copied.exports.iterdir()} == exports
+    assert {name: fingerprints.digest(copied.table(name)) for name in MADE} == before
+    assert {f.name: fingerprints.digest(f) for f in copied.exports.iterdir()} == exports
 
 
 def test_a_notebook_refuses_tables_that_do_not_belong_together(copied):

@@ -11,7 +11,7 @@ import pytest
 
 from projects import REPOSITORY
 from projects import STAGES as OF_TILT
-from voidlab.project import record
+from voidlab.project import fingerprints, outdated, record
 from voidlab.project.parameters.models import DatasetParameters, SampleParameters
 from voidlab.project.paths import STAGES, RunPaths
 
@@ -20,7 +20,7 @@ FINGERPRINTS = """
 import sys
 from pathlib import Path
 import voidlab
-from voidlab.project import record
+from voidlab.project import fingerprints
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import STAGES, RunPaths
 
@@ -28,9 +28,9 @@ package, root = Path(voidlab.__file__).parent, Path(sys.argv[1])
 assert package.is_relative_to(Path.cwd())
 
 def say():
-    record.code_digest.cache_clear()
+    fingerprints.code_digest.cache_clear()
     parameters = DatasetParameters(dataset="small", images="a")
-    print(*[record.fingerprint(RunPaths(root, "small"), parameters, stage, {}) for stage in STAGES])
+    print(*[fingerprints.fingerprint(RunPaths(root, "small"), parameters, stage, {}) for stage in STAGES])
 
 say()
 (package / "measure.py").touch()
@@ -80,7 +80,8 @@ def test_the_sample_decides_the_export_alone():
     changed = [
         stage
         for stage in STAGES
-        if record.fingerprint(paths, plain, stage, {}) != record.fingerprint(paths, known, stage, {})
+        if fingerprints.fingerprint(paths, plain, stage, {})
+        != fingerprints.fingerprint(paths, known, stage, {})
     ]
     assert changed == ["export"]
 
@@ -118,8 +119,8 @@ def test_an_entry_of_other_kinds_is_no_record(tmp_path, damage):
     entry = asdict(record.Entry("finished", "a", {}, [], {})) | damage
     paths.record.write_text(json.dumps({"stages": {"segment": entry}}))
     assert record.read_record(paths) == {}
-    assert record.out_of_date(paths) == []
-    assert not record.is_current(paths, "segment", "a")
+    assert outdated.out_of_date(paths) == []
+    assert not outdated.is_current(paths, "segment", "a")
 
 
 def test_a_record_nested_deeper_than_any_is_no_record(tmp_path):

@@ -30,12 +30,12 @@ def test_the_verdict_is_the_worst_of_all_that_counts():
     poor = figure("Drift verdict", "do not use", "The drift's verdict is 'do not use': it jumps.")
     asked = figure("Reconstruction", "check", "Look at the depths.")
     judged = headline.judge([stage("segment", GOOD), stage("drift", poor), stage("track", asked)])
-    assert judged.light == "do not use"
+    assert judged.grade == "do not use"
     assert judged.reasons == ("The drift's verdict is 'do not use': it jumps.", "Look at the depths.")
     without = headline.judge(
         [stage("segment", GOOD), stage("drift", poor, superseded=True), stage("track", asked)]
     )
-    assert (without.light, without.reasons) == ("check", ("Look at the depths.",))
+    assert (without.grade, without.reasons) == ("check", ("Look at the depths.",))
 
 
 def test_what_is_good_says_why():
@@ -60,7 +60,7 @@ def test_the_verdict_is_told_in_a_line():
     stage("export", status="out of date"),
 ])  # fmt: skip
 def test_what_warns_is_not_good(doubt):
-    assert headline.judge([stage("segment", GOOD), doubt]).light == "check"
+    assert headline.judge([stage("segment", GOOD), doubt]).grade == "check"
 
 
 def test_a_dataset_without_voids_is_not_good():
@@ -70,7 +70,7 @@ def test_a_dataset_without_voids_is_not_good():
     )  # fmt: skip
     figures = key_figures.of_voids(tables.check(frames, "frames"), tables.empty("voids"), NM)
     judged = headline.judge([stage("segment", GOOD, *figures)])
-    assert judged.light == "check"
+    assert judged.grade == "check"
     assert "No void was detected in any image" in judged.reasons[0]
 
 

@@ -88,7 +88,7 @@ def test_loops_are_drawn_in_a_colour_and_line_of_their_own_with_a_legend():
     frames, voids = made()
     series = [np.full(SHAPE, 0.5)] * 2
     sheet = overlay_sheet(series, frames, voids, NM)
-    assert sheet.axes[0].get_title() == "frame 1: 1 voids, 12 loops"
+    assert sheet.axes[0].get_title() == "frame 1: 1 void, 12 loops"
     assert [text.get_text() for text in sheet.legends[0].get_texts()] == ["void", "void at the edge", "loop"]
     sheet = overlay_sheet(series, *made(loops=None), NM)
     assert not sheet.legends

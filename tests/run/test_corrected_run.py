@@ -6,7 +6,7 @@ import pytest
 from projects import run_project
 from voidlab import run, tables
 from voidlab.images.label_stack import open_labels
-from voidlab.project import corrections, record
+from voidlab.project import corrections, outdated
 from voidlab.project.apply_edits import spot_of
 from voidlab.project.edits import AddVoid, BadFrame, CutTrack, DeleteVoid
 from voidlab.project.parameters.yaml_file import ParameterErrors
@@ -25,7 +25,7 @@ def test_an_edit_of_voids_runs_all_stages_again_and_one_of_tracks_only_track(cop
     corrections.append_edit(
         copied.corrections, [DeleteVoid(at=victim), AddVoid(at=new), DeleteVoid(at=GONE), BadFrame(frame=4)]
     )
-    assert record.out_of_date(copied) == ["segment"]
+    assert outdated.out_of_date(copied) == ["segment"]
     done, lines = run_project(copied)
     assert done, lines
     assert not any("skipped" in line for line in lines)
@@ -66,14 +66,14 @@ def test_an_edit_of_voids_runs_all_stages_again_and_one_of_tracks_only_track(cop
     assert (tables.load(copied, "links")["corrected"] == "cut").any()
 
     corrections.undo_edit(copied.corrections)
-    assert record.out_of_date(copied) == ["track"]
+    assert outdated.out_of_date(copied) == ["track"]
 
 
 def test_a_line_that_is_no_edit_stops_the_run_before_it_starts(copied):
     copied.corrections.write_text('{"id": "a", "who": "b", "when": "c", "edit": "remove"}\n')
     with pytest.raises(ParameterErrors, match=r"small.corrections.jsonl:1"):
         run.check(copied.parameters)
-    record.out_of_date(copied)  # an index page can be written all the same
+    outdated.out_of_date(copied)  # an index page can be written all the same
 
 
 def test_a_line_cut_short_is_said_when_the_run_starts(copied):

@@ -6,7 +6,7 @@ import pytest
 
 from projects import MADE, STAGES, make_project, run_project
 from voidlab import cli, run, tables
-from voidlab.project import record
+from voidlab.project import fingerprints, record
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import RunPaths
 
@@ -32,7 +32,7 @@ def test_the_record_says_how_each_table_was_made(finished):
     entry = stages["track"]
     assert entry["parameters"]["search_range_px"] == "auto"
     assert set(entry["inputs"]) == {"images", "segment", "drift"}
-    assert entry["outputs"]["tables/tracks.parquet"] == record.digest(paths.table("tracks"))
+    assert entry["outputs"]["tables/tracks.parquet"] == fingerprints.digest(paths.table("tracks"))
     assert entry["seconds"] > 0
     assert entry["key_figures"][0]["label"] == "Particles"
 
@@ -83,7 +83,7 @@ def test_an_interrupted_stage_is_not_taken_for_finished(copied):
 
 @pytest.mark.slow
 def test_a_failed_stage_keeps_earlier_results_and_says_so(copied):
-    before = {f: record.digest(f) for f in copied.folder.rglob("*.parquet")}
+    before = {f: fingerprints.digest(f) for f in copied.folder.rglob("*.parquet")}
     notebook = copied.source("track")
     works, fails = "track.link_series(", "track.no_such_verb("
     assert works in notebook.read_text()
@@ -92,7 +92,7 @@ def test_a_failed_stage_keeps_earlier_results_and_says_so(copied):
     assert not done
     assert "FAILED: " in lines[2]
     assert "(AttributeError: module 'voidlab.track' has no attribute 'no_such_verb')" in lines[2]
-    assert {f: record.digest(f) for f in copied.folder.rglob("*.parquet")} == before
+    assert {f: fingerprints.digest(f) for f in copied.folder.rglob("*.parquet")} == before
     html = copied.html("track").read_text(encoding="utf-8")
     assert "This stage failed" in html
     assert "no_such_verb" in html
@@ -173,8 +173,8 @@ def test_a_run_says_the_same_twice(finished, tmp_path):
     done, _ = run_project(again)
     assert done
     for name in MADE:
-        assert record.digest(again.table(name)) == record.digest(paths.table(name))
-    assert record.digest(again.labels) == record.digest(paths.labels)
+        assert fingerprints.digest(again.table(name)) == fingerprints.digest(paths.table(name))
+    assert fingerprints.digest(again.labels) == fingerprints.digest(paths.labels)
 
 
 def test_names_that_cannot_be_folders_are_refused(tmp_path):

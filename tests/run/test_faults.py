@@ -15,7 +15,7 @@ import pytest
 
 from projects import STAGES, make_project, run_project
 from voidlab import run, tables
-from voidlab.project import lock, record
+from voidlab.project import fingerprints, lock, record
 from voidlab.run import dataset, jobs, notebook
 from voidlab.tables.written import this_host
 
@@ -25,7 +25,11 @@ SAVE = dict.fromkeys(STAGES, "run.save(")
 def results(paths):
     """Digests of all that the stages made."""
     files = [paths.labels, *(paths.table(name) for name in tables.TABLES), *sorted(paths.exports.glob("*"))]
-    return {file.relative_to(paths.folder).as_posix(): record.digest(file) for file in files if file.exists()}
+    return {
+        file.relative_to(paths.folder).as_posix(): fingerprints.digest(file)
+        for file in files
+        if file.exists()
+    }
 
 
 def take_back(paths, stage):
@@ -230,12 +234,12 @@ def test_two_runs_of_one_dataset(copied):
     assert done
 
 
-def noted(paths, host, process=1):
-    """A note as a run on computer ``host`` leaves it."""
+def noted(paths, host, process=1, doing="run"):
+    """A note as a run, or a watch, on computer ``host`` leaves it."""
     folder = paths.folder / ".running"
     folder.mkdir(exist_ok=True)
     (folder / "lock").write_text("")
-    (folder / "lock.holder").write_text(f"process {process} on {host} since 2020-01-01 12:00")
+    (folder / "lock.holder").write_text(f"{doing} by process {process} on {host} since 2020-01-01 12:00")
     return folder / "lock.holder"
 
 
@@ -244,6 +248,22 @@ def test_a_lock_whose_holder_is_gone_does_not_count(copied):
     done, lines = run_project(copied)
     assert done, lines
     assert not note.exists()
+
+
+def test_it_is_said_whether_a_run_or_a_watch_holds_a_dataset(copied):
+    with (
+        lock.held(copied, doing=lock.WATCHED),
+        pytest.raises(lock.DatasetBusy) as watched,
+        lock.held(copied),
+    ):
+        pass
+    assert str(watched.value).startswith(f"small is being watched by process {os.getpid()} on ")
+    assert str(watched.value).endswith("; stop that watch first.")
+    noted(copied, "node-7", doing="watched")
+    with pytest.raises(lock.DatasetBusy) as elsewhere, lock.held(copied):
+        pass
+    said = "small is being watched by process 1 on node-7 since 2020-01-01 12:00, another computer; stop that watch"
+    assert str(elsewhere.value).startswith(said)
 
 
 def test_a_dataset_that_another_computer_holds_is_only_taken_over_on_request(copied):

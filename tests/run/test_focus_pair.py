@@ -1,5 +1,6 @@
 """A dataset of two images of one field, under focus and over it: what it may be given with, and its whole run."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from bs4 import BeautifulSoup
 
 from projects import REPOSITORY, run_project
 from voidlab import segment, tables
@@ -17,10 +19,12 @@ from voidlab.images.series import open_series
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import RunPaths
 from voidlab.project.record import read_stages
+from voidlab.run.images import open_images
 from voidlab.run.validate import check
 from voidlab.segment.load import UNDER_OF_PAIR
 from voidlab.segment.series import segment_series
 from voidlab.simulate.microscope import Optics, intensity
+from voidlab.tables.focus import OF_PAIR
 from voidlab.track.focus_pair import drift_of_pair, pair_of_series
 
 SHAPE, SHIFT, RADIUS, FRINGE = (256, 330), (14, -9), 9.0, 4.0
@@ -101,6 +105,38 @@ def test_a_run_matches_the_voids_and_gives_radii_from_both(project):
     assert len(pd.read_parquet(project.table("swelling"))) > 0
     assert "seen in both" in project.html("pair").read_text(encoding="utf-8")
     assert run_project(project)[1][-1].startswith("export")  # and nothing is done twice
+    assert frames["focus"].tolist() == ["over", "under"]
+    _speaks_of_a_pair(project)
+
+
+def _speaks_of_a_pair(project):
+    """No page of it speaks as of a series, and no file is of tracks."""
+    figures = [each for stage in read_stages(project).values() for each in stage["key_figures"]]
+    shown = {each["label"]: each for each in figures}
+    assert not {"Voids in the last image", "Voids per image"} & set(shown)
+    counts = tables.load(project, "frames")["void_count"].tolist()
+    under = shown["Voids under focus"]
+    assert (under["value"], under["meaning"]) == (str(counts[1]), f"{counts[0]} over focus")
+    assert shown["Void diameter"]["meaning"].startswith("under focus: ")
+    said = " ".join(" ".join(each.values()) for each in figures)
+    assert not re.search(r"frame|track|growth|last image", said), said
+    for page in ("index", "segment", "drift", "pair", "export"):
+        shown = project.html(page).read_text(encoding="utf-8").partition("How it was made")[0]
+        text = BeautifulSoup(
+            re.sub(r"(?s)<style.*?</style>|<details.*?</details>", "", shown), "html.parser"
+        ).get_text()
+        assert not re.search(r"frame \d|frames \d|the series|tracks\b|growth", text), (page, text)
+        assert not re.search(r'alt="[^"]*(frame|series)', shown), page
+    methods = project.index.read_text(encoding="utf-8")
+    assert "diameters of the image under focus count" in methods
+    assert "the voids of both matched one to one" in methods
+    written = pd.read_csv(project.exports / "contents.csv").set_index("file")["what"]
+    assert not {"tracks.geff", "ctc/01_RES", "napari-tracks.csv"} & set(written.index)
+    assert not any("over-series" in name for name in written.index)
+    empty = {name for name, what in written.items() if what.startswith("holds nothing")}
+    assert {"tracks.csv", "events.csv", "track-data.json"} <= empty
+    assert not {"drift.csv", "pairs.csv", "focus_pair.csv"} & empty
+    assert len(pd.read_csv(project.exports / "per-void.csv")) == len(tables.load(project, "voids"))
 
 
 @pytest.mark.parametrize(
@@ -132,12 +168,32 @@ def test_two_images_of_other_sizes_or_pixels_are_no_pair(asked, tmp_path):
     lines = {"text": "focus_pair: {under: ../data/b 17.tif, over: ../data/other.tif}\n"}
     with pytest.raises(ParameterErrors, match="the images are of several sizes"):
         asked(**lines)
-    for name, image, nm in (("b 17", under, 0.5), ("other", over, 0.7)):
-        file = tmp_path / "data" / f"{name}.tif"
-        tifffile.imwrite(file, image, imagej=True, resolution=(1 / nm, 1 / nm), metadata={"unit": "nm"})
+    for name, image, nm in (("b 17", under, 0.5), ("other", over, 0.47)):
+        _with_pixel_size(tmp_path / "data" / f"{name}.tif", image, nm)
     _write(tmp_path, **lines)
-    with pytest.raises(ParameterErrors, match=r"0.5 nm wide under focus and 0.7 nm over focus"):
+    with pytest.raises(
+        ParameterErrors, match=r"0.5 nm wide under focus and 0.47 nm over focus, 6.4% apart; expected"
+    ):
         check(tmp_path / "parameters" / "pair.yaml")
+
+
+def _with_pixel_size(file, image, nm):
+    tifffile.imwrite(file, image, imagej=True, resolution=(1 / nm, 1 / nm), metadata={"unit": "nm"})
+
+
+@pytest.mark.parametrize(("over_nm", "said"), [(0.498, False), (0.48, True), (0.52, True), (None, False)])
+def test_lengths_of_a_pair_are_those_under_focus_where_magnifications_differ(asked, tmp_path, over_nm, said):
+    asked()
+    under, over = exposures()[0]
+    _with_pixel_size(tmp_path / "data" / "b 17.tif", under, 0.5)
+    if over_nm:
+        _with_pixel_size(tmp_path / "data" / "a 23.tif", over, over_nm)
+    plan = check(tmp_path / "parameters" / "pair.yaml")
+    series = open_images(plan.paths, plan.parameters)
+    assert series.calibration.pixel_size_nm == pytest.approx(0.5)
+    told = [note for note in plan.notes if "Lengths in nm rest on those under focus" in note]
+    assert len(told) == said
+    assert not any("disagree" in note for note in plan.notes)
 
 
 def test_images_of_one_sign_are_told(project, tmp_path):
@@ -145,7 +201,7 @@ def test_images_of_one_sign_are_told(project, tmp_path):
     (second, _), _ = exposures(seed=1)
     for name, image in (("1", second), ("2", under)):
         tifffile.imwrite(tmp_path / f"{name}.tif", image)
-    series = open_series([tmp_path / "1.tif", tmp_path / "2.tif"], as_listed=True)
+    series = open_series([tmp_path / "1.tif", tmp_path / "2.tif"], focus=OF_PAIR)
     with pytest.raises(
         ImagesError, match="frame 1, which is said to be over focus, are bright, as under focus"
     ):
@@ -165,11 +221,11 @@ def ratios(shared):
     method = _method()
     for pair in pd.read_csv(folder / "pairs.csv").head(10).itertuples():
         files = [folder / pair.over_focus, folder / pair.under_focus]
-        series = open_series(files, as_listed=True)
+        series = open_series(files, focus=OF_PAIR)
         labels = []
         frames, voids = segment_series(series, method, keep_labels=lambda image: labels.append(image > 0))  # noqa: B023
         drift = estimate_drift(labels, reference=1).table(frames["frame"])
-        drift, _ = drift_of_pair(drift, voids, series.shape, is_pair=True)
+        drift, _ = drift_of_pair(drift, voids, series.frames, series.shape)
         found = pair_of_series(voids, drift, series.shape)
         assert found.shift_px == pytest.approx((pair.dx_px, pair.dy_px), abs=4)
         both = found.table[found.table["seen_in"] == "both"]

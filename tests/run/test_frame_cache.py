@@ -390,7 +390,7 @@ def test_what_other_code_made_goes_at_the_next_run(folder, tmp_path, monkeypatch
     run(folder, kept, tmp_path / "out")
     run(folder, kept, tmp_path / "out", method=segment.load_segmenter("classical", threshold=0.7))
     assert len([place for place in kept.iterdir() if place.is_dir()]) == 2
-    monkeypatch.setattr(decisions.record, "code_digest", lambda *rooms: "new")
+    monkeypatch.setattr(decisions.fingerprints, "code_digest", lambda *rooms: "new")
     run(folder, kept, tmp_path / "out")
     (place,) = [place for place in kept.iterdir() if place.is_dir()]
     assert Decided.from_json(read_sealed(place / "decided.bin")).code == "new"

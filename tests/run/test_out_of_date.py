@@ -8,7 +8,7 @@ import pytest
 
 from projects import STAGES, run_project
 from voidlab import explore, run
-from voidlab.project import parameters, record
+from voidlab.project import fingerprints, outdated, parameters, record
 from voidlab.report import pages
 from voidlab.run import movie, snapshot, stage
 from voidlab.run.stage import StageError
@@ -42,13 +42,13 @@ def image(paths, number):
 
 def test_from_a_later_stage_is_refused_when_the_pixel_size_changed(copied):
     kept = [f for f in copied.folder.rglob("*") if f.is_file() and f != copied.index]
-    before = {f: record.digest(f) for f in kept}
+    before = {f: fingerprints.digest(f) for f in kept}
     rewritten(copied, "pixel_size_nm: 0.5", "pixel_size_nm: 5")
     done, (said,) = run_project(copied, start="export")
     assert not done
     assert "stage 'segment' was run with other parameters (pixel_size_nm 0.5, now 5.0)" in said
     assert "--from segment" in said
-    assert {f: record.digest(f) for f in before} == before
+    assert {f: fingerprints.digest(f) for f in before} == before
     assert "The stage export is out of date" in copied.index.read_text("utf-8")
 
 
@@ -68,10 +68,10 @@ def test_a_setting_for_a_stage_that_would_not_run_is_refused(copied):
 
 def test_earlier_results_of_another_notebook_are_told(copied):
     plan = run.check(copied.parameters)
-    assert not record.is_of_another_version(copied, "segment", plan.parameters)
+    assert not outdated.is_of_another_version(copied, "segment", plan.parameters)
     notebook = copied.source("segment")
     notebook.write_text(notebook.read_text().replace("run.series.describe()", "run.series.describe() "))
-    assert record.is_of_another_version(copied, "segment", plan.parameters)
+    assert outdated.is_of_another_version(copied, "segment", plan.parameters)
 
 
 @pytest.mark.parametrize("change", [replace_an_image, add_an_image, remove_an_image])
@@ -117,19 +117,19 @@ def test_a_notebook_run_by_hand_refuses_tables_made_with_other_parameters(copied
 
 
 def test_the_overview_says_out_of_date(copied):
-    assert record.out_of_date(copied) == []
+    assert outdated.out_of_date(copied) == []
     rewritten(copied, "pixel_size_nm: 0.5", "pixel_size_nm: 5")
-    assert record.out_of_date(copied) == list(STAGES)
+    assert outdated.out_of_date(copied) == list(STAGES)
     assert "The stage export is out of date" in pages.write_dataset_index(copied).read_text("utf-8")
     rewritten(copied, "pixel_size_nm: 5", "pixel_size_nm: 0.5\ntrack: {memory: 0}")
-    assert record.out_of_date(copied) == ["track"]
+    assert outdated.out_of_date(copied) == ["track"]
 
 
 def test_stages_of_other_images_than_the_first_are_out_of_date(copied):
     content = json.loads(copied.record.read_text())
     content["stages"]["segment"]["inputs"]["images"] = "of new images"
     copied.record.write_text(json.dumps(content))
-    assert record.out_of_date(copied) == list(STAGES[1:])
+    assert outdated.out_of_date(copied) == list(STAGES[1:])
 
 
 def test_what_was_set_for_a_run_only_holds_for_the_stages_after_it(copied, monkeypatch):

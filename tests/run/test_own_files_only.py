@@ -11,7 +11,7 @@ import pytest
 from projects import REPOSITORY, run_project
 from voidlab import run, simulate
 from voidlab.images import ImagesError
-from voidlab.project import lock, record
+from voidlab.project import fingerprints, lock
 from voidlab.project.parameters.yaml_file import ParameterErrors
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.report import pages
@@ -80,18 +80,18 @@ def test_another_datasets_exports_are_fine_as_input(copied, monkeypatch):
 def test_a_run_keeps_what_others_have_in_its_exports(copied):
     """Raw images there, an edited export, and masks that are the images of another dataset."""
     folder = into_own_report(copied)
-    raw = {file: record.digest(file) for file in folder.glob("tilt*.tif")}
+    raw = {file: fingerprints.digest(file) for file in folder.glob("tilt*.tif")}
     edited = copied.exports / "voids.csv"
     edited.write_text("sorted by hand")
     (copied.root / "parameters" / "masks.yaml").write_text(
         "images: ../reports/small/exports/ctc/01_RES/mask*.tif\n"
     )
-    masks = {file: record.digest(file) for file in folder.glob("mask*.tif")}
+    masks = {file: fingerprints.digest(file) for file in folder.glob("mask*.tif")}
     text = copied.parameters.read_text()
     copied.parameters.write_text(text.replace("{min_frames: 3}", "{min_frames: 3, other_programs: false}"))
     done, lines = run_project(copied)
     assert done, lines
-    assert {file: record.digest(file) for file in raw | masks} == raw | masks
+    assert {file: fingerprints.digest(file) for file in raw | masks} == raw | masks
     assert (copied.exports / "voids (kept).csv").read_text() == "sorted by hand"
     assert "void" in edited.read_text()
     assert not (copied.exports / "trackmate.xml").exists()  # not asked for any more
@@ -99,7 +99,7 @@ def test_a_run_keeps_what_others_have_in_its_exports(copied):
     done, lines = run_project(copied, start="export")
     assert done, lines
     assert not list(folder.glob("mask*.tif"))
-    assert {file: record.digest(file) for file in raw} == raw
+    assert {file: fingerprints.digest(file) for file in raw} == raw
     assert "voids (kept).csv was not" not in copied.html("export").read_text("utf-8")
 
 

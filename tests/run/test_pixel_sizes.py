@@ -96,7 +96,7 @@ def test_each_image_gets_its_pixel_size_and_those_without_are_named(tmp_path, mo
     assert cli.main(["init", "data", "--each", "--sample", "A7", "--pixel-sizes", "sizes.csv"]) == 0
     said = capsys.readouterr().out
     assert said.startswith(
-        "sizes.csv gives the pixel size of 2 image(s)\n  note: it has no row for 1 image(s): c.tif.\n"
+        "sizes.csv gives the pixel size of 2 images\n  note: it has no row for 1 image: c.tif.\n"
     )
     assert "the pixel size of small.tif in sizes.csv is not used: line 4 is of an image of 20 × 28 px" in said
     made = {name: check(Path(f"parameters/{name}.yaml")).parameters for name in ("a", "b", "c", "small")}

@@ -10,7 +10,7 @@ import pytest
 from voidlab import cli, drift, tables, terminal
 from voidlab.export.positions_file import read_positions
 from voidlab.images.series import Calibration
-from voidlab.project import lock, record
+from voidlab.project import fingerprints, lock, outdated, record
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.report import key_figures, pages
 from voidlab.report.campaign_members import read_member
@@ -41,7 +41,7 @@ def test_a_drift_told_by_the_voids_is_judged():
     frames, voids, _ = moving()
     found = drift_from_tracks(frames, voids, search_range_px="auto", memory=5)
     verdict = drift.assess_drift_of_voids(found, voids)  # every fifth frame holds no void: nothing to correct
-    assert verdict.light == "good"
+    assert verdict.grade == "good"
     assert any("rests on 12" in reason or "rests on 13" in reason for reason in verdict.reasons)
     figures = key_figures.of_drift_of_voids(found, voids, verdict, NOT_CALIBRATED)
     assert [f["label"] for f in figures] == [
@@ -57,7 +57,7 @@ def test_a_drift_that_rests_on_a_void_or_two_is_doubtful():
     frames, voids, _ = moving(voids=2)
     found = drift_from_tracks(frames, voids, search_range_px=10, memory=5)
     verdict = drift.assess_drift_of_voids(found, voids)
-    assert verdict.light == "do not use"
+    assert verdict.grade == "do not use"
     assert any(
         "rests on 2 voids (median): a void or two that move take" in reason for reason in verdict.reasons
     )
@@ -143,7 +143,7 @@ def test_the_page_is_reached_from_the_list_of_datasets(tmp_path, monkeypatch):
     assert 'href="positions.html"' in page
     assert "segment" not in page
     assert "not written by the stage export" not in page
-    assert record.out_of_date(paths) == []
+    assert outdated.out_of_date(paths) == []
     assert "of positions without images, which are not compared" in read_member(paths).why_not
     outputs = record.read_record(paths)["positions"].outputs
     assert {"tables/links.parquet", "exports/track-data.json", "exports/contents.csv"} <= set(outputs)
@@ -153,10 +153,10 @@ def test_the_page_is_reached_from_the_list_of_datasets(tmp_path, monkeypatch):
 def test_by_hand_a_dataset_with_images_is_not_written_over_either(finished, tmp_path, monkeypatch):
     paths, _, _ = finished
     monkeypatch.chdir(paths.root)
-    before = record.digest(paths.table("links"))
+    before = fingerprints.digest(paths.table("links"))
     with pytest.raises(ProjectError, match="is a dataset with images; choose another name"):
         tabular.save_positions(paths.dataset, tmp_path / "a.json", {}, parameters={}, min_frames=2)
-    assert record.digest(paths.table("links")) == before
+    assert fingerprints.digest(paths.table("links")) == before
 
 
 @pytest.fixture

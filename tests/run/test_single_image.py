@@ -108,7 +108,7 @@ def test_micrographs_of_one_magnification_are_one_specimen(
     assert cli.main(["init", "data", "--each", "--sample", "A7"]) == 0
     said = capsys.readouterr().out
     assert "images of 2 sizes:\n  2 of 56 × 40 px, no pixel size\n  1 of 56 × 30 px" in said
-    assert "3 image(s) give no pixel size, and are put together in px: set pixel_size_nm in each" in said
+    assert "3 images without a pixel size, put together in px: set pixel_size_nm in each" in said
     assert check(Path("parameters/stack.yaml")).parameters.sample.name == "A7"
     assert cli.main(["init", "data/W_30dpa.tif", "--name", "w", "--sample", "A7"]) == 2
     assert "--sample goes with --each" in capsys.readouterr().err

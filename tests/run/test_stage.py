@@ -94,14 +94,18 @@ def test_what_may_be_no_specimen_is_told_unless_somebody_has_looked(copied, monk
         tifffile.imwrite(file, image)
     monkeypatch.chdir(copied.root)
     run = stage.open_stage("segment", "small", None)
-    assert "burnt-in text, bars or vacuum seem to be in the images" in run.doubts[0]
+    assert "Burnt-in text, bars or vacuum seem to be in the images" in run.doubts[0].said
     decided = {"cut_frames": 0, "odd_frames": {}, "smaller": 3, "larger": 1}
     decided |= {"verdict": "good", "verdict_reasons": ["all is well"], "expected": {}}
     figures = detections.of_segmentation(decided, run.parameters, run.doubts)
     assert [figure["warning"] for figure in figures if "warning" in figure] == [
         "1 detection is larger than max_radius_px = auto, a quarter of the image's shorter side.",
-        "B" + run.doubts[0][1:],
+        run.doubts[0].said,
     ]
+    assert (figures[-1]["label"], figures[-1]["value"]) == ("Text, bars or vacuum", "check")
+    assert figures[-1]["meaning"].startswith(
+        "in the images, as it seems, and counted as specimen: look, and leave"
+    )
     yaml = copied.parameters
     yaml.write_text(yaml.read_text(encoding="utf-8") + "ignore_boxes_px: []\n", encoding="utf-8")
     assert stage.open_stage("segment", "small", None).doubts == []

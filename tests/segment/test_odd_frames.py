@@ -23,7 +23,7 @@ def test_a_count_that_stands_out_is_named(at, count):
     counts[at] = count
     found = odd_frames(frames_with(counts), np.ones(60))
     assert list(found) == [at + 1]
-    assert found[at + 1].startswith(f"{count} voids, around it ")
+    assert found[at + 1].startswith(f"{count:,} voids, around it ")
 
 
 @pytest.mark.parametrize("mean", [0, 3, 40, 900])

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from foils import spheres, volume_fraction
 from voidlab import swelling, tables
+from voidlab.report import swelling_words
 from voidlab.swelling.sample import Foil, Sample, Scale, SwellingError
 from voidlab.swelling.stereology import shape_factor
 
 SHAPE = (300, 420)
 SAMPLE = Sample(SHAPE, scale=Scale(0.5, 0.02), foil=Foil(50.0, 5.0))  # 100 px
 DENSITY, DIAMETER = 5e-5, 16.0
+NO_BREAK = "\u00a0"
 
 
 def some(seed=1, **change):
@@ -158,6 +160,25 @@ def test_one_void_has_wide_intervals():
     assert row["high95"] / row["low95"] > 20
 
 
+def test_how_much_diameters_scatter_is_not_known_of_one_void():
+    measured = swelling.measure_swelling(some().iloc[:1], SAMPLE)
+    assert any(
+        note.startswith("One void does not tell how much diameters scatter") for note in measured.notes
+    )
+    found = measured.estimates
+    ends = ["low95", "low68", "high68", "high95", "statistical"]
+    of_diameters = found.loc[["mean_diameter", "mean_diameter_seen", "median_diameter_seen"]]
+    assert of_diameters["value"].notna().all()
+    assert of_diameters[ends].isna().all(axis=None)
+    assert found.loc[["number_density", "volume_per_area"], ends].notna().all(axis=None)
+    table = swelling_words.readable(found)
+    assert not table.isin([f"±{NO_BREAK}0.0{NO_BREAK}%"]).any(axis=None)
+    assert set(table.loc[table.index.str.contains("diameter"), "counting"]) == {"–"}
+    alike = pd.concat([some().iloc[:1]] * 2, ignore_index=True).assign(label=[1, 2], x_px=[100.0, 200.0])
+    of_two = swelling_words.readable(swelling.measure_swelling(alike, SAMPLE).estimates)
+    assert not of_two.isin([f"±{NO_BREAK}0.0{NO_BREAK}%"]).any(axis=None)
+
+
 def test_voids_at_the_border_are_stood_for():
     voids = some()
     result = swelling.measure_swelling(voids, SAMPLE)
@@ -274,7 +295,7 @@ def test_voids_smaller_than_their_fringe_are_told_with_their_share_of_the_volume
     counted = swelling.measure_swelling(voids, SAMPLE).counted.index
     voids.loc[counted[0], "size_basis"] = "not a size"
     (note,) = (note for note in swelling.measure_swelling(voids, SAMPLE).notes if note.about == "sizes")
-    assert note.startswith(f"1 of {len(counted)} voids are smaller than the fringe around them")
+    assert note.startswith(f"1 of {len(counted)} voids is smaller than the fringe around them")
 
 
 @pytest.mark.parametrize("foil", [None, Foil(50.0, 5.0)])

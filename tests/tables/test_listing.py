@@ -2,7 +2,7 @@
 
 import pytest
 
-from voidlab.tables.listing import name_first, span
+from voidlab.tables.listing import name_first, number_of, span
 
 
 @pytest.mark.parametrize(
@@ -10,6 +10,15 @@ from voidlab.tables.listing import name_first, span
 )
 def test_what_is_left_out_is_counted(items, said):
     assert name_first(items, 2) == said
+
+
+def test_one_of_something_is_singular():
+    assert [number_of(number, "void") for number in (0, 1, 2, 1204)] == [
+        "0 voids",
+        "1 void",
+        "2 voids",
+        "1,204 voids",
+    ]
 
 
 def test_a_span_of_one_value_is_that_value():

@@ -32,6 +32,7 @@ def _frames(**changes):
     row = {
         "frame": 3, "path": "a.tif", "tilt_deg": 1.5, "time_s": float("nan"), "status": "ok",
         "void_count": 2, "void_fraction": 0.1, "valid_px": 100, "loop_count": None, "dot_count": 5,
+        "focus": "",
     }  # fmt: skip
     return pd.DataFrame([row | changes])
 
@@ -50,7 +51,7 @@ def test_check_names_the_missing_column_and_what_is_there():
 
 def test_what_was_not_asked_for_may_be_missing_and_is_added_empty():
     """Also for the tables of runs from before there were loops and dots."""
-    checked = tables.check(_frames().drop(columns=["loop_count", "dot_count"]), "frames")
+    checked = tables.check(_frames().drop(columns=["loop_count", "dot_count", "focus"]), "frames")
     assert list(checked.columns) == TABLES["frames"].names
     assert checked[["loop_count", "dot_count"]].isna().all(axis=None)
     assert str(checked["loop_count"].dtype) == "Int64"

@@ -146,7 +146,7 @@ def test_a_tilt_of_the_wrong_sign_is_noticed(series):
 def test_a_frame_of_unknown_tilt_is_left_out(series):
     found = reconstruct(blind(series), series.tilt_deg | {2: float("nan")}, shape=series.shape)
     assert found.verdict == "check"
-    assert "frame(s) 2 left out: tilt angle unknown" in found.reasons
+    assert "frame 2 left out: tilt angle unknown" in found.reasons
     assert found.voids.loc[found.voids["frame"] == 2, "particle"].isna().all()
     assert np.isnan(found.drift_px[1]).all()
     assert np.isfinite(np.delete(found.drift_px, 1, axis=0)).all()
@@ -158,7 +158,7 @@ def test_frames_that_are_left_out_and_not_named_are_counted():
     voids = grid.assign(x_px=20.0 * grid["label"], y_px=5.0, radius_px=6.0)
     found = reconstruct(voids, {frame: float(frame) for frame in range(77)})
     named = ", ".join(map(str, range(10)))
-    assert f"frame(s) {named} and 67 more left out: fewer than 5 voids" in found.reasons
+    assert f"frame {named} and 67 more left out: fewer than 5 voids" in found.reasons
 
 
 def test_voids_without_a_position_are_left_out(series):
@@ -173,14 +173,14 @@ def test_voids_without_a_position_are_left_out(series):
 @pytest.mark.parametrize(
     ("edit", "angles", "reason"),
     [
-        (lambda v: v.iloc[:0], {}, "0 usable view(s)"),
-        (lambda v: v.iloc[:0], {1: -5.0, 2: 0.0, 3: 5.0}, "0 usable view(s)"),
-        (lambda v: v.iloc[:1], {1: 0.0}, "0 usable view(s)"),
-        (lambda v: v[v["frame"] <= 2], {1: -10.0, 2: 10.0}, "2 usable view(s)"),
+        (lambda v: v.iloc[:0], {}, "0 usable views"),
+        (lambda v: v.iloc[:0], {1: -5.0, 2: 0.0, 3: 5.0}, "0 usable views"),
+        (lambda v: v.iloc[:1], {1: 0.0}, "0 usable views"),
+        (lambda v: v[v["frame"] <= 2], {1: -10.0, 2: 10.0}, "2 usable views"),
         (lambda v: v, {}, "no tilt angle is known"),
         (lambda v: v, dict.fromkeys(range(1, 8), 3.0), "the tilts span only 0.0°"),
-        (lambda v: v.groupby("frame").head(3), {f: 5.0 * f for f in range(1, 8)}, "0 usable view(s)"),
-        (lambda v: v, {f: 90.0 - f for f in range(1, 8)}, "0 usable view(s)"),
+        (lambda v: v.groupby("frame").head(3), {f: 5.0 * f for f in range(1, 8)}, "0 usable views"),
+        (lambda v: v, {f: 90.0 - f for f in range(1, 8)}, "0 usable views"),
     ],
 )
 def test_what_cannot_be_reconstructed_is_refused_with_the_reason(series, edit, angles, reason):

@@ -6,9 +6,12 @@ import pytest
 
 from voidlab import tables
 from voidlab.images.errors import ImagesError
+from voidlab.tables.focus import OF_PAIR
 from voidlab.track.focus_pair import drift_of_pair, match_pair, pair_of_series
 
 SHAPE, SHIFT = (300, 420), (37.0, -22.0)
+PAIR = pd.DataFrame({"frame": [1, 2], "focus": list(OF_PAIR)})
+SERIES = PAIR.assign(focus="")
 
 
 def voids(x, y, radius, *, frame=1, sigma=0.08, shared=0.06, basis="fringe"):
@@ -85,6 +88,20 @@ def test_an_image_that_is_magnified_and_turned_is_laid_on_the_other(magnificatio
     np.testing.assert_allclose(np.sort(found.table["radius_px"]), true, rtol=0.01)
 
 
+def test_both_images_give_one_size_in_nm_whatever_their_pixels():
+    """Pixels of 0.5 nm under focus and 0.48 nm over it: the fit takes the difference out, by 0.5 nm all are right."""
+    x, y, radius_nm = field()
+    away = np.stack([x - 209.5, y - 149.5])
+    over_x, over_y = away * 0.5 / 0.48 + [[209.5], [149.5]]
+    under = voids(x, y, radius_nm / 0.5, frame=2)
+    over = voids(over_x, over_y, radius_nm / 0.48)
+    found = match_pair(under, over, (0, 0), SHAPE)
+    assert found.move.magnification == pytest.approx(0.5 / 0.48, abs=0.001)
+    assert found.ratio == pytest.approx(1, abs=0.001)
+    order = np.argsort(found.table["radius_px"])
+    np.testing.assert_allclose(0.5 * found.table["radius_px"][order], np.sort(radius_nm), rtol=0.001)
+
+
 def test_the_radius_is_of_both_and_what_voids_share_does_not_average_out():
     under, over = pair(off=0.0)
     over = over.assign(radius_px=1.1 * over["radius_px"])
@@ -102,6 +119,8 @@ def test_a_radius_that_is_no_size_does_not_count():
     found = match_pair(under, nothing, SHIFT, SHAPE)
     np.testing.assert_allclose(found.table["radius_px"], found.table["radius_under_px"])
     assert np.isnan(found.ratio)
+    assert set(found.table["size_basis_under"]) == {"fringe"}
+    assert set(found.table["size_basis_over"]) == {"not a size"}
     neither = match_pair(nothing, nothing, (0, 0), SHAPE).table
     assert neither["radius_sigma_px"].isna().all()
     np.testing.assert_allclose(neither["radius_px"], neither["radius_under_px"])
@@ -182,7 +201,7 @@ def test_the_drift_of_a_pair_is_that_of_its_voids_and_the_same_on_every_page(ref
     under, over = pair()
     both = pd.concat([over, under], ignore_index=True)
     was = correlated(SHIFT[0] + 5, SHIFT[1] - 4, reference=reference)  # as dark and bright discs mislead it
-    drift, said = drift_of_pair(was, both, SHAPE, is_pair=True)
+    drift, said = drift_of_pair(was, both, PAIR, SHAPE)
     rows = drift.set_index("frame")
     assert rows.loc[reference, ["drift_x_px", "drift_y_px", "drift_sigma_px"]].tolist() == [0, 0, 0]
     shift = rows.loc[1, ["drift_x_px", "drift_y_px"]] - rows.loc[2, ["drift_x_px", "drift_y_px"]]
@@ -194,7 +213,7 @@ def test_the_drift_of_a_pair_is_that_of_its_voids_and_the_same_on_every_page(ref
         found = pair_of_series(both, drift, SHAPE, reach_px=reach)
         assert found.shift_px == tuple(shift)
         assert found.shift_sigma_px == sigma
-    again, _ = drift_of_pair(drift, both, SHAPE, is_pair=True)
+    again, _ = drift_of_pair(drift, both, PAIR, SHAPE)
     np.testing.assert_allclose(
         again[["drift_x_px", "drift_y_px"]], drift[["drift_x_px", "drift_y_px"]], atol=1e-4
     )
@@ -206,7 +225,7 @@ def test_voids_that_scatter_more_than_correlations_err_leave_the_shift_with_an_h
     under = voids(x, y, 16.0, frame=2)
     over = voids(x + SHIFT[0] + [5, -5, 0], y + SHIFT[1] + [-5, 4, 0], 16.0)
     both = pd.concat([over, under], ignore_index=True)
-    drift, said = drift_of_pair(correlated(*SHIFT), both, SHAPE, is_pair=True)
+    drift, said = drift_of_pair(correlated(*SHIFT), both, PAIR, SHAPE)
     assert drift["drift_x_px"].tolist() == [0, -SHIFT[0]]
     assert drift["drift_sigma_px"].tolist() == [0, 1.5]
     assert "by correlation" in said
@@ -215,20 +234,20 @@ def test_voids_that_scatter_more_than_correlations_err_leave_the_shift_with_an_h
 def test_the_drift_of_a_pair_whose_voids_do_not_match_and_of_a_series_stays():
     (x, y, radius), (x2, y2, radius2) = field(1), field(2)
     other = pd.concat([voids(x, y, radius), voids(x2, y2, radius2, frame=2)], ignore_index=True)
-    drift, said = drift_of_pair(correlated(3, 4), other, SHAPE, is_pair=True)
+    drift, said = drift_of_pair(correlated(3, 4), other, PAIR, SHAPE)
     assert drift["drift_x_px"].tolist() == [0, -3]
     assert drift["drift_sigma_px"].tolist() == [0, 1.5]
     assert "no voids lie together, so it is not to be trusted" in said
     under, over = pair()
     both = pd.concat([over, under], ignore_index=True)
-    drift, said = drift_of_pair(correlated(3, 4), both, SHAPE, is_pair=False)
+    drift, said = drift_of_pair(correlated(3, 4), both, SERIES, SHAPE)
     pd.testing.assert_frame_equal(drift, correlated(3, 4))
     assert said == ""
     still = pd.concat([over.assign(x_px=over["x_px"] - SHIFT[0], y_px=over["y_px"] - SHIFT[1]), under])
-    drift, _ = drift_of_pair(correlated(np.nan, np.nan, flag="not connected"), still, SHAPE, is_pair=True)
+    drift, _ = drift_of_pair(correlated(np.nan, np.nan, flag="not connected"), still, PAIR, SHAPE)
     assert drift.loc[1, ["drift_x_px", "drift_y_px"]].tolist() == pytest.approx([0, 0], abs=0.5)
     assert drift["flag"].tolist() == ["reference", ""]
-    lost, _ = drift_of_pair(correlated(np.nan, np.nan, flag="not connected"), other, SHAPE, is_pair=True)
+    lost, _ = drift_of_pair(correlated(np.nan, np.nan, flag="not connected"), other, PAIR, SHAPE)
     assert lost["flag"].tolist() == ["reference", "not connected"]
 
 
@@ -239,7 +258,7 @@ def test_a_large_image_that_is_turned_is_found_again_by_the_stage_pair():
     moved = (x - 2047.5 + 1j * (y - 2047.5)) * 1.02 * np.exp(1j * np.radians(0.5)) + 2047.5 * (1 + 1j)
     over = voids(moved.real + 30, moved.imag - 20, 12.0)
     both = pd.concat([over, voids(x, y, 12.0, frame=2)])
-    drift, said = drift_of_pair(correlated(29.0, -20.0), both, shape, is_pair=True)
+    drift, said = drift_of_pair(correlated(29.0, -20.0), both, PAIR, shape)
     assert "magnified by 1.020 and turned by +0.5°" in said
     found = pair_of_series(both, drift, shape)
     assert (found.table["seen_in"] == "both").sum() >= 140

@@ -152,7 +152,7 @@ def test_tracks_of_voids_smaller_than_their_fringe_have_no_size_and_are_counted(
     sized = track.tracks_with_size(tracks, linked)
     assert sized["particle"].tolist() == [1, 3, 4]
     said = track.left_out_in_words(tracks, sized)
-    assert said.startswith("1 of 4 tracks are of voids smaller than the fringe around them")
+    assert said.startswith("1 of 4 tracks is of voids smaller than the fringe around them")
     everything = track.tracks_with_size(tracks, linked.drop(columns="size_basis"))
     assert track.left_out_in_words(tracks, everything) == "All tracks are of voids with a size."
 

@@ -8,9 +8,10 @@ import coalescing
 from projects import SHARED as REAL
 from voidlab import drift
 from voidlab.project.parameters.models import TrackParameters
+from voidlab.report.key_figures import of_search_range
 from voidlab.scores import tracks
 from voidlab.track.link import LinkError, link_voids
-from voidlab.track.search_range import choose_search_range
+from voidlab.track.search_range import choose_search_range, search_range_of
 from voidlab.track.series import link_series
 
 
@@ -103,6 +104,32 @@ def test_the_range_is_part_of_what_a_linking_says():
             voids, none, frames, TrackParameters(search_range_px=20.0, linker="trackpy"), shape=(200, 200)
         )
     assert "drift" not in str(caught.value)
+
+
+def test_a_range_that_was_set_far_beyond_the_distance_of_voids_is_warned_of():
+    voids = wandering(25, 0.5).drop(columns="particle")
+    usual = choose_search_range(voids)
+    far = search_range_of(voids, 73.0)
+    assert (far.px, far.why) == (73.0, "set in the parameters")
+    for part in (
+        "73 px were set, but the nearest void in a frame is ",
+        f"{usual.nearest_px:.1f} px away (median)",
+        "others lie within 73 px on average",
+        f"Set track.search_range_px to {usual.px:g}, or leave it out",
+    ):
+        assert part in far.warning
+    (shown,) = of_search_range("assign", far)
+    assert shown["warning"].startswith("Search range: 73 px were set")
+    assert of_search_range("tilt", far) == []
+    for px in (usual.px, 15.0):
+        assert search_range_of(voids, px).warning == ""
+
+
+def test_a_range_may_be_wide_where_voids_are_few():
+    voids = wandering(300, 5, across=3).drop(columns="particle")
+    assert search_range_of(voids, 100.0).warning == ""
+    assert search_range_of(voids[voids["label"] == 1], 1000.0).warning == ""
+    assert search_range_of(voids.iloc[:0], 73.0).px == 73.0
 
 
 def test_a_real_video_of_dense_voids():

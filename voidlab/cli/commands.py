@@ -14,6 +14,7 @@ from voidlab.cli.base import FAILED, OK, POSITIVE, WRONG_INPUT, Commands, add, f
 from voidlab.errors import VoidlabError, install_extra, name_too_long, too_many_files
 from voidlab.project.paths import RunPaths
 from voidlab.run.importing import importing
+from voidlab.tables.listing import number_of
 
 _INTERRUPTED = 130
 
@@ -173,7 +174,7 @@ def _correct(options: argparse.Namespace) -> None:
         print(f"  {edit}")
     shown = os.path.relpath(paths.parameters)
     print(
-        f"{len(edits)} corrections added"
+        f"{number_of(len(edits), 'correction')} added"
         + (f"; next: voidlab run {terminal.as_typed(shown)}" if edits else "")
     )
 

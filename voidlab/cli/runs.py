@@ -24,6 +24,7 @@ from voidlab.cli.base import (
 )
 from voidlab.project.paths import STAGES, file_that_is_meant
 from voidlab.run.importing import importing
+from voidlab.tables.listing import number_of
 
 if TYPE_CHECKING:
     from voidlab.run.validate import Overrides, Plan
@@ -121,7 +122,7 @@ def _run_side_by_side(plans: Sequence[Plan], arguments: Sequence[str], jobs: int
         print(f"{at_once} at a time, not {jobs}: the free memory allows no more.")
     codes = run_side_by_side(plans, arguments, at_once, say)
     failed = [plan.paths.dataset for plan, code in zip(plans, codes, strict=True) if code != OK]
-    print(f"{len(plans) - len(failed)} of {len(plans)} datasets finished", end="")
+    print(f"{len(plans) - len(failed)} of {number_of(len(plans), 'dataset')} finished", end="")
     print(f"; failed: {', '.join(failed)}" if failed else "")
     print(f"overview: {os.path.relpath(plans[0].paths.reports / 'index.html')}")
     return FAILED if failed else OK
@@ -150,5 +151,5 @@ def _plans(yamls: Sequence[Path], overrides: Overrides, *, verify: bool = False)
             problems += len(errors.problems)
             print(errors, file=sys.stderr)
     if problems:
-        print(f"{problems} problem(s) found, nothing was run.", file=sys.stderr)
+        print(f"{number_of(problems, 'problem')} found, nothing was run.", file=sys.stderr)
     return plans, problems

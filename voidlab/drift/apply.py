@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from voidlab.tables.listing import number_of
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.tilts import is_tilted
 
@@ -52,7 +53,9 @@ def subtract_drift(voids: pd.DataFrame, drift: pd.DataFrame) -> pd.DataFrame:
     of_frame = drift.set_index("frame")[["drift_x_px", "drift_y_px"]]
     unknown = sorted(set(voids["frame"]) - set(of_frame.index))
     if unknown:
-        raise ValueError(f"the drift of {len(unknown)} frame(s) is not known, the first: frame {unknown[0]}.")
+        raise ValueError(
+            f"the drift of {number_of(len(unknown), 'frame')} is not known, the first: frame {unknown[0]}."
+        )
     shift = of_frame.reindex(voids["frame"]).to_numpy()
     return voids.assign(
         x_corrected_px=voids["x_px"] - shift[:, 0], y_corrected_px=voids["y_px"] - shift[:, 1]

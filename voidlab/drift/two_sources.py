@@ -8,6 +8,7 @@ import pandas as pd
 
 from voidlab.drift.estimate import estimate_drift, flag_large_errors
 from voidlab.tables.tilts import is_tilted
+from voidlab.tables.units import IN_PX, HasPixelSize, length
 
 _OTHER = {"masks": "images", "images": "masks"}
 _XY = ["drift_x_px", "drift_y_px"]
@@ -16,7 +17,12 @@ _BEYOND = 2.0  # times the stated variance: by chance in one frame of seven
 
 
 def measure_drift(
-    images_of: Callable[[str], Sequence[np.ndarray]], source: str, frames: pd.DataFrame, **how: Any
+    images_of: Callable[[str], Sequence[np.ndarray]],
+    source: str,
+    frames: pd.DataFrame,
+    *,
+    calibration: HasPixelSize = IN_PX,
+    **how: Any,
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Drift of one source, with an error that holds what the other source differs from it.
 
@@ -30,6 +36,8 @@ def measure_drift(
         The one whose drift it is.
     frames : DataFrame
         Table ``frames``, a row per image.
+    calibration
+        For the words on what the sources differ by: in nm where the pixel size is known.
     **how
         Of `estimate_drift`.
 
@@ -45,7 +53,7 @@ def measure_drift(
     if is_tilted(frames["tilt_deg"]):
         return drift, pairs, "A tilt series: the drifts of void masks and of images are not compared."
     other = estimate_drift(images_of(_OTHER[source]), **how).table(frames["frame"])
-    words = differences_in_words(drift, other)
+    words = differences_in_words(drift, other, calibration)
     drift = with_other_source(drift, other)
     flags = flag_large_errors(drift["flag"].tolist(), drift[_SIGMA].to_numpy(np.float64))
     return drift.assign(flag=pd.Series(flags, dtype="str")), pairs, words
@@ -76,13 +84,15 @@ def with_other_source(drift: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return drift.assign(**{_SIGMA: np.sqrt(own**2 + beyond)})
 
 
-def differences_in_words(drift: pd.DataFrame, other: pd.DataFrame) -> str:
+def differences_in_words(drift: pd.DataFrame, other: pd.DataFrame, calibration: HasPixelSize = IN_PX) -> str:
     """By how much the two sources differ, and in which frame most."""
-    length = np.hypot(*differences(drift, other).T)
-    if not np.isfinite(length).any():
+    apart = np.hypot(*differences(drift, other).T)
+    if not np.isfinite(apart).any():
         return "The drift of the other source is not known."
-    worst = int(np.nanargmax(length))
+    worst = int(np.nanargmax(apart))
+    usual, most = (length(value, calibration) for value in (np.nanmedian(apart), apart[worst]))
+    where = f" (median), most in frame {drift['frame'].iloc[worst]}: {most}" if len(drift) > 2 else ""
     return (
-        f"Drift from void masks and from images differ by {np.nanmedian(length):.2f} px (median), most in frame "
-        f"{drift['frame'].iloc[worst]}: {length[worst]:.2f} px. What is beyond their errors is in the standard error."
+        f"Drift from void masks and from images differ by {usual}{where}. What is beyond their errors is in the "
+        "standard error."
     )

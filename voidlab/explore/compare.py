@@ -12,6 +12,7 @@ from voidlab import scores
 from voidlab.explore.state import Picture
 from voidlab.report.figures.base import ORANGE, SKY, circles, scale_bar
 from voidlab.tables.catalogue import kept
+from voidlab.tables.listing import number_of
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -39,7 +40,7 @@ class Comparison:
         larger = f"{self.radius_difference_px * size:+.2f} {unit} (median)"
         radius = f"; radii on the right {larger}" if np.isfinite(self.radius_difference_px) else ""
         return (
-            f"{len(self.left)} voids on the left, {len(self.right)} on the right: {both} matched, "
+            f"{number_of(len(self.left), 'void')} on the left, {len(self.right)} on the right: {both} matched, "
             f"{len(self.left) - both} only left, {len(self.right) - both} only right{radius}"
         )
 
@@ -72,7 +73,7 @@ def draw(
         ax.set(xticks=[], yticks=[])
         circles(voids[voids["matched"]], ax, colour=SKY)
         circles(voids[~voids["matched"]], ax, colour=ORANGE).collections[-1].set_linewidth(2.2)
-        ax.set_title(f"{title}: {len(voids)} voids", fontsize=9)
+        ax.set_title(f"{title}: {number_of(len(voids), 'void')}", fontsize=9)
         scale_bar(ax, picture.extent[1], calibration)
     handles = [
         figure.axes[0].plot([], [], color=colour, lw=width, label=label)[0]

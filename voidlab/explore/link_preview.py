@@ -10,6 +10,7 @@ from voidlab import tables, track
 from voidlab.explore.state import Model
 from voidlab.project.parameters.models import SegmentParameters, TrackParameters
 from voidlab.project.paths import stages_for
+from voidlab.tables.listing import number_of
 from voidlab.tables.units import HasPixelSize, unit_of
 
 _NEAR_RANGE = 0.8  # of the search range: a step as long may be one that was cut short
@@ -43,8 +44,9 @@ class Preview:
         lengths = self.linked["particle"].value_counts()
         alone = int((lengths == 1).sum())
         said = [
-            f"{len(self.frames)} frames, {self.frames[0]} to {self.frames[-1]}: {len(self.linked)} voids on "
-            f"{len(lengths)} tracks, {alone} of them of a single void; search range {self.search_range_px:.3g} px"
+            f"{number_of(len(self.frames), 'frame')}, {self.frames[0]} to {self.frames[-1]}: "
+            f"{number_of(len(self.linked), 'void')} on {number_of(len(lengths), 'track')}, {alone} of them of a "
+            f"single void; search range {self.search_range_px:.3g} px"
         ]
         steps = self.steps_px
         if len(steps):
@@ -82,6 +84,8 @@ def preview(
         )
         asked = asked.model_copy(update={"linker": "trackpy"})
     linking = track.link_series(voids, drift, frames, asked, shape=model.run.series.shape)
+    if linking.search_range.warning:
+        notes.append(f"search range: {linking.search_range.warning}")
     return Preview(linking.linked, numbers, linking.search_range.px, tuple(notes))
 
 

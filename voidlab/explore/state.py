@@ -15,11 +15,10 @@ from scipy.spatial import cKDTree
 from voidlab import tables
 from voidlab.explore.cache import Cache
 from voidlab.explore.live_segmenter import Finder
-from voidlab.explore.words import frame_in_words, sizes_in_words
+from voidlab.explore.words import SizesInWords, frame_in_words, in_short
 from voidlab.images.binning import block_mean
 from voidlab.images.microscope import with_microscope_of
-from voidlab.project import corrections, record
-from voidlab.project.corrections import Correction
+from voidlab.project import corrections, outdated, record
 from voidlab.project.edits import AcceptFrame, BadFrame, Edit, TrackEdit, VoidEdit, frame_of
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.project.parameters.sizes import as_given, in_px
@@ -27,7 +26,6 @@ from voidlab.run.images import stamps_of_images
 from voidlab.run.stage import Stage
 from voidlab.segment.corrections import correct_frame
 from voidlab.tables.kinds import VOID
-from voidlab.tables.size_basis import is_size
 from voidlab.track.corrections import correct_tracks
 
 _REACH_PX = 3.0  # two centres nearer than this, or than half a radius, are the same void
@@ -88,7 +86,7 @@ class Model:
         self._linked: pd.DataFrame | None = None
         self._written_ns: int | None = None  # when the record of the run that these are of was written
         self._outdated = ""
-        self._said: tuple[object, str] = (None, "")  # the last sizes in words, and what they are of
+        self._sizes = SizesInWords(run.series.shape, run.calibration, self.settings.edge_buffer_px)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -199,13 +197,13 @@ class Model:
         """Take back the last correction, with those made in one go with it; say what, nothing if there is none."""
         undone = corrections.undo_edit(self.run.paths.corrections)
         self.reload()
-        return _in_short(undone)
+        return in_short(undone)
 
     def redo(self) -> str:
         """Bring back what was taken back last; say what, nothing if there is none."""
         done = corrections.redo_edit(self.run.paths.corrections)
         self.reload()
-        return _in_short(done)
+        return in_short(done)
 
     def reload(self) -> None:
         """Read the corrections on file anew."""
@@ -239,13 +237,13 @@ class Model:
         paths, images = self.run.paths, self.run.inputs["images"]
         entries = record.read_record(paths)
         stages = [tables.TABLES[name].stage for name in _READ]
-        now = record.present_parameters(paths) or self.run.dataset
-        reasons = [record.why_outdated(paths, name, now, images) for name in stages]
+        now = outdated.present_parameters(paths) or self.run.dataset
+        reasons = [outdated.why_outdated(paths, name, now, images) for name in stages]
         self._outdated = next((f"out of date: {reason}" for reason in reasons if reason), "")
         if any(entries[name].inputs.get("images") != images for name in stages if name in entries):
             return None  # what was found in other images is not in these
         tables_of = zip(stages, _READ, strict=True)
-        if any(record.why_not_usable(paths, stage, paths.table(name)) for stage, name in tables_of):
+        if any(outdated.why_not_usable(paths, stage, paths.table(name)) for stage, name in tables_of):
             return None
         voids, links, drift, views = (tables.load(paths, name) for name in _READ)
         return Results(
@@ -334,36 +332,14 @@ class Model:
             float(self.frames["tilt_deg"].iloc[row]),
             found.table,
             asked=asked,
-            sizes=self._sizes(row, counted) if VOID in asked and not bad else "",
+            sizes=self._sizes.of(row, counted, self.image) if VOID in asked and not bad else "",
             edits=found.edits,
             bad=bad,
             accepted=number in self.accepted,
         )
-
-    def _sizes(self, row: int, voids: pd.DataFrame) -> str:
-        """How large ``voids`` of row ``row`` are, in words; kept, as finding out which are whole takes a while."""
-        circles = voids[["x_px", "y_px", "radius_px"]].to_numpy(float)
-        key = (row, circles.tobytes(), is_size(voids).tobytes())
-        if self._said[0] != key:
-            seen = np.isfinite(self.image(row))
-            words = sizes_in_words(
-                voids,
-                self.run.series.shape,
-                self.run.calibration,
-                margin_px=self.settings.edge_buffer_px,
-                valid=None if seen.all() else seen,
-            )
-            self._said = (key, words)
-        return self._said[1]
 
 
 def shrink(image: np.ndarray, most_px: int = SHOWN_PX) -> Picture:
     """``image`` (H, W) as a picture of at most ``most_px`` on its longest side; a last odd row or column goes."""
     factor = max(-(-max(image.shape) // most_px), 1)
     return Picture(block_mean(np.asarray(image, np.float32), factor), factor)
-
-
-def _in_short(made: Sequence[Correction]) -> str:
-    """What corrections did, in a line."""
-    rest = f", and {len(made) - 1} more" if len(made) > 1 else ""
-    return f"{made[0].edit}{rest}" if made else ""

@@ -1,14 +1,16 @@
 """The numbers of a frame, of a void, or of those selected, as the explorer says them."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import pandas as pd
 
 from voidlab import tables
+from voidlab.project.corrections import Correction
 from voidlab.report.swelling_words import format_number
 from voidlab.swelling.estimate import median_diameter_seen
 from voidlab.tables.kinds import VOID
+from voidlab.tables.listing import number_of
 from voidlab.tables.size_basis import EDGE, FRINGE, NETWORK, NOT_A_SIZE, is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -55,9 +57,11 @@ def frame_in_words(
     counted, kinds = tables.kept(tables.only_voids(detections)), tables.kept(detections)["kind"]
     unsized = int((~is_size(counted)).sum())
     without = f" ({unsized} without a size)" if unsized else ""
-    said = [f"{len(counted)} voids{without}", *([sizes] if sizes else [])] if VOID in asked else []
-    said += [f"{(kinds == kind).sum()} {kind}s ({_DRAWN[kind]})" for kind in asked if kind in _DRAWN]
-    said += [f"{edits} edit{'s' * (edits > 1)} by hand"] if edits else []
+    said = (
+        [f"{number_of(len(counted), 'void')}{without}", *([sizes] if sizes else [])] if VOID in asked else []
+    )
+    said += [f"{number_of((kinds == kind).sum(), kind)} ({_DRAWN[kind]})" for kind in asked if kind in _DRAWN]
+    said += [f"{number_of(edits, 'edit')} by hand"] if edits else []
     said += ["accepted"] if accepted else []
     return f"{frame}: {', '.join(said)}"
 
@@ -104,8 +108,42 @@ def sizes_in_words(
     median, count = median_diameter_seen(voids, shape, margin_px=margin_px, valid=valid)
     if not count:
         return ""
-    which = f"{count} void" if count == 1 else f"{count} voids"
-    return f"median diameter {format_number(median * size)} {unit} ({which} away from the edge)"
+    return f"median diameter {format_number(median * size)} {unit} ({number_of(count, 'void')} away from the edge)"
+
+
+class SizesInWords:
+    """How large the voids of a frame are, in words; kept for the last, as it takes a while to find which are whole.
+
+    Parameters
+    ----------
+    shape
+        (H, W) of the images.
+    margin_px
+        As `sizes_in_words` takes it.
+    """
+
+    def __init__(self, shape: tuple[int, int], calibration: HasPixelSize, margin_px: float) -> None:
+        self._shape, self._calibration, self._margin_px = shape, calibration, margin_px
+        self._last: tuple[object, str] = (None, "")
+
+    def of(self, row: int, voids: pd.DataFrame, image: Callable[[int], np.ndarray]) -> str:
+        """Those of the ``voids`` of row ``row``, whose ``image`` is NaN where it does not count."""
+        circles = voids[["x_px", "y_px", "radius_px"]].to_numpy(float)
+        key = (row, circles.tobytes(), is_size(voids).tobytes())
+        if self._last[0] != key:
+            seen = np.isfinite(image(row))
+            valid = None if seen.all() else seen
+            words = sizes_in_words(
+                voids, self._shape, self._calibration, margin_px=self._margin_px, valid=valid
+            )
+            self._last = (key, words)
+        return self._last[1]
+
+
+def in_short(made: Sequence[Correction]) -> str:
+    """What corrections did, in a line."""
+    rest = f", and {len(made) - 1} more" if len(made) > 1 else ""
+    return f"{made[0].edit}{rest}" if made else ""
 
 
 def several_in_words(voids: pd.DataFrame, calibration: HasPixelSize) -> str:
@@ -118,4 +156,4 @@ def several_in_words(voids: pd.DataFrame, calibration: HasPixelSize) -> str:
         if len(radii)
         else ""
     )
-    return f"{len(voids)} voids selected{without}{sizes}"
+    return f"{number_of(len(voids), 'void')} selected{without}{sizes}"

@@ -22,10 +22,11 @@ from voidlab.export.contents import (
 )
 from voidlab.export.csv_file import write_csv
 from voidlab.export.notebook_json import TRACK_DATA
-from voidlab.export.other_programs import Exports, is_single_image, write_others
+from voidlab.export.other_programs import Exports, has_no_tracks, write_others
 from voidlab.export.tables import COORDINATES, write_tables
 from voidlab.export.tilt import write_tilt_files
 from voidlab.project.parameters.models import ExportParameters
+from voidlab.tables.focus import is_pair
 from voidlab.tables.units import HasPixelSize
 from voidlab.tables.written import adding, filling
 from voidlab.track.summary import least_frames
@@ -38,10 +39,9 @@ _BESIDE = {
     "overlays": "frames with the outlines of their voids at full resolution",
     "run.json": "parameters, versions and times of each stage",
 }
-# Of a single image these hold nothing; earlier notebooks and scripts may look for them all the same.
-_OF_TRACKS = (
-    TRACK_DATA, COORDINATES, "drift.csv", "pairs.csv", "links.csv", "tracks.csv", "fates.csv", "events.csv",
-)  # fmt: skip
+# Without a series these hold nothing; earlier notebooks and scripts may look for them all the same.
+_OF_TRACKS = (TRACK_DATA, COORDINATES, "links.csv", "tracks.csv", "fates.csv", "events.csv")
+_OF_DRIFT = ("drift.csv", "pairs.csv")
 
 
 def _about(place: str) -> str:
@@ -87,8 +87,9 @@ def write_exports(
         )
         parts = [others.files, in_3d, plain, *([more(fresh)] if more else [])]
         files = pd.concat([part for part in parts if len(part)], ignore_index=True)
-        if is_single_image(made):
-            files["what"] = files["what"].mask(files["file"].isin(_OF_TRACKS), HOLDS_NOTHING)
+        if has_no_tracks(made):
+            empty = _OF_TRACKS if is_pair(made["frames"]) else (*_OF_TRACKS, *_OF_DRIFT)
+            files["what"] = files["what"].mask(files["file"].isin(empty), HOLDS_NOTHING)
         return Exports(write_contents(fresh, files), others.notes)
 
 

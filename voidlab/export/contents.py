@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 CONTENTS = "contents.csv"
-HOLDS_NOTHING = "holds nothing: a single image has no drift and no tracks"
+HOLDS_NOTHING = "holds nothing: it is of a series of images"
 
 
 def list_files(folder: Path, written: Iterable[tuple[str, int, str]]) -> pd.DataFrame:

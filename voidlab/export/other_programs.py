@@ -18,6 +18,7 @@ from voidlab.export.formats.imagej import write_rois
 from voidlab.export.formats.napari import write_napari_tracks
 from voidlab.export.formats.trackmate import write_trackmate
 from voidlab.tables.digits import as_errors_allow
+from voidlab.tables.focus import is_series
 from voidlab.tables.written import replacing
 
 LOADER = "open-in-napari.py"
@@ -36,7 +37,7 @@ here = Path(__file__).resolve().parent
 viewer = napari.Viewer()
 viewer.open(sys.argv[1:], stack=len(sys.argv) > 2) if sys.argv[1:] else None
 viewer.add_labels(tifffile.imread(here.parent / "labels.tif"), name="voids", opacity=0.4)
-tracks = here / "napari-tracks.csv"  # a single image has none
+tracks = here / "napari-tracks.csv"  # a single image or a focus pair has none
 viewer.add_tracks(pd.read_csv(tracks).to_numpy(), name="tracks") if tracks.exists() else None
 napari.run()
 '''
@@ -76,7 +77,7 @@ def write_others(
     Notes
     -----
     What needs a package that is not installed, or cannot hold these tracks, is left out; a sentence says so. Of a
-    single image files of tracks are not written.
+    single image or a focus pair files of tracks are not written.
     """
     if not wanted:
         note = "Files for ImageJ, TrackMate and other trackers were not asked for (other_programs)."
@@ -106,23 +107,23 @@ def write_others(
             notes.append(f"{name} was not written: {error}")
     with replacing(folder / LOADER) as temporary:
         temporary.write_text(_NAPARI, encoding="utf-8")
-    shown = "labels.tif" if is_single_image(made) else "labels.tif and the tracks"
+    shown = "labels.tif" if has_no_tracks(made) else "labels.tif and the tracks"
     written.append((LOADER, 0, f"shows {shown} in napari: run it there"))
     return Exports(list_files(folder, written), tuple(notes))
 
 
-def is_single_image(made: Mapping[str, pd.DataFrame]) -> bool:
-    """Whether these are the tables of a single image, in which nothing could be tracked."""
-    return len(made["frames"]) == 1 and made["links"].empty
+def has_no_tracks(made: Mapping[str, pd.DataFrame]) -> bool:
+    """Whether these are the tables of a single image or a focus pair, in which nothing could be tracked."""
+    return not is_series(made["frames"]) and made["links"].empty
 
 
 def _per_void(made: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """A row per void: its track; of a single image, which has no tracks, the void as it was detected there.
+    """A row per void: its track; of what has no tracks, each void as it was detected in its image.
 
-    The columns begin with the same ones in both; of a single image those of ``voids`` follow.
+    The columns begin with the same ones in both; without tracks those of ``voids`` follow.
     """
     per_track = made["tracks"].merge(made["fates"], on="particle", how="left", validate="1:1")
-    if not is_single_image(made):
+    if not has_no_tracks(made):
         return per_track
     voids = tables.only_voids(made["voids"]).reset_index(drop=True)
     radii = dict.fromkeys(("mean_radius_px", "min_radius_px", "max_radius_px"), voids["radius_px"])
@@ -140,7 +141,7 @@ def _writers(
 ) -> dict[str, tuple[str, Callable[..., Path]]]:
     """What each file is for, and what writes it from linked voids."""
     size, interval, events = calibration.pixel_size_nm, _interval(made["frames"]), made["events"]
-    alone = is_single_image(made)
+    alone = has_no_tracks(made)
     of_voids: dict[str, tuple[str, Callable[..., Path]]] = {
         "imagej-rois.zip": (
             "ImageJ, Fiji: ROI Manager > More > Open; a circle per void"

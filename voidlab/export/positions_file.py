@@ -17,6 +17,7 @@ from voidlab.images.pixel_size import check_pixel_size
 from voidlab.images.readers import size_text
 from voidlab.measure import circles_touch_edge
 from voidlab.tables.kinds import COUNT_OF, VOID
+from voidlab.tables.listing import number_of
 
 _OTHERS = set(COUNT_OF) - {VOID}
 _EDGE_PX = 8.0  # voids this near to the border touch it, as in images
@@ -70,7 +71,7 @@ def read_positions(path: Path, shape: tuple[int, int]) -> Positions:
     voids = _as_voids(circles.assign(radius_px=circles["radius_px"] * factor), shape)
     frames = _as_frames(images, numbers, times, voids, shape)
     empty = int((frames["void_count"] == 0).sum())
-    none = [f"{empty} of {len(frames)} images hold no void."] if empty else []
+    none = [f"{empty} of {number_of(len(frames), 'image')} without a void."] if empty else []
     return Positions(frames, voids, (*notes, *others, *doubts, *none), tuple(doubts), pixel_size_nm)
 
 
@@ -97,13 +98,13 @@ def _circles(images: list[dict[str, Any]], numbers: np.ndarray) -> pd.DataFrame:
     wrong = circles[~good]
     if len(wrong):
         raise PositionsError(
-            f"{len(wrong)} voids, the first in frame {wrong['frame'].iloc[0]:g}, have a position that is not finite "
-            "or a radius that is not above 0; leave them out."
+            f"{number_of(len(wrong), 'void')}, the first in frame {wrong['frame'].iloc[0]:g}, with a position "
+            "that is not finite or a radius that is not above 0; leave them out."
         )
     far = circles[(circles[["x_px", "y_px", "radius_px"]].abs() > FARTHEST_PX).any(axis=1)]
     if len(far):
         raise PositionsError(
-            f"{len(far)} voids, the first in frame {far['frame'].iloc[0]:g}, lie or reach further than "
+            f"{number_of(len(far), 'void')}, the first in frame {far['frame'].iloc[0]:g}, lie or reach further than "
             f"{FARTHEST_PX:,} px, which no image does; expected positions and radii in px."
         )
     return circles

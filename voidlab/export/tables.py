@@ -11,6 +11,7 @@ from voidlab.export.csv_file import PACKED, write_csv
 from voidlab.export.json_lines import write_lines
 from voidlab.export.notebook_json import FRAME_DATA, TRACK_DATA, frame_rows, interpolated, track_rows
 from voidlab.tables.digits import as_tables_need
+from voidlab.tables.listing import number_of
 from voidlab.track.summary import interpolate_tracks
 
 COORDINATES = "void-2d-coordinates.csv"
@@ -80,7 +81,7 @@ def write_tables(
         (
             COORDINATES,
             int(length[length >= min_frames].sum()),
-            f"spreadsheets: positions of voids tracked over {min_frames} frames or more",
+            f"spreadsheets: positions of voids tracked over {number_of(min_frames, 'frame')} or more",
         ),
     ]
     for name, table in made.items():

@@ -19,6 +19,8 @@ Item = TypeVar("Item")
 
 LOOKED_INTO = 16  # files opened at first, and frames that the scale of intensities rests on
 _DEPTH_OF_PICTURES = 8  # bit of a value, all of which are used
+SAME_PIXEL = 1.01  # the widest over the narrowest of a series
+OF_A_PAIR = 1.05  # of the images under and over focus: their magnifications differ, which is fitted
 _READ = 3  # images whose pixels are read
 _TILTS_DIFFER_DEG = 0.5  # more than stages are off by
 
@@ -199,8 +201,12 @@ def spread_first(items: Sequence[Item]) -> Iterator[Item]:
         yield items[row]
 
 
-def calibrated(given: float | None, opened: Sequence[ImageFile], notes: list[str]) -> Calibration:
+def calibrated(
+    given: float | None, opened: Sequence[ImageFile], notes: list[str], *, most_apart: float = SAME_PIXEL
+) -> Calibration:
     """Width of a pixel as somebody gave it, else as the files have it; ``notes`` says where they disagree.
+
+    It is that of the first which says one; where the largest is more than ``most_apart`` times the smallest, none.
 
     Raises
     ------
@@ -225,7 +231,7 @@ def calibrated(given: float | None, opened: Sequence[ImageFile], notes: list[str
     source = next((file.pixel_source for file in opened if file.pixel_size.nm is not None), "unknown")
     silent = [file for file in opened if file.pixel_size.nm is None]
     ignored = [file for file in silent if file.pixel_size.notes]
-    if sizes and (ignored or max(sizes) > 1.01 * min(sizes)):
+    if sizes and (ignored or max(sizes) > most_apart * min(sizes)):
         found = f"{min(sizes):.4g} to {max(sizes):.4g} nm"
         if ignored:
             found = f"{sizes[0]:.4g} nm and, in {ignored[0].path.name}, none that is credible"

@@ -26,7 +26,7 @@ from voidlab.images.per_frame import PerFrame
 from voidlab.images.readers import ImageFile, open_file, size_text
 from voidlab.images.readers.base import NO_CHOICE, Choice
 from voidlab.images.valid_area import Box, find_padding, inside_boxes, note_on_boxes
-from voidlab.tables.listing import span
+from voidlab.tables.listing import number_of, span
 
 _SAMPLED_PIXELS = 2**16  # of each frame that the scale of intensities rests on
 
@@ -80,7 +80,7 @@ class ImageSeries(Frames):
     shape : tuple of int
         (H, W) of every frame, px.
     frames : DataFrame
-        A row per frame, ascending: frame, path, tilt_deg, time_s, status ("ok" or "excluded").
+        A row per frame, ascending: frame, path, tilt_deg, time_s, status ("ok" or "excluded"), focus.
     calibration : Calibration
     notes : list of str
         What the user should know of the series, a sentence each.
@@ -225,7 +225,6 @@ class ImageSeries(Frames):
     def describe(self) -> str:
         """One sentence: how many images, their size, frames, pixel size and tilt range."""
         number, tilts = self.frames["frame"], self.frames["tilt_deg"]
-        images = "1 image" if len(self) == 1 else f"{len(self)} images"
         # The number of a single image means nothing.
         frames = [f"frames {number.iloc[0]}-{number.iloc[-1]}"] if len(self) > 1 else []
         size = self.calibration.pixel_size_nm
@@ -234,7 +233,11 @@ class ImageSeries(Frames):
             if size is None
             else f"{size:g} nm per px ({self.calibration.source})"
         )
-        said = [f"{images} of {size_text(self.shape)} (width × height)", *frames, scale]
+        said = [
+            f"{number_of(len(self), 'image')} of {size_text(self.shape)} (width × height)",
+            *frames,
+            scale,
+        ]
         if tilts.notna().any():
             said.append(f"tilt {span(tilts.dropna().tolist())} deg")
         excluded = int((self.frames["status"] == "excluded").sum())
@@ -255,7 +258,7 @@ def open_series(
     crop_px: Box | None = None,
     choice: Choice = NO_CHOICE,
     intensity_range: tuple[float, float] | None = None,
-    as_listed: bool = False,
+    focus: Sequence[str] = (),
 ) -> ImageSeries:
     """Open images as a series of frames; of most files nothing is read yet.
 
@@ -287,8 +290,8 @@ def open_series(
         Series, channel, slice or signal of files that hold several; None of these: the one that is likely meant.
     intensity_range
         Stored values that become 0 and 1. None: percentiles of frames spread over the series.
-    as_listed
-        The files of a list are frames 1, 2, … whatever their names are.
+    focus
+        Of the two files of a focus pair, "over" or "under": they are frames 1 and 2, whatever their names are.
 
     Raises
     ------
@@ -301,7 +304,7 @@ def open_series(
     shape = headers.common_shape(surveyed)
     notes = [*headers.notes_of(surveyed), *headers.check_values(surveyed)]
     if stack is None:
-        named = in_order(files) if as_listed else read_names(files, frame_pattern, frame_step)
+        named = in_order(files) if focus else read_names(files, frame_pattern, frame_step)
         files, numbers = named.files, named.numbers
         notes += named.notes
     else:
@@ -329,9 +332,13 @@ def open_series(
             "tilt_deg": per_frame.tilts(tilt_angles_deg, numbers, notes),
             "time_s": per_frame.times(times_s, frame_interval_s, numbers, notes),
             "status": status,
+            "focus": list(focus) or "",
         }
     )
-    calibration = headers.calibrated(pixel_size_nm, surveyed, notes)
+    if focus:  # the lengths of a pair are those of its last image, under focus
+        calibration = headers.calibrated(pixel_size_nm, surveyed[::-1], notes, most_apart=headers.OF_A_PAIR)
+    else:
+        calibration = headers.calibrated(pixel_size_nm, surveyed, notes)
     table = tables.cast(frames, "frames")
     inside = inside_boxes(shape, ignore_boxes_px, crop_px)
     notes += note_on_boxes(shape, ignore_boxes_px, crop_px)

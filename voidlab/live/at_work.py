@@ -13,7 +13,7 @@ from pathlib import Path
 from voidlab.live import decide
 from voidlab.live.index import Entry
 from voidlab.live.look import Looked, Looker, NotYet, TryAgain, open_one
-from voidlab.project import record
+from voidlab.project import fingerprints
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
 from voidlab.run.cluster import ClusterExecutor
@@ -139,7 +139,7 @@ def segment_file(work: Work, pixel_size_nm: float | None, file: str, frame: int,
     """
     dataset, decided, segmenter, cache = _opened(work, pixel_size_nm)
     path = Path(os.path.normpath(root_of(work) / file))
-    if not when_it_arrives(path.parent, lambda: record.digest(path) == digest or None):
+    if not when_it_arrives(path.parent, lambda: fingerprints.digest(path) == digest or None):
         raise NotYet(f"{path.name} is another one on the computer of a worker")
     series = open_one(path, dataset, decided.intensity_range)
     decided.pin(series)

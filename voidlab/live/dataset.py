@@ -10,8 +10,9 @@ from voidlab.images.find_files import find_files
 from voidlab.images.readers import READERS, supported
 from voidlab.project import parameters
 from voidlab.project.parameters.models import DatasetParameters
-from voidlab.project.paths import ProjectError, RunPaths, check_name, find_root
-from voidlab.run.start import lay_out
+from voidlab.project.paths import ProjectError, RunPaths, check_name
+from voidlab.run.first_parameters import quoted
+from voidlab.run.start import lay_out, root_or_here
 from voidlab.tables.written import replacing
 
 _NEW = """\
@@ -48,7 +49,7 @@ def open_watched(source: str, name: str) -> Watched:
     folder, pattern = (
         (where, "") if where.is_dir() or not _is_pattern(where.name) else (where.parent, where.name)
     )
-    paths = RunPaths(_root(), check_name(name))
+    paths = RunPaths(root_or_here(), check_name(name))
     if folder.resolve().is_relative_to(paths.folder.resolve()):
         raise ProjectError(
             f"{folder} lies in the report that is to be written, {paths.folder}; watch another."
@@ -108,18 +109,6 @@ def _pattern_of(folder: Path) -> str:
 
 def _write(paths: RunPaths, source: Path) -> None:
     relative = Path(os.path.relpath(source, paths.parameters.parent)).as_posix()
-    text = _NEW.format(name=_quoted(paths.dataset), source=_quoted(relative))
+    text = _NEW.format(name=quoted(paths.dataset), source=quoted(relative))
     with replacing(paths.parameters) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _root() -> Path:
-    """The project around the working folder, else the working folder."""
-    try:
-        return find_root()
-    except ProjectError:
-        return Path.cwd()

@@ -17,7 +17,7 @@ from voidlab.images.readers import READERS, open_file, size_text
 from voidlab.images.series import ImageSeries, open_series
 from voidlab.live.arrivals import Stamp
 from voidlab.live.index import BLANK, OK, Entry
-from voidlab.project import record
+from voidlab.project import fingerprints
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.run.decided import Decided
 from voidlab.run.frame_cache import FrameCache
@@ -80,7 +80,7 @@ class Looker:
         NotYet, Refused
             If it cannot be looked at.
         """
-        digest = record.digest(path)
+        digest = fingerprints.digest(path)
         series = open_one(path, self.dataset, self.decided.intensity_range)
         self._check(path, series)
         self.decided.pin(series)

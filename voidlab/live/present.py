@@ -15,6 +15,7 @@ from voidlab.live.board import Board
 from voidlab.live.index import OK
 from voidlab.live.told import path_of, plain, row_of, trails_of, voids_of
 from voidlab.live.watch import Watch
+from voidlab.tables.listing import number_of
 
 _SOLVE_TIMES = 10.0  # times as long as it takes to solve the drift, until it is solved anew
 _ALARMS_EVERY_S = 0.5
@@ -145,7 +146,7 @@ class Presenter:
             said.append("voids lie too dense for the search range: tracks began anew with half of it.")
         if watch.arrivals.missing and not watch.arrivals.why_gone:
             names = watch.arrivals.missing
-            said.append(f"{len(names)} image(s) were removed from the folder, the first: {names[0]}.")
+            said.append(f"{number_of(len(names), 'image')} removed from the folder, the first: {names[0]}.")
         # Last, as they may be many: what is wrong with the images that count must not hide behind them.
         files = [*(f"{name} is never finished: {why}" for name, why in unfinished.items()), *refused.values()]
         said += files[:_FILES]

@@ -18,7 +18,7 @@ from voidlab.live.decide import segmenter_of
 from voidlab.live.present import Presenter
 from voidlab.live.server import LOCAL, Server
 from voidlab.live.watch import Watch
-from voidlab.project.lock import held
+from voidlab.project.lock import WATCHED, held
 from voidlab.run.cluster import joined
 
 _STEP_S = 0.1
@@ -44,7 +44,7 @@ class Session:
         self._wake = threading.Event()
         with ExitStack() as stack:
             with _full_disk_in_words():
-                self._hold = stack.enter_context(held(watched.paths, take_over=take_over))
+                self._hold = stack.enter_context(held(watched.paths, doing=WATCHED, take_over=take_over))
             method = segmenter_of(watched.dataset, watched.paths.parameters.parent)
             at_once, workers = min(os.cpu_count() or 1, method.at_once), joined()
             pool = ThreadPoolExecutor(MOST_AT_ONCE if workers else at_once, "segment")

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, TypeAdapter, model_validator
 
 from voidlab.project.spots import Coordinate, Ellipse, FrameNumber, Plain, Run, Spot, check_area
+from voidlab.tables.listing import number_of
 
 
 class _Edit(Plain):
@@ -99,7 +100,7 @@ class MergeVoids(_Edit):
     at: Annotated[tuple[Spot, ...], Field(min_length=2)]
 
     def __str__(self) -> str:
-        return f"merged {len(self.at)} voids at {self.at[0]}"
+        return f"merged {number_of(len(self.at), 'void')} at {self.at[0]}"
 
 
 class BadFrame(_Edit):

@@ -1,4 +1,4 @@
-"""One run of a dataset at a time, on all computers that share its folder.
+"""One run or watch of a dataset at a time, on all computers that share its folder.
 
 On one computer a lock goes with the process that holds it, however that ends. To another it may mean nothing:
 there a note beside it says which process holds it, and only a person can know that that one is gone.
@@ -25,24 +25,26 @@ from voidlab.tables.written import this_host, writer_of
 
 _ABANDONED_S = 24 * 3600  # what another computer has not written to for so long
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # of disks that know none
-_NOTE = re.compile(r"process (\d+) on (\S+) since (.+)")
+_NOTE = re.compile(r"(\w+) by process (\d+) on (\S+) since (.+)")
+RUN, WATCHED = "run", "watched"
 
 
 class DatasetBusy(VoidlabError):
-    """A dataset that another run is working on."""
+    """A dataset that another run or watch is working on."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Which process of which computer holds a lock, and since when; 0 and "" where nothing is known of it."""
+    """Which process of which computer holds a lock, since when and what for; 0 and "" where nothing is known."""
 
     process: int = 0
     host: str = ""
     since: str = ""
+    doing: str = "used"
 
     @classmethod
-    def this(cls) -> Self:
-        return cls(os.getpid(), this_host(), datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"))
+    def this(cls, doing: str) -> Self:
+        return cls(os.getpid(), this_host(), datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"), doing)
 
     @classmethod
     def noted(cls, note: Path) -> Self | None:
@@ -53,7 +55,7 @@ class Holder:
             return None
         except OSError:
             return cls()
-        return cls(int(named[1]), named[2], named[3]) if named else cls()
+        return cls(int(named[2]), named[3], named[4], named[1]) if named else cls()
 
     @property
     def is_elsewhere(self) -> bool:
@@ -79,11 +81,13 @@ class Hold:
 
 
 @contextmanager
-def held(paths: RunPaths, *, take_over: bool = False) -> Iterator[Hold]:
-    """Hold the dataset's run; a lock left by a process of this computer that is gone does not count.
+def held(paths: RunPaths, *, doing: str = RUN, take_over: bool = False) -> Iterator[Hold]:
+    """Hold the dataset; a lock left by a process of this computer that is gone does not count.
 
     Parameters
     ----------
+    doing
+        What it is held for, as others are told: it is being ``run``, or ``watched``.
     take_over
         Take it from another computer, where it is known that nothing runs any more.
 
@@ -96,28 +100,32 @@ def held(paths: RunPaths, *, take_over: bool = False) -> Iterator[Hold]:
     folder.mkdir(parents=True, exist_ok=True)
 
     def busy(holder: Holder) -> DatasetBusy:
-        said = f"{paths.dataset} is being run by {holder}"
+        said = f"{paths.dataset} is being {holder.doing} by {holder}"
+        # A watch is never done by itself.
+        wait = "stop that watch first" if holder.doing == WATCHED else "wait until that is done, or stop it"
         if not holder.is_elsewhere:
-            return DatasetBusy(f"{said}; wait until that is done, or stop it.")
+            return DatasetBusy(f"{said}; {wait}.")
         return DatasetBusy(
-            f"{said}, another computer. Wait until that is done, or stop it there. If you know that it is gone, take "
+            f"{said}, another computer; {wait} there. If you know that it is gone, take "
             f"over: voidlab run {os.path.relpath(paths.parameters)} --take-over"
         )
 
     lock = folder / "lock"
     before = Holder.noted(_note_of(lock))
-    with locked(lock, busy, take_over=take_over) as hold:
+    with locked(lock, busy, doing=doing, take_over=take_over) as hold:
         _clear_up(paths, gone=before.host if before else "")
         yield hold
 
 
 @contextmanager
-def locked(file: Path, busy: Callable[[Holder], VoidlabError], *, take_over: bool = False) -> Iterator[Hold]:
+def locked(
+    file: Path, busy: Callable[[Holder], VoidlabError], *, doing: str = RUN, take_over: bool = False
+) -> Iterator[Hold]:
     """Hold the lock ``file``; the error that ``busy`` makes is raised where another process holds it.
 
-    ``take_over``: also if a process of another computer has noted that it does.
+    ``doing`` is what for, a participle. ``take_over``: also if a process of another computer has noted that it does.
     """
-    note, me = _note_of(file), Holder.this()
+    note, me = _note_of(file), Holder.this(doing)
     lock: AbstractContextManager[object]
     try:
         lock = FileLock(file, timeout=0).acquire()
@@ -137,7 +145,7 @@ def locked(file: Path, busy: Callable[[Holder], VoidlabError], *, take_over: boo
         note.unlink(missing_ok=True)
         try:
             with note.open("x", encoding="utf-8") as stream:  # of two computers at once one fails
-                stream.write(str(me))
+                stream.write(f"{doing} by {me}")
         except FileExistsError:
             raise busy(Holder.noted(note) or Holder()) from None
         try:

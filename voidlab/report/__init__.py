@@ -60,7 +60,10 @@ _MODULES = {
         "show_sizes",
         "write_overlays_of_series",
     ),
-    "key_figures": ("corrections_in_words",),
+    "key_figures": (
+        "corrections_in_words",
+        "pairs_in_words",
+    ),
     "kinds": (
         "detections_in_words",
         "of_kinds",

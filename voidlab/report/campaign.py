@@ -210,8 +210,8 @@ def _specimen(
     name: str, fields: Sequence[Member], pooled: pd.DataFrame, of_sample: Mapping[str, Any]
 ) -> pd.DataFrame:
     known = [member.field for member in fields if member.field is not None]
-    lights = [member.verdict for member in fields if member.verdict in VERDICTS]
-    about = {"specimen": name, **of_sample, "verdict": max(lights, key=VERDICTS.index, default="")}
+    grades = [member.verdict for member in fields if member.verdict in VERDICTS]
+    about = {"specimen": name, **of_sample, "verdict": max(grades, key=VERDICTS.index, default="")}
     about |= {
         "voids": sum(len(field.diameter) for field in known),
         "area": sum(field.area for field in known),
@@ -236,11 +236,11 @@ def _edges(members: Sequence[Member]) -> np.ndarray:
 
 
 def _on_doubts(told: Sequence[Member], used: Sequence[Member]) -> Iterable[str]:
-    for light in (DO_NOT_USE, CHECK):
-        marked = [member.dataset for member in used if member.verdict == light]
+    for grade in (DO_NOT_USE, CHECK):
+        marked = [member.dataset for member in used if member.verdict == grade]
         if marked:
-            option = f'--leave-out "{light}"' if " " in light else f"--leave-out {light}"
-            yield f"Counted although the verdict is '{light}': {named(marked)} (without them: {option})."
+            option = f'--leave-out "{grade}"' if " " in grade else f"--leave-out {grade}"
+            yield f"Counted although the verdict is '{grade}': {named(marked)} (without them: {option})."
     without: dict[str, list[str]] = {}
     for member in told:
         if member.why_not:

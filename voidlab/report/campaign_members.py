@@ -8,7 +8,7 @@ import pandas as pd
 
 from voidlab import tables
 from voidlab.errors import VoidlabError
-from voidlab.project import record
+from voidlab.project import outdated, record
 from voidlab.project.parameters.models import ExportParameters, SampleParameters
 from voidlab.project.paths import POSITIONS, RunPaths
 from voidlab.report import headline
@@ -44,14 +44,14 @@ def read_member(paths: RunPaths) -> Member:
     entries = record.read_record(paths)
     entry = entries.get("export")
     sample = _sample_of(entry)
-    reason = "" if judged.light == GOOD else judged.in_a_line
-    member = Member(paths.dataset, str(sample.get("name") or paths.dataset), sample, judged.light, reason)
+    reason = "" if judged.grade == GOOD else judged.in_a_line
+    member = Member(paths.dataset, str(sample.get("name") or paths.dataset), sample, judged.grade, reason)
     if POSITIONS in entries:
         return replace(member, why_not="it is of positions without images, which are not compared")
     if entry is None or entry.status != "finished":
         return replace(member, why_not=problem or "the stage export has not finished: run the dataset first")
     for name in _READ:
-        changed = record.why_not_usable(paths, tables.TABLES[name].stage, paths.table(name))
+        changed = outdated.why_not_usable(paths, tables.TABLES[name].stage, paths.table(name))
         if changed:
             return replace(member, why_not=f"{changed}; run the dataset again")
     frame, pixel = entry.decided.get("frame"), entry.decided.get("pixel_size_nm")

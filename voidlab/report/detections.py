@@ -5,21 +5,23 @@ from typing import Any
 
 import pandas as pd
 
+from voidlab.images.doubt import Doubt
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.report.key_figures import Figure, figure
+from voidlab.tables.listing import are, number_of
 from voidlab.tables.units import HasPixelSize, unit_of
-from voidlab.tables.verdict import GOOD
+from voidlab.tables.verdict import CHECK, GOOD
 
 _CUT = 0.2  # share of the voids in sizes of which not all are found
 _NAMED = 5  # odd frames that are named
 
 
 def of_segmentation(
-    decided: Mapping[str, Any], asked: SegmentParameters, notes: Iterable[str] = ()
+    decided: Mapping[str, Any], asked: SegmentParameters, doubts: Iterable[Doubt] = ()
 ) -> list[Figure]:
     """What the stage segment decided by itself: the contrast, and how many detections its limits leave out.
 
-    ``decided`` is ``attrs["segmentation"]`` of the tables; ``notes`` say what of the images may be no specimen.
+    ``decided`` is ``attrs["segmentation"]`` of the tables; ``doubts`` say what of the images may be no specimen.
     """
     said = "; ".join(decided["verdict_reasons"])
     doubt = (
@@ -31,7 +33,7 @@ def of_segmentation(
     figures = [figure("Detections verdict", decided["verdict"], meaning, warning=doubt)]
     if "contrast_verdict" in decided:
         count = len(decided["contrast_frames"])
-        reason = f"{decided['contrast_reason']} (in {count} image{'' if count == 1 else 's'})"
+        reason = f"{decided['contrast_reason']} (in {number_of(count, 'image')})"
         undecided = f"The contrast '{decided['contrast']}' is a guess: {decided['contrast_reason']}."
         told = decided["contrast_verdict"] == GOOD or decided["contrast_reason"] in doubt
         warning = "" if told else undecided
@@ -40,14 +42,15 @@ def of_segmentation(
         figures.append(_of_series(decided["series"]))
     if decided["cut_frames"]:
         least = f"{decided['least_valid']:.1%} or more"
-        meaning = f"of {decided['cut_frames']} images: ignored boxes, crop and padded borders do not count"
+        cut = number_of(decided["cut_frames"], "image")
+        meaning = f"of {cut}: ignored boxes, crop and padded borders do not count"
         figures.append(figure("Area that counts", least, meaning))
     odd = decided["odd_frames"]
     if odd:
         named = "; ".join(f"frame {frame}: {how}" for frame, how in list(odd.items())[:_NAMED])
         more = f"; and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
-        stand = "1 frame stands" if len(odd) == 1 else f"{len(odd)} frames stand"
-        said = f"{stand} out of the series: {named}{more}. Look there, or exclude what is wrong."
+        stand = f"{number_of(len(odd), 'frame')} {'stands' if len(odd) == 1 else 'stand'} out of the series"
+        said = f"{stand}: {named}{more}. Look there, or exclude what is wrong."
         figures.append(
             figure("Odd frames", f"{len(odd)}", "by the count of voids or sharpness", warning=said)
         )
@@ -58,10 +61,7 @@ def of_segmentation(
         limit = asked.max_radius_px
         shown = "auto, a quarter of the image's shorter side" if limit == "auto" else f"{limit:g}"
         figures.append(_outside(decided["larger"], "larger", f"max_radius_px = {shown}"))
-    for note in notes:
-        said = note[0].upper() + note[1:]
-        figures.append(figure("Specimen?", "check", "what may be no specimen counts", warning=said))
-    return figures
+    return figures + [figure(doubt.what, CHECK, doubt.to_do, warning=doubt.said) for doubt in doubts]
 
 
 def of_expected(decided: Mapping[str, Any]) -> list[Figure]:
@@ -109,7 +109,7 @@ def _of_series(said: Mapping[str, Any]) -> Figure:
 
 
 def _outside(count: int, how: str, limit: str) -> Figure:
-    said = f"{count:,} detection{' is' if count == 1 else 's are'} {how} than {limit}"
+    said = f"{number_of(count, 'detection')} {are(count)} {how} than {limit}"
     return figure("Outside the limits", f"{count:,}", f"{said}: not counted", warning=f"{said}.")
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from voidlab.export.contents import HOLDS_NOTHING, archive_name, meanings, size_of
+from voidlab.project.outdated import is_old_movie
 from voidlab.project.paths import RunPaths
-from voidlab.project.record import is_old_movie
 from voidlab.tables.catalogue import TABLES
 
 _MOVIES = ("movie.mp4", "movie.gif")

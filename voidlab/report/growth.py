@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.report.key_figures import Figure, figure
+from voidlab.tables.listing import number_of
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.track.summary import growth_rate_per, shared_error_of_growth
@@ -30,7 +31,8 @@ def of_growth(
     factor = np.nan_to_num(shared_error_of_growth(long))
     value = f"{_with_error(middle, float(np.hypot(error, factor * middle)))} {unit}/{rate}"
     shares = f", with the ± {factor:.0%} that all radii share" if factor else ""
-    meaning = f"of the diameter; median of {len(long)} tracks of {shown} frames or more, each as often as it was seen"
+    which = f"{number_of(len(long), 'track')} of {number_of(shown, 'frame')} or more"
+    meaning = f"of the diameter; median of {which}, each as often as it was seen"
     return [figure("Growth", value, f"{meaning}, and its standard error{shares}")]
 
 

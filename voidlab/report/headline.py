@@ -49,7 +49,14 @@ _ABOUT: dict[str, tuple[tuple[str, ...], ...]] = {
 _TRACKS = "Particles"
 # In the list of datasets: a column, and what is shown in it, the first that there is.
 COLUMNS = {
-    "voids": ("Voids in 3D", "Voids in the last image", "Voids", "Voids per image", _TRACKS),
+    "voids": (
+        "Voids in 3D",
+        "Voids in the last image",
+        "Voids under focus",
+        "Voids",
+        "Voids per image",
+        _TRACKS,
+    ),
     "density": _ANY_DENSITY,
     "diameter": _MEAN_DIAMETER,  # "Void diameter" is a range, in a column of means
     "swelling": (*map(label_of, ("swelling_3d", "swelling")),),
@@ -66,9 +73,9 @@ FIGURES_OF = {
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a dataset's results are worth together, ``light`` empty where there are none; reasons, the worst first."""
+    """What a dataset's results are worth together, ``grade`` empty where there are none; reasons, the worst first."""
 
-    light: str
+    grade: str
     reasons: tuple[str, ...]
 
     @property
@@ -96,11 +103,11 @@ def _subject(opening: re.Match[str]) -> str:
 def judge(stages: Sequence[StageState]) -> Judgement:
     """The worst verdict of any stage that counts; with a warning on anything else it is not good either."""
     figures = [f for stage in stages for f in stage.figures if not stage.superseded]
-    lights = {light for light in (str(f.get("value")) for f in figures) if light in VERDICTS}
+    grades = {grade for grade in (str(f.get("value")) for f in figures) if grade in VERDICTS}
     if not any(stage.status in ("finished", "out of date") for stage in stages):
         return Judgement("", ())
     warned = [sentence for _, sentence in list_warnings(stages)]
-    worst = max(lights | ({CHECK} if warned else set()), key=VERDICTS.index, default="")
+    worst = max(grades | ({CHECK} if warned else set()), key=VERDICTS.index, default="")
     of_worst = [str(f["warning"]) for f in figures if f.get("warning") and f.get("value") == worst]
     good = [str(f.get("meaning", "")) for f in figures if f.get("value") == worst][:1]
     return Judgement(worst, tuple(dict.fromkeys([*of_worst, *warned])) or tuple(good))

@@ -15,7 +15,9 @@ from voidlab.images.series import ImageSeries
 from voidlab.report.swelling_words import format_interval, format_number, label_of, reading
 from voidlab.swelling.depth import OF_3D
 from voidlab.swelling.series import Outcome
+from voidlab.tables.focus import UNDER, is_pair
 from voidlab.tables.kinds import VOID, kinds_in
+from voidlab.tables.listing import number_of
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -52,15 +54,36 @@ def _span(values: pd.Series, unit: str) -> str:
 
 
 def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize) -> list[Figure]:
-    """How many voids, how big, how much of the image; nothing of voids where only loops or dots were asked for."""
+    """How many voids, how big, how much of the image; nothing of voids where only loops or dots were asked for.
+
+    Of a focus pair those under focus, for which all numbers are given, and how many there are over focus.
+    """
+    if VOID not in (kinds_in(frames) or [VOID]):
+        return _left_out(frames)
+    if not is_pair(frames):
+        return [*_left_out(frames), *_of_voids(frames, voids, calibration)]
+    is_under = frames["focus"] == UNDER
+    here = voids[voids["frame"].isin(frames.loc[is_under, "frame"])]
+    count, *others = _of_voids(frames[is_under], here, calibration)
+    over = f"{range_of_counts(frames.loc[~is_under, 'void_count'].dropna())} over focus"
+    others = [{**each, "meaning": f"under focus: {each['meaning']}"} for each in others]
+    return [*_left_out(frames), {**count, "label": "Voids under focus", "meaning": over}, *others]
+
+
+def _left_out(frames: pd.DataFrame) -> list[Figure]:
+    """How many images were left out; nothing where none was."""
+    lost = frames.loc[frames["status"] != "ok", "status"].value_counts()
+    if lost.empty:
+        return []
+    value = f"{', '.join(f'{count} {status}' for status, count in lost.items())} of {len(frames)}"
+    warning = f"{value} images were left out."
+    return [figure("Images left out", value, "no voids are counted in them", warning=warning)]
+
+
+def _of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize) -> list[Figure]:
     counts = frames["void_count"].dropna().astype("float64")
     inside = voids.loc[~voids["touches_edge"] & is_size(voids), "radius_px"]
     fraction = format_number(frames["void_fraction"].median() * 100)
-    lost = frames.loc[frames["status"] != "ok", "status"].value_counts()
-    said = ", ".join(f"{count} {status}" for status, count in lost.items())
-    value = f"{said} of {len(frames)}"
-    why = f"{value} images were left out."
-    left_out = figure("Images left out", value, "no voids are counted in them", warning=why)
     none = "No void was detected in any image: check the contrast and the range of sizes."
     warning = none if voids.empty else ""
     seen = f"median over {len(counts)} of {len(frames)} images; smallest to largest in brackets"
@@ -68,15 +91,12 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
         seen = "in the one image"
     everywhere = " in all images" if len(frames) > 1 else ""
     spread = f"interquartile range{everywhere}, edge voids and those without a size left out"
-    if VOID not in (kinds_in(frames) or [VOID]):
-        return [left_out] if said else []
     at_end = []
     if len(counts) > 1 and not is_tilted(frames["tilt_deg"]):
         first, last = frames.loc[counts.index[[0, -1]], "frame"]
         meaning = f"frame {last}; in the first, frame {first}, {counts.iloc[0]:.0f}"
         at_end = [figure("Voids in the last image", f"{counts.iloc[-1]:.0f}", meaning)]
     return [
-        *([left_out] if said else []),
         figure(
             "Voids" if len(frames) == 1 else "Voids per image", range_of_counts(counts), seen, warning=warning
         ),
@@ -98,11 +118,21 @@ def of_drift(
     few = f"Only {kept} of {len(pairs)} frame pairs agree on the drift." if kept < 0.5 * len(pairs) else ""
     agreed = f"{kept} of {len(pairs)}"
     *others, doubtful = _of_any_drift(drift, verdict, calibration)
+    if len(drift) < 3:  # of a single pair there is nothing to count
+        return others
     return [
         *others,
         figure("Pairs kept", agreed, "frame pairs that agree with the solution", warning=few),
         doubtful,
     ]
+
+
+def pairs_in_words(pairs: pd.DataFrame, frames: pd.DataFrame) -> str:
+    """How many pairs of images were compared, as a sentence."""
+    if is_pair(frames):
+        return "The image under focus was compared with that over focus."
+    kept = int((pairs["weight"] > 0).sum())
+    return f"{number_of(len(pairs), 'pair')} of {number_of(len(frames), 'frame')}, {kept} kept"
 
 
 def of_drift_of_voids(
@@ -117,20 +147,23 @@ def _of_any_drift(drift: pd.DataFrame, verdict: Verdict, calibration: HasPixelSi
     placed = drift[~drift["flag"].isin(_NOT_PLACED)]
     far = (placed["drift_x_px"] ** 2 + placed["drift_y_px"] ** 2).max() ** 0.5 * size
     left_out = len(drift) - len(placed)
-    without = f", without {left_out} frame(s) that may lie anywhere" if left_out else ""
+    without = f", without {number_of(left_out, 'frame')} that may lie anywhere" if left_out else ""
     sigma = drift.loc[drift["flag"] != "reference", "drift_sigma_px"].median()
     doubtful = int((~drift["flag"].isin(["", "reference"])).sum())
-    poor = "" if verdict.light == GOOD else f"The drift's verdict is '{verdict.light}': {verdict.reasons[0]}"
+    poor = "" if verdict.grade == GOOD else f"The drift's verdict is '{verdict.grade}': {verdict.reasons[0]}"
     # A verdict that is not good says it of these frames, or of all.
-    is_news = doubtful and verdict.light == GOOD
+    is_news = doubtful and verdict.grade == GOOD
     unsure = f"The drift of {doubtful} of {len(drift)} frames is doubtful." if is_news else ""
     lost = f"{doubtful} of {len(drift)}"
+    between, of = "distance from the reference frame", "median standard error of a frame"
+    if len(drift) == 2:
+        between, of = "between the two images", "standard error of the shift between them"
     error = number(sigma, "px")
     error = error if unit == "px" else f"{number(sigma * size, unit)} = {error}"
     return [
-        figure("Largest drift", f"{far:.1f} {unit}", f"distance from the reference frame{without}"),
-        figure("Drift error", error, "median standard error of a frame, per axis"),
-        figure("Drift verdict", verdict.light, "good, check or do not use", warning=poor),
+        figure("Largest drift", f"{far:.1f} {unit}", f"{between}{without}"),
+        figure("Drift error", error, f"{of}, per axis"),
+        figure("Drift verdict", verdict.grade, "good, check or do not use", warning=poor),
         figure(
             "Doubtful frames",
             lost,
@@ -148,10 +181,14 @@ def of_tracks(
     median = tracks["total_frames"].median()
     broken = f"Half of the tracks are no longer than {median:.0f} of {len(frames)} frames: links may be lost."
     warning = broken if median < len(frames) / 3 else ""
-    length = number(median, "frame" if median == 1 else "frames", 0)
+    length = "–" if pd.isna(median) else number_of(round(median), "frame")
     return [
-        figure("Particles", f"{len(tracks):,}", f"from {len(linked):,} voids in {len(frames)} frames"),
-        figure("Long tracks", f"{long_enough:,}", f"voids followed for {shown} frames or more"),
+        figure(
+            "Particles",
+            f"{len(tracks):,}",
+            f"from {number_of(len(linked), 'void')} in {number_of(len(frames), 'frame')}",
+        ),
+        figure("Long tracks", f"{long_enough:,}", f"voids followed for {number_of(shown, 'frame')} or more"),
         figure("Track length", length, "median, from first to last frame", warning=warning),
     ]
 
@@ -266,7 +303,7 @@ def of_swelling(outcome: Outcome) -> list[Figure]:
     elif "swelling_3d" in estimates.index:
         wanted = [*(f"{name}_3d" for name in OF_3D), "layer_thickness_3d", *_SEEN]
     alone = outcome.over_time["frame"].nunique() < 2
-    where = "in the image" if alone else f"frame {outcome.frame}"
+    where = "in the image" if alone else outcome.called
     figures = [_estimate(quantity, estimates.loc[quantity], where) for quantity in wanted]
     said = " ".join(filter(None, (outcome.doubt, *outcome.warnings)))
     if said:
@@ -304,7 +341,7 @@ def corrections_in_words(done: pd.DataFrame) -> str:
     figures = of_corrections(done)
     if not figures:
         return "no corrections by hand"
-    noun = "correction" if figures[0]["value"] == "1" else "corrections"
+    noun = number_of(len(done), "correction").partition(" ")[2]
     return f"{figures[0]['value']} {noun} by hand: {figures[0]['meaning']}"
 
 
@@ -337,5 +374,5 @@ def _diameters(radii: pd.Series, calibration: HasPixelSize) -> str:
     if radii.empty:
         return "–"
     size, unit = unit_of(calibration)
-    low, high = radii.quantile([0.25, 0.75]) * 2 * size
-    return f"{format_number(low)}–{format_number(high)} {unit}"
+    low, high = map(format_number, radii.quantile([0.25, 0.75]) * 2 * size)
+    return f"{low} {unit}" if low == high else f"{low}–{high} {unit}"

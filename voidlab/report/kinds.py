@@ -9,6 +9,7 @@ from scipy.special import gammaincinv
 from voidlab.report.key_figures import UNSURE, Figure, figure, range_of_counts
 from voidlab.report.swelling_words import format_number
 from voidlab.tables.kinds import COUNT_OF, VOID, kinds_in
+from voidlab.tables.listing import number_of
 from voidlab.tables.units import HasPixelSize, unit_of
 
 _MANY = 0.25  # share of a whole from which on something is said
@@ -24,11 +25,11 @@ def detections_in_words(frames: pd.DataFrame, voids: pd.DataFrame) -> str:
     """
     kinds = kinds_in(frames) or (VOID,)
     counts = {kind: int((voids["kind"] == kind).sum()) for kind in kinds}
-    said = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
+    said = ", ".join(number_of(count, kind) for kind, count in counts.items())
     looked_at = int(frames[[COUNT_OF[kind] for kind in kinds]].notna().any(axis=1).sum())
     if looked_at == len(frames) == 1:
         return f"{said} in the image"
-    return f"{said} in {looked_at} of {len(frames)} images"
+    return f"{said} in {looked_at} of {number_of(len(frames), 'image')}"
 
 
 def of_kinds(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSize) -> list[Figure]:

@@ -9,6 +9,7 @@ from typing import Any
 from voidlab.project.paths import POSITIONS
 from voidlab.report.headline import as_given, focus_of, judge
 from voidlab.report.states import StageState
+from voidlab.tables.focus import OF_PAIR
 from voidlab.tables.verdict import GOOD
 
 _RONNEBERGER = "Ronneberger et al., MICCAI (2015), doi:10.1007/978-3-319-24574-4_28"
@@ -32,7 +33,8 @@ def methods_of(stages: Sequence[StageState]) -> str:
         *_of_verdict(stages),
         *(_of_segment(done["segment"], cited) if "segment" in done else ()),
         *(_of_positions(done[POSITIONS], cited) if POSITIONS in done else ()),
-        *(_of_drift(done["drift"], cited) if "drift" in done else ()),
+        *(_of_drift(done["drift"], cited) if "drift" in done and "pair" not in done else ()),
+        *(_of_pair(done["pair"]) if "pair" in done else ()),
         *(_of_track(done["track"], cited) if "track" in done else ()),
         *(_of_export(done["export"], cited, done) if "export" in done else ()),
     ]
@@ -43,11 +45,11 @@ def methods_of(stages: Sequence[StageState]) -> str:
 def _of_verdict(stages: Sequence[StageState]) -> Iterator[str]:
     """What a paper must not keep quiet: that the results are not good, and why. First, so that it is not cut off."""
     judged = judge(stages)
-    if judged.light in ("", GOOD):
+    if judged.grade in ("", GOOD):
         return
     more = f" (and {judged.left} more)" if judged.left else ""
     why = judged.in_a_line.rstrip(".")
-    yield f"[Before it is published: the verdict on these results is '{judged.light}': {why}{more}.]"
+    yield f"[Before it is published: the verdict on these results is '{judged.grade}': {why}{more}.]"
 
 
 def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
@@ -139,9 +141,13 @@ def _of_radii(figures: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
         focus = focus_of(radii)
         found = f": {focus}" if focus else ""
         yield f"Radii{of_image} are those of spheres whose Fresnel fringe fits, with one focus for all voids{found}."
-    none = figures.get("Not a size", {}).get("value")
+    named = [(label.partition(", "), f.get("value")) for label, f in figures.items()]
+    none = [f"{count} {image}".rstrip() for (name, _, image), count in named if name == "Not a size"]
     if none:
-        yield f"Voids smaller than their fringe, {none}, count in densities and volumes, and in no diameter."
+        yield (
+            f"Voids smaller than their fringe, {' and '.join(none)}, count in densities and volumes, and in no "
+            "diameter."
+        )
 
 
 def _of_drift(stage: StageState, cited: list[str]) -> Iterator[str]:
@@ -149,6 +155,17 @@ def _of_drift(stage: StageState, cited: list[str]) -> Iterator[str]:
     yield (
         f"Drift was measured by cross-correlation of the {source} of many pairs of frames, combined by robust least "
         f"squares {_cite(cited, _SAVITZKY)}."
+    )
+
+
+def _of_pair(stage: StageState) -> Iterator[str]:
+    """What was made of an image under focus and one over it."""
+    figures = {str(f.get("label")): str(f.get("value")) for f in stage.figures}
+    yield (
+        "The image over focus was laid on the one under focus by the voids themselves (shift, magnification and "
+        f"turn; {figures.get('Magnification over : under', '–')} times as magnified), and the voids of both matched "
+        f"one to one: {figures.get('Seen in both', '–')} are seen in both. The radius over focus, divided by the "
+        f"magnification, is {figures.get('Radius over : under', '–')} times that under focus (median)."
     )
 
 
@@ -177,7 +194,9 @@ def _of_export(stage: StageState, cited: list[str], done: Mapping[str, StageStat
     labels = [str(f.get("label")) for f in stage.figures]
     deep = any("from 3D" in label for label in labels)
     frame = decided.get("frame")
-    at = f" of frame {frame}" if isinstance(frame, int) and "drift" in done else ""  # of a series
+    at = ""
+    if isinstance(frame, int) and "drift" in done:  # else a single image
+        at = f" of the image {OF_PAIR[frame - 1]} focus" if "pair" in done else f" of frame {frame}"
     yield _whole_voids(at, cited)
     if deep:
         yield "Density and swelling count voids that are centred in the layer that holds voids, from their depths."

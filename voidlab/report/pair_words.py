@@ -3,6 +3,7 @@
 import math
 
 from voidlab.report.key_figures import Figure, figure
+from voidlab.tables.listing import are, number_of
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.track.focus_pair import BOTH, OUTSIDE, OVER_ONLY, UNDER_ONLY, Matched
 
@@ -16,13 +17,14 @@ def of_pair(found: Matched, calibration: HasPixelSize) -> list[Figure]:
     both, under, over, outside = (int(count.get(name, 0)) for name in (BOTH, UNDER_ONLY, OVER_ONLY, OUTSIDE))
     common = both + under + over
     few = (
-        f"Only {both} voids are seen in both images: shift, magnification and the ratio of radii rest on few."
+        f"Only {number_of(both, 'void')} {are(both)} seen in both images: shift, magnification and the ratio of "
+        "radii rest on few."
         if both < _FEW
         else ""
     )
     doubtful = (
-        f"{under} voids are seen under focus only and {over} over focus only: a void is bright under focus and dark "
-        "over it, so look at each of them. It was missed in the other image, or is no void."
+        f"{number_of(under, 'void')} {are(under)} seen under focus only and {over} over focus only: a void is bright "
+        "under focus and dark over it, so look at each of them. It was missed in the other image, or is no void."
         if under + over
         else ""
     )

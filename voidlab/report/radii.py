@@ -8,6 +8,7 @@ import pandas as pd
 from voidlab.project.parameters.models import MicroscopeParameters
 from voidlab.report.key_figures import Figure, figure
 from voidlab.segment.defocus import USUAL_KV, defocus_nm, fringe_nm
+from voidlab.tables.listing import are, number_of
 from voidlab.tables.size_basis import FRINGE, NOT_A_SIZE, SIGMA_AS_DETECTED
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -54,8 +55,9 @@ def of_radii(
     none = int((voids["size_basis"] == NOT_A_SIZE).sum())
     if none:
         said = (
-            f"{none:,} of {len(voids):,} voids are smaller than the fringe around them: what is measured there is no "
-            "size. They count, and are left out of all diameters. For their sizes take images nearer to focus."
+            f"{none:,} of {number_of(len(voids), 'void')} {are(none)} smaller than the fringe around them: what is "
+            "measured there is no size. They count, and are left out of all diameters. For their sizes take "
+            "images nearer to focus."
         )
         warning = said if none > _MANY * len(voids) else ""
         figures.append(figure("Not a size", f"{none:,}", "voids smaller than their fringe", warning=warning))

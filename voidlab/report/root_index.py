@@ -32,7 +32,7 @@ def write_root_index(root: Path) -> Path:
         "orders": {name: _page_of(name) for name in _ORDERS},
         "shows_sample": any(row["sample"] for row in rows),
         "verdicts": [
-            (light, sum(row["light"] == light for row in rows)) for light in (*reversed(VERDICTS), "")
+            (grade, sum(row["grade"] == grade for row in rows)) for grade in (*reversed(VERDICTS), "")
         ],
     }
     for name, order in _ORDERS.items():
@@ -57,7 +57,7 @@ def _row_or_reason(root: Path, dataset: str) -> _Row | None:
         nothing: _Row = {
             "kind": "",
             "failed_at": [],
-            "light": "",
+            "grade": "",
             "reason": "",
             "thumbnail": None,
             "made": "",
@@ -84,9 +84,9 @@ def _dataset_row(root: Path, dataset: str) -> _Row | None:
         "problem": problem,
         "state": state,
         "failed_at": [stage.name for stage in stages if stage.status == "failed"],
-        "light": verdict.light,
-        "reason": verdict.in_a_line if verdict.light != VERDICTS[0] else "",
-        "warnings": len(verdict.reasons) if verdict.light != VERDICTS[0] else 0,
+        "grade": verdict.grade,
+        "reason": verdict.in_a_line if verdict.grade != VERDICTS[0] else "",
+        "warnings": len(verdict.reasons) if verdict.grade != VERDICTS[0] else 0,
         "numbers": {name: text[:_MOST_LETTERS] for name, text in headline.columns_of(stages).items()},
         "sample": "; ".join(headline.sample_of(stages))[:_MOST_LETTERS],
         "thumbnail": pictures.thumbnail(paths),
@@ -102,7 +102,7 @@ def _by_name(row: _Row) -> tuple[Any, ...]:
 
 def _by_verdict(row: _Row) -> int:
     worst_first = ("", *reversed(VERDICTS))
-    return worst_first.index(row["light"]) if row["light"] in worst_first else 0
+    return worst_first.index(row["grade"]) if row["grade"] in worst_first else 0
 
 
 def _by_number(column: str) -> Callable[[_Row], float]:

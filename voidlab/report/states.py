@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from voidlab.project.outdated import out_of_date
 from voidlab.project.paths import STAGES, RunPaths, stages_for
-from voidlab.project.record import RecordError, out_of_date, read_stages
+from voidlab.project.record import RecordError, read_stages
 
 Link = tuple[str, str]
 USUAL = stages_for((), "auto")  # the stages that apply to every series

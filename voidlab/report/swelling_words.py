@@ -124,4 +124,6 @@ def format_interval(low: float, high: float, factor: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return "–" if not np.isfinite(share) or share == 0 else f"±{_NO_BREAK}{100 * share:.1f}{_NO_BREAK}%"
+    if not np.isfinite(share) or share == 0:
+        return "–"
+    return f"±{_NO_BREAK}{100 * share:.1f}{_NO_BREAK}%" if share >= 0.0005 else f"<{_NO_BREAK}0.1{_NO_BREAK}%"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from voidlab.export.bundle import write_archive
 from voidlab.export.contents import CONTENTS
-from voidlab.project import record
+from voidlab.project import fingerprints, outdated, record
 from voidlab.project.paths import POSITIONS, STAGES, ProjectError, RunPaths
 from voidlab.report import pages
 from voidlab.report.figures.overlay_files import FOLDER as OVERLAYS
@@ -42,16 +42,18 @@ def _why_not(paths: RunPaths) -> str:
     """Why the results of a dataset must not be sent to anybody; empty when they may."""
     entries = record.read_record(paths)
     stage = POSITIONS if POSITIONS in entries else STAGES[-1]
-    reason = record.why_not_usable(paths, stage, paths.exports / CONTENTS)
+    reason = outdated.why_not_usable(paths, stage, paths.exports / CONTENTS)
     if reason:
         return reason
-    outdated = record.out_of_date(paths)
-    if outdated:
-        return f"stage '{outdated[0]}' is out of date: parameters, corrections or earlier results were changed since"
+    old = outdated.out_of_date(paths)
+    if old:
+        return (
+            f"stage '{old[0]}' is out of date: parameters, corrections or earlier results were changed since"
+        )
     for name, entry in entries.items():
         for file, digest in entry.outputs.items():
             place = paths.folder / file
-            if (place.is_relative_to(paths.exports) or place == paths.labels) and record.digest(
+            if (place.is_relative_to(paths.exports) or place == paths.labels) and fingerprints.digest(
                 place
             ) != digest:
                 return f"{file} is not the one that stage '{name}' recorded: it was changed since"

@@ -21,6 +21,7 @@ import psutil
 from voidlab.errors import VoidlabError, install_extra
 from voidlab.run.frames_apart import WorkersKilled
 from voidlab.run.no_worker_yet import tells_of_waiting
+from voidlab.tables.listing import number_of
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -133,7 +134,7 @@ class ClusterExecutor(Executor):
 
     def __str__(self) -> str:
         now, lost = self.at_once, len(self._seen - set(self._threads))
-        workers = "1 worker" if now == 1 else f"{now} workers"
+        workers = number_of(now, "worker")
         return f"{workers}, {lost} lost" if lost else workers
 
     @property

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from voidlab import tables
 from voidlab.images.label_stack import open_labels
-from voidlab.project import corrections, record
+from voidlab.project import corrections, outdated
 from voidlab.project.edits import VoidEdit
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.segment import edited_labels
@@ -22,8 +22,8 @@ def take_edited_labels(name: str, labels: Path) -> tuple[RunPaths, list[VoidEdit
         If ``labels`` cannot be read or do not fit the dataset.
     """
     paths = RunPaths.find(name)
-    reason = record.why_not_usable(paths, "segment", paths.labels)
-    if not reason and "segment" in record.out_of_date(paths):
+    reason = outdated.why_not_usable(paths, "segment", paths.labels)
+    if not reason and "segment" in outdated.out_of_date(paths):
         reason = "stage 'segment' was run before the last corrections"
     if reason:
         raise ProjectError(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from voidlab.project import record
+from voidlab.project import fingerprints, outdated, record
 from voidlab.project.lock import DatasetBusy, Holder
 from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import SECTIONS, sections_of
@@ -104,7 +104,7 @@ def _why_not_from(plan: Plan, start: str, given: Overrides) -> str:
         reason = (
             f"stage '{name}' has not finished" if name not in entries or not entries[name].fingerprint else ""
         )
-        reason = reason or record.why_outdated(plan.paths, name, plan.parameters, plan.images_digest)
+        reason = reason or outdated.why_outdated(plan.paths, name, plan.parameters, plan.images_digest)
         if not reason and given.get(name):
             reason = f"--set {name}.{next(iter(given[name]))} is for a stage that would not run"
         if reason:
@@ -115,7 +115,7 @@ def _why_not_from(plan: Plan, start: str, given: Overrides) -> str:
 def _say_other_versions(plan: Plan, start: str, log: Log) -> None:
     """Say which of the results before stage ``start`` were made by other code, another notebook or network."""
     for name in STAGES[: STAGES.index(start)]:
-        if name in plan.stages and record.is_of_another_version(plan.paths, name, plan.parameters):
+        if name in plan.stages and outdated.is_of_another_version(plan.paths, name, plan.parameters):
             log(
                 f"{name:11} check: its results are of another version of voidlab, its notebook or its network"
             )
@@ -165,7 +165,7 @@ def _is_there(plan: Plan, name: str) -> bool:
     ):
         return False  # what it would rest on takes a second to tell
     inputs = inputs_of(paths, name, plan.parameters, plan.images_digest)
-    return record.is_current(paths, name, record.fingerprint(paths, plan.parameters, name, inputs))
+    return outdated.is_current(paths, name, fingerprints.fingerprint(paths, plan.parameters, name, inputs))
 
 
 def read_overrides(settings: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ import numpy as np
 from voidlab.errors import VoidlabError
 from voidlab.images.sample import sample, sample_rows
 from voidlab.images.series import ImageSeries
-from voidlab.project import record
+from voidlab.project import fingerprints
 from voidlab.segment.contrast import ContrastChoice
 from voidlab.segment.identity import identity_of
 from voidlab.segment.segmenters import Segmenter
@@ -88,7 +88,7 @@ class Decided:
         if type(series) is not ImageSeries or identity is None:
             return None
         choice = None if segmenter.choice is None else asdict(segmenter.choice)
-        counts, code = _what_counts(series), record.code_digest(*ROOMS)
+        counts, code = _what_counts(series), fingerprints.code_digest(*ROOMS)
         made = cls(series.scale, identity, counts, code, libraries(), choice)
         return cls.from_json(made.as_json())  # what is read again later is the same, to the order of its keys
 
@@ -96,7 +96,7 @@ class Decided:
     def key(self) -> str:
         """What frames are kept under: other than how the contrast was chosen, all that they rest on."""
         content = {name: value for name, value in asdict(self).items() if name != "choice"}
-        return record.digest_of({**content, "format": _FORMAT})[:16]
+        return fingerprints.digest_of({**content, "format": _FORMAT})[:16]
 
     @property
     def contrast(self) -> str:
@@ -197,14 +197,14 @@ def asked(series: ImageSeries, segmenter: Segmenter, images: str) -> str:
 
     ``images`` is the digest of all images.
     """
-    return record.digest_of(
+    return fingerprints.digest_of(
         {
             "images": images,
             "frames": series.frames["status"].tolist(),
             "range": series.intensity_range,
             "counts": _what_counts(series),
             "segmenter": identity_of(segmenter),
-            "code": record.code_digest(*ROOMS),
+            "code": fingerprints.code_digest(*ROOMS),
             "libraries": libraries(),
             "format": _FORMAT,
         }

@@ -13,6 +13,7 @@ from voidlab.images.readers import open_file, size_text
 from voidlab.project.paths import ProjectError, RunPaths
 from voidlab.run.pixel_sizes import PixelSizes, read_pixel_sizes
 from voidlab.run.start import write_first
+from voidlab.tables.listing import number_of
 
 
 class Group(NamedTuple):
@@ -74,11 +75,12 @@ def init_each(source: str, prefix: str = "", sample: str = "", pixel_sizes: Path
         made.append(paths)
         said.append(f"{name}: {found}")
     if not made:
-        raise ProjectError("\n".join([*said, f"no dataset was made of {len(said)} file(s)."]))
+        raise ProjectError("\n".join([*said, f"no dataset was made of {number_of(len(said), 'file')}."]))
     said += _on_groups(list(groups.values()), sample)
     files_made = _as_typed(made, prefix)
     said.append(
-        f"wrote {len(made)} parameter file(s)\nnext: look through them, then\n  voidlab run {files_made}"
+        f"wrote {number_of(len(made), 'parameter file')}\nnext: look through {'it' if len(made) == 1 else 'them'}, "
+        f"then\n  voidlab run {files_made}"
     )
     if sample:
         said.append(f"  voidlab compare {_names_as_typed(made)}".rstrip())
@@ -117,9 +119,9 @@ def _sizes_of(files: Sequence[Path], table: PixelSizes) -> tuple[dict[Path, floa
             doubts.append(f"  note: the pixel size of {file.name} in {table.table} is not used: {why}.")
         else:
             missing.append(file.name)
-    said = [f"{table.table} gives the pixel size of {len(found)} image(s)"]
+    said = [f"{table.table} gives the pixel size of {number_of(len(found), 'image')}"]
     if missing:
-        said.append(f"  note: it has no row for {len(missing)} image(s): {', '.join(missing)}.")
+        said.append(f"  note: it has no row for {number_of(len(missing), 'image')}: {', '.join(missing)}.")
     return found, [*said, *doubts]
 
 
@@ -140,8 +142,8 @@ def _on_groups(groups: Sequence[Group], sample: str) -> list[str]:
     alike = []
     if sample and unknown:
         alike = [
-            f"  note: {unknown} image(s) give no pixel size, and are put together in px: set pixel_size_nm in each, "
-            "as a specimen of one name is taken to be of one magnification."
+            f"  note: {number_of(unknown, 'image')} without a pixel size, put together in px: set pixel_size_nm in "
+            "each, as a specimen of one name is taken to be of one magnification."
         ]
     if len(counts) < 2:
         return alike

@@ -1,6 +1,7 @@
 """The parameter file that a dataset begins with: what was found in its images, and what may have to be set."""
 
 import textwrap
+from collections.abc import Sequence
 
 from voidlab.images.microscope import in_words
 from voidlab.images.series import ImageSeries
@@ -11,7 +12,7 @@ _NEW = """\
 # What is not set has its default. To set a line take away its #; `voidlab check` finds mistakes.
 dataset: {name}
 images: {source}
-{pixel_size}
+{pair}{pixel_size}
 {of_series}{boxes}
 {sample}
 {microscope}
@@ -32,10 +33,19 @@ _STAGES_OF_SERIES = """\
 """
 
 
-def first_parameters(name: str, source: str, series: ImageSeries, sample: str = "") -> str:
-    """Text of the parameter file of dataset ``name``; ``source`` is that of its images, from where the file lies.
+def first_parameters(
+    name: str, source: str, series: ImageSeries, sample: str = "", pair: Sequence[str] = ()
+) -> str:
+    """Text of the parameter file of dataset ``name``.
 
-    ``sample`` is the name of the specimen, which its other fields of view bear too; empty where it is not known.
+    Parameters
+    ----------
+    source
+        That of its images, from where the file lies.
+    sample
+        Name of the specimen, which its other fields of view bear too; empty where it is not known.
+    pair
+        Of two images that may be a focus pair, the file under focus and the one over it, from where the file lies.
     """
     size = series.calibration.pixel_size_nm
     of_series = _OF_SERIES.format(angles=_tilts(series), times=_times(series))
@@ -43,6 +53,7 @@ def first_parameters(name: str, source: str, series: ImageSeries, sample: str = 
         found="\n".join(map(_comment, [series.describe(), *series.notes])),
         name=quoted(name),
         source=quoted(source),
+        pair=line_of_pair(*pair) if pair else "",
         pixel_size=_pixel_size(series),
         of_series=of_series if len(series) > 1 else "",
         stages_of_series=_STAGES_OF_SERIES if len(series) > 1 else "",
@@ -51,6 +62,12 @@ def first_parameters(name: str, source: str, series: ImageSeries, sample: str = 
         microscope=_microscope(series),
         smallest="min_radius_px: 2.5" if size is None else f"min_diameter_nm: {5 * size:.2g}",
     )
+
+
+def line_of_pair(under: str, over: str) -> str:
+    """The line that makes two files a focus pair, commented out."""
+    files = f"{{under: {quoted(under)}, over: {quoted(over)}}}"
+    return f"# focus_pair: {files}   # in place of images: one field under focus and over it\n"
 
 
 def _pixel_size(series: ImageSeries) -> str:

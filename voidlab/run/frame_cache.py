@@ -33,7 +33,7 @@ from typing import Any, TypeVar
 
 from voidlab.images.sample import SeriesOfImages
 from voidlab.images.series import ImageSeries
-from voidlab.project import record
+from voidlab.project import fingerprints
 from voidlab.project.image_digests import digest_of_image
 from voidlab.project.lock import held
 from voidlab.project.paths import ProjectError, RunPaths
@@ -165,7 +165,7 @@ class SeriesFrames:
         """What ``make`` made of the images of these ``rows``; kept, as it rests on nothing else that changes."""
         images = [self._image(row).of(row) for row in rows]
         choice = self.cache.decided.choice
-        of = record.digest_of([images, choice and choice["verdict"], choice and choice["reason"]])
+        of = fingerprints.digest_of([images, choice and choice["verdict"], choice and choice["reason"]])
         file = self.cache.folder / f"{name}-{of[:16]}{_SUFFIX}"
         content = read_sealed(file)
         if content is None:

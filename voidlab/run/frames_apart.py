@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from voidlab.errors import VoidlabError
 from voidlab.images.microscope import with_microscope_of
 from voidlab.images.series import ImageSeries
-from voidlab.project import record
+from voidlab.project import fingerprints
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.parameters.sizes import in_px
 from voidlab.project.paths import RunPaths, find_root
@@ -123,7 +123,7 @@ def root_of(work: Work) -> Path:
 
 def _check_software(decided: Decided) -> None:
     """Raise FramesLost where this computer would find something else."""
-    here = {"code of voidlab": record.code_digest(*ROOMS)[:8], **libraries()}
+    here = {"code of voidlab": fingerprints.code_digest(*ROOMS)[:8], **libraries()}
     there = {"code of voidlab": decided.code[:8], **decided.libraries}
     others = [name for name in {**here, **there} if here.get(name) != there.get(name)]
     if decided.arithmetic == "bfloat16":

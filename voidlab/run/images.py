@@ -10,23 +10,26 @@ import numpy as np
 
 from voidlab.errors import VoidlabError
 from voidlab.images.camera_defects import boxes_around_lines, far_limits
+from voidlab.images.doubt import Doubt
 from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.find_files import Source, find_files
+from voidlab.images.headers import OF_A_PAIR, SAME_PIXEL
 from voidlab.images.microscope import doubts_of_microscope, with_microscope_of
 from voidlab.images.readers import open_file
 from voidlab.images.readers.base import Choice
 from voidlab.images.sample import sample, sample_rows
 from voidlab.images.series import ImageSeries, open_series
 from voidlab.images.valid_area import nearly_padding, propose_boxes
-from voidlab.project import record
+from voidlab.project import fingerprints
 from voidlab.project.image_digests import digests_of_images
 from voidlab.project.parameters import yaml_file
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
+from voidlab.tables.focus import OF_PAIR
 
 _LOOKED_AT = 3  # images, for what is no specimen
 _NAMED = 8  # boxes
-_SAME_PIXEL = 1.01  # width of the larger over the smaller
+_LEAVE_OUT = "in the images, as it seems, and counted as specimen: look, and leave it out if it is none"
 _LEAST_BLURRED = 0.01  # of an image; less is a dark corner
 
 
@@ -77,7 +80,7 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
         times_s=dataset.times_s,
         frame_interval_s=dataset.frame_interval_s,
         excluded_frames=dataset.excluded_frames,
-        as_listed=dataset.focus_pair is not None,
+        focus=() if dataset.focus_pair is None else OF_PAIR,
         **of_every_image(dataset),
     )
     refuse_own_report(paths, series)
@@ -94,20 +97,28 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
 
 
 def _check_pair(series: ImageSeries) -> None:
-    """Refuse two files that are no pair, as far as they say so themselves.
+    """Refuse two files that are no pair, as far as they say so themselves; note where their pixels differ.
 
     Raises
     ------
     ImagesError
-        If one of them is a stack, or their pixels are not of one size.
+        If one of them is a stack, or their pixels differ by more than magnifications do.
     """
     if series.stack is not None or len(series) != 2:
         raise ImagesError("focus_pair: each of its files must hold one image; a stack is none.")
     over, under = (open_file(path, series.choice).pixel_size.nm for path in series.files)
-    if under and over and max(under, over) > _SAME_PIXEL * min(under, over):
+    if not (under and over):
+        return
+    apart = max(under, over) / min(under, over)
+    said = f"the pixels are {under:.4g} nm wide under focus and {over:.4g} nm over focus"
+    if apart > OF_A_PAIR:
         raise ImagesError(
-            f"focus_pair: the pixels are {under:.4g} nm wide under focus and {over:.4g} nm over focus; "
-            "expected one magnification."
+            f"focus_pair: {said}, {apart - 1:.1%} apart; expected one magnification, to {OF_A_PAIR - 1:.0%}."
+        )
+    if apart > SAME_PIXEL:
+        series.notes.append(
+            f"{said[0].upper()}{said[1:]}, {apart - 1:.1%} apart. Lengths in nm rest on those under focus: the stage "
+            "pair fits the magnification and divides by it; before, those over focus are off by as much."
         )
 
 
@@ -191,7 +202,7 @@ def proposed_boxes(series: ImageSeries) -> list[list[int]]:
     return propose_boxes(sample(series, _LOOKED_AT))
 
 
-def doubts_of_camera(series: ImageSeries, dataset: DatasetParameters) -> list[str]:
+def doubts_of_camera(series: ImageSeries, dataset: DatasetParameters) -> list[Doubt]:
     """Columns and rows of the camera that are broken in an image looked at: voids may be found along them."""
     for row in sample_rows(series, 1):
         try:
@@ -203,10 +214,12 @@ def doubts_of_camera(series: ImageSeries, dataset: DatasetParameters) -> list[st
         left = [box for box in boxes if not any(_holds(other, box) for other in dataset.ignore_boxes_px)]
         if left:
             shown = f"{left[:_NAMED]}" + (f" and {len(left) - _NAMED} more" if len(left) > _NAMED else "")
-            return [
-                "columns or rows of the camera are far brighter or darker than all else. They do not count in the "
+            said = (
+                "Columns or rows of the camera are far brighter or darker than all else. They do not count in the "
                 f"grey scale, but voids may be found along them: look there, or set ignore_boxes_px: {shown}."
-            ]
+            )
+            what = "Broken lines of the camera"
+            return [Doubt(what, "voids may be found along them: look there, or set ignore_boxes_px", said)]
     return []
 
 
@@ -220,7 +233,8 @@ def _holds(outer: Sequence[int], inner: Sequence[int]) -> bool:
 
 def notes_on_valid_area(series: ImageSeries, dataset: DatasetParameters) -> list[str]:
     """What of the images may be no specimen though it counts, and what is left out without being asked for."""
-    notes = doubts_of_valid_area(series, dataset) + doubts_of_camera(series, dataset)
+    doubts = doubts_of_valid_area(series, dataset) + doubts_of_camera(series, dataset)
+    notes = [doubt.said for doubt in doubts]
     padded = [1 - image.mean() for image in _valid_areas(series, sample_rows(series, _LOOKED_AT))]
     inside = 1.0 if series.inside is None else float(series.inside.mean())
     most = max(padded, default=0.0) - (1 - inside)
@@ -232,24 +246,26 @@ def notes_on_valid_area(series: ImageSeries, dataset: DatasetParameters) -> list
     return notes
 
 
-def doubts_of_valid_area(series: ImageSeries, dataset: DatasetParameters) -> list[str]:
+def doubts_of_valid_area(series: ImageSeries, dataset: DatasetParameters) -> list[Doubt]:
     """What of the images may be no specimen though it counts: burnt in, vacuum, padding that is not of one value."""
     if {"ignore_boxes_px", "crop_px"} & dataset.model_fields_set or not len(sample_rows(series, _LOOKED_AT)):
         return []
-    doubts = []
+    doubts: list[Doubt] = []
     boxes = proposed_boxes(series)
     if boxes:
-        doubts.append(
-            "burnt-in text, bars or vacuum seem to be in the images, and count as specimen. If so, add "
+        said = (
+            "Burnt-in text, bars or vacuum seem to be in the images, and count as specimen. If so, add "
             f"ignore_boxes_px: {boxes} (if not, ignore_boxes_px: [])."
         )
+        doubts.append(Doubt("Text, bars or vacuum", _LEAVE_OUT, said))
     blurred = max(map(nearly_padding, sample(series, _LOOKED_AT)), default=0.0)
     if blurred > _LEAST_BLURRED:
-        doubts.append(
-            f"up to {blurred:.1%} of an image is a border of nearly one value, as padding is after JPEG or "
+        said = (
+            f"Up to {blurred:.1%} of an image is a border of nearly one value, as padding is after JPEG or "
             "interpolation; it counts as specimen. If it is padding, pad with one value, or set crop_px (if not, "
             "ignore_boxes_px: [])."
         )
+        doubts.append(Doubt("Border of one value", _LEAVE_OUT, said))
     return doubts
 
 
@@ -265,7 +281,7 @@ def digest_of_images(paths: RunPaths, series: ImageSeries) -> str:
     """Digest of the image files and of the file of tilt angles: of their names and contents."""
     files = files_of(series)
     digests = digests_of_images(paths, files)
-    return record.digest_of([(file.name, found) for file, found in zip(files, digests, strict=True)])
+    return fingerprints.digest_of([(file.name, found) for file, found in zip(files, digests, strict=True)])
 
 
 def files_of(series: ImageSeries) -> list[Path]:

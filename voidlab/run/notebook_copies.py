@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from voidlab import __version__
-from voidlab.project import record
+from voidlab.project import fingerprints
 from voidlab.project.paths import RunPaths, packaged_notebook
 from voidlab.tables.written import replacing
 
@@ -25,7 +25,7 @@ def lay_out_copy(name: str, target: Path) -> None:
     """Copy notebook ``name`` of this voidlab to ``target``."""
     source = packaged_notebook(name)
     content = json.loads(source.read_text(encoding="utf-8"))
-    content["metadata"][_LAID_OUT] = {"version": __version__, "cells": record.notebook_digest(source)}
+    content["metadata"][_LAID_OUT] = {"version": __version__, "cells": fingerprints.notebook_digest(source)}
     with replacing(target) as temporary:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -52,12 +52,12 @@ def _note_on(own: Path, packaged: Path) -> str:
     if laid_out is None or not _differs(own, packaged):
         return ""
     version, cells = laid_out
-    if cells == record.notebook_digest(packaged):  # changed by hand, from what this voidlab has
+    if cells == fingerprints.notebook_digest(packaged):  # changed by hand, from what this voidlab has
         return ""
     found = (
         f"{os.path.relpath(own)} is a copy that an older voidlab laid out ({version}; this is {__version__})"
     )
-    if cells == record.notebook_digest(own):
+    if cells == fingerprints.notebook_digest(own):
         return f"{found}, and not the notebook that this one has. Delete it to have that one used."
     return (
         f"{found}, changed by hand since. Rename it to have the notebook of this one used, and make your changes "
@@ -67,7 +67,7 @@ def _note_on(own: Path, packaged: Path) -> str:
 
 def _differs(own: Path, packaged: Path) -> bool:
     try:
-        return record.notebook_digest(own) != record.notebook_digest(packaged)
+        return fingerprints.notebook_digest(own) != fingerprints.notebook_digest(packaged)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # no notebook, which is told elsewhere
         return False
 

@@ -10,7 +10,7 @@ import pandas as pd
 from voidlab import export, tables
 from voidlab.export.positions_file import read_positions
 from voidlab.images.series import Calibration
-from voidlab.project import record
+from voidlab.project import fingerprints, record
 from voidlab.project.lock import DatasetBusy
 from voidlab.project.paths import POSITIONS, ProjectError, RunPaths
 from voidlab.report import headline
@@ -74,7 +74,7 @@ def _say_what_came(paths: RunPaths, seconds: float, log: Log) -> None:
     numbers = ", ".join(f"{f['label'].lower()} {f['value']}" for f in headline.numbers_of(states)[:3])
     log(f"{POSITIONS:11} done in {seconds:.1f} s: {numbers}")
     judged = headline.judge(states)
-    log(f"{'verdict':11} {judged.light}{': ' if judged.in_a_line else ''}{judged.in_a_line}")
+    log(f"{'verdict':11} {judged.grade}{': ' if judged.in_a_line else ''}{judged.in_a_line}")
 
 
 def _paths(dataset: str) -> RunPaths:
@@ -131,14 +131,14 @@ def save_positions(
         every_file = pd.concat([files, *([more(fresh)] if more else [])], ignore_index=True)
         written = export.write_contents(fresh, every_file)
     outputs = [*map(paths.table, made), *(paths.exports / name for name in written["file"])]
-    inputs = {"file": record.digest(file)}
+    inputs = {"file": fingerprints.digest(file)}
     entry = record.Entry(
         status="finished",
-        fingerprint=record.digest_of({"parameters": dict(parameters), "inputs": inputs}),
+        fingerprint=fingerprints.digest_of({"parameters": dict(parameters), "inputs": inputs}),
         parameters={"file": file.name, **parameters},
         given=[],
         inputs=inputs,
-        outputs=record.outputs_of(paths, outputs),
+        outputs=fingerprints.outputs_of(paths, outputs),
         key_figures=[dict(figure) for figure in key_figures],
         decided=dict(decided or {}),
         started=datetime.now(UTC).isoformat(timespec="seconds"),

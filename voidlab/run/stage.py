@@ -16,9 +16,10 @@ from tqdm import tqdm
 
 from voidlab import images, tables
 from voidlab.errors import VoidlabError
+from voidlab.images.doubt import Doubt
 from voidlab.images.label_stack import LabelWriter, open_labels
 from voidlab.images.series import Calibration
-from voidlab.project import corrections, parameters, record
+from voidlab.project import corrections, fingerprints, outdated, parameters, record
 from voidlab.project.parameters.models import (
     DatasetParameters,
     SegmentParameters,
@@ -85,7 +86,7 @@ class Stage:
         return self.series.calibration
 
     @property
-    def doubts(self) -> list[str]:
+    def doubts(self) -> list[Doubt]:
         """What of the images may be no specimen, though it counts."""
         return doubts_of_valid_area(self.series, self.dataset) + doubts_of_camera(self.series, self.dataset)
 
@@ -272,7 +273,7 @@ class Stage:
             parameters=self.dataset.deciding(self.name),
             given=list(self.given),
             inputs=self.inputs,
-            outputs=record.outputs_of(self.paths, written),
+            outputs=fingerprints.outputs_of(self.paths, written),
             key_figures=[dict(figure) for figure in figures],
             decided=decided,
             of_images=self.dataset.of_images(),
@@ -282,8 +283,8 @@ class Stage:
         )
 
     def _check(self, stage: str, file: Path) -> None:
-        reason = record.why_not_usable(self.paths, stage, file)
-        reason = reason or record.why_outdated(self.paths, stage, self.dataset, self.inputs["images"])
+        reason = outdated.why_not_usable(self.paths, stage, file)
+        reason = reason or outdated.why_outdated(self.paths, stage, self.dataset, self.inputs["images"])
         if reason:
             raise StageError(f"{reason}. Run stage '{stage}' of dataset '{self.paths.dataset}' first.")
 
@@ -323,13 +324,13 @@ def open_stage(name: str, dataset: str, given: Mapping[str, object] | None = Non
     paths = RunPaths.find(dataset)
     set_here = {key: value for key, value in (given or {}).items() if value is not None}
     typed = parameters.load_parameters(parameter_file(paths), by_section(name, set_here))
-    typed = record.with_parameters_set(paths, name, typed)
+    typed = outdated.with_parameters_set(paths, name, typed)
     series = open_images(paths, typed)
     if name != "segment":
         _show_as_segmented(series, paths)
     stamps = stamps_of_images(series)
     inputs = inputs_of(paths, name, typed, digest_of_images(paths, series))
-    fingerprint = record.fingerprint(paths, typed, name, inputs)
+    fingerprint = fingerprints.fingerprint(paths, typed, name, inputs)
     return Stage(name, paths, typed, tuple(set_here), series, inputs, fingerprint, started, stamps)
 
 

@@ -3,15 +3,17 @@
 import os
 import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from voidlab import images
 from voidlab.images.errors import UNRELATED
 from voidlab.images.find_files import find_files
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root
-from voidlab.run.first_parameters import first_parameters, quoted
+from voidlab.run.first_parameters import first_parameters, line_of_pair, quoted
 from voidlab.run.images import refuse_own_report
 from voidlab.run.notebook_copies import lay_out_copy
+from voidlab.run.pair_by_name import how_to_ask, under_and_over
 from voidlab.run.positions_found import refuse_positions
 from voidlab.tables.written import replacing
 from voidlab.terminal import as_typed
@@ -35,7 +37,7 @@ _TO_PUT_RIGHT = (
 # Put right what follows, then run `voidlab check`; it says what is still wrong.
 dataset: {name}
 images: {source}
-# frame_pattern: 'frame_(\\d+)'         # where the frame number stands in the file names
+{pair}# frame_pattern: 'frame_(\\d+)'         # where the frame number stands in the file names
 """
 )
 
@@ -63,7 +65,8 @@ def init_dataset(source: str, name: str | None) -> tuple[RunPaths, str]:
         return write_first(source, check_name(name))
     except images.ImagesError as error:
         paths = RunPaths(root_or_here(), name)
-        said = f"{error}{_or_each(source, name, str(error))}"
+        _, how = _maybe_pair(paths, _files_of(source))
+        said = " ".join([str(error), *how]) + _or_each(source, name, str(error))
         if not paths.parameters.exists() and _is_there(source):
             said = _to_put_right(paths, source, said)
         raise images.ImagesError(said) from None
@@ -73,14 +76,17 @@ def _or_each(source: str, name: str, error: str) -> str:
     """The sentence on unrelated micrographs, where an ``error`` with several files leaves open that they are such."""
     if "--each" in error or "cannot read" in error:
         return ""
-    try:
-        files = find_files(source, mixed=True)
-    except images.ImagesError:
-        return ""
-    if len(files) < 2:
+    if len(_files_of(source)) < 2:
         return ""
     command = f"voidlab init {as_typed(source)} --name {as_typed(name)} --each"
     return f" If these are unrelated micrographs, make a dataset of each: {command}"
+
+
+def _files_of(source: str) -> list[Path]:
+    try:
+        return list(find_files(source, mixed=True))
+    except images.ImagesError:
+        return []
 
 
 def write_first(
@@ -94,11 +100,22 @@ def write_first(
     if paths.parameters.exists() and not _is_to_put_right(paths.parameters):
         raise ProjectError(f"{paths.parameters} is there already; choose another --name, or edit that file.")
     lay_out(root)
-    text = first_parameters(paths.dataset, _relative(paths, source), series, sample)
+    known = series.frames[["tilt_deg", "time_s"]].notna().to_numpy().any()
+    pair, how = ((), []) if known or series.stack is not None else _maybe_pair(paths, series.files)
+    text = first_parameters(paths.dataset, _relative(paths, source), series, sample, pair)
     with replacing(paths.parameters) as temporary:  # a disk that is full must not leave an empty one
         temporary.write_text(text, encoding="utf-8")
-    notes = [*series.notes, *_doubts_of_names(series)]
+    notes = [*series.notes, *_doubts_of_names(series), *how]
     return paths, "\n".join([series.describe(), *(f"  note: {note}" for note in notes)])
+
+
+def _maybe_pair(paths: RunPaths, files: Sequence[Path]) -> tuple[tuple[str, ...], list[str]]:
+    """Of two files that under focus and that over it, as the parameter file names them, and how to ask for a pair."""
+    if len(files) != 2:
+        return (), []
+    under, over, is_said = under_and_over(files)
+    said = how_to_ask(os.path.relpath(paths.parameters), is_said=is_said)
+    return (_relative(paths, str(under)), _relative(paths, str(over))), [said]
 
 
 def _doubts_of_names(series: images.ImageSeries) -> list[str]:
@@ -127,7 +144,9 @@ def _is_to_put_right(yaml: Path) -> bool:
 def _to_put_right(paths: RunPaths, source: str, error: str) -> str:
     """Write a parameter file for images that cannot be opened as they are; the ``error``, and where to mend it."""
     lay_out(paths.root)
+    pair, _ = _maybe_pair(paths, _files_of(source))
     text = _TO_PUT_RIGHT.format(
+        pair=line_of_pair(*pair) if pair else "",
         reason="\n# ".join(textwrap.wrap(error, 100)),
         name=quoted(paths.dataset),
         source=quoted(_relative(paths, source)),

@@ -73,7 +73,9 @@ def _being_trained(weights: Path) -> Iterator[None]:
     """Hold the training of ``weights``: two at once would go on from each other's states."""
     file = weights.with_name(f".{weights.stem}.training.lock")
     said = f"{weights.name} is being trained by {{}}; wait for it, or choose another --name. If it is gone, remove "
-    with lock.locked(file, lambda holder: ProjectError(f"{said.format(holder)}{file.name}.holder.")):
+    with lock.locked(
+        file, lambda holder: ProjectError(f"{said.format(holder)}{file.name}.holder."), doing="trained"
+    ):
         try:
             yield
         finally:

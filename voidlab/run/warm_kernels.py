@@ -242,13 +242,13 @@ def _reap(*_: object) -> None:
 def _import_all() -> None:
     """Import what several stages need; of these, nothing computes or starts threads of its own accord."""
     from voidlab import report
-    from voidlab.project import record
+    from voidlab.project import fingerprints
 
     for name in _NEEDED:
         importlib.import_module(name)
     for name in dir(report):
         getattr(report, name)  # imports it
-    record.code_digest()  # of what was imported
+    fingerprints.code_digest()  # of what was imported
 
 
 def _become_kernel(request: Mapping[str, Any]) -> None:

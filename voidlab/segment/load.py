@@ -15,10 +15,11 @@ from voidlab.segment.defocus import USUAL_KV, fringe_nm
 from voidlab.segment.expectation import Teacher
 from voidlab.segment.model_file import ModelError
 from voidlab.segment.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmenter
+from voidlab.tables.focus import OF_PAIR, UNDER
 from voidlab.tables.kinds import VOID
 
 SHIPPED = ("voids", "classical")
-UNDER_OF_PAIR = (False, True)  # of the images of a focus pair, in their order
+UNDER_OF_PAIR = tuple(focus == UNDER for focus in OF_PAIR)
 
 
 def load_segmenter(

@@ -5,6 +5,7 @@ import pandas as pd
 
 from voidlab.images.binning import block_mean
 from voidlab.images.smooth import gaussian
+from voidlab.tables.listing import number_of
 from voidlab.tables.tilts import is_tilted
 
 _AROUND = 15  # frames that a frame is compared with
@@ -51,7 +52,7 @@ def odd_frames(frames: pd.DataFrame, sharpness: np.ndarray) -> dict[int, str]:
     for row in np.flatnonzero((fewer_or_more & (usual >= _LEAST_COUNT)) | blurred):
         words = []
         if fewer_or_more[row]:
-            words.append(f"{count[row]:.0f} voids, around it {usual[row]:.0f}")
+            words.append(f"{number_of(round(count[row]), 'void')}, around it {usual[row]:,.0f}")
         if blurred[row]:
             words.append("blurred")
         said[int(frames["frame"].iloc[row])] = ", ".join(words)

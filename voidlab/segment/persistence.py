@@ -126,7 +126,7 @@ def settle(results: Sequence[FrameResult], threshold: float) -> Settled:
     drift = estimate_drift(_SureMasks(results, threshold))
     numbers = range(len(results))
     verdict = assess_drift(drift.table(numbers), drift.pairs_table(numbers))
-    if verdict.light != GOOD:
+    if verdict.grade != GOOD:
         return _by_itself(results, threshold, f"its drift is not good: {verdict.reasons[0]}")
     looked_at = np.array([each.status == OK for each in results])
     known = np.where(looked_at[:, None], drift.drift_px, np.nan)

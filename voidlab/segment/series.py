@@ -21,6 +21,7 @@ from voidlab.segment.persistence import settle
 from voidlab.segment.segmenters import Segmenter
 from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.kinds import COUNT_OF, VOID
+from voidlab.tables.listing import number_of
 from voidlab.tables.verdict import CHECK, GOOD, VERDICTS
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
@@ -121,7 +122,10 @@ def segment_series(
         if keep_labels:
             keep_labels(np.zeros(series.shape, np.int32) if result.labels is None else result.labels)
     if store is not None and store.taken and log:
-        log(f"{store.taken} of {len(series)} frames were taken from what is kept of an earlier run")
+        log(
+            f"{store.taken} of {number_of(len(series), 'frame')} {'was' if store.taken == 1 else 'were'} taken from "
+            "what is kept of an earlier run"
+        )
     frames, voids = found.tables()
     decided = _decided(segmenter, series.frames["frame"].iloc[looked_at].tolist(), found)
     decided |= of_series | (dict(store.decided) if store else {})

@@ -21,6 +21,8 @@ SOURCES = ("statistical", "detection", "size", "thickness", "scale")
 _QUANTILES = {"low95": 0.025, "low68": 0.16, "high68": 0.84, "high95": 0.975}
 _MOST_WIDTHS = 2.0  # foil thicknesses; a wider void is a mistake in the thickness or its unit
 _MOST_WEIGHTS = 4_000_000  # held at once
+_OF_DIAMETERS = ("mean_diameter", "mean_diameter_seen", "median_diameter_seen")
+_ROUNDING = 1e-12  # of a value, by which sums of the same numbers differ
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ def measure_swelling(voids: pd.DataFrame, sample: Sample, *, draws: int = 2000, 
         density = estimates.index.isin(["areal_density", "number_density", "number_density_uncorrected"])
         estimates.loc[~density, [*_QUANTILES, *SOURCES]] = np.nan
         estimates.loc[density, ["low95", "low68"]] = 0.0
+    if np.count_nonzero(sized) == 1:  # how much diameters scatter, no single one tells
+        estimates.loc[estimates.index.isin(_OF_DIAMETERS), [*_QUANTILES, "statistical"]] = np.nan
     return Swelling(estimates, counted, tuple(notes_on(voids, counted, widths, estimates, sample)))
 
 
@@ -242,7 +246,7 @@ def _intervals(drawn: np.ndarray | None) -> dict[str, float]:
 def _relative(drawn: np.ndarray | None, value: float) -> float:
     if drawn is None or not np.isfinite(drawn).all() or not value:
         return float("nan")
-    if np.ptp(drawn) == 0:  # their deviation is not quite 0, by rounding
+    if np.ptp(drawn) <= _ROUNDING * abs(value):
         return 0.0
     return float(np.std(drawn) / value)
 

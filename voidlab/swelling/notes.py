@@ -10,6 +10,7 @@ import pandas as pd
 
 from voidlab.swelling.sample import Sample
 from voidlab.tables.kinds import only_voids
+from voidlab.tables.listing import are, number_of
 from voidlab.tables.size_basis import is_size
 
 About = Literal["scale", "thickness", "edges", "sizes", "kinds", "surfaces"]
@@ -49,15 +50,27 @@ def notes_on(
     if whole < every:
         yield Note(
             "edges",
-            f"{every - whole} of {every} voids are not whole in the image; whole ones of such sizes count for them.",
+            f"{every - whole} of {number_of(every, 'void')} {are(every - whole)} not whole in the image; whole ones "
+            "of such sizes count for them.",
         )
     if said := unsized_in_words(2 * counted["radius_px"].to_numpy(float), is_size(counted)):
         yield Note("sizes", said)
-    if every < len(voids):
-        yield Note("kinds", f"{len(voids) - every} of {len(voids)} objects are no voids and do not count.")
+    if np.count_nonzero(is_size(counted)) == 1:
+        yield Note(
+            "sizes", "One void does not tell how much diameters scatter: they are given without interval."
+        )
+    if others := len(voids) - every:
+        what = "is no void and does" if others == 1 else "are no voids and do"
+        yield Note(
+            "kinds",
+            f"{others} of {number_of(len(voids), 'object')} {what} not count.",
+        )
     if (widths > 1).any() and sample.thickness_px is not None:
         wide = int((widths > 1).sum())
-        yield Note("thickness", f"{wide} voids are wider than the foil is thick: check the thickness.")
+        yield Note(
+            "thickness",
+            f"{number_of(wide, 'void')} {are(wide)} wider than the foil is thick: check the thickness.",
+        )
     if whole and sample.thickness_px is not None:
         value = estimates["value"]
         number, volume = (
@@ -75,9 +88,10 @@ def unsized_in_words(diameter: np.ndarray, sized: np.ndarray) -> str:
     """What becomes of voids that are smaller than their fringe; empty where all of them are ``sized``."""
     if sized.all():
         return ""
-    volume = diameter**3
+    volume, none = diameter**3, int((~sized).sum())
     return (
-        f"{(~sized).sum():,} of {len(sized):,} voids are smaller than the fringe around them: their radii are no "
-        "sizes, and come out too large. They count in the density, but not in mean and median diameter or the size "
-        f"distribution; {volume[~sized].sum() / volume.sum():.1%} of the volume, as it is measured, is theirs."
+        f"{none:,} of {number_of(len(sized), 'void')} {are(none)} smaller than the fringe around them: their radii "
+        "are no sizes, and come out too large. They count in the density, but not in mean and median diameter "
+        f"or the size distribution; {volume[~sized].sum() / volume.sum():.1%} of the volume, as it is measured, "
+        "is theirs."
     )

@@ -273,6 +273,8 @@ def _pooled(of_fields: pd.DataFrame, weights: np.ndarray, spread: Spread | None)
         np.isfinite(numbers[:, 1]), numbers[:, 1] * numbers[:, 0], np.nan_to_num(numbers[:, 2])
     )
     counting = float(np.sqrt(np.sum((share * of_count) ** 2)))
+    if np.isnan(numbers[:, 1:3]).all():  # each of a single void, whose diameter tells no scatter
+        counting = np.nan
     parts = np.sqrt(np.nansum(numbers[:, 3:] ** 2, axis=1)) * numbers[:, 0]
     systematic = float(share @ parts)
     ends = {

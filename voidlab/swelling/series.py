@@ -10,6 +10,7 @@ from voidlab import tables
 from voidlab.swelling.estimate import Swelling, measure_swelling
 from voidlab.swelling.sample import Sample, SwellingError
 from voidlab.swelling.sizes import BinWidth, SizeDistribution, bin_width, size_distribution
+from voidlab.tables.focus import is_pair, name_of
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 
@@ -37,6 +38,8 @@ class Outcome:
         Why a foil thickness that was given is not used; empty when it is, or none was given.
     warnings
         Sentences on what else was given and cannot be used, or is not to be relied on.
+    called
+        What that frame is called: frame 7, or of a focus pair under focus; empty of a single image.
     """
 
     frame: int | None
@@ -46,6 +49,7 @@ class Outcome:
     notes: tuple[str, ...]
     doubt: str = ""
     warnings: tuple[str, ...] = ()
+    called: str = ""
 
     @property
     def diameter_error(self) -> float | None:
@@ -153,9 +157,17 @@ def measure_series(
     said = [n for n in summary.notes if not (doubt and n.about == "thickness")]
     notes = tuple(filter(None, (why, doubt, *said)))
     number = None if chosen is None else int(chosen)
+    called = "" if number is None or len(frames) == 1 else name_of(number, frames)
     warnings = _missing_times(frames, dose_dpa_per_s)
     return Outcome(
-        number, summary, sizes, tables.select(over_time, "swelling"), (*notes, *warnings), doubt, warnings
+        number,
+        summary,
+        sizes,
+        tables.select(over_time, "swelling"),
+        (*notes, *warnings),
+        doubt,
+        warnings,
+        called,
     )
 
 
@@ -266,7 +278,7 @@ def _choose(frames: pd.DataFrame, wanted: int | None, odd: Collection[int]) -> t
             raise SwellingError(
                 f"frame {wanted} was not looked at for voids: there is nothing to sum up in it."
             )
-        return wanted, f"Numbers are those of frame {wanted}."
+        return wanted, f"Numbers are those of {_image(wanted, frames)}."
     if seen.empty:
         return None, "No image was looked at for voids."
     if is_tilted(seen["tilt_deg"]):
@@ -279,4 +291,11 @@ def _choose(frames: pd.DataFrame, wanted: int | None, odd: Collection[int]) -> t
         why = "the last one" if chosen == last else f"the last one that does not stand out, as {last} does"
     if len(seen) == 1:
         return chosen, ""
+    if is_pair(frames):
+        return chosen, f"Numbers are those of {_image(chosen, frames)}: both show the same voids."
     return chosen, f"Numbers are those of frame {chosen}, {why}: the same void is seen in many frames."
+
+
+def _image(frame: int, frames: pd.DataFrame) -> str:
+    """An image in a sentence: "frame 7", "the image under focus"."""
+    return f"the image {name_of(frame, frames)}" if is_pair(frames) else name_of(frame, frames)

@@ -63,6 +63,7 @@ _MAY_BE_MISSING: dict[str, Any] = {
     "corrected": "",
     "loop_count": pd.NA,
     "dot_count": pd.NA,
+    "focus": "",
     "size_basis": "",
 } | dict.fromkeys([*_PER_S, *_SIZES], float("nan"))
 
@@ -75,8 +76,8 @@ def empty(name: str) -> pd.DataFrame:
 def check(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Copy of ``table`` cast to the dtypes of table ``name``; order and extra columns are kept as they are.
 
-    Columns of what was not done may be missing, and are added, empty: ``corrected``, counts of loops and dots, what
-    radii rest on, rates per second where times are not known.
+    Columns of what was not done may be missing, and are added, empty: ``corrected``, the ``focus`` of a pair, counts
+    of loops and dots, what radii rest on, rates per second where times are not known.
 
     Raises
     ------

@@ -9,6 +9,16 @@ def name_first(items: Sequence[object], most: int) -> str:
     return ", ".join(map(str, items[:most])) + more
 
 
+def number_of(number: int, noun: str) -> str:
+    """How many of something: "1 void", "1,204 voids"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def are(number: int) -> str:
+    """The verb for so many."""
+    return "is" if number == 1 else "are"
+
+
 def span(values: Sequence[float]) -> str:
     """The least and the largest of ``values``: "-60 to 60", or "30" where they are one."""
     low, high = (f"{end(values):g}" for end in (min, max))

@@ -1,7 +1,7 @@
 """From px to nm: columns of tables, and the unit of a number that somebody reads."""
 
 import re
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from typing import Protocol
 
 import pandas as pd
@@ -21,6 +21,21 @@ class HasPixelSize(Protocol):
 def unit_of(calibration: HasPixelSize) -> tuple[float, str]:
     """Factor from px to the unit that lengths are given in, and its name: nm where the pixel size is known."""
     return (1.0, "px") if calibration.pixel_size_nm is None else (calibration.pixel_size_nm, "nm")
+
+
+@dataclass(frozen=True)
+class _Uncalibrated:
+    pixel_size_nm: float | None = None
+
+
+IN_PX = _Uncalibrated()
+
+
+def length(px: float, calibration: HasPixelSize, digits: int = 2) -> str:
+    """A length as it is read, with its unit; of a very small one two digits."""
+    size, unit = unit_of(calibration)
+    value = px * size
+    return f"{value:.2g} {unit}" if 0 < abs(value) < 0.1 else f"{value:.{digits}f} {unit}"
 
 
 def to_nm(table: pd.DataFrame, calibration: HasPixelSize) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from voidlab.tables.kinds import VOID
-from voidlab.tables.listing import name_first
+from voidlab.tables.listing import name_first, number_of
 from voidlab.tilt.solver.link import Series
 
 _NEEDED = ("frame", "label", "x_px", "y_px", "radius_px")
@@ -47,8 +47,8 @@ class Given:
             return "no tilt angle is known"
         if len(self.frames) < 3:
             return (
-                f"{len(self.frames)} usable view(s): it takes three, two to place a void and a third to tell right "
-                "from wrong"
+                f"{number_of(len(self.frames), 'usable view')}: it takes three, two to place a void and a third "
+                "to tell right from wrong"
             )
         tilts = self.angles[self.frames].to_numpy()
         span = float(np.ptp(tilts))
@@ -114,7 +114,9 @@ def _usable(voids: pd.DataFrame, angles: pd.Series) -> tuple[np.ndarray, np.ndar
     finite = np.isfinite(voids[["x_px", "y_px", "radius_px"]].to_numpy(np.float64)).all(axis=1)
     finite &= voids["radius_px"].to_numpy(np.float64) > 0
     if not finite.all():
-        notes.append(f"{int((~finite).sum())} voids without a finite position or radius left out")
+        notes.append(
+            f"{number_of(int((~finite).sum()), 'void')} without a finite position or radius left out"
+        )
     if "kind" in voids:  # loops and dots are not missing: no note
         finite &= (voids["kind"] == VOID).to_numpy()
     count = voids.loc[finite, "frame"].value_counts().reindex(angles.index, fill_value=0)
@@ -126,7 +128,7 @@ def _usable(voids: pd.DataFrame, angles: pd.Series) -> tuple[np.ndarray, np.ndar
         (few, f"fewer than {LEAST_VOIDS} voids"),
     ):
         if which.any():
-            notes.append(f"frame(s) {name_first(angles.index[which].tolist(), 10)} left out: {why}")
+            notes.append(f"frame {name_first(angles.index[which].tolist(), 10)} left out: {why}")
     good = angles[~(unknown | steep | few)]
     frames = good.sort_values(kind="stable").index.to_numpy(np.int64)
     rows = np.flatnonzero(finite & voids["frame"].isin(frames).to_numpy())

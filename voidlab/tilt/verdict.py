@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from voidlab.tables.listing import name_first
+from voidlab.tables.listing import name_first, number_of
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 from voidlab.tilt.checks import Checks
 
@@ -78,9 +78,11 @@ def _doubts(evidence: Evidence) -> list[str]:
             f"the tilts span only {evidence.tilt_range_deg:.1f}°: depths are known to ± {evidence.sigma_z_px:.1f} px"
         )
     if len(evidence.frames) < _FEW_VIEWS:
-        doubts.append(f"only {len(evidence.frames)} views: a wrong link is hard to tell from a right one")
+        doubts.append(
+            f"only {number_of(len(evidence.frames), 'view')}: a wrong link is hard to tell from a right one"
+        )
     if evidence.points < _FEW_VOIDS:
-        doubts.append(f"only {evidence.points} voids could be placed in depth")
+        doubts.append(f"only {number_of(evidence.points, 'void')} could be placed in depth")
     if evidence.drift_sigma_px > _DRIFT_SIGMA_PX:
         doubts.append(f"the drift is known to ± {evidence.drift_sigma_px:.2f} px only")
     if evidence.angle_change_deg > _ANGLES_OFF_DEG:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
+from voidlab.tables.listing import number_of
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 
@@ -51,7 +52,9 @@ def law_in_words(events: pd.DataFrame, frames: pd.DataFrame, tracks: pd.DataFram
         return f"Apparent mergers: {len(events)}. In a tilt series one void may just hide another: no law."
     clear = clear_events(with_reading_errors(events if tracks is None else _with_sizes(events, tracks)))
     if clear.empty:
-        return f"{len(events)} voids merged; none so clearly that volume could be told from area."
+        return (
+            f"{number_of(len(events), 'void')} merged; none so clearly that volume could be told from area."
+        )
     law = compare_laws(clear)
     said = {
         "volume": "volume is conserved (r³ adds up), as for empty voids",
@@ -61,7 +64,7 @@ def law_in_words(events: pd.DataFrame, frames: pd.DataFrame, tracks: pd.DataFram
     }[law.verdict]
     which = "one that is clear" if len(clear) == 1 else f"{len(clear)} that are clear"
     return (
-        f"{len(events)} voids merged; in {which}, {said}. Log-likelihood ratio, volume to area: "
+        f"{number_of(len(events), 'void')} merged; in {which}, {said}. Log-likelihood ratio, volume to area: "
         f"{law.log_likelihood_ratio:+.1f}; probability of volume {law.volume_probability:.3f}."
     )
 

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from voidlab import tables
 from voidlab.measure import circles_touch_edge
+from voidlab.tables.listing import number_of
 from voidlab.tables.tilts import is_tilted
 from voidlab.track.motion import diffusion
 from voidlab.track.neighbours import local_displacements
@@ -92,8 +93,8 @@ def fates_in_words(fates: pd.DataFrame, frames: pd.DataFrame, *, long: np.ndarra
     rows = fates[long]
     origin, fate = rows["origin"].value_counts(), rows["fate"].value_counts()
     return (
-        f"Of {len(rows)} voids with long tracks {origin.get('from the start', 0)} are there from the start, "
-        f"{origin.get('nucleated', 0)} nucleate and {origin.get('entered', 0)} may have come into view; "
+        f"Of {number_of(len(rows), 'void')} with long tracks {origin.get('from the start', 0)} are there from the "
+        f"start, {origin.get('nucleated', 0)} nucleate and {origin.get('entered', 0)} may have come into view; "
         f"{fate.get('to the end', 0)} last to the end, {fate.get('merged', 0)} merge, {fate.get('left', 0)} may "
         f"have left and {fate.get('lost', 0)} are lost. A lost link counts as one lost and one nucleated."
     )

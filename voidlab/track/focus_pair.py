@@ -14,8 +14,11 @@ from scipy.special import pdtrc
 
 from voidlab import tables
 from voidlab.images.errors import ImagesError
+from voidlab.tables.focus import is_pair
+from voidlab.tables.listing import number_of
 from voidlab.tables.matching import cheapest_pairs
 from voidlab.tables.size_basis import NOT_A_SIZE
+from voidlab.tables.units import IN_PX, HasPixelSize, unit_of
 from voidlab.track.similarity import Similarity, likeliest, tried_shifts
 
 BOTH, UNDER_ONLY, OVER_ONLY, OUTSIDE = "both", "under only", "over only", "outside the other"
@@ -71,7 +74,11 @@ def pair_of_series(
 
 
 def drift_of_pair(
-    drift: pd.DataFrame, voids: pd.DataFrame, shape: tuple[int, int], *, is_pair: bool
+    drift: pd.DataFrame,
+    voids: pd.DataFrame,
+    frames: pd.DataFrame,
+    shape: tuple[int, int],
+    calibration: HasPixelSize = IN_PX,
 ) -> tuple[pd.DataFrame, str]:
     """Table ``drift`` of a focus pair by the voids that both images show, and a sentence on it.
 
@@ -79,7 +86,7 @@ def drift_of_pair(
     voids tell less, as they are few or scatter, its shift stays, with an error that is true of such pairs. Of any
     other series the ``drift`` stays as it was.
     """
-    if not is_pair:
+    if not is_pair(frames):
         return drift, ""
     under, over, correlated = _of_series(voids, drift)
     sigma = np.fmax(float(drift["drift_sigma_px"].max()), _SIGMA_OF_CORRELATION_PX)
@@ -98,17 +105,16 @@ def drift_of_pair(
             f" It is magnified by {found.move.magnification:.3f} and turned by {found.move.angle_deg:+.1f}° "
             "(clockwise): away from the middle voids lie elsewhere by that, too."
         )
-        by_voids = (
-            f"{_in_px(found.shift_px)} ± {found.shift_sigma_px:.1f} px by the {both} voids that both show"
-        )
+        rest = f"by the {number_of(both, 'void')} that both show"
         if found.shift_sigma_px < sigma or not np.isfinite(correlated).all():
-            how = f"by the {both} voids that both show; it would be {_in_px(correlated)} px by correlation"
+            how = f"{rest}; it would be {_shown(correlated, None, calibration)} by correlation"
             shift, sigma = found.shift_px, found.shift_sigma_px
         else:
-            how = f"by correlation; it would be {by_voids}"
+            by_voids = _shown(found.shift_px, found.shift_sigma_px, calibration)
+            how = f"by correlation; it would be {by_voids} {rest}"
     said = (
-        f"Over focus the middle of the image lies at {_in_px(shift)} ± {sigma:.1f} px (right, down) of where it is "
-        f"under focus, {how}.{magnified}"
+        f"Over focus the middle of the image lies at {_shown(shift, sigma, calibration)} (right, down) of where it "
+        f"is under focus, {how}.{magnified}"
     )
     return _with_shift(drift, shift, float(sigma)), said
 
@@ -139,8 +145,11 @@ def _with_shift(drift: pd.DataFrame, shift: tuple[float, float], sigma: float) -
     )
 
 
-def _in_px(shift: tuple[float, float]) -> str:
-    return f"{shift[0]:.1f}, {shift[1]:.1f}"
+def _shown(shift: tuple[float, float], sigma: float | None, calibration: HasPixelSize) -> str:
+    """x and y of a shift as they are read, with their error where one is given."""
+    size, unit = unit_of(calibration)
+    error = "" if sigma is None else f" ± {sigma * size:.1f}"
+    return f"{shift[0] * size:.1f}, {shift[1] * size:.1f}{error} {unit}"
 
 
 def match_pair(
@@ -188,11 +197,12 @@ def match_pair(
     least = _least_matched(by_chance, 1 if shift_is_known else tried_shifts(_LEAST_REACH_PX))
     if len(i) < least:
         raise ImagesError(
-            f"the images are no pair: of {len(under)} voids under focus and {len(over)} over focus {len(i)} lie "
-            f"in the same places when one is moved by {move.shift[0]:.0f}, {move.shift[1]:.0f} px (right, down). By "
-            f"chance {by_chance:.1f} would, and more at the best of many shifts: at least {least} are expected. Do "
-            "both files show one field, at one magnification to 6 % and turned by less than half a degree? Are voids "
-            "found in both? Look at the overlays of the stage segment, and at the drift."
+            f"the images are no pair: of {number_of(len(under), 'void')} under focus and {len(over)} over focus "
+            f"{len(i)} lie in the same places when one is moved by {move.shift[0]:.0f}, {move.shift[1]:.0f} px "
+            f"(right, down). By chance {by_chance:.1f} would, and more at the best of many shifts: at least "
+            f"{least} are expected. Do both files show one field, at one magnification to 6 % and turned by "
+            "less than half a degree? Are voids found in both? Look at the overlays of the stage segment, and "
+            "at the drift."
         )
     table = _table(under, over, i, j, move, shape)
     sized = table.dropna(subset=["radius_sigma_px"])
@@ -290,7 +300,12 @@ _TAKEN = {
     "basis": "size_basis",
     "confidence": "confidence",
 }
-_NAMES = {"radius_under": "radius_under_px", "radius_over": "radius_over_px"}
+_NAMES = {
+    "radius_under": "radius_under_px",
+    "radius_over": "radius_over_px",
+    "basis_under": "size_basis_under",
+    "basis_over": "size_basis_over",
+}
 
 
 def _of_rows(values: pd.Series, rows: np.ndarray) -> np.ndarray:

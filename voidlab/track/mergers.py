@@ -13,6 +13,7 @@ import pandas as pd
 
 from voidlab.drift.apply import position_columns
 from voidlab.tables.catalogue import TABLES
+from voidlab.tables.listing import number_of
 from voidlab.track.radius_errors import RadiusErrors
 
 EVENT_COLUMNS = {column.name: column.dtype for column in TABLES["events"].columns}
@@ -153,8 +154,12 @@ def followed_in_words(linked: pd.DataFrame, followed: pd.DataFrame) -> str:
     """What the tracks as ``linked`` are to the particles that `follow_larger` made of them, as a sentence."""
     tracks, particles = (table["particle"].nunique() for table in (linked, followed))
     if tracks == particles:
-        return f"Each of the {tracks:,} tracks is a particle."
-    return f"The {tracks:,} tracks are {particles:,} particles: of two that merge, the larger goes on."
+        return (
+            f"Each of the {number_of(tracks, 'track')} is a particle."
+            if tracks != 1
+            else "The one track is a particle."
+        )
+    return f"The {tracks:,} tracks are {number_of(particles, 'particle')}: of two that merge, the larger goes on."
 
 
 def stretches(particle: np.ndarray, frame: np.ndarray, events: pd.DataFrame | None) -> np.ndarray:

@@ -43,6 +43,8 @@ class SearchRange:
 def search_range_of(voids: pd.DataFrame, asked: float | str) -> SearchRange:
     """The search range that was ``asked`` for, px, or where that is "auto" the one chosen by `choose_search_range`.
 
+    One that was set is taken as it is, with a warning where more than one other void lies within it on average.
+
     Raises
     ------
     LinkError
@@ -52,7 +54,16 @@ def search_range_of(voids: pd.DataFrame, asked: float | str) -> SearchRange:
         return choose_search_range(voids)
     if isinstance(asked, str) or not 0 < asked < np.inf:
         raise LinkError(f"search_range_px = {asked}: expected a length above 0 px, or auto.")
-    return SearchRange(float(asked), "set in the parameters")
+    px, why = float(asked), "set in the parameters"
+    usual, others = choose_search_range(voids), _others_within(voids, px)
+    if others <= _NEIGHBOURS or px <= usual.px:
+        return SearchRange(px, why, usual.reach_px, usual.nearest_px)
+    warning = (
+        f"{px:g} px were set, but the nearest void in a frame is {usual.nearest_px:.1f} px away (median), and "
+        f"{others:.1f} others lie within {px:g} px on average: which of them is the same void in the next frame is a "
+        f"guess. Set track.search_range_px to {usual.px:g}, or leave it out"
+    )
+    return SearchRange(px, why, usual.reach_px, usual.nearest_px, warning)
 
 
 def choose_search_range(voids: pd.DataFrame) -> SearchRange:
@@ -70,9 +81,7 @@ def choose_search_range(voids: pd.DataFrame) -> SearchRange:
         neighbours lie so near. But no more than the radius that holds one neighbour on average. Where motion is not
         known, half the distance to the nearest void, up to 20 px.
     """
-    places = [
-        rows[[*position_columns(voids)]].to_numpy(np.float64) for _, rows in voids.groupby("frame", sort=True)
-    ]
+    places = _places(voids)
     frames = np.unique(voids["frame"].to_numpy())
     nearest = _nearest(places)
     if not np.isfinite(nearest):
@@ -104,6 +113,18 @@ def choose_search_range(voids: pd.DataFrame) -> SearchRange:
     if reach > 0.8 * most and share < 0.9:
         warning = f"{moves}, about as far as they lie apart ({nearest:.1f} px): tracks are to be checked"
     return SearchRange(round(float(px), 1), f"{moves}, and {apart}", reach, nearest, warning)
+
+
+def _places(voids: pd.DataFrame) -> list[np.ndarray]:
+    """Positions (n, 2) of the voids of each frame, in order."""
+    columns = [*position_columns(voids)]
+    return [rows[columns].to_numpy(np.float64) for _, rows in voids.groupby("frame", sort=True)]
+
+
+def _others_within(voids: pd.DataFrame, px: float) -> float:
+    """How many other voids of its frame lie within ``px`` of a void, on average."""
+    beside, _ = _counts(_places(voids), np.unique(voids["frame"].to_numpy()), np.array([px]))
+    return float(beside[0])
 
 
 def _nearest(places: list[np.ndarray]) -> float:

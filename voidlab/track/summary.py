@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from voidlab import tables
 from voidlab.drift.apply import position_columns
+from voidlab.tables.listing import are, number_of
 from voidlab.tables.size_basis import NOT_A_SIZE, basis_of_particles
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.times import seconds_per_frame, times_of
@@ -169,8 +170,8 @@ def left_out_in_words(tracks: pd.DataFrame, sized: pd.DataFrame) -> str:
     if not none:
         return "All tracks are of voids with a size."
     return (
-        f"{none} of {len(tracks)} tracks are of voids smaller than the fringe around them, whose radii are no sizes: "
-        "they are left out of growth."
+        f"{none} of {number_of(len(tracks), 'track')} {are(none)} of voids smaller than the fringe around them, "
+        "whose radii are no sizes: they are left out of growth."
     )
 
 
@@ -196,9 +197,10 @@ def growth_in_words(tracks: pd.DataFrame, frames: pd.DataFrame | None = None) ->
     share = 100 * (growth / known["mean_radius_px"]).median()
     said = f"{share:+.2f}" if rate == "frame" else f"{share:+.3g}"
     return (
-        f"Of {len(known)} voids {int((growth > 2 * sigma).sum())} grow and {int((growth < -2 * sigma).sum())} shrink "
-        f"by more than two standard errors. The median void changes by {said} % per {rate}: what all have in "
-        f"common may be growth, or a focus or contrast that changes, which radii cannot tell apart.{shared}"
+        f"Of {number_of(len(known), 'void')} {int((growth > 2 * sigma).sum())} grow and "
+        f"{int((growth < -2 * sigma).sum())} shrink by more than two standard errors. The median void changes "
+        f"by {said} % per {rate}: what all have in common may be growth, or a focus or contrast that changes, "
+        f"which radii cannot tell apart.{shared}"
     )
 
 

@@ -151,7 +151,7 @@ def patched(path: Path, code: int, value: int, compression: str | None) -> Path:
 @pytest.mark.parametrize(
     ("code", "value", "compression", "words"),
     [
-        (256, 2**31 - 1, None, r"says that it holds 1 image\(s\) of 2147483647 × 64 px; expected at most"),
+        (256, 2**31 - 1, None, r"says that it holds 1 image of 2147483647 × 64 px; expected at most"),
         (257, 2**31 - 1, "zlib", "parts of an image are in it"),
         (257, 128, None, "image 0 has 16384 of 32768 values"),
         (257, 128, "zlib", "1 of the 2 parts of an image are in it"),

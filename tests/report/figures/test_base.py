@@ -14,6 +14,8 @@ from voidlab import tables
 from voidlab.explore import figure
 from voidlab.images.series import Calibration
 from voidlab.report.figures import base, drift, positions, tracks, voids
+from voidlab.tables.listing import number_of
+from voidlab.tables.units import IN_PX
 
 PX, NM = Calibration(None, "unknown"), Calibration(0.5, "parameters")
 
@@ -57,7 +59,7 @@ def test_drift(made, ax, calibration, unit):
 
 
 def test_residuals(made, ax):
-    drift.residual_matrix(made["pairs"], ax)
+    drift.residual_matrix(made["pairs"], ax, IN_PX)
     if made["pairs"].empty:
         assert [text.get_text() for text in ax.texts] == ["no pairs of frames"]
     else:
@@ -77,7 +79,7 @@ def test_count_and_fraction(made):
 def test_maps_have_y_down_as_images_have(made, linked, ax):
     positions.voids_by_frame(made["voids"], ax, NM)
     positions.positions_by_frame(linked, ax, NM, columns=positions.CORRECTED)
-    positions.frame_colours(made["frames"]["frame"], [ax])
+    positions.frame_colours(made["frames"], [ax])
     if len(linked):
         low, high = ax.get_ylim()
         assert low > high
@@ -85,7 +87,7 @@ def test_maps_have_y_down_as_images_have(made, linked, ax):
 
 def test_tracks(made, linked, ax):
     tracks.tracks_over_image(linked, np.zeros((150, 210)), ax, NM, min_frames=1)
-    assert ax.get_title().startswith(f"{linked['particle'].nunique()} voids")
+    assert ax.get_title().startswith(f"{number_of(linked['particle'].nunique(), 'void')}")
 
 
 def test_track_lengths_and_diameters(made, linked):
@@ -105,7 +107,7 @@ def test_overlay_sheet(made):
     sheet.canvas.draw()
     titles = [ax.get_title() for ax in sheet.axes if ax.axison and ax.get_title()]
     counts = made["voids"].groupby("frame").size().reindex(made["frames"]["frame"], fill_value=0)
-    assert [title.split(": ")[1] for title in titles] == [f"{count} voids" for count in counts]
+    assert [title.split(": ")[1] for title in titles] == [number_of(count, "void") for count in counts]
     plt.close(sheet)
 
 

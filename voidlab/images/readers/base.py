@@ -14,6 +14,7 @@ from voidlab.images.errors import ImageReadError, ImagesError
 from voidlab.images.microscope import NOTHING_SAID, Microscope
 from voidlab.images.pixel_size import PixelSize
 from voidlab.images.readers.first_bytes import what_it_is
+from voidlab.tables.listing import number_of
 
 _MOST_PIXELS, _MOST_IMAGES = 2**30, 10**6
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
@@ -84,8 +85,9 @@ def check_size(file: ImageFile) -> ImageFile:
     """
     if math.prod(file.shape) > _MOST_PIXELS or file.count > _MOST_IMAGES:
         raise ImagesError(
-            f"{file.path} says that it holds {file.count:,} image(s) of {size_text(file.shape)}; expected at most "
-            f"{_MOST_IMAGES:,} of {_MOST_PIXELS:,} pixels. Its header is damaged, or the images must be cut."
+            f"{file.path} says that it holds {number_of(file.count, 'image')} of {size_text(file.shape)}; "
+            f"expected at most {_MOST_IMAGES:,} of {_MOST_PIXELS:,} pixels. Its header is damaged, or the "
+            "images must be cut."
         )
     return file
 

@@ -17,6 +17,7 @@ from voidlab.images.errors import ImagesError
 from voidlab.images.microscope import NOTHING_SAID, Microscope, as_kv, in_stem
 from voidlab.images.pixel_size import PixelSize
 from voidlab.images.readers.base import ImageFile, plane
+from voidlab.tables.listing import number_of
 
 _HEADER_BYTES = 1024
 _SIGNED_FROM = 20140  # version of the format that says that bytes have a sign
@@ -53,8 +54,9 @@ def open_mrc(path: Path) -> ImageFile:
     over = path.stat().st_size - start - stated * math.prod(shape) * dtype.itemsize
     if over >= shape[1] * dtype.itemsize:
         notes.append(
-            f"{path.name} holds {over:,} bytes more than its header says, which gives it {stated} image(s) of "
-            f"{shape[1]} × {shape[0]} px of {8 * dtype.itemsize} bit: check that they look right."
+            f"{path.name} holds {over:,} bytes more than its header says, which gives it "
+            f"{number_of(stated, 'image')} of {shape[1]} × {shape[0]} px of {8 * dtype.itemsize} bit: check "
+            "that they look right."
         )
     axes = tuple(int(header[name]) for name in ("mapc", "mapr", "maps"))
     if axes[:2] not in ((1, 2), (0, 0)):

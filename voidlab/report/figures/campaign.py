@@ -33,15 +33,15 @@ def against_sample(specimens: pd.DataFrame, column: str, ax: Axes) -> Axes:
     read = reading(rows["quantity"].iloc[0], rows["unit"].iloc[0])
     x, names = _places(rows[column])
     shown = rows["verdict"].where(rows["verdict"].isin([CHECK, DO_NOT_USE]), GOOD)
-    for light, (mark, colour) in _MARKS.items():
-        here = rows[shown == light]
+    for grade, (mark, colour) in _MARKS.items():
+        here = rows[shown == grade]
         if here.empty:
             continue
         value, *ends = (here[name].to_numpy(float) * read.factor for name in _COLUMNS)
-        at = x[(shown == light).to_numpy()]
+        at = x[(shown == grade).to_numpy()]
         ax.vlines(at, ends[0], ends[3], color=colour, lw=0.9)
         ax.vlines(at, ends[1], ends[2], color=colour, lw=2.6)
-        ax.plot(at, value, mark, color=colour, mfc=colour if light == GOOD else "white", ms=6, label=light)
+        ax.plot(at, value, mark, color=colour, mfc=colour if grade == GOOD else "white", ms=6, label=grade)
     top, beyond = _top(rows)
     if names:
         _name_places(ax, names)

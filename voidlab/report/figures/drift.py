@@ -22,8 +22,11 @@ from voidlab.report.figures.base import (
     micrograph,
     nothing,
     show,
+    show_of_series_only,
     whole_numbers,
 )
+from voidlab.tables.focus import is_pair, name_of
+from voidlab.tables.listing import number_of
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 
@@ -33,14 +36,14 @@ _LAMPS = {GOOD: GREEN, CHECK: ORANGE, DO_NOT_USE: RED}
 
 def traffic_light(verdict: str, ax: Axes) -> Axes:
     """Three lamps, of which the one of the ``verdict`` is lit and named."""
-    for place, (light, colour) in enumerate(_LAMPS.items()):
-        lit = light == verdict
+    for place, (grade, colour) in enumerate(_LAMPS.items()):
+        lit = grade == verdict
         lamp = Circle(
             (place, 0), 0.34, facecolor=colour if lit else "#E8E8E8", edgecolor=GREY, lw=1.5 if lit else 0.6
         )
         ax.add_patch(lamp)
         ax.text(
-            place, -0.62, light, ha="center", va="top", fontsize=9,
+            place, -0.62, grade, ha="center", va="top", fontsize=9,
             color="black" if lit else GREY, fontweight="bold" if lit else "normal",
         )  # fmt: skip
     ax.set(xlim=(-0.6, 2.6), ylim=(-1.05, 0.5), aspect="equal")
@@ -90,14 +93,17 @@ def error_curve(drift: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axe
 
 
 def show_drift(drift: pd.DataFrame, calibration: HasPixelSize) -> None:
-    """Show the drift over the series, and its standard error."""
+    """Show the drift over the series, and its standard error; a line through two images says nothing."""
+    if len(drift) < 3:
+        show_of_series_only()
+        return
     figure, axes = plt.subplots(1, 2, figsize=(12, 3.4), width_ratios=(3, 2), layout="constrained")
     drift_curve(drift, axes[0], calibration)
     error_curve(drift, axes[1], calibration)
     show(figure, "Drift along x and y of each frame with its error band, and its standard error")
 
 
-def residual_matrix(pairs: pd.DataFrame, ax: Axes) -> Axes:
+def residual_matrix(pairs: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
     """Distance between each measured pair shift and the solution; rejected pairs are crossed, others white.
 
     A ring marks a pair that was measured again near the solution.
@@ -108,9 +114,11 @@ def residual_matrix(pairs: pd.DataFrame, ax: Axes) -> Axes:
     a, b = pairs["frame_a"].to_numpy(), pairs["frame_b"].to_numpy()
     # Frame by frame in rows and columns; as an image, since a mesh of a long video's pairs takes much memory.
     whole = np.full((int(np.ptp(frames)) + 1,) * 2, np.nan, np.float32)
-    whole[a - frames[0], b - frames[0]] = whole[b - frames[0], a - frames[0]] = pairs["residual_px"]
-    kept = pairs.loc[pairs["weight"] > 0, "residual_px"]
-    top = max(float(kept.quantile(0.98)) if len(kept) else 0.0, 0.1)
+    size, unit = unit_of(calibration)
+    residual = pairs["residual_px"] * size
+    whole[a - frames[0], b - frames[0]] = whole[b - frames[0], a - frames[0]] = residual
+    kept = residual[pairs["weight"] > 0]
+    top = max(float(kept.quantile(0.98)) if len(kept) else 0.0, 0.1 * size)
     span = (frames[0] - 0.5, frames[-1] + 0.5)
     mesh = ax.imshow(
         whole, extent=(*span, *span), cmap="cividis", vmin=0, vmax=top, origin="lower", interpolation="nearest"
@@ -121,29 +129,36 @@ def residual_matrix(pairs: pd.DataFrame, ax: Axes) -> Axes:
         ax.plot(first[again], second[again], "o", color="white", mec="black", mfc="none", ms=5, mew=0.8)
     figure = ax.get_figure()
     assert figure is not None
-    figure.colorbar(mesh, ax=ax, label="residual (px)", extend="max")
+    figure.colorbar(mesh, ax=ax, label=f"residual ({unit})", extend="max")
     ax.set(xlabel="frame", ylabel="frame", aspect="equal")
-    counted = f"{rejected.sum()} of {len(pairs)} pairs rejected (×), {again.sum()} measured again (○)"
+    counted = (
+        f"{rejected.sum()} of {number_of(len(pairs), 'pair')} rejected (×), {again.sum()} measured again (○)"
+    )
     ax.set_title(counted, fontsize=9)
     whole_numbers(ax.xaxis)
     whole_numbers(ax.yaxis)
     return ax
 
 
-def closure_histogram(closures: np.ndarray, ax: Axes) -> Axes:
-    """Histogram of the closure errors of triangles of frames, with their median."""
+def closure_histogram(closures: np.ndarray, ax: Axes, calibration: HasPixelSize) -> Axes:
+    """Histogram of the closure errors (px) of triangles of frames, with their median."""
     if not len(closures):
         return nothing(ax, "no three frames that were all compared")
+    size, unit = unit_of(calibration)
+    closures = closures * size
     top = max(float(np.quantile(closures, 0.99)), 1e-3)
-    ax.set(xlabel="closure error (px); the last bin holds all above", ylabel="triangles of frames")
-    return histogram(np.clip(closures, 0, top), np.linspace(0, top, 41), ax, unit="px", form=".3g")
+    ax.set(xlabel=f"closure error ({unit}); the last bin holds all above", ylabel="triangles of frames")
+    return histogram(np.clip(closures, 0, top), np.linspace(0, top, 41), ax, unit=unit, form=".3g")
 
 
-def show_pairs(pairs: pd.DataFrame) -> None:
+def show_pairs(pairs: pd.DataFrame, calibration: HasPixelSize) -> None:
     """Show how well the pairs of frames agree: their residuals, and the closure errors of three frames."""
+    if len(pairs) == 1:
+        show_of_series_only()
+        return
     figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.6), width_ratios=(5, 4), layout="constrained")
-    residual_matrix(pairs, axes[0])
-    closure_histogram(triangle_closures(pairs), axes[1])
+    residual_matrix(pairs, axes[0], calibration)
+    closure_histogram(triangle_closures(pairs), axes[1], calibration)
     show(figure, "Matrix of the residuals of all frame pairs, and histogram of the closure errors")
 
 
@@ -160,6 +175,7 @@ def worst_rows(drift: pd.DataFrame, pairs: pd.DataFrame, most: int = 3) -> np.nd
 
 def show_worst_frames(
     series: Sequence[np.ndarray],
+    frames: pd.DataFrame,
     drift: pd.DataFrame,
     pairs: pd.DataFrame,
     calibration: HasPixelSize,
@@ -168,8 +184,9 @@ def show_worst_frames(
 ) -> None:
     """Show the reference and the frames one should look at, side by side in register.
 
-    ``drift`` has a row per image.
+    ``frames`` and ``drift`` have a row per image.
     """
+    size, unit = unit_of(calibration)
     drift = drift.reset_index(drop=True)
     rows = [reference, *worst_rows(drift, pairs)] if len(drift) else []
     figure, axes = plt.subplots(1, max(len(rows), 1), figsize=(12, 3.6), squeeze=False, layout="constrained")
@@ -179,9 +196,10 @@ def show_worst_frames(
         of_frame = drift.iloc[row]
         shift = of_frame[["drift_x_px", "drift_y_px"]].to_numpy(float)
         micrograph(np.nan_to_num(align(series[int(row)], shift)), ax, calibration)
-        about = of_frame["flag"] or f"error {of_frame['drift_sigma_px']:.2g} px"
-        ax.set_title(f"frame {of_frame['frame']}: {about}, {of_frame['pairs_kept']} pairs", fontsize=8)
-    show(figure, "The reference frame and the frames of the most doubtful drift, in register", photo=True)
+        about = of_frame["flag"] or f"error {of_frame['drift_sigma_px'] * size:.2g} {unit}"
+        rests = f", {number_of(of_frame['pairs_kept'], 'pair')}" if len(drift) > 2 else ""
+        ax.set_title(f"{name_of(of_frame['frame'], frames)}: {about}{rests}", fontsize=8)
+    show(figure, "The reference image and those of the most doubtful drift, in register", photo=True)
 
 
 def mean_images(
@@ -195,8 +213,13 @@ def mean_images(
     return axes
 
 
-def show_mean_images(series: Sequence[np.ndarray], drift: pd.DataFrame, calibration: HasPixelSize) -> None:
-    """Show the mean image as recorded and drift-corrected."""
+def show_mean_images(
+    series: Sequence[np.ndarray], frames: pd.DataFrame, drift: pd.DataFrame, calibration: HasPixelSize
+) -> None:
+    """Show the mean image as recorded and drift-corrected; in that of a focus pair bright and dark cancel."""
+    if is_pair(frames):
+        show_of_series_only()
+        return
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
     mean_images(series, drift, axes, calibration)
     show(figure, "Mean of the images before and after drift correction", photo=True)

@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from voidlab.report.figures.base import BLUE, GREY, ORANGE, circles, micrograph, nothing, show
+from voidlab.tables.listing import are, number_of
+from voidlab.tables.size_basis import NOT_A_SIZE
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.track.focus_pair import BOTH, OUTSIDE, Matched
 
@@ -35,13 +37,16 @@ def overlays(series: Sequence[np.ndarray], found: Matched, calibration: HasPixel
             )
             circles(rows, ax, colour=colour, style=style)
             ax.plot([], [], color=colour, ls=style, label=f"{len(rows)} {name}")
-        ax.set_title(f"{side} focus: {len(here)} voids", fontsize=9)
+        ax.set_title(f"{side} focus: {number_of(len(here), 'void')}", fontsize=9)
         ax.legend(loc="upper right", fontsize=7, framealpha=0.8)
     return figure
 
 
 def radii(found: Matched, calibration: HasPixelSize) -> Figure:
-    """Radius over focus, divided by the magnification, against that under focus, of the voids seen in both."""
+    """Radius over focus, divided by the magnification, against that under focus, of the voids seen in both.
+
+    Hollow where a radius of the two is no size: the median ratio does without it.
+    """
     size, unit = unit_of(calibration)
     figure, ax = plt.subplots(figsize=(5.4, 4.6), layout="constrained")
     both = found.table[found.table["seen_in"] == BOTH]
@@ -50,7 +55,16 @@ def radii(found: Matched, calibration: HasPixelSize) -> Figure:
         return figure
     under, over = (both[f"radius_{side}_px"].to_numpy() * size for side in ("under", "over"))
     over = over / found.move.magnification
-    ax.plot(under, over, "o", ms=4, color=BLUE, alpha=0.7)
+    basis = both[["size_basis_under", "size_basis_over"]]
+    unsized = (basis == NOT_A_SIZE).any(axis=1).to_numpy(bool)
+    dots = (
+        (~unsized, BLUE, "with a size in both"),
+        (unsized, "none", "smaller than their fringe: not a size"),
+    )
+    for rows, fill, name in dots:
+        if rows.any():
+            label = f"{rows.sum()} {name}"
+            ax.plot(under[rows], over[rows], "o", ms=4, color=BLUE, mfc=fill, alpha=0.7, label=label)
     ends = np.array([0, 1.1 * max(under.max(), over.max())])
     ax.plot(ends, ends, color=GREY, lw=1, label="equal")
     ax.plot(ends, ends * found.ratio, color=ORANGE, lw=1, ls="--", label=f"median ratio {found.ratio:.3f}")
@@ -67,8 +81,8 @@ def radii(found: Matched, calibration: HasPixelSize) -> Figure:
 def show_focus_pair(series: Sequence[np.ndarray], found: Matched, calibration: HasPixelSize) -> None:
     """Show both images beside each other with what each shows."""
     both = int((found.table["seen_in"] == BOTH).sum())
-    alt = f"The images under and over focus; {both} of {len(found.table)} voids are outlined as seen in both."
-    show(overlays(series, found, calibration), alt, photo=True)
+    seen = f"{both} of {number_of(len(found.table), 'void')} {are(both)} outlined as seen in both."
+    show(overlays(series, found, calibration), f"The images under and over focus; {seen}", photo=True)
 
 
 def show_pair_radii(found: Matched, calibration: HasPixelSize) -> None:

@@ -23,6 +23,8 @@ from voidlab.report.figures.tilt import density_by_depth as draw_density_by_dept
 from voidlab.report.figures.tracks import growth_over_diameter, tracks_alone
 from voidlab.swelling.series import Outcome
 from voidlab.tables.digits import as_tables_need
+from voidlab.tables.focus import is_series
+from voidlab.tables.listing import number_of
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.tilts import is_tilted
 from voidlab.tables.units import HasPixelSize, to_nm, unit_of
@@ -61,7 +63,7 @@ def figures_for_papers(
         As `voidlab.swelling.density_over_depth` gives it; empty where nothing was placed in depth.
     """
     frames, tracks = made["frames"], made["tracks"]
-    at = f", frame {outcome.frame}" if len(frames) > 1 else ""
+    at = f", {outcome.called}" if outcome.called else ""
     tracks = tracks[is_size(tracks)]  # as on the page of the stage track
 
     def panels() -> Iterator[Panel]:
@@ -75,7 +77,7 @@ def figures_for_papers(
             yield Panel(
                 "volume-by-size", lambda ax: volume_by_size(outcome.sizes, ax, unit, of=of), bins, about
             )
-        if len(frames) > 1 and not is_tilted(frames["tilt_deg"]):
+        if is_series(frames) and not is_tilted(frames["tilt_deg"]):
             yield from _over_series(outcome, frames)
             yield from _growth(tracks, calibration)
         if len(density_by_depth):
@@ -116,7 +118,7 @@ def figures_of_positions(
                 "tracks",
                 lambda ax: tracks_alone(linked, ax, calibration, min_frames=min_frames),
                 to_nm(long[["particle", "frame", *CORRECTED]], calibration),
-                f"drift-corrected tracks of {min_frames} frames or more",
+                f"drift-corrected tracks of {number_of(min_frames, 'frame')} or more",
             )
         if len(frames) > 1:
             yield from _over_series(outcome, frames)

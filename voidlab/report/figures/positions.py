@@ -11,6 +11,8 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 
 from voidlab.report.figures.base import BLUE, GREY, discs, map_axes, nothing, show, whole_numbers
+from voidlab.tables.focus import is_pair, name_of
+from voidlab.tables.listing import number_of
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -33,7 +35,7 @@ def show_first_and_last_positions(
         squeeze=False,
         layout="constrained",
     )
-    counted = []
+    named = []
     for ax, frame in zip(axes[0], frames, strict=False):
         here = voids[voids["frame"] == frame]
         ax.add_patch(
@@ -41,15 +43,15 @@ def show_first_and_last_positions(
         )
         discs(here[["x_px", "y_px"]].to_numpy() * size, here["radius_px"].to_numpy() * size, ax,
               facecolors="none", edgecolors=BLUE, linewidths=1.2)  # fmt: skip
-        counted.append(f"frame {frame}: {len(here)} void{'s' if len(here) != 1 else ''}")
-        ax.set_title(counted[-1], fontsize=10)
+        named.append(f"frame {frame}: {number_of(len(here), 'void')}")
+        ax.set_title(named[-1], fontsize=10)
         ax.set(
             xlim=(-0.5 * size, (shape[1] - 0.5) * size), ylim=((shape[0] - 0.5) * size, -0.5 * size),
             aspect="equal", xlabel=f"x ({unit})", ylabel=f"y ({unit})",
         )  # fmt: skip
     if not frames:
         nothing(axes[0, 0], "no voids")
-    show(figure, f"Positions of the voids as circles of their radii, {' and '.join(counted)}", photo=True)
+    show(figure, f"Positions of the voids as circles of their radii, {' and '.join(named)}", photo=True)
 
 
 def voids_by_frame(
@@ -82,20 +84,25 @@ def positions_by_frame(
     return map_axes(where, ax, unit)
 
 
-def frame_colours(frames: pd.Series, axes: Sequence[Axes]) -> None:
-    """Colour bar, beside ``axes``, of figures coloured by frame."""
+def frame_colours(frames: pd.DataFrame, axes: Sequence[Axes]) -> None:
+    """Colour bar, beside ``axes``, of figures coloured by frame; ``frames`` is the table of that name."""
     if frames.empty:
         return
-    only = frames.min() == frames.max()
-    scale = ScalarMappable(Normalize(frames.min() - 0.5 * only, frames.max() + 0.5 * only), _OVER_FRAMES)
+    number = frames["frame"]
+    only = number.min() == number.max()
+    scale = ScalarMappable(Normalize(number.min() - 0.5 * only, number.max() + 0.5 * only), _OVER_FRAMES)
     figure = axes[0].get_figure()
     assert figure is not None
-    whole_numbers(figure.colorbar(scale, ax=list(axes), label="frame", shrink=0.8).ax.yaxis)
+    bar = figure.colorbar(scale, ax=list(axes), label="frame", shrink=0.8)
+    whole_numbers(bar.ax.yaxis)
+    if is_pair(frames):
+        bar.set_ticks(number.tolist(), labels=[name_of(each, frames) for each in number])
+        bar.set_label("")
 
 
 def show_voids_before_and_after(voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize) -> None:
     """Show the outlines of all voids laid over each other, as recorded and drift-corrected."""
-    alt = "Voids of all frames laid over each other before and after drift correction"
+    alt = "Voids of all images laid over each other before and after drift correction"
     _show_before_and_after(voids_by_frame, voids, frames, calibration, alt)
 
 
@@ -103,7 +110,7 @@ def show_positions_before_and_after(
     voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize
 ) -> None:
     """Show the positions of all voids, as recorded and drift-corrected."""
-    alt = "Positions of all voids, coloured by frame, before and after drift correction"
+    alt = "Positions of all voids, coloured by image, before and after drift correction"
     _show_before_and_after(positions_by_frame, voids, frames, calibration, alt)
 
 
@@ -113,5 +120,5 @@ def _show_before_and_after(
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
     draw(voids, axes[0], calibration).set_title("as recorded", fontsize=9)
     draw(voids, axes[1], calibration, columns=CORRECTED).set_title("drift-corrected", fontsize=9)
-    frame_colours(frames["frame"], axes)
+    frame_colours(frames, axes)
     show(figure, alt)

@@ -24,6 +24,8 @@ from voidlab.report.figures.base import (
 from voidlab.report.swelling_words import reading
 from voidlab.swelling.series import Outcome
 from voidlab.swelling.sizes import SizeDistribution
+from voidlab.tables.focus import is_series
+from voidlab.tables.listing import number_of
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -88,7 +90,8 @@ def show_size_distribution(
     bins = outcome.sizes.bins
     seen = "no voids"
     if len(bins):
-        seen = f"{bins['voids'].sum()} voids of {bins['low'].min():.3g} to {bins['high'].max():.3g} {unit}"
+        voids = number_of(int(bins["voids"].sum()), "void")
+        seen = f"{voids} of {bins['low'].min():.3g} to {bins['high'].max():.3g} {unit}"
     show(figure, f"Share of the voids, and of the {of}, per size bin: {seen}")
 
 
@@ -129,8 +132,8 @@ def drawn_quantities(outcome: Outcome) -> tuple[str, str, str]:
 
 
 def show_over_series(outcome: Outcome, frames: pd.DataFrame) -> None:
-    """Show density, mean diameter and swelling (without a thickness: volume per area) over more than one image."""
-    if len(frames) < 2:
+    """Show density, mean diameter and swelling (without a thickness: volume per area) over a series."""
+    if not is_series(frames):
         show_of_series_only()
         return
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.4), layout="constrained")
@@ -168,8 +171,8 @@ def sizes_over_series(
 
 
 def show_sizes_over_series(voids: pd.DataFrame, frames: pd.DataFrame, calibration: HasPixelSize) -> None:
-    """Show the spread of the diameters over the series, of more than one image."""
-    if len(frames) < 2:
+    """Show the spread of the diameters over a series."""
+    if not is_series(frames):
         show_of_series_only()
         return
     figure, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")

@@ -28,6 +28,7 @@ from voidlab.report.placeholders import NO_POINTS, NO_VIEWS
 from voidlab.report.swelling_words import reading
 from voidlab.scores.depths import SURE_VIEWS, TiltTruth, against_truth, compare_depths
 from voidlab.swelling.places_in_foil import depth_in_foil, flattened
+from voidlab.tables.listing import number_of
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 
@@ -193,7 +194,7 @@ def show_depths(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration:
     """Show the histogram of the depths with the faces of the foil."""
     figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
     depth_histogram(points, reconstruction, ax, calibration)
-    show(figure, f"Histogram of the depths of {len(points)} voids with the faces of the foil")
+    show(figure, f"Histogram of the depths of {number_of(len(points), 'void')} with the faces of the foil")
 
 
 def three_sides(points: pd.DataFrame, reconstruction: pd.DataFrame, calibration: HasPixelSize) -> Figure:
@@ -269,7 +270,7 @@ def depth_against_truth(depths: pd.DataFrame, ax: Axes, calibration: HasPixelSiz
     ends = [true.min(), true.max()] if len(depths) else [0, 1]
     ax.plot(ends, ends, color=GREY, lw=1, ls="--", label="measured = true")
     ax.set(xlabel=f"true depth ({unit})", ylabel=f"measured depth ({unit})", aspect="equal")
-    ax.set_title(f"{len(depths)} voids", fontsize=9)
+    ax.set_title(number_of(len(depths), "void"), fontsize=9)
     ax.legend(frameon=False)
     return ax
 

@@ -19,6 +19,7 @@ from voidlab.report.figures.base import (
     whole_numbers,
 )
 from voidlab.report.figures.positions import CORRECTED
+from voidlab.tables.listing import number_of
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.track.summary import growth_rate_per
@@ -38,7 +39,9 @@ def tracks_over_image(
     ax.add_collection(LineCollection(lines, colors=colours, linewidths=1.1))
     ax.plot([line[0, 0] for line in lines], [line[0, 1] for line in lines], ".", color="white", ms=2)
     ax.set_title(
-        f"{len(lines)} voids on tracks of {min_frames} frames or more (dot: first position)", fontsize=9
+        f"{number_of(len(lines), 'void')} on tracks of {number_of(min_frames, 'frame')} or more (dot: first "
+        "position)",
+        fontsize=9,
     )
     return ax
 
@@ -47,12 +50,14 @@ def tracks_alone(linked: pd.DataFrame, ax: Axes, calibration: HasPixelSize, *, m
     """Drift-corrected tracks of at least ``min_frames`` frames where there is no image, a colour per void."""
     seen = _long_tracks(linked, min_frames)
     if seen.empty:
-        return nothing(ax, f"no track of {min_frames} frames or more")
+        return nothing(ax, f"no track of {number_of(min_frames, 'frame')} or more")
     size, unit = unit_of(calibration)
     lines = [rows[list(CORRECTED)].to_numpy() * size for _, rows in seen.groupby("particle")]
     colours = OF_TRACKS[np.arange(len(lines)) % len(OF_TRACKS)]
     ax.add_collection(LineCollection(lines, colors=colours, linewidths=1.1))
-    ax.set_title(f"{len(lines)} voids on tracks of {min_frames} frames or more", fontsize=9)
+    ax.set_title(
+        f"{number_of(len(lines), 'void')} on tracks of {number_of(min_frames, 'frame')} or more", fontsize=9
+    )
     return map_axes(seen[list(CORRECTED)].to_numpy() * size, ax, unit)
 
 
@@ -72,7 +77,7 @@ def show_tracks_over_image(
     count = linked["particle"].nunique()
     show(
         figure,
-        f"Tracks of {count} voids, the long ones drawn over the mean of the aligned images",
+        f"Tracks of {number_of(count, 'void')}, the long ones drawn over the mean of the aligned images",
         photo=True,
     )
 
@@ -119,7 +124,10 @@ def show_track_lengths(
     track_lengths(tracks[tracks["total_frames"] >= min_frames], axes[0])
     diameter_over_frame(linked, tracks, axes[1], calibration)
     count = int((tracks["total_frames"] >= min_frames).sum())
-    show(figure, f"Histogram of the lengths of {count} tracks; diameter over frame of the longest tracks")
+    show(
+        figure,
+        f"Histogram of the lengths of {number_of(count, 'track')}; diameter over frame of the longest tracks",
+    )
 
 
 def growth_over_diameter(tracks: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
@@ -173,7 +181,7 @@ def displacement_field(
         width=0.003,
     )  # fmt: skip
     ax.set_title(
-        f"{int(beyond.sum())} of {len(moved)} voids moved beyond noise (blue, p < {_BEYOND_NOISE:.1%})\n"
+        f"{int(beyond.sum())} of {number_of(len(moved), 'void')} moved beyond noise (blue, p < {_BEYOND_NOISE:.1%})\n"
         f"arrows {longer:g} × as long; median of all {moved['local_displacement_px'].median() * size:.2f} {unit}",
         fontsize=9,
     )

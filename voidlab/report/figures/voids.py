@@ -31,7 +31,9 @@ from voidlab.report.figures.base import (
 )
 from voidlab.report.figures.overlay_files import FOLDER, write_overlays
 from voidlab.swelling.series import bins_of_series
+from voidlab.tables.focus import is_pair, is_series, name_of
 from voidlab.tables.kinds import VOID, kinds_in, only_voids
+from voidlab.tables.listing import number_of
 from voidlab.tables.rows import spread_rows
 from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
@@ -101,7 +103,7 @@ def overlay_sheet(
         here = voids[voids["frame"] == image["frame"]]
         overlay(series[int(row)], here, ax, calibration)
         tilt = "" if pd.isna(image["tilt_deg"]) else f", {image['tilt_deg']:g}°"
-        ax.set_title(f"frame {image['frame']}{tilt}: {_counted(here, kinds)}", fontsize=9)
+        ax.set_title(f"{name_of(image['frame'], frames)}{tilt}: {_counted(here, kinds)}", fontsize=9)
     if set(kinds) & set(OF_KIND):
         _legend(figure, kinds)
     return figure
@@ -115,7 +117,7 @@ def shown_rows(frames: pd.DataFrame, most: int) -> np.ndarray:
 
 def _counted(voids: pd.DataFrame, kinds: Sequence[str]) -> str:
     """How many of each kind, as words."""
-    return ", ".join(f"{int((voids['kind'] == kind).sum())} {kind}s" for kind in kinds or [VOID])
+    return ", ".join(number_of(int((voids["kind"] == kind).sum()), kind) for kind in kinds or [VOID])
 
 
 def _legend(figure: Figure, kinds: Sequence[str]) -> None:
@@ -146,11 +148,14 @@ def show_middle_frame(
     """Show the frame in the middle of the series with its voids; ``links`` are as of `write_overlays_of_series`."""
     sheet = overlay_sheet(series, frames, voids, calibration, most=1)
     middle = [int(frames["frame"].iloc[row]) for row in shown_rows(frames, 1)]
-    links = {name: file for name, file in (links or {}).items() if name in {f"frame {n}" for n in middle}}
+    links = {
+        name: file for name, file in (links or {}).items() if name in {name_of(n, frames) for n in middle}
+    }
     seen = "No frame"
     if middle:
         here = voids[voids["frame"] == middle[0]]
-        seen = f"Frame {middle[0]} with {_counted(here, kinds_in(frames))}"
+        name = name_of(middle[0], frames)
+        seen = f"{name[0].upper()}{name[1:]} with {_counted(here, kinds_in(frames))}"
     show(sheet, f"{seen}, each outlined by a circle", photo=True, links=links)
 
 
@@ -171,8 +176,8 @@ def show_frames(
         return
     sheet = overlay_sheet(series, frames, voids, calibration)
     count = len(shown_rows(frames, _IN_SHEET))
-    alt = f"{count} of {len(frames)} frames, spread over the series, each void outlined by a circle"
-    show(sheet, alt, photo=True, links=links)
+    some = "Both images" if is_pair(frames) else f"{count} of {len(frames)} frames, spread over the series"
+    show(sheet, f"{some}, each void outlined by a circle", photo=True, links=links)
 
 
 def write_overlays_of_series(
@@ -187,11 +192,11 @@ def write_overlays_of_series(
     Returns
     -------
     dict
-        Where each lies from ``report``, by what it is called: frame 7.
+        Where each lies from ``report``, by what it is called: frame 7, or of a focus pair under focus.
     """
     rows = sorted({*shown_rows(frames, _IN_SHEET), *shown_rows(frames, 1)})
     written = write_overlays(report / FOLDER, series, frames, voids, rows, calibration)
-    return {f"frame {frame}": f"{FOLDER}/{name}" for frame, name in written.items()}
+    return {name_of(frame, frames): f"{FOLDER}/{name}" for frame, name in written.items()}
 
 
 def size_histogram(voids: pd.DataFrame, ax: Axes, calibration: HasPixelSize) -> Axes:
@@ -232,10 +237,10 @@ def _range_of_diameters(voids: pd.DataFrame, calibration: HasPixelSize) -> str:
     whole = voids[~voids["touches_edge"]]
     diameter = 2 * size * whole.loc[is_size(whole), "radius_px"]
     none = len(whole) - len(diameter)
-    without = f", without {none} that are smaller than their fringe" if none else ""
+    without = f", without {none} smaller than the fringe around" if none else ""
     if diameter.empty:
         return f"no voids{without}"
-    return f"{len(diameter)} voids, {diameter.min():.3g} to {diameter.max():.3g} {unit}{without}"
+    return f"{number_of(len(diameter), 'void')}, {diameter.min():.3g} to {diameter.max():.3g} {unit}{without}"
 
 
 def count_and_fraction(frames: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
@@ -251,8 +256,8 @@ def count_and_fraction(frames: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[A
 
 
 def show_count_and_fraction(frames: pd.DataFrame) -> None:
-    """Show the void count and the area fraction over the series, of more than one image."""
-    if len(frames) < 2:
+    """Show the void count and the area fraction over a series."""
+    if not is_series(frames):
         show_of_series_only()
         return
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
