@@ -112,47 +112,51 @@ def make_weights(weights: Path, making: Making, *, log: Log) -> dict[str, Any]:
     others = [] if making.without is None else labelled.read_without_voids(making.without)
     log(f"simulating {making.images} images, then training on {device}")
     made = examples.simulated_on_disk(seeds, _simulated(weights), log)
-    pool = examples.Pool(
-        made, _own(items, others), 0.06 if others else 0.03
-    )  # gold as often as without the others
-    checkpoint = weights.with_suffix(".training.pt")
-    plan = Plan(
-        making.steps,
-        _RATE[making.how],
-        checkpoint,
-        f"'{making.command}' on {_digest(items + others)}",
-        every=500,
-    )
+    share = 0.06 if others else 0.03  # gold as often as without the others
+    pool = examples.Pool(made, _own(items, others), share)
+    of = f"'{making.command}' on {_digest(items + others)}"
+    plan = Plan(making.steps, _RATE[making.how], weights.with_suffix(".training.pt"), of, every=500)
     of_batch = making.seed, steps_done(plan), _BATCH[device], _CROP
     if making.how == "distil":
         said = distil.answers_on_disk(_simulated(weights), seeds, weights, _answers(weights), log)
-        model = fit(
-            model, distil.batches(pool, said, *of_batch, device=device), plan, loss=distil.loss, log=log
-        )
+        stream = distil.batches(pool, said, *of_batch, device=device)
+        model = fit(model, stream, plan, loss=distil.loss, log=log)
     else:
         model = fit(model, examples.batches(pool, *of_batch, device=device), plan, log=log)
+    features = before["features"] if before else list(network.FEATURES)
     card = {
         "name": weights.stem,
-        "features": before["features"] if before else list(network.FEATURES),
+        "features": features,
         **worth_of_confidence(model, log),
-        "made": {
-            "command": making.command,
-            "seed": making.seed,
-            "steps": making.steps,
-            "crops_a_step": _BATCH[device],
-            "simulated_images": making.images,
-            "first_seed_not_seen": seeds.stop,
-            "data": "simulated micrographs (voidlab.simulate.micrographs)"
-            + ("; gold_pairs, every second image, doi:10.69761/HDTA8338, CC-BY-4.0" if items else ""),
-            **({"without_voids": [item.name for item in others]} if others else {}),
-            **_versions(),
-            **({"before": before["made"]} if before else {}),
-        },
+        "made": {"crops_a_step": _BATCH[device], **_made(making, seeds, items, others, before)},
         "limits": list(LIMITS),
         "licence": "MIT",
         "scores": {},
     }
     return _finish(model, weights, card, plan)
+
+
+def _made(
+    making: Making,
+    seeds: range,
+    items: Sequence[Labelled],
+    without: Sequence[Labelled],
+    before: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """What the card says of how weights were made."""
+    data = "simulated micrographs (voidlab.simulate.micrographs)"
+    gold = "; gold_pairs, every second image, doi:10.69761/HDTA8338, CC-BY-4.0"
+    return {
+        "command": making.command,
+        "seed": making.seed,
+        "steps": making.steps,
+        "simulated_images": making.images,
+        "first_seed_not_seen": seeds.stop,
+        "data": data + (gold if items else ""),
+        **({"without_voids": [item.name for item in without]} if without else {}),
+        **_versions(),
+        **({"before": before["made"]} if before else {}),
+    }
 
 
 def _own(items: Sequence[Labelled], without: Sequence[Labelled]) -> list[np.ndarray]:
