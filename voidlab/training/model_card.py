@@ -72,12 +72,12 @@ def measure_scores(
         "simulated, SNR ≥ 1, diameter ≥ 8 px": lambda: on_simulated(bright, seed),
         "perfect masks, 7 % coverage": lambda: masks(bright, seed, 6.5, 0.07),
         "perfect masks, 16 % coverage": lambda: masks(bright, seed, 10.0, 0.157),
-        "simulated, look by look": lambda: trust.by_look(bright, _seeds(seed, 300)),
-        "verdicts": lambda: trust.verdicts(auto, _seeds(seed, 300), _with_voids(data)),
         "white noise": lambda: white_noise(bright, seed),
         "bfloat16 against float32": lambda: precision(bright, seed),
         "speed, 1024 × 1024 px": lambda: speed(bright, seed),
         "memory, 4096 × 4096 px": lambda: memory(bright, seed),
+        "simulated, look by look": lambda: trust.by_look(bright, _seeds(seed, 300)),
+        "verdicts": lambda: trust.verdicts(auto, _seeds(seed, 300), _with_voids(data)),
     }
     if data is not None:
         loops = data / "loops_hard_negatives"
