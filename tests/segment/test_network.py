@@ -306,9 +306,8 @@ def test_the_card_says_how_the_weights_were_made():
     made = [given["made"]]
     while "before" in made[-1]:
         made.append(made[-1]["before"])
-    assert [each["command"].split()[2] for each in made] == ["--further"] * (len(made) - 1) + [
-        "--from-nothing"
-    ]
+    how = [each["command"].split()[2] for each in made]
+    assert how == ["--distil", *["--further"] * (len(made) - 2), "--from-nothing"]
     for each in made:
         assert {"seed", "steps", "data", "torch"} <= set(each)
         assert "10.69761/HDTA8338" in each["data"]
