@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
+from voidlab.run.train import make_shipped_network
 from voidlab.segment import model_file, network
 from voidlab.training import distil, examples, fit, train
 
@@ -14,6 +15,14 @@ CARD = {
     "confidence": {kind: [0.0, 1.0, *[0.0] * 9] for kind in ("void", "loop", "dot")},
     "made": {"first_seed_not_seen": 5},
 }
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """The teacher, who works beside others, keeps to one thread; not so the tests after these."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -122,3 +131,25 @@ def test_the_card_says_that_it_was_distilled(tmp_path, weights, made, monkeypatc
     assert card["made"]["before"] == CARD["made"]
     assert card["made"]["first_seed_not_seen"] == 8
     assert sorted(file.name for file in tmp_path.iterdir()) == ["voids.json", "voids.safetensors"]
+
+
+def test_weights_from_nothing_are_distilled_after_a_stop_too(weights, monkeypatch):
+    done = []
+
+    def make_weights(path, making, log):
+        done.append(making.command)
+        model_file.write_card(path, CARD | {"made": {"command": making.command}})
+        if len(done) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "make_weights", make_weights)
+    monkeypatch.setattr(model_file, "SHIPPED", weights)
+    making = train.Making.usual("from nothing", seed=2)
+    with pytest.raises(KeyboardInterrupt):
+        make_shipped_network(making, print)
+    for _ in range(2):  # gone on with, and begun anew when all is done
+        make_shipped_network(making, print)
+    from_nothing, distil = making.command, making.then.command
+    assert done == [from_nothing, distil, from_nothing, distil]
+    assert distil == "voidlab train --distil --seed 2 --steps 6000"
+    assert train.Making.usual("further", seed=1).then is None

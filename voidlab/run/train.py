@@ -53,6 +53,9 @@ def train_network(
 def make_shipped_network(making: Making, log: Callable[[str], None]) -> str:
     """Make the network that comes with voidlab, over the one that is there; say what was written.
 
+    From nothing it is distilled in the end; where the weights that are there are those of the first part, as after a
+    stop, that is all that is done.
+
     Raises
     ------
     ProjectError
@@ -60,11 +63,16 @@ def make_shipped_network(making: Making, log: Callable[[str], None]) -> str:
     LabelledError
         If a folder that is trained on holds no such images.
     """
-    from voidlab.segment.model_file import SHIPPED
+    from voidlab.segment.model_file import SHIPPED, read_card
     from voidlab.training.train import make_weights
 
     with _being_trained(SHIPPED):
-        make_weights(SHIPPED, making, log=log)
+        then = making.then
+        made = SHIPPED.exists() and read_card(SHIPPED).get("made", {}).get("command") == making.command
+        if not (then and made):
+            make_weights(SHIPPED, making, log=log)
+        if then:
+            make_weights(SHIPPED, then, log=log)
     return f"wrote {SHIPPED}"
 
 

@@ -76,6 +76,13 @@ class Making:
         return cls(how, **_USUAL[how] | given)
 
     @property
+    def then(self) -> Making | None:
+        """What is to be done with the weights after it."""
+        if self.how != "from nothing":
+            return None
+        return self.usual("distil", seed=self.seed, also=self.also, without=self.without)
+
+    @property
     def command(self) -> str:
         """The command that does it."""
         folders = f"{' FOLDER' if self.also else ''}{' --without-voids FOLDER' if self.without else ''}"
