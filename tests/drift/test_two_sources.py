@@ -41,6 +41,11 @@ def test_a_frame_that_one_source_sees_displaced_is_not_sure():
     assert found[["drift_x_px", "drift_y_px"]].equals(masks[["drift_x_px", "drift_y_px"]])
 
 
+def test_two_images_differ_by_all_of_what_lies_between_the_sources():
+    masks, images = (table(np.array([[0.0, 0], [x, 0]]), 0.1) for x in (10.0, 16.0))
+    assert "differ by 6.00 px." in drift.differences_in_words(masks, images)
+
+
 def test_errors_that_are_right_stay_right():
     inside, grown = [], []
     for seed in range(500):

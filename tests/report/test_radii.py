@@ -106,5 +106,5 @@ def test_voids_without_a_size_are_counted_and_a_few_of_them_are_no_warning():
     assert few["value"] == "1"
     assert not few.get("warning")
     many = figures_of(table=voids("fringe", "not a size"))["Not a size"]
-    assert many["warning"].startswith("1 of 2 voids is smaller than the fringe around them")
+    assert many["warning"].startswith("1 of 2 voids is smaller than the fringe around it")
     assert "Not a size" not in figures_of()

@@ -7,6 +7,7 @@ import tifffile
 
 from voidlab import scores, segment, simulate, tables
 from voidlab.images import open_series
+from voidlab.segment.discs import Discs
 from voidlab.segment.frame import BLANK, FrameResult
 from voidlab.segment.persistence import confidence_over_series, settle
 
@@ -135,4 +136,22 @@ def test_candidates_have_no_say_in_the_focus_and_voids_without_a_confidence_do()
     rows = [(0, n + 1, 9.0 * n, 5.0, 3.0, 25.0, c, False, "void") for n, c in enumerate((0.9, 0.2, np.nan))]
     voids = tables.check(pd.DataFrame(rows, columns=columns), "voids")
     found = segment.Segmentation(np.zeros((9, 30), np.float32), np.zeros((9, 30), np.int32), voids)
-    assert method._sure(found).x.tolist() == [0.0, 18.0]
+    assert method._sure(found.discs).x.tolist() == [0.0, 18.0]
+
+
+def test_the_focus_is_read_off_the_surest_voids_where_there_are_enough():
+    method = segment.load_segmenter()
+
+    def read_off(*confidence):
+        ones = np.ones(len(confidence))
+        discs = Discs(np.arange(len(confidence)), ones, ones, np.array(confidence), ones.astype(str))
+        return method._sure(discs).x.tolist()
+
+    assert read_off(0.9, 0.6, 0.9, 0.4) == [0, 1, 2]
+    assert read_off(0.9, 0.9, 0.6, 0.9, 0.9, np.nan, 0.4) == [
+        0,
+        1,
+        3,
+        4,
+        5,
+    ]  # one set by hand has no confidence

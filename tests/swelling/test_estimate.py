@@ -163,7 +163,8 @@ def test_one_void_has_wide_intervals():
 def test_how_much_diameters_scatter_is_not_known_of_one_void():
     measured = swelling.measure_swelling(some().iloc[:1], SAMPLE)
     assert any(
-        note.startswith("One void does not tell how much diameters scatter") for note in measured.notes
+        note.startswith("One void with a size does not tell how much diameters scatter")
+        for note in measured.notes
     )
     found = measured.estimates
     ends = ["low95", "low68", "high68", "high95", "statistical"]
@@ -295,7 +296,7 @@ def test_voids_smaller_than_their_fringe_are_told_with_their_share_of_the_volume
     counted = swelling.measure_swelling(voids, SAMPLE).counted.index
     voids.loc[counted[0], "size_basis"] = "not a size"
     (note,) = (note for note in swelling.measure_swelling(voids, SAMPLE).notes if note.about == "sizes")
-    assert note.startswith(f"1 of {len(counted)} voids is smaller than the fringe around them")
+    assert note.startswith(f"1 of {len(counted)} voids is smaller than the fringe around it")
 
 
 @pytest.mark.parametrize("foil", [None, Foil(50.0, 5.0)])

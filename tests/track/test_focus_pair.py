@@ -1,5 +1,7 @@
 """Voids of two images of one field, under focus and over it: which are one, and what both say of it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from voidlab import tables
 from voidlab.images.errors import ImagesError
 from voidlab.tables.focus import OF_PAIR
+from voidlab.track import focus_pair
 from voidlab.track.focus_pair import drift_of_pair, match_pair, pair_of_series
 
 SHAPE, SHIFT = (300, 420), (37.0, -22.0)
@@ -285,3 +288,17 @@ def test_of_few_voids_no_magnification_is_taken():
         off = random.normal(0, 1.5, (2, 4))
         found = match_pair(voids(x, y, 9.0), voids(x + off[0], y + off[1], 9.0), (0, 0), SHAPE)
         assert found.move.magnification == 1
+
+
+@pytest.mark.parametrize(
+    ("nm", "sigma", "said"),
+    [
+        (None, None, "5.0, -3.0 px"),
+        (None, 0.1, "5.00, -3.00 ± 0.10 px"),
+        (0.2, 0.1, "1.000, -0.600 ± 0.020 nm"),
+        (0.1, 0.4, "0.500, -0.300 ± 0.040 nm"),
+        (2.0, 8.0, "10.0, -6.0 ± 16.0 nm"),
+    ],
+)
+def test_the_error_of_a_shift_is_read_with_two_digits(nm, sigma, said):
+    assert focus_pair._shown((5.0, -3.0), sigma, SimpleNamespace(pixel_size_nm=nm)) == said

@@ -138,7 +138,7 @@ def test_weights_from_nothing_are_distilled_after_a_stop_too(weights, monkeypatc
 
     def make_weights(path, making, log):
         done.append(making.command)
-        model_file.write_card(path, CARD | {"made": {"command": making.command}})
+        model_file.write_card(path, CARD | {"made": {"command": making.command, "images": train._digest([])}})
         if len(done) == 1:
             raise KeyboardInterrupt
 
@@ -153,3 +153,26 @@ def test_weights_from_nothing_are_distilled_after_a_stop_too(weights, monkeypatc
     assert done == [from_nothing, distil, from_nothing, distil]
     assert distil == "voidlab train --distil --seed 2 --steps 6000"
     assert train.Making.usual("further", seed=1).then is None
+    assert train.are_made(weights, making.then)
+    weights.with_suffix(".json").unlink()
+    assert not train.are_made(weights, making)  # anew, whatever there is
+
+
+def test_answers_are_those_of_the_weights_begun_with(tmp_path, weights, made, monkeypatch):
+    """Of a stopped training whose weights were replaced neither answers nor steps are gone on with."""
+    asked = []
+
+    def answers_on_disk(made, seeds, weights, folder, log):
+        asked.append(folder)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(distil, "answers_on_disk", answers_on_disk)
+    making = train.Making("distil", seed=4, steps=1, images=3)
+    for factor in (1, 2):
+        state = model_file.load_network(weights, device="cpu")[0]
+        state.get_submodule("1").final_conv.weight.data.mul_(factor)
+        model_file.save_network(state, weights, CARD)
+        with pytest.raises(KeyboardInterrupt):
+            train.make_weights(weights, making, log=lambda text: None)
+    assert len(set(asked)) == 2
+    assert {folder.parent for folder in asked} == {tmp_path / "voids.answers"}

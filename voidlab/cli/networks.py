@@ -67,16 +67,17 @@ def add_train(commands: Commands) -> None:
     parser.add_argument(
         "--contrast", choices=("bright", "dark"), help="of the voids in your images; left out: bright"
     )
-    parser.add_argument("--steps", type=POSITIVE, help="steps of training")
+    parser.add_argument("--steps", type=POSITIVE, help="steps of training; from nothing, of its first part")
     parser.add_argument("--seed", type=SEED, default=1)
     made = parser.add_argument_group("the network that comes with voidlab, which these overwrite")
-    made.add_argument("--from-nothing", dest="shipped", action="store_const", const="from nothing",
+    how = made.add_mutually_exclusive_group()
+    how.add_argument("--from-nothing", dest="shipped", action="store_const", const="from nothing",
                         help="make it anew, from simulation and FOLDER (gold_pairs)")  # fmt: skip
     made.add_argument("--without-voids", type=file_or_folder, metavar="FOLDER", dest="without",
                       help="images of loops and dots to train on as well: there are no voids in them")  # fmt: skip
-    made.add_argument("--further", dest="shipped", action="store_const", const="further",
+    how.add_argument("--further", dest="shipped", action="store_const", const="further",
                         help="go on training it, with other simulated images")  # fmt: skip
-    made.add_argument("--distil", dest="shipped", action="store_const", const="distil",
+    how.add_argument("--distil", dest="shipped", action="store_const", const="distil",
                         help="teach it to say at once what it says on average of turned images")  # fmt: skip
 
 

@@ -87,6 +87,8 @@ def with_other_source(drift: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 def differences_in_words(drift: pd.DataFrame, other: pd.DataFrame, calibration: HasPixelSize = IN_PX) -> str:
     """By how much the two sources differ, and in which frame most."""
     apart = np.hypot(*differences(drift, other).T)
+    if len(drift) == 2:  # each is half of it from what both have in common
+        apart *= 2
     if not np.isfinite(apart).any():
         return "The drift of the other source is not known."
     worst = int(np.nanargmax(apart))

@@ -104,8 +104,8 @@ def _circles(images: list[dict[str, Any]], numbers: np.ndarray) -> pd.DataFrame:
     far = circles[(circles[["x_px", "y_px", "radius_px"]].abs() > FARTHEST_PX).any(axis=1)]
     if len(far):
         raise PositionsError(
-            f"{number_of(len(far), 'void')}, the first in frame {far['frame'].iloc[0]:g}, lie or reach further than "
-            f"{FARTHEST_PX:,} px, which no image does; expected positions and radii in px."
+            f"{number_of(len(far), 'void')}, the first in frame {far['frame'].iloc[0]:g}, at a place or with a "
+            f"radius further than {FARTHEST_PX:,} px, which no image does; expected positions and radii in px."
         )
     return circles
 

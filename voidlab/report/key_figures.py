@@ -65,6 +65,8 @@ def of_voids(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
     is_under = frames["focus"] == UNDER
     here = voids[voids["frame"].isin(frames.loc[is_under, "frame"])]
     count, *others = _of_voids(frames[is_under], here, calibration)
+    if here.empty and len(voids):
+        count["warning"] = "No void was detected in the image under focus: look at both images."
     over = f"{range_of_counts(frames.loc[~is_under, 'void_count'].dropna())} over focus"
     others = [{**each, "meaning": f"under focus: {each['meaning']}"} for each in others]
     return [*_left_out(frames), {**count, "label": "Voids under focus", "meaning": over}, *others]

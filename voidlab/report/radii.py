@@ -55,9 +55,9 @@ def of_radii(
     none = int((voids["size_basis"] == NOT_A_SIZE).sum())
     if none:
         said = (
-            f"{none:,} of {number_of(len(voids), 'void')} {are(none)} smaller than the fringe around them: what is "
-            "measured there is no size. They count, and are left out of all diameters. For their sizes take "
-            "images nearer to focus."
+            f"{none:,} of {number_of(len(voids), 'void')} {are(none)} smaller than the fringe around "
+            f"{'it' if none == 1 else 'them'}: what is measured there is no size. They count, and are left out of "
+            "all diameters. For their sizes take images nearer to focus."
         )
         warning = said if none > _MANY * len(voids) else ""
         figures.append(figure("Not a size", f"{none:,}", "voids smaller than their fringe", warning=warning))

@@ -116,8 +116,9 @@ def _check_pair(series: ImageSeries) -> None:
             f"focus_pair: {said}, {apart - 1:.1%} apart; expected one magnification, to {OF_A_PAIR - 1:.0%}."
         )
     if apart > SAME_PIXEL:
+        used = series.calibration.pixel_size_nm
         series.notes.append(
-            f"{said[0].upper()}{said[1:]}, {apart - 1:.1%} apart. Lengths in nm rest on those under focus: the stage "
+            f"{said[0].upper()}{said[1:]}, {apart - 1:.1%} apart. All lengths in nm rest on {used:.4g} nm: the stage "
             "pair fits the magnification and divides by it; before, those over focus are off by as much."
         )
 

@@ -65,7 +65,7 @@ def init_dataset(source: str, name: str | None) -> tuple[RunPaths, str]:
         return write_first(source, check_name(name))
     except images.ImagesError as error:
         paths = RunPaths(root_or_here(), name)
-        _, how = _maybe_pair(paths, _files_of(source))
+        _, how = ("", []) if "size" in str(error) else _maybe_pair(paths, _files_of(source))
         said = " ".join([str(error), *how]) + _or_each(source, name, str(error))
         if not paths.parameters.exists() and _is_there(source):
             said = _to_put_right(paths, source, said)

@@ -63,16 +63,18 @@ def make_shipped_network(making: Making, log: Callable[[str], None]) -> str:
     LabelledError
         If a folder that is trained on holds no such images.
     """
-    from voidlab.segment.model_file import SHIPPED, read_card
-    from voidlab.training.train import make_weights
+    from voidlab.segment.model_file import SHIPPED
+    from voidlab.training.train import are_made, make_weights
 
     with _being_trained(SHIPPED):
-        then = making.then
-        made = SHIPPED.exists() and read_card(SHIPPED).get("made", {}).get("command") == making.command
-        if not (then and made):
+        if making.then is None:
             make_weights(SHIPPED, making, log=log)
-        if then:
-            make_weights(SHIPPED, then, log=log)
+        else:
+            if are_made(SHIPPED, making):
+                log("the weights that are there are made from nothing already; they are distilled now")
+            else:
+                make_weights(SHIPPED, making, log=log)
+            make_weights(SHIPPED, making.then, log=log)
     return f"wrote {SHIPPED}"
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 
 CANDIDATES_FROM = 0.1  # confidence from which on other images of the series may make a void of it
+_SURE, _ENOUGH = 0.7, 5  # voids of such a confidence, where there are so many, that the focus is read off
 _MIDDLE_PX = 1024  # of an image is looked at more than once
 
 
@@ -105,19 +106,19 @@ class Segmenter(ABC):
         focus = self.focus
         if focus == "auto":
             under = found.contrast == "bright"
-            focus = decide_focus([(image, self._sure(found))], under=under, fringe_px=self.fringe_px)
+            focus = decide_focus([(image, self._sure(found.discs))], under=under, fringe_px=self.fringe_px)
         if isinstance(focus, tuple):
             raise TypeError("a focus for each frame: ask in_frame(row) for the segmenter of one")
         voids = with_sizes(found.voids, image, focus, basis=self.basis)
         return replace(found, voids=tables.select(voids, "voids"))
 
     def _sure_in(self, image: np.ndarray) -> Discs:
-        """The voids that are detected in ``image``."""
-        return self._sure(self.detect(image))
+        """The voids in ``image`` that the focus is read off."""
+        return self._sure(self.detect(image).discs)
 
-    def _sure(self, found: Segmentation) -> Discs:
-        """The voids without candidates; what has no confidence is no candidate."""
-        return found.discs.where(~(found.discs.confidence < self.threshold))
+    def _sure(self, discs: Discs) -> Discs:
+        """The voids that the focus is read off: none that is but a candidate; what has no confidence is none."""
+        return discs.where(~(discs.confidence < self.threshold))
 
     def expectation(self, images: Iterable[np.ndarray]) -> Expectation | None:
         """Precision and recall to be expected in images as these; None where confidence is no probability."""
@@ -283,7 +284,12 @@ class NetworkSegmenter(Segmenter):
         return self.decode(self._kept.take(grey(image), self._looks) or self.maps(image))
 
     def _sure_in(self, image: np.ndarray) -> Discs:
-        return self._candidates_first(image).at_least(self.threshold)
+        return self._sure(self._candidates_first(image))
+
+    def _sure(self, discs: Discs) -> Discs:
+        # What is none, as two in five of the unsure ones, has no fringe, or one of another width.
+        surest = discs.where(~(discs.confidence < max(_SURE, self.threshold)))
+        return surest if len(surest) >= _ENOUGH else super()._sure(discs)
 
     def expectation(self, images: Iterable[np.ndarray]) -> Expectation | None:
         if not self.taught:

@@ -57,7 +57,7 @@ def notes_on(
         yield Note("sizes", said)
     if np.count_nonzero(is_size(counted)) == 1:
         yield Note(
-            "sizes", "One void does not tell how much diameters scatter: they are given without interval."
+            "sizes", "One void with a size does not tell how much diameters scatter: no interval is given."
         )
     if others := len(voids) - every:
         what = "is no void and does" if others == 1 else "are no voids and do"
@@ -89,9 +89,14 @@ def unsized_in_words(diameter: np.ndarray, sized: np.ndarray) -> str:
     if sized.all():
         return ""
     volume, none = diameter**3, int((~sized).sum())
+    around = (
+        "it: its radius is no size, and comes out"
+        if none == 1
+        else "them: their radii are no sizes, and come out"
+    )
     return (
-        f"{none:,} of {number_of(len(sized), 'void')} {are(none)} smaller than the fringe around them: their radii "
-        "are no sizes, and come out too large. They count in the density, but not in mean and median diameter "
+        f"{none:,} of {number_of(len(sized), 'void')} {are(none)} smaller than the fringe around {around} too large. "
+        "Such voids count in the density, but not in mean and median diameter "
         f"or the size distribution; {volume[~sized].sum() / volume.sum():.1%} of the volume, as it is measured, "
         "is theirs."
     )

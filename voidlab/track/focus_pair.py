@@ -4,6 +4,7 @@ A void is bright under focus and dark over it. What only one of the images shows
 quite parallel an image over focus is magnified more than one under it, by some per cent.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -107,7 +108,8 @@ def drift_of_pair(
         )
         rest = f"by the {number_of(both, 'void')} that both show"
         if found.shift_sigma_px < sigma or not np.isfinite(correlated).all():
-            how = f"{rest}; it would be {_shown(correlated, None, calibration)} by correlation"
+            by_correlation = f"; it would be {_shown(correlated, None, calibration)} by correlation"
+            how = rest + (by_correlation if np.isfinite(correlated).all() else "")
             shift, sigma = found.shift_px, found.shift_sigma_px
         else:
             by_voids = _shown(found.shift_px, found.shift_sigma_px, calibration)
@@ -146,10 +148,11 @@ def _with_shift(drift: pd.DataFrame, shift: tuple[float, float], sigma: float) -
 
 
 def _shown(shift: tuple[float, float], sigma: float | None, calibration: HasPixelSize) -> str:
-    """x and y of a shift as they are read, with their error where one is given."""
+    """x and y of a shift as they are read, to two digits of its error, where none is given to a tenth of a pixel."""
     size, unit = unit_of(calibration)
-    error = "" if sigma is None else f" ± {sigma * size:.1f}"
-    return f"{shift[0] * size:.1f}, {shift[1] * size:.1f}{error} {unit}"
+    digits = max(1 - math.floor(math.log10((sigma or 1) * size)), 1)
+    x, y = (f"{value * size:.{digits}f}" for value in shift)
+    return f"{x}, {y} {unit}" if sigma is None else f"{x}, {y} ± {sigma * size:.{digits}f} {unit}"
 
 
 def match_pair(

@@ -122,7 +122,7 @@ def mean_answer(model: torch.nn.Module, picture: np.ndarray, *, negative: bool) 
     for turns, mirrored in _POSITIONS:
         seen = np.rot90(picture, turns)
         raw = network.forward(model, seen[:, ::-1] if mirrored else seen, negative=negative)
-        said = 1 / (1 + np.exp(-raw))
+        said = 1 / (1 + np.exp(-np.clip(raw, -30, 30)))
         said[_RADIUS] = raw[_RADIUS]
         total += np.rot90(said[:, :, ::-1] if mirrored else said, -turns, (1, 2))
     return total / len(_POSITIONS)

@@ -10,8 +10,8 @@ import pandas as pd
 from voidlab.images.errors import ImagesError
 from voidlab.images.series import read_image
 from voidlab.segment.defocus import defocus_nm, wavelength_nm
-from voidlab.segment.radius import decide_focus
 from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.size_basis import FRINGE, NOT_A_SIZE
 from voidlab.track.focus_pair import BOTH, OVER_ONLY, UNDER_ONLY, match_pair
 
@@ -35,8 +35,8 @@ def measured(folder: Path, method: Segmenter) -> pd.DataFrame:
     DataFrame
         Beside the conditions ``recall``; medians over the voids of ``detected`` and ``ratio``, radii as detected and
         by the fringe over the true one; ``volume`` (Σ r³ of all detections over that of all true voids);
-        ``not_a_size`` (share), ``inside`` (share whose standard error holds the truth), ``fringe_over_radius`` (the
-        true one), ``defocus`` (that of the image over the true one).
+        ``not_a_size`` (share of the true voids that are found), ``inside`` (share whose standard error holds the
+        truth), ``fringe_over_radius`` (the true one), ``defocus`` (that of the image over the true one).
     """
     conditions = pd.read_csv(folder / "conditions.csv")
     truth = dict(iter(pd.read_csv(folder / "truth.csv").groupby("image")))
@@ -46,9 +46,10 @@ def measured(folder: Path, method: Segmenter) -> pd.DataFrame:
 
 def _measured(method: Segmenter, folder: Path, condition: pd.Series, truth: pd.DataFrame) -> dict[str, Any]:
     image = read_image(folder / "images" / condition["image"])
-    found = method.with_contrast_from([image]).detect(image)
-    focus = decide_focus([(image, found.discs)], under=found.contrast == "bright")
-    voids = replace(method, focus=focus).with_radii(found, image).voids
+    decided = method.with_contrast_from([image]).with_focus_from([image])
+    focus = decided.focus if isinstance(decided.focus, Focus) else None
+    found = decided.detect(image)
+    voids = decided.with_radii(found, image).voids
     x, y, true = (truth[name].to_numpy(float) for name in ("x_px", "y_px", "r_px"))
     pixel, off = condition["pixel_nm"], abs(condition["defocus_nm"])
     seen = np.nan if focus is None or not off else defocus_nm(focus.fringe_px * pixel, condition["kv"]) / off
@@ -56,7 +57,6 @@ def _measured(method: Segmenter, folder: Path, condition: pd.Series, truth: pd.D
         "image": condition["image"],
         "defocus": seen,
         "fringe_over_radius": np.sqrt(wavelength_nm(condition["kv"]) * off) / condition["r_nm"],
-        "not_a_size": float((voids["size_basis"] == NOT_A_SIZE).mean()) if len(voids) else np.nan,
         "volume": float((voids["radius_px"] ** 3).sum() / (true**3).sum()),
     }
     if voids.empty:
@@ -66,6 +66,7 @@ def _measured(method: Segmenter, folder: Path, condition: pd.Series, truth: pd.D
     radius, sigma = (voids[name].to_numpy()[at[hit]] for name in ("radius_px", "radius_sigma_px"))
     return row | {
         "recall": hit.mean(),
+        "not_a_size": np.mean(voids["size_basis"].to_numpy()[at[hit]] == NOT_A_SIZE),
         "detected": np.median(found.voids["radius_px"].to_numpy()[at[hit]] / true[hit]),
         "ratio": np.median(radius / true[hit]),
         "inside": np.mean(np.abs(radius - true[hit]) <= sigma),

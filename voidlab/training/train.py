@@ -16,6 +16,7 @@ from voidlab import __version__, scores
 from voidlab.segment import model_file, network
 from voidlab.segment.confidence import Calibration
 from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.tables.written import digest
 from voidlab.training import calibrate, distil, examples, labelled
 from voidlab.training.fit import Log, Plan, fit, steps_done
 from voidlab.training.labelled import Labelled
@@ -115,17 +116,19 @@ def make_weights(weights: Path, making: Making, *, log: Log) -> dict[str, Any]:
     )
     first = before["made"]["first_seed_not_seen"] if before else _FIRST_SEED
     seeds = range(first, first + making.images)
-    items = [] if making.also is None else labelled.read_labelled(making.also)[::2]
-    others = [] if making.without is None else labelled.read_without_voids(making.without)
+    items, others = _real(making)
     log(f"simulating {making.images} images, then training on {device}")
     made = examples.simulated_on_disk(seeds, _simulated(weights), log)
     share = 0.06 if others else 0.03  # gold as often as without the others
     pool = examples.Pool(made, _own(items, others), share)
-    of = f"'{making.command}' on {_digest(items + others)}"
+    begun_with = digest(weights) if before else "nothing"
+    of = f"'{making.command}' on {_digest(items + others)}, from {begun_with[:8]}"
     plan = Plan(making.steps, _RATE[making.how], weights.with_suffix(".training.pt"), of, every=500)
     of_batch = making.seed, steps_done(plan), _BATCH[device], _CROP
     if making.how == "distil":
-        said = distil.answers_on_disk(_simulated(weights), seeds, weights, _answers(weights), log)
+        said = distil.answers_on_disk(
+            _simulated(weights), seeds, weights, _answers(weights) / begun_with[:8], log
+        )
         stream = distil.batches(pool, said, *of_batch, device=device)
         model = fit(model, stream, plan, loss=distil.loss, log=log)
     else:
@@ -141,6 +144,22 @@ def make_weights(weights: Path, making: Making, *, log: Log) -> dict[str, Any]:
         "scores": {},
     }
     return _finish(model, weights, card, plan)
+
+
+def are_made(weights: Path, making: Making) -> bool:
+    """Whether the weights that are there were made so, of the same images."""
+    try:
+        made = model_file.read_card(weights).get("made", {})
+    except model_file.ModelError:
+        return False
+    images = _digest([each for of in _real(making) for each in of])
+    return (made.get("command"), made.get("images")) == (making.command, images)
+
+
+def _real(making: Making) -> tuple[list[Labelled], list[Labelled]]:
+    """Labelled images that are trained on, and those without voids."""
+    items = [] if making.also is None else labelled.read_labelled(making.also)[::2]
+    return items, [] if making.without is None else labelled.read_without_voids(making.without)
 
 
 def _made(
@@ -160,6 +179,7 @@ def _made(
         "simulated_images": making.images,
         "first_seed_not_seen": seeds.stop,
         "data": data + (gold if items else ""),
+        "images": _digest([*items, *without]),
         **({"without_voids": [item.name for item in without]} if without else {}),
         **_versions(),
         **({"before": before["made"]} if before else {}),
