@@ -191,7 +191,7 @@ def test_lengths_of_a_pair_are_those_under_focus_where_magnifications_differ(ask
     plan = check(tmp_path / "parameters" / "pair.yaml")
     series = open_images(plan.paths, plan.parameters)
     assert series.calibration.pixel_size_nm == pytest.approx(0.5)
-    told = [note for note in plan.notes if "Lengths in nm rest on those under focus" in note]
+    told = [note for note in plan.notes if "All lengths in nm rest on 0.5 nm" in note]
     assert len(told) == said
     assert not any("disagree" in note for note in plan.notes)
 
