@@ -44,6 +44,9 @@ def test_a_frame_that_one_source_sees_displaced_is_not_sure():
 def test_two_images_differ_by_all_of_what_lies_between_the_sources():
     masks, images = (table(np.array([[0.0, 0], [x, 0]]), 0.1) for x in (10.0, 16.0))
     assert "differ by 6.00 px." in drift.differences_in_words(masks, images)
+    still, moved = drift.with_other_source(masks, images)["drift_sigma_px"]
+    assert still == pytest.approx(0.1)
+    assert moved == pytest.approx(6 / np.sqrt(2), rel=0.01)
 
 
 def test_errors_that_are_right_stay_right():

@@ -60,8 +60,13 @@ def measure_drift(
 
 
 def differences(drift: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:
-    """Difference (n, 2), px, of two tables ``drift`` of the same frames, less what all frames have in common."""
+    """Difference (n, 2), px, of two tables ``drift`` of the same frames, less what all frames have in common.
+
+    Two have nothing in common: the one at rest differs by nothing, the other by all of it.
+    """
     apart = drift[_XY].to_numpy(np.float64) - other[_XY].to_numpy(np.float64)
+    if len(apart) == 2:
+        return apart
     known = np.isfinite(apart).all(axis=1)
     return np.asarray(apart - (np.median(apart[known], axis=0) if known.any() else 0))
 
@@ -87,14 +92,14 @@ def with_other_source(drift: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 def differences_in_words(drift: pd.DataFrame, other: pd.DataFrame, calibration: HasPixelSize = IN_PX) -> str:
     """By how much the two sources differ, and in which frame most."""
     apart = np.hypot(*differences(drift, other).T)
-    if len(drift) == 2:  # each is half of it from what both have in common
-        apart *= 2
     if not np.isfinite(apart).any():
         return "The drift of the other source is not known."
     worst = int(np.nanargmax(apart))
-    usual, most = (length(value, calibration) for value in (np.nanmedian(apart), apart[worst]))
-    where = f" (median), most in frame {drift['frame'].iloc[worst]}: {most}" if len(drift) > 2 else ""
+    said = most = length(apart[worst], calibration)
+    if len(drift) > 2:
+        usual = length(np.nanmedian(apart), calibration)
+        said = f"{usual} (median), most in frame {drift['frame'].iloc[worst]}: {most}"
     return (
-        f"Drift from void masks and from images differ by {usual}{where}. What is beyond their errors is in the "
+        f"Drift from void masks and from images differ by {said}. What is beyond their errors is in the "
         "standard error."
     )

@@ -287,7 +287,7 @@ class NetworkSegmenter(Segmenter):
         return self._sure(self._candidates_first(image))
 
     def _sure(self, discs: Discs) -> Discs:
-        # What is none, as two in five of the unsure ones, has no fringe, or one of another width.
+        # Less sure ones are, by what confidence means, no voids two times in five: they have no fringe, or another.
         surest = discs.where(~(discs.confidence < max(_SURE, self.threshold)))
         return surest if len(surest) >= _ENOUGH else super()._sure(discs)
 
