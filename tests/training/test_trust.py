@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from voidlab import segment
+from voidlab.simulate.micrographs import micrograph
 from voidlab.training import trust
 
 
@@ -50,5 +51,12 @@ def test_an_image_is_judged_and_what_is_said_of_it():
     assert found["images"] <= 3
     assert found["poor"] + found["fine"] <= found["images"]
     assert 0 <= found["poor_called_good"] <= found["poor"]
-    looks = trust.by_look(method, range(2_900_000, 2_900_002), size=128)
-    assert all(name.endswith(("_f1", "_confidence_error")) for name in looks)
+
+
+def test_of_a_look_without_voids_it_is_what_is_taken_for_one():
+    looks = trust.by_look(segment.load_segmenter("voids"), range(2_900_000, 2_900_006), size=128)
+    assert {micrograph(seed, shape=(128, 128)).look for seed in (2_900_001, 2_900_005)} == {"loops", "dark"}
+    assert looks.pop("loops_voids_per_megapixel") == 0
+    assert looks.pop("dark_voids_per_megapixel") == 0
+    assert looks["mask_f1"] > 0.9
+    assert not {"loops_f1", "dark_f1"} & set(looks)
