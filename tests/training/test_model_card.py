@@ -1,6 +1,7 @@
 """The card of the weights: its tests count what they say, and what is known of weights is not lost."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import tifffile
 from voidlab import cli, segment
 from voidlab.segment import model_file
 from voidlab.training import model_card
-from voidlab.training.labelled import LabelledError
+from voidlab.training.labelled import LabelledError, read_labelled
 
 
 class Fixed:
@@ -44,6 +45,21 @@ def test_radii_are_scored_by_size(tmp_path):
     large = model_card._on(tmp_path / "set", finder, from_px=10)
     assert (small["radius_bias"], large["radius_bias"]) == pytest.approx((0.2, 0.05))
     assert small["precision"] == large["precision"] == 0.5  # what is false is false for both
+
+
+def test_one_image_is_scored_at_four_places_of_its_border(tmp_path):
+    class OfWhole:
+        """Finds both voids in the whole image, and only the first where a row is missing."""
+
+        def find(self, image):
+            both = Fixed((30, 30, 5), (80, 60, 12)).voids
+            return both if image.shape == (100, 120) else both.head(1 if len(image) < 100 else 2)
+
+    labelled_frame(tmp_path / "set")
+    (item,) = read_labelled(tmp_path / "set")
+    score = model_card.on_one(item, OfWhole())
+    assert (score["f1"], score["f1_least"], score["f1_most"]) == pytest.approx((1, 2 / 3, 1))
+    assert model_card.on_one(replace(item, voids=item.voids.head(0)), Fixed((1, 1, 1))) == {"voids": 1}
 
 
 def test_false_positives_are_counted_per_megapixel(tmp_path):
