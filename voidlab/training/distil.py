@@ -1,8 +1,8 @@
 """One look as good as eight: the network learns to say at once what it says on average.
 
 Of an image unlike those it was trained on the network says something else when it is turned, and the mean of what it
-says of all eight positions is better than each of them. It learns that mean, on images altered so that they are like
-no micrograph; there the truth is of no use, but what the network says of them need not depend on their position.
+says of all eight positions is steadier than each of them. It learns that mean, on images altered so that they are
+like no micrograph; there the truth is of no use, but what the network says need not depend on their position.
 
 References
 ----------

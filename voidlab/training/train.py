@@ -32,7 +32,7 @@ _CROP = 256
 How = Literal["from nothing", "further", "distil"]
 _RATE: dict[How, float] = {"from nothing": 2e-3, "further": 1e-3, "distil": 5e-4}
 _USUAL: dict[How, dict[str, int]] = {
-    "from nothing": {"images": 5000, "steps": 13_000},
+    "from nothing": {"images": 8000, "steps": 40_000},
     "further": {"images": 5000, "steps": 13_000},
     "distil": {"images": 1600, "steps": 6000},
 }
