@@ -55,16 +55,18 @@ def test_nothing_is_said_of_what_was_not_asked_for():
 )
 def test_number_density_and_diameter_of_loops(calibration, density, interval, diameter):
     frames, voids = made()
-    number, dense, wide = report.of_kinds(frames, voids, calibration)
+    number, dense, wide, missed = report.of_kinds(frames, voids, calibration)
     assert (number["label"], number["value"]) == ("Loops per image", "10 (8–12)")
     assert (dense["label"], dense["value"]) == ("Loop density", density)
     assert f"95 % from counting those of one image: {interval}" in dense["meaning"]
     assert (wide["label"], wide["value"]) == ("Loop diameter", diameter)
+    assert missed["value"] == "check"
     assert report.detections_in_words(frames, voids) == "2 voids, 20 loops in 2 of 2 images"
 
 
 def test_no_loops_where_they_were_looked_for_is_said_with_what_may_have_been_missed_by_chance():
-    number, dense, wide = report.of_kinds(*made(loops=(0, 0)), NM)
+    number, dense, wide, missed = report.of_kinds(*made(loops=(0, 0)), NM)
+    assert "Most loops and dots are missed" in missed["warning"]
     assert number["value"] == "0 (0–0)"
     assert dense["value"] == "0.00 µm⁻²"
     assert "0.00–73.8 µm⁻²" in dense["meaning"]  # 3.69 in 0.05 µm²

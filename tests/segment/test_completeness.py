@@ -50,6 +50,19 @@ def test_the_limit_of_a_detector_is_found(height):
     assert found.largest_px <= 26
 
 
+def test_no_copy_is_larger_than_what_is_detected():
+    found = measure_completeness(with_spheres(PLACES), VOIDS, threshold_detector(0.25), largest_px=7.0)
+    assert found.largest_px <= 14
+    assert found.half_px == pytest.approx(half_by_hand(0.25), rel=0.12)
+
+
+def test_diameters_can_be_given_as_those_of_the_table():
+    found = Completeness(6.0, 9.0, 5.4, 120, 26.0)
+    times = found.times(1.1)
+    assert (times.half_px, times.nine_px, times.largest_px) == pytest.approx((6.6, 9.9, 28.6))
+    assert times.at(1.1 * 7) == pytest.approx(found.at(7))
+
+
 def test_noise_moves_the_limit_up():
     detect = threshold_detector(0.3, 1.0)
     clean, noisy = (

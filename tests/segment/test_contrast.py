@@ -110,6 +110,12 @@ def test_where_all_are_cut_it_is_said():
     assert "1 detection as bright voids, 0 as dark ones, none of them whole in the images" in choice.reason
 
 
+def test_of_ones_that_all_are_cut_the_more_count():
+    cut = discs(3, 0.9, [(3, 40, 8), (206, 40, 8), (40, 2, 8)])
+    choice = choose([Evidence.of(fringed(-1), discs(0, 0.9), cut)])
+    assert (choice.contrast, choice.verdict) == ("dark", "check")
+
+
 def test_what_is_cut_by_a_box_that_is_left_out_says_nothing():
     image = fringed(1)
     image[:, :60] = np.nan

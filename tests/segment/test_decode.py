@@ -142,6 +142,26 @@ def test_no_void_changes_for_the_loops_beside_it(loop):
     assert np.array_equal(together.probability, alone.probability)
 
 
+@pytest.mark.parametrize("use_series", [False, True])
+def test_a_faint_void_that_only_the_series_could_confirm_takes_no_loop_away(use_series):
+    faint = maps_of((100, 80, 10), peak=0.2)
+    maps = replace(faint, others=beside([], loop=((101, 80, 10), 0.9)).others)
+    found = decoded(maps, ("void", "loop"), use_series=use_series).voids
+    assert found["kind"].tolist() == ["loop"]
+
+
+def test_a_faint_void_that_only_the_series_could_confirm_takes_no_pixels_away():
+    plain = maps_of((60, 60, 12), (160, 80, 12))
+    faint = maps_of((76, 60, 9), (120, 120, 8), peak=0.3)
+    both = {name: np.maximum(getattr(plain, name), getattr(faint, name)) for name in ("void", "centre")}
+    radius = np.where(plain.centre > faint.centre, plain.radius_px, faint.radius_px)
+    maps = replace(plain, **both, radius_px=radius)
+    alone, with_faint = (decoded(maps, use_series=use) for use in (False, True))
+    assert len(with_faint.voids) == len(alone.voids) + 2
+    pd.testing.assert_frame_equal(with_faint.voids[:2], alone.voids)
+    assert np.array_equal(np.where(with_faint.labels <= 2, with_faint.labels, 0), alone.labels)
+
+
 def test_loops_and_dots_have_the_area_of_their_circle_and_touch_the_edge():
     maps = beside([], loop=((12, 80, 10), 0.9), dot=((170, 40, 4), 0.7))
     voids = decoded(maps, ("loop", "dot")).voids

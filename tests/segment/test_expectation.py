@@ -98,6 +98,37 @@ def test_an_image_that_may_not_be_understood_has_an_interval_down_to_0():
     assert may_be.value == pytest.approx(0.8 / 0.99 * sure.value)
 
 
+def test_of_few_that_are_right_as_few_are_missed():
+    """20 detections of which 40 % are right are 8 voids; where half are detected there are 16, not 50."""
+    taught = {
+        name: teacher(np.log(odds), 0, 0, 0, 0) for name, odds in (("precision", 0.4 / 0.6), ("recall", 1))
+    }
+    found = expect([looks_of(0.5, 20)], taught, undecided=False)
+    assert found.precision.value == pytest.approx(0.4, abs=0.01)
+    want = taught["recall"].expect(np.array([1.0, 0, 0, 0, 0]), 16)
+    assert (found.recall.low, found.recall.high) == (want.low, want.high)
+
+
+@pytest.mark.parametrize("limit", ["max_radius_px", "min_radius_px"])
+def test_the_second_look_is_held_to_the_same_limits(limit):
+    """The image is enlarged there, and so must they be."""
+    y, x = np.mgrid[:300, :300]
+    random = np.random.default_rng(0)
+    image = 0.05 * random.standard_normal((300, 300))
+    radii = np.tile([7.0, 12.0], 18)
+    for (cx, cy), r in zip(
+        [(28 + 49 * i, 28 + 49 * j) for i in range(6) for j in range(6)], radii, strict=True
+    ):
+        image += np.hypot(x - cx, y - cy) < r
+    method = segment.load_segmenter("voids", contrast="bright")
+    limited = replace(method, **{limit: 12.6 if limit == "max_radius_px" else 6.4})
+    every, asked_for = method.look_twice(image), limited.look_twice(image)
+    assert every.detections == asked_for.detections == 36
+    assert asked_for.confirmed == pytest.approx(every.confirmed, rel=0.02)
+    assert asked_for.others == every.others
+    assert asked_for.known == pytest.approx(every.known, rel=0.02)
+
+
 def test_an_undecided_contrast_counts():
     assert expect([looks_of(0.95)], TAUGHT, undecided=True).verdict != "good"
 

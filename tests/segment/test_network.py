@@ -1,6 +1,7 @@
 """The shipped network on named situations and odd images, its arithmetic, its tiles; real images when at hand."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from voidlab.segment import decode, model_file, network
 from voidlab.simulate import microscope
 from voidlab.simulate.foil import draw_foil
 from voidlab.simulate.micrographs import micrograph
-from voidlab.training import labelled, train
+from voidlab.training import labelled, simulated, train
 from voidlab.training import model_card as card
 
 # What is asked of the network and the weights do not give yet; strict, so that better weights must take it off.
@@ -166,6 +167,40 @@ def test_pixels_that_are_not_finite_are_passed_over(bright):
     image = image_with((80, 60, 9))
     image[:10, :20] = np.nan
     assert len(bright.find(image)) == 1
+
+
+@pytest.mark.parametrize("share", [0.3, 0.75, 0.95])
+def test_what_is_not_known_has_no_say_in_how_strong_the_noise_is(share):
+    image = np.random.default_rng(0).normal(0.4, 0.04, (320, 320)).astype(np.float32)
+    cut = np.where(np.arange(320) < 320 * share, np.float32(np.nan), image)
+    known = np.isfinite(cut)
+    assert network.normalised(cut)[known].std() == pytest.approx(network.normalised(image).std(), rel=0.05)
+
+
+@pytest.mark.slow
+def test_in_a_crop_the_voids_are_those_of_the_whole_image(bright):
+    """It counts what is not known as nothing: not as a part of the image that is as even as nothing else."""
+    valid = np.zeros((512, 512), bool)
+    valid[160:352, 160:352] = True
+    seen = {"whole": np.zeros(3), "crop": np.zeros(3)}
+    for seed in range(2_000_000, 2_000_040):
+        made = micrograph(seed, shape=valid.shape)
+        method = replace(bright, contrast="dark" if made.upside_down else "bright", focus=None)
+        truth = simulated.without_smaller(made.voids, method.min_radius_px)
+        inside = truth["x_px"].between(168, 343) & truth["y_px"].between(168, 343)
+        truth = truth.assign(ignored=truth["ignored"] | ~inside)
+        for name, image in (
+            ("whole", made.as_shown),
+            ("crop", np.where(valid, made.as_shown, np.float32(np.nan))),
+        ):
+            found = method.run(image).within(valid, 0).voids
+            found = found[found["x_px"].between(168, 343) & found["y_px"].between(168, 343)]
+            score = scores.score_voids(truth, found.reset_index(drop=True))
+            seen[name] += [score["hits"], score["misses"], score["false_positives"]]
+    f1 = {name: 2 * hits / (2 * hits + missed + false) for name, (hits, missed, false) in seen.items()}
+    assert f1["whole"] > 0.7
+    assert f1["crop"] > f1["whole"] - 0.02
+    assert seen["crop"][2] < 2 * seen["whole"][2] + 5
 
 
 def test_labels_and_rows_belong_together(bright):

@@ -9,7 +9,7 @@ from voidlab import scores, segment, simulate, tables
 from voidlab.images import open_series
 from voidlab.segment.discs import Discs
 from voidlab.segment.frame import BLANK, FrameResult
-from voidlab.segment.persistence import confidence_over_series, settle
+from voidlab.segment.persistence import Shown, confidence_over_series, settle
 
 SHAPE = (200, 240)
 PLACES = [(30.0 + 45 * column, 30.0 + 45 * row) for row in range(4) for column in range(4)]
@@ -28,8 +28,16 @@ def candidates(rows=8, *, confidence=0.9, leave_out=(), also=()):
     return pd.DataFrame(made, columns=["row", "x_px", "y_px", "radius_px", "confidence"])
 
 
+def whole(rows=8):
+    return Shown(SHAPE, rows * SHAPE[0] * SHAPE[1])
+
+
 def heard(voids, rows=8):
-    return confidence_over_series(voids, np.arange(rows)[:, None] * STEP, SHAPE)
+    return confidence_over_series(voids, np.arange(rows)[:, None] * STEP, whole(rows))
+
+
+def unread(row):
+    raise AssertionError("images that are shown whole are not read again")
 
 
 def test_what_is_seen_once_goes_and_what_was_nearly_missed_comes():
@@ -64,18 +72,34 @@ def test_what_drifts_out_of_the_image_is_not_held_against_a_void():
     )
     voids = pd.concat([candidates(), late], ignore_index=True)
     drift = -np.arange(8)[:, None] * np.array([4.0, 0.0])
-    assert confidence_over_series(voids, drift, SHAPE)[-1] == pytest.approx(0.7)
+    assert confidence_over_series(voids, drift, whole())[-1] == pytest.approx(0.7)
+
+
+def test_nor_is_what_drifts_out_of_what_shows_the_specimen():
+    """In a crop, beside a box or in a padded image a void leaves what is seen long before it leaves the image."""
+    valid = np.ones((200, 340), bool)
+    valid[:, :100] = False
+    drift = -np.arange(8)[:, None] * np.array([4.0, 0.0])
+    columns = ["row", "x_px", "y_px", "radius_px", "confidence"]
+    places = [(101.0, 100.0), *((x + 105, y) for x, y in PLACES)]
+    moved = [(row, x - 4.0 * row, y, 6.0, 0.7) for x, y in places for row in range(8)]
+    voids = pd.DataFrame(moved, columns=columns).query("x_px >= 100").reset_index(drop=True)
+    after = confidence_over_series(voids, drift, Shown((200, 340), 8 * int(valid.sum()), lambda row: valid))
+    assert after[0] == pytest.approx(0.7)
+    assert (after >= 0.7).all()
+    # Were it looked for where nothing can be seen, it would be missed.
+    assert confidence_over_series(voids, drift, Shown((200, 340), 8 * valid.size))[0] < 0.5
 
 
 def test_an_image_that_was_not_looked_at_says_nothing():
     drift = np.arange(3)[:, None] * STEP
     drift[[0, 2]] = np.nan
     voids = candidates(1).assign(row=1)
-    np.testing.assert_allclose(confidence_over_series(voids, drift, SHAPE), 0.9)
+    np.testing.assert_allclose(confidence_over_series(voids, drift, whole(3)), 0.9)
 
 
 def test_a_noisy_film_has_more_of_its_voids_and_its_labels_fit(tmp_path):
-    film = simulate.video(5, frames=6, shape=(224, 256), voids=20, noise=0.1, jump_px=(3.0, -4.0))
+    film = simulate.video(1, frames=6, shape=(224, 256), voids=20, noise=0.1, jump_px=(3.0, -4.0))
     tifffile.imwrite(tmp_path / "film.tif", np.stack(list(film.images)))
     images = open_series(tmp_path / "film.tif")
     found = {}
@@ -121,11 +145,11 @@ def test_two_images_or_an_unknown_drift_leave_each_image_by_itself():
         voids = tables.check(pd.DataFrame(rows, columns=columns), "voids")
         return FrameResult("ok", voids, labels, int((labels > 0).sum()), labels.size)
 
-    few = settle([result(0, 3), FrameResult(BLANK), result(1, 3)], 0.5)
+    few = settle([result(0, 3), FrameResult(BLANK), result(1, 3)], 0.5, read=unread)
     assert "2 images" in few.reason
     assert [len(each.voids) for each in few.results] == [2, 0, 2]
     assert few.results[0].voids["label"].tolist() == [1, 2]
-    unlike = settle([result(seed, 3) for seed in range(12)], 0.5)
+    unlike = settle([result(seed, 3) for seed in range(12)], 0.5, read=unread)
     assert "drift" in unlike.reason
     assert all((each.voids["confidence"] >= 0.5).all() for each in unlike.results)
 

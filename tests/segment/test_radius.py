@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,6 +8,7 @@ from scipy.spatial.transform import Rotation
 from drawn_images import image_with
 from voidlab.segment import fringe_profiles
 from voidlab.segment.discs import Discs
+from voidlab.segment.load import load_segmenter
 from voidlab.segment.radius import decide_focus, measure_sizes, with_sizes
 from voidlab.simulate import void_shapes
 from voidlab.simulate.microscope import Optics, intensity
@@ -263,3 +266,11 @@ def test_the_shape_is_half_way_from_a_sphere_to_the_mean_of_truncated_octahedra(
     fine = np.linspace(0, 1.5, 3001)
     volume = np.trapezoid(3 * fringe_profiles._thickness(fine) * fine, fine)
     assert volume == pytest.approx(1, abs=2e-3)
+
+
+@pytest.mark.parametrize(("name", "basis"), [("classical", "edge"), ("voids", "network")])
+def test_radii_as_detected_say_what_they_rest_on(name, basis):
+    y, x = np.mgrid[:120, :160]
+    image = (np.hypot(x - 80, y - 60) < 10) + 0.02 * np.random.default_rng(0).standard_normal((120, 160))
+    voids = replace(load_segmenter(name, contrast="bright"), focus=None).run(image).voids
+    assert voids["size_basis"].tolist() == [basis]

@@ -9,6 +9,7 @@ from voidlab.images.doubt import Doubt
 from voidlab.project.parameters.models import SegmentParameters
 from voidlab.report.key_figures import Figure, figure
 from voidlab.tables.listing import are, number_of
+from voidlab.tables.size_basis import is_size
 from voidlab.tables.units import HasPixelSize, unit_of
 from voidlab.tables.verdict import CHECK, GOOD
 
@@ -90,7 +91,8 @@ def of_completeness(
         f"diameter from which nine in ten voids are detected, half from {found['half_px'] * size:.2g} {unit}: "
         "copies of the voids of one image, made smaller, were looked for in it"
     )
-    below = float((2 * voids["radius_px"] < found["nine_px"]).mean()) if len(voids) else 0.0
+    sizes = 2 * voids.loc[is_size(voids), "radius_px"]
+    below = float((sizes < found["nine_px"]).mean()) if len(sizes) else 0.0
     cut = (
         f"{below:.0%} of the voids are smaller than the size from which nine in ten are found: there are more than "
         "were counted, and the mean diameter is too large."

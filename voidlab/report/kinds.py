@@ -11,8 +11,16 @@ from voidlab.report.swelling_words import format_number
 from voidlab.tables.kinds import COUNT_OF, VOID, kinds_in
 from voidlab.tables.listing import number_of
 from voidlab.tables.units import HasPixelSize, unit_of
+from voidlab.tables.verdict import CHECK
 
 _MANY = 0.25  # share of a whole from which on something is said
+_MOSTLY_MISSED = figure(
+    "Loops and dots",
+    CHECK,
+    "counts are far too low: use them to see what is there, not to publish",
+    warning="Most loops and dots are missed: in simulated images one loop in 1,000 is found at threshold 0.5, one in 17 "
+    "at 0.3 and one in eight at 0.2, of dots hardly any. Their counts and densities are far too low.",
+)
 
 
 def detections_in_words(frames: pd.DataFrame, voids: pd.DataFrame) -> str:
@@ -41,7 +49,8 @@ def of_kinds(frames: pd.DataFrame, voids: pd.DataFrame, calibration: HasPixelSiz
         The tables of these names; ``voids`` with loops and dots, without what was deleted by hand.
     """
     others = [kind for kind in kinds_in(frames) if kind != VOID]
-    return [each for kind in others for each in _of_kind(kind, frames, voids, calibration)]
+    figures = [each for kind in others for each in _of_kind(kind, frames, voids, calibration)]
+    return [*figures, _MOSTLY_MISSED] if others else []
 
 
 def _of_kind(

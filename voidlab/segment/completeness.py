@@ -4,7 +4,8 @@ So noise, grain, focus and what else is in the image count as they do for its vo
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from scipy import ndimage, optimize
@@ -43,13 +44,23 @@ class Completeness:
     inserted: int
     largest_px: float
 
+    def times(self, factor: float) -> Self:
+        """The same of diameters that are so many times as large."""
+        of = ("half_px", "nine_px", "largest_px")
+        return replace(self, **{name: factor * getattr(self, name) for name in of})
+
     def at(self, diameter_px: np.ndarray) -> np.ndarray:
         """Share found of voids of these diameters, px."""
         return np.asarray(1 / (1 + (self.half_px / np.asarray(diameter_px, float)) ** self.slope))
 
 
 def measure_completeness(
-    image: np.ndarray, voids: Discs, detect: Callable[[np.ndarray], Discs], *, seed: int = 0
+    image: np.ndarray,
+    voids: Discs,
+    detect: Callable[[np.ndarray], Discs],
+    *,
+    largest_px: float = np.inf,
+    seed: int = 0,
 ) -> Completeness | None:
     """Put smaller copies of an image's voids into it, and see which of them are detected.
 
@@ -63,6 +74,8 @@ def measure_completeness(
         Voids detected in it.
     detect
         Gives the voids detected in an image.
+    largest_px
+        Largest radius that is detected: no copy is larger.
 
     Returns
     -------
@@ -79,9 +92,10 @@ def measure_completeness(
     random = np.random.default_rng(seed)
     profiles, usual = _profiles(image, sure), float(np.median(sure.radius))
     profile, power = np.median(profiles, axis=0), _power(profiles, sure.radius)
+    largest = min(1.3 * usual, largest_px)
     inserted, found = [], []
     for _ in range(_PASSES):
-        radius = np.exp(random.uniform(np.log(_SMALLEST_PX), np.log(1.3 * usual), _A_PASS))
+        radius = np.exp(random.uniform(np.log(_SMALLEST_PX), np.log(largest), _A_PASS))
         x, y, radius = _free_places(random, image, voids, radius)
         if not len(x):
             return None

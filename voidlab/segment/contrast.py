@@ -92,8 +92,8 @@ def choose(evidence: Iterable[Evidence]) -> ContrastChoice:
     """The contrast that images speak for; the stronger one, to be checked, where they do not decide."""
     each = list(evidence)
     total = sum(each, Evidence())
-    contrast = "bright" if total.bright >= total.dark else "dark"
     counts = (total.bright_count, total.dark_count)
+    contrast = "bright" if (total.bright, counts[0]) >= (total.dark, counts[1]) else "dark"
 
     def choice(verdict: str, reason: str) -> ContrastChoice:
         return ContrastChoice(contrast, verdict, *counts, reason, len(each))

@@ -85,7 +85,7 @@ def peaks(maps: tuple[Maps, ...], kind: str) -> tuple[np.ndarray, np.ndarray, np
         np.concatenate(parts) for parts in zip(*map(_peaks, maps, tops, repeat(kind)), strict=True)
     )
     centre = maps[0].centres[kind]
-    unrest = unrest_of(centre[tops[0]], centre.size)
+    unrest = unrest_of(centre[tops[0]], maps[0].known_px)
     surest = np.argsort(-height, kind="stable")
     surest = surest[height[surest] >= _SURE_HEIGHT]
     smaller = smaller_than_sure(radius, radius[surest][once(x[surest], y[surest], radius[surest])])
@@ -109,11 +109,14 @@ def scales_for(max_radius_px: float) -> tuple[int, ...]:
     return tuple(scale for scale in SCALES if scale * _OF_SCALE[scale][0] < max_radius_px)
 
 
-def draw_labels(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Label image and probability.
+def draw_labels(
+    found: Discs, maps: tuple[Maps, ...], *, sure_from: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Label image and probability of voids, the most confident first.
 
     A void's pixels are those the network takes for void out to the corners it may have, and its middle in any case;
-    a pixel in reach of several goes to the one whose centre is nearest in terms of its radius.
+    a pixel in reach of several goes to the one whose centre is nearest in terms of its radius. Voids less confident
+    than ``sure_from`` have what the others leave: these are as large whether there are such candidates or not.
 
     Returns
     -------
@@ -127,7 +130,11 @@ def draw_labels(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.nd
     # The maps of the finest scale that knows voids so large.
     of = np.searchsorted([each.scale * _OF_SCALE[each.scale][1] for each in maps[:-1]], found.radius)
     inside = {k: enlarge(maps[k].void, maps[k].scale, (height, width)) for k in {0, *of.tolist()}}
+    sure = int((found.confidence >= sure_from).sum())
+    taken = None
     for i, (x, y, radius) in enumerate(zip(found.x, found.y, found.radius, strict=True)):
+        if i == sure:
+            taken = labels > 0
         reach = _FACETS * radius + 1
         rows = slice(max(int(y - reach), 0), min(int(y + reach) + 2, height))
         columns = slice(max(int(x - reach), 0), min(int(x + reach) + 2, width))
@@ -137,6 +144,8 @@ def draw_labels(found: Discs, maps: tuple[Maps, ...]) -> tuple[np.ndarray, np.nd
         body = ((share <= _FACETS) & (part >= 0.5)) | (share <= 0.5)
         mine = (share < nearest[rows, columns]) & body
         mine |= share == share.min()  # a void has a pixel at least, however small
+        if taken is not None:
+            mine &= ~taken[rows, columns]
         labels[rows, columns][mine] = i + 1
         nearest[rows, columns][mine] = share[mine]
         if of[i]:
@@ -180,6 +189,13 @@ def _centroid(
     mean = ((weight * part).sum(axis=(1, 2)) / total for part in (xs, ys, np.log(maps.radius_px[ys, xs])))
     cx, cy, log_radius = mean
     return cx, cy, np.exp(log_radius)
+
+
+def beside(others: Discs, found: Discs) -> Discs:
+    """Of the others those that are not the same void, loop or dot as one of the found, which are each there once."""
+    both = found.and_also(others)
+    kept = once(both.x, both.y, both.radius)
+    return others.where(kept[kept >= len(found)] - len(found))
 
 
 def once(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> np.ndarray:

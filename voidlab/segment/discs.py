@@ -44,6 +44,11 @@ class Discs:
         """Those of a mask."""
         return Discs(*(getattr(self, each.name)[rows] for each in fields(self)))
 
+    def and_also(self, others: Discs) -> Discs:
+        """These, then the others."""
+        both = ((getattr(self, each.name), getattr(others, each.name)) for each in fields(self))
+        return Discs(*map(np.concatenate, both))
+
 
 def draw_discs(discs: Discs, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Label image and probability of discs.

@@ -17,7 +17,7 @@ from voidlab.segment.discs import Discs
 from voidlab.tables.verdict import CHECK, DO_NOT_USE, GOOD
 
 LEVEL = 0.9
-_ENLARGED = 1.2
+ENLARGED = 1.2
 _GOOD_F1, _USELESS_F1 = 0.84, 0.5
 _WIDEST = 0.4  # interval of precision that may still be called good
 
@@ -62,15 +62,15 @@ class Looks:
 
 def turned(image: np.ndarray) -> np.ndarray:
     """``image`` (H, W) turned by 90° and enlarged, as the second look is at."""
-    return np.asarray(ndimage.zoom(np.rot90(np.asarray(image, np.float32)), _ENLARGED, order=1))
+    return np.asarray(ndimage.zoom(np.rot90(np.asarray(image, np.float32)), ENLARGED, order=1))
 
 
 def turned_back(discs: Discs, shape: tuple[int, ...]) -> Discs:
     """Discs of the `turned` image where they lie in that of this shape, (H, W)."""
     height, width = shape
     # The corners' centres of pixels stay in the corners.
-    along, across = ((side - 1) / max(round(side * _ENLARGED) - 1, 1) for side in (height, width))
-    return replace(discs, x=width - 1 - discs.y * across, y=discs.x * along, radius=discs.radius / _ENLARGED)
+    along, across = ((side - 1) / max(round(side * ENLARGED) - 1, 1) for side in (height, width))
+    return replace(discs, x=width - 1 - discs.y * across, y=discs.x * along, radius=discs.radius / ENLARGED)
 
 
 def look_twice(first: Discs, second: Discs, threshold: float) -> Looks:
@@ -204,9 +204,11 @@ def expect(looks: Iterable[Looks], taught: Mapping[str, Teacher], *, undecided: 
     if not total.detections:
         return Expectation(None, None, CHECK, ["nothing was detected"])
     precision = taught["precision"].expect(total.for_precision(undecided=undecided), total.detections)
-    recall = taught["recall"].expect(
-        total.for_recall(undecided=undecided), total.detections / max(precision.value, 0.05)
-    )
+    speaks = total.for_recall(undecided=undecided)
+    detected = (
+        taught["recall"].expect(speaks, 1).value
+    )  # of how many there are, does not depend on their number
+    recall = taught["recall"].expect(speaks, total.detections * precision.value / max(detected, 0.05))
     made = Expectation(precision, recall, GOOD, [])
     reasons = [
         f"of the detections {precision} are expected to be voids",

@@ -17,7 +17,6 @@ import numpy as np
 from scipy import ndimage
 
 from voidlab.images.binning import block_mean, enlarge
-from voidlab.images.missing import filled
 
 if TYPE_CHECKING:
     import torch
@@ -67,6 +66,11 @@ class Maps:
         return {"void": self.centre} | self.others
 
     @property
+    def known_px(self) -> int:
+        """Pixels of which something is known: elsewhere there is no void, to the bit."""
+        return int(np.count_nonzero(self.void))
+
+    @property
     def nbytes(self) -> int:
         """Memory that it takes."""
         return sum(each.nbytes for each in (self.void, self.radius_px, *self.centres.values()))
@@ -98,16 +102,39 @@ def build_network(features: Sequence[int] = FEATURES) -> torch.nn.Module:
 def normalised(image: np.ndarray) -> np.ndarray:
     """Image (H, W) as the network wants it, float32: no slow background, noise and detail about 1.
 
-    What is not finite is taken for background; an image of one value gives zeros.
+    What is not finite is taken for the background beside it, and has no say in how much noise and detail there is; an
+    image of one value gives zeros.
     """
-    image = filled(np.asarray(image, np.float32))
-    detail = image - _background(image)
-    size = np.abs(detail)
-    scale = 1.4826 * float(_median(size))
-    largest = float(np.abs(image, out=size).max(initial=0))
-    scale = max(scale, 0.25 * float(detail.std()), 1e-6 * largest, 1e-12)
+    image = np.asarray(image, np.float32)
+    known = np.isfinite(image)
+    if known.all():
+        told = detail = image - _background(image)
+    elif known.any():
+        detail = _detail_of_known(image, known)
+        image, told = image[known], detail[known]
+    else:
+        return np.zeros(image.shape, np.float32)
+    largest = float(max(image.max(), -image.min()))
+    scale = max(1.4826 * float(_median(np.abs(told))), 0.25 * float(told.std()), 1e-6 * largest, 1e-12)
     detail /= scale
     return np.clip(detail, -12, 12, out=detail)
+
+
+def _detail_of_known(image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The image without the slow background of what is ``known`` of it; elsewhere its mirror image, or else 0.
+
+    So what is not known has no border, as the picture has none: where noise ends the network would see voids.
+    """
+    centred = np.where(known, image - np.median(image[known]), np.float32(0))
+    slow = _background(centred) / np.maximum(_background(known.astype(np.float32)), 1e-6)
+    detail = np.where(known, centred - slow, np.float32(0))
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    y, x = (
+        2 * near - here
+        for near, here in zip(nearest, np.ogrid[: known.shape[0], : known.shape[1]], strict=True)
+    )
+    inside = (y >= 0) & (y < known.shape[0]) & (x >= 0) & (x < known.shape[1])
+    return np.where(inside, detail[np.where(inside, y, 0), np.where(inside, x, 0)], np.float32(0))
 
 
 def preprocess(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:

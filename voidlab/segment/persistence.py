@@ -1,7 +1,8 @@
 """What the images of a series say of each other's voids: what lasts is more likely one, what is seen once is less."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,34 @@ _LEAST_IMAGES = 3
 _LEAST_PX = 2.0  # within which, or half the radius, two are at the same place
 
 
-def confidence_over_series(voids: pd.DataFrame, drift_px: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+@dataclass(frozen=True)
+class Shown:
+    """What the images of a series show of the specimen.
+
+    Attributes
+    ----------
+    shape
+        (H, W) of the images, px.
+    pixels
+        That show the specimen, of all images together.
+    valid
+        Gives the pixels that show it, (H, W), bool, in the image of a row; None: all do.
+    """
+
+    shape: tuple[int, int]
+    pixels: int
+    valid: Callable[[int], np.ndarray] | None = None
+
+    def holds(self, row: int, xy: np.ndarray) -> np.ndarray:
+        """Which places (n, 2), px, the image of this row shows."""
+        inside = np.all((xy >= 0) & (xy <= np.array(self.shape)[::-1] - 1), axis=1)
+        if self.valid is not None and inside.any():
+            column, line = np.rint(xy[inside]).astype(int).T
+            inside[inside] = self.valid(row)[line, column]
+        return inside
+
+
+def confidence_over_series(voids: pd.DataFrame, drift_px: np.ndarray, shown: Shown) -> np.ndarray:
     """Confidence of each void once the images before and after it have been heard.
 
     How much it says that there is, or is not, a candidate at the same place follows from how often the likely voids
@@ -36,8 +64,8 @@ def confidence_over_series(voids: pd.DataFrame, drift_px: np.ndarray, shape: tup
         ``row`` of the series, ``x_px, y_px, radius_px, confidence``, of all candidates.
     drift_px : ndarray of shape (rows, 2)
         x and y of each image's drift; NaN where nothing is known of it, or it was not looked at.
-    shape
-        (H, W) of the images, px.
+    shown
+        Where something can be seen: a void that leaves that is not missed.
 
     Returns
     -------
@@ -46,13 +74,13 @@ def confidence_over_series(voids: pd.DataFrame, drift_px: np.ndarray, shape: tup
     rows = voids["row"].to_numpy(np.int64)
     confidence = np.clip(voids["confidence"].to_numpy(float), 0.003, 0.997)
     sides = {side: np.full((_REACH, len(rows)), np.nan) for side in (-1, 1)}
-    for side, step, here, found in _looks(voids, drift_px, shape):
+    for side, step, here, found in _looks(voids, drift_px, shown):
         sides[side][step, here] = found
     likely = confidence >= _SURE
     of_likely = np.concatenate([found[:, likely] for found in sides.values()])
     missed = (np.nansum(of_likely == 0) + 1) / (np.isfinite(of_likely).sum() + 2)
     reach = np.maximum(_LEAST_PX, voids["radius_px"].to_numpy(float) / 2)
-    chance = np.clip(np.pi * reach**2 * len(rows) / (max(len(drift_px), 1) * shape[0] * shape[1]), 1e-3, 0.5)
+    chance = np.clip(np.pi * reach**2 * len(rows) / max(shown.pixels, 1), 1e-3, 0.5)
     seen, not_seen = np.log((1 - missed) / chance), np.log(missed / (1 - chance))
     of_sides = []
     for found in sides.values():
@@ -68,7 +96,7 @@ def confidence_over_series(voids: pd.DataFrame, drift_px: np.ndarray, shape: tup
 
 
 def _looks(
-    voids: pd.DataFrame, drift_px: np.ndarray, shape: tuple[int, int]
+    voids: pd.DataFrame, drift_px: np.ndarray, shown: Shown
 ) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """Side, step and which voids; 1 where that other image has a candidate too, 0 where none, NaN outside of it."""
     rows = voids["row"].to_numpy(np.int64)
@@ -82,7 +110,7 @@ def _looks(
                 if not len(here) or not 0 <= other < len(drift_px):
                     continue
                 at = places[here] + drift_px[other] - drift_px[row]
-                inside = ((at >= 0) & (at <= np.array(shape)[::-1] - 1)).all(axis=1)
+                inside = shown.holds(other, at)
                 found = np.zeros(len(here))
                 if len(of_row[other]) and inside.any():
                     distance, _ = cKDTree(places[of_row[other]]).query(np.where(inside[:, None], at, 0))
@@ -113,10 +141,11 @@ class Settled:
         return {"added": self.added, "removed": self.removed, "reason": self.reason}
 
 
-def settle(results: Sequence[FrameResult], threshold: float) -> Settled:
+def settle(results: Sequence[FrameResult], threshold: float, *, read: Callable[[int], np.ndarray]) -> Settled:
     """The voids of a series that other images confirm, of all candidates.
 
-    Where the drift, of the voids that are sure by themselves, is not good, each image stands by itself.
+    Where the drift, of the voids that are sure by themselves, is not good, each image stands by itself. ``read``
+    gives the image of a row, not finite where it does not show the specimen.
     """
     placed = [each.voids.assign(row=row) for row, each in enumerate(results) if each.status == OK]
     if len(placed) < _LEAST_IMAGES:
@@ -133,7 +162,7 @@ def settle(results: Sequence[FrameResult], threshold: float) -> Settled:
     every = pd.concat(placed, ignore_index=True)
     voids = every[every["kind"] == VOID]
     after = every["confidence"].to_numpy(float).copy()
-    after[voids.index] = confidence_over_series(voids, known, _shape(results))
+    after[voids.index] = confidence_over_series(voids, known, _shown(results, read))
     of_row = every["row"].to_numpy()
     settled = [_with(each, after[of_row == row], threshold) for row, each in enumerate(results)]
     before = every["confidence"].to_numpy(float)
@@ -170,6 +199,19 @@ def _unpacked(result: FrameResult) -> np.ndarray:
 def _shape(results: Sequence[FrameResult]) -> tuple[int, int]:
     height, width = next(_unpacked(each).shape for each in results if each.status == OK)
     return height, width
+
+
+def _shown(results: Sequence[FrameResult], read: Callable[[int], np.ndarray]) -> Shown:
+    shape, valid_px = _shape(results), [each.valid_px for each in results if each.status == OK]
+    if min(valid_px) == shape[0] * shape[1]:
+        return Shown(shape, sum(valid_px))
+
+    # Each image is asked for by those beside it: kept so long, and no longer, as a series may be large.
+    @lru_cache(maxsize=2 * _REACH + 1)
+    def valid(row: int) -> np.ndarray:
+        return np.isfinite(read(row))
+
+    return Shown(shape, sum(valid_px), valid)
 
 
 class _SureMasks(Sequence[np.ndarray]):

@@ -174,8 +174,8 @@ def with_sizes(
     rows = (voids["kind"] == VOID).to_numpy()
     columns = (voids[name].to_numpy(float)[rows] for name in ("x_px", "y_px", "radius_px", "confidence"))
     sizes, every = (
-        measure_sizes(image, Discs(*columns), focus),
-        Sizes.given(voids["radius_px"].to_numpy(float)),
+        measure_sizes(image, Discs(*columns), focus, basis=basis),
+        Sizes.given(voids["radius_px"].to_numpy(float), basis),
     )
     measured = {}
     for column, name in COLUMNS.items():

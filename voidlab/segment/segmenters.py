@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
@@ -22,13 +22,22 @@ from voidlab.segment.completeness import Completeness, measure_completeness
 from voidlab.segment.confidence import Calibration
 from voidlab.segment.contrast import ContrastChoice, Evidence
 from voidlab.segment.discs import Discs, draw_discs
-from voidlab.segment.expectation import Expectation, Looks, Teacher, expect, look_twice, turned, turned_back
+from voidlab.segment.expectation import (
+    ENLARGED,
+    Expectation,
+    Looks,
+    Teacher,
+    expect,
+    look_twice,
+    turned,
+    turned_back,
+)
 from voidlab.segment.radius import decide_focus, with_sizes
 from voidlab.segment.seen import KeptMaps, Seen
 from voidlab.segment.segmentation import Segmentation, circles_of, grey, segmentation_of
 from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.kinds import VOID
-from voidlab.tables.size_basis import EDGE, NETWORK
+from voidlab.tables.size_basis import EDGE, NETWORK, is_size
 from voidlab.tables.verdict import GOOD
 
 if TYPE_CHECKING:
@@ -87,8 +96,7 @@ class Segmenter(ABC):
         if self.focus != "auto":
             return self
         if self.under:
-            methods = map(self.in_frame, range(len(self.under)))
-            each = [m.with_focus_from([image]).focus for m, image in zip(methods, images, strict=True)]
+            each = [method.with_focus_from([image]).focus for method, image in self._each(images)]
             return replace(self, focus=tuple(each))  # type: ignore[arg-type]
         found = ((image, self._sure_in(image)) for image in images)
         under = self.contrast != "dark"
@@ -100,6 +108,19 @@ class Segmenter(ABC):
             return self
         focus = self.focus[row] if isinstance(self.focus, tuple) else self.focus
         return replace(self, contrast="bright" if self.under[row] else "dark", focus=focus, under=())
+
+    def _each(self, images: Iterable[np.ndarray]) -> Iterator[tuple[Self, np.ndarray]]:
+        """Images with the segmenter of each: itself, but of a focus pair, of which both images are needed."""
+        if not self.under:
+            yield from ((self, image) for image in images)
+            return
+        both = list(images)
+        if len(both) != len(self.under):
+            raise ImagesError(
+                f"focus_pair: only {len(both)} of {len(self.under)} images can be read and is not left out; "
+                "both are needed."
+            )
+        yield from ((self.in_frame(row), image) for row, image in enumerate(both))
 
     def with_radii(self, found: Segmentation, image: np.ndarray) -> Segmentation:
         """What was detected in ``image``, with radii measured by the fringes; see `voidlab.segment.radius`."""
@@ -139,7 +160,7 @@ class Segmenter(ABC):
     def _decided(self, images: Iterable[np.ndarray], evidence: Callable[[np.ndarray], Evidence]) -> Self:
         """This segmenter with the contrast that the ``images`` speak for, see `voidlab.segment.contrast`."""
         if self.under:
-            self._check_signs([contrast.choose([evidence(image)]) for image in images])
+            self._check_signs([contrast.choose([evidence(image)]) for _, image in self._each(images)])
         if self.contrast != "auto" or self.under:
             return self
         choice = contrast.choose(map(evidence, images))
@@ -147,7 +168,7 @@ class Segmenter(ABC):
 
     def _check_signs(self, seen: Sequence[ContrastChoice]) -> None:
         """Raise ImagesError where an image of a focus pair plainly has the other sign of focus than was said."""
-        for number, (found, under) in enumerate(zip(seen, self.under, strict=False), 1):
+        for number, (found, under) in enumerate(zip(seen, self.under, strict=True), 1):
             if found.verdict == GOOD and (found.contrast == "bright") != under:
                 side, looks = (
                     ("under", "dark, as over focus") if under else ("over", "bright, as under focus")
@@ -255,13 +276,16 @@ class NetworkSegmenter(Segmenter):
 
     def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:
         """Probability, labels and voids from the maps of an image."""
-        least = min(self.threshold, CANDIDATES_FROM) if self.use_series else self.threshold
-        every = self._discs(maps, least, {VOID, *self.kinds}).of(self.kinds)
-        found = self._asked_for(every, maps[0].void.shape)
-        sure, sure_found = (each.at_least(self.threshold) for each in (every, found))
-        voids, others = found.of([VOID]), found.of(network.OTHERS)
+        shape = maps[0].void.shape
+        sure = self._discs(maps, self.threshold, {VOID, *self.kinds}).of(self.kinds)
+        asked_for = self._asked_for(sure, shape)
+        voids, others = asked_for.of([VOID]), asked_for.of(network.OTHERS)
+        if self.use_series and VOID in self.kinds:
+            candidates = self._discs(maps, min(self.threshold, CANDIDATES_FROM))
+            also = decode.beside(self._asked_for(candidates, shape), asked_for)
+            voids = voids.and_also(also.where(also.confidence < self.threshold))
         # Only voids are drawn: else a loop upon a void would take pixels, and the masks would hold more than voids.
-        labels, probability = decode.draw_labels(voids, maps)
+        labels, probability = decode.draw_labels(voids, maps, sure_from=self.threshold)
         made = segmentation_of(voids, labels, probability, self.edge_buffer_px)
         smaller = int((sure.radius < self.min_radius_px).sum())
         if len(others):
@@ -270,7 +294,7 @@ class NetworkSegmenter(Segmenter):
         return replace(
             made,
             smaller=smaller,
-            larger=len(sure) - len(sure_found) - smaller,
+            larger=len(sure) - len(asked_for) - smaller,
             contrast="dark" if maps[0].negative else "bright",
         )
 
@@ -295,19 +319,32 @@ class NetworkSegmenter(Segmenter):
         if not self.taught:
             return None
         undecided = self.choice is not None and self.choice.verdict != GOOD
-        return expect(map(self.look_twice, images), self.taught, undecided=undecided)
+        looks = (method.look_twice(image) for method, image in self._each(images))
+        return expect(looks, self.taught, undecided=undecided)
 
     def completeness(self, images: Iterable[np.ndarray]) -> Completeness | None:
+        measured = (method._completeness_in(_middle(image)) for method, image in self._each(images))
+        return next(filter(None, measured), None)
+
+    def _completeness_in(self, image: np.ndarray) -> Completeness | None:
         def detect(image: np.ndarray) -> Discs:
             return self._candidates(image).at_least(self.threshold)
 
-        measured = (measure_completeness(image, detect(image), detect) for image in map(_middle, images))
-        return next(filter(None, measured), None)
+        found = measure_completeness(image, detect(image), detect, largest_px=self._largest(image.shape))
+        return found and found.times(self._true_size_in(image))
+
+    def _true_size_in(self, image: np.ndarray) -> float:
+        """Radii of the voids in an image, as they are given, over those detected, in the median; 1 without any."""
+        voids = self.run(image).voids
+        voids = voids[(voids["kind"] == VOID) & is_size(voids)]
+        return float((voids["radius_px"] / voids["edge_radius_px"]).median()) if len(voids) else 1.0
 
     def look_twice(self, image: np.ndarray) -> Looks:
         """What two looks at the middle of ``image`` say of each other."""
         image = _middle(image)
-        again = turned_back(self._candidates(turned(image)), image.shape)
+        largest = self.max_radius_px if self.max_radius_px == "auto" else ENLARGED * self.max_radius_px
+        method = replace(self, min_radius_px=ENLARGED * self.min_radius_px, max_radius_px=largest)
+        again = turned_back(method._candidates(turned(image)), image.shape)
         return look_twice(self._candidates(image), again, self.threshold)
 
     @property

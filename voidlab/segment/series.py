@@ -111,9 +111,8 @@ def segment_series(
     results: Iterable[FrameResult] = _ordered(series, segmenter, store) if apart is None else apart
     of_series: dict[str, Any] = {}
     if segmenter.use_series:
-        settled = settle(
-            [_packed(each) for _, each in zip(counted, results, strict=True)], segmenter.threshold
-        )
+        looked = [_packed(each) for _, each in zip(counted, results, strict=True)]
+        settled = settle(looked, segmenter.threshold, read=series.__getitem__)
         results, counted, of_series = settled.results, rows, {"series": settled.as_json()}
     for row, result in zip(counted, results, strict=True):
         found.add(row, result)
