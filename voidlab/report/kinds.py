@@ -18,8 +18,8 @@ _MOSTLY_MISSED = figure(
     "Loops and dots",
     CHECK,
     "counts are far too low: use them to see what is there, not to publish",
-    warning="Most loops and dots are missed: in simulated images one loop in 1,000 is found at threshold 0.5, one in 17 "
-    "at 0.3 and one in eight at 0.2, of dots hardly any. Their counts and densities are far too low.",
+    warning="Most loops and dots are missed: in simulated images one loop in 1,000 is found at threshold 0.5, one in "
+    "17 at 0.3 and one in eight at 0.2, of dots hardly any. Their counts and densities are far too low.",
 )
 
 
