@@ -415,7 +415,7 @@ def test_the_command_pools_what_was_run(project, capsys):
     assert pooled.loc["areal_density", "value"] == pytest.approx(stated["areal_density"])
     assert pooled.loc["areal_density", "dose_dpa"] == 2
     counted = pd.read_parquet(RunPaths(project, "one").table("counted"))
-    assert set(counted["size_basis"]) <= {"fringe", "network", "not a size"}
+    assert set(counted["size_basis"]) <= {"fringe", "edge", "not a size"}
     assert pooled.loc["areal_density", "voids"] == 2 * len(counted)
     member_of_one = read_member(RunPaths(project, "one"))
     assert member_of_one.field.unit == "nm"

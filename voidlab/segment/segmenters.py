@@ -342,9 +342,9 @@ class NetworkSegmenter(Segmenter):
     def look_twice(self, image: np.ndarray) -> Looks:
         """What two looks at the middle of ``image`` say of each other."""
         image = _middle(image)
+        # Not the smallest radius: specks that only the enlarged image has are a part of what the teachers learnt.
         largest = self.max_radius_px if self.max_radius_px == "auto" else ENLARGED * self.max_radius_px
-        method = replace(self, min_radius_px=ENLARGED * self.min_radius_px, max_radius_px=largest)
-        again = turned_back(method._candidates(turned(image)), image.shape)
+        again = turned_back(replace(self, max_radius_px=largest)._candidates(turned(image)), image.shape)
         return look_twice(self._candidates(image), again, self.threshold)
 
     @property
