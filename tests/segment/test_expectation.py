@@ -6,10 +6,13 @@ import pytest
 from scipy import stats
 
 from voidlab import segment
+from voidlab.images.errors import ImagesError
 from voidlab.segment import contrast, expectation
+from voidlab.segment.completeness import Completeness
 from voidlab.segment.contrast import ContrastChoice
 from voidlab.segment.discs import Discs
 from voidlab.segment.expectation import Expectation, Looks, Share, Teacher, expect, look_twice, shortest
+from voidlab.segment.segmenters import NetworkSegmenter
 
 
 def discs(*rows):
@@ -126,6 +129,33 @@ def test_the_largest_voids_asked_for_are_confirmed_by_the_second_look():
     assert asked_for.confirmed == pytest.approx(every.confirmed, rel=0.02)
     assert asked_for.others == every.others
     assert asked_for.known == pytest.approx(every.known, rel=0.02)
+
+
+def test_each_image_of_a_focus_pair_is_looked_at_by_its_own_contrast(monkeypatch):
+    seen = []
+
+    def look(method, image):
+        seen.append((method.contrast, image))
+        return looks_of(0.95)
+
+    monkeypatch.setattr(NetworkSegmenter, "look_twice", look)
+    pair = replace(segment.load_segmenter("voids"), under=(False, True), taught=TAUGHT)
+    assert pair.expectation(["over", "under"]).verdict == "good"
+    assert seen == [("dark", "over"), ("bright", "under")]
+    for ask in (pair.expectation, pair.completeness, pair.with_focus_from, pair.with_contrast_from):
+        with pytest.raises(ImagesError, match="both images are needed; found 1"):
+            ask([np.random.default_rng(0).random((64, 64))])
+
+
+def test_complete_from_is_told_in_the_diameters_of_the_table(monkeypatch):
+    method = segment.load_segmenter("voids", contrast="bright")
+    measured = Completeness(6.0, 9.0, 5.4, 120, 26.0)
+    monkeypatch.setattr("voidlab.segment.segmenters.measure_completeness", lambda *args, **options: measured)
+    sizes = {"kind": "void", "radius_px": [9.9, 9.9, 50], "edge_radius_px": [9.0, 9.0, 9.0]}
+    voids = pd.DataFrame(sizes | {"size_basis": ["fringe", "fringe", "not a size"]})
+    nothing = replace(method.run(np.zeros((64, 64))), voids=voids)
+    monkeypatch.setattr(NetworkSegmenter, "run", lambda method, image: nothing)
+    assert method.completeness([np.zeros((64, 64))]).nine_px == pytest.approx(9.9)
 
 
 def test_an_undecided_contrast_counts():

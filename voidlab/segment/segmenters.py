@@ -117,8 +117,7 @@ class Segmenter(ABC):
         both = list(images)
         if len(both) != len(self.under):
             raise ImagesError(
-                f"focus_pair: only {len(both)} of {len(self.under)} images can be read and is not left out; "
-                "both are needed."
+                f"focus_pair: both images are needed; found {len(both)} that can be read and is not excluded."
             )
         yield from ((self.in_frame(row), image) for row, image in enumerate(both))
 
