@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from voidlab.segment.classical_segmenter import ClassicalSegmenter
 from voidlab.segment.segmentation import Segmentation
-from voidlab.segment.segmenters import ClassicalSegmenter
 from voidlab.tables.kinds import COUNT_OF
 
 LOOPS, DOTS = 4, 2  # of each image

@@ -132,7 +132,7 @@ def test_a_network_looks_again_for_voids_larger_than_it_was_asked_for(model, mon
 def test_the_focus_is_decided_anew_only_when_a_slider_has_come_to_rest(model, monkeypatch):
     decided = []
     monkeypatch.setattr(
-        "voidlab.segment.segmenters.decide_focus", lambda *args, **rest: decided.append(1) or None
+        "voidlab.segment.segmenter.decide_focus", lambda *args, **rest: decided.append(1) or None
     )
     first, other = (
         model.settings.model_copy(update={"segmenter": "voids", "threshold": t}) for t in (0.5, 0.6)

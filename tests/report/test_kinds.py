@@ -66,7 +66,7 @@ def test_number_density_and_diameter_of_loops(calibration, density, interval, di
 
 def test_no_loops_where_they_were_looked_for_is_said_with_what_may_have_been_missed_by_chance():
     number, dense, wide, missed = report.of_kinds(*made(loops=(0, 0)), NM)
-    assert "Most loops and dots are missed" in missed["warning"]
+    assert "Many loops and dots are missed" in missed["warning"]
     assert number["value"] == "0 (0–0)"
     assert dense["value"] == "0.00 µm⁻²"
     assert "0.00–73.8 µm⁻²" in dense["meaning"]  # 3.69 in 0.05 µm²

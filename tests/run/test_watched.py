@@ -16,7 +16,7 @@ from voidlab.run.decided import Decided
 from voidlab.run.frame_cache import open_frames
 from voidlab.run.stage import open_stage
 from voidlab.run.watched import as_watched, differences, figures_of, keep_watched
-from voidlab.segment.segmenters import ClassicalSegmenter
+from voidlab.segment.classical_segmenter import ClassicalSegmenter
 
 
 @pytest.fixture(scope="module")

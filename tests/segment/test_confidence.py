@@ -15,9 +15,9 @@ def spoken(height, *, void=0.5, others=0.5, radius=1.0, scale=1.0, smaller=0.0, 
 def test_a_kind_without_weights_goes_by_height_alone():
     height = np.array([0.1, 0.3, 0.9])
     assert Calibration().confidence("void", spoken(height)) == pytest.approx(height)
-    of_loops = Calibration({"loop": (5.0, *(0.0,) * (len(NAMES) - 1))})
+    of_loops = Calibration({"loop or dot": (5.0, *(0.0,) * (len(NAMES) - 1))})
     assert of_loops.confidence("void", spoken(height)) == pytest.approx(height)
-    assert (of_loops.confidence("loop", spoken(height)) > 0.99).all()
+    assert (of_loops.confidence("loop or dot", spoken(height)) > 0.99).all()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from voidlab.segment import decode
 from voidlab.segment.confidence import Calibration
 from voidlab.segment.discs import Discs
 from voidlab.segment.network import Maps
-from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.segment.network_segmenter import NetworkSegmenter
 
 SHAPE = (160, 224)
 
@@ -104,6 +104,26 @@ def test_each_thing_is_what_its_map_says():
     assert found.x == pytest.approx([60, 120, 170], abs=0.25)
     assert found.radius == pytest.approx([8, 10, 4], rel=0.03)
     assert found.confidence == pytest.approx([0.9, 0.8, 0.7], abs=0.02)
+
+
+def test_what_is_surely_a_loop_or_a_dot_is_found_however_unsure_it_is_which():
+    """A network that says loop 0.5 and dot 0.4 is sure that there is one of them."""
+    maps = beside([], loop=((120, 80, 10), 0.5), dot=((120, 80, 10), 0.4))
+    found = decode.decode_discs((maps,))
+    assert list(found.kind) == ["loop"]
+    assert found.confidence[0] == pytest.approx(0.9, abs=0.02)
+    other = beside([], loop=((120, 80, 10), 0.4), dot=((120, 80, 10), 0.5))
+    assert list(decode.decode_discs((other,)).kind) == ["dot"]
+    assert len(decode.decode_discs((maps,), kinds=("void", "dot"))) == 0
+
+
+def test_loops_and_dots_are_looked_for_in_the_negative():
+    negative = replace(beside([], loop=((120, 80, 10), 0.8)), negative=True)
+    maps = replace(beside([(60, 60, 8)], dot=((170, 40, 4), 0.9)), of_negative=negative)
+    found = decode.decode_discs((maps,))
+    assert list(found.kind) == ["void", "loop"]
+    assert found.x == pytest.approx([60, 120], abs=0.25)
+    assert found.radius == pytest.approx([8, 10], rel=0.03)
 
 
 @pytest.mark.parametrize("peak", [0.95, 0.7])

@@ -12,7 +12,7 @@ from voidlab.segment.completeness import Completeness
 from voidlab.segment.contrast import ContrastChoice
 from voidlab.segment.discs import Discs
 from voidlab.segment.expectation import Expectation, Looks, Share, Teacher, expect, look_twice, shortest
-from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.segment.network_segmenter import NetworkSegmenter
 
 
 def discs(*rows):
@@ -150,7 +150,9 @@ def test_each_image_of_a_focus_pair_is_looked_at_by_its_own_contrast(monkeypatch
 def test_complete_from_is_told_in_the_diameters_of_the_table(monkeypatch):
     method = segment.load_segmenter("voids", contrast="bright")
     measured = Completeness(6.0, 9.0, 5.4, 120, 26.0)
-    monkeypatch.setattr("voidlab.segment.segmenters.measure_completeness", lambda *args, **options: measured)
+    monkeypatch.setattr(
+        "voidlab.segment.network_segmenter.measure_completeness", lambda *args, **options: measured
+    )
     sizes = {"kind": "void", "radius_px": [9.9, 9.9, 50], "edge_radius_px": [9.0, 9.0, 9.0]}
     voids = pd.DataFrame(sizes | {"size_basis": ["fringe", "fringe", "not a size"]})
     nothing = replace(method.run(np.zeros((64, 64))), voids=voids)

@@ -8,8 +8,8 @@ from voidlab.segment import seen as seen_
 from voidlab.segment.confidence import Calibration
 from voidlab.segment.discs import Discs
 from voidlab.segment.network import Maps
+from voidlab.segment.network_segmenter import NetworkSegmenter
 from voidlab.segment.seen import KeptMaps, Seen
-from voidlab.segment.segmenters import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
 
 
@@ -33,13 +33,13 @@ def test_an_image_is_looked_at_once_in_each_way():
 def looked_for(monkeypatch):
     """As what voids were looked for in an image, each time one was."""
     asked = []
-    maps = NetworkSegmenter.maps
+    maps = NetworkSegmenter.maps_of_voids
 
     def counted(self, image):
         asked.append(self.contrast)
         return maps(self, image)
 
-    monkeypatch.setattr(NetworkSegmenter, "maps", counted)
+    monkeypatch.setattr(NetworkSegmenter, "maps_of_voids", counted)
     return asked
 
 
@@ -77,6 +77,20 @@ def test_the_network_looks_once_at_an_image_that_the_contrast_was_decided_by(loo
     assert len(looked_for) == 6  # the fresh ones
     decided.run(images[0])
     assert len(looked_for) == 7  # they are given back once
+
+
+@pytest.mark.parametrize(
+    ("contrast", "kinds", "asked"),
+    [
+        ("bright", ["void"], ["bright"]),
+        ("bright", ["void", "loop", "dot"], ["bright", "dark"]),
+        ("dark", ["void", "dot"], ["dark"]),
+    ],
+)
+def test_the_negative_is_looked_at_for_loops_and_dots(looked_for, contrast, kinds, asked):
+    image = micrograph(1, shape=(128, 128)).as_shown
+    segment.load_segmenter("voids", contrast=contrast, kinds=kinds).detect(image)
+    assert looked_for == asked
 
 
 def test_maps_are_kept_of_the_last_images_each_for_one_more_look(monkeypatch):

@@ -12,7 +12,7 @@ from voidlab.training import distil, examples, fit, train
 TINY = (4, 4, 4, 4, 4, 4)
 CARD = {
     "features": list(TINY),
-    "confidence": {kind: [0.0, 1.0, *[0.0] * 9] for kind in ("void", "loop", "dot")},
+    "confidence": {kind: [0.0, 1.0, *[0.0] * 9] for kind in ("void", "loop or dot")},
     "made": {"first_seed_not_seen": 5},
 }
 

@@ -22,7 +22,7 @@ from voidlab.training.labelled import Labelled, LabelledError
 TINY = (4, 4, 4, 4, 4, 4)
 CARD = {
     "features": list(TINY),
-    "confidence": {kind: [0.0, 1.0, *[0.0] * 9] for kind in ("void", "loop", "dot")},
+    "confidence": {kind: [0.0, 1.0, *[0.0] * 9] for kind in ("void", "loop or dot")},
 }
 
 

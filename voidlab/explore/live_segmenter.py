@@ -16,7 +16,7 @@ from voidlab import segment
 from voidlab.explore.cache import Cache
 from voidlab.project.parameters.models import DatasetParameters, SegmentParameters
 from voidlab.segment.segmentation import Segmentation
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 
 LEAST = 0.01  # lowest threshold; below it nothing is a void to any segmenter
 _MOST_BYTES = 200_000_000
@@ -89,7 +89,8 @@ class Finder:
     def _key(self, row: int, settings: SegmentParameters) -> tuple[object, ...]:
         """All that the long half of the work depends on."""
         if _in_halves(self._segmenter(settings, exact=False)):
-            return (row, settings.segmenter, settings.contrast, self._further(settings))
+            asked = (settings.segmenter, settings.contrast, tuple(settings.kinds), self._further(settings))
+            return (row, *asked)
         return (row, _loose(settings))
 
     def _further(self, settings: SegmentParameters) -> float | None:

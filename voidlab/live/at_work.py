@@ -29,7 +29,7 @@ from voidlab.run.frames_apart import (
     work_of,
 )
 from voidlab.segment.frame import FrameResult, segment_frame
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 
 MOST_AT_ONCE = 64
 

@@ -18,7 +18,7 @@ from voidlab.run.frame_cache import FrameCache
 from voidlab.run.images import of_every_image
 from voidlab.run.watched import as_watched, differences, keep_watched, read_watched
 from voidlab.segment.load import from_parameters, of_images
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 from voidlab.tables.rows import spread_rows
 
 DECIDED_FROM = 5  # images

@@ -24,7 +24,7 @@ from voidlab.run.frame_cache import FrameCache
 from voidlab.run.frame_file import pack, unpack
 from voidlab.run.images import of_every_image
 from voidlab.segment.frame import UNREADABLE, FrameResult, segment_frame
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 from voidlab.swelling.estimate import measure_swelling
 from voidlab.swelling.sample import Sample
 from voidlab.tables.kinds import only_voids

@@ -29,7 +29,7 @@ from voidlab.project import corrections
 from voidlab.project.parameters.models import DatasetParameters
 from voidlab.project.paths import RunPaths
 from voidlab.segment.frame import FrameResult
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 
 
 class Watch:

@@ -20,7 +20,7 @@ from voidlab.images.series import ImageSeries
 from voidlab.project import fingerprints
 from voidlab.segment.contrast import ContrastChoice
 from voidlab.segment.identity import identity_of
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 from voidlab.segment.sphere_fit import Focus
 
 # The rooms that the segmentation of an image rests on: changed code elsewhere changes nothing of it.

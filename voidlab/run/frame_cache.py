@@ -41,7 +41,7 @@ from voidlab.run.decided import Decided, asked
 from voidlab.run.frame_file import pack, read_sealed, unpack, write_sealed
 from voidlab.run.watched import OTHERWISE, as_watched, differences
 from voidlab.segment.frame import FrameResult
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 
 Kept = TypeVar("Kept")
 ByWorkers = Callable[["SeriesFrames", Executor], Iterator[FrameResult]]

@@ -28,7 +28,7 @@ from voidlab.run.frame_cache import FrameCache, SeriesFrames
 from voidlab.run.images import open_images
 from voidlab.segment.frame import EXCLUDED, FrameResult, segment_frame
 from voidlab.segment.load import from_parameters
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 
 Found = TypeVar("Found")
 _A_TASK_PX = 16 * 2**20  # of images that a worker is given at a time

@@ -47,7 +47,7 @@ from voidlab.run.inputs import inputs_of
 from voidlab.run.snapshot import parameter_file
 from voidlab.run.watched import figures_of, read_watched
 from voidlab.segment.frame import FrameResult
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 from voidlab.swelling.sample import Detection
 
 Item = TypeVar("Item")

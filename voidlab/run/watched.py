@@ -13,7 +13,7 @@ from typing import Any
 from voidlab.images.series import ImageSeries
 from voidlab.project.paths import RunPaths
 from voidlab.run.decided import Decided
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.written import replacing
 

@@ -18,7 +18,7 @@ _DOUBTFUL = 0.35  # peaks of images that the network does not understand are mos
 def evidence(
     height: np.ndarray,
     void: np.ndarray,
-    others: np.ndarray,
+    against: np.ndarray,
     radius: np.ndarray,
     scale: np.ndarray,
     *,
@@ -26,14 +26,14 @@ def evidence(
     unrest: float,
     negative: bool,
 ) -> np.ndarray:
-    """What speaks for each peak of one kind in one image, (n, 11), see ``NAMES``.
+    """What speaks for each peak of what is sought in one image, (n, 11), see ``NAMES``.
 
     Parameters
     ----------
     height : ndarray of shape (n,)
-        Of the peak in the map of its kind, 0 to 1.
-    void, others : ndarray of shape (n,)
-        Probability of void there, and the most that another kind has there.
+        Of the peak in the map of what is sought, 0 to 1.
+    void, against : ndarray of shape (n,)
+        Probability of void there, and how near it is to the centre of something else.
     radius : ndarray of shape (n,)
         Relative to the usual one of the maps.
     scale : ndarray of shape (n,)
@@ -49,7 +49,7 @@ def evidence(
     doubt = np.log((height[~sure].sum() + 0.5) / (height[sure].sum() + 0.5))
     odds = _log_odds(height)
     ones = np.ones(len(height))
-    columns = [ones, odds, _log_odds(void), _log_odds(others), np.log(radius), doubt * ones]
+    columns = [ones, odds, _log_odds(void), _log_odds(against), np.log(radius), doubt * ones]
     columns.append(float(_log_odds(np.asarray(unrest))) * ones)
     return np.stack([*columns, negative * ones, negative * odds, smaller, np.log(scale)], axis=1)
 
@@ -80,7 +80,7 @@ def unrest_of(peaks: np.ndarray, pixels: int) -> float:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Weights of what speaks for a void, a loop or a dot, by kind; a kind without weights goes by height alone.
+    """Weights of what speaks for what is sought, by its name; what has no weights goes by height alone.
 
     References
     ----------
@@ -89,9 +89,9 @@ class Calibration:
 
     weights: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
-    def confidence(self, kind: str, spoken: np.ndarray) -> np.ndarray:
-        """Probability of being of this kind, for each row of `evidence`."""
-        weights = self.weights.get(kind, (0.0, 1.0, *(0.0,) * (len(NAMES) - 2)))
+    def confidence(self, what: str, spoken: np.ndarray) -> np.ndarray:
+        """Probability of being ``what`` is sought, for each row of `evidence`."""
+        weights = self.weights.get(what, (0.0, 1.0, *(0.0,) * (len(NAMES) - 2)))
         return np.asarray(1 / (1 + np.exp(-spoken @ np.array(weights))))
 
 

@@ -1,9 +1,12 @@
 """The network's maps → voids: peaks of the centre maps as full circles, and a label image.
 
-Two voids that overlap have two centres, so each keeps its own circle; a pixel of both goes to the nearer one.
+Two voids that overlap have two centres, so each keeps its own circle; a pixel of both goes to the nearer one. Loops
+and dots are looked for as one, and told apart afterwards: the network is sure that there is one of them long before
+it is sure which.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
@@ -14,12 +17,14 @@ from voidlab.images.neighbours import extreme_of_nine
 from voidlab.images.smooth import gaussian
 from voidlab.segment.confidence import Calibration, evidence, smaller_than_sure, unrest_of
 from voidlab.segment.discs import Discs
-from voidlab.segment.network import OTHERS, SCALES, USUAL_RADIUS_PX, Maps
+from voidlab.segment.network import SCALES, USUAL_RADIUS_PX, Maps
+from voidlab.tables.kinds import VOID
 
 LEAST_CONFIDENCE = 0.05
 _LEAST_HEIGHT, _SURE_HEIGHT = 0.03, 0.5
 _BY_HEIGHT = Calibration()
-CENTRES = ("void", *OTHERS)  # what has a map of centres
+LOOP_OR_DOT = "loop or dot"
+SOUGHT = (VOID, LOOP_OR_DOT)  # what peaks are looked for of
 _TRAINED_PX = 80.0
 # Radii taken from each scale, px of the maps; they overlap. At a third of the size, voids are seen that are too large
 # for the whole size and too coarse at a quarter.
@@ -35,7 +40,7 @@ def decode_discs(
     *,
     calibration: Calibration = _BY_HEIGHT,
     least: float = LEAST_CONFIDENCE,
-    kinds: Collection[str] = CENTRES,
+    kinds: Collection[str] = (VOID, "loop", "dot"),
 ) -> Discs:
     """Voids, loops and dots that the maps speak for, each once.
 
@@ -58,10 +63,12 @@ def decode_discs(
         The most confident first.
     """
     discs = [
-        Discs(x, y, radius, calibration.confidence(kind, spoken), np.full(len(x), kind))
-        for kind in CENTRES
-        if kind in kinds and kind in maps[0].centres
-        for x, y, radius, spoken in [peaks(maps, kind)]
+        Discs(found.x, found.y, found.radius, calibration.confidence(what, found.spoken), found.kind).of(
+            kinds
+        )
+        for what in SOUGHT
+        if (VOID in kinds if what == VOID else {"loop", "dot"} & set(kinds))
+        for found in [peaks(maps, what)]
     ]
     if not discs:
         return Discs(*np.zeros((4, 0)))
@@ -71,31 +78,58 @@ def decode_discs(
     )
     # The network was trained on voids up to 80 px: of larger ones false ones reach 0.67, true ones 0.77 and more.
     confidence = np.where(radius > _TRAINED_PX, confidence ** (np.log(0.5) / np.log(0.7)), confidence)
-    order = np.lexsort((-confidence, kind_of != "void"))
+    order = np.lexsort((-confidence, kind_of != VOID))
     order = order[confidence[order] >= least]
     order = order[once(x[order], y[order], radius[order])]
     order = order[np.argsort(-confidence[order], kind="stable")]
     return Discs(x[order], y[order], radius[order], confidence[order], kind_of[order])
 
 
-def peaks(maps: tuple[Maps, ...], kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Peaks of one kind at all scales: x, y, radius in px of the image, and what speaks for each, see `evidence`."""
-    tops = [_tops(each.centres[kind]) for each in maps]
-    x, y, radius, height, void, others, share, scale = (
-        np.concatenate(parts) for parts in zip(*map(_peaks, maps, tops, repeat(kind)), strict=True)
+@dataclass(frozen=True)
+class Peaks:
+    """Peaks of the maps at all scales, each array (n,) but one.
+
+    Attributes
+    ----------
+    x, y, radius
+        Pixels of the image.
+    spoken : ndarray of shape (n, 11)
+        What speaks for each, see `voidlab.segment.confidence.evidence`.
+    kind
+        "void", or which of "loop" and "dot" is the likelier.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    radius: np.ndarray
+    spoken: np.ndarray
+    kind: np.ndarray
+
+
+def peaks(maps: tuple[Maps, ...], what: str) -> Peaks:
+    """Peaks of voids, or of what is a loop or a dot, at all scales; ``what`` is one of `SOUGHT`."""
+    if what == LOOP_OR_DOT:
+        maps = tuple(each.of_negative or each for each in maps)
+    centres = [_centre(each, what) for each in maps]
+    tops = [_tops(centre) for centre in centres]
+    x, y, radius, kind, height, void, against, share, scale = (
+        np.concatenate(parts) for parts in zip(*map(_peaks, maps, centres, tops, repeat(what)), strict=True)
     )
-    centre = maps[0].centres[kind]
-    unrest = unrest_of(centre[tops[0]], maps[0].known_px)
+    unrest = unrest_of(centres[0][tops[0]], maps[0].known_px)
     surest = np.argsort(-height, kind="stable")
     surest = surest[height[surest] >= _SURE_HEIGHT]
     smaller = smaller_than_sure(radius, radius[surest][once(x[surest], y[surest], radius[surest])])
     negative = maps[0].negative
-    return (
-        x,
-        y,
-        radius,
-        evidence(height, void, others, share, scale, smaller=smaller, unrest=unrest, negative=negative),
-    )
+    spoken = evidence(height, void, against, share, scale, smaller=smaller, unrest=unrest, negative=negative)
+    return Peaks(x, y, radius, spoken, kind)
+
+
+def _centre(maps: Maps, what: str) -> np.ndarray:
+    """The map of centres of what is sought."""
+    if what == VOID:
+        return maps.centre
+    either = sum(maps.others.values(), np.zeros_like(maps.centre))
+    return np.minimum(either, 1, out=either)
 
 
 def _tops(centre: np.ndarray) -> np.ndarray:
@@ -155,10 +189,8 @@ def draw_labels(
     return labels, probability
 
 
-def _peaks(maps: Maps, tops: np.ndarray, kind: str) -> tuple[np.ndarray, ...]:
-    """Of the peaks of one scale: x, y, radius (px of the image), and what `evidence` takes but the sign."""
-    centres = dict(maps.centres)
-    centre = centres.pop(kind)
+def _peaks(maps: Maps, centre: np.ndarray, tops: np.ndarray, what: str) -> tuple[np.ndarray, ...]:
+    """Of the peaks of one scale: x, y, radius (px of the image), kind, and what `evidence` takes but the sign."""
     y, x = np.nonzero((centre >= _LEAST_HEIGHT) & tops)
     low, high = _OF_SCALE[maps.scale]
     radius = maps.radius_px[y, x]
@@ -170,10 +202,14 @@ def _peaks(maps: Maps, tops: np.ndarray, kind: str) -> tuple[np.ndarray, ...]:
     keep = (mean_radius >= low) & (mean_radius <= high)
     x, y, mean_radius = x[keep], y[keep], mean_radius[keep]
     full = (np.stack([fx[keep], fy[keep]]) + 0.5) * maps.scale - 0.5
-    others = np.max([each[y, x] for each in centres.values()] or [np.zeros(len(x))], axis=0)
+    of_others = np.array([each[y, x] for each in maps.others.values()] or [np.zeros(len(x))])
+    if what == VOID:
+        kind, against = np.full(len(x), VOID), of_others.max(axis=0)
+    else:
+        kind, against = np.array([*maps.others], "U4")[of_others.argmax(axis=0)], maps.centre[y, x]
     height, void = centre[y, x], maps.void[y, x]
     share, scale = mean_radius / USUAL_RADIUS_PX, np.full(len(x), float(maps.scale))
-    return *full, mean_radius * maps.scale, height, void, others, share, scale
+    return *full, mean_radius * maps.scale, kind, height, void, against, share, scale
 
 
 def _centroid(

@@ -9,7 +9,7 @@ from voidlab import tables
 from voidlab.images.label_stack import PackedLabels
 from voidlab.images.sample import SeriesOfImages
 from voidlab.segment.odd_frames import sharpness
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 
 EXCLUDED, UNREADABLE, BLANK, OK = "excluded", "unreadable", "blank", "ok"
 

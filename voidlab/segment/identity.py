@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from voidlab.segment.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmenter
+from voidlab.segment.classical_segmenter import ClassicalSegmenter
+from voidlab.segment.network_segmenter import NetworkSegmenter
+from voidlab.segment.segmenter import Segmenter
 from voidlab.segment.torch_export import ExportedSegmenter
 
 if TYPE_CHECKING:

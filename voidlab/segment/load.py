@@ -10,11 +10,13 @@ from pydantic import ValidationError
 
 from voidlab.project.parameters.models import IN_NM, DatasetParameters, SegmentParameters
 from voidlab.segment import model_file, network, torch_export
+from voidlab.segment.classical_segmenter import ClassicalSegmenter
 from voidlab.segment.confidence import Calibration
 from voidlab.segment.defocus import USUAL_KV, fringe_nm
 from voidlab.segment.expectation import Teacher
 from voidlab.segment.model_file import ModelError
-from voidlab.segment.segmenters import ClassicalSegmenter, NetworkSegmenter, Segmenter
+from voidlab.segment.network_segmenter import NetworkSegmenter
+from voidlab.segment.segmenter import Segmenter
 from voidlab.tables.focus import OF_PAIR, UNDER
 from voidlab.tables.kinds import VOID
 

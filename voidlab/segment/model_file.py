@@ -49,7 +49,7 @@ class _Card(BaseModel):
 
     model_config = ConfigDict(strict=True)
     features: Annotated[list[Width], Field(min_length=len(FEATURES), max_length=len(FEATURES))]
-    confidence: dict[Literal["void", "loop", "dot"], _Weights]
+    confidence: dict[Literal["void", "loop or dot"], _Weights]
     expected: dict[Literal["precision", "recall"], _Expected] = {}
 
 

@@ -51,6 +51,9 @@ class Maps:
         As ``centre``, of each of `OTHERS`.
     negative : bool
         Whether it was shown the negative of the image.
+    of_negative : Maps
+        What it says of the negative, in which loops and dots are looked for: they are dark under focus too. None if
+        these are the maps of the negative, or if nobody asks for loops and dots.
     """
 
     scale: int
@@ -59,11 +62,7 @@ class Maps:
     radius_px: np.ndarray
     others: dict[str, np.ndarray] = field(default_factory=dict)
     negative: bool = False
-
-    @property
-    def centres(self) -> dict[str, np.ndarray]:
-        """The map of centres of each kind."""
-        return {"void": self.centre} | self.others
+    of_negative: Maps | None = None
 
     @property
     def known_px(self) -> int:
@@ -73,7 +72,8 @@ class Maps:
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
-        return sum(each.nbytes for each in (self.void, self.radius_px, *self.centres.values()))
+        own = sum(each.nbytes for each in (self.void, self.centre, self.radius_px, *self.others.values()))
+        return own + (self.of_negative.nbytes if self.of_negative else 0)
 
 
 def build_network(features: Sequence[int] = FEATURES) -> torch.nn.Module:

@@ -18,7 +18,7 @@ from voidlab.segment.expectation import Expectation
 from voidlab.segment.frame import EXCLUDED, OK, FrameResult, segment_frame
 from voidlab.segment.odd_frames import odd_frames
 from voidlab.segment.persistence import settle
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.kinds import COUNT_OF, VOID
 from voidlab.tables.listing import number_of

@@ -26,7 +26,7 @@ from voidlab import tables
 from voidlab.measure import measure_voids
 from voidlab.segment.model_file import ModelError, in_words
 from voidlab.segment.segmentation import Segmentation, grey
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 from voidlab.tables.reading import read_bytes
 
 if TYPE_CHECKING:

@@ -11,19 +11,22 @@ from voidlab import scores
 from voidlab.segment import decode
 from voidlab.segment.confidence import NAMES, Calibration
 from voidlab.segment.expectation import Teacher
-from voidlab.segment.segmenters import NetworkSegmenter
-from voidlab.simulate.micrographs import Micrograph, micrograph
+from voidlab.segment.network import OTHERS
+from voidlab.segment.network_segmenter import NetworkSegmenter
+from voidlab.simulate.micrographs import micrograph
+from voidlab.tables.kinds import VOID
 from voidlab.tables.verdict import GOOD
 from voidlab.training import simulated
 
-_HARDER = 2.0  # real images hold so many times more that looks like a void and is none
+# Real images hold so many times more that looks like a void and is none; of loops and dots they do not.
+_HARDER = {VOID: 2.0, decode.LOOP_OR_DOT: 1.0}
 _LEAST_IMAGES = 10
 _PRIOR = 0.002  # how firmly weights stay near 0, or that of the height near 1
 
 
 @dataclass(frozen=True)
-class Peaks:
-    """Peaks of one kind in one image: what speaks for each, (n, 11), and whether each was right."""
+class Judged:
+    """Peaks of what is sought in one image: what speaks for each, (n, 11), and whether each was right."""
 
     spoken: np.ndarray
     right: np.ndarray
@@ -31,14 +34,14 @@ class Peaks:
 
 def calibrate(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -> Calibration:
     """Calibration of a network on simulated micrographs, of ``size`` px, of these seeds."""
-    of_kind: dict[str, list[Peaks]] = {}
+    sought: dict[str, list[Judged]] = {what: [] for what in decode.SOUGHT}
     for seed in seeds:
         made = micrograph(seed, shape=(size, size))
         contrast = "dark" if made.upside_down else "bright"
-        maps = replace(method, contrast=contrast).maps(made.as_shown)
-        for kind in maps[0].centres:
-            of_kind.setdefault(kind, []).append(_judged(decode.peaks(maps, kind), _truth(made, kind)))
-    return Calibration({kind: _fitted(each) for kind, each in of_kind.items()})
+        maps = replace(method, contrast=contrast, kinds=(VOID, *OTHERS)).maps(made.as_shown)
+        for what, images in sought.items():
+            images.append(_judged(decode.peaks(maps, what), made.voids if what == VOID else made.others))
+    return Calibration({what: _fitted(each, _HARDER[what]) for what, each in sought.items()})
 
 
 def teach(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -> dict[str, Teacher]:
@@ -92,29 +95,25 @@ def _taught(spoken: np.ndarray, counts: np.ndarray) -> Teacher:
     return teacher(optimize.minimize(loss, usual, method="BFGS").x)
 
 
-def _truth(made: Micrograph, kind: str) -> pd.DataFrame:
-    if kind == "void":
-        return made.voids
-    return made.others[made.others["kind"] == kind].reset_index(drop=True)
-
-
-def _judged(peaks: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], truth: pd.DataFrame) -> Peaks:
+def _judged(peaks: decode.Peaks, truth: pd.DataFrame) -> Judged:
     """Which peaks are right; those at what counts neither way are left out.
 
     Of several at one object the highest is right, and the others are left out: they are the same detection.
     """
-    x, y, radius, spoken = peaks
-    order = np.argsort(-spoken[:, NAMES.index("height")], kind="stable")
-    found = pd.DataFrame({"x_px": x[order], "y_px": y[order], "radius_px": radius[order]})
-    spoken = spoken[order]
+    order = np.argsort(-peaks.spoken[:, NAMES.index("height")], kind="stable")
+    places = {"x_px": peaks.x, "y_px": peaks.y, "radius_px": peaks.radius}
+    found, spoken = pd.DataFrame(places).iloc[order], peaks.spoken[order]
     once = decode.once(*found.to_numpy().T)
     found, spoken = found.iloc[once].reset_index(drop=True), spoken[once]
     right, false = scores.judge_detections(truth, found)
-    return Peaks(spoken[right | false], right[right | false])
+    return Judged(spoken[right | false], right[right | false])
 
 
-def _fitted(images: Sequence[Peaks]) -> tuple[float, ...]:
-    """Weights of a logistic regression in which an image counts with the root of its peaks."""
+def _fitted(images: Sequence[Judged], harder: float) -> tuple[float, ...]:
+    """Weights of a logistic regression in which an image counts with the root of its peaks.
+
+    Peaks that are wrong count ``harder`` times as much.
+    """
     start = np.zeros(len(NAMES))
     start[NAMES.index("height")] = 1
     spoken = np.concatenate([each.spoken for each in images])
@@ -122,7 +121,7 @@ def _fitted(images: Sequence[Peaks]) -> tuple[float, ...]:
     if not len(right):
         return tuple(start.tolist())
     weight = np.concatenate([np.full(len(each.right), max(len(each.right), 1) ** -0.5) for each in images])
-    weight = np.where(right, weight, _HARDER * weight)
+    weight = np.where(right, weight, harder * weight)
     weight /= weight.mean()
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:

@@ -91,7 +91,7 @@ def read_without_voids(folder: Path) -> list[Labelled]:
 
 
 class Finder(Protocol):
-    """Anything that finds voids in an image, as a `voidlab.segment.segmenters.Segmenter`."""
+    """Anything that finds voids in an image, as a `voidlab.segment.segmenter.Segmenter`."""
 
     def find(self, image: np.ndarray) -> pd.DataFrame: ...
 

@@ -18,10 +18,9 @@ from voidlab import scores, segment
 from voidlab.images.series import open_series
 from voidlab.measure import measure_voids
 from voidlab.segment import model_file
-from voidlab.segment.network import OTHERS
-from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.segment.network_segmenter import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
-from voidlab.training import labelled, radius_truth, simulated, trust
+from voidlab.training import labelled, loops_and_dots, radius_truth, simulated, trust
 
 Log = Callable[[str], None]
 SEED = 0
@@ -76,6 +75,7 @@ def measure_scores(
         "bfloat16 against float32": lambda: precision(bright, seed),
         "speed, 1024 × 1024 px": lambda: speed(bright, seed),
         "memory, 4096 × 4096 px": lambda: memory(bright, seed),
+        "simulated, loops and dots": lambda: loops_and_dots.on_simulated(bright, _seeds(seed, 100)),
         "simulated, look by look": lambda: trust.by_look(bright, _seeds(seed, 300)),
         "verdicts": lambda: trust.verdicts(auto, _seeds(seed, 300), _with_voids(data)),
     }
@@ -92,7 +92,9 @@ def measure_scores(
             "loops_hard_negatives": lambda: false_voids(_images(loops, but=trained_on), auto),
             "loops_hard_negatives, trained on": lambda: false_voids(_images(loops, only=trained_on), auto),
             "loops_hard_negatives, bright": lambda: false_voids(_images(loops, but=trained_on), bright),
-            "loops_hard_negatives, by kind": lambda: by_kind(_images(loops, but=trained_on), dark),
+            "loops_hard_negatives, by kind": lambda: loops_and_dots.detected(
+                _images(loops, but=trained_on), auto
+            ),
             "gold_pairs, half kept for testing": lambda: _on(data / "gold_pairs", auto, slice(1, None, 2)),
             "gold_video": lambda: _on(data / "gold_video", auto),
             "multislice_truth": lambda: radius_truth.truth_scores(_of_radii(data, "multislice_truth"), auto),
@@ -174,13 +176,6 @@ def masks(method: NetworkSegmenter, seed: int, radius_px: float, coverage: float
 def false_voids(files: Sequence[Path], method: NetworkSegmenter) -> dict[str, float]:
     """Voids found where there are none, all in all and per megapixel."""
     return _per_megapixel([open_series(file)[0] for file in files], method)
-
-
-def by_kind(files: Sequence[Path], method: NetworkSegmenter) -> dict[str, float]:
-    """How many voids, loops and dots are detected where there are no voids."""
-    told = replace(method, kinds=("void", *OTHERS))
-    found = pd.concat([told.find(open_series(file)[0]) for file in files])["kind"]
-    return {f"{kind}s": float((found == kind).sum()) for kind in told.kinds}
 
 
 def _images(folder: Path, *, only: Collection[str] | None = None, but: Collection[str] = ()) -> list[Path]:

@@ -10,7 +10,7 @@ import pandas as pd
 from voidlab.images.errors import ImagesError
 from voidlab.images.series import read_image
 from voidlab.segment.defocus import defocus_nm, wavelength_nm
-from voidlab.segment.segmenters import Segmenter
+from voidlab.segment.segmenter import Segmenter
 from voidlab.segment.sphere_fit import Focus
 from voidlab.tables.size_basis import FRINGE, NOT_A_SIZE
 from voidlab.track.focus_pair import BOTH, OVER_ONLY, UNDER_ONLY, match_pair

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.segment.network_segmenter import NetworkSegmenter
 from voidlab.simulate.micrographs import micrograph
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from voidlab import __version__, scores
 from voidlab.segment import model_file, network
 from voidlab.segment.confidence import Calibration
-from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.segment.network_segmenter import NetworkSegmenter
 from voidlab.tables.written import digest
 from voidlab.training import calibrate, distil, examples, labelled
 from voidlab.training.fit import Log, Plan, fit, steps_done

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from voidlab import scores
-from voidlab.segment.segmenters import NetworkSegmenter
+from voidlab.segment.network_segmenter import NetworkSegmenter
 from voidlab.simulate.micrographs import Micrograph, micrograph
 from voidlab.tables.verdict import DO_NOT_USE, GOOD, VERDICTS
 from voidlab.training import labelled, simulated
