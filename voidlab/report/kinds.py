@@ -18,7 +18,7 @@ _MANY_MISSED = figure(
     "Loops and dots",
     CHECK,
     "counts are too low: use them to see what is there and to compare images taken alike, not to publish",
-    warning="Many loops and dots are missed: in real micrographs about half of those that an eye sees, of the fainter "
+    warning="Many loops and dots are missed: in real micrographs about half of those an eye sees, of the fainter "
     "ones in simulated images nine in ten. Their counts and densities are too low; and two dots in three are called "
     "loops.",
 )
