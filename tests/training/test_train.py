@@ -567,7 +567,12 @@ def few_simulated(monkeypatch):
     return asked
 
 
-def test_fine_tuned_weights_say_how_they_were_made(tmp_path, few_simulated):
+SHIPPED_WORTH = {name: model_file.read_card(model_file.SHIPPED)[name] for name in ("confidence", "expected")}
+
+
+def test_fine_tuned_weights_say_how_they_were_made(tmp_path, few_simulated, monkeypatch):
+    worth = SHIPPED_WORTH | {"expected": {}}
+    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: worth)
     write_labelled(tmp_path, 3)
     weights = tmp_path / "mine.safetensors"
     card = train.fine_tune(tmp_path, weights, dark=False, steps=2, seed=0, log=lambda text: None)
@@ -575,6 +580,7 @@ def test_fine_tuned_weights_say_how_they_were_made(tmp_path, few_simulated):
     assert card["made"]["from"] == "voids"
     assert (len(card["made"]["data"]), len(card["made"]["kept_aside"])) == (2, 1)
     assert card["limits"]
+    assert {name: card[name] for name in worth} == worth  # not those of the network begun with
     assert set(card["scores"]) == {"f1_before", "f1", "radius_bias_before", "radius_bias"}
     assert card["made"]["command"].endswith("--name mine --contrast bright --seed 0 --steps 2")
     assert "yours" in card["licence"]
@@ -586,7 +592,22 @@ def test_fine_tuned_weights_say_how_they_were_made(tmp_path, few_simulated):
     )
 
 
-def test_voids_of_the_other_contrast_are_noticed(tmp_path, few_simulated):
+def test_a_network_that_comes_out_worse_is_not_kept(tmp_path, few_simulated, monkeypatch):
+    """Its state was chosen by what its confidence was worth before."""
+    nothing = {"void": [-20.0, 1.0, *[0.0] * 9], "loop or dot": [0.0, 1.0, *[0.0] * 9]}
+    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: {"confidence": nothing})
+    write_labelled(tmp_path, 3)
+    said: list[str] = []
+    card = train.fine_tune(
+        tmp_path, tmp_path / "mine.safetensors", dark=False, steps=2, seed=0, log=said.append
+    )
+    assert said[-1] == "on the images kept aside it is no better than the network begun with, which is kept"
+    assert {name: card[name] for name in SHIPPED_WORTH} == SHIPPED_WORTH
+    assert card["scores"]["f1"] == card["scores"]["f1_before"]
+
+
+def test_voids_of_the_other_contrast_are_noticed(tmp_path, few_simulated, monkeypatch):
+    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: SHIPPED_WORTH)
     write_labelled(tmp_path, 2)
     said = []
     card = train.fine_tune(

@@ -220,7 +220,8 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
     """Go on from the shipped weights with a person's labelled images, half of the time; the other half is simulated.
 
     Every fourth image, of three at least, is kept aside: the state that does best on these is the one kept, by F1
-    less the share by which radii are off; it may be the one begun with.
+    less the share by which radii are off; it may be the one begun with. Its confidence is set anew then:
+    another network is sure of other things.
 
     Returns
     -------
@@ -259,12 +260,18 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
     pool = examples.Pool(made, [examples.layers(each) for usable in used.values() for each in usable])
     stream = examples.batches(pool, seed, steps_done(plan), _BATCH[device], _CROP, device=device)
 
-    def score(model: torch.nn.Module) -> float:
-        found = _scores_on(aside, model, card, contrast)
+    def worth(found: dict[str, float]) -> float:
         return found["f1"] - abs(found["radius_bias"])
 
+    def score(model: torch.nn.Module) -> float:
+        return worth(_scores_on(aside, model, card, contrast))
+
     model = fit(model, stream, plan, score=score if aside else None, log=log)
+    card |= worth_of_confidence(model, log)
     after = _scores_on(aside, model, card, contrast)
+    if aside and worth(after) < worth(before):
+        log("on the images kept aside it is no better than the network begun with, which is kept")
+        (model, card), after = model_file.load_network(), before
     card.pop("scored", None)  # that was of the weights begun with
     card = {
         **card,
