@@ -740,3 +740,9 @@ def test_one_training_of_a_network_at_a_time(tmp_path, monkeypatch, capsys):
     assert again == [2]
     assert "mine.safetensors is being trained by process" in capsys.readouterr().err
     assert not list((tmp_path / "parameters").iterdir())
+
+
+def test_calibrating_says_how_far_it_is():
+    said: list[str] = []
+    assert list(train._counted(range(7, 257), said.append)) == [*range(7, 257)]
+    assert said == ["100 of 250 images", "200 of 250 images"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -196,9 +197,9 @@ def worth_of_confidence(model: torch.nn.Module, log: Log) -> dict[str, Any]:
     """What the card says of how far to trust the network, from simulated images it was not trained on."""
     log(f"calibrating on {2 * _CALIBRATING_IMAGES} simulated images")
     method = NetworkSegmenter(model)
-    seeds = range(_CALIBRATING_SEED, _CALIBRATING_SEED + 2 * _CALIBRATING_IMAGES)
-    method = replace(method, calibration=calibrate.calibrate(method, seeds[:_CALIBRATING_IMAGES]))
-    taught = calibrate.teach(method, seeds[_CALIBRATING_IMAGES:])
+    seeds = _counted(range(_CALIBRATING_SEED, _CALIBRATING_SEED + 2 * _CALIBRATING_IMAGES), log)
+    method = replace(method, calibration=calibrate.calibrate(method, islice(seeds, _CALIBRATING_IMAGES)))
+    taught = calibrate.teach(method, seeds)
     return {
         "confidence": {kind: _rounded(each) for kind, each in method.calibration.weights.items()},
         "expected": {
@@ -210,6 +211,14 @@ def worth_of_confidence(model: torch.nn.Module, log: Log) -> dict[str, Any]:
             for name, each in taught.items()
         },
     }
+
+
+def _counted(seeds: Sequence[int], log: Log) -> Iterator[int]:
+    """The seeds, and a line in the log for each hundred that are done."""
+    for number, seed in enumerate(seeds):
+        if number and number % 100 == 0:
+            log(f"{number} of {len(seeds)} images")
+        yield seed
 
 
 def _rounded(values: Sequence[float]) -> list[float]:
