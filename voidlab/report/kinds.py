@@ -19,8 +19,8 @@ _MANY_MISSED = figure(
     CHECK,
     "counts are too low: use them to see what is there and to compare images taken alike, not to publish",
     warning="Many loops and dots are missed: in real micrographs about half of those an eye sees, of the fainter "
-    "ones in simulated images nine in ten. Their counts and densities are too low; and two dots in three are called "
-    "loops.",
+    "ones in simulated images nine in ten; of the dots there two in three are called loops. Their counts and "
+    "densities are too low.",
 )
 
 
