@@ -1,5 +1,7 @@
 """Bright or dark: drawn discs with and without fringes, ties, and every real image at hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,8 +10,9 @@ from scipy import ndimage
 from drawn_images import image_with
 from voidlab import segment
 from voidlab.images.series import read_image
-from voidlab.segment.contrast import Evidence, choose
+from voidlab.segment.contrast import Evidence, choose, in_dark_field
 from voidlab.segment.discs import Discs
+from voidlab.simulate.micrographs import micrograph
 
 PLACES = [(30 + 35 * i, 30 + 40 * (i % 3), 7) for i in range(5)]
 
@@ -53,6 +56,54 @@ def test_dark_discs_without_a_fringe_are_to_be_checked():
     assert choice.dark_count == 5
     assert "no bright fringe" in choice.reason
     assert "set segment.contrast" in choice.reason
+
+
+def flat_dark(places=PLACES):
+    """Dark discs with soft edges and no fringe, as voids are in HAADF, and dots in bright field."""
+    return ndimage.gaussian_filter(1 - image_with(*places, shape=(150, 210), noise=0.01), 1)
+
+
+def test_in_dark_field_voids_are_dark_and_need_no_fringe():
+    method = replace(segment.load_segmenter("voids"), dark_field=True, focus=None)
+    choice = method.with_contrast_from([flat_dark()]).choice
+    assert (choice.contrast, choice.verdict, choice.dark_count) == ("dark", "good", 5)
+
+
+def test_images_of_a_dark_field_detector_that_speak_for_bright_voids_are_to_be_checked():
+    bright = Evidence(bright=9.0, bright_count=7, dark=1.0, dark_count=2)
+    choice = in_dark_field([bright, Evidence()])
+    assert (choice.contrast, choice.verdict, choice.images) == ("dark", "check", 2)
+    assert "7 detections as bright voids, 2 as dark ones" in choice.reason
+    assert "mode: bright field" in choice.reason
+
+
+def test_where_nothing_is_decided_it_is_said_what_would_be_voids_in_dark_field():
+    nothing = choose([Evidence(), Evidence(if_dark_field=40)])
+    assert (nothing.contrast, nothing.verdict) == ("bright", "check")
+    assert "40 dark spots in them are voids: give microscope: {mode: HAADF}" in nothing.reason
+    without_fringe = Evidence(dark=3.0, dark_count=2, fringes=(0.0, 0.0), if_dark_field=40)
+    assert "mode: HAADF" in choose([without_fringe]).reason
+    assert "HAADF" not in choose([replace(without_fringe, if_dark_field=1)]).reason
+    assert choose([Evidence()]).verdict == "good"
+
+
+def test_few_detections_do_not_say_that_it_is_bright_field():
+    few = Evidence(bright=2.0, bright_count=2)
+    assert not few.decides
+    assert choose([few]).verdict == "good"
+    choice = choose([replace(few, if_dark_field=30)])
+    assert (choice.contrast, choice.verdict) == ("bright", "check")
+    assert "30 dark spots in them are voids" in choice.reason
+    assert choose([replace(few, if_dark_field=20)]).verdict == "good"
+    assert Evidence(bright=9.0, bright_count=9).decides
+
+
+def test_voids_of_haadf_that_were_not_said_to_be_so_are_pointed_out():
+    """Of the negative of an image of bright voids: nothing is detected, and it is said what may be wrong."""
+    image = -micrograph(2_000_015, shape=(192, 192)).as_shown.astype(np.float32)
+    choice = segment.load_segmenter("voids").with_contrast_from([image]).choice
+    assert (choice.bright_count, choice.dark_count, choice.verdict) == (0, 0, "check")
+    assert "mode: HAADF" in choice.reason
 
 
 def test_a_tie_is_no_decision():

@@ -1,5 +1,7 @@
 """The classical segmenter on named situations, series with bad frames, and real images when they are at hand."""
 
+from pathlib import Path
+
 import imageio.v3 as iio
 import numpy as np
 import pandas as pd
@@ -365,7 +367,24 @@ def test_voids_that_were_not_asked_for_are_not_said_to_be_none():
 def test_only_bright_field_has_fringes(mode, focus, tmp_path):
     asked = SegmentParameters(segmenter="classical")
     dataset = DatasetParameters(dataset="a", images="a.tif", microscope={"mode": mode})
-    assert segment.from_parameters(asked, tmp_path, dataset).focus == focus
+    method = segment.from_parameters(asked, tmp_path, dataset)
+    assert (method.focus, method.dark_field) == (focus, focus is None)
+
+
+def test_loops_are_told_from_voids_in_bright_field_only():
+    segment.check_mode("bright field", ["void", "loop"])
+    segment.check_mode(None, ["dot"])
+    segment.check_mode("HAADF", ["void"])
+    with pytest.raises(
+        segment.ModelError, match="loops and dots are told from voids in bright field only.*HAADF"
+    ):
+        segment.check_mode("HAADF", ["void", "loop", "dot"])
+    with pytest.raises(segment.ModelError, match="bright field only"):
+        segment.from_parameters(
+            SegmentParameters(kinds=("void", "dot")),
+            Path(),
+            DatasetParameters(dataset="a", images="a.tif", microscope={"mode": "dark field"}),
+        )
 
 
 def test_sizes_in_nm_are_never_passed_over(tmp_path):

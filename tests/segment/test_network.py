@@ -212,6 +212,16 @@ def test_labels_and_rows_belong_together(bright):
     assert 0 <= result.probability.min() <= result.probability.max() <= 1
 
 
+@pytest.mark.parametrize("contrast", ["dark", "auto"])
+def test_a_void_in_dark_field_is_as_sure_as_a_bright_one(bright, contrast):
+    """Not as sure as a dark disc in bright field, which may be a dot or a loop."""
+    image = image_with(*[(20 + 25 * i, 25 + 30 * (i % 3), 5 + i) for i in range(6)])
+    dark_field = replace(bright, contrast=contrast, dark_field=True)
+    found = dark_field.detect(-image)
+    assert found.contrast == "dark"
+    pd.testing.assert_frame_equal(found.voids, bright.detect(image).voids)
+
+
 def test_maps_can_be_kept_and_decoded_with_other_settings():
     image = image_with((50, 40, 4), (100, 80, 14), contrast=0.2)
     small = segment.load_segmenter("voids", contrast="bright", max_radius_px=8)

@@ -153,6 +153,12 @@ def _do_not_fit(yaml: Path, typed: DatasetParameters, series: images.ImageSeries
         said = f"segment.min_radius_px = {smallest:g}" if nm is None else f"segment.min_diameter_nm = {nm:g}"
         what = f"a void of that size is larger than the images, {readers.size_text(series.shape)}"
         problems.append((said.split(" ")[0], f"{said}: {what}"))
+    try:
+        segment.check_mode(
+            images.with_microscope_of(typed, series.microscope).microscope.mode, typed.segment.kinds
+        )
+    except segment.ModelError as error:
+        problems.append(("segment.kinds", f"segment.kinds = [{', '.join(typed.segment.kinds)}]: {error}"))
     usable = series.frames.loc[series.frames["status"] == "ok", "frame"]
     frames_named = {
         "drift.reference_frame": typed.drift.reference_frame,

@@ -3,7 +3,14 @@
 from voidlab.images.sample import SeriesOfImages, sample
 from voidlab.segment.classical_segmenter import ClassicalSegmenter
 from voidlab.segment.frame import FrameResult, segment_frame
-from voidlab.segment.load import SHIPPED, check_asked, check_segmenter, from_parameters, load_segmenter
+from voidlab.segment.load import (
+    SHIPPED,
+    check_asked,
+    check_mode,
+    check_segmenter,
+    from_parameters,
+    load_segmenter,
+)
 from voidlab.segment.model_file import ModelError
 from voidlab.segment.segmentation import Segmentation
 from voidlab.segment.segmenter import Segmenter

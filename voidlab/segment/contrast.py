@@ -14,11 +14,14 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from voidlab.segment.discs import Discs
+from voidlab.tables.listing import number_of
 from voidlab.tables.verdict import CHECK, GOOD
 
 SURE = 0.5
 _CLOSE = 0.6  # the weaker contrast over the stronger one, from which on nothing is decided
 _LEAST_FRINGE = 0.12  # its share in a void's contrast: loops and dots have -0.1 to 0.05, voids 0.2 to 2
+_FEW = 5  # detections, which alone do not say that the images are of bright field
+_FAR_MORE = 10  # times as many voids in dark field as there are detections: then it may well be dark field
 _MOST = 150  # voids whose fringe is looked at
 _SHARE = 0.99  # a detection is never surer than this
 
@@ -28,7 +31,8 @@ class Evidence:
     """What some images say: log-odds for bright and for dark voids, how many of each, and the fringes of dark.
 
     ``both`` is how many were detected as bright ones and as dark ones at one place, ``bright_fringes`` the fringes
-    that the former have.
+    that the former have. ``if_dark_field`` is how many dark voids there would be if the images were of a dark-field
+    detector: that is asked only of an image that does not decide by itself.
     """
 
     bright: float = 0.0
@@ -38,6 +42,12 @@ class Evidence:
     fringes: tuple[float, ...] = field(default=(), repr=False)
     both: int = 0
     bright_fringes: tuple[float, ...] = field(default=(), repr=False)
+    if_dark_field: int = 0
+
+    @property
+    def decides(self) -> bool:
+        """Whether it alone says which contrast the voids have, and that the image is of bright field."""
+        return max(self.bright_count, self.dark_count) >= _FEW and choose([self]).verdict == GOOD
 
     @classmethod
     def of(cls, image: np.ndarray, bright: Discs, dark: Discs) -> Self:
@@ -61,6 +71,7 @@ class Evidence:
             self.fringes + other.fringes,
             self.both + other.both,
             self.bright_fringes + other.bright_fringes,
+            self.if_dark_field + other.if_dark_field,
         )
 
 
@@ -99,9 +110,11 @@ def choose(evidence: Iterable[Evidence]) -> ContrastChoice:
         return ContrastChoice(contrast, verdict, *counts, reason, len(each))
 
     stronger, weaker = max(total.bright, total.dark), min(total.bright, total.dark)
-    said = f"{counts[0]} detection{'' if counts[0] == 1 else 's'} as bright voids, {counts[1]} as dark ones"
-    set_it = "set segment.contrast to bright or dark if you know it"
+    said = _detections(*counts)
+    set_it = "set segment.contrast to bright or dark if you know it" + _if_dark_field(total, max(counts))
     if not any(counts):
+        if total.if_dark_field:
+            return choice(CHECK, f"assumed: no void of either contrast was detected; {set_it}")
         return choice(GOOD, "assumed: no void of either contrast was detected")
     if not stronger:
         return choice(CHECK, f"undecided: {said}, none of them whole in the images; {set_it}")
@@ -115,7 +128,37 @@ def choose(evidence: Iterable[Evidence]) -> ContrastChoice:
     if contrast == "dark" and not np.median(total.fringes) >= _LEAST_FRINGE:
         lacking = "the dark ones have no bright fringe, and neither have dislocation loops and precipitates"
         return choice(CHECK, f"undecided: {said}; {lacking}; {set_it}")
-    return choice(GOOD, said)
+    in_question = _if_dark_field(total, _FAR_MORE * max(counts))
+    return choice(CHECK if in_question else GOOD, said + in_question)
+
+
+def _if_dark_field(total: Evidence, more_than: float) -> str:
+    """What would be voids if the images were not of bright field, where that are more."""
+    if total.if_dark_field <= more_than:
+        return ""
+    return (
+        ". If the images are of HAADF or another dark-field detector, and only then, "
+        f"{number_of(total.if_dark_field, 'dark spot')} in them are voids: give microscope: {{mode: HAADF}}"
+    )
+
+
+def in_dark_field(evidence: Iterable[Evidence]) -> ContrastChoice:
+    """The contrast in images of a dark-field detector: dark, to be checked where they speak for bright voids."""
+    each = list(evidence)
+    total = sum(each, Evidence())
+    counts = (total.bright_count, total.dark_count)
+    if total.bright > total.dark:
+        reason = (
+            f"voids are dark in images of a dark-field detector, but these hold {_detections(*counts)}; give "
+            "microscope: {mode: bright field} if they are of another, or set segment.contrast"
+        )
+        return ContrastChoice("dark", CHECK, *counts, reason, len(each))
+    reason = f"voids are dark in images of a dark-field detector; {_detections(*counts)}"
+    return ContrastChoice("dark", GOOD, *counts, reason, len(each))
+
+
+def _detections(bright: int, dark: int) -> str:
+    return f"{number_of(bright, 'detection')} as bright voids, {dark} as dark ones"
 
 
 def _is_over_focus(total: Evidence) -> bool:

@@ -135,18 +135,41 @@ def from_parameters(
 def of_images(method: Segmenter, dataset: DatasetParameters, pixel_size_nm: float | None) -> Segmenter:
     """The segmenter for images that were taken as the ``dataset`` says (see `voidlab.images.with_microscope_of`).
 
-    Without bright field there are no fringes, and radii stay as they are detected. A defocus fixes the width of the
-    fringe where the pixel size is known; one of 0 does not: a fringe that is seen nevertheless says that it is wrong.
+    Without bright field voids are dark and have no fringes: radii stay as they are detected. A defocus fixes the
+    width of the fringe where the pixel size is known; one of 0 does not: a fringe that is seen nevertheless says that
+    it is wrong.
+
+    Raises
+    ------
+    ModelError
+        If loops or dots are asked for in images that are not of bright field.
     """
     microscope = dataset.microscope
     if dataset.focus_pair is not None:
         return replace(method, under=UNDER_OF_PAIR)
     if microscope.mode not in (None, "bright field"):
-        return replace(method, focus=None)
+        check_mode(microscope.mode, method.kinds)
+        return replace(method, focus=None, dark_field=True)
     if not microscope.defocus_nm or pixel_size_nm is None:
         return method
     width = fringe_nm(microscope.defocus_nm, microscope.voltage_kv or USUAL_KV)
     return replace(method, fringe_px=width / pixel_size_nm)
+
+
+def check_mode(mode: str | None, kinds: Sequence[str]) -> None:
+    """Look whether these kinds can be told from each other in images of this mode.
+
+    Raises
+    ------
+    ModelError
+        If loops or dots are asked for in images that are not of bright field.
+    """
+    asked = [f"{kind}s" for kind in kinds if kind != VOID]
+    if asked and mode not in (None, "bright field"):
+        raise ModelError(
+            f"{' and '.join(asked)} are told from voids in bright field only, and these images are of {mode}. Ask "
+            "for voids only (kinds: [void]); if that is mistaken, give microscope: {mode: bright field}."
+        )
 
 
 def check_segmenter(name_or_path: str | Path, *, trust: bool = False) -> None:

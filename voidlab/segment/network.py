@@ -50,7 +50,10 @@ class Maps:
     others : dict of ndarray
         As ``centre``, of each of `OTHERS`.
     negative : bool
-        Whether it was shown the negative of the image.
+        Whether it was told that it sees the negative of an image, in which voids, loops and dots are bright.
+    dark : bool
+        Whether it was shown the negative of the image: voids are dark. Without ``negative`` it is one of a dark-field
+        detector, whose negative is like an image of bright voids: nothing dark is there but them.
     of_negative : Maps
         What it says of the negative, in which loops and dots are looked for: they are dark under focus too. None if
         these are the maps of the negative, or if nobody asks for loops and dots.
@@ -62,6 +65,7 @@ class Maps:
     radius_px: np.ndarray
     others: dict[str, np.ndarray] = field(default_factory=dict)
     negative: bool = False
+    dark: bool = False
     of_negative: Maps | None = None
 
     @property
@@ -178,13 +182,15 @@ def forward(
     return np.asarray(raw[0].cpu().numpy())
 
 
-def to_maps(raw: np.ndarray, known: np.ndarray, scale: int, *, negative: bool = False) -> Maps:
+def to_maps(
+    raw: np.ndarray, known: np.ndarray, scale: int, *, negative: bool = False, dark: bool = False
+) -> Maps:
     """Maps from an answer of the network; where nothing is known there is no void, whatever stood in for it."""
     height, width = known.shape
     void, centre, radius, *others = raw[:, :height, :width]
     size = USUAL_RADIUS_PX * np.exp(np.clip(radius, -2, 2.5))
     of_others = {name: _sigmoid(each, known) for name, each in zip(OTHERS, others, strict=False)}
-    return Maps(scale, _sigmoid(void, known), _sigmoid(centre, known), size, of_others, negative)
+    return Maps(scale, _sigmoid(void, known), _sigmoid(centre, known), size, of_others, negative, dark)
 
 
 def fuse_for_inference(model: torch.nn.Module) -> torch.nn.Module:

@@ -70,8 +70,14 @@ class NetworkSegmenter(Segmenter):
 
         def evidence(image: np.ndarray) -> Evidence:
             found = Evidence.of(image, bright._candidates_first(image), dark._candidates_first(image))
+            if self.dark_field:
+                self._kept.drop(bright._looks)
+                return found
             self._kept.drop((dark if found.bright >= found.dark else bright)._looks)
-            return found
+            if found.decides:
+                return found
+            in_dark_field = replace(dark, dark_field=True)._candidates(image)
+            return replace(found, if_dark_field=len(in_dark_field.at_least(contrast.SURE)))
 
         return self._decided(images, evidence)
 
@@ -92,7 +98,7 @@ class NetworkSegmenter(Segmenter):
         """As `maps`, without those of the negative, in which only loops and dots are looked for."""
         if self.contrast == "auto":
             both = [replace(self, contrast=sign).maps_of_voids(image) for sign in ("bright", "dark")]
-            choice = contrast.choose([Evidence.of(image, *map(self._candidates_in, both))])
+            choice = self._choose([Evidence.of(image, *map(self._candidates_in, both))])
             return both[choice.contrast == "dark"]
         drawn = find_strokes(image)
         bright = -image.astype(np.float32) if self.contrast == "dark" else image
@@ -104,11 +110,12 @@ class NetworkSegmenter(Segmenter):
         picture, known = network.preprocess(bright, scale)
         if drawn is not None:
             known &= block_mean(drawn, scale, pad=True) < 0.5
-        negative = self.contrast == "dark"
+        dark = self.contrast == "dark"
+        negative = dark and not self.dark_field
         answer = self._own_thread.submit(
             network.forward, self.model, picture, self.arithmetic, negative=negative
         )
-        return network.to_maps(answer.result(), known, scale, negative=negative)
+        return network.to_maps(answer.result(), known, scale, negative=negative, dark=dark)
 
     def decode(self, maps: tuple[network.Maps, ...]) -> Segmentation:
         """Probability, labels and voids from the maps of an image."""
@@ -131,7 +138,7 @@ class NetworkSegmenter(Segmenter):
             made,
             smaller=smaller,
             larger=len(sure) - len(asked_for) - smaller,
-            contrast="dark" if maps[0].negative else "bright",
+            contrast="dark" if maps[0].dark else "bright",
         )
 
     def _discs(self, maps: tuple[network.Maps, ...], least: float, kinds: Collection[str] = (VOID,)) -> Discs:
@@ -188,7 +195,7 @@ class NetworkSegmenter(Segmenter):
     @property
     def _looks(self) -> tuple[object, ...]:
         """All that the maps of the voids of an image rest on."""
-        return (self.contrast, self.max_radius_px, self.arithmetic, self.model)
+        return (self.contrast, self.dark_field, self.max_radius_px, self.arithmetic, self.model)
 
     def _candidates(self, image: np.ndarray) -> Discs:
         """All in ``image`` that may be a void, however unsure; of an image looked at before, what was found then."""

@@ -33,6 +33,7 @@ class Segmenter(ABC):
     those are measured with: "auto" infers it from each image, None leaves the radii as they were detected.
     ``fringe_px``, where the defocus is known, outweighs what the images say of the width of their fringes.
     ``under`` says of each image of a focus pair whether it is under focus; `in_frame` gives the segmenter of one.
+    ``dark_field`` says that the images are of a dark-field detector, as HAADF: voids are dark and have no fringe.
     With ``use_series`` it gives candidates too, of which `segment_series` keeps those that the series confirms.
     ``choice`` says which contrast `with_contrast_from` chose and why; None where there was nothing to choose.
     ``name`` is what the method is called in reports, ``at_once`` the number of images that it pays to work on side by
@@ -51,6 +52,7 @@ class Segmenter(ABC):
     focus: Focus | tuple[Focus | None, ...] | Literal["auto"] | None = "auto"
     under: tuple[bool, ...] = ()
     fringe_px: float | None = None
+    dark_field: bool = False
     name: str
     at_once: ClassVar[int]
     basis: ClassVar[str] = EDGE  # what detected radii rest on
@@ -138,8 +140,11 @@ class Segmenter(ABC):
             self._check_signs([contrast.choose([evidence(image)]) for _, image in self._each(images)])
         if self.contrast != "auto" or self.under:
             return self
-        choice = contrast.choose(map(evidence, images))
+        choice = self._choose(map(evidence, images))
         return replace(self, contrast=choice.contrast, choice=choice)
+
+    def _choose(self, evidence: Iterable[Evidence]) -> ContrastChoice:
+        return contrast.in_dark_field(evidence) if self.dark_field else contrast.choose(evidence)
 
     def _check_signs(self, seen: Sequence[ContrastChoice]) -> None:
         """Raise ImagesError where an image of a focus pair plainly has the other sign of focus than was said."""

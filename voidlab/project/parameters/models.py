@@ -201,7 +201,9 @@ class MicroscopeParameters(_Model):
     """How the images were taken; the radii of voids rest on it."""
 
     mode: Literal["bright field", "dark field", "HAADF"] | None = _parameter(
-        None, "only bright field has the fringes radii are measured by; left out: from the file, else that"
+        None,
+        "HAADF and dark field: voids are dark, without the fringes radii are measured by; left out: from the file, "
+        "else bright field",
     )
     voltage_kv: float | None = _parameter(
         None,
