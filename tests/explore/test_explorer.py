@@ -1,6 +1,7 @@
 """The explorer without a browser: what its model answers, what its controls change, what the mouse does."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -178,6 +179,14 @@ def test_the_cache_counts_the_maps_of_all_scales():
         map_ = np.zeros(100, np.uint8)
         cache.get(key, lambda map_=map_: tuple(Maps(scale, map_, map_, map_) for scale in (1, 2, 4, 8, 16)))
     assert len(cache) == 2
+
+
+def test_the_cache_counts_the_maps_in_which_loops_are_looked_for():
+    map_ = np.zeros(100, np.uint8)
+    negative = Maps(1, map_, map_, map_, others={"loop": map_, "dot": map_})
+    cache = Cache(10_000)
+    cache.get("maps", lambda: (replace(negative, of_negative=negative),))
+    assert cache.bytes == 2 * 5 * 100
 
 
 def test_large_images_are_shown_smaller_and_points_stay_where_they_are():

@@ -5,11 +5,11 @@ from voidlab.segment import confidence
 from voidlab.segment.confidence import NAMES, Calibration, evidence, smaller_than_sure
 
 
-def spoken(height, *, void=0.5, others=0.5, radius=1.0, scale=1.0, smaller=0.0, unrest=0.5, negative=False):
+def spoken(height, *, void=0.5, against=0.5, radius=1.0, scale=1.0, smaller=0.0, unrest=0.5, negative=False):
     height = np.atleast_1d(np.asarray(height, float))
     ones = np.ones(len(height))
     of_all = {"smaller": smaller * ones, "unrest": unrest, "negative": negative}
-    return evidence(height, void * ones, others * ones, radius * ones, scale * ones, **of_all)
+    return evidence(height, void * ones, against * ones, radius * ones, scale * ones, **of_all)
 
 
 def test_a_kind_without_weights_goes_by_height_alone():
@@ -24,7 +24,7 @@ def test_a_kind_without_weights_goes_by_height_alone():
     ("name", "change"),
     [
         ("void", {"void": 0.9}),
-        ("others", {"others": 0.1}),
+        ("against", {"against": 0.1}),
         ("radius", {"radius": 3.0}),
         ("scale", {"scale": 3.0}),
         ("unrest", {"unrest": 0.1}),
@@ -74,7 +74,7 @@ def test_unrest_is_the_height_of_what_is_everywhere():
 
 def test_no_peak_and_sure_ones_are_no_trouble():
     assert spoken([]).shape == (0, len(NAMES))
-    assert np.isfinite(spoken([0.0, 1.0], void=1.0, others=0.0)).all()
+    assert np.isfinite(spoken([0.0, 1.0], void=1.0, against=0.0)).all()
 
 
 def test_specks_among_sure_voids_are_told_by_how_much_smaller_they_are():

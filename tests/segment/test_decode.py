@@ -162,12 +162,20 @@ def test_no_void_changes_for_the_loops_beside_it(loop):
     assert np.array_equal(together.probability, alone.probability)
 
 
-@pytest.mark.parametrize("use_series", [False, True])
-def test_a_faint_void_that_only_the_series_could_confirm_takes_no_loop_away(use_series):
+def test_a_faint_void_and_a_loop_at_one_place_wait_for_the_series():
     faint = maps_of((100, 80, 10), peak=0.2)
     maps = replace(faint, others=beside([], loop=((101, 80, 10), 0.9)).others)
-    found = decoded(maps, ("void", "loop"), use_series=use_series).voids
-    assert found["kind"].tolist() == ["loop"]
+    assert decoded(maps, ("void", "loop")).voids["kind"].tolist() == ["loop"]
+    waiting = decoded(maps, ("void", "loop"), use_series=True)
+    assert waiting.voids["kind"].tolist() == ["void", "loop"]
+    pd.testing.assert_frame_equal(waiting.voids[:1], decoded(maps, use_series=True).voids)
+
+
+def test_a_dot_is_no_other_dot_when_loops_are_not_asked_for():
+    """What is a loop at one scale and, less surely, a dot at another is a loop."""
+    both = tuple(beside([], **{kind: ((120, 80, 10), peak)}) for kind, peak in (("loop", 0.8), ("dot", 0.6)))
+    assert list(decode.decode_discs(both).kind) == ["loop"]
+    assert len(decode.decode_discs(both, kinds=("void", "dot"))) == 0
 
 
 def test_a_faint_void_that_only_the_series_could_confirm_takes_no_pixels_away():

@@ -7,6 +7,7 @@ import tifffile
 
 from voidlab import scores, segment, simulate, tables
 from voidlab.images import open_series
+from voidlab.segment import persistence
 from voidlab.segment.discs import Discs
 from voidlab.segment.frame import BLANK, FrameResult
 from voidlab.segment.persistence import Shown, confidence_over_series, settle
@@ -120,6 +121,23 @@ def test_a_noisy_film_has_more_of_its_voids_and_its_labels_fit(tmp_path):
     f1 = {use: scores.score_voids(truth, each)["f1"] for use, each in found.items()}
     assert f1[True] > f1[False]
     assert (found[True]["confidence"] >= 0.5).all()
+    of_all_kinds = segment.load_segmenter(contrast="bright", use_series=True, kinds=["void", "loop", "dot"])
+    _, voids = segment.segment_series(images, of_all_kinds)
+    pd.testing.assert_frame_equal(
+        tables.only_voids(voids).drop(columns="label").reset_index(drop=True),
+        found[True].drop(columns="label"),
+    )
+
+
+def test_a_loop_goes_where_the_series_confirms_a_void_and_stays_where_it_does_not():
+    def table(kind, x, confidence):
+        names = {"kind": kind, "x_px": x, "y_px": 50.0, "radius_px": 6.0, "edge_radius_px": 6.0}
+        return pd.DataFrame([names | {"confidence": confidence}])
+
+    loops = pd.concat([table("loop", x, 0.8) for x in (51.0, 90.0)], ignore_index=True)
+    apart = persistence._apart(loops, table("void", 50.0, 0.7))
+    assert apart.tolist() == [False, True]
+    assert persistence._apart(loops, loops[:0]).tolist() == [True, True]
 
 
 def test_two_images_or_an_unknown_drift_leave_each_image_by_itself():

@@ -86,12 +86,24 @@ def test_the_network_looks_once_at_an_image_that_the_contrast_was_decided_by(loo
         ("bright", ["void"], ["bright"]),
         ("bright", ["void", "loop", "dot"], ["bright", "dark"]),
         ("dark", ["void", "dot"], ["dark"]),
+        ("auto", ["void", "loop", "dot"], ["auto", "bright", "dark"]),
     ],
 )
-def test_the_negative_is_looked_at_for_loops_and_dots(looked_for, contrast, kinds, asked):
-    image = micrograph(1, shape=(128, 128)).as_shown
-    segment.load_segmenter("voids", contrast=contrast, kinds=kinds).detect(image)
+def test_the_negative_is_looked_at_for_loops_and_dots_once(looked_for, contrast, kinds, asked):
+    image = micrograph(5, shape=(128, 128)).as_shown
+    method = segment.load_segmenter("voids", contrast=contrast, kinds=kinds)
+    method.detect(image)
     assert looked_for == asked
+    looked_for.clear()
+    maps = method.maps(image)
+    assert (maps[0].of_negative is not None) == (kinds != ["void"] and contrast != "dark")
+
+
+def test_of_a_series_too_it_is_looked_at_once(looked_for):
+    image = micrograph(5, shape=(128, 128)).as_shown
+    method = segment.load_segmenter("voids", kinds=["void", "loop", "dot"])
+    method.with_contrast_from([image]).detect(image)
+    assert looked_for == ["bright", "dark"]
 
 
 def test_maps_are_kept_of_the_last_images_each_for_one_more_look(monkeypatch):

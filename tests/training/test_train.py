@@ -578,6 +578,7 @@ def test_fine_tuned_weights_say_how_they_were_made(tmp_path, few_simulated, monk
     card = train.fine_tune(tmp_path, weights, dark=False, steps=2, seed=0, log=lambda text: None)
     assert card == json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
     assert card["made"]["from"] == "voids"
+    assert card["made"]["kept"] == "the network trained"
     assert (len(card["made"]["data"]), len(card["made"]["kept_aside"])) == (2, 1)
     assert card["limits"]
     assert {name: card[name] for name in worth} == worth  # not those of the network begun with
@@ -601,7 +602,8 @@ def test_a_network_that_comes_out_worse_is_not_kept(tmp_path, few_simulated, mon
     card = train.fine_tune(
         tmp_path, tmp_path / "mine.safetensors", dark=False, steps=2, seed=0, log=said.append
     )
-    assert said[-1] == "on the images kept aside it is no better than the network begun with, which is kept"
+    assert said[-1] == "on the images kept aside it is worse than the network begun with, which is kept"
+    assert card["made"]["kept"] == "the network begun with"
     assert {name: card[name] for name in SHIPPED_WORTH} == SHIPPED_WORTH
     assert card["scores"]["f1"] == card["scores"]["f1_before"]
 

@@ -40,9 +40,9 @@ class Cache(Generic[Value]):
 
 
 def size_of(value: object) -> int:
-    """Bytes of the arrays in ``value``: an array, an object that holds some, or a tuple of these."""
-    if isinstance(value, np.ndarray):
-        return value.nbytes
+    """Bytes of the arrays in ``value``: what says it itself, an object that holds some, or a tuple of these."""
+    if hasattr(value, "nbytes"):
+        return int(value.nbytes)
     if isinstance(value, tuple):
         return sum(size_of(part) for part in value)
     fields = getattr(value, "__dict__", {})

@@ -18,9 +18,9 @@ _MANY_MISSED = figure(
     "Loops and dots",
     CHECK,
     "counts are too low: use them to see what is there and to compare images taken alike, not to publish",
-    warning="Many loops and dots are missed: in real micrographs about half of those an eye sees, of the fainter "
-    "ones in simulated images nine in ten; of the dots there two in three are called loops. Their counts and "
-    "densities are too low.",
+    warning="Many loops and dots are missed: of simulated ones, most of which are faint, five in six, in real "
+    "micrographs fewer; and those smaller than min_radius_px. Dots may be called loops. Counts and densities are too "
+    "low.",
 )
 
 

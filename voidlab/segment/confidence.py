@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 NAMES = (
-    *("constant", "height", "void", "others", "radius", "doubt", "unrest"),
+    *("constant", "height", "void", "against", "radius", "doubt", "unrest"),
     *("negative", "height, negative", "smaller", "scale"),
 )
 _LEAST = 0.003  # logarithms of odds are those of 0.003 to 0.997

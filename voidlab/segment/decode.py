@@ -17,14 +17,14 @@ from voidlab.images.neighbours import extreme_of_nine
 from voidlab.images.smooth import gaussian
 from voidlab.segment.confidence import Calibration, evidence, smaller_than_sure, unrest_of
 from voidlab.segment.discs import Discs
-from voidlab.segment.network import SCALES, USUAL_RADIUS_PX, Maps
+from voidlab.segment.network import OTHERS, SCALES, USUAL_RADIUS_PX, Maps
 from voidlab.tables.kinds import VOID
 
 LEAST_CONFIDENCE = 0.05
 _LEAST_HEIGHT, _SURE_HEIGHT = 0.03, 0.5
 _BY_HEIGHT = Calibration()
 LOOP_OR_DOT = "loop or dot"
-SOUGHT = (VOID, LOOP_OR_DOT)  # what peaks are looked for of
+SOUGHT = {VOID: (VOID,), LOOP_OR_DOT: OTHERS}  # what peaks are looked for of, and the kinds these may be
 _TRAINED_PX = 80.0
 # Radii taken from each scale, px of the maps; they overlap. At a third of the size, voids are seen that are too large
 # for the whole size and too coarse at a quarter.
@@ -40,7 +40,7 @@ def decode_discs(
     *,
     calibration: Calibration = _BY_HEIGHT,
     least: float = LEAST_CONFIDENCE,
-    kinds: Collection[str] = (VOID, "loop", "dot"),
+    kinds: Collection[str] = (VOID, *OTHERS),
 ) -> Discs:
     """Voids, loops and dots that the maps speak for, each once.
 
@@ -62,16 +62,14 @@ def decode_discs(
     Discs
         The most confident first.
     """
+    sought = [what for what, may_be in SOUGHT.items() if set(may_be) & set(kinds)]
+    if not sought:
+        return Discs(*np.zeros((4, 0)))
     discs = [
-        Discs(found.x, found.y, found.radius, calibration.confidence(what, found.spoken), found.kind).of(
-            kinds
-        )
-        for what in SOUGHT
-        if (VOID in kinds if what == VOID else {"loop", "dot"} & set(kinds))
+        Discs(found.x, found.y, found.radius, calibration.confidence(what, found.spoken), found.kind)
+        for what in sought
         for found in [peaks(maps, what)]
     ]
-    if not discs:
-        return Discs(*np.zeros((4, 0)))
     x, y, radius, confidence, kind_of = (
         np.concatenate([getattr(each, name) for each in discs])
         for name in ("x", "y", "radius", "confidence", "kind")
@@ -82,7 +80,7 @@ def decode_discs(
     order = order[confidence[order] >= least]
     order = order[once(x[order], y[order], radius[order])]
     order = order[np.argsort(-confidence[order], kind="stable")]
-    return Discs(x[order], y[order], radius[order], confidence[order], kind_of[order])
+    return Discs(x[order], y[order], radius[order], confidence[order], kind_of[order]).of(kinds)
 
 
 @dataclass(frozen=True)

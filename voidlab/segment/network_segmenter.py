@@ -73,7 +73,10 @@ class NetworkSegmenter(Segmenter):
             if self.dark_field:
                 self._kept.drop(bright._looks)
                 return found
-            self._kept.drop((dark if found.bright >= found.dark else bright)._looks)
+            if found.bright < found.dark:
+                self._kept.drop(bright._looks)
+            elif not self._asks_for_others:  # else the negative is looked at for loops and dots
+                self._kept.drop(dark._looks)
             if found.decides:
                 return found
             in_dark_field = replace(dark, dark_field=True)._candidates(image)
@@ -88,18 +91,27 @@ class NetworkSegmenter(Segmenter):
 
     def _with_negative(self, maps: tuple[network.Maps, ...], image: np.ndarray) -> tuple[network.Maps, ...]:
         """The maps of voids with those of the negative, if loops or dots are asked for."""
-        if maps[0].negative or not set(network.OTHERS) & set(self.kinds):
+        if maps[0].negative or not self._asks_for_others:
             return maps
-        of_negative = replace(self, contrast="dark").maps_of_voids(image)
+        dark = replace(self, contrast="dark")
+        of_negative = self._kept.take(image, dark._looks) or dark.maps_of_voids(image)
         pairs = zip(maps, of_negative, strict=True)
         return tuple(replace(each, of_negative=negative) for each, negative in pairs)
+
+    @property
+    def _asks_for_others(self) -> bool:
+        return bool(set(network.OTHERS) & set(self.kinds))
 
     def maps_of_voids(self, image: np.ndarray) -> tuple[network.Maps, ...]:
         """As `maps`, without those of the negative, in which only loops and dots are looked for."""
         if self.contrast == "auto":
             both = [replace(self, contrast=sign).maps_of_voids(image) for sign in ("bright", "dark")]
             choice = self._choose([Evidence.of(image, *map(self._candidates_in, both))])
-            return both[choice.contrast == "dark"]
+            if choice.contrast == "dark":
+                return both[1]
+            if self._asks_for_others:
+                self._kept.keep(image, replace(self, contrast="dark")._looks, both[1])
+            return both[0]
         drawn = find_strokes(image)
         bright = -image.astype(np.float32) if self.contrast == "dark" else image
         # Also for what is larger than asked for, so that it is counted.
@@ -125,7 +137,7 @@ class NetworkSegmenter(Segmenter):
         voids, others = asked_for.of([VOID]), asked_for.of(network.OTHERS)
         if self.use_series and VOID in self.kinds:
             candidates = self._discs(maps, min(self.threshold, CANDIDATES_FROM))
-            also = decode.beside(self._asked_for(candidates, shape), asked_for)
+            also = decode.beside(self._asked_for(candidates, shape), voids)
             voids = voids.and_also(also.where(also.confidence < self.threshold))
         # Only voids are drawn: else a loop upon a void would take pixels, and the masks would hold more than voids.
         labels, probability = decode.draw_labels(voids, maps, sure_from=self.threshold)
@@ -180,8 +192,8 @@ class NetworkSegmenter(Segmenter):
 
     def _true_size_in(self, image: np.ndarray) -> float:
         """Radii of the voids in an image, as they are given, over those detected, in the median; 1 without any."""
-        voids = self.run(image).voids
-        voids = voids[(voids["kind"] == VOID) & is_size(voids)]
+        voids = replace(self, kinds=(VOID,)).run(image).voids
+        voids = voids[is_size(voids)]
         return float((voids["radius_px"] / voids["edge_radius_px"]).median()) if len(voids) else 1.0
 
     def look_twice(self, image: np.ndarray) -> Looks:

@@ -12,6 +12,7 @@ from scipy.special import expit, logit
 
 from voidlab.drift import assess_drift, estimate_drift
 from voidlab.images.label_stack import PackedLabels
+from voidlab.segment.decode import once
 from voidlab.segment.frame import OK, FrameResult
 from voidlab.tables.kinds import VOID
 from voidlab.tables.verdict import GOOD
@@ -163,11 +164,23 @@ def settle(results: Sequence[FrameResult], threshold: float, *, read: Callable[[
     voids = every[every["kind"] == VOID]
     after = every["confidence"].to_numpy(float).copy()
     after[voids.index] = confidence_over_series(voids, known, _shown(results, read))
-    of_row = every["row"].to_numpy()
+    is_void, of_row = (every["kind"] == VOID).to_numpy(), every["row"].to_numpy()
+    for row in np.unique(of_row[~is_void]):
+        here = of_row == row
+        voids_here, others = here & is_void & (after >= threshold), here & ~is_void
+        after[np.flatnonzero(others)[~_apart(every[others], every[voids_here])]] = 0
     settled = [_with(each, after[of_row == row], threshold) for row, each in enumerate(results)]
     before = every["confidence"].to_numpy(float)
     added, removed = (after >= threshold) & (before < threshold), (after < threshold) & (before >= threshold)
-    return Settled(settled, int(added.sum()), int(removed.sum()))
+    return Settled(settled, int(added.sum()), int((removed & is_void).sum()))
+
+
+def _apart(others: pd.DataFrame, voids: pd.DataFrame) -> np.ndarray:
+    """Which loops and dots are not where a void is, as `voidlab.segment.decode` has it of a single image."""
+    both = pd.concat([voids, others])
+    radius = both["edge_radius_px"].fillna(both["radius_px"])
+    kept = once(*(each.to_numpy(float) for each in (both["x_px"], both["y_px"], radius)))
+    return np.isin(np.arange(len(voids), len(both)), kept)
 
 
 def _by_itself(results: Sequence[FrameResult], threshold: float, reason: str) -> Settled:

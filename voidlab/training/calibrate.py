@@ -13,7 +13,7 @@ from voidlab.segment.confidence import NAMES, Calibration
 from voidlab.segment.expectation import Teacher
 from voidlab.segment.network import OTHERS
 from voidlab.segment.network_segmenter import NetworkSegmenter
-from voidlab.simulate.micrographs import micrograph
+from voidlab.simulate.micrographs import Micrograph, micrograph
 from voidlab.tables.kinds import VOID
 from voidlab.tables.verdict import GOOD
 from voidlab.training import simulated
@@ -40,7 +40,7 @@ def calibrate(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -
         contrast = "dark" if made.upside_down else "bright"
         maps = replace(method, contrast=contrast, kinds=(VOID, *OTHERS)).maps(made.as_shown)
         for what, images in sought.items():
-            images.append(_judged(decode.peaks(maps, what), made.voids if what == VOID else made.others))
+            images.append(_judged(decode.peaks(maps, what), _truth(made, what)))
     return Calibration({what: _fitted(each, _HARDER[what]) for what, each in sought.items()})
 
 
@@ -93,6 +93,13 @@ def _taught(spoken: np.ndarray, counts: np.ndarray) -> Teacher:
         return float(-likely.sum() + away @ away)
 
     return teacher(optimize.minimize(loss, usual, method="BFGS").x)
+
+
+def _truth(made: Micrograph, what: str) -> pd.DataFrame:
+    """The voids of a micrograph, or its loops and dots: of these what lies where a void is counts neither way."""
+    if what == VOID:
+        return made.voids
+    return pd.concat([made.others, made.voids.assign(ignored=True)], ignore_index=True)
 
 
 def _judged(peaks: decode.Peaks, truth: pd.DataFrame) -> Judged:

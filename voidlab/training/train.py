@@ -278,8 +278,9 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
     model = fit(model, stream, plan, score=score if aside else None, log=log)
     card |= worth_of_confidence(model, log)
     after = _scores_on(aside, model, card, contrast)
-    if aside and worth(after) < worth(before):
-        log("on the images kept aside it is no better than the network begun with, which is kept")
+    worse = bool(aside) and worth(after) < worth(before)
+    if worse:
+        log("on the images kept aside it is worse than the network begun with, which is kept")
         (model, card), after = model_file.load_network(), before
     card.pop("scored", None)  # that was of the weights begun with
     card = {
@@ -290,6 +291,7 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
             "from": "voids",
             "seed": seed,
             "steps": steps,
+            "kept": "the network begun with" if worse else "the network trained",
             "data": list(used),
             "kept_aside": [item.name for item in aside],
             **_versions(),

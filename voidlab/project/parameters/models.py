@@ -74,7 +74,7 @@ class SegmentParameters(_Model):
     intensity_range: (
         Annotated[tuple[float, float], BeforeValidator(as_tuple), AfterValidator(check_rising)] | None
     ) = _parameter(None, "stored values that become 0 and 1: [low, high]; left out: read off the images")
-    threshold: float = _parameter(0.5, "lowest confidence at which a detection counts as a void", gt=0, lt=1)
+    threshold: float = _parameter(0.5, "lowest confidence at which a detection counts", gt=0, lt=1)
     min_radius_px: float = _parameter(2.5, "smallest radius kept", "px", ge=1, le=1000)
     max_radius_px: Annotated[float, Field(gt=1, le=4000)] | Literal["auto"] = _parameter(
         "auto", "largest radius looked for; auto: a quarter of the image's shorter side", "px"
