@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from voidlab.images.binning import block_mean, enlarge
+from voidlab.images.binning import block_mean, enlarge, twice_as_large
 
 
 def test_what_fills_no_block_is_left_out_or_filled_up_with_what_lies_at_the_border():
@@ -33,3 +33,21 @@ def test_means_are_those_of_numpy_to_the_bit(factor, shape, dtype):
         means = block_mean(each, factor)
         assert means.dtype == blocks.mean(axis=(1, 3)).dtype
         assert np.array_equal(means, blocks.mean(axis=(1, 3)))
+
+
+def test_twice_as_large_what_was_at_x_is_at_two_x_and_a_half():
+    y, x = np.mgrid[:20, :30]
+    image = (3.0 * x - 2.0 * y).astype(np.float32)
+    large = twice_as_large(image)
+    assert large.shape == (40, 60)
+    v, u = np.mgrid[8:32, 8:52]
+    np.testing.assert_allclose(large[8:32, 8:52], 3 * (u - 0.5) / 2 - (v - 0.5), atol=0.02)
+
+
+def test_twice_as_large_what_is_not_known_stays_so():
+    image = np.ones((10, 12), np.float32)
+    image[:, 7:] = np.nan
+    large = twice_as_large(image)
+    assert np.isnan(large[:, 14:]).all()
+    np.testing.assert_allclose(large[:, :14], 1, atol=1e-5)
+    assert np.isnan(twice_as_large(np.full((4, 4), np.nan, np.float32))).all()

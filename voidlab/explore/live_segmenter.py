@@ -15,6 +15,7 @@ import numpy as np
 from voidlab import segment
 from voidlab.explore.cache import Cache
 from voidlab.project.parameters.models import DatasetParameters, SegmentParameters
+from voidlab.segment import decode
 from voidlab.segment.segmentation import Segmentation
 from voidlab.segment.segmenter import Segmenter
 
@@ -89,8 +90,8 @@ class Finder:
     def _key(self, row: int, settings: SegmentParameters) -> tuple[object, ...]:
         """All that the long half of the work depends on."""
         if _in_halves(self._segmenter(settings, exact=False)):
-            asked = (settings.segmenter, settings.contrast, tuple(settings.kinds), self._further(settings))
-            return (row, *asked)
+            sizes = (decode.are_tiny(settings.min_radius_px), self._further(settings))
+            return (row, settings.segmenter, settings.contrast, tuple(settings.kinds), *sizes)
         return (row, _loose(settings))
 
     def _further(self, settings: SegmentParameters) -> float | None:

@@ -12,12 +12,12 @@ from itertools import repeat
 import numpy as np
 from scipy.spatial import cKDTree
 
-from voidlab.images.binning import enlarge
+from voidlab.images.binning import block_mean, enlarge
 from voidlab.images.neighbours import extreme_of_nine
 from voidlab.images.smooth import gaussian
 from voidlab.segment.confidence import Calibration, evidence, smaller_than_sure, unrest_of
 from voidlab.segment.discs import Discs
-from voidlab.segment.network import OTHERS, SCALES, USUAL_RADIUS_PX, Maps
+from voidlab.segment.network import OTHERS, SCALES, TWICE, USUAL_RADIUS_PX, Maps
 from voidlab.tables.kinds import VOID
 
 LEAST_CONFIDENCE = 0.05
@@ -28,7 +28,15 @@ SOUGHT = {VOID: (VOID,), LOOP_OR_DOT: OTHERS}  # what peaks are looked for of, a
 _TRAINED_PX = 80.0
 # Radii taken from each scale, px of the maps; they overlap. At a third of the size, voids are seen that are too large
 # for the whole size and too coarse at a quarter.
-_OF_SCALE = {1: (0.0, 24.0), 3: (4.0, 10.0), **dict.fromkeys(SCALES[2:], (4.0, 30.0))}
+_OF_SCALE: dict[float, tuple[float, float]] = {
+    TWICE: (0.0, 7.0),
+    1: (0.0, 24.0),
+    3: (4.0, 10.0),
+    **dict.fromkeys(SCALES[2:], (4.0, 30.0)),
+}
+_TINY_PX = (
+    2.5  # voids with smaller radii are looked for at twice the size too, which takes four times as long
+)
 # Closer than this share of the larger radius, and no more unlike: one and the same void.
 _NEAR, _ALIKE = 0.5, 1.7
 _SAME = 0.25  # closer than this: one and the same, whatever the radii
@@ -110,8 +118,10 @@ def peaks(maps: tuple[Maps, ...], what: str) -> Peaks:
         maps = tuple(each.of_negative or each for each in maps)
     centres = [_centre(each, what) for each in maps]
     tops = [_tops(centre) for centre in centres]
+    tiny = any(each.scale == TWICE for each in maps)
     x, y, radius, kind, height, void, against, share, scale = (
-        np.concatenate(parts) for parts in zip(*map(_peaks, maps, centres, tops, repeat(what)), strict=True)
+        np.concatenate(parts)
+        for parts in zip(*map(_peaks, maps, centres, tops, repeat(what), repeat(tiny)), strict=True)
     )
     unrest = unrest_of(centres[0][tops[0]], maps[0].known_px)
     surest = np.argsort(-height, kind="stable")
@@ -136,9 +146,15 @@ def _tops(centre: np.ndarray) -> np.ndarray:
     return np.asarray(smooth == extreme_of_nine(smooth, np.maximum))
 
 
-def scales_for(max_radius_px: float) -> tuple[int, ...]:
-    """Scales that voids of up to this radius need to be looked for at."""
-    return tuple(scale for scale in SCALES if scale * _OF_SCALE[scale][0] < max_radius_px)
+def scales_for(max_radius_px: float, min_radius_px: float = _TINY_PX) -> tuple[float, ...]:
+    """Scales that voids of these radii need to be looked for at, that of the image itself first."""
+    scales = tuple(scale for scale in SCALES if scale * _OF_SCALE[scale][0] < max_radius_px)
+    return (*scales, TWICE) if are_tiny(min_radius_px) else scales
+
+
+def are_tiny(min_radius_px: float) -> bool:
+    """Whether voids of so small a radius have to be looked for at twice the size."""
+    return min_radius_px < _TINY_PX
 
 
 def draw_labels(
@@ -156,12 +172,13 @@ def draw_labels(
         Disc i as i + 1.
     probability : ndarray of shape (H, W), float32
     """
-    height, width = shape = maps[0].void.shape
+    height, width = shape = (maps[0].void.shape[0], maps[0].void.shape[1])
     labels, probability = np.zeros(shape, np.int32), maps[0].void.copy()
     nearest = np.full(shape, np.inf, np.float32)
     # The maps of the finest scale that knows voids so large.
-    of = np.searchsorted([each.scale * _OF_SCALE[each.scale][1] for each in maps[:-1]], found.radius)
-    inside = {k: enlarge(maps[k].void, maps[k].scale, (height, width)) for k in {0, *of.tolist()}}
+    finest = sorted(maps, key=lambda each: each.scale)
+    of = np.searchsorted([each.scale * _OF_SCALE[each.scale][1] for each in finest[:-1]], found.radius)
+    inside = {k: _inside(finest[k], shape) for k in set(of.tolist())}
     sure = int((found.confidence >= sure_from).sum())
     taken = None
     for i, (x, y, radius) in enumerate(zip(found.x, found.y, found.radius, strict=True)):
@@ -180,17 +197,28 @@ def draw_labels(
             mine &= ~taken[rows, columns]
         labels[rows, columns][mine] = i + 1
         nearest[rows, columns][mine] = share[mine]
-        if of[i]:
+        if finest[of[i]] is not maps[0]:
             probability[rows, columns] = np.where(
                 mine, np.maximum(part, probability[rows, columns]), probability[rows, columns]
             )
     return labels, probability
 
 
-def _peaks(maps: Maps, centre: np.ndarray, tops: np.ndarray, what: str) -> tuple[np.ndarray, ...]:
-    """Of the peaks of one scale: x, y, radius (px of the image), kind, and what `evidence` takes but the sign."""
+def _inside(maps: Maps, shape: tuple[int, int]) -> np.ndarray:
+    """Probability of void at the image's own size (H, W)."""
+    if maps.scale == TWICE:
+        return block_mean(maps.void, 2)
+    return enlarge(maps.void, int(maps.scale), shape)
+
+
+def _peaks(maps: Maps, centre: np.ndarray, tops: np.ndarray, what: str, tiny: bool) -> tuple[np.ndarray, ...]:
+    """Of the peaks of one scale: x, y, radius (px of the image), kind, and what `evidence` takes but the sign.
+
+    Of ``tiny`` voids the image's own size says nothing, where they are looked for at twice the size.
+    """
     y, x = np.nonzero((centre >= _LEAST_HEIGHT) & tops)
     low, high = _OF_SCALE[maps.scale]
+    low = _TINY_PX if tiny and maps.scale == 1 else low
     radius = maps.radius_px[y, x]
     keep = (radius >= 0.8 * low) & (radius <= 1.2 * high)
     x, y, radius = x[keep], y[keep], radius[keep]

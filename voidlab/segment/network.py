@@ -1,8 +1,8 @@
 """The torch network: image → maps of void probability, of centres of voids, loops and dots, and of radii.
 
-The network looks at an image at its own size, at a third, a quarter and less of it, so that it only has to know
-voids of 2 to 26 px in radius; `voidlab.segment.decode` makes voids of the maps of all. Nothing here knows of files;
-weights are read by `voidlab.segment.model_file`.
+The network looks at an image at its own size, at a third, a quarter and less of it, and for tiny voids at twice its
+size, so that it only has to know voids of 2 to 26 px in radius; `voidlab.segment.decode` makes voids of the maps of
+all. Nothing here knows of files; weights are read by `voidlab.segment.model_file`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy import ndimage
 
-from voidlab.images.binning import block_mean, enlarge
+from voidlab.images.binning import block_mean, enlarge, twice_as_large
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +28,7 @@ _PLANES = 2  # the image, and whether it is a negative
 USUAL_RADIUS_PX = 6.0  # the radius channel is the logarithm of the radius over this
 MAX_RADIUS_PX = 26.0  # largest void the network knows, in its own pixels
 SCALES = (1, 3, 4, 16, 64)
+TWICE = 0.5  # the scale of an image twice as large
 _TILE = 1184  # at most: larger ones need more memory
 _OVERLAP = 160
 _RIM = 40
@@ -41,7 +42,7 @@ class Maps:
 
     Attributes
     ----------
-    scale : int
+    scale : float
         Pixels of the image along a pixel of the maps: ``x_image = (x + 0.5) * scale - 0.5``.
     void, centre : ndarray of shape (h, w), float32
         Probability that a pixel lies in a void; how near it is to a void's centre, 0 to 1.
@@ -59,7 +60,7 @@ class Maps:
         these are the maps of the negative, or if nobody asks for loops and dots.
     """
 
-    scale: int
+    scale: float
     void: np.ndarray
     centre: np.ndarray
     radius_px: np.ndarray
@@ -141,7 +142,7 @@ def _detail_of_known(image: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.where(inside, detail[np.where(inside, y, 0), np.where(inside, x, 0)], np.float32(0))
 
 
-def preprocess(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
+def preprocess(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """What the network is shown of an image at one scale, and where something is known of the image.
 
     Parameters
@@ -157,11 +158,16 @@ def preprocess(image: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
         Normalised, its sides mirrored to the next multiple of `STEP`.
     known : ndarray of shape (h, w), bool
     """
-    small = block_mean(np.asarray(image, np.float32), scale, pad=True)
+    small = at_scale(np.asarray(image, np.float32), scale)
     margins = tuple((0, -side % STEP) for side in small.shape)
     mode: Literal["reflect", "edge"] = "reflect" if min(small.shape) >= STEP else "edge"
     picture = normalised(small)
     return np.pad(picture, margins, mode=mode) if np.any(margins) else picture, np.isfinite(small)
+
+
+def at_scale(image: np.ndarray, scale: float) -> np.ndarray:
+    """Image (H, W) made so many times smaller, or twice as large."""
+    return twice_as_large(image) if scale == TWICE else block_mean(image, int(scale), pad=True)
 
 
 def forward(
@@ -183,7 +189,7 @@ def forward(
 
 
 def to_maps(
-    raw: np.ndarray, known: np.ndarray, scale: int, *, negative: bool = False, dark: bool = False
+    raw: np.ndarray, known: np.ndarray, scale: float, *, negative: bool = False, dark: bool = False
 ) -> Maps:
     """Maps from an answer of the network; where nothing is known there is no void, whatever stood in for it."""
     height, width = known.shape

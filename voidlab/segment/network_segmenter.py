@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from voidlab.images.binning import block_mean
 from voidlab.images.drawn import find_strokes
 from voidlab.segment import contrast, decode, network
 from voidlab.segment.completeness import Completeness, measure_completeness
@@ -116,12 +115,13 @@ class NetworkSegmenter(Segmenter):
         bright = -image.astype(np.float32) if self.contrast == "dark" else image
         # Also for what is larger than asked for, so that it is counted.
         largest = max(self._largest(image.shape), min(image.shape) / 4)
-        return tuple(self._at(scale, bright, drawn) for scale in decode.scales_for(largest))
+        scales = decode.scales_for(largest, self.min_radius_px)
+        return tuple(self._at(scale, bright, drawn) for scale in scales)
 
-    def _at(self, scale: int, bright: np.ndarray, drawn: np.ndarray | None) -> network.Maps:
+    def _at(self, scale: float, bright: np.ndarray, drawn: np.ndarray | None) -> network.Maps:
         picture, known = network.preprocess(bright, scale)
         if drawn is not None:
-            known &= block_mean(drawn, scale, pad=True) < 0.5
+            known &= network.at_scale(drawn.astype(np.float32), scale) < 0.5
         dark = self.contrast == "dark"
         negative = dark and not self.dark_field
         answer = self._own_thread.submit(
@@ -207,7 +207,8 @@ class NetworkSegmenter(Segmenter):
     @property
     def _looks(self) -> tuple[object, ...]:
         """All that the maps of the voids of an image rest on."""
-        return (self.contrast, self.dark_field, self.max_radius_px, self.arithmetic, self.model)
+        sizes = self.max_radius_px, decode.are_tiny(self.min_radius_px)
+        return (self.contrast, self.dark_field, *sizes, self.arithmetic, self.model)
 
     def _candidates(self, image: np.ndarray) -> Discs:
         """All in ``image`` that may be a void, however unsure; of an image looked at before, what was found then."""

@@ -75,6 +75,7 @@ def measure_scores(
         "bfloat16 against float32": lambda: precision(bright, seed),
         "speed, 1024 × 1024 px": lambda: speed(bright, seed),
         "memory, 4096 × 4096 px": lambda: memory(bright, seed),
+        "simulated, 1 to 2.5 px in radius": lambda: tiny(bright, _seeds(seed, 60)),
         "simulated, loops and dots": lambda: loops_and_dots.on_simulated(bright, _seeds(seed, 100)),
         "simulated, look by look": lambda: trust.by_look(bright, _seeds(seed, 300)),
         "verdicts": lambda: trust.verdicts(auto, _seeds(seed, 300), _with_voids(data)),
@@ -155,6 +156,19 @@ def on_simulated(method: NetworkSegmenter, seed: int, images: int = 40) -> dict[
         "share_hidden": hidden.sum() / (hidden | ~truth["ignored"]).sum(),
         "f1_iou_0.5_hidden_too": f1(truth.assign(ignored=truth["ignored"] & ~hidden)),
     }
+
+
+def tiny(method: NetworkSegmenter, seeds: range) -> dict[str, float]:
+    """Scores of tiny voids on simulated images, where they are asked for; larger ones count neither way."""
+    least, most = 1.0, 2.5
+    truth, found = simulated.truth_and_found(
+        replace(method, min_radius_px=least),
+        seeds,
+        384,
+        lambda voids: ~voids["radius_px"].between(least, most),
+    )
+    right, _ = scores.judge_detections(truth, found)
+    return _usual(truth, found[(found["radius_px"] < most) | right].reset_index(drop=True))
 
 
 def masks(method: NetworkSegmenter, seed: int, radius_px: float, coverage: float) -> dict[str, float]:

@@ -75,7 +75,13 @@ class SegmentParameters(_Model):
         Annotated[tuple[float, float], BeforeValidator(as_tuple), AfterValidator(check_rising)] | None
     ) = _parameter(None, "stored values that become 0 and 1: [low, high]; left out: read off the images")
     threshold: float = _parameter(0.5, "lowest confidence at which a detection counts", gt=0, lt=1)
-    min_radius_px: float = _parameter(2.5, "smallest radius kept", "px", ge=1, le=1000)
+    min_radius_px: float = _parameter(
+        2.5,
+        "smallest radius kept; below 2.5 px the image is looked at twice as large, too",
+        "px",
+        ge=1,
+        le=1000,
+    )
     max_radius_px: Annotated[float, Field(gt=1, le=4000)] | Literal["auto"] = _parameter(
         "auto", "largest radius looked for; auto: a quarter of the image's shorter side", "px"
     )
@@ -202,8 +208,7 @@ class MicroscopeParameters(_Model):
 
     mode: Literal["bright field", "dark field", "HAADF"] | None = _parameter(
         None,
-        "HAADF and dark field: voids are dark, without the fringes radii are measured by; left out: from the file, "
-        "else bright field",
+        "in HAADF and dark field voids are dark and have no fringe; left out: from the file, else bright field",
     )
     voltage_kv: float | None = _parameter(
         None,
