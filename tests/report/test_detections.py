@@ -60,7 +60,7 @@ def test_a_contrast_that_is_in_doubt_is_told_once():
     assert "warning" not in told["Contrast"]
     assert why in told["Detections verdict"]["warning"]
     alone = figures_of(verdict="check", verdict_reasons=["another"], **contrast)
-    assert alone["Contrast"]["warning"] == f"The contrast 'dark' is a guess: {why}."
+    assert alone["Contrast"]["warning"] == f"The contrast is {why}."
     said = detections.segmentation_in_words(DECIDED | contrast | {"arithmetic": "float32"})
     assert "from frame 1: undecided" in said
 

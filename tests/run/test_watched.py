@@ -83,6 +83,14 @@ def test_a_defocus_or_pixel_size_that_was_set_since_is_decided_anew(folder, frin
     assert as_watched(watched, series, replace(method, fringe_px=5.0)) is None
 
 
+def test_of_another_detector_it_is_decided_anew(folder):
+    """Else bright voids that were assumed in bright field would be looked for in HAADF."""
+    first, series = first_and_all(folder)
+    method = segment.load_segmenter("classical")
+    watched = Decided.of(first, method)
+    assert as_watched(watched, series, replace(method, dark_field=True)) is None
+
+
 def test_another_contrast_is_said_and_the_same_is_not(folder):
     first, _ = first_and_all(folder)
     watched = Decided.of(first, segment.load_segmenter("classical"))

@@ -77,14 +77,20 @@ def test_images_of_a_dark_field_detector_that_speak_for_bright_voids_are_to_be_c
     assert "mode: bright field" in choice.reason
 
 
-def test_where_nothing_is_decided_it_is_said_what_would_be_voids_in_dark_field():
+def test_where_nothing_is_detected_it_is_said_what_would_be_voids_in_dark_field():
     nothing = choose([Evidence(), Evidence(if_dark_field=40)])
-    assert (nothing.contrast, nothing.verdict) == ("bright", "check")
-    assert "40 dark spots in them are voids: give microscope: {mode: HAADF}" in nothing.reason
-    without_fringe = Evidence(dark=3.0, dark_count=2, fringes=(0.0, 0.0), if_dark_field=40)
-    assert "mode: HAADF" in choose([without_fringe]).reason
-    assert "HAADF" not in choose([replace(without_fringe, if_dark_field=1)]).reason
+    assert (nothing.contrast, nothing.verdict, nothing.undecided) == ("bright", "check", False)
+    assert "40 dark spots in them are voids: then give microscope: {mode: HAADF}" in nothing.reason
+    assert choose([Evidence(if_dark_field=4)]).verdict == "good"
     assert choose([Evidence()]).verdict == "good"
+
+
+def test_dark_discs_without_a_fringe_may_be_voids_in_dark_field():
+    without_fringe = Evidence(dark=3.0, dark_count=2, fringes=(0.0, 0.0), if_dark_field=2)
+    choice = choose([without_fringe])
+    assert (choice.verdict, choice.undecided) == ("check", True)
+    assert "mode: HAADF" in choice.reason
+    assert "HAADF" not in choose([replace(without_fringe, if_dark_field=1)]).reason
 
 
 def test_few_detections_do_not_say_that_it_is_bright_field():
@@ -92,18 +98,31 @@ def test_few_detections_do_not_say_that_it_is_bright_field():
     assert not few.decides
     assert choose([few]).verdict == "good"
     choice = choose([replace(few, if_dark_field=30)])
-    assert (choice.contrast, choice.verdict) == ("bright", "check")
-    assert "30 dark spots in them are voids" in choice.reason
-    assert choose([replace(few, if_dark_field=20)]).verdict == "good"
+    assert (choice.contrast, choice.verdict, choice.undecided) == ("bright", "check", False)
+    assert choose([replace(few, if_dark_field=19)]).verdict == "good"
     assert Evidence(bright=9.0, bright_count=9).decides
 
 
-def test_voids_of_haadf_that_were_not_said_to_be_so_are_pointed_out():
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        ({}, True),
+        ({"dark_field": False}, False),  # somebody said that it is bright field
+        ({"kinds": ("void", "loop", "dot")}, False),
+    ],
+    ids=["not said", "bright field", "loops"],
+)
+def test_voids_of_haadf_that_were_not_said_to_be_so_are_pointed_out(settings, asked):
     """Of the negative of an image of bright voids: nothing is detected, and it is said what may be wrong."""
-    image = -micrograph(2_000_015, shape=(192, 192)).as_shown.astype(np.float32)
-    choice = segment.load_segmenter("voids").with_contrast_from([image]).choice
-    assert (choice.bright_count, choice.dark_count, choice.verdict) == (0, 0, "check")
-    assert "mode: HAADF" in choice.reason
+    image = -micrograph(2_000_061, shape=(192, 192)).as_shown.astype(np.float32)
+    choice = replace(segment.load_segmenter("voids"), **settings).with_contrast_from([image]).choice
+    assert choice.verdict == "check"
+    assert ("mode: HAADF" in choice.reason) == asked
+
+
+def test_for_the_classical_segmenter_the_detector_decides():
+    method = replace(segment.load_segmenter("classical"), dark_field=True, focus=None)
+    assert method.with_contrast_from([flat_dark()]).contrast == "dark"
 
 
 def test_a_tie_is_no_decision():

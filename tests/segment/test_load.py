@@ -369,6 +369,16 @@ def test_only_bright_field_has_fringes(mode, focus, tmp_path):
     dataset = DatasetParameters(dataset="a", images="a.tif", microscope={"mode": mode})
     method = segment.from_parameters(asked, tmp_path, dataset)
     assert (method.focus, method.dark_field) == (focus, focus is None)
+    unknown = DatasetParameters(dataset="a", images="a.tif")
+    assert segment.from_parameters(asked, tmp_path, unknown).dark_field is None
+    assert segment.load_segmenter("classical", mode=mode).dark_field == (focus is None)
+
+
+def test_a_mode_that_there_is_not_is_refused():
+    with pytest.raises(
+        segment.ModelError, match="mode = 'haadf': expected one of 'bright field', 'dark field', 'HA"
+    ):
+        segment.load_segmenter("classical", mode="haadf")
 
 
 def test_loops_are_told_from_voids_in_bright_field_only():

@@ -52,7 +52,10 @@ def enlarge(small: np.ndarray, factor: int, shape: tuple[int, int]) -> np.ndarra
 def twice_as_large(image: np.ndarray) -> np.ndarray:
     """Image (2 H, 2 W), smooth between its pixels, where 2 x + 0.5 is what was x; not finite where it was not."""
     known = np.isfinite(image)
-    filled = image if known.all() else np.where(known, image, np.median(image[known]) if known.any() else 0)
+    filled = image
+    if not known.all():
+        nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+        filled = np.where(known.any(), image[tuple(nearest)], np.float32(0))
     large: np.ndarray = ndimage.zoom(filled, 2, order=3, mode="nearest", grid_mode=True)
     if filled is not image:
         large[~known.repeat(2, axis=0).repeat(2, axis=1)] = np.nan

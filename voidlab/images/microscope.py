@@ -101,10 +101,10 @@ def in_words(found: Microscope) -> str:
 
 
 def with_microscope_of(dataset: DatasetParameters, found: Microscope) -> DatasetParameters:
-    """The ``dataset``, what it does not say of the microscope as it was ``found`` in the files, else bright field."""
+    """The ``dataset``, what it does not say of the microscope as it was ``found`` in the files."""
     given = dataset.microscope
     filled = {
-        "mode": given.mode or found.mode or "bright field",
+        "mode": given.mode or found.mode,
         "voltage_kv": given.voltage_kv or found.voltage_kv,
     }
     return dataset.model_copy(update={"microscope": given.model_copy(update=filled)})

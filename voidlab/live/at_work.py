@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future
 from functools import lru_cache
 from pathlib import Path
 
+from voidlab.images.microscope import with_microscope_of
 from voidlab.live import decide
 from voidlab.live.index import Entry
 from voidlab.live.look import Looked, Looker, NotYet, TryAgain, open_one
@@ -100,7 +101,9 @@ class ByWorkers(Here):
         NotYet
             If it killed them, or is not seen there.
         """
-        work = work_of(self._paths, looker.dataset, looker.decided)
+        work = work_of(
+            self._paths, with_microscope_of(looker.dataset, looker.first.microscope), looker.decided
+        )
         file, size = os.path.relpath(path, self._paths.root), looker.first.calibration.pixel_size_nm
         try:
             task = self._workers.submit(segment_file, work, size, file, entry.frame, entry.digest)

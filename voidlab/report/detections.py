@@ -35,7 +35,7 @@ def of_segmentation(
     if "contrast_verdict" in decided:
         count = len(decided["contrast_frames"])
         reason = f"{decided['contrast_reason']} (in {number_of(count, 'image')})"
-        undecided = f"The contrast '{decided['contrast']}' is a guess: {decided['contrast_reason']}."
+        undecided = f"The contrast is {decided['contrast_reason']}."
         told = decided["contrast_verdict"] == GOOD or decided["contrast_reason"] in doubt
         warning = "" if told else undecided
         figures.append(figure("Contrast", decided["contrast"], reason, warning=warning))

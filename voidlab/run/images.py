@@ -88,7 +88,7 @@ def open_images(paths: RunPaths, dataset: DatasetParameters) -> ImageSeries:
     if dataset.focus_pair is not None:
         _check_pair(series)
         mode = with_microscope_of(dataset, series.microscope).microscope.mode
-        if mode != "bright field":
+        if mode not in (None, "bright field"):
             raise ImagesError(
                 f"focus_pair: the files say {mode}, where focus has no such sign: only bright field has. If they are "
                 "mistaken, give microscope: {mode: bright field}."

@@ -20,6 +20,7 @@ from voidlab.run.validate import Plan
 
 # Measured, 1 to 9 Mpx: the run and its kernel with the network in it, and what they hold per pixel of an image.
 _PROCESSES_BYTES, _BYTES_PER_PIXEL = 900e6, 200
+_BYTES_OF_TINY = 400  # where tiny voids are looked for at twice the size
 
 _PARENT = "VOIDLAB_PARENT_PROCESS"  # tells a run which process it was started by
 _LOOKS_EVERY_S = 1.0
@@ -37,7 +38,7 @@ def how_many(wanted: int, plans: Sequence[Plan], free_bytes: float | None = None
 
 def needed_bytes(plan: Plan) -> float:
     """Memory that running a dataset takes at most, roughly."""
-    return _PROCESSES_BYTES + _BYTES_PER_PIXEL * plan.pixels
+    return _PROCESSES_BYTES + (_BYTES_OF_TINY if plan.tiny else _BYTES_PER_PIXEL) * plan.pixels
 
 
 def end_with_parent() -> None:

@@ -18,6 +18,7 @@ from voidlab.project.parameters.yaml_file import ParameterErrors, Problem
 from voidlab.project.paths import STAGES, ProjectError, RunPaths, check_name, find_root, stages_for
 from voidlab.run.images import digest_of_images, notes_on_valid_area, open_images
 from voidlab.run.notebook_copies import notes_on_copies
+from voidlab.segment.decode import are_tiny
 
 Overrides = Mapping[str, Mapping[str, object]]
 
@@ -32,6 +33,7 @@ class Plan:
     notes: tuple[str, ...]
     pixels: int  # of an image
     stages: tuple[str, ...]  # those that apply to the series
+    tiny: bool = False  # whether voids are looked for at twice the size too
 
 
 def check(yaml: Path, overrides: Overrides | None = None, *, verify: bool = False) -> Plan:
@@ -86,6 +88,7 @@ def check(yaml: Path, overrides: Overrides | None = None, *, verify: bool = Fals
         (*series.notes, *unreadable, *notes_on_valid_area(series, typed), *copies, *by_hand.problems),
         series.shape[0] * series.shape[1],
         stages,
+        are_tiny(in_px(typed.segment, series.calibration.pixel_size_nm).min_radius_px),
     )
 
 

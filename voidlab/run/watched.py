@@ -57,14 +57,14 @@ def digest_of_watched(paths: RunPaths) -> str:
 def as_watched(watched: Decided, series: ImageSeries, segmenter: Segmenter) -> Decided | None:
     """What was decided while watching, for the parameters of now: what they set themselves outweighs it.
 
-    None where it says nothing of these images, as they are of another size, or of their fringes, as the defocus or
-    the pixel size was set since.
+    None where it says nothing of these images, as they are of another size, or of their fringes or their detector, as
+    the defocus, the pixel size or the mode was set since.
     """
     fixed = watched.intensity_range if series.intensity_range is None else series.intensity_range
     now = Decided.as_given(replace(series, intensity_range=fixed), segmenter)
     if now is None or now.images["shape"] != watched.images["shape"]:
         return None
-    if now.segmenter["fringe_px"] != watched.segmenter.get("fringe_px"):
+    if any(now.segmenter[name] != watched.segmenter.get(name) for name in ("fringe_px", "dark_field")):
         return None
     of_watch = {
         name: watched.segmenter[name]

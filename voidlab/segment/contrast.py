@@ -88,7 +88,9 @@ class ContrastChoice:
     bright_count, dark_count : int
         Detections of either contrast in the images looked at.
     reason : str
-        A sentence.
+        What goes on from: the contrast is.
+    undecided : bool
+        Whether the detections do not tell which it is; else, if it is to be checked, the mode is in question.
     """
 
     contrast: str
@@ -97,6 +99,7 @@ class ContrastChoice:
     dark_count: int
     reason: str
     images: int
+    undecided: bool = False
 
 
 def choose(evidence: Iterable[Evidence]) -> ContrastChoice:
@@ -106,39 +109,42 @@ def choose(evidence: Iterable[Evidence]) -> ContrastChoice:
     counts = (total.bright_count, total.dark_count)
     contrast = "bright" if (total.bright, counts[0]) >= (total.dark, counts[1]) else "dark"
 
-    def choice(verdict: str, reason: str) -> ContrastChoice:
-        return ContrastChoice(contrast, verdict, *counts, reason, len(each))
+    def choice(verdict: str, reason: str, *, undecided: bool = False) -> ContrastChoice:
+        return ContrastChoice(contrast, verdict, *counts, reason, len(each), undecided)
 
-    stronger, weaker = max(total.bright, total.dark), min(total.bright, total.dark)
+    stronger, weaker, most = max(total.bright, total.dark), min(total.bright, total.dark), max(counts)
     said = _detections(*counts)
-    set_it = "set segment.contrast to bright or dark if you know it" + _if_dark_field(total, max(counts))
+    set_it = "set segment.contrast to bright or dark if you know it"
     if not any(counts):
-        if total.if_dark_field:
-            return choice(CHECK, f"assumed: no void of either contrast was detected; {set_it}")
-        return choice(GOOD, "assumed: no void of either contrast was detected")
+        nothing = "assumed: no void of either contrast was detected"
+        hint = _if_dark_field(total, _FEW)
+        return choice(CHECK if hint else GOOD, nothing + hint)
     if not stronger:
-        return choice(CHECK, f"undecided: {said}, none of them whole in the images; {set_it}")
+        return choice(CHECK, f"undecided: {said}, none of them whole in the images; {set_it}", undecided=True)
     if weaker >= _CLOSE * stronger:
-        if total.both > max(counts) / 2 and _is_over_focus(total):
+        if total.both > most / 2 and _is_over_focus(total):
             contrast = "dark"
             return choice(
                 GOOD, f"{said}, most of them the same: bright inside, with the bright fringe of over focus"
             )
-        return choice(CHECK, f"undecided: {said}, about equally sure; {set_it}")
+        hint = _if_dark_field(total, most + 1)
+        return choice(CHECK, f"undecided: {said}, about equally sure; {set_it}{hint}", undecided=True)
     if contrast == "dark" and not np.median(total.fringes) >= _LEAST_FRINGE:
         lacking = "the dark ones have no bright fringe, and neither have dislocation loops and precipitates"
-        return choice(CHECK, f"undecided: {said}; {lacking}; {set_it}")
-    in_question = _if_dark_field(total, _FAR_MORE * max(counts))
-    return choice(CHECK if in_question else GOOD, said + in_question)
+        hint = _if_dark_field(total, most)
+        return choice(CHECK, f"undecided: {said}; {lacking}; {set_it}{hint}", undecided=True)
+    if hint := _if_dark_field(total, max(_FAR_MORE * most, _FEW)):
+        return choice(CHECK, f"in question: {said}{hint}")
+    return choice(GOOD, said)
 
 
-def _if_dark_field(total: Evidence, more_than: float) -> str:
-    """What would be voids if the images were not of bright field, where that are more."""
-    if total.if_dark_field <= more_than:
+def _if_dark_field(total: Evidence, least: int) -> str:
+    """What would be voids if the images were not of bright field, where there are that many."""
+    if total.if_dark_field < least:
         return ""
     return (
-        ". If the images are of HAADF or another dark-field detector, and only then, "
-        f"{number_of(total.if_dark_field, 'dark spot')} in them are voids: give microscope: {{mode: HAADF}}"
+        f". Only if the images are of HAADF or another dark-field detector, {total.if_dark_field} dark spots in them "
+        "are voids: then give microscope: {mode: HAADF}, else {mode: bright field}"
     )
 
 
@@ -149,11 +155,12 @@ def in_dark_field(evidence: Iterable[Evidence]) -> ContrastChoice:
     counts = (total.bright_count, total.dark_count)
     if total.bright > total.dark:
         reason = (
-            f"voids are dark in images of a dark-field detector, but these hold {_detections(*counts)}; give "
-            "microscope: {mode: bright field} if they are of another, or set segment.contrast"
+            "taken for dark, as voids are in images of a dark-field detector, but these hold "
+            f"{_detections(*counts)}; give microscope: {{mode: bright field}} if they are of another, or set "
+            "segment.contrast"
         )
-        return ContrastChoice("dark", CHECK, *counts, reason, len(each))
-    reason = f"voids are dark in images of a dark-field detector; {_detections(*counts)}"
+        return ContrastChoice("dark", CHECK, *counts, reason, len(each), undecided=True)
+    reason = f"dark, as voids are in images of a dark-field detector: {_detections(*counts)}"
     return ContrastChoice("dark", GOOD, *counts, reason, len(each))
 
 

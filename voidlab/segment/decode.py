@@ -154,7 +154,7 @@ def scales_for(max_radius_px: float, min_radius_px: float = _TINY_PX) -> tuple[f
 
 def are_tiny(min_radius_px: float) -> bool:
     """Whether voids of so small a radius have to be looked for at twice the size."""
-    return min_radius_px < _TINY_PX
+    return min_radius_px < _TINY_PX - 1e-6  # of one in nm the last digit is chance
 
 
 def draw_labels(

@@ -4,10 +4,11 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
+from voidlab.images.microscope import Mode
 from voidlab.project.parameters.models import IN_NM, DatasetParameters, SegmentParameters
 from voidlab.segment import model_file, network, torch_export
 from voidlab.segment.classical_segmenter import ClassicalSegmenter
@@ -35,6 +36,7 @@ def load_segmenter(
     arithmetic: str = "auto",
     kinds: Sequence[str] = (VOID,),
     use_series: bool = False,
+    mode: Mode | None = None,
     trust: bool = False,
 ) -> Segmenter:
     """Segmenter by its name, or from a file.
@@ -61,6 +63,9 @@ def load_segmenter(
         What is detected: "void", "loop", "dot". Only networks of voidlab tell loops and dots.
     use_series
         Whether images of a series confirm each other, see `segment_series`. Only with networks of voidlab.
+    mode
+        "bright field", "dark field" or "HAADF": in the latter two voids are dark and have no fringe. None, where you
+        do not know, is taken for bright field.
     trust
         A ``.pt2`` file is a program: true says that you trust whoever made it.
 
@@ -82,6 +87,13 @@ def load_segmenter(
     )
     check_segmenter(name_or_path, trust=trust)
     check_asked(name_or_path, settings["kinds"], use_series=use_series)
+    if mode not in (None, *get_args(Mode)):
+        expected = ", ".join(f"'{each}'" for each in get_args(Mode))
+        raise ModelError(f"mode = '{mode}': expected one of {expected}.")
+    return _of_mode(_load(name_or_path, settings), mode)
+
+
+def _load(name_or_path: str | Path, settings: dict[str, Any]) -> Segmenter:
     name, path, asked = str(name_or_path), Path(name_or_path), settings.pop("arithmetic")
     if name == "classical":
         return ClassicalSegmenter(**settings)
@@ -147,13 +159,18 @@ def of_images(method: Segmenter, dataset: DatasetParameters, pixel_size_nm: floa
     microscope = dataset.microscope
     if dataset.focus_pair is not None:
         return replace(method, under=UNDER_OF_PAIR)
-    if microscope.mode not in (None, "bright field"):
-        check_mode(microscope.mode, method.kinds)
-        return replace(method, focus=None, dark_field=True)
-    if not microscope.defocus_nm or pixel_size_nm is None:
+    method = _of_mode(method, microscope.mode)
+    if method.dark_field or not microscope.defocus_nm or pixel_size_nm is None:
         return method
     width = fringe_nm(microscope.defocus_nm, microscope.voltage_kv or USUAL_KV)
     return replace(method, fringe_px=width / pixel_size_nm)
+
+
+def _of_mode(method: Segmenter, mode: str | None) -> Segmenter:
+    if mode in (None, "bright field"):
+        return replace(method, dark_field=None if mode is None else False)
+    check_mode(mode, method.kinds)
+    return replace(method, focus=None, dark_field=True)
 
 
 def check_mode(mode: str | None, kinds: Sequence[str]) -> None:

@@ -31,7 +31,6 @@ from voidlab.segment.segmentation import Segmentation, circles_of, grey, segment
 from voidlab.segment.segmenter import Segmenter
 from voidlab.tables.kinds import VOID
 from voidlab.tables.size_basis import NETWORK, is_size
-from voidlab.tables.verdict import GOOD
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +75,8 @@ class NetworkSegmenter(Segmenter):
                 self._kept.drop(bright._looks)
             elif not self._asks_for_others:  # else the negative is looked at for loops and dots
                 self._kept.drop(dark._looks)
-            if found.decides:
+            asked = self.dark_field is not None or self._asks_for_others or self.under
+            if asked or found.decides:
                 return found
             in_dark_field = replace(dark, dark_field=True)._candidates(image)
             return replace(found, if_dark_field=len(in_dark_field.at_least(contrast.SURE)))
@@ -175,7 +175,7 @@ class NetworkSegmenter(Segmenter):
     def expectation(self, images: Iterable[np.ndarray]) -> Expectation | None:
         if not self.taught:
             return None
-        undecided = self.choice is not None and self.choice.verdict != GOOD
+        undecided = self.choice is not None and self.choice.undecided
         looks = (method.look_twice(image) for method, image in self._each(images))
         return expect(looks, self.taught, undecided=undecided)
 

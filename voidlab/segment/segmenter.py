@@ -34,6 +34,7 @@ class Segmenter(ABC):
     ``fringe_px``, where the defocus is known, outweighs what the images say of the width of their fringes.
     ``under`` says of each image of a focus pair whether it is under focus; `in_frame` gives the segmenter of one.
     ``dark_field`` says that the images are of a dark-field detector, as HAADF: voids are dark and have no fringe.
+    None, where nobody says, is taken for bright field.
     With ``use_series`` it gives candidates too, of which `segment_series` keeps those that the series confirms.
     ``choice`` says which contrast `with_contrast_from` chose and why; None where there was nothing to choose.
     ``name`` is what the method is called in reports, ``at_once`` the number of images that it pays to work on side by
@@ -52,7 +53,7 @@ class Segmenter(ABC):
     focus: Focus | tuple[Focus | None, ...] | Literal["auto"] | None = "auto"
     under: tuple[bool, ...] = ()
     fringe_px: float | None = None
-    dark_field: bool = False
+    dark_field: bool | None = None
     name: str
     at_once: ClassVar[int]
     basis: ClassVar[str] = EDGE  # what detected radii rest on

@@ -15,7 +15,6 @@ from voidlab.segment.network import OTHERS
 from voidlab.segment.network_segmenter import NetworkSegmenter
 from voidlab.simulate.micrographs import Micrograph, micrograph
 from voidlab.tables.kinds import VOID
-from voidlab.tables.verdict import GOOD
 from voidlab.training import simulated
 
 # Real images hold so many times more that looks like a void and is none; of loops and dots they do not.
@@ -58,7 +57,7 @@ def teach(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -> di
             continue
         decided = replace(method, contrast="auto", focus=None).with_contrast_from([made.as_shown])
         looks = decided.look_twice(made.as_shown)
-        undecided = decided.choice is not None and decided.choice.verdict != GOOD
+        undecided = decided.choice is not None and decided.choice.undecided
         truth = simulated.without_smaller(made.voids, decided.min_radius_px)
         score = scores.score_voids(truth, decided.find(made.as_shown))
         hits, misses, false = (int(score[name]) for name in ("hits", "misses", "false_positives"))

@@ -6,6 +6,7 @@ import hashlib
 import platform
 import shutil
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -269,6 +270,8 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
     pool = examples.Pool(made, [examples.layers(each) for usable in used.values() for each in usable])
     stream = examples.batches(pool, seed, steps_done(plan), _BATCH[device], _CROP, device=device)
 
+    begun_with = deepcopy(model.state_dict())
+
     def worth(found: dict[str, float]) -> float:
         return found["f1"] - abs(found["radius_bias"])
 
@@ -291,7 +294,9 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
             "from": "voids",
             "seed": seed,
             "steps": steps,
-            "kept": "the network begun with" if worse else "the network trained",
+            "kept": "the network begun with"
+            if worse or _are_the_same(model, begun_with)
+            else "the network trained",
             "data": list(used),
             "kept_aside": [item.name for item in aside],
             **_versions(),
@@ -300,6 +305,10 @@ def fine_tune(folder: Path, weights: Path, *, dark: bool, steps: int, seed: int,
         "scores": {f"{name}_before": value for name, value in before.items()} | after,
     }
     return _finish(model, weights, card, plan)
+
+
+def _are_the_same(model: torch.nn.Module, state: dict[str, torch.Tensor]) -> bool:
+    return all(bool((value == state[name]).all()) for name, value in model.state_dict().items())
 
 
 def _finish(model: torch.nn.Module, weights: Path, card: dict[str, Any], plan: Plan) -> dict[str, Any]:
