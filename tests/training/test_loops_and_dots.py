@@ -9,8 +9,8 @@ from voidlab.training import loops_and_dots
 @pytest.mark.slow
 def test_what_is_told_of_loops_and_dots_is_mostly_right():
     found = loops_and_dots.on_simulated(segment.load_segmenter("voids"), range(2_000_000, 2_000_050))
-    assert found["precision"] > 0.78
-    assert found["recall"] > 0.09
+    assert found["precision"] > 0.66
+    assert found["recall"] > 0.15
     assert found["right_kind"] > 0.65
 
 
