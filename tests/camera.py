@@ -23,6 +23,7 @@ class Camera:
     def __init__(self, folder, images, clock, *, rate=1.0, name="img_{:04d}.tif"):
         self.folder, self.images, self.clock, self.rate, self.name = folder, images, clock, rate, name
         self._events, self._order = [], itertools.count()
+        self.extratags = ()  # of its TIFF files
 
     def file(self, number):
         return self.folder / self.name.format(number)
@@ -32,7 +33,7 @@ class Camera:
         if shape is not None:
             image = image[: shape[0], : shape[1]]
         place = self.folder.parent / "camera.tif"
-        tifffile.imwrite(place, (60_000 * np.asarray(image)).astype(np.uint16))
+        tifffile.imwrite(place, (60_000 * np.asarray(image)).astype(np.uint16), extratags=self.extratags)
         return place.read_bytes()
 
     def plan(

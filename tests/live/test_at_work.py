@@ -69,6 +69,17 @@ def test_workers_segment_all_images_and_the_page_shows_the_same(start, camera, a
     assert watching.board.status["backlog"] == 0
 
 
+def test_workers_know_what_the_files_say_of_the_microscope(start, camera, monkeypatch):
+    monkeypatch.setattr(look, "segment_frame", None)  # none of them here
+    at_work._opened.cache_clear()
+    camera.extratags = [(34682, 2, 0, "[Beam]\r\nHV=200000\r\n[Detectors]\r\nName=HAADF\r\n", True)]
+    workers = Workers()
+    watching = start(camera.plan(IMAGES), workers).go(SECONDS)
+    assert watching.watch.looker.segmenter.dark_field
+    assert sorted(workers.sent) == list(range(IMAGES))
+    assert "by this computer alone" not in watching.alarms
+
+
 def test_an_image_whose_worker_was_killed_is_done_again_and_named_where_that_does_not_help(
     start, camera, alone
 ):
