@@ -23,6 +23,7 @@ from voidlab.tables.kinds import VOID
 
 SHIPPED = ("voids", "classical")
 UNDER_OF_PAIR = tuple(focus == UNDER for focus in OF_PAIR)
+_BRIGHT_FIELD = (None, "bright field")  # what nobody says is taken for it
 
 
 def load_segmenter(
@@ -160,15 +161,17 @@ def of_images(method: Segmenter, dataset: DatasetParameters, pixel_size_nm: floa
     if dataset.focus_pair is not None:
         return replace(method, under=UNDER_OF_PAIR)
     method = _of_mode(method, microscope.mode)
-    if method.dark_field or not microscope.defocus_nm or pixel_size_nm is None:
+    if microscope.mode not in _BRIGHT_FIELD or not microscope.defocus_nm or pixel_size_nm is None:
         return method
     width = fringe_nm(microscope.defocus_nm, microscope.voltage_kv or USUAL_KV)
     return replace(method, fringe_px=width / pixel_size_nm)
 
 
 def _of_mode(method: Segmenter, mode: str | None) -> Segmenter:
-    if mode in (None, "bright field"):
-        return replace(method, dark_field=None if mode is None else False)
+    if mode is None:
+        return method
+    if mode in _BRIGHT_FIELD:
+        return replace(method, dark_field=False)
     check_mode(mode, method.kinds)
     return replace(method, focus=None, dark_field=True)
 
@@ -182,7 +185,7 @@ def check_mode(mode: str | None, kinds: Sequence[str]) -> None:
         If loops or dots are asked for in images that are not of bright field.
     """
     asked = [f"{kind}s" for kind in kinds if kind != VOID]
-    if asked and mode not in (None, "bright field"):
+    if asked and mode not in _BRIGHT_FIELD:
         raise ModelError(
             f"{' and '.join(asked)} are told from voids in bright field only, and these images are of {mode}. Ask "
             "for voids only (kinds: [void]); if that is mistaken, give microscope: {mode: bright field}."
