@@ -17,10 +17,10 @@ _MANY = 0.25  # share of a whole from which on something is said
 _MANY_MISSED = figure(
     "Loops and dots",
     CHECK,
-    "counts are too low: use them to see what is there and to compare images taken alike, not to publish",
+    "counts are rough: use them to see what is there and to compare images taken alike, not to publish",
     warning="Many loops and dots are missed: of simulated ones, most of which are faint, five in six, in real "
-    "micrographs fewer; and those smaller than min_radius_px. Dots may be called loops. Counts and densities are too "
-    "low.",
+    "micrographs fewer; and those smaller than min_radius_px. Of large ones the ends may count, specks as dots, dots "
+    "as loops. Counts and densities are rough.",
 )
 
 

@@ -26,9 +26,8 @@ class ClassicalSegmenter(Segmenter):
     at_once: ClassVar[int] = os.cpu_count() or 1  # each image keeps a core busy
 
     def with_contrast_from(self, images: Iterable[np.ndarray]) -> Self:
-        if (
-            self.dark_field and self.contrast == "auto"
-        ):  # its confidences only rank: grain would outvote the detector
+        # Its confidences only rank: grain would outvote the detector.
+        if self.dark_field and self.contrast == "auto":
             return replace(self, contrast="dark")
         return self._decided(
             images, lambda image: Evidence.of(image, *map(partial(self._all, image), (True, False)))

@@ -75,8 +75,9 @@ class NetworkSegmenter(Segmenter):
                 self._kept.drop(bright._looks)
             elif not self._asks_for_others:  # else the negative is looked at for loops and dots
                 self._kept.drop(dark._looks)
-            asked = self.dark_field is not None or self._asks_for_others or self.under
-            if asked or found.decides:
+            # Who says the mode, asks for loops or has a focus pair knows that it is bright field.
+            is_known = self.dark_field is not None or self._asks_for_others or self.under
+            if is_known or found.decides:
                 return found
             in_dark_field = replace(dark, dark_field=True)._candidates(image)
             return replace(found, if_dark_field=len(in_dark_field.at_least(contrast.SURE)))
