@@ -7,7 +7,7 @@ import torch
 
 from voidlab.run.train import make_shipped_network
 from voidlab.segment import model_file, network
-from voidlab.training import distil, examples, fit, train
+from voidlab.training import calibrate, distil, examples, fit, labelled, train
 
 TINY = (4, 4, 4, 4, 4, 4)
 CARD = {
@@ -122,9 +122,10 @@ def test_distilled_weights_are_nearer_to_the_mean_answer(tmp_path, weights, made
 
 
 def test_the_card_says_that_it_was_distilled(tmp_path, weights, made, monkeypatch):
-    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: {"confidence": CARD["confidence"]})
-    monkeypatch.setattr(train, "_BATCH", {"cpu": 4, "cuda": 4})
-    monkeypatch.setattr(train, "_CROP", 64)
+    monkeypatch.setattr(calibrate, "for_card", lambda model, log: {"confidence": CARD["confidence"]})
+    monkeypatch.setitem(train.CROPS_A_STEP, "cpu", 4)
+    monkeypatch.setitem(train.CROPS_A_STEP, "cuda", 4)
+    monkeypatch.setattr(examples, "CROP", 64)
     making = train.Making("distil", seed=4, steps=1, images=3)
     card = train.make_weights(weights, making, log=lambda text: None)
     assert card["made"]["command"] == "voidlab train --distil --seed 4 --steps 1"
@@ -138,7 +139,9 @@ def test_weights_from_nothing_are_distilled_after_a_stop_too(weights, monkeypatc
 
     def make_weights(path, making, log):
         done.append(making.command)
-        model_file.write_card(path, CARD | {"made": {"command": making.command, "images": train._digest([])}})
+        model_file.write_card(
+            path, CARD | {"made": {"command": making.command, "images": labelled.digest_of([])}}
+        )
         if len(done) == 1:
             raise KeyboardInterrupt
 

@@ -16,7 +16,7 @@ import torch
 from voidlab import cli, segment
 from voidlab.segment import model_file, network
 from voidlab.simulate.micrographs import micrograph
-from voidlab.training import examples, fit, on_disk, train
+from voidlab.training import calibrate, examples, fine_tune, fit, on_disk, train
 from voidlab.training.labelled import Labelled, LabelledError
 
 TINY = (4, 4, 4, 4, 4, 4)
@@ -534,7 +534,7 @@ def test_images_too_small_to_train_on_are_explained(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((100, 100), np.uint8) + np.eye(100, dtype=np.uint8))
     tifffile.imwrite(tmp_path / "a_labels.tif", np.eye(100, dtype=np.uint8))
     with pytest.raises(LabelledError, match="is larger than 256 px in both directions"):
-        train.fine_tune(tmp_path, tmp_path / "mine.safetensors", dark=False, steps=1, seed=0, log=print)
+        fine_tune.fine_tune(tmp_path, tmp_path / "mine.safetensors", dark=False, steps=1, seed=0, log=print)
 
 
 def write_labelled(folder, count):
@@ -563,7 +563,8 @@ def few_simulated(monkeypatch):
         return on_disk.OnDisk([file, file])
 
     monkeypatch.setattr(examples, "simulated_on_disk", simulated_on_disk)
-    monkeypatch.setattr(train, "_BATCH", {"cpu": 2, "cuda": 2})
+    monkeypatch.setitem(train.CROPS_A_STEP, "cpu", 2)
+    monkeypatch.setitem(train.CROPS_A_STEP, "cuda", 2)
     return asked
 
 
@@ -572,10 +573,10 @@ SHIPPED_WORTH = {name: model_file.read_card(model_file.SHIPPED)[name] for name i
 
 def test_fine_tuned_weights_say_how_they_were_made(tmp_path, few_simulated, monkeypatch):
     worth = SHIPPED_WORTH | {"expected": {}}
-    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: worth)
+    monkeypatch.setattr(calibrate, "for_card", lambda model, log: worth)
     write_labelled(tmp_path, 3)
     weights = tmp_path / "mine.safetensors"
-    card = train.fine_tune(tmp_path, weights, dark=False, steps=2, seed=0, log=lambda text: None)
+    card = fine_tune.fine_tune(tmp_path, weights, dark=False, steps=2, seed=0, log=lambda text: None)
     assert card == json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
     assert card["made"]["from"] == "voids"
     assert card["made"]["kept"] == "the network begun with"  # two steps make it no better
@@ -596,10 +597,10 @@ def test_fine_tuned_weights_say_how_they_were_made(tmp_path, few_simulated, monk
 def test_a_network_that_comes_out_worse_is_not_kept(tmp_path, few_simulated, monkeypatch):
     """Its state was chosen by what its confidence was worth before."""
     nothing = {"void": [-20.0, 1.0, *[0.0] * 9], "loop or dot": [0.0, 1.0, *[0.0] * 9]}
-    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: {"confidence": nothing})
+    monkeypatch.setattr(calibrate, "for_card", lambda model, log: {"confidence": nothing})
     write_labelled(tmp_path, 3)
     said: list[str] = []
-    card = train.fine_tune(
+    card = fine_tune.fine_tune(
         tmp_path, tmp_path / "mine.safetensors", dark=False, steps=2, seed=0, log=said.append
     )
     assert said[-1] == "on the images kept aside it is worse than the network begun with, which is kept"
@@ -609,10 +610,10 @@ def test_a_network_that_comes_out_worse_is_not_kept(tmp_path, few_simulated, mon
 
 
 def test_voids_of_the_other_contrast_are_noticed(tmp_path, few_simulated, monkeypatch):
-    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: SHIPPED_WORTH)
+    monkeypatch.setattr(calibrate, "for_card", lambda model, log: SHIPPED_WORTH)
     write_labelled(tmp_path, 2)
     said = []
-    card = train.fine_tune(
+    card = fine_tune.fine_tune(
         tmp_path, tmp_path / "mine.safetensors", dark=True, steps=1, seed=0, log=said.append
     )
     assert re.match(
@@ -642,7 +643,7 @@ def test_making_weights_goes_on_with_the_images_it_had(tmp_path, few_simulated, 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(examples, "batches", watched)
-    monkeypatch.setattr(train, "worth_of_confidence", stopped)
+    monkeypatch.setattr(calibrate, "for_card", stopped)
     weights = tmp_path / "voids.safetensors"
 
     def make():
@@ -655,13 +656,13 @@ def test_making_weights_goes_on_with_the_images_it_had(tmp_path, few_simulated, 
         assert (tmp_path / "voids.simulated").is_dir()
     assert begun == [0, 2]
     assert few_simulated[0] == few_simulated[1]
-    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: CARD)
+    monkeypatch.setattr(calibrate, "for_card", lambda model, log: CARD)
     make()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["voids.json", "voids.safetensors"]
 
 
 def test_weights_gone_on_from_keep_their_shape(tmp_path, few_simulated, monkeypatch):
-    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: CARD)
+    monkeypatch.setattr(calibrate, "for_card", lambda model, log: CARD)
     weights = tmp_path / "voids.safetensors"
     made = {"first_seed_not_seen": 1_000_100}
     model_file.save_network(network.build_network(TINY), weights, CARD | {"made": made})
@@ -673,7 +674,7 @@ def test_weights_gone_on_from_keep_their_shape(tmp_path, few_simulated, monkeypa
 
 
 def test_weights_gone_on_from_say_what_was_before(tmp_path, few_simulated, tiny, monkeypatch):
-    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: CARD)
+    monkeypatch.setattr(calibrate, "for_card", lambda model, log: CARD)
     weights = tmp_path / "voids.safetensors"
     made = [
         train.make_weights(weights, train.Making(how, seed=seed, steps=1, images=2), log=lambda text: None)[
@@ -690,7 +691,7 @@ def test_weights_gone_on_from_say_what_was_before(tmp_path, few_simulated, tiny,
 
 
 def test_images_without_voids_teach_that_there_are_none(tmp_path, few_simulated, tiny, monkeypatch):
-    monkeypatch.setattr(train, "worth_of_confidence", lambda model, log: CARD)
+    monkeypatch.setattr(calibrate, "for_card", lambda model, log: CARD)
     (tmp_path / "loops").mkdir()
     for name in ("b", "a"):
         tifffile.imwrite(
@@ -734,11 +735,11 @@ def test_one_training_of_a_network_at_a_time(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     again = []
 
-    def fine_tune(*args, **kwargs):
+    def begun(*args, **kwargs):
         again.append(cli.main(["train", str(tmp_path), "--name", "mine"]))
         return {"scores": {}}
 
-    monkeypatch.setattr(train, "fine_tune", fine_tune)
+    monkeypatch.setattr(fine_tune, "fine_tune", begun)
     assert cli.main(["train", str(tmp_path), "--name", "mine"]) == 0
     assert again == [2]
     assert "mine.safetensors is being trained by process" in capsys.readouterr().err
@@ -747,5 +748,5 @@ def test_one_training_of_a_network_at_a_time(tmp_path, monkeypatch, capsys):
 
 def test_calibrating_says_how_far_it_is():
     said: list[str] = []
-    assert list(train._counted(range(7, 257), said.append)) == [*range(7, 257)]
+    assert list(calibrate._counted(range(7, 257), said.append)) == [*range(7, 257)]
     assert said == ["100 of 250 images", "200 of 250 images"]

@@ -34,7 +34,7 @@ def train_network(
     LabelledError
         If ``folder`` holds no labelled images.
     """
-    from voidlab.training.train import fine_tune
+    from voidlab.training.fine_tune import fine_tune
 
     weights = find_root() / "parameters" / f"{check_name(name)}.safetensors"
     if weights.exists():

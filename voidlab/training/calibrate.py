@@ -1,7 +1,11 @@
 """What a network's confidence is worth: fitted on simulated micrographs that were not trained on."""
 
-from collections.abc import Iterable, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +20,15 @@ from voidlab.segment.network_segmenter import NetworkSegmenter
 from voidlab.simulate.micrographs import Micrograph, micrograph
 from voidlab.tables.kinds import VOID
 from voidlab.training import simulated
+from voidlab.training.on_disk import Log
+
+if TYPE_CHECKING:
+    import torch
 
 # Real images hold so many times more that looks like a void and is none; of loops and dots they do not.
 _HARDER = {VOID: 2.0, decode.LOOP_OR_DOT: 1.0}
+_FIRST_SEED = 1_900_000  # of the images simulated for it
+_IMAGES = 220  # for confidence, and as many for what precision and recall follow from
 _LEAST_IMAGES = 10
 _PRIOR = 0.002  # how firmly weights stay near 0, or that of the height near 1
 
@@ -29,6 +39,38 @@ class Judged:
 
     spoken: np.ndarray
     right: np.ndarray
+
+
+def for_card(model: torch.nn.Module, log: Log) -> dict[str, Any]:
+    """What the card says of how far to trust the network, from simulated images it was not trained on."""
+    log(f"calibrating on {2 * _IMAGES} simulated images")
+    method = NetworkSegmenter(model)
+    seeds = _counted(range(_FIRST_SEED, _FIRST_SEED + 2 * _IMAGES), log)
+    method = replace(method, calibration=calibrate(method, islice(seeds, _IMAGES)))
+    taught = teach(method, seeds)
+    return {
+        "confidence": {kind: _rounded(each) for kind, each in method.calibration.weights.items()},
+        "expected": {
+            name: {
+                "weights": _rounded(each.weights),
+                "in_vain": _rounded(each.in_vain),
+                "concentration": round(each.concentration, 2),
+            }
+            for name, each in taught.items()
+        },
+    }
+
+
+def _counted(seeds: Sequence[int], log: Log) -> Iterator[int]:
+    """The seeds, and a line in the log for each hundred that are done."""
+    for number, seed in enumerate(seeds):
+        if number and number % 100 == 0:
+            log(f"{number} of {len(seeds)} images")
+        yield seed
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, 4) for value in values]
 
 
 def calibrate(method: NetworkSegmenter, seeds: Iterable[int], size: int = 384) -> Calibration:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 _LAYERS = ("image", "centre", "void", "radius", "known", "loop", "dot", "others_known")
+CROP = 256  # px; of what is trained on
 _SIZE = 320
 _SEEN_SMALLER, _SMALLER_SIZE = 8, 272  # one in so many is made smaller, to this size
 _SPECK_PX = 1.0  # smaller ones count neither way
@@ -187,6 +188,11 @@ def of_labelled(labelled: Labelled, *, dark: bool = False) -> list[Example]:
     voids = labelled.voids.assign(sized=~labelled.voids["ignored"])  # of one that the border cuts it is not
     factors = [factor for factor in (1, 2, 3, 4) if -(-min(image.shape) // factor) >= 96]
     return [_made_smaller(image, mask, voids, None, factor, negative=dark) for factor in factors]
+
+
+def large_enough(labelled: Labelled, *, dark: bool) -> list[Example]:
+    """Examples from an image labelled by a person that crops to train on can be taken of."""
+    return [each for each in of_labelled(labelled, dark=dark) if min(each.image.shape) >= CROP]
 
 
 def _made_smaller(

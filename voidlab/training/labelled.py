@@ -18,6 +18,7 @@ Labels of a stack are a stack of as many pages, or a CSV with a column ``frame``
 without a row are taken as not labelled, and left out.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,14 @@ def read_without_voids(folder: Path) -> list[Labelled]:
         none = pd.DataFrame(np.zeros((0, 3)), columns=circle_csv.CIRCLE).assign(ignored=False)
         found.append(Labelled(file.stem, image, none, np.zeros(image.shape, bool)))
     return found
+
+
+def digest_of(items: Sequence[Labelled]) -> str:
+    """What tells these labelled images from others."""
+    found = hashlib.sha256()
+    for item in items:
+        found.update(np.ascontiguousarray(item.image).tobytes() + item.voids.to_numpy(float).tobytes())
+    return f"{len(items)} labelled images ({found.hexdigest()[:8]})"
 
 
 class Finder(Protocol):
