@@ -52,6 +52,21 @@ def test_a_video_is_told_with_its_settings_and_references():
     assert listed == sorted(numbers) == list(range(1, len(listed) + 1))
 
 
+def test_loops_and_the_negatives_they_are_looked_for_in_are_told():
+    of_voids = stage("segment", SEGMENT, {"segmenter": "voids", "contrast": "dark"})
+    assert "negative" not in methods_of([of_voids])
+    asked = stage("segment", SEGMENT | {"kinds": ["void", "loop", "dot"]}, {"segmenter": "voids"})
+    said = "Dislocation loops and dots were looked for by the same network in the negatives of the images"
+    assert said in methods_of([asked])
+    dots = stage("segment", SEGMENT | {"kinds": ["void", "dot"]}, {"segmenter": "voids"})
+    assert " Dots were looked for" in methods_of([dots])
+
+
+def test_dark_field_images_are_told_to_be_such():
+    taken = stage("segment", SEGMENT, {"segmenter": "voids", "contrast": "dark", "dark_field": True})
+    assert "Voids were detected as dark objects of dark-field images by" in methods_of([taken])
+
+
 def test_what_radii_rest_on_and_their_error_are_told():
     meaning = (
         "physical radii, of the spheres whose fringe fits: about 0.52 µm under focus (200 kV assumed); ± 5%"

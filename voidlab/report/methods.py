@@ -20,6 +20,7 @@ _LAWRENCE = "Lawrence et al., J. Struct. Biol. 154, 144 (2006), doi:10.1016/j.js
 _MILES = "Miles, in: Harding and Kendall (eds), Stochastic Geometry, Wiley (1974), p. 228"
 _HUBER = "Huber, Ann. Math. Stat. 35, 73 (1964), doi:10.1214/aoms/1177703732"
 _GOLDSMITH = "Goldsmith, Br. J. Appl. Phys. 18, 813 (1967), doi:10.1088/0508-3443/18/6/317"
+_OTHERS = {"loop": "dislocation loops", "dot": "dots"}
 _SHAPES = {"cube": "cubes", "truncated octahedron": "truncated octahedra"}
 
 
@@ -65,6 +66,7 @@ def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
     way = _way(segmenter, str(decided.get("model") or ""), cited)
     contrast = decided.get("contrast")
     as_what = f" as {contrast} objects" if contrast in ("bright", "dark") else ""
+    as_what += " of dark-field images" if decided.get("dark_field") else ""
     least = f"radius of {given.get('min_radius_px')} px"
     if given.get("min_diameter_nm") is not None:
         least = f"diameter of {given['min_diameter_nm']} nm"
@@ -73,6 +75,12 @@ def _of_segment(stage: StageState, cited: list[str]) -> Iterator[str]:
         f"more and a {least} or more count, those within "
         f"{given.get('edge_buffer_px')} px of the border as cut by it."
     )
+    if others := {"loop", "dot"} & set(given.get("kinds") or ()):
+        names = " and ".join(name for key, name in _OTHERS.items() if key in others)
+        yield (
+            f"{names.capitalize()} were looked for by the same network in the negatives of the images, with the same "
+            "threshold."
+        )
     yield from _of_radii(figures)
     series = _mapping(decided.get("series"))
     if series and not series.get("reason"):

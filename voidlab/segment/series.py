@@ -220,6 +220,8 @@ def _decided(segmenter: Segmenter, frames: list[int], found: Collected) -> dict[
         "smaller": found.smaller,
         "larger": found.larger,
     }
+    if segmenter.dark_field:
+        decided["dark_field"] = True
     if isinstance(segmenter.focus, Focus):
         decided |= {"focus": asdict(segmenter.focus)}
     if segmenter.under:
