@@ -146,7 +146,7 @@ def read_card(path: Path) -> dict[str, Any]:
         said = in_words(error) if isinstance(error, ValidationError) else error
         raise ModelError(
             f"{card_path.name} is not the card of a voidlab network: {said}. Take the one that was written with "
-            f"{path.name}."
+            f"{path.name}; if this is the one, by another version of voidlab, train the network again."
         ) from None
     return card
 
