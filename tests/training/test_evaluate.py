@@ -80,6 +80,14 @@ def test_the_command_scores_a_folder(tmp_path, capsys):
     assert pd.read_csv(out / "recall-by-size.csv")["hits"].sum() == 4
 
 
+def test_images_of_dark_field_are_scored_as_such(tmp_path, capsys):
+    """Of HAADF the voids are dark, without a fringe; as of bright field the network sees dots in them."""
+    tifffile.imwrite(tmp_path / "a.tif", (255 - discs(*CIRCLES) * 255).clip(0, 255).astype(np.uint8))
+    table(*CIRCLES).to_csv(tmp_path / "a_labels.csv", index=False)
+    assert cli.main(["score", str(tmp_path), "--mode", "HAADF", "--out", str(tmp_path / "scores")]) == 0
+    assert "a: 4 voids found, 4 labelled" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("argument", "said"), [("none", "there is no folder"), (".", "no labelled images")])
 def test_a_folder_without_labels_is_explained(tmp_path, monkeypatch, capsys, argument, said):
     monkeypatch.chdir(tmp_path)

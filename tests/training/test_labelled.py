@@ -1,5 +1,8 @@
 """Folders of labelled images, as people keep them."""
 
+import shutil
+from dataclasses import replace
+
 import imageio.v3 as iio
 import numpy as np
 import pandas as pd
@@ -43,6 +46,27 @@ def test_circles_in_a_csv_beside_the_image(tmp_path):
     (item,) = labelled.read_labelled(tmp_path)
     assert item.voids["ignored"].tolist() == [False, True, True]
     assert item.mask is None
+
+
+def test_images_that_were_taken_in_different_ways_are_not_judged_together(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", picture())
+    tifffile.imwrite(tmp_path / "a_labels.tif", disc_labels((30, 30, 6)))
+    (item,) = labelled.read_labelled(tmp_path)
+    assert labelled.mode_of([item]) is None
+    dark, scanned = replace(item, mode="dark field"), replace(item, mode="HAADF")
+    assert labelled.mode_of([scanned, dark]) == "HAADF"
+    assert labelled.mode_of([item, replace(item, mode="bright field")]) == "bright field"
+    with pytest.raises(
+        labelled.LabelledError, match="2 of the 3 images are of HAADF by their files, .* --mode"
+    ):
+        labelled.mode_of([scanned, item, scanned])
+
+
+def test_the_mode_of_labelled_images_is_that_of_their_files(tmp_path, shared):
+    shutil.copy(shared / "reader_files" / "rosettasciio" / "mrc" / "HAADFscan.mrc", tmp_path / "a.mrc")
+    tifffile.imwrite(tmp_path / "a_labels.tif", disc_labels((8, 8, 4), shape=(16, 16)))
+    (item,) = labelled.read_labelled(tmp_path)
+    assert item.mode == "HAADF"
 
 
 def test_a_mask_is_taken_apart_at_its_necks():

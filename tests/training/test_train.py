@@ -534,18 +534,19 @@ def test_images_too_small_to_train_on_are_explained(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((100, 100), np.uint8) + np.eye(100, dtype=np.uint8))
     tifffile.imwrite(tmp_path / "a_labels.tif", np.eye(100, dtype=np.uint8))
     with pytest.raises(LabelledError, match="is larger than 256 px in both directions"):
-        fine_tune.fine_tune(tmp_path, tmp_path / "mine.safetensors", dark=False, steps=1, seed=0, log=print)
+        fine_tune.fine_tune(tmp_path, tmp_path / "mine.safetensors", steps=1, seed=0, log=print)
 
 
-def write_labelled(folder, count):
-    """``count`` images of a few bright discs with their labels."""
+def write_labelled(folder, count, *, negative=False):
+    """``count`` images of a few bright discs, or their negatives, with their labels."""
     for number in range(count):
         y, x = np.mgrid[:260, :280]
         labels = np.zeros(y.shape, np.uint8)
         for label, (cx, cy) in enumerate([(60, 70), (150, 90), (200, 200)], start=1):
             labels[np.hypot(x - cx - number, y - cy) < 9] = label
         grey = np.random.default_rng(number).normal(90, 8, labels.shape) + 60 * (labels > 0)
-        tifffile.imwrite(folder / f"{number}.tif", grey.clip(0, 255).astype(np.uint8))
+        image = grey.clip(0, 255).astype(np.uint8)
+        tifffile.imwrite(folder / f"{number}.tif", 255 - image if negative else image)
         tifffile.imwrite(folder / f"{number}_labels.tif", labels)
 
 
@@ -576,7 +577,7 @@ def test_fine_tuned_weights_say_how_they_were_made(tmp_path, few_simulated, monk
     monkeypatch.setattr(calibrate, "for_card", lambda model, log: worth)
     write_labelled(tmp_path, 3)
     weights = tmp_path / "mine.safetensors"
-    card = fine_tune.fine_tune(tmp_path, weights, dark=False, steps=2, seed=0, log=lambda text: None)
+    card = fine_tune.fine_tune(tmp_path, weights, steps=2, seed=0, log=lambda text: None)
     assert card == json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
     assert card["made"]["from"] == "voids"
     assert card["made"]["kept"] == "the network begun with"  # two steps make it no better
@@ -600,13 +601,33 @@ def test_a_network_that_comes_out_worse_is_not_kept(tmp_path, few_simulated, mon
     monkeypatch.setattr(calibrate, "for_card", lambda model, log: {"confidence": nothing})
     write_labelled(tmp_path, 3)
     said: list[str] = []
-    card = fine_tune.fine_tune(
-        tmp_path, tmp_path / "mine.safetensors", dark=False, steps=2, seed=0, log=said.append
-    )
+    card = fine_tune.fine_tune(tmp_path, tmp_path / "mine.safetensors", steps=2, seed=0, log=said.append)
     assert said[-1] == "on the images kept aside it is worse than the network begun with, which is kept"
     assert card["made"]["kept"] == "the network begun with"
     assert {name: card[name] for name in SHIPPED_WORTH} == SHIPPED_WORTH
     assert card["scores"]["f1"] == card["scores"]["f1_before"]
+
+
+def test_images_of_dark_field_are_trained_on_as_they_are_looked_at(tmp_path, few_simulated, monkeypatch):
+    """As negatives, in which voids are bright, without the plane that says so."""
+    monkeypatch.setattr(calibrate, "for_card", lambda model, log: SHIPPED_WORTH)
+    write_labelled(tmp_path, 3, negative=True)
+    seen = []
+    large_enough = examples.large_enough
+    monkeypatch.setattr(
+        examples,
+        "large_enough",
+        lambda item, dark: seen.append((item, dark)) or large_enough(item, dark=dark),
+    )
+    card = fine_tune.fine_tune(
+        tmp_path, tmp_path / "mine.safetensors", mode="HAADF", steps=2, seed=0, log=lambda text: None
+    )
+    assert card["scores"]["f1_before"] == 1
+    assert "--contrast dark --mode 'HAADF' --seed" in card["made"]["command"]
+    for item, dark in seen:
+        x, y, _ = item.voids[["x_px", "y_px", "radius_px"]].iloc[0].astype(int)
+        assert not dark
+        assert item.image[y, x] > item.image.mean()
 
 
 def test_voids_of_the_other_contrast_are_noticed(tmp_path, few_simulated, monkeypatch):
@@ -614,7 +635,7 @@ def test_voids_of_the_other_contrast_are_noticed(tmp_path, few_simulated, monkey
     write_labelled(tmp_path, 2)
     said = []
     card = fine_tune.fine_tune(
-        tmp_path, tmp_path / "mine.safetensors", dark=True, steps=1, seed=0, log=said.append
+        tmp_path, tmp_path / "mine.safetensors", contrast="dark", steps=1, seed=0, log=said.append
     )
     assert re.match(
         r"The labelled voids look bright: F1 is 1.00 with --contrast bright, 0\.[0-4]\d with", said[0]
@@ -720,9 +741,9 @@ def test_the_command_says_what_is_missing(tmp_path, monkeypatch, capsys):
     assert "say which labelled images to train on" in capsys.readouterr().err
     assert cli.main(["score", str(tmp_path)]) == 2
     assert "no labelled images" in capsys.readouterr().err
-    for option in (["--name", "mine"], ["--contrast", "dark"]):
+    for option in (["--name", "mine"], ["--contrast", "dark"], ["--mode", "HAADF"]):
         assert cli.main(["train", str(tmp_path), "--further", *option]) == 2
-        assert "leave out --name and --contrast" in capsys.readouterr().err
+        assert "leave out --name, --contrast and --mode" in capsys.readouterr().err
     assert cli.main(["train", str(tmp_path), "--name", "mine", "--without-voids", str(tmp_path)]) == 2
     assert "with a header only" in capsys.readouterr().err
     assert cli.main(["train", "--further", "--without-voids", str(tmp_path)]) == 2

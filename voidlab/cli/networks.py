@@ -19,6 +19,7 @@ def add_score(commands: Commands) -> None:
     parser.add_argument(
         "--threshold", type=float, default=0.5, help="confidence from which a detection counts"
     )
+    _add_mode(parser)
     parser.add_argument("--trust-model", action="store_true", help="run a .pt2 file, which is a program")
     parser.add_argument("--out", type=file_or_folder, help="folder for the tables and the picture")
     parser.add_argument("--card", action="store_true",
@@ -36,7 +37,8 @@ def _score(options: argparse.Namespace) -> None:
     terminal.finish_in_order()
     items = labelled.read_labelled(options.folder)
     settings = {"contrast": options.contrast, "threshold": options.threshold, "trust": options.trust_model}
-    method = segment.load_segmenter(options.segmenter, **settings)
+    mode = options.mode or labelled.mode_of(items)
+    method = segment.load_segmenter(options.segmenter, mode=mode, **settings)
     method = method.with_contrast_from(item.image for item in items)
     judgement = evaluate.evaluate_segmenter(items, method, log=print)
     print(evaluate.evaluation_in_words(judgement))
@@ -49,9 +51,9 @@ def _score(options: argparse.Namespace) -> None:
 def _score_card(options: argparse.Namespace) -> None:
     from voidlab.training import model_card
 
-    if (options.contrast, options.threshold, options.out) != ("auto", 0.5, None):
+    if (options.contrast, options.threshold, options.out, options.mode) != ("auto", 0.5, None, None):
         raise ProjectError(
-            "the card's tests set contrast and threshold; leave out --contrast, --threshold, --out."
+            "the card's tests set contrast, threshold and mode; leave out --contrast, --threshold, --mode, --out."
         )
     print(f"wrote {os.path.relpath(model_card.score_card(options.segmenter, options.folder, log=say))}")
 
@@ -65,8 +67,11 @@ def add_train(commands: Commands) -> None:
     )
     parser.add_argument("--name", help="name of the new network")
     parser.add_argument(
-        "--contrast", choices=("bright", "dark"), help="of the voids in your images; left out: bright"
+        "--contrast",
+        choices=("bright", "dark"),
+        help="of the voids; left out: bright, in dark field dark",
     )
+    _add_mode(parser)
     parser.add_argument("--steps", type=POSITIVE, help="steps of training; from nothing, of its first part")
     parser.add_argument("--seed", type=SEED, default=1)
     made = parser.add_argument_group("the network that comes with voidlab, which these overwrite")
@@ -95,8 +100,16 @@ def _train(options: argparse.Namespace) -> None:
         )
     if options.folder is None or options.name is None:
         raise ProjectError("say which labelled images to train on, and --name for the new network.")
-    dark = options.contrast == "dark"
-    print(train_network(options.folder, options.name, dark=dark, log=say, **_length(options)))
+    print(
+        train_network(
+            options.folder,
+            options.name,
+            contrast=options.contrast,
+            mode=options.mode,
+            log=say,
+            **_length(options),
+        )
+    )
 
 
 def _make_shipped(options: argparse.Namespace) -> None:
@@ -104,13 +117,21 @@ def _make_shipped(options: argparse.Namespace) -> None:
     from voidlab.training.train import Making
 
     option = f"--{options.shipped.replace(' ', '-')}"
-    if options.name or options.contrast:
+    if options.name or options.contrast or options.mode:
         raise ProjectError(
-            f"{option} makes the network that comes with voidlab anew: leave out --name and --contrast. For a "
-            f"network of your own leave out {option}."
+            f"{option} makes the network that comes with voidlab anew: leave out --name, --contrast and --mode. "
+            f"For a network of your own leave out {option}."
         )
     making = Making.usual(options.shipped, also=options.folder, without=options.without, **_length(options))
     print(make_shipped_network(making, say))
+
+
+def _add_mode(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mode",
+        choices=("bright field", "dark field", "HAADF"),
+        help="how the images were taken; left out: as their files say",
+    )
 
 
 def _length(options: argparse.Namespace) -> dict[str, int]:

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from voidlab.images.microscope import Mode
 from voidlab.project import lock
 from voidlab.project.paths import ProjectError, check_name, find_root
 
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
 
 
 def train_network(
-    folder: Path, name: str, *, dark: bool, steps: int = 400, seed: int, log: Callable[[str], None]
+    folder: Path,
+    name: str,
+    *,
+    contrast: Literal["bright", "dark"] | None = None,
+    mode: Mode | None = None,
+    steps: int = 400,
+    seed: int,
+    log: Callable[[str], None],
 ) -> str:
     """Go on training the shipped network into ``parameters/NAME.safetensors``; say what came of it.
 
@@ -24,8 +32,10 @@ def train_network(
     ----------
     folder
         Labelled images, see `voidlab.training.labelled.read_labelled`.
-    dark
-        Whether the labelled voids are darker than what surrounds them.
+    contrast
+        Of the labelled voids; left out: bright, in dark field dark.
+    mode
+        How the images were taken; left out: as their files say.
 
     Raises
     ------
@@ -40,7 +50,7 @@ def train_network(
     if weights.exists():
         raise ProjectError(f"{weights} is there already; choose another --name, or remove it and its .json.")
     with _being_trained(weights):
-        card = fine_tune(folder, weights, dark=dark, steps=steps, seed=seed, log=log)
+        card = fine_tune(folder, weights, contrast=contrast, mode=mode, steps=steps, seed=seed, log=log)
     said, scores = "", card["scores"]
     if scores:
         said = (

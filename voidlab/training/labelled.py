@@ -32,6 +32,7 @@ from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
 from voidlab.images.label_stack import open_labels
+from voidlab.images.microscope import Mode
 from voidlab.images.series import ImageSeries, ImagesError, open_series
 from voidlab.measure import measure_voids
 from voidlab.training import circle_csv
@@ -53,12 +54,15 @@ class Labelled:
         ``x_px, y_px, radius_px, ignored``.
     mask : ndarray of shape (H, W), bool, or None
         Pixels of voids as they were painted; None when only circles are known.
+    mode
+        How it was taken, where the file says so.
     """
 
     name: str
     image: np.ndarray
     voids: pd.DataFrame
     mask: np.ndarray | None
+    mode: Mode | None = None
 
 
 def read_labelled(folder: Path) -> list[Labelled]:
@@ -97,6 +101,25 @@ def digest_of(items: Sequence[Labelled]) -> str:
     for item in items:
         found.update(np.ascontiguousarray(item.image).tobytes() + item.voids.to_numpy(float).tobytes())
     return f"{len(items)} labelled images ({found.hexdigest()[:8]})"
+
+
+def mode_of(items: Sequence[Labelled]) -> Mode | None:
+    """How labelled images were taken, by their files; None where these do not say.
+
+    Raises
+    ------
+    LabelledError
+        If some are of a dark-field detector, and others are not.
+    """
+    said = {item.mode or "bright field" for item in items}
+    if len(said) > 1 and "bright field" in said:
+        count = sum(item.mode not in (None, "bright field") for item in items)
+        dark = " or ".join(sorted(said - {"bright field"}))
+        raise LabelledError(
+            f"{count} of the {len(items)} images are of {dark} by their files, the others are not: put them into two "
+            "folders, or give --mode for all."
+        )
+    return next((item.mode for item in items if item.mode), None)
 
 
 class Finder(Protocol):
@@ -166,7 +189,9 @@ def _with_label_images(images: ImageSeries, label_file: Path) -> Iterator[Labell
             voids, mask = voids_of(labels[frame])
         except LabelledError as error:
             raise LabelledError(f"{_page(label_file.name, images, frame)}: {error}") from None
-        yield Labelled(_page(image_file.stem, images, frame), images[frame], voids, mask)
+        yield Labelled(
+            _page(image_file.stem, images, frame), images[frame], voids, mask, images.microscope.mode
+        )
 
 
 def _with_circles(images: ImageSeries, label_file: Path) -> Iterator[Labelled]:
@@ -174,7 +199,9 @@ def _with_circles(images: ImageSeries, label_file: Path) -> Iterator[Labelled]:
     voids, frame = circle_csv.read_circles(label_file, pages=len(images))
     for number in range(1) if frame is None else np.unique(frame):
         circles = voids if frame is None else voids[frame == number].reset_index(drop=True)
-        yield Labelled(_page(image_file.stem, images, number), images[number], circles, None)
+        yield Labelled(
+            _page(image_file.stem, images, number), images[number], circles, None, images.microscope.mode
+        )
 
 
 def _page(name: str, images: ImageSeries, frame: int) -> str:
