@@ -17,6 +17,7 @@ import numpy as np
 from scipy import ndimage
 
 from voidlab.images.binning import block_mean, enlarge, twice_as_large
+from voidlab.segment.stripes import without_stripes
 
 if TYPE_CHECKING:
     import torch
@@ -105,7 +106,7 @@ def build_network(features: Sequence[int] = FEATURES) -> torch.nn.Module:
 
 
 def normalised(image: np.ndarray) -> np.ndarray:
-    """Image (H, W) as the network wants it, float32: no slow background, noise and detail about 1.
+    """Image (H, W) as the network wants it, float32: no slow background, no stripes, noise and detail about 1.
 
     What is not finite is taken for the background beside it, and has no say in how much noise and detail there is; an
     image of one value gives zeros.
@@ -113,9 +114,9 @@ def normalised(image: np.ndarray) -> np.ndarray:
     image = np.asarray(image, np.float32)
     known = np.isfinite(image)
     if known.all():
-        told = detail = image - _background(image)
+        told = detail = without_stripes(image - _background(image))
     elif known.any():
-        detail = _detail_of_known(image, known)
+        detail = without_stripes(_detail_of_known(image, known))
         image, told = image[known], detail[known]
     else:
         return np.zeros(image.shape, np.float32)
