@@ -28,6 +28,17 @@ def test_an_image_without_stripes_is_not_changed(what):
     assert without_stripes(image) is image
 
 
+@pytest.mark.parametrize(("apart", "radius"), [(11, 4), (16, 6), (30, 5), (40, 15)])
+@pytest.mark.parametrize("height", [1, 2])
+def test_rows_of_voids_are_no_stripes(apart, radius, height):
+    """As of a void lattice whose axes are those of the image: each row of the image is in the voids, or between."""
+    image = noise()
+    for y in range(apart, SHAPE[0], apart):
+        for x in range(apart, SHAPE[1], apart):
+            image += np.float32(height) * disc(radius, x, y)
+    assert (without_stripes(image) == image).all()
+
+
 @pytest.mark.parametrize("height", [0.2, 0.5, 3])
 @pytest.mark.parametrize("along", ["rows", "columns", "both"])
 def test_stripes_are_taken_out_and_voids_are_left(along, height):
@@ -70,4 +81,4 @@ def test_as_many_voids_are_found_between_stripes():
             score = scores.score_voids(truth, asked.find(shown))
             count += [int(score[name]) for name in ("hits", "misses", "false_positives")]
     alone, striped = (2 * hits / (2 * hits + misses + false) for hits, misses, false in counts)
-    assert striped > alone - 0.03
+    assert striped > alone - 0.06  # without taking them out 0.15 less
